@@ -1,0 +1,34 @@
+"""Agent: what turns observations into decisions. One instance an episode; it knows nothing of processes or files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from embodied.types import Decision, Mission, Observation, Outcome
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Agent(Protocol):
+    """The protocol of all agents."""
+
+    def begin(self, mission: Mission, rng: np.random.Generator) -> None:
+        """Called once, after the environment's reset. `rng` is the episode's own stream: the agent's only source of chance."""
+        ...
+
+    async def act(self, observation: Observation) -> Decision:
+        """Decides on an action for `observation`, which also tells what became of the previous decision.
+
+        Raises:
+            ModelFailure: The model failed for good; the episode ends as `model_failure`.
+        """
+        ...
+
+    def hear(self, correction: str) -> None:
+        """A person's correction in words, to be heeded from the next `act` on. Agents that cannot may ignore it."""
+        ...
+
+    def end(self, outcome: Outcome) -> None:
+        """Called once when the episode is over."""
+        ...

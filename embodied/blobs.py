@@ -1,0 +1,65 @@
+"""Content-addressed bytes: images of a run are stored once, under the SHA-256 of their PNG."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from typing import TYPE_CHECKING, Protocol
+
+from embodied.types import Image
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Blobs(Protocol):
+    """Where bytes are put and found again. `embodied.store` keeps them in the run folder, `MemoryBlobs` in memory."""
+
+    def put(self, data: bytes) -> str:
+        """Stores `data` and returns its SHA-256 in hexadecimal; storing the same bytes twice keeps one copy."""
+        ...
+
+    def get(self, digest: str) -> bytes:
+        """The bytes with this digest. Raises `StoreError` when there are none, or when they no longer match it."""
+        ...
+
+
+class MemoryBlobs:
+    """Blobs in a dict: for tests and for agents used outside a run."""
+
+    def __init__(self) -> None:
+        self._data: dict[str, bytes] = {}
+
+    def put(self, data: bytes) -> str:
+        digest = hashlib.sha256(data).hexdigest()
+        self._data[digest] = data
+        return digest
+
+    def get(self, digest: str) -> bytes:
+        from embodied.errors import StoreError
+
+        if digest not in self._data:
+            raise StoreError(f"There is no blob {digest}.")
+        return self._data[digest]
+
+
+def encode_png(frame: np.ndarray) -> bytes:
+    """Encodes a frame of shape (H, W, 3), uint8, as PNG. The bytes depend only on the pixels and the Pillow version."""
+    from PIL import Image as Pillow
+
+    buffer = io.BytesIO()
+    Pillow.fromarray(frame).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def decode_png(data: bytes) -> np.ndarray:
+    """The frame of a PNG: (H, W, 3), uint8."""
+    import numpy as np
+    from PIL import Image as Pillow
+
+    return np.asarray(Pillow.open(io.BytesIO(data)).convert("RGB"))
+
+
+def put_frame(blobs: Blobs, frame: np.ndarray) -> Image:
+    """Stores a frame of shape (H, W, 3), uint8, and returns the reference to it."""
+    return Image(blobs.put(encode_png(frame)), width=frame.shape[1], height=frame.shape[0])

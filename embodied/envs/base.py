@@ -1,0 +1,191 @@
+"""LanguageEnv: what every environment here promises.
+
+An environment is a `gymnasium.Env` whose observation is a Dict of `text` (and `status`, `image` where it has them), whose
+action is a phrase, and whose info always holds `progress`, `success` and `valid`. It knows nothing of models or prompts.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+
+from embodied.envs.spaces import Choice, FreeText
+from embodied.types import Mission
+
+Observation = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A point in an episode, as what leads to it: the reset and the phrases given since. Restoring replays them."""
+
+    seed: int
+    options: dict[str, Any] | None
+    actions: tuple[str, ...]
+
+
+@dataclass
+class Transition:
+    """What a simulator answers to one action, before the base class adds what all environments share."""
+
+    reward: float = 0.0
+    terminated: bool = False
+    truncated: bool = False
+    progress: float = 0.0
+    """In [0, 1]."""
+    success: bool | None = None
+    """None while undecided; a terminated episode of an environment with a goal says True or False."""
+    info: dict[str, Any] = field(default_factory=dict)
+    """Plain JSON. `metrics` (dict of floats) holds the environment's own metrics, `end_reason` (str) why it ended."""
+
+
+class LanguageEnv(gymnasium.Env[Observation, str]):
+    """Base class. A subclass sets the spaces by calling `super().__init__` and implements the four hooks below.
+
+    Observation space: `Dict` of
+        - `text`: FreeText, what is worth keeping in a history.
+        - `status`: FreeText, what is of use only now; present when the environment was built with `status=True`.
+        - `image`: Box (H, W, 3) uint8; present when an image was asked for. Nothing is drawn otherwise.
+        - `expert`: FreeText, the phrase the environment's own expert (bot, walkthrough, search) would choose; present with `expert=True`.
+    Action space: `Choice` of phrases, or `FreeText`.
+    Info: `progress` float in [0, 1]; `success` bool or None; `valid` bool, false when the phrase was outside the action
+        space; `executed` str, the phrase that was executed (the default action when not valid).
+
+    A phrase outside the action space never raises: `default_action` is executed and `valid` is false.
+
+    Args:
+        action_space: `Choice` or `FreeText`.
+        default_action: Executed in place of an invalid phrase; must be in `action_space`.
+        max_steps: Steps after which `truncated` is true; None for no limit.
+        image_shape: (H, W) of the image when one was asked for, else None.
+        status: Whether observations have a `status`.
+        expert: Whether observations have an `expert`; for recording demonstrations.
+        render_mode: None or `"rgb_array"`.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 8}
+
+    def __init__(
+        self,
+        *,
+        action_space: Choice | FreeText,
+        default_action: str,
+        max_steps: int | None,
+        image_shape: tuple[int, int] | None = None,
+        status: bool = False,
+        expert: bool = False,
+        render_mode: str | None = None,
+    ):
+        if render_mode not in (None, "rgb_array"):
+            raise ValueError(f"render_mode is None or 'rgb_array', not {render_mode!r}.")
+        if not action_space.contains(default_action):
+            raise ValueError(f"The default action {default_action!r} is not in the action space.")
+        self.action_space = action_space
+        self.default_action = default_action
+        self.max_steps = max_steps
+        self.render_mode = render_mode
+        self._has_image = image_shape is not None
+        self._has_status = status
+        self._has_expert = expert
+        parts: dict[str, spaces.Space] = {"text": FreeText()}
+        if status:
+            parts["status"] = FreeText()
+        if expert:
+            parts["expert"] = FreeText()
+        if image_shape is not None:
+            parts["image"] = spaces.Box(0, 255, (*image_shape, 3), np.uint8)
+        self.observation_space = spaces.Dict(parts)
+        self._seed: int | None = None
+        self._options: dict[str, Any] | None = None
+        self._actions: list[str] = []
+        self._done = True
+
+    # ----------------------------------------------------------------- hooks
+
+    @property
+    @abstractmethod
+    def mission(self) -> Mission:
+        """The task in words; valid after `reset` (it may name this episode's goal)."""
+
+    @abstractmethod
+    def _reset(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
+        """Starts the episode that `seed` (in [0, 2**32)) decides wholly. Returns extra info: what the seed chose."""
+
+    @abstractmethod
+    def _step(self, action: str) -> Transition:
+        """Executes `action`, which is in the action space."""
+
+    @abstractmethod
+    def _text(self) -> str:
+        """The observation's text, for the present state."""
+
+    def _status(self) -> str:
+        """The observation's status, for the present state."""
+        return ""
+
+    def _expert(self) -> str:
+        """The phrase the environment's own expert would choose now. Override it where there is one."""
+        raise NotImplementedError(f"{type(self).__name__} has no expert.")
+
+    def _image(self) -> np.ndarray:
+        """The picture of the present state, (H, W, 3) uint8, a fresh array."""
+        raise NotImplementedError(f"{type(self).__name__} has no picture.")
+
+    # ----------------------------------------------------------------- gymnasium
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, dict[str, Any]]:
+        """Starts an episode. Without a seed, one is drawn from the environment's own stream, as Gymnasium prescribes."""
+        super().reset(seed=seed)
+        self._seed = int(self.np_random.integers(2**31)) if seed is None else seed
+        self._options = options
+        self._actions = []
+        self._done = False
+        info = self._reset(self._seed, options or {})
+        return self._observe(), {"progress": 0.0, "success": None, "valid": True, **info}
+
+    def step(self, action: str) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Executes a phrase. Raises `gymnasium.error.ResetNeeded` before the first reset and after the end."""
+        if self._done:
+            raise gymnasium.error.ResetNeeded("Call reset() first: the episode is over or never began.")
+        valid = self.action_space.contains(action)
+        executed = action if valid else self.default_action
+        self._actions.append(action)
+        t = self._step(executed)
+        truncated = t.truncated or (not t.terminated and self.max_steps is not None and len(self._actions) >= self.max_steps)
+        self._done = t.terminated or truncated
+        info = {**t.info, "progress": float(t.progress), "success": t.success, "valid": valid and t.info.get("valid", True), "executed": executed}
+        return self._observe(), float(t.reward), bool(t.terminated), bool(truncated), info
+
+    def render(self) -> np.ndarray | None:
+        """The picture of the present state, (H, W, 3) uint8, or None without `render_mode`."""
+        return self._image() if self.render_mode == "rgb_array" else None
+
+    # ----------------------------------------------------------------- snapshots
+
+    def snapshot(self) -> Snapshot:
+        """Where the episode stands, to be restored in this environment or in another one built with the same options."""
+        if self._seed is None:
+            raise gymnasium.error.ResetNeeded("Call reset() first: there is no episode to take a snapshot of.")
+        return Snapshot(self._seed, self._options, tuple(self._actions))
+
+    def restore(self, snapshot: Snapshot) -> Observation:
+        """Goes to where `snapshot` was taken, by replaying it. Costs the steps that led there."""
+        observation, _ = self.reset(seed=snapshot.seed, options=snapshot.options)
+        for action in snapshot.actions:
+            observation, *_ = self.step(action)
+        return observation
+
+    def _observe(self) -> Observation:
+        observation: Observation = {"text": self._text()}
+        if self._has_status:
+            observation["status"] = self._status()
+        if self._has_expert:
+            observation["expert"] = self.default_action if self._done else self._expert()
+        if self._has_image:
+            observation["image"] = self._image()
+        return observation

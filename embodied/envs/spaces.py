@@ -1,0 +1,86 @@
+"""Spaces of language: `Choice`, a finite set of phrases, and `FreeText`, any string."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from gymnasium import Space
+
+
+class Choice(Space[str]):
+    """A finite, ordered set of phrases.
+
+    Args:
+        phrases: The phrases, distinct and non-empty. Their order is part of the space (sampling and equality).
+        seed: Seed of the space's own random stream.
+    """
+
+    def __init__(self, phrases: Iterable[str], seed: int | np.random.Generator | None = None):
+        self.phrases = tuple(phrases)
+        self._members = frozenset(self.phrases)
+        if not self.phrases or len(self._members) != len(self.phrases):
+            raise ValueError(f"Choice needs at least one phrase and no phrase twice, got {self.phrases!r}.")
+        super().__init__(None, None, seed)
+
+    @property
+    def is_np_flattenable(self) -> bool:
+        return False
+
+    def sample(self, mask: Any = None, probability: Any = None) -> str:
+        """A phrase, uniformly. `mask` (n,) int8 restricts to ones; `probability` (n,) float64 weights the phrases."""
+        if mask is not None:
+            candidates = np.flatnonzero(np.asarray(mask))
+            return self.phrases[int(self.np_random.choice(candidates))]
+        if probability is not None:
+            return self.phrases[int(self.np_random.choice(len(self.phrases), p=probability))]
+        return self.phrases[int(self.np_random.integers(len(self.phrases)))]
+
+    def contains(self, x: Any) -> bool:
+        return isinstance(x, str) and x in self._members
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.phrases)
+
+    def __len__(self) -> int:
+        return len(self.phrases)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Choice) and self.phrases == other.phrases
+
+    def __hash__(self) -> int:
+        return hash(self.phrases)
+
+    def __repr__(self) -> str:
+        return f"Choice({list(self.phrases)!r})" if len(self) <= 12 else f"Choice({len(self)} phrases)"
+
+
+class FreeText(Space[str]):
+    """Any string of at most `max_length` characters (Unicode). Samples are short ASCII words, to exercise an environment."""
+
+    _LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+    def __init__(self, max_length: int = 1_000_000, seed: int | np.random.Generator | None = None):
+        self.max_length = max_length
+        super().__init__(None, None, seed)
+
+    @property
+    def is_np_flattenable(self) -> bool:
+        return False
+
+    def sample(self, mask: Any = None, probability: Any = None) -> str:
+        length = int(self.np_random.integers(1, 9))
+        return "".join(self._LETTERS[i] for i in self.np_random.integers(len(self._LETTERS), size=length))
+
+    def contains(self, x: Any) -> bool:
+        return isinstance(x, str) and len(x) <= self.max_length
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FreeText) and self.max_length == other.max_length
+
+    def __hash__(self) -> int:
+        return hash(self.max_length)
+
+    def __repr__(self) -> str:
+        return f"FreeText(max_length={self.max_length})"

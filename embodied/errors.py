@@ -1,0 +1,75 @@
+"""The error tree. Each class is one kind of thing that went wrong; the message says what failed, on which thing, and what to do next.
+
+`exit_code` is what the command line returns when the error ends it (docs/cli.md lists the codes).
+"""
+
+from __future__ import annotations
+
+
+class EmbodiedError(Exception):
+    """Base of all errors this package raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(EmbodiedError):
+    """An option, value or combination that makes no sense."""
+
+    exit_code = 2
+
+
+class UnknownName(UsageError):
+    """A name that is not registered; the message names the nearest one and the command that lists all."""
+
+
+class MissingExtra(EmbodiedError):
+    """An optional dependency is not installed; the message is the pip line that installs it."""
+
+    exit_code = 3
+
+    def __init__(self, what: str, extra: str):
+        super().__init__(f"{what} needs an optional dependency that is not installed. Install it with: pip install 'embodied-suite[{extra}]'")
+        self.extra = extra
+
+
+class MissingKey(EmbodiedError):
+    """No API key where the provider looks for one."""
+
+    exit_code = 3
+
+
+class StoreError(EmbodiedError):
+    """The run folder cannot be used: not a folder, not writable, of another plan, or damaged."""
+
+    exit_code = 4
+
+
+class EnvironmentFailure(EmbodiedError):
+    """The simulator failed (not the agent): the episode ends as `infra_failure`."""
+
+    exit_code = 5
+
+
+class ModelFailure(EmbodiedError):
+    """A model call failed for good: the episode ends as `model_failure`."""
+
+    exit_code = 5
+    retryable = False
+
+
+class ModelUnavailable(ModelFailure):
+    """Unreachable, overloaded, rate-limited or failing with a server error: another attempt may work."""
+
+    retryable = True
+
+    def __init__(self, message: str, retry_after: float | None = None):
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ModelTimeout(ModelUnavailable):
+    """No complete answer within the time allowed."""
+
+
+class ModelRefused(ModelFailure):
+    """The provider understood and said no: bad key, unknown model, malformed request. Trying again cannot help."""

@@ -1,0 +1,31 @@
+"""Model: what answers messages. Providers are Models, and so are the layers around them (retry, cache, limits, budget)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from embodied.types import Message, Reply, Settings
+
+
+class Model(Protocol):
+    """Something that answers a chat.
+
+    Implementations are built by `embodied.models.build(config, blobs)` and are safe to call from several coroutines at once.
+    """
+
+    name: str
+    """`provider/model`, as configured."""
+
+    async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
+        """Answers `messages`.
+
+        Raises:
+            ModelUnavailable: Another attempt may work (unreachable, 429, 5xx, time-out).
+            ModelRefused: It will not (key, unknown model, malformed request).
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Frees connections and memory; calling it again does nothing."""
+        ...

@@ -1,0 +1,247 @@
+"""Every record that is persisted or crosses a process boundary: frozen dataclasses, no logic.
+
+The codec is msgspec (`embodied.store.codec`): a record is written as the JSON object of its fields.
+Field docs say unit, range and who writes the field.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Json = dict[str, Any]
+"""A plain JSON object (strings, numbers, booleans, None, lists and objects of these)."""
+
+
+# --------------------------------------------------------------------------- messages
+
+
+@dataclass(frozen=True)
+class Text:
+    """A piece of text in a message."""
+
+    text: str
+    type: Literal["text"] = "text"
+
+
+@dataclass(frozen=True)
+class Image:
+    """A reference to a PNG; its bytes live once in the run's `blobs/` (see `embodied.blobs`)."""
+
+    digest: str
+    """SHA-256 of the PNG bytes, hexadecimal."""
+    width: int
+    """Pixels."""
+    height: int
+    """Pixels."""
+    type: Literal["image"] = "image"
+
+
+Part = Text | Image
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True)
+class Message:
+    """One chat message. Agents make messages; environments never do."""
+
+    role: Role
+    parts: tuple[Part, ...]
+
+
+# --------------------------------------------------------------------------- environment
+
+
+@dataclass(frozen=True)
+class Mission:
+    """What an agent is told before the first step: the task in words, free of any model's prompt style."""
+
+    goal: str
+    """What to achieve, one or two sentences."""
+    actions: dict[str, str] = field(default_factory=dict)
+    """Phrase -> gloss, in order. With `free_text` false it is exactly the set of accepted phrases; else a list of command patterns."""
+    intro: str = ""
+    """What kind of world this is, one or two sentences."""
+    tips: tuple[str, ...] = ()
+    default_action: str = ""
+    """Executed in place of a phrase outside the vocabulary."""
+    free_text: bool = False
+    """True where any string is an action (TextWorld)."""
+    max_steps: int | None = None
+    """Steps after which the environment truncates; None for no limit."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What an agent sees at one step, with what became of its previous action."""
+
+    text: str
+    """The part of the observation that is worth keeping in a history."""
+    status: str = ""
+    """The part that is of use only now (inventory, vital signs); shown for the current step only."""
+    image: Image | None = None
+    expert: str = ""
+    """What the environment's own expert would do; only where the environment was made with `expert=True`, never shown to a model."""
+    step: int = 0
+    """0 for the observation of `reset`."""
+    executed: str | None = None
+    """The action the environment executed to get here; None after `reset`."""
+    valid: bool = True
+    """False when the agent's previous action was outside the vocabulary and `executed` is the default action."""
+    reward: float = 0.0
+
+
+# --------------------------------------------------------------------------- model calls
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Sampling settings of one model call. None leaves the provider's default."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    reasoning_effort: str | None = None
+    """For reasoning models: minimal, low, medium or high."""
+    thinking_tokens: int | None = None
+    """For models with a thinking budget: tokens."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens of one call, as the provider counted them."""
+
+    input: int = 0
+    output: int = 0
+    """Includes reasoning tokens."""
+    reasoning: int = 0
+    cached: int = 0
+    """The part of `input` that the provider served from its prompt cache."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A model's answer. `reasoning` is never part of `text`."""
+
+    text: str
+    reasoning: str = ""
+    usage: Usage = Usage()
+    stop: str = "stop"
+    """Why it ended: stop, length, content_filter, or the provider's own word."""
+    model: str = ""
+    """The model's name as the provider reported it."""
+    seconds: float = 0.0
+    """Wall time of the call."""
+    cached: bool = False
+    """True when a cache layer answered and no call was made."""
+    attempts: int = 1
+    token_ids: tuple[int, ...] | None = None
+    logprobs: tuple[float, ...] | None = None
+    """Natural-log probabilities, one for each of `token_ids`."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One model call as it was made: the exact prompt and the exact reply."""
+
+    messages: tuple[Message, ...]
+    reply: Reply
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What an agent decided at one step."""
+
+    action: str
+    """The phrase handed to the environment. When `parsed` is false it is the raw reply, shortened."""
+    parsed: bool = True
+    """False when no action could be read out of the reply; the environment then executes its default action."""
+    thought: str = ""
+    calls: tuple[Call, ...] = ()
+    """Model calls in order; more than one when the agent re-asked. Empty for agents without a model."""
+
+
+# --------------------------------------------------------------------------- episodes
+
+Outcome = Literal["finished", "limit", "model_failure", "infra_failure", "cancelled"]
+"""finished: the environment terminated. limit: step limit reached. Only these two are scored."""
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """A task of a suite: which environment, with which options."""
+
+    env: str
+    """Command-line name (`nethack`) or `gym:ID`."""
+    task: str
+    kwargs: Json = field(default_factory=dict)
+    """Options for the environment's constructor besides `task`."""
+
+
+@dataclass(frozen=True)
+class EpisodeSpec:
+    """One planned episode. `id` is derived from everything that decides what happens in it (see `embodied.rollout.plan`)."""
+
+    id: str
+    task: TaskSpec
+    seed: int
+    """Environment seed in [0, 2**31)."""
+    index: int
+    """0, 1, ... within the task: the repeat."""
+    agent_seed: int
+    """Seed of the agent's own random stream, in [0, 2**63)."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of `steps.jsonl`: the observation acted on, the decision, and what the environment answered.
+
+    The observation that `reset` returned is the `observation` of step 0; the one that ends the episode is `Episode.last`.
+    """
+
+    index: int
+    observation: Observation
+    decision: Decision
+    executed: str
+    valid: bool
+    reward: float
+    terminated: bool
+    truncated: bool
+    progress: float
+    """In [0, 1]."""
+    info: Json
+    """The environment's info, plain JSON, without progress and valid."""
+    next_hash: str
+    """SHA-256 over the observation that followed (text, status and image); what replay compares."""
+    agent_seconds: float
+    env_seconds: float
+
+
+@dataclass(frozen=True)
+class Episode:
+    """`episode.json`: how an episode ended. Its presence means the episode is done."""
+
+    spec: EpisodeSpec
+    outcome: Outcome
+    steps: int
+    progress: float | None
+    """In [0, 1]; None unless the outcome is scored."""
+    success: bool | None
+    return_: float
+    """Sum of rewards."""
+    invalid_actions: int
+    usage: Usage
+    seconds: float
+    metrics: dict[str, float] = field(default_factory=dict)
+    """The environment's own metrics at the end (depth, achievements, ...)."""
+    error: str = ""
+    """One sentence when the outcome is a failure."""
+    end_reason: str = ""
+    first_hash: str = ""
+    """Hash of the observation `reset` returned."""
+    last: Observation | None = None
+    mission: Mission | None = None
+    info: Json = field(default_factory=dict)
+    """Info of `reset`: what the seed chose (the game file, the level, ...)."""
