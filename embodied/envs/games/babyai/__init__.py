@@ -1,0 +1,1 @@
+"""BabyAI: one room, one instruction."""
