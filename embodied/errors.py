@@ -50,6 +50,12 @@ class EnvironmentFailure(EmbodiedError):
     exit_code = 5
 
 
+class AgentFailure(EmbodiedError):
+    """An agent's own code failed (not its model): the episode ends as `infra_failure`."""
+
+    exit_code = 5
+
+
 class ModelFailure(EmbodiedError):
     """A model call failed for good: the episode ends as `model_failure`."""
 

@@ -238,6 +238,8 @@ class Episode:
     """The environment's own metrics at the end (depth, achievements, ...)."""
     error: str = ""
     """One sentence when the outcome is a failure."""
+    error_kind: str = ""
+    """Class name of the error (`embodied.errors`)."""
     end_reason: str = ""
     first_hash: str = ""
     """Hash of the observation `reset` returned."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from embodied.envs.catalog import ENTRIES, Entry, check_task, entry
+from embodied.registry import unknown
 
-__all__ = ["ENTRIES", "Entry", "check_task", "entry", "make", "register"]
+__all__ = ["ENTRIES", "Entry", "check_options", "check_task", "entry", "load", "make", "register"]
 
 
 def register() -> None:
@@ -32,21 +33,35 @@ def make(name: str, task: str | None = None, **kwargs: Any):
         UnknownName: No such environment or task.
         MissingExtra: The simulator is not installed.
     """
-    import importlib
-
-    from embodied.errors import MissingExtra
-
     if name.startswith("gym:"):
         from embodied.envs.generic import GenericEnv
 
         return GenericEnv(name.removeprefix("gym:"), **kwargs)
     e = entry(name)
     task = check_task(e, task or e.tasks[0])
+    return load(e)(task=task, **kwargs)
+
+
+def load(e: Entry) -> type:
+    """The class of an environment. Raises `MissingExtra` when its simulator is not installed."""
+    import importlib
+
+    from embodied.errors import MissingExtra
+
     module, _, attribute = e.target.partition(":")
     try:
-        cls = getattr(importlib.import_module(module), attribute)
+        return getattr(importlib.import_module(module), attribute)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("embodied"):
             raise
-        raise MissingExtra(f"The environment {name} (module {error.name})", e.extra) from error
-    return cls(task=task, **kwargs)
+        raise MissingExtra(f"The environment {e.name} (module {error.name})", e.extra) from error
+
+
+def check_options(e: Entry, options: dict[str, Any]) -> None:
+    """Checks that `e`'s constructor takes these options. Raises `UnknownName` with the nearest one."""
+    import inspect
+
+    known = [p.name for p in inspect.signature(load(e)).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    for key in options:
+        if key not in known:
+            raise unknown(f"option of {e.name}", key, known, f"embodied show {e.name}")

@@ -24,6 +24,8 @@ class Entry:
     extra: str
     """The pip extra that installs the simulator."""
     summary: str
+    picture: bool = True
+    """Whether it can be asked for an image."""
 
 
 _BABA = ["distr_obj_rule", "distr_obj", "distr_rule", "distr_obj-irrelevant_rule"]
@@ -41,8 +43,8 @@ _MINIHACK = ("Boxoban-Hard", "Boxoban-Medium", "MazeWalk-9x9", "MazeWalk-15x15",
 _BABYAI = ("goto", "pickup", "open", "putnext", "pick_up_seq_go_to")
 
 
-def _game(name: str, cls: str, tasks: tuple[str, ...], episodes: int, summary: str) -> Entry:
-    return Entry(name, f"embodied/{cls}-v0", f"embodied.envs.games.{name}.env:{cls}Env", tasks, episodes, "games", summary)
+def _game(name: str, cls: str, tasks: tuple[str, ...], episodes: int, summary: str, picture: bool = True) -> Entry:
+    return Entry(name, f"embodied/{cls}-v0", f"embodied.envs.games.{name}.env:{cls}Env", tasks, episodes, "games", summary, picture)
 
 
 ENTRIES: dict[str, Entry] = {
@@ -52,7 +54,7 @@ ENTRIES: dict[str, Entry] = {
         _game("minihack", "MiniHack", tuple(f"MiniHack-{t}-v0" for t in _MINIHACK), 5, "small NetHack levels with one goal: mazes, battles, Boxoban, quests"),
         _game("babyai", "BabyAI", tuple(f"BabyAI-MixedTrainLocal-v0/{t}" for t in _BABYAI), 10, "one room, one instruction: go to, pick up, open, put next"),
         _game("crafter", "Crafter", ("default",), 10, "open-world survival, scored by 22 achievements"),
-        _game("textworld", "TextWorld", ("treasure_hunter", "the_cooking_game", "coin_collector"), 10, "text adventures: a treasure, a meal, a coin"),
+        _game("textworld", "TextWorld", ("treasure_hunter", "the_cooking_game", "coin_collector"), 10, "text adventures: a treasure, a meal, a coin", False),
         _game("babaisai", "BabaIsAI", _baba_tasks(), 3, "puzzles in which the rules are blocks one can push"),
     )
 }

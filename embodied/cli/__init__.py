@@ -1,0 +1,60 @@
+"""The command line. One module a command; each imports what is heavy only when it runs."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from embodied import __version__
+from embodied.errors import EmbodiedError
+
+
+def _exit(code: int | None, **_: object) -> None:
+    """What a command returns is the exit code."""
+    raise typer.Exit(code or 0)
+
+
+app = typer.Typer(
+    name="embodied",
+    help="Vision-language agents that act, are measured, are corrected and get better.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    result_callback=_exit,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"embodied {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version and exit.")) -> None:
+    pass
+
+
+def _register() -> None:
+    from embodied.cli import doctor, evaluate, export, lists, play, score, show
+
+    app.command("eval", context_settings={"allow_extra_args": True})(evaluate.evaluate)
+    app.add_typer(lists.app, name="list")
+    app.command("show")(show.show)
+    app.command("play")(play.play)
+    app.command("score")(score.score)
+    app.command("export")(export.export)
+    app.command("doctor")(doctor.doctor)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command line and exits: 0 done, 1 unexpected error, 2 bad usage, 3 something is missing, 4 run folder, 5 unscored episodes, 130 Ctrl-C."""
+    if not app.registered_commands:
+        _register()
+    try:
+        app(arguments)
+    except EmbodiedError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

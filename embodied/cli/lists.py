@@ -1,0 +1,69 @@
+"""`embodied list envs|tasks|agents|models|suites|options`."""
+
+from __future__ import annotations
+
+import typer
+
+app = typer.Typer(help="Lists environments, tasks, agents, models, suites and options.", no_args_is_help=True)
+
+
+@app.command()
+def envs() -> None:
+    """Environments: name, number of tasks, Gymnasium id, what it is."""
+    from embodied.envs.catalog import ENTRIES
+
+    for e in ENTRIES.values():
+        typer.echo(f"{e.name:10}  {len(e.tasks):2} tasks  {e.id:22}  {e.summary}")
+    typer.echo(f"{'gym:ID':10}  {'any other Gymnasium environment with a text or small discrete action space':40}")
+
+
+@app.command()
+def tasks(env: str | None = typer.Option(None, "--env", help="Of this environment only.")) -> None:
+    """Tasks by environment."""
+    from embodied.envs.catalog import ENTRIES, entry
+
+    for e in [entry(env)] if env else ENTRIES.values():
+        for task in e.tasks:
+            typer.echo(f"{e.name:10}  {task}")
+
+
+@app.command()
+def agents() -> None:
+    """Agents: policies, and presets of a policy with a model."""
+    from embodied.config import compose, members
+
+    for name in members("agent"):
+        config = compose([f"agent={name}"])
+        model = f"{config.model.provider}/{config.model.name}" if config.model.provider else ""
+        typer.echo(f"{name:16}  {config.agent.policy:14}  {model}".rstrip())
+
+
+@app.command()
+def models() -> None:
+    """Model providers, for `--model provider/name`."""
+    from embodied.models import MODELS
+
+    for name in MODELS:
+        typer.echo(f"{name:14}  {(MODELS.get(name).__doc__ or '').strip().splitlines()[0]}")
+
+
+@app.command()
+def suites() -> None:
+    """Suites: named lists of tasks."""
+    from embodied.eval.suites import suite
+
+    found = suite("balrog")
+    typer.echo(f"{found.name} (version {found.version}): {len(found.tasks)} tasks, {sum(n for *_, n in found.tasks)} episodes")
+
+
+@app.command()
+def options() -> None:
+    """Every key of the configuration with its default, to be set as `key=value` behind `embodied eval ...`."""
+    from omegaconf import OmegaConf
+
+    from embodied.config import EvalConfig, keys
+
+    defaults = OmegaConf.structured(EvalConfig)
+    for key in keys(EvalConfig()):
+        typer.echo(f"{key} = {OmegaConf.select(defaults, key)}")
+    typer.echo("env.<option>: `embodied show ENV` lists the options of an environment.")

@@ -1,0 +1,24 @@
+"""`embodied play ENV`: a person plays, in the terminal."""
+
+from __future__ import annotations
+
+import typer
+
+
+def play(
+    ctx: typer.Context,
+    env: str = typer.Argument(..., help="Environment: nethack, minihack, babyai, crafter, textworld, babaisai, or gym:ID."),
+    task: str | None = typer.Option(None, "--task", help="A task; the environment's first by default."),
+    seed: int = typer.Option(0, "--seed", min=0, help="Suite seed."),
+    steps: int | None = typer.Option(None, "--steps", min=1, help="Step limit; the environment's by default."),
+    out: str | None = typer.Option(None, "--out", help="Run folder."),
+) -> int:
+    """You play an episode in the terminal; it is recorded like any other run and can serve as a demonstration."""
+    from embodied.cli.session import Request
+    from embodied.cli.session import play as play_request
+    from embodied.envs.catalog import entry
+
+    if task is None and not env.startswith("gym:"):
+        task = entry(env).tasks[0]
+    request = Request(env=env, task=task, suite=None, agent="human", model=None, words=tuple(ctx.args))
+    return play_request(request, episodes=1, seed=seed, steps=steps, out=out, image=False)

@@ -1,0 +1,64 @@
+"""`embodied show ENV`."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from pathlib import Path
+
+import typer
+
+
+def show(
+    env: str = typer.Argument(..., help="Environment: nethack, minihack, babyai, crafter, textworld, babaisai, or gym:ID."),
+    task: str | None = typer.Option(None, "--task", help="A task; the environment's first by default."),
+    seed: int = typer.Option(0, "--seed", min=0, help="Episode seed."),
+    picture: Path | None = typer.Option(None, "--picture", help="Write the picture into this PNG file."),
+) -> None:
+    """Prints an environment's page, the first observation of an episode and its picture."""
+    from PIL import Image
+
+    from embodied import envs
+    from embodied.errors import UsageError
+
+    has_picture = env.startswith("gym:") or envs.entry(env).picture
+    if picture is not None and not has_picture:
+        raise UsageError(f"{env} has no picture.")
+    made = envs.make(env, task, **({"render_mode": "rgb_array"} if has_picture else {}))
+    typer.echo(inspect.cleandoc(type(made).__doc__ or ""))
+    observation, info = made.reset(seed=seed)
+    typer.echo(f"\n--- mission\n{made.mission.goal}\n")
+    for key in ("text", "status"):
+        if observation.get(key):
+            typer.echo(f"--- {key} (seed {seed})\n{observation[key]}")
+    typer.echo(f"--- info\n{info}")
+    frame = made.render() if has_picture else None
+    made.close()
+    if frame is None:
+        return
+    if picture is not None:
+        Image.fromarray(frame).save(picture)
+        typer.echo(f"Picture: {picture} ({frame.shape[1]}x{frame.shape[0]})")
+    elif sys.stdout.isatty():
+        _blocks(frame)
+    else:
+        typer.echo("Picture: add --picture FILE.png")
+
+
+def _blocks(frame) -> None:
+    """Prints a frame with coloured half blocks, as wide as the terminal."""
+    from PIL import Image
+    from rich.color import Color
+    from rich.console import Console
+    from rich.style import Style
+    from rich.text import Text
+
+    console = Console()
+    width = min(console.width, frame.shape[1])
+    height = max(2, round(frame.shape[0] * width / frame.shape[1]) // 2 * 2)
+    pixels = Image.fromarray(frame).resize((width, height)).load()
+    for y in range(0, height, 2):
+        row = Text()
+        for x in range(width):
+            row.append("▀", Style(color=Color.from_rgb(*pixels[x, y]), bgcolor=Color.from_rgb(*pixels[x, y + 1])))
+        console.print(row)

@@ -1,0 +1,118 @@
+"""Configuration: Hydra's compose API over dataclass schemas.
+
+`compose(["env=nethack", "agent=gpt4o", "agent.history.text=4"])` gives an `EvalConfig`. Groups are folders of `embodied/conf`; users
+add their own folder with the environment variable `EMBODIED_CONF`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_module
+from hydra.core.config_store import ConfigStore
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from embodied.agents.config import AgentConfig
+from embodied.errors import UsageError
+from embodied.models.config import ModelConfig
+from embodied.registry import unknown
+
+
+@dataclass
+class RunConfig:
+    """How a run is played. None of this but `seed` and `steps` changes what happens in an episode."""
+
+    seed: int = 0
+    """Suite seed: decides every episode's seed."""
+    episodes: int | None = None
+    """Episodes per task; None for the suite's number."""
+    steps: int | None = None
+    """Step limit; None for the environment's."""
+    concurrency: int = 1
+    """Episodes in flight."""
+    out: str | None = None
+    """Run folder; None for `runs/<environment>-<agent>-<hash>`."""
+
+
+@dataclass
+class EvalConfig:
+    """Everything `embodied eval` needs."""
+
+    env: dict[str, Any] | None = None
+    """`name`, `task` (None for all), and the environment's options."""
+    suite: str | None = None
+    image: bool = False
+    """Whether agents are given pictures."""
+    agent: AgentConfig = field(default_factory=AgentConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+
+
+ConfigStore.instance().store(name="schema", node=EvalConfig)
+
+
+def compose(overrides: list[str]) -> EvalConfig:
+    """Composes a configuration from Hydra words.
+
+    Raises:
+        UnknownName: A group member (environment, agent) or key does not exist; names the nearest one.
+        UsageError: A word is malformed or a value has the wrong type.
+    """
+    try:
+        with initialize_config_module("embodied.conf", version_base="1.3"):
+            return OmegaConf.to_object(_composed(overrides))
+    except MissingConfigException as error:
+        raise _missing(error) from error
+    except (ConfigCompositionException, HydraException, OmegaConfBaseException) as error:
+        raise _explained(error) from error
+
+
+def _composed(overrides: list[str]) -> DictConfig:
+    extra = os.environ.get("EMBODIED_CONF")
+    search = [f"hydra.searchpath=[file://{Path(extra).resolve()}]"] if extra else []
+    return hydra_compose("config", overrides=search + overrides)
+
+
+def members(group: str) -> list[str]:
+    """Names in a configuration group (`env`, `agent`), the user's included."""
+    folders = [Path(__file__).parent / "conf" / group]
+    if extra := os.environ.get("EMBODIED_CONF"):
+        folders.append(Path(extra) / group)
+    return sorted({p.stem for folder in folders for p in folder.glob("*.yaml")})
+
+
+def keys(config: EvalConfig) -> list[str]:
+    """Every key of a configuration, dotted, for lists and near misses."""
+
+    def walk(node: Any, path: str) -> list[str]:
+        if isinstance(node, dict):
+            return [k for name, value in node.items() for k in walk(value, f"{path}.{name}" if path else str(name))]
+        return [path]
+
+    return walk(OmegaConf.to_container(OmegaConf.structured(config)), "")
+
+
+def _missing(error: MissingConfigException) -> UsageError:
+    group, _, name = (error.missing_cfg_file or "").partition("/")
+    kinds = {"env": ("environment", "embodied list envs"), "agent": ("agent", "embodied list agents")}
+    if group in kinds:
+        kind, command = kinds[group]
+        return unknown(kind, name, members(group), command)
+    return UsageError(f"There is no configuration {error.missing_cfg_file!r}.")
+
+
+def _explained(error: Exception) -> UsageError:
+    """Hydra's message in one sentence; an unknown key gets the nearest one."""
+    cause = error.__cause__ or error
+    text = " ".join(str(cause).split("\n")[0].split())
+    key = getattr(cause, "full_key", None) or (m.group(1) if (m := re.search(r"Could not override '([^']+)'", str(error))) else None)
+    if key and ("not in struct" in str(cause) or "not in '" in str(cause)):
+        return unknown("option", key, [*keys(EvalConfig()), "env.task", "env.rules"], "embodied list options")
+    return UsageError(f"The configuration is not valid: {text.rstrip('.')}. `embodied list options` shows every key with its default.")

@@ -1,0 +1,1 @@
+"""Suites, and the scores of runs."""

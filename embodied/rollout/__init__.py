@@ -1,0 +1,1 @@
+"""The one flow: `plan` lists episodes, `runner` drops those already scored, `episode` is the loop."""

@@ -1,0 +1,118 @@
+"""The environment's side of the loop: turns Gymnasium's arrays into records, and a simulator's exceptions into one kind of error."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from embodied import envs
+from embodied.blobs import Blobs, put_frame
+from embodied.errors import EmbodiedError, EnvironmentFailure
+from embodied.types import Json, Mission, Observation, TaskSpec
+
+SEPARATE = ("progress", "success", "valid", "executed")
+"""Info keys that have fields of their own in the record."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the environment answered to one action."""
+
+    observation: Observation
+    hash: str
+    reward: float
+    terminated: bool
+    truncated: bool
+    progress: float
+    success: bool | None
+    executed: str
+    valid: bool
+    info: Json
+    seconds: float
+
+
+class LocalEnvironment:
+    """An environment in this process. The only thing the episode loop knows of environments; a worker process offers the same calls."""
+
+    def __init__(self, task: TaskSpec, blobs: Blobs, render: bool = False):
+        self._task = task
+        self._blobs = blobs
+        options = {**task.kwargs, "render_mode": "rgb_array"} if render else task.kwargs
+        self._env = envs.make(task.env, task.task or None, **options)
+        self._step = 0
+
+    def reset(self, seed: int) -> tuple[Observation, str, Mission, Json]:
+        """Starts the episode. Returns the observation, its hash, the mission, and the info of reset (what the seed chose)."""
+        with self._boundary("reset"):
+            raw, info = self._env.reset(seed=seed)
+            mission = self._env.mission
+        self._step = 0
+        observation = self._observation(raw)
+        return observation, observation_hash(raw), mission, {k: v for k, v in info.items() if k not in SEPARATE}
+
+    def step(self, action: str) -> Answer:
+        """Executes a phrase. Raises `EnvironmentFailure` when the simulator fails."""
+        start = time.perf_counter()
+        with self._boundary(f"step {self._step}"):
+            raw, reward, terminated, truncated, info = self._env.step(action)
+        seconds = time.perf_counter() - start
+        self._step += 1
+        return Answer(
+            observation=self._observation(raw, info, float(reward)),
+            hash=observation_hash(raw),
+            reward=float(reward),
+            terminated=terminated,
+            truncated=truncated,
+            progress=info["progress"],
+            success=info["success"],
+            executed=info["executed"],
+            valid=info["valid"],
+            info={k: v for k, v in info.items() if k not in SEPARATE},
+            seconds=seconds,
+        )
+
+    def frame(self) -> np.ndarray | None:
+        """The picture of the present state, (H, W, 3) uint8; None for an environment without one. Needs `render=True`."""
+        return self._env.render()
+
+    def close(self) -> None:
+        self._env.close()
+
+    def _observation(self, raw: dict[str, Any], info: dict[str, Any] | None = None, reward: float = 0.0) -> Observation:
+        return Observation(
+            text=raw["text"],
+            status=raw.get("status", ""),
+            image=put_frame(self._blobs, raw["image"]) if "image" in raw else None,
+            expert=raw.get("expert", ""),
+            step=self._step,
+            executed=info["executed"] if info else None,
+            valid=info["valid"] if info else True,
+            reward=reward,
+        )
+
+    @contextmanager
+    def _boundary(self, what: str) -> Iterator[None]:
+        """An exception out of a simulator is data, whatever its type: the episode ends as `infra_failure`, the run goes on."""
+        try:
+            yield
+        except (EmbodiedError, gymnasium.error.ResetNeeded):
+            raise
+        except Exception as error:
+            raise EnvironmentFailure(f"{self._task.env} {self._task.task} failed in {what}: {type(error).__name__}: {error}") from error
+
+
+def observation_hash(raw: dict[str, Any]) -> str:
+    """SHA-256 over a Gymnasium observation: its text, status and pixels. Independent of the PNG encoder and of `expert`."""
+    digest = hashlib.sha256()
+    for key in ("text", "status"):
+        digest.update(raw.get(key, "").encode("utf-8", "surrogatepass") + b"\0")
+    if "image" in raw:
+        digest.update(repr(raw["image"].shape).encode() + np.ascontiguousarray(raw["image"]).tobytes())
+    return digest.hexdigest()

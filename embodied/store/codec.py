@@ -1,0 +1,38 @@
+"""Records as JSON: one line a record, keys in field order, so that equal records are equal bytes."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from embodied.errors import StoreError
+
+T = TypeVar("T")
+_encoder = msgspec.json.Encoder()
+
+
+def encode(record: Any) -> bytes:
+    """A record (or plain JSON value) as one line of JSON, without the newline. Lone surrogates are replaced by U+FFFD."""
+    try:
+        return _encoder.encode(record)
+    except UnicodeEncodeError:
+        return _encoder.encode(_without_surrogates(msgspec.to_builtins(record)))
+
+
+def decode(data: bytes, type_: type[T], where: str) -> T:
+    """The record in `data`. Raises `StoreError` naming `where` when it is damaged."""
+    try:
+        return msgspec.json.decode(data, type=type_)
+    except msgspec.DecodeError as error:
+        raise StoreError(f"{where} is damaged: {error}. Restore it from a copy, or delete it to run the episode again.") from error
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_without_surrogates(k): _without_surrogates(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_surrogates(v) for v in value]
+    return value

@@ -1,0 +1,223 @@
+"""A run folder, and the only code that writes into it.
+
+    run.json                        what was planned and with what: RunRecord
+    episodes/<id>/steps.jsonl       one Step a line, appended as it happens
+    episodes/<id>/messages.jsonl    every distinct message of the episode's prompts, once; steps refer to them by id
+    episodes/<id>/episode.json      Episode; its presence means the episode ended
+    episodes/<id>/attempt-<n>/      what earlier, unscored attempts left
+    blobs/                          images by content
+
+A step is flushed to the operating system before the next begins, so a kill costs at most the step in progress. A torn last
+line is dropped on reading.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from embodied.errors import StoreError
+from embodied.store.blobs import FileBlobs
+from embodied.store.codec import decode, encode
+from embodied.types import Episode, EpisodeSpec, Json, Message, Step
+
+SCORED = ("finished", "limit")
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """`run.json`."""
+
+    identity: str
+    """Hash of everything that decides what happens in an episode of this run; the number of episodes is not part of it."""
+    config: Json
+    """The whole configuration, as composed. Holds names of environment variables, never their values."""
+    planned: tuple[EpisodeSpec, ...]
+    """Grows when the same command asks for more episodes; never shrinks."""
+    versions: dict[str, str] = field(default_factory=dict)
+    """Distribution -> version, of everything that can move a score."""
+    created: str = ""
+    """UTC, ISO 8601."""
+    suite: str = ""
+
+
+@contextmanager
+def _disk(what: str) -> Iterator[None]:
+    """Turns an operating-system error into one sentence about the run folder."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"Cannot {what}: {error.strerror or error}. Nothing recorded before is lost; free space or fix permissions and run the same command again."
+        ) from error
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """Writes a file so that it is either the old one or the new one, never half."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    with temporary.open("wb") as f:
+        f.write(data)
+        f.flush()
+        os.fsync(f.fileno())
+    temporary.replace(path)
+
+
+class Run:
+    """A run folder, opened for reading; writing begins with `create` or `extend`."""
+
+    def __init__(self, root: str | os.PathLike[str]):
+        """Opens an existing run. Raises `StoreError` when `root` is not a run folder."""
+        self.root = Path(root)
+        if not (self.root / "run.json").is_file():
+            raise StoreError(f"{self.root} is not a run folder: it has no run.json. `embodied eval ... --out {self.root}` makes one.")
+        self.record = decode((self.root / "run.json").read_bytes(), RunRecord, str(self.root / "run.json"))
+        self.blobs = FileBlobs(self.root / "blobs")
+
+    @classmethod
+    def create(cls, root: str | os.PathLike[str], record: RunRecord) -> Run:
+        """Makes the folder, or opens it if it is a run of the same identity, and adds the episodes not yet planned.
+
+        Raises:
+            StoreError: `root` is a file, is not writable, holds something else, or holds a run of another plan.
+        """
+        root = Path(root)
+        if root.exists() and not root.is_dir():
+            raise StoreError(f"{root} is a file. Name a folder with --out.")
+        if (root / "run.json").exists():
+            run = cls(root)
+            if run.record.identity != record.identity:
+                raise StoreError(f"{root} holds a run of another plan ({_difference(run.record.config, record.config)}). Name another folder with --out.")
+            have = {spec.id for spec in run.record.planned}
+            new = tuple(spec for spec in record.planned if spec.id not in have)
+            if not new:
+                return run
+            record = replace(run.record, planned=run.record.planned + new)
+        elif root.is_dir() and any(root.iterdir()):
+            raise StoreError(f"{root} is not empty and is not a run folder. Name another folder with --out.")
+        with _disk(f"write the run folder {root}"):
+            (root / "episodes").mkdir(parents=True, exist_ok=True)
+            _write_whole(root / "run.json", msgspec.json.format(encode(record), indent=2) + b"\n")
+        return cls(root)
+
+    # ----------------------------------------------------------------- reading
+
+    def episode(self, id_: str) -> Episode | None:
+        """The episode's result, or None while it has none."""
+        path = self._folder(id_) / "episode.json"
+        return decode(path.read_bytes(), Episode, str(path)) if path.is_file() else None
+
+    def episodes(self) -> list[Episode]:
+        """All ended episodes, in the order of the plan."""
+        return [e for spec in self.record.planned if (e := self.episode(spec.id)) is not None]
+
+    def steps(self, id_: str) -> Iterator[Step]:
+        """The episode's steps in order, with their prompts restored; a torn last line is left out."""
+        folder = self._folder(id_)
+        messages = {line["id"]: line["message"] for line in _lines(folder / "messages.jsonl")}
+        for line in _lines(folder / "steps.jsonl"):
+            for call in line["decision"]["calls"]:
+                call["messages"] = [messages[m] for m in call["messages"]]
+            yield msgspec.convert(line, Step)
+
+    def find(self, name: str) -> str:
+        """The id of the planned episode that `name` names: an id, a unique beginning of one, or a number from 0."""
+        ids = [spec.id for spec in self.record.planned]
+        if name in ids:
+            return name
+        if name.isdigit() and int(name) < len(ids):
+            return ids[int(name)]
+        matches = [i for i in ids if i.startswith(name)]
+        if len(matches) == 1:
+            return matches[0]
+        what = f"{len(matches)} episodes that begin with" if matches else "no episode named"
+        raise StoreError(f"{self.root} has {what} {name!r}. `embodied score {self.root} --episodes` lists them.")
+
+    # ----------------------------------------------------------------- writing
+
+    def begin(self, spec: EpisodeSpec) -> EpisodeWriter:
+        """Starts an attempt at an episode; what an earlier attempt left is kept in `attempt-<n>/`."""
+        folder = self._folder(spec.id)
+        with _disk(f"write {folder}"):
+            folder.mkdir(parents=True, exist_ok=True)
+            left = [p for p in folder.iterdir() if p.is_file()]
+            if left:
+                n = 1 + sum(p.is_dir() for p in folder.iterdir())
+                (folder / f"attempt-{n}").mkdir()
+                for path in left:
+                    path.rename(folder / f"attempt-{n}" / path.name)
+        return EpisodeWriter(folder)
+
+    def _folder(self, id_: str) -> Path:
+        return self.root / "episodes" / id_
+
+
+class EpisodeWriter:
+    """Appends the steps of one attempt and, at the end, its result."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._written: set[str] = set()
+        with _disk(f"write {folder}"):
+            self._steps = (folder / "steps.jsonl").open("ab")
+            self._messages = (folder / "messages.jsonl").open("ab")
+
+    def append(self, step: Step) -> None:
+        """Writes one step and hands it to the operating system."""
+        ids = [[self._message(m) for m in call.messages] for call in step.decision.calls]
+        line: dict[str, Any] = msgspec.to_builtins(
+            replace(step, decision=replace(step.decision, calls=tuple(replace(c, messages=()) for c in step.decision.calls)))
+        )
+        for call, messages in zip(line["decision"]["calls"], ids, strict=True):
+            call["messages"] = messages
+        with _disk(f"write {self.folder / 'steps.jsonl'}"):
+            self._messages.flush()
+            self._steps.write(encode(line) + b"\n")
+            self._steps.flush()
+
+    def finish(self, episode: Episode) -> None:
+        """Writes the result; from then on the episode has ended."""
+        self.close()
+        with _disk(f"write {self.folder / 'episode.json'}"):
+            _write_whole(self.folder / "episode.json", encode(episode) + b"\n")
+
+    def close(self) -> None:
+        """Closes the files; what was appended stays. Calling it again does nothing."""
+        with _disk(f"write {self.folder}"):
+            self._steps.close()
+            self._messages.close()
+
+    def _message(self, message: Message) -> str:
+        data = encode(message)
+        id_ = hashlib.sha256(data).hexdigest()[:16]
+        if id_ not in self._written:
+            self._written.add(id_)
+            self._messages.write(b'{"id":"%s","message":%s}\n' % (id_.encode(), data))
+        return id_
+
+
+def _lines(path: Path) -> Iterator[Any]:
+    """The JSON lines of a file; a last line without a newline is torn and left out."""
+    if not path.is_file():
+        return
+    with path.open("rb") as f:
+        for number, line in enumerate(f, 1):
+            if line.endswith(b"\n"):
+                yield decode(line, Any, f"{path}, line {number},")
+
+
+def _difference(old: Json, new: Json, path: str = "") -> str:
+    """The first key in which two configurations differ, for the error message."""
+    for key in [*old, *(k for k in new if k not in old)]:
+        a, b = old.get(key), new.get(key)
+        if a != b:
+            if isinstance(a, dict) and isinstance(b, dict):
+                return _difference(a, b, f"{path}{key}.")
+            return f"{path}{key} is {a!r} there and {b!r} here"
+    return "the suite or a version differs"
