@@ -1,0 +1,65 @@
+"""Golden transcripts: episodes of our own in tests/golden/<env>.jsonl, replayed to notice any change of what an agent sees.
+
+    python -m tests.transcripts babyai      # writes them anew, after a change that was meant
+
+A line is an episode: how to make the environment, the seed, what `reset` showed, and a row a step. Texts are kept whole,
+pictures as hashes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import embodied.envs
+
+GOLDEN = Path(__file__).parent / "golden"
+
+EPISODES: dict[str, list[dict[str, Any]]] = {
+    "babyai": [
+        {"task": f"BabyAI-MixedTrainLocal-v0/{kind}", "seed": seed, "kwargs": {"expert": True, "image": True, "distractors": seed}}
+        for seed, kind in enumerate(("goto", "pickup", "open", "putnext", "pick_up_seq_go_to"))
+    ],
+}
+"""What to record; `actions` may name the actions, else the environment's expert plays."""
+
+
+def play(name: str, task: str, seed: int, kwargs: dict[str, Any], actions: list[str] | None = None) -> dict[str, Any]:
+    """Plays an episode and returns its transcript, plain JSON."""
+    env = embodied.envs.make(name, task, **kwargs)
+    observation, info = env.reset(seed=seed)
+    episode = {"task": task, "seed": seed, "kwargs": kwargs, "goal": env.mission.goal, "first": _plain(observation), "info": info, "steps": []}
+    terminated = truncated = False
+    while not (terminated or truncated) and (actions is None or len(episode["steps"]) < len(actions)):
+        action = observation["expert"] if actions is None else actions[len(episode["steps"])]
+        observation, reward, terminated, truncated, info = env.step(action)
+        row = {"action": action, "observation": _plain(observation), "reward": reward, "terminated": terminated, "truncated": truncated, "info": info}
+        episode["steps"].append(row)
+    env.close()
+    return episode
+
+
+def golden(name: str) -> list[dict[str, Any]]:
+    """The transcripts in tests/golden/<name>.jsonl."""
+    return [json.loads(line) for line in (GOLDEN / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def again(name: str, episode: dict[str, Any]) -> dict[str, Any]:
+    """Plays a transcript's actions anew."""
+    return play(name, episode["task"], episode["seed"], episode["kwargs"], [step["action"] for step in episode["steps"]])
+
+
+def _plain(observation: dict[str, Any]) -> dict[str, str]:
+    return {k: hashlib.sha256(v.tobytes()).hexdigest() if isinstance(v, np.ndarray) else v for k, v in observation.items()}
+
+
+if __name__ == "__main__":
+    for env_name in sys.argv[1:] or EPISODES:
+        lines = [json.dumps(play(env_name, **episode), ensure_ascii=False) + "\n" for episode in EPISODES[env_name]]
+        (GOLDEN / f"{env_name}.jsonl").write_text("".join(lines), encoding="utf-8")
+        print(f"{env_name}: {len(lines)} episodes")
