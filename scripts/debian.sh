@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Installs the Debian packages the set-up needs, where they are missing: a C compiler (jericho, TextWorld's interpreter, is built
+# from source) and Python's venv and headers. Does nothing when all is there.
+set -euo pipefail
+
+python=${1:-python3}
+missing=()
+command -v cc >/dev/null && command -v make >/dev/null || missing+=(build-essential)
+"$python" -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
+"$python" -c 'import os, sysconfig; exit(not os.path.exists(sysconfig.get_paths()["include"] + "/Python.h"))' || missing+=(python3-dev)
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+if ! command -v apt-get >/dev/null; then
+  echo "error: please install the equivalents of these Debian packages first: ${missing[*]}" >&2
+  exit 3
+fi
+sudo=$([ "$(id -u)" -eq 0 ] || echo sudo)
+$sudo apt-get update -q
+$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${missing[@]}"
