@@ -1,6 +1,7 @@
 """Every record that is persisted or crosses a process boundary: frozen dataclasses, no logic.
 
-The codec is msgspec (`embodied.store.codec`): a record is written as the JSON object of its fields.
+The codec is msgspec (`embodied.store.codec`): a record is written as the JSON object of its fields. `Text` and `Image` are
+msgspec structs because only those carry the tag that tells the parts of a message apart.
 Field docs say unit, range and who writes the field.
 """
 
@@ -9,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import msgspec
+
 Json = dict[str, Any]
 """A plain JSON object (strings, numbers, booleans, None, lists and objects of these)."""
 
@@ -16,16 +19,13 @@ Json = dict[str, Any]
 # --------------------------------------------------------------------------- messages
 
 
-@dataclass(frozen=True)
-class Text:
+class Text(msgspec.Struct, frozen=True, tag="text", tag_field="type"):
     """A piece of text in a message."""
 
     text: str
-    type: Literal["text"] = "text"
 
 
-@dataclass(frozen=True)
-class Image:
+class Image(msgspec.Struct, frozen=True, tag="image", tag_field="type"):
     """A reference to a PNG; its bytes live once in the run's `blobs/` (see `embodied.blobs`)."""
 
     digest: str
@@ -34,7 +34,6 @@ class Image:
     """Pixels."""
     height: int
     """Pixels."""
-    type: Literal["image"] = "image"
 
 
 Part = Text | Image
