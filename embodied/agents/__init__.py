@@ -1,0 +1,77 @@
+"""Agents: what turns observations into decisions.
+
+`build` makes one agent for one episode. A policy is a name in `AGENTS`; other distributions add theirs through the entry-point
+group `embodied.agents`: a callable that takes a `Kit` and returns an `Agent`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from embodied.agents.config import AgentConfig, check
+from embodied.registry import Registry
+from embodied.types import Settings
+
+if TYPE_CHECKING:
+    from embodied.agents.base import Agent
+    from embodied.blobs import Blobs
+    from embodied.models.base import Model
+    from embodied.types import EpisodeSpec
+
+__all__ = ["AGENTS", "AgentConfig", "Kit", "build", "check", "needs_model"]
+
+AGENTS = Registry(
+    "agent",
+    {
+        "naive": "embodied.agents.naive:naive",
+        "robust_naive": "embodied.agents.naive:robust_naive",
+        "few_shot": "embodied.agents.few_shot:few_shot",
+        "cot": "embodied.agents.cot:cot",
+        "robust_cot": "embodied.agents.cot:robust_cot",
+        "random": "embodied.agents.random:RandomAgent",
+        "scripted": "embodied.agents.scripted:ScriptedAgent",
+        "expert": "embodied.agents.expert:ExpertAgent",
+        "human": "embodied.agents.human:HumanAgent",
+    },
+)
+
+_WITHOUT_MODEL = frozenset({"random", "scripted", "expert", "human"})
+
+
+@dataclass(frozen=True)
+class Kit:
+    """What an agent is built from."""
+
+    config: AgentConfig
+    model: Model | None = None
+    settings: Settings = field(default_factory=Settings)
+    spec: EpisodeSpec | None = None
+    """The episode to be played; None outside a run."""
+    blobs: Blobs | None = None
+    """Where the model finds pictures; an agent that shows pictures of other runs puts them here."""
+
+
+def needs_model(policy: str) -> bool:
+    """Whether `policy` asks a model; policies of other distributions are taken to do so."""
+    return policy not in _WITHOUT_MODEL
+
+
+def build(
+    config: AgentConfig, model: Model | None = None, settings: Settings | None = None, *, spec: EpisodeSpec | None = None, blobs: Blobs | None = None
+) -> Agent:
+    """Makes the agent for one episode.
+
+    Args:
+        config: The agent's configuration.
+        model: Asked by the policies for which `needs_model` is true.
+        settings: Sampling settings of every model call.
+        spec: The episode to be played: few-shot agents never show a demonstration of it.
+        blobs: The run's blobs.
+
+    Raises:
+        UnknownName: No such policy or parsing policy.
+        UsageError: A value that makes no sense, no model where one is needed, or no demonstrations.
+    """
+    check(config)
+    return AGENTS.get(config.policy)(Kit(config, model, settings or Settings(), spec, blobs))

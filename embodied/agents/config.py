@@ -1,0 +1,75 @@
+"""Configuration of an agent: plain dataclasses, which Hydra uses as its schema (`agent.history.text=4`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from embodied.errors import UnknownName, UsageError
+
+PARSE_POLICIES = ("strict", "lenient", "reask")
+
+
+@dataclass
+class HistoryConfig:
+    """How much of the episode a prompt holds. The three caps are independent; the defaults are BALROG's."""
+
+    text: int = 16
+    """Observations, counting back from the current one, that are shown with their text."""
+    image: int = 0
+    """Observations, counting back from the current one, that are shown with their picture. 0 for an agent that sees text alone."""
+    thought: int = 1
+    """Past actions, counting back, that are shown with the thought that led to them. Only for agents that think in words."""
+
+
+@dataclass
+class ParseConfig:
+    """How a reply becomes an action. A declared setting, because it moves scores (see `embodied.agents.parse`)."""
+
+    policy: str = "lenient"
+    """strict: the exact phrase in the exact form. lenient: forgives wrapping, never guesses. reask: lenient, then one more call."""
+
+
+@dataclass
+class DemonstrationConfig:
+    """Recorded episodes shown before the game begins (see `embodied.agents.few_shot`)."""
+
+    runs: list[str] = field(default_factory=list)
+    """Run folders to choose from. Pictures are shown where they were recorded and `history.image` is above 0."""
+    episodes: int = 1
+    """Demonstrations to show."""
+    max_steps: int = 500
+    """Steps of all demonstrations together; the one that goes over is cut short. BALROG's 1,000 events are 500 steps."""
+    min_progress: float = 0.0
+    """Only episodes that got at least this far, in [0, 1]."""
+
+
+@dataclass
+class AgentConfig:
+    """An agent. Everything in it is recorded with the run."""
+
+    policy: str = "naive"
+    """Name in `embodied.agents.AGENTS`."""
+    history: HistoryConfig = field(default_factory=HistoryConfig)
+    parse: ParseConfig = field(default_factory=ParseConfig)
+    feedback: bool = True
+    """Whether the agent is told when its action was not valid, and what was executed instead."""
+    seed_calls: bool = True
+    """Whether each model call gets a sampling seed derived from the episode's, where the settings name none. Makes local models repeatable."""
+    demonstrations: DemonstrationConfig = field(default_factory=DemonstrationConfig)
+    script: list[str] = field(default_factory=list)
+    """For `scripted`: the phrases to play; the default action follows."""
+
+
+def check(config: AgentConfig) -> None:
+    """Raises `UsageError` when a value makes no sense; the message names the key."""
+    history, demonstrations = config.history, config.demonstrations
+    if config.parse.policy not in PARSE_POLICIES:
+        raise UnknownName(f"There is no parsing policy named {config.parse.policy!r}. agent.parse.policy is one of {', '.join(PARSE_POLICIES)}.")
+    if min(history.text, history.image, history.thought) < 0:
+        raise UsageError("agent.history.text, .image and .thought count turns and cannot be negative.")
+    if history.text == history.image == 0:
+        raise UsageError("With agent.history.text=0 and agent.history.image=0 the agent would see nothing. Set one of them to at least 1.")
+    if demonstrations.episodes < 0 or demonstrations.max_steps < 0:
+        raise UsageError("agent.demonstrations.episodes and .max_steps cannot be negative.")
+    if config.script and config.policy != "scripted":
+        raise UsageError(f"agent.script is for the agent `scripted`, not for {config.policy!r}.")

@@ -1,0 +1,34 @@
+"""expert: plays what the environment's own expert (a bot, a walkthrough, a search) would do. It records demonstrations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from embodied.errors import UsageError
+from embodied.types import Decision, Mission, Observation, Outcome
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from embodied.agents import Kit
+
+
+class ExpertAgent:
+    """Plays `observation.expert`, which environments with an expert give when they are made with `expert=True`."""
+
+    def __init__(self, kit: Kit):
+        self._env = kit.spec.task.env if kit.spec else "the environment"
+
+    def begin(self, mission: Mission, rng: np.random.Generator) -> None:
+        """Nothing to do: the expert sees the simulator's state."""
+
+    async def act(self, observation: Observation) -> Decision:
+        if not observation.expert:
+            raise UsageError(f"{self._env} tells no expert action. Make it with env.expert=true; babyai, textworld and babaisai have an expert.")
+        return Decision(observation.expert)
+
+    def hear(self, correction: str) -> None:
+        """An expert does not listen."""
+
+    def end(self, outcome: Outcome) -> None:
+        """Nothing to do."""

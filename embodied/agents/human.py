@@ -1,0 +1,138 @@
+"""human: a person at the terminal decides."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from embodied.agents.prompt import instruction
+from embodied.agents.vocabulary import Commands, Vocabulary, accepted, fold
+from embodied.types import Decision, Mission, Observation, Outcome
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from embodied.agents import Kit
+
+HELP = "Type an action, the beginning of one, or its number; ? lists them, Tab completes, Ctrl-D stops."
+HELP_FREE = "Type a command; ? lists the kinds there are, Ctrl-D stops."
+
+
+class HumanAgent:
+    """Prints what there is to see and reads an action, asking until there is one. The episode loop waits meanwhile.
+
+    Raises `KeyboardInterrupt` from `act` at Ctrl-C and at the end of input: the episode is then cancelled.
+    """
+
+    def __init__(self, kit: Kit):
+        """Needs nothing of `kit`."""
+
+    def begin(self, mission: Mission, rng: np.random.Generator) -> None:
+        self._mission = mission
+        self._accepted = accepted(mission)
+        self._numbered = not any(phrase.isdigit() for phrase in mission.actions)  # else a number is an action
+        print(f"{instruction(mission)}\n\n{HELP_FREE if mission.free_text else HELP}", flush=True)
+
+    async def act(self, observation: Observation) -> Decision:
+        self._show(observation)
+        with _completion(self._mission), _interruptible():
+            while True:
+                action = self._read()
+                if action is not None:
+                    return Decision(action)
+
+    def hear(self, correction: str) -> None:
+        print(f"Correction: {correction}", flush=True)
+
+    def end(self, outcome: Outcome) -> None:
+        print(f"\nThe episode is over: {outcome}.", flush=True)
+
+    def _show(self, observation: Observation) -> None:
+        reward = f", reward {observation.reward:g}" if observation.reward else ""
+        lines = [f"\n--- step {observation.step}{reward}"]
+        if not observation.valid:
+            lines.append(f"That was not a valid action: {observation.executed!r} was executed instead.")
+        lines += [part for part in (observation.status, observation.text) if part]
+        print("\n".join(lines), flush=True)
+
+    def _read(self) -> str | None:
+        """One line from the person, as an action; None, after a word of explanation, when it is not one."""
+        try:
+            line = input("> ")
+        except EOFError:
+            raise KeyboardInterrupt("end of input") from None
+        except UnicodeDecodeError:
+            print("That is not text.", flush=True)
+            return None
+        found = self._meant(line)
+        if len(found) == 1:
+            return found[0]
+        if line.strip() == "?":
+            print("\n".join(self._listed()), flush=True)
+        elif found:
+            print(f"Which one? {', '.join(found)}", flush=True)
+        else:
+            print(f"{line.strip()!r} is not an action; ? lists them." if line.strip() else "Type an action; ? lists them.", flush=True)
+        return None
+
+    def _meant(self, line: str) -> tuple[str, ...]:
+        """The actions `line` can mean: exactly one, or one by another case or wrapping, by number, or by its beginning."""
+        if exact := self._accepted.exact(line):
+            return () if isinstance(self._accepted, Commands) and exact == "?" else (exact,)
+        if isinstance(self._accepted, Commands) or not line.strip():
+            return ()
+        if whole := self._accepted.whole(line):
+            return whole
+        phrases = tuple(self._accepted.actions)
+        if self._numbered and line.strip().isdecimal():
+            return phrases[int(line) - 1 : int(line)] if 0 < int(line) <= len(phrases) else ()
+        return tuple(phrase for phrase in phrases if fold(phrase).startswith(fold(line)))
+
+    def _listed(self) -> list[str]:
+        if isinstance(self._accepted, Vocabulary) and self._numbered:
+            return [f"{number:3}  {phrase}: {gloss}" for number, (phrase, gloss) in enumerate(self._accepted.actions.items(), 1)]
+        lines = self._accepted.lines() if isinstance(self._accepted, Vocabulary) else self._accepted.patterns.items()
+        return [f"  {phrase}: {gloss}" if gloss else f"  {phrase}" for phrase, gloss in lines]
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Lets Ctrl-C end a waiting `input` at once: asyncio's own handler would only ask the loop, which is not running meanwhile."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def _completion(mission: Mission) -> Iterator[None]:
+    """Tab completes phrases, blanks included, where there is a terminal and Python has readline."""
+    try:
+        import readline
+    except ModuleNotFoundError:
+        readline = None
+    if readline is None or not sys.stdin.isatty():
+        yield
+        return
+    before, delimiters = readline.get_completer(), readline.get_completer_delims()
+
+    def complete(text: str, state: int) -> str | None:
+        matches = [phrase for phrase in mission.actions if fold(phrase).startswith(fold(text))]
+        return matches[state] if state < len(matches) else None
+
+    readline.set_completer(complete)
+    readline.set_completer_delims("")
+    readline.parse_and_bind("tab: complete")
+    try:
+        yield
+    finally:
+        readline.set_completer(before)
+        readline.set_completer_delims(delimiters)

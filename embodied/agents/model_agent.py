@@ -1,0 +1,159 @@
+"""ModelAgent: the agent that asks a model. Policies differ only in the parts it is composed of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+from embodied.agents.formats import Format
+from embodied.agents.history import History, Window
+from embodied.agents.parse import PARSERS, Parser, shorten
+from embodied.agents.prompt import instruction, message, with_ask
+from embodied.agents.vocabulary import accepted
+from embodied.errors import UsageError
+from embodied.models.base import Model
+from embodied.seeding import derive
+from embodied.types import Call, Decision, Message, Mission, Observation, Outcome, Settings
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from embodied.agents import Kit
+
+_LONGEST_PLAN = 8_000
+"""Characters of a thought, from its end, that a later prompt repeats: a reply that ran away must not fill every prompt after it."""
+
+
+class Opening(Protocol):
+    """Messages between the instruction and the history: demonstrations."""
+
+    def messages(self, first: Observation, rng: np.random.Generator) -> Sequence[Message]:
+        """Called once, with the first observation of the episode."""
+        ...
+
+
+@dataclass
+class Parts:
+    """What a `ModelAgent` is composed of."""
+
+    model: Model
+    settings: Settings
+    history: History
+    format: Format
+    parser: Parser
+    opening: Opening | None = None
+    feedback: bool = True
+    seed_calls: bool = True
+
+
+class ModelAgent:
+    """Shows a model the instruction, the history and the current observation, and reads an action out of its reply.
+
+    A prompt is the instruction, demonstrations where there are any, and the history, whose last message ends with what is asked.
+    Every call is recorded in the decision. A reply from which no action can be read is a decision that is not `parsed`.
+
+    With `seed_calls`, and no seed in the settings, the seed of a call is derived from the episode's stream, the step and the
+    call's number within the step. So equal episodes sample equally, and it does not matter which steps were played before.
+
+    Args:
+        parts: Model, settings, history, reply format, parsing policy, ...
+    """
+
+    def __init__(self, parts: Parts):
+        self.parts = parts
+        self._corrections: list[str] = []
+
+    def begin(self, mission: Mission, rng: np.random.Generator) -> None:
+        self._mission = mission
+        self._accepted = accepted(mission)
+        self._ask = self.parts.format.ask(mission)
+        self._opening: list[Message] | None = None
+        self._seed = int(rng.integers(2**63))
+        self._rng = rng
+
+    async def act(self, observation: Observation) -> Decision:
+        self.parts.history.see(observation, self._notes(observation))
+        *before, current = self.parts.history.messages()
+        prompt = (*self._beginning(observation), *before, with_ask(current, self._ask))
+        decision = await self._decide(prompt, observation.step)
+        self.parts.history.did(decision.action.strip() or "(empty answer)", self._plan(decision))
+        return decision
+
+    def hear(self, correction: str) -> None:
+        self._corrections.append(correction)
+
+    def end(self, outcome: Outcome) -> None:
+        """Nothing to do: the model is shared, and closed by who made it."""
+
+    # ----------------------------------------------------------------- prompt
+
+    def _beginning(self, observation: Observation) -> list[Message]:
+        if self._opening is None:
+            demonstrations = self.parts.opening.messages(observation, self._rng) if self.parts.opening else ()
+            self._opening = [message("user", instruction(self._mission)), *demonstrations]
+        return self._opening
+
+    def _notes(self, observation: Observation) -> list[str]:
+        notes = []
+        if self.parts.feedback and not observation.valid:
+            notes.append(f'Your last answer was not a valid action, so "{observation.executed}" was executed instead.')
+        notes += [f"A person who watches you says: {correction}" for correction in self._corrections]
+        self._corrections.clear()
+        return notes
+
+    def _plan(self, decision: Decision) -> str:
+        """The thought as a later prompt repeats it, ending in the action; empty for agents that were not asked to think."""
+        if not (self.parts.format.thinks and decision.thought):
+            return ""
+        end = f"\n{self.parts.format.wrap(decision.action)}" if decision.parsed else ""
+        return decision.thought[-_LONGEST_PLAN:] + end
+
+    # ----------------------------------------------------------------- reply
+
+    async def _decide(self, prompt: tuple[Message, ...], step: int) -> Decision:
+        calls: list[Call] = []
+        thought = ""
+        for number in range(self.parts.parser.calls):
+            reply = await self.parts.model.generate(prompt, self._settings(step, number))
+            calls.append(Call(prompt, reply))
+            parsed = self.parts.parser.parse(reply.text, self.parts.format, self._accepted)
+            thought = "\n".join(t for t in (reply.reasoning.strip(), parsed.thought) if t) or thought
+            if parsed.action is not None:
+                return Decision(parsed.action, thought=thought, calls=tuple(calls))
+            raw = shorten(reply.text)
+            prompt = (*prompt, message("assistant", raw.strip() or "(empty answer)"), message("user", self._again(parsed.problem)))
+        return Decision(raw, parsed=False, thought=thought, calls=tuple(calls))
+
+    def _again(self, problem: str) -> str:
+        listing = f" The {'actions' if self._accepted.finite else 'kinds of commands'} are: {self._accepted.listing()}."
+        return f"{problem}{listing}\n\n{self._ask}"
+
+    def _settings(self, step: int, number: int) -> Settings:
+        settings = self.parts.settings
+        if self.parts.seed_calls and settings.seed is None:
+            return replace(settings, seed=derive(self._seed, step, number, bits=31))
+        return settings
+
+
+def compose(kit: Kit, format: Format, opening: Opening | None = None) -> ModelAgent:
+    """A `ModelAgent` from a configuration and a reply format. Raises `UsageError` when there is no model."""
+    config = kit.config
+    if kit.model is None:
+        raise UsageError(
+            f"The agent {config.policy} asks a model, and none is named. Add --model provider/name, or choose an agent from `embodied list agents`."
+        )
+    if opening is None and config.demonstrations.runs:
+        raise UsageError(f"agent.demonstrations is for the agent `few_shot`, not for {config.policy!r}.")
+    return ModelAgent(
+        Parts(
+            model=kit.model,
+            settings=kit.settings,
+            history=Window(config.history),
+            format=format,
+            parser=PARSERS[config.parse.policy](),
+            opening=opening,
+            feedback=config.feedback,
+            seed_calls=config.seed_calls,
+        )
+    )

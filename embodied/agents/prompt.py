@@ -1,0 +1,44 @@
+"""The instruction: a mission in the words a model is told it in, once, at the beginning of every prompt."""
+
+from __future__ import annotations
+
+from embodied.agents.vocabulary import Vocabulary
+from embodied.types import Image, Message, Mission, Role, Text
+
+
+def instruction(mission: Mission) -> str:
+    """The mission as text: the world, the goal, exactly the accepted actions with a gloss each, tips, and the step limit.
+
+    Rows of single letters, digits or numbers are shown as one line ("any single small letter from a to z"), for vocabularies
+    that need them to answer questions of the game.
+    """
+    sections = [mission.intro.strip(), f"Your goal: {mission.goal.strip()}", _actions(mission)]
+    if mission.tips:
+        sections.append("Good to know:\n" + "\n".join(f"- {tip}" for tip in mission.tips))
+    if mission.max_steps is not None:
+        sections.append(f"The episode ends after {mission.max_steps} steps at the latest.")
+    sections.append("What you have seen and done so far follows, ending with what you see now.")
+    return "\n\n".join(s for s in sections if s)
+
+
+def _actions(mission: Mission) -> str:
+    lines = [f"- {phrase}: {gloss}" if gloss else f"- {phrase}" for phrase, gloss in Vocabulary(mission.actions).lines()]
+    if not mission.free_text:
+        head = "These are the actions, each followed by what it does. Only the words before the colon are the action:"
+    elif lines:
+        head = "You act by typing commands. These are the kinds of commands, each followed by what it does:"
+    else:
+        head = "You act by typing commands, in your own words."
+    return "\n".join([head, *lines])
+
+
+def message(role: Role, text: str, image: Image | None = None) -> Message:
+    """A message of one text, with a picture behind it where there is one."""
+    return Message(role, (Text(text),) if image is None else (Text(text), image))
+
+
+def with_ask(last: Message, ask: str) -> Message:
+    """`last` with `ask` as a paragraph at the end of its text; its pictures stay behind the text."""
+    text, *rest = last.parts
+    assert isinstance(text, Text)
+    return Message(last.role, (Text(f"{text.text}\n\n{ask}"), *rest))

@@ -1,0 +1,50 @@
+"""random: the baseline that knows the vocabulary and nothing else."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from embodied.types import Decision, Mission, Observation, Outcome
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from embodied.agents import Kit
+
+_BLANK = re.compile(r"<[^<>]*>|\{[^{}]*\}|\.\.\.")
+"""A place in a command pattern that a word goes into: `take <object>`, `take {object}` or `take ...`."""
+_WORD = re.compile(r"[^\W\d_]{3,}")
+_DIRECTIONS = ("north", "east", "south", "west")
+
+
+class RandomAgent:
+    """Chooses uniformly from the vocabulary.
+
+    Where any text is an action, it chooses a command pattern of the mission uniformly and fills each blank with a word of at least
+    three letters from the current observation, or a compass direction where the blank speaks of one.
+    """
+
+    def __init__(self, kit: Kit):
+        """Needs nothing of `kit`."""
+
+    def begin(self, mission: Mission, rng: np.random.Generator) -> None:
+        self._phrases = list(mission.actions) or [mission.default_action]
+        self._free_text = mission.free_text
+        self._rng = rng
+
+    async def act(self, observation: Observation) -> Decision:
+        phrase = self._pick(self._phrases)
+        if self._free_text:
+            words = sorted(set(_WORD.findall(observation.text.lower()))) or ["it"]
+            phrase = _BLANK.sub(lambda blank: self._pick(_DIRECTIONS if "dir" in blank[0].lower() else words), phrase)
+        return Decision(phrase)
+
+    def hear(self, correction: str) -> None:
+        """Chance does not listen."""
+
+    def end(self, outcome: Outcome) -> None:
+        """Nothing to do."""
+
+    def _pick(self, options: list[str] | tuple[str, ...]) -> str:
+        return options[int(self._rng.integers(len(options)))]

@@ -1,0 +1,31 @@
+"""scripted: plays a list of phrases, then the default action. For tests, demonstrations and exact replays by hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from embodied.types import Decision, Mission, Observation, Outcome
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from embodied.agents import Kit
+
+
+class ScriptedAgent:
+    """Plays `agent.script`, phrase by phrase and unchecked, then the mission's default action for ever."""
+
+    def __init__(self, kit: Kit):
+        self._script = tuple(kit.config.script)
+
+    def begin(self, mission: Mission, rng: np.random.Generator) -> None:
+        self._default = mission.default_action
+
+    async def act(self, observation: Observation) -> Decision:
+        return Decision(self._script[observation.step] if observation.step < len(self._script) else self._default)
+
+    def hear(self, correction: str) -> None:
+        """A script does not listen."""
+
+    def end(self, outcome: Outcome) -> None:
+        """Nothing to do."""

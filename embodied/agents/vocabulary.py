@@ -1,0 +1,203 @@
+"""What an environment accepts: a finite `Vocabulary`, or any of its `Commands`; how it is shown, and how it is found in a text without guessing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from itertools import groupby
+from typing import ClassVar
+
+from embodied.types import Mission
+
+LONGEST_COMMAND = 200
+"""Characters. The longest command of BALROG's text games has about 80; interpreters cut lines a little above 200."""
+
+LIMIT = 16_384
+"""Characters of a text, from its end, in which phrases are looked for: keeps a huge reply from costing more than a long one."""
+
+_PAIRS = {'"': '"', "'": "'", "`": "`", "*": "*", "_": "_", "“": "”", "‘": "’", "«": "»", "「": "」", "(": ")", "[": "]", "<": ">", "{": "}"}
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Characters that are not text: control characters besides tab and newline, and lone surrogates."""
+_BULLET = re.compile(r"(?:[-*•>]|\d{1,2}[.)])\s+")
+_GAP = re.compile(r"[\s_-]+")
+_WRAPPING = 64
+"""Characters that may surround a phrase on a line that counts as being that phrase."""
+_KINDS = {"single small letter": str.islower, "single capital letter": str.isupper, "single digit": str.isdigit}
+
+
+def fold(text: str) -> str:
+    """`text` with case, and the kind of gap between words, taken away: "Turn-Left" and "turn left" fold alike."""
+    return _GAP.sub(" ", text).strip().casefold()
+
+
+def unwrapped(line: str) -> Iterator[str]:
+    """`line`, then what is left as bullets, quotes, brackets, emphasis and closing punctuation are taken off one by one."""
+    yield line
+    while True:
+        shorter = _BULLET.sub("", line.strip(), count=1) if _BULLET.match(line.strip()) else line.strip()
+        if len(shorter) >= 2 and _PAIRS.get(shorter[0]) == shorter[-1]:
+            shorter = shorter[1:-1]
+        elif shorter == line:
+            shorter = line.rstrip(".,;:!?…。！}]")
+        if shorter == line:
+            return
+        line = shorter
+        yield line
+
+
+class Vocabulary:
+    """A finite set of phrases.
+
+    Args:
+        actions: Phrase -> gloss, in order.
+    """
+
+    finite = True
+
+    def __init__(self, actions: Mapping[str, str]):
+        self.actions = dict(actions)
+        self._longest = max(map(len, self.actions), default=0)
+        self._folded: dict[str, list[str]] = {}
+        for phrase, gloss in self.actions.items():
+            for form in (phrase, f"{phrase}: {gloss}"):  # a model that copies a line of the list means its phrase
+                if fold(form):  # "-" and " " fold to nothing: they are found by their exact form alone
+                    self._folded.setdefault(fold(form), []).append(phrase)
+        self._longest_line = self._longest + max(map(len, self.actions.values()), default=0)
+
+    def exact(self, text: str) -> str | None:
+        """The phrase that `text` is, blanks around it aside; None when it is none."""
+        return next((form for form in (text, text.strip()) if form in self.actions), None)
+
+    def whole(self, line: str) -> tuple[str, ...]:
+        """The phrases that `line`, wrapping aside, can be: one when it is clear, several when only case could tell them apart, else none."""
+        if len(line) > self._longest_line + _WRAPPING:
+            return ()
+        forms = list(unwrapped(line))
+        for form in forms:
+            if form in self.actions:
+                return (form,)
+        for form in forms:
+            if phrases := self._folded.get(fold(form)):
+                return tuple(dict.fromkeys(phrases))
+        return ()
+
+    def mentioned(self, text: str) -> tuple[str, ...]:
+        """The phrases that occur in `text` as whole words, each once, in order; of overlapping ones the longest.
+
+        Phrases of one character, and numbers, are not looked for: within a sentence, "a" and "I" are words.
+        """
+        if self._pattern is None:
+            return ()
+        found: dict[str, None] = {}
+        end = 0
+        for match in self._pattern.finditer(text):
+            if match.end(1) > end:  # else it lies within a longer one
+                end = match.end(1)
+                phrases = self._folded.get(fold(match[1]), [])  # the expression's idea of case is wider than Unicode's folding
+                found.update(dict.fromkeys([match[1]] if match[1] in phrases else phrases))
+        return tuple(found)
+
+    def find(self, text: str) -> tuple[str, ...]:
+        """The phrases `text` may mean: exactly one when it is clear.
+
+        In this order: the whole text is a phrase; lines that are a phrase; phrases mentioned in passing.
+        """
+        text = text[-LIMIT:]
+        if phrases := self.whole(text):
+            return phrases
+        lines = dict.fromkeys(p for line in text.splitlines() for p in self.whole(line))
+        return tuple(lines) or self.mentioned(text)
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str] | None:
+        words = [_GAP.split(p.strip()) for p in self.actions if len(p.strip()) > 1 and not p.strip().isdigit()]
+        phrases = sorted((r"[\s_-]{1,3}".join(map(re.escape, w)) for w in words if all(w)), key=len, reverse=True)
+        # A look-ahead, so that a phrase which begins within another one is seen too.
+        return re.compile(rf"(?<!\w)(?=({'|'.join(phrases)})(?!\w))", re.IGNORECASE) if phrases else None
+
+    # ----------------------------------------------------------------- showing
+
+    def lines(self) -> list[tuple[str, str]]:
+        """The list to show: (phrase, gloss), with runs of single letters or digits, or of numbers, as one entry in words."""
+        runs = [[phrase for _, phrase in run] for _, run in groupby(_runs(self.actions), key=lambda item: item[0])]
+        return [line for run in runs for line in _shown(run, [self.actions[p] for p in run])]
+
+    def listing(self) -> str:
+        """All phrases in one line, for a question that is asked again."""
+        return ", ".join(name for name, _ in self.lines())
+
+
+def _kind(phrase: str) -> str | None:
+    """What a phrase is when it stands in a row of its like: a letter, a digit, a number of so many digits."""
+    if not phrase.isascii():
+        return None
+    if len(phrase) > 1:
+        return f"{len(phrase)}-digit number" if phrase.isdigit() else None
+    return next((kind for kind, test in _KINDS.items() if test(phrase)), None)
+
+
+def _runs(phrases: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Numbers the phrases so that neighbours of one kind, each the successor of the one before, share a number."""
+    number, previous = 0, None
+    for phrase in phrases:
+        if previous is None or _kind(phrase) is None or _kind(phrase) != _kind(previous) or _successor(previous) != phrase:
+            number += 1
+        previous = phrase
+        yield number, phrase
+
+
+def _successor(phrase: str) -> str:
+    return f"{int(phrase) + 1:0{len(phrase)}}" if phrase.isdigit() else chr(ord(phrase) + 1)
+
+
+def _shown(phrases: list[str], glosses: list[str]) -> list[tuple[str, str]]:
+    """One entry for a run of at least four whose glosses say the same (nothing, or the phrase itself, or one sentence); else one each."""
+    common = {"" if gloss == phrase else gloss for phrase, gloss in zip(phrases, glosses, strict=True)}
+    if len(phrases) < 4 or len(common) > 1:
+        return list(zip(phrases, glosses, strict=True))
+    return [(f"any {_kind(phrases[0])} from {phrases[0]} to {phrases[-1]}", common.pop())]
+
+
+class Commands:
+    """Any text of one line is an action.
+
+    Args:
+        patterns: Command pattern -> gloss, in order; they are shown and not enforced.
+    """
+
+    finite = False
+    _QUOTES: ClassVar = {'"': '"', "'": "'", "`": "`", "*": "*", "“": "”", "‘": "’", "«": "»", "<": ">"}
+
+    def __init__(self, patterns: Mapping[str, str]):
+        self.patterns = dict(patterns)
+
+    def exact(self, text: str) -> str | None:
+        """`text` as a command: one line of printable text, at most `LONGEST_COMMAND` characters; None when it is not."""
+        line = text.strip()
+        return line if 0 < len(line) <= LONGEST_COMMAND and len(line.splitlines()) == 1 and not CONTROL.search(line) else None
+
+    def find(self, text: str) -> tuple[str, ...]:
+        """The first line that is not empty, less code fences and quotes around it, if it is short enough to be a command."""
+        for line in text[:LIMIT].splitlines():
+            line = CONTROL.sub("", line).strip()
+            if not line or (line.startswith("```") and (line == "```" or not line.endswith("```"))):
+                continue
+            line = self._unquoted(line.removeprefix("> "))
+            return (line,) if 0 < len(line) <= LONGEST_COMMAND else ()
+        return ()
+
+    def listing(self) -> str:
+        """All patterns in one line."""
+        return ", ".join(self.patterns)
+
+    def _unquoted(self, line: str) -> str:
+        """`line` without quotes that enclose all of it; an apostrophe or a quoted word within it stays."""
+        while len(line) >= 2 and self._QUOTES.get(line[0]) == line[-1] and (line[0] in "*`" or not {line[0], line[-1]} & set(line[1:-1])):
+            line = line[1:-1].strip()
+        return line
+
+
+def accepted(mission: Mission) -> Vocabulary | Commands:
+    """What the environment of `mission` accepts."""
+    return Commands(mission.actions) if mission.free_text else Vocabulary(mission.actions)
