@@ -1,0 +1,5 @@
+"""`python -m embodied`."""
+
+from embodied.cli import main
+
+main()
