@@ -164,6 +164,7 @@ def test_interrupt_loses_nothing_and_the_same_command_continues(tmp_path):
 
 
 def test_help_imports_nothing_heavy():
-    code = "import sys; import embodied.cli as c; c._register(); print([m for m in ('torch','transformers','openai','nle','hydra','PIL','imageio','rich.table') if m in sys.modules])"
+    heavy = ("torch", "transformers", "openai", "nle", "hydra", "PIL", "imageio", "rich.table")
+    code = f"import sys; import embodied.cli as c; c._register(); print([m for m in {heavy} if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "[]"

@@ -1,0 +1,73 @@
+"""Writes docs/envs/: a page for every environment from its docstring, and a picture of it as an agent sees it."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from embodied import envs
+from embodied.envs.catalog import ENTRIES, Entry
+
+OUT = Path(__file__).parent / "envs"
+STEPS = 12
+"""Random steps before the picture is taken, so that there is something to see."""
+
+
+def page(entry: Entry) -> str:
+    lines = [
+        f"# {entry.id.split('/')[1]}",
+        "",
+        f"`gymnasium.make({entry.id!r})` · `embodied eval --env {entry.name}` · `pip install 'embodied-suite[{entry.extra}]'`",
+        "",
+    ]
+    if entry.picture:
+        lines += [f"![{entry.name} as an agent sees it]({entry.name}.png)", ""]
+    lines += [inspect.cleandoc(envs.load(entry).__doc__), "", "## Tasks", "", *(f"- `{task}`" for task in entry.tasks), ""]
+    env = envs.make(entry.name)
+    observation, _ = env.reset(seed=0)
+    lines += [
+        "## An observation",
+        "",
+        f"The first of `{entry.tasks[0]}` with seed 0. Goal: {env.mission.goal}",
+        "",
+        "```text",
+        observation["text"].rstrip(),
+        "```",
+        "",
+    ]
+    if observation.get("status"):
+        lines += ["Status:", "", "```text", observation["status"].rstrip(), "```", ""]
+    env.close()
+    return "\n".join(lines)
+
+
+def picture(entry: Entry) -> None:
+    env = envs.make(entry.name, image=True)
+    observation, _ = env.reset(seed=0)
+    env.action_space.seed(0)
+    for _ in range(STEPS):
+        observation, _, terminated, truncated, _ = env.step(env.action_space.sample())
+        if terminated or truncated:
+            observation, _ = env.reset(seed=0)
+    frame = Image.fromarray(np.asarray(observation["image"]))
+    factor = max(1, 384 // frame.height)
+    frame.resize((frame.width * factor, frame.height * factor), Image.Resampling.NEAREST).save(OUT / f"{entry.name}.png", optimize=True)
+    env.close()
+
+
+def main() -> None:
+    OUT.mkdir(exist_ok=True)
+    for entry in ENTRIES.values():
+        (OUT / f"{entry.name}.md").write_text(page(entry))
+        if entry.picture:
+            picture(entry)
+        print(f"docs/envs/{entry.name}.md")
+    index = ["# Environments", "", *(f"- [{e.name}]({e.name}.md): {e.summary}" for e in ENTRIES.values()), ""]
+    (OUT / "README.md").write_text("\n".join(index))
+
+
+if __name__ == "__main__":
+    main()
