@@ -27,8 +27,8 @@ _KINDS = {"single small letter": str.islower, "single capital letter": str.isupp
 
 
 def fold(text: str) -> str:
-    """`text` with case, and the kind of gap between words, taken away: "Turn-Left" and "turn left" fold alike."""
-    return _GAP.sub(" ", text).strip().casefold()
+    """`text` without case and without gaps between words: "Turn-Left", "turn left" and "turnleft" fold alike."""
+    return _GAP.sub("", text).casefold()
 
 
 def unwrapped(line: str) -> Iterator[str]:
@@ -111,8 +111,9 @@ class Vocabulary:
 
     @cached_property
     def _pattern(self) -> re.Pattern[str] | None:
-        words = [_GAP.split(p.strip()) for p in self.actions if len(p.strip()) > 1 and not p.strip().isdigit()]
-        phrases = sorted((r"[\s_-]{1,3}".join(map(re.escape, w)) for w in words if all(w)), key=len, reverse=True)
+        # A gap may stand anywhere, as `fold` takes all of them away: who writes "pick up" for "pickup" does not mean "up".
+        words = (_GAP.sub("", p) for p in self.actions if len(p.strip()) > 1 and not p.strip().isdigit())
+        phrases = [r"[\s_-]{0,2}".join(map(re.escape, word)) for word in sorted(words, key=len, reverse=True) if word]
         # A look-ahead, so that a phrase which begins within another one is seen too.
         return re.compile(rf"(?<!\w)(?=({'|'.join(phrases)})(?!\w))", re.IGNORECASE) if phrases else None
 
