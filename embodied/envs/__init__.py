@@ -34,9 +34,9 @@ def make(name: str, task: str | None = None, **kwargs: Any):
         MissingExtra: The simulator is not installed.
     """
     if name.startswith("gym:"):
-        from embodied.envs.generic import GenericEnv
+        from embodied.envs.generic import open_gym
 
-        return GenericEnv(name.removeprefix("gym:"), **kwargs)
+        return open_gym(name.removeprefix("gym:"), **kwargs)
     e = entry(name)
     task = check_task(e, task or e.tasks[0])
     return load(e)(task=task, **kwargs)
