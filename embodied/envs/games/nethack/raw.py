@@ -116,9 +116,6 @@ class NetHack:
         self.directory = Path(directory.name)
         """The game's own folder: data, save files, records. Deleted by `close`."""
         self._finalizer = weakref.finalize(self, directory.cleanup)
-        (self.directory / "save").mkdir()
-        for name in ("perm", "record", "logfile", "xlogfile"):  # NetHack locks these and does not create them
-            (self.directory / name).touch()
         self.use_data(hackdir / "nhdat")
 
         library, path, stopped = _copy_of_library(self.directory)
@@ -142,6 +139,7 @@ class NetHack:
         Raises:
             EnvironmentFailure: The game did not get to its first command.
         """
+        self._forget()
         display = derive(seed, "nethack", "display") if display is None else display
         try:
             self._game.set_initial_seeds(seed, display, False, level)
@@ -184,6 +182,13 @@ class NetHack:
         """`how_done` as a word: died, choking, poisoning, starving, drowning, quit, escaped, ascended, ..."""
         return _constants.game_end_types(self.how_done).name.lower()
 
+    @property
+    def epitaph(self) -> str:
+        """How the game ended in NetHack's words, such as `killed by a jackal, while praying`; empty while it is under way."""
+        lines = (self.directory / "xlogfile").read_text(encoding="latin-1").splitlines()
+        fields = dict(field.partition("=")[::2] for field in lines[-1].split("\t")) if lines else {}
+        return fields.get("death", "") + (f", while {fields['while']}" if "while" in fields else "")
+
     def use_data(self, nhdat: Path) -> None:
         """Plays the games started from now on with this compiled data archive (for levels of one's own, see `lev_comp` and `dlb`).
 
@@ -195,6 +200,15 @@ class NetHack:
         link = self.directory / "nhdat"
         link.unlink(missing_ok=True)
         link.symlink_to(nhdat.resolve())
+
+    def _forget(self) -> None:
+        """Empties the game's folder of what earlier games left: the top ten list, saved games (NetHack would go on with them), levels."""
+        for path in self.directory.rglob("*"):
+            if path.name != "nhdat" and not path.is_dir():
+                path.unlink()
+        (self.directory / "save").mkdir(exist_ok=True)
+        for name in ("perm", "record", "logfile", "xlogfile"):  # NetHack locks these and does not create them
+            (self.directory / name).touch()
 
     def close(self) -> None:
         """Ends the game, unloads the library and deletes the folder. A second call does nothing."""
