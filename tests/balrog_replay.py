@@ -116,7 +116,7 @@ def load(root: Path, entry: dict[str, Any]) -> Record:
     if entry.get("more_joiner"):
         kwargs["more_joiner"] = entry["more_joiner"]
     if env == "nethack" and meta["agent"].get("max_image_history", 0) > 0:
-        kwargs["image"] = True
+        kwargs["text"] = "language"  # what BALROG shows beside a picture; no picture is needed to compare it
     options = {"game": str(root / "games" / entry["game"])} if entry.get("game") else {}
     rows = tuple(_rows(path.with_suffix(".csv")))
     return Record(env, entry["task"], f"{entry['submission']}__{entry['run']}", meta.get("seed") or 0, meta["progression"], rows, kwargs, options)
