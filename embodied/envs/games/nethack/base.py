@@ -48,6 +48,7 @@ class NetHackBase(LanguageEnv):
             language with one, as BALROG.
         picture: `"full"`: terminal with tiles; `"tiles"`: the bare map.
         more_joiner: What joins the pages of a message: `"newline"` or `"space"`.
+        original: Show texts that begin with a blank row as the original does (`text.message`).
         skip_more: Turns pages by itself and shows the joined message; `_turn_pages` does not depend on it.
         render_mode: None or `"rgb_array"`.
     """
@@ -64,13 +65,14 @@ class NetHackBase(LanguageEnv):
         picture: str = "full",
         more_joiner: str = "newline",
         skip_more: bool = True,
+        original: bool = False,
         render_mode: str | None = None,
     ):
         self.game = game
         self.text = check_option("text of NetHack", text or ("language" if image else "hybrid"), TEXTS)
         self._joiner = JOINERS[check_option("joiner of pages", more_joiner, tuple(JOINERS))]
         self._skip_more = skip_more
-        self._describer = Describer(game)
+        self._describer = Describer(game, original=original)
         self._message = ""
         self._picture = check_option("picture of NetHack", picture, PICTURES)
         self._screen: Any = None

@@ -95,6 +95,7 @@ class NetHackEnv(NetHackBase):
       `rules="balrog"`: they follow from the course of the game.
     - Keys that turn pages do not count as steps without a game turn. `rules="balrog"`: they count, and the episode then ends
       with NetHack's quit command (terminated).
+    - The top ten list at the end is shown row by row; BALROG's rows begin with the last character of the row above (`rules="balrog"`).
     - An ascension is worth 1; BALROG's table holds it, but is never asked for it.
     - An environment can be reset and used again: saved games and the top ten list of earlier episodes are gone.
 
@@ -141,6 +142,7 @@ class NetHackEnv(NetHackBase):
             picture=picture or ("tiles" if rules == "balrog" else "full"),
             more_joiner=more_joiner,
             skip_more=skip_more,
+            original=rules == "balrog",
             render_mode=render_mode,
         )
         self._progress = Progress()

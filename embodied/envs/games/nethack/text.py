@@ -46,10 +46,12 @@ class Describer:
 
     Args:
         game: Its buffers are read at each call.
+        original: Show texts that begin with a blank row (the top ten list) as the original does, see `message`.
     """
 
-    def __init__(self, game: NetHack):
+    def __init__(self, game: NetHack, *, original: bool = False):
         self._game = game
+        self._original = original
         self._seen: tuple[bytes, int, int] = (b"", -1, -1)
         self._language = ""
         self._carried: tuple[bytes, bytes] = (b"", b"")
@@ -58,7 +60,7 @@ class Describer:
 
     def message(self) -> str:
         """The message line, or the whole menu or text that covers the map."""
-        return message(self._game.tty_chars)
+        return message(self._game.tty_chars, original=self._original)
 
     def language(self) -> str:
         """What is around the hero: `<what> <how far> <where>`, a line each, from far to near."""
@@ -108,11 +110,16 @@ def sections(*parts: tuple[str, str]) -> str:
 # --------------------------------------------------------------------------- message
 
 
-def message(tty_chars: np.ndarray) -> str:
+def message(tty_chars: np.ndarray, *, original: bool = False) -> str:
     """The message on a terminal, (24, 80) uint8.
 
     That is the trimmed first row. Where a row ends a page (`--More--`, `(end)`, `(1 of 2)`), it is every row down to there, cut
     at the first row's indent; of the screens after death, everything down to two blank rows.
+
+    Args:
+        tty_chars: The terminal.
+        original: The original takes the indent of a blank first row for -1: a zero byte comes first, and each row also has the
+            last character of the row above.
     """
     screen = tty_chars.tobytes()
     columns = tty_chars.shape[1]
@@ -122,13 +129,15 @@ def message(tty_chars: np.ndarray) -> str:
     dead = b"Points" in second or b"list!" in second
     if not dead and b"--More--" not in screen and b"(end)" not in screen and b" of " not in screen:
         return first
-    indent = columns - len(screen[:columns].lstrip(b" "))
-    if indent == columns:  # a blank first row: the text begins further down
+    indent, width = columns - len(screen[:columns].lstrip(b" ")), columns
+    if indent == columns:  # a blank first row
         indent = 0
+        if original:
+            screen, width = b"\0" + screen, columns + 1
     lines: list[str] = []
     blanks = 0
-    for start in range(indent, len(screen), columns):
-        row = _trim(screen[start : start + columns - indent].decode("latin-1"))
+    for start in range(indent, tty_chars.size, columns):
+        row = _trim(screen[start : start + width - indent].decode("latin-1"))
         blanks = 0 if row else blanks + 1
         if row:
             lines.append(row)
