@@ -51,7 +51,8 @@ class EvalConfig:
     image: bool = False
     """Whether agents are given pictures."""
     agent: AgentConfig = field(default_factory=AgentConfig)
-    model: ModelConfig = field(default_factory=ModelConfig)
+    model: ModelConfig = field(default_factory=lambda: ModelConfig(provider="", name=""))
+    """An empty provider: none chosen yet."""
     run: RunConfig = field(default_factory=RunConfig)
 
 

@@ -54,7 +54,10 @@ class Request:
             provider, name = models.parse_model(self.model)
             words += [f"model.provider={provider}", f"model.name='{name}'"]
         words += [f"run.{key}='{value}'" if isinstance(value, str) else f"run.{key}={value}" for key, value in run.items() if value is not None]
-        return compose([*words, *self.words])
+        config = compose([*words, *self.words])
+        if config.image and not config.agent.history.image:
+            config.agent.history.image = 1  # an agent that is given pictures sees at least the present one
+        return config
 
 
 def play(request: Request, *, episodes: int | None, seed: int, steps: int | None, out: str | None, image: bool) -> int:
@@ -65,14 +68,15 @@ def play(request: Request, *, episodes: int | None, seed: int, steps: int | None
         raise UsageError("--task goes with --env, not with --suite.")
     settings = {"episodes": episodes, "seed": seed, "steps": steps, "out": out}
     config, tasks = _tasks(request, settings, image)
-    agents.check(config.agent, config.model.provider)
+    _check_model(config)
 
     recorded = _recorded(config, request)
     run_identity = identity({**recorded, "simulators": _versions()})
     name = request.suite or (request.env or "").replace(":", "-").replace("/", "-")
     root = Path(config.run.out or f"runs/{name}-{request.agent}-{run_identity[:8]}")
     specs = plan(tasks, config.run.seed, run_identity)
-    model = models.build(config.model, FileBlobs(root / "blobs")) if config.model.provider else None  # before the folder: a missing key leaves nothing behind
+    # Before the folder is made: a missing key leaves nothing behind.
+    model = models.build(config.model, FileBlobs(root / "blobs")) if agents.needs_model(config.agent.policy) else None
     record = RunRecord(run_identity, recorded, specs, _versions(), datetime.now(UTC).isoformat(timespec="seconds"), request.suite or "")
     run = Run.create(root, record)
     print(f"{len(specs)} episodes in {run.root}", flush=True)
@@ -85,10 +89,10 @@ def play(request: Request, *, episodes: int | None, seed: int, steps: int | None
 
 
 async def _run(run: Run, specs: tuple, config: EvalConfig, model: Model | None) -> Result:
-    settings = models.settings(config.model)
+    settings = config.model.settings()
     try:
         with listener(specs) as shown:
-            return await run_all(run, specs, lambda _: agents.build(config.agent, model, settings, run.blobs), shown, config.run.concurrency)
+            return await run_all(run, specs, lambda spec: agents.build(config.agent, model, settings, spec=spec, blobs=run.blobs), shown, config.run.concurrency)
     finally:
         if model is not None:
             await model.aclose()
@@ -140,6 +144,14 @@ def _of_environment(config: EvalConfig) -> list[tuple[TaskSpec, int]]:
     check_options(found, options)
     names = [check_task(found, t.strip()) for t in str(wanted).split(",")] if wanted else found.tasks
     return [(TaskSpec(name, task, options), config.run.episodes or found.episodes) for task in names]
+
+
+def _check_model(config: EvalConfig) -> None:
+    agents.check(config.agent)
+    if agents.needs_model(config.agent.policy) and not config.model.provider:
+        raise UsageError(
+            f"The agent {config.agent.policy} needs a model: add --model provider/name (`embodied list models`), or take a preset (`embodied list agents`)."
+        )
 
 
 def _recorded(config: EvalConfig, request: Request) -> Json:

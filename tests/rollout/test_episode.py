@@ -4,20 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from embodied import agents, models
+from embodied import agents
 from embodied.agents import AgentConfig
 from embodied.errors import EnvironmentFailure, ModelRefused, ModelUnavailable, StoreError
-from embodied.models.scripted import ScriptedModel
 from embodied.rollout.plan import identity, plan
 from embodied.rollout.runner import SAME_FAILURES, Result, owed, run_all
 from embodied.store.run import Run, RunRecord
-from embodied.types import EpisodeSpec, TaskSpec
+from embodied.types import EpisodeSpec, Message, Reply, Settings, TaskSpec
 
 TASK = TaskSpec("babyai", "BabyAI-MixedTrainLocal-v0/goto", {"max_steps": 12})
+
+
+class Saying:
+    """A model that says (or raises) one thing after another, and the last one for ever."""
+
+    name = "saying"
+
+    def __init__(self, script: list[str | Exception]):
+        self._script = list(script)
+
+    async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
+        word = self._script.pop(0) if len(self._script) > 1 else self._script[0]
+        if isinstance(word, Exception):
+            raise word
+        return Reply(word)
+
+    async def aclose(self) -> None:
+        pass
 
 
 class Quiet:
@@ -102,25 +120,25 @@ def test_same_command_skips_scored_episodes_and_extends(tmp_path):
 
 def test_unscored_attempt_is_kept_and_played_again(tmp_path):
     run, specs = make_run(tmp_path / "run", episodes=1)
-    first = ScriptedModel(["go forward", "go forward", ModelUnavailable("the server went away")])
+    first = Saying(["go forward", "go forward", ModelUnavailable("the server went away")])
     play(run, specs, AgentConfig(policy="naive"), first)
     episode = run.episode(specs[0].id)
     assert (episode.outcome, episode.steps, episode.progress) == ("model_failure", 2, None)
     assert "went away" in episode.error
-    play(run, specs, AgentConfig(policy="naive"), ScriptedModel(["turn left"]))
+    play(run, specs, AgentConfig(policy="naive"), Saying(["turn left"]))
     assert run.episode(specs[0].id).outcome == "limit"
     assert (tmp_path / "run/episodes" / specs[0].id / "attempt-1/episode.json").is_file()
 
 
 def test_refusal_stops_the_run_at_once(tmp_path):
     run, specs = make_run(tmp_path / "run", episodes=5)
-    result = play(run, specs, AgentConfig(policy="naive"), ScriptedModel([ModelRefused("the key was rejected")]))
+    result = play(run, specs, AgentConfig(policy="naive"), Saying([ModelRefused("the key was rejected")]))
     assert result.played == 1 and "key was rejected" in result.stopped
 
 
 def test_same_failure_again_and_again_stops_the_run(tmp_path):
     run, specs = make_run(tmp_path / "run", episodes=8)
-    result = play(run, specs, AgentConfig(policy="naive"), ScriptedModel([ModelUnavailable("no connection")]))
+    result = play(run, specs, AgentConfig(policy="naive"), Saying([ModelUnavailable("no connection")]))
     assert result.played == SAME_FAILURES and "no connection" in result.stopped
 
 
@@ -144,7 +162,7 @@ def test_simulator_failure_is_an_outcome_of_that_episode_only(tmp_path, monkeypa
 
 def test_prompts_are_stored_once_and_come_back_exactly(tmp_path):
     run, specs = make_run(tmp_path / "run", episodes=1)
-    model = ScriptedModel(["turn left", "\udc80 nonsense \x00 ☃", "turn right"])
+    model = Saying(["turn left", "\udc80 nonsense \x00 ☃", "turn right"])
     play(run, specs, AgentConfig(policy="naive"), model)
     steps = list(run.steps(specs[0].id))
     assert len(steps) == 12
@@ -181,7 +199,3 @@ def test_unusable_folder_is_one_clear_error(tmp_path, prepare):
         make_run(root)
     if prepare == "other files":
         assert (root / "thesis.tex").read_text() == "precious"
-
-
-def test_models_settings_reach_the_record():
-    assert models.settings(models.ModelConfig(temperature=0.5, stop=["\n"])).temperature == 0.5
