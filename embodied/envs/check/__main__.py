@@ -1,0 +1,47 @@
+"""`python -m embodied.envs.check ENV ...`: a report for each environment."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import gymnasium
+
+from embodied import envs
+from embodied.envs.check import check
+from embodied.errors import EmbodiedError, UsageError
+
+
+def _named(target: str) -> Callable[..., gymnasium.Env]:
+    """What the command line names: `module:callable`, or an environment of the suite, `gym:ID` included."""
+    module, _, attribute = target.partition(":")
+    if not attribute or module == "gym":
+        envs.make(target).close()
+        return partial(envs.make, target)
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(f"{target} is neither an environment's name nor module:callable: {error}.") from error
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line: a report for each environment. Returns 1 when one breaks a rule, the error's exit code when one cannot be found, else 0."""
+    parser = argparse.ArgumentParser(prog="python -m embodied.envs.check", description="Checks environments against the contract of LanguageEnv.")
+    parser.add_argument("env", nargs="+", help="module:callable, a name of `embodied list envs`, or gym:ID")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=20, help="steps played in each episode")
+    args = parser.parse_args(argv)
+    try:
+        reports = [check(_named(target), seed=args.seed, steps=args.steps) for target in args.env]
+    except EmbodiedError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    print("\n".join(map(str, reports)))
+    return 0 if all(report.ok for report in reports) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
