@@ -26,3 +26,17 @@ def test_every_task_keeps_the_contract(name: str, task: str):
 def test_the_original_rules_keep_it_too(name: str):
     report = check(partial(make, name, rules="balrog"), steps=8)
     assert report.ok, report
+
+
+@pytest.mark.parametrize(("name", "task"), TASKS, ids=[f"{name}-{task}" for name, task in TASKS])
+def test_random_play_stays_in_the_spaces(name: str, task: str):
+    env = make(name, task)
+    env.action_space.seed(7)
+    observation, info = env.reset(seed=7)
+    for _ in range(100):
+        assert observation in env.observation_space
+        assert 0 <= info["progress"] <= 1
+        observation, _, terminated, truncated, info = env.step(env.action_space.sample())
+        if terminated or truncated:
+            observation, info = env.reset()
+    env.close()
