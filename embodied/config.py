@@ -112,8 +112,9 @@ def _missing(error: MissingConfigException) -> UsageError:
 def _explained(error: Exception) -> UsageError:
     """Hydra's message in one sentence; an unknown key gets the nearest one."""
     cause = error.__cause__ or error
-    text = " ".join(str(cause).split("\n")[0].split())
+    text = " ".join(str(cause).split("\n")[0].split()).rstrip(".")
     key = getattr(cause, "full_key", None) or (m.group(1) if (m := re.search(r"Could not override '([^']+)'", str(error))) else None)
     if key and ("not in struct" in str(cause) or "not in '" in str(cause)):
         return unknown("option", key, [*keys(EvalConfig()), "env.task", "env.rules"], "embodied list options")
-    return UsageError(f"The configuration is not valid: {text.rstrip('.')}. `embodied list options` shows every key with its default.")
+    where = f" at {key}" if key else ""
+    return UsageError(f"The configuration is not valid{where}: {text}. `embodied list options` shows every key with its default.")

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from embodied import agents, models
+from embodied import agents, envs, models
 from embodied.cli.progress import listener
 from embodied.cli.tables import print_score
 from embodied.config import EvalConfig, compose
@@ -69,6 +69,7 @@ def play(request: Request, *, episodes: int | None, seed: int, steps: int | None
     settings = {"episodes": episodes, "seed": seed, "steps": steps, "out": out}
     config, tasks = _tasks(request, settings, image)
     _check_model(config)
+    _check_environments(tasks)
 
     recorded = _recorded(config, request)
     run_identity = identity({**recorded, "simulators": _versions()})
@@ -92,7 +93,9 @@ async def _run(run: Run, specs: tuple, config: EvalConfig, model: Model | None) 
     settings = config.model.settings()
     try:
         with listener(specs) as shown:
-            return await run_all(run, specs, lambda spec: agents.build(config.agent, model, settings, spec=spec, blobs=run.blobs), shown, config.run.concurrency)
+            return await run_all(
+                run, specs, lambda spec: agents.build(config.agent, model, settings, spec=spec, blobs=run.blobs), shown, config.run.concurrency
+            )
     finally:
         if model is not None:
             await model.aclose()
@@ -152,6 +155,12 @@ def _check_model(config: EvalConfig) -> None:
         raise UsageError(
             f"The agent {config.agent.policy} needs a model: add --model provider/name (`embodied list models`), or take a preset (`embodied list agents`)."
         )
+
+
+def _check_environments(tasks: list[tuple[TaskSpec, int]]) -> None:
+    """Makes one environment of each kind, so that a wrong option or a missing simulator ends the request before anything is written."""
+    for spec in {spec.env: spec for spec, _ in tasks}.values():
+        envs.make(spec.env, spec.task or None, **spec.kwargs).close()
 
 
 def _recorded(config: EvalConfig, request: Request) -> Json:
