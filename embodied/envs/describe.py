@@ -12,7 +12,6 @@ from gymnasium import Space, spaces
 
 LARGEST = 512
 """Numbers in an array that is still spelt out."""
-_TEXTUAL = (str,)
 _SGR = re.compile(r"\x1b\[([\d;]*)m(.*?)\x1b\[0?m", re.DOTALL)
 _OTHER_ESCAPES = re.compile(r"\x1b\[[\d;]*[A-Za-z]")
 _COLORS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
@@ -30,7 +29,7 @@ def size(space: Space) -> int | None:
         sizes = [size(part) for part in (space.values() if isinstance(space, spaces.Dict) else space)]
         return None if None in sizes else max(sizes, default=0)
     # Language comes in many classes (gymnasium's Text, minigrid's MissionSpace, ours), told by what they sample.
-    return 0 if isinstance(space.sample(), _TEXTUAL) else None
+    return 0 if isinstance(space.sample(), str) else None
 
 
 def describe(space: Space, value: Any, names: Sequence[str] = (), *, label: str = "observation") -> str:
@@ -48,7 +47,7 @@ def describe(space: Space, value: Any, names: Sequence[str] = (), *, label: str 
     if isinstance(space, spaces.Tuple):
         labels = names if len(names) == len(space) else [f"{label} {i}" for i in range(len(space))]
         return "\n".join(describe(part, v, label=name) for part, v, name in zip(space, value, labels, strict=True))
-    if isinstance(value, _TEXTUAL):
+    if isinstance(value, str):
         return value if label == "observation" else f"{label}: {value}"
     array = np.asarray(value)
     if array.size == len(names):
