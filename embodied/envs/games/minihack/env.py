@@ -1,0 +1,249 @@
+"""MiniHack as a language environment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nle import nethack
+from nle.env.base import SKIP_EXCEPTIONS
+
+from embodied.envs.base import Transition
+from embodied.envs.games.minihack import boxoban
+from embodied.envs.games.minihack.compiler import build, build_once
+from embodied.envs.games.minihack.level import ABORTED, DEATH, RUNNING, SUCCESS, Referee, load
+from embodied.envs.games.nethack.actions import COMMANDS, DIGITS, LETTERS, SYMBOLS, Action
+from embodied.envs.games.nethack.base import ESC, RETURN, SPACE, NetHackBase, check_rules
+from embodied.envs.games.nethack.raw import NetHack, wheel
+from embodied.envs.games.nethack.text import MORE
+from embodied.errors import UsageError
+from embodied.seeding import derive
+from embodied.types import Mission
+
+_QUESTION, _LINE, _PAGE = 1, 2, 3  # indices in internal
+_GAME_OVER = 0  # index in program_state
+
+_BALROG = frozenset(
+    (
+        *(n for d in ("north", "east", "south", "west", "northeast", "southeast", "southwest", "northwest") for n in (d, f"far {d}")),
+        *("up", "down", "wait", "more", "apply", "close", "open", "eat", "force", "kick", "loot", "pickup", "pray", "puton", "quaff", "search", "zap"),
+    )
+)
+"""The commands BALROG has words for in MiniHack (balrog/environments/minihack/__init__.py)."""
+
+_ANSWERS: dict[str, Action] = {**SYMBOLS, **LETTERS, **DIGITS}
+_END = {DEATH: "death", SUCCESS: "success", ABORTED: "aborted"}
+
+
+class MiniHackEnv(NetHackBase):
+    """MiniHack.
+
+    TODO
+    """
+
+    def __init__(
+        self,
+        task: str = "MiniHack-Boxoban-Hard-v0",
+        *,
+        rules: str = "embodied",
+        image: bool = False,
+        max_steps: int | None = 100,
+        data: str | None = None,
+        render_mode: str | None = None,
+        text: str | None = None,
+        picture: str | None = None,
+        character: str = "@",
+        autopickup: bool = False,
+    ):
+        self.task = task
+        self.rules = check_rules(rules)
+        self._referee: Referee = load(task, character=character, autopickup=autopickup, penalty_mode="constant", penalty_step=-0.01, penalty_time=0.0)
+        self._boxes = hasattr(self._referee, "describe")
+        if data is not None and not self._boxes:
+            raise UsageError(f"`data` is a folder of Boxoban levels; {task} has no use for it.")
+        self._data = data
+        self._free = rules == "embodied" and self._referee.asks
+        self._actions_by_phrase = _vocabulary(self._referee, rules, self._free)
+        self._referee.actions = tuple(action.keys[0] for action in self._actions_by_phrase.values())
+        self._index = {key: i for i, key in reversed(list(enumerate(self._referee.actions)))}
+        referee = self._referee
+        self._pages: list[str] = []
+        self._turns = 0
+        super().__init__(
+            NetHack(
+                options=referee.options,
+                character=referee.character,
+                buffers=referee.buffers,
+                wizard=referee.wizard,
+                spawn_monsters=referee.spawn_monsters,
+            ),
+            phrases=tuple(self._actions_by_phrase),
+            default_action="north" if rules == "balrog" else "esc",
+            max_steps=max_steps,
+            image=image,
+            text=text,
+            picture=picture or ("tiles" if rules == "balrog" else "full"),
+            skip_more=RETURN in self._index,
+            render_mode=render_mode,
+        )
+        referee.attach(self.game, self._play)
+
+    # ----------------------------------------------------------------- hooks
+
+    @property
+    def mission(self) -> Mission:
+        return Mission(
+            intro="You play MiniHack: one small level of the dungeon game NetHack, with one goal.",
+            goal=self._goal(),
+            actions={phrase: action.gloss for phrase, action in self._actions_by_phrase.items()},
+            tips=tuple(self._tips()),
+            default_action=self.default_action,
+            max_steps=self.max_steps,
+        )
+
+    def _reset(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
+        level = self._choose_level(seed, options)
+        seeds = {"core": seed, "display": derive(seed, "nethack", "display"), "level": None}
+        if self.rules == "embodied":
+            seeds["level"] = derive(seed, "minihack", "level")
+        self.game.start(seed, display=seeds["display"], level=seeds["level"])
+        self._referee.begin()
+        self._keys = 0
+        self._pages.clear()
+        self._look()
+        return {"seeds": seeds, "simulator": wheel(), **level, **self._facts()}
+
+    def _choose_level(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
+        """Compiles the episode's level and says which it is."""
+        referee = self._referee
+        if not self._boxes:
+            if "level" in options:
+                raise UsageError(f"The reset option 'level' is a Boxoban level; {self.task} makes its own.")
+            new = referee.description(seed)
+            self.game.use_data(build_once(referee.des) if new is None else build(new, self.game.directory / "level"))
+            return {}
+        if "level" in options:
+            level = boxoban.Level("given", boxoban.check(options["level"]))
+        elif self._data is not None:
+            level = boxoban.read(self._data, referee.subset, seed)
+        else:
+            level = boxoban.generate("hard" if referee.subset.startswith("hard") else "medium", seed)
+        self.game.use_data(build(referee.describe(level.text), self.game.directory / "level"))
+        return {"level": level.id, "boxoban": level.text, "measures": level.measures}
+
+    def _step(self, action: str) -> Transition:
+        self._pages.clear()
+        valid = True
+        key = self._actions_by_phrase[action].keys
+        if self._free and action in _ANSWERS and not any(self.game.internal[_QUESTION : _PAGE + 1]):
+            key, valid = bytes((ESC,)), False  # nothing is asked: as a command, the key would mean something else
+        reward = self._send(key)
+        if self._pages:
+            self._message = self._joiner.join((*self._pages, self._message)).rstrip("\n")
+        status = self._referee.status
+        won = reward >= 1.0 if self.rules == "balrog" else status == SUCCESS and self._referee.reward > self._referee.penalty
+        info = {"valid": valid, **self._facts()}
+        if status != RUNNING:
+            info["end_reason"] = self._end_reason(won)
+        return Transition(
+            reward=reward,
+            terminated=status not in (RUNNING, ABORTED),
+            truncated=status == ABORTED,
+            progress=float(won),
+            success=won if status != RUNNING else None,
+            info=info,
+        )
+
+    # ----------------------------------------------------------------- keys
+
+    def _press(self, key: int) -> tuple[float, bool]:
+        """A key of the player, or one that turns a page."""
+        self._keys += 1
+        aborting = self.rules == "balrog" and self.max_steps is not None and self._keys >= self.max_steps
+        self._referee.act(self._index[key], aborting=aborting)
+        return self._after_key()
+
+    def _after_key(self) -> tuple[float, bool]:
+        over = self._referee.status != RUNNING
+        if over and self.rules == "balrog" and not self.game.done:
+            self._quit()
+        return self._referee.reward, over
+
+    def _play(self, key: int) -> None:
+        """Presses a key for the referee, as NLE does: passes pages and declines what the level does not let the player answer."""
+        game = self.game
+        if game.done:
+            return
+        game.press(key)
+        if self._free and not game.program_state[_GAME_OVER]:
+            return
+        while not game.done:
+            if game.internal[_PAGE]:
+                self._keep_page()
+                game.press(SPACE)
+            elif game.internal[_LINE]:
+                game.press(ESC)
+            else:
+                if game.internal[_QUESTION] and not self._may_answer():
+                    game.press(ESC)
+                return
+
+    def _may_answer(self) -> bool:
+        asked = self.game.message.tobytes()
+        return self._referee.asks or any(word in asked for word in SKIP_EXCEPTIONS)
+
+    def _keep_page(self) -> None:
+        """A page is turned that the player has not seen: its text goes to the front of the message."""
+        if self.rules == "embodied" and (page := self._describer.message().replace(MORE, "")):
+            self._pages.append(page)
+
+    # ----------------------------------------------------------------- words
+
+    def _facts(self) -> dict[str, Any]:
+        if self.game.in_play:
+            self._turns = int(self.game.blstats[nethack.NLE_BL_TIME])
+        metrics = {"time": float(self._turns)}
+        if self._boxes:
+            metrics["boxes_on_goals"] = float(self._referee.placed)
+        return {"metrics": metrics}
+
+    def _end_reason(self, won: bool) -> str:
+        if self._referee.status == DEATH:
+            return f"death: {self.game.epitaph or self.game.end_name}"
+        if self._referee.status == SUCCESS and not won:
+            return "failure: the level ended without its reward"
+        return _END[self._referee.status]
+
+    def _goal(self) -> str:
+        if self._boxes:
+            return "Push the boulders onto the fountains, until a boulder is on every fountain."
+        if "Sokoban" in self.task:
+            return "Push the boulders into the pits until all are filled, then reach the stairs down (>). Do not step into a pit."
+        if goals := self._referee.goals():
+            return f"Achieve this: {'; '.join(goals)}."
+        if "Quest" in self.task:
+            return "Explore the level, get past its monsters and obstacles with what you find, and reach the stairs down (>)."
+        return "Reach the stairs down (>): the episode is won once you stand on them."
+
+    def _tips(self) -> list[str]:
+        tips = ["The message says what your last action did. Repeating an action that changed nothing gets you nowhere."]
+        if self._boxes:
+            tips.append("You push a boulder by walking into it; the place behind it must be free. Boulders cannot be pulled.")
+        else:
+            tips.append("You attack a monster by moving into it.")
+        if self._free:
+            tips.append("Where the game asks for an item, such as [cd or ?*], answer with a single letter; where it asks for a direction, with a direction.")
+            tips.append("A letter, a digit or a symbol counts only as an answer: where nothing is asked, it is no valid action.")
+        return tips
+
+
+def _vocabulary(referee: Referee, rules: str, answers: bool) -> dict[str, Action]:
+    """The accepted phrases, exactly: the level's own commands by name, in its order.
+
+    `rules="balrog"` leaves out what BALROG has no words for; else `esc` and, where questions are the player's, their answers come on top.
+    """
+    names = {action.keys: name for name, action in COMMANDS.items()}
+    listed = {names[bytes((key,))]: COMMANDS[names[bytes((key,))]] for key in referee.actions if bytes((key,)) in names}
+    if rules == "balrog":
+        return {name: action for name, action in listed.items() if name in _BALROG}
+    more = {"more": COMMANDS["more"], **_ANSWERS} if answers else {}
+    return {**listed, "esc": COMMANDS["esc"], **more}
