@@ -1,0 +1,124 @@
+"""What a model is made from: plain values, usable as a Hydra structured config."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from embodied.errors import UsageError
+from embodied.registry import Registry, unknown
+from embodied.types import Settings
+
+MODELS = Registry(
+    "model",
+    {
+        "openai": "embodied.models.openai:OpenAI",
+        "compatible": "embodied.models.openai:Compatible",
+        "anthropic": "embodied.models.anthropic:Anthropic",
+        "google": "embodied.models.google:Google",
+        "gguf": "embodied.models.gguf:Gguf",
+        "transformers": "embodied.models.transformers:Transformers",
+        "scripted": "embodied.models.scripted:Scripted",
+    },
+)
+"""Providers. A target is called with `(config, blobs)` and returns a `Model`."""
+
+_LOCAL = ("gguf", "transformers", "scripted")
+
+
+@dataclass
+class ModelConfig:
+    """Which model, where it is, and how it is called. The comments say which fields are for certain providers only."""
+
+    provider: str = "gguf"
+    """A name in `MODELS`."""
+    name: str = "smollm2"
+    """The provider's name for the model; for local engines also a path (`*.gguf`, or a model folder)."""
+
+    base_url: str | None = None
+    """Another server than the provider's own. None reads OPENAI_BASE_URL, ANTHROPIC_BASE_URL or GOOGLE_GEMINI_BASE_URL. Never holds a key: it is recorded."""
+    api_key_env: str | None = None
+    """Name of the environment variable that holds the key; None is the provider's usual one. The key itself is never part of a config."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    """Limit of one reply, reasoning included."""
+    stop: list[str] = field(default_factory=list)
+    seed: int | None = None
+    reasoning_effort: str | None = None
+    """For reasoning models: minimal, low, medium, high (newer models know more words; they are passed on as they are)."""
+    thinking_tokens: int | None = None
+    """For models with a thinking budget."""
+
+    timeout: float = 180.0
+    """Seconds one attempt may take, from request to complete answer."""
+    attempts: int = 5
+    """How often a call is tried when another attempt may work."""
+    total_seconds: float = 900.0
+    """Seconds that all attempts of one call and the waits between them may take."""
+
+    path: str | None = None
+    """Local engines: GGUF file or model folder; None finds it by `name`."""
+    mmproj: str | None = None
+    """gguf: the image projector's GGUF file; without one the model reads no images."""
+    context: int | None = None
+    """Local engines: tokens of prompt and reply together; None is 8192 (gguf) or the model's own limit (transformers)."""
+    threads: int | None = None
+    """Local engines: CPU threads; None is half the processors (gguf) or PyTorch's choice (transformers)."""
+    reuse_prompt: bool = True
+    """gguf: keeps the evaluated prompt, so that the part which the next prompt shares with it costs nothing."""
+    logprobs: bool = False
+    """Local engines: token ids and their log-probabilities in every reply."""
+    device: str = "auto"
+    """transformers: auto, cpu, cuda or cuda:N."""
+    dtype: str = "auto"
+    """transformers: auto (float32 on a CPU, bfloat16 on CUDA), float32, bfloat16 or float16."""
+
+    script: Any = None
+    """scripted: a list of replies, or `package.module:function`."""
+
+    def settings(self) -> Settings:
+        """The sampling settings, for `Model.generate`."""
+        return Settings(
+            temperature=self.temperature,
+            top_p=self.top_p,
+            max_tokens=self.max_tokens,
+            stop=tuple(self.stop),
+            seed=self.seed,
+            reasoning_effort=self.reasoning_effort,
+            thinking_tokens=self.thinking_tokens,
+        )
+
+
+def parse_model(text: str) -> tuple[str, str]:
+    """Splits `provider/name` at its first slash; the name may hold more of them (`gguf//home/me/model.gguf`).
+
+    Raises:
+        UnknownName: No such provider.
+        UsageError: There is no slash, or nothing behind it.
+    """
+    provider, slash, name = text.partition("/")
+    if slash and provider not in MODELS:
+        raise unknown("model", provider, MODELS.names(), "embodied list models")
+    if not provider or not name:
+        raise UsageError(
+            f"{text!r} does not say both provider and model. Write provider/name, for instance openai/gpt-4o. `embodied list models` lists the providers."
+        )
+    return provider, name
+
+
+def check(config: ModelConfig) -> None:
+    """Checks the numbers of `config`. Raises `UsageError` on the first that makes no sense."""
+    for name in ("timeout", "total_seconds", "attempts", "max_tokens", "context", "threads", "thinking_tokens"):
+        value = getattr(config, name)
+        if value is not None and not value > 0:
+            raise UsageError(f"model.{name} must be above 0, not {value}.")
+    if config.temperature is not None and not 0 <= config.temperature <= 2:
+        raise UsageError(f"model.temperature must be between 0 and 2, not {config.temperature}.")
+    if config.top_p is not None and not 0 < config.top_p <= 1:
+        raise UsageError(f"model.top_p must be above 0 and at most 1, not {config.top_p}.")
+    if config.base_url and config.provider in _LOCAL:
+        raise UsageError(f"model.base_url is set, but {config.provider} calls no server. Use compatible/{config.name} for a server of your own.")
+    if not config.name:
+        raise UsageError("model.name is empty: say which model, for instance model.name=gpt-4o.")

@@ -1,0 +1,150 @@
+"""An HTTP endpoint: its address and key, and the one place where its failures become ours and its text becomes ours to keep.
+
+No message, repr or reply that leaves here holds the key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import email.utils
+import os
+import re
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from embodied.errors import MissingKey, ModelFailure, ModelRefused, ModelTimeout, ModelUnavailable, UsageError
+from embodied.models.config import ModelConfig
+from embodied.models.wire import MAX_TEXT, storable
+
+PLACEHOLDER = "none"
+"""Sent as the key to servers that ask for none: the SDKs insist on one."""
+
+_RETRYABLE = {408, 409, 425, 429}
+_MAX_DETAIL = 300
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where the calls of one model go."""
+
+    model: str
+    """`provider/name`, for messages."""
+    url: str
+    variable: str
+    """The environment variable that holds the key."""
+    timeout: float
+    """Seconds a call may take."""
+    key: str = field(repr=False, default=PLACEHOLDER)
+
+    @classmethod
+    def find(cls, config: ModelConfig, *, url: str, url_variable: str, key_variables: tuple[str, ...], own_url_needs_key: bool = False) -> Endpoint:
+        """Finds URL and key of `config`.
+
+        Args:
+            config: The model.
+            url: The provider's own URL; empty where there is none.
+            url_variable: Environment variable that overrides it.
+            key_variables: Where the key may be, when `config.api_key_env` does not say; the first is the one to name to the user.
+            own_url_needs_key: Whether a key is also required for a URL other than the provider's.
+
+        Raises:
+            MissingKey: A key is required and there is none.
+            UsageError: No URL, or one that is malformed or holds a secret.
+        """
+        variables = (_variable(config.api_key_env),) if config.api_key_env else key_variables
+        address = (config.base_url or os.environ.get(url_variable, "") or url).strip()
+        if not address:
+            raise UsageError(
+                f"{config.provider}/{config.name} needs the server's URL: set model.base_url (for instance http://127.0.0.1:8000/v1) or {url_variable}."
+            )
+        _check_url(address)
+        variable, key = next(((v, k) for v in variables if (k := os.environ.get(v, "").strip())), (variables[0] if variables else "", ""))
+        if key and not (key.isascii() and key.isprintable()):
+            raise MissingKey(f"{variable} holds characters that no API key has. Set it again: export {variable}=...")
+        if not key and (config.api_key_env or own_url_needs_key or address.rstrip("/") == url.rstrip("/")):
+            raise MissingKey(f"{config.provider}/{config.name} needs an API key and {variable} is not set. Set it: export {variable}=...")
+        return cls(f"{config.provider}/{config.name}", address, variable, config.timeout, key or PLACEHOLDER)
+
+    def clean(self, text: str) -> str:
+        """`text` fit to be stored: no key, no lone surrogates, at most `MAX_TEXT` characters."""
+        text = storable(text[:MAX_TEXT])
+        return text if self.key == PLACEHOLDER else text.replace(self.key, "[key]")
+
+    def failed(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> ModelFailure:
+        """The failure for an HTTP error status."""
+        detail = self._short(detail)
+        said = f"{status}: {detail}" if detail else str(status)
+        if status in _RETRYABLE or status >= 500:
+            what = "is limiting the rate of calls" if status == 429 else "had a server error"
+            return ModelUnavailable(f"{self.model}: {self.url} {what} ({said}).", retry_after(headers or {}))
+        if status == 401:
+            return ModelRefused(f"{self.model}: {self.url} rejected the key{f' in {self.variable}' if self.variable else ''} ({said}). Set another.")
+        if status == 403:
+            return ModelRefused(f"{self.model}: the key{f' in {self.variable}' if self.variable else ''} has no access to this ({said}).")
+        if status == 404:
+            return ModelRefused(f"{self.model}: {self.url} knows no such model or path ({said}). Check model.name and model.base_url.")
+        return ModelRefused(f"{self.model}: {self.url} refused the request ({said}).")
+
+    def unreachable(self, error: BaseException) -> ModelUnavailable:
+        """The failure for a connection that could not be made or broke."""
+        cause = error.__cause__ or error
+        detail = self._short(str(cause)) or type(cause).__name__
+        return ModelUnavailable(f"{self.model}: the connection to {self.url} failed ({detail}).")
+
+    def garbled(self, what: str) -> ModelUnavailable:
+        """The failure for an answer that makes no sense; another attempt may fare better."""
+        return ModelUnavailable(f"{self.model}: {self.url} sent {self._short(what)}.")
+
+    @contextlib.asynccontextmanager
+    async def deadline(self) -> AsyncIterator[None]:
+        """Turns more than `timeout` seconds inside into `ModelTimeout`, however the bytes trickle in."""
+        try:
+            async with asyncio.timeout(self.timeout):
+                yield
+        except TimeoutError:
+            raise self.late() from None
+
+    def late(self) -> ModelTimeout:
+        return ModelTimeout(f"{self.model}: {self.url} sent no complete answer within {self.timeout:g} s.")
+
+    def _short(self, text: str) -> str:
+        text = " ".join(self.clean(text).split())
+        return text if len(text) <= _MAX_DETAIL else text[:_MAX_DETAIL] + " ..."
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait as `Retry-After-Ms` or `Retry-After` (seconds or an HTTP date, RFC 9110 section 10.2.3) say; None when neither makes sense."""
+    milliseconds, value = headers.get("retry-after-ms", ""), headers.get("retry-after", "").strip()
+    for text, unit in ((milliseconds, 1e-3), (value, 1.0)):
+        if re.fullmatch(r"\d+(\.\d+)?", text):
+            return float(text) * unit
+    try:
+        date = email.utils.parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, date.timestamp() - time.time())
+
+
+def _variable(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,63}", name):
+        # The value is not repeated: it may well be the key itself.
+        raise UsageError("model.api_key_env must be the name of an environment variable, for instance OPENAI_API_KEY, not the key itself.")
+    return name
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = None, None
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise UsageError("The model's base URL is not one: it must look like http://127.0.0.1:8000/v1.")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise UsageError(
+            "The model's base URL must not hold a password, a query or a fragment, because it is recorded. "
+            "Put the key into an environment variable and name it with model.api_key_env."
+        )

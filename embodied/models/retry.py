@@ -1,0 +1,83 @@
+"""Retry: a Model around a Model that tries again when another attempt may work, for a bounded number of times and a bounded time."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+import tenacity
+
+from embodied.errors import ModelFailure, ModelTimeout, ModelUnavailable
+from embodied.models.base import Model
+from embodied.seeding import derive
+from embodied.types import Message, Reply, Settings
+
+FIRST_WAIT = 1.0
+"""Seconds before the second attempt; doubles with each attempt after it."""
+LONGEST_WAIT = 60.0
+"""Seconds; a server's own Retry-After may ask for more."""
+
+
+class Retry:
+    """Tries a call again after `ModelUnavailable`, never after `ModelRefused`.
+
+    Waits double from `FIRST_WAIT` to `LONGEST_WAIT`, shortened by up to half from a random stream of its own, so that episodes that failed together do not
+    come back together. A Retry-After from the server is honoured: never sooner, and if it lies beyond `total_seconds` the call fails at once.
+
+    Args:
+        model: The model to call.
+        attempts: How often a call is tried in all, at least 1.
+        total_seconds: What all attempts of a call and the waits between them may take.
+        seed: Root of the random stream.
+        sleep: Waits for some seconds; tests replace it.
+    """
+
+    def __init__(self, model: Model, attempts: int = 5, total_seconds: float = 900.0, seed: int = 0, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep):
+        self.name = model.name
+        self._model = model
+        self._attempts = attempts
+        self._total = total_seconds
+        self._random = random.Random(derive(seed, "retry", model.name))
+        self._sleep = sleep
+
+    async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
+        start = time.monotonic()
+        retrying = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception(lambda error: isinstance(error, ModelFailure) and error.retryable),
+            stop=tenacity.stop_after_attempt(self._attempts) | tenacity.stop_before_delay(self._total),
+            wait=self._wait,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        tried = 0
+        try:
+            async for attempt in retrying:
+                with attempt:
+                    tried = attempt.retry_state.attempt_number
+                    reply = await self._once(messages, settings, self._total - (time.monotonic() - start))
+        except ModelUnavailable as error:
+            raise self._given_up(error, tried, time.monotonic() - start) from error
+        return dataclasses.replace(reply, attempts=tried)
+
+    async def aclose(self) -> None:
+        await self._model.aclose()
+
+    async def _once(self, messages: Sequence[Message], settings: Settings, seconds_left: float) -> Reply:
+        try:
+            async with asyncio.timeout(seconds_left):
+                return await self._model.generate(messages, settings)
+        except TimeoutError:
+            raise ModelTimeout(f"{self.name}: no answer within model.total_seconds={self._total:g}.") from None
+
+    def _wait(self, state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        backoff = min(LONGEST_WAIT, FIRST_WAIT * 2 ** (state.attempt_number - 1)) * self._random.uniform(0.5, 1.0)
+        return max(backoff, getattr(error, "retry_after", None) or 0.0)
+
+    def _given_up(self, error: ModelUnavailable, attempts: int, seconds: float) -> ModelUnavailable:
+        asked = f" The server asked to wait {error.retry_after:g} s." if error.retry_after else ""
+        tried = "1 attempt" if attempts == 1 else f"{attempts} attempts"
+        return type(error)(f"{error}{asked} Gave up after {tried} in {seconds:.1f} s.", error.retry_after)
