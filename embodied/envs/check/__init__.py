@@ -24,7 +24,7 @@ from embodied.envs.check.rules import RULES
 from embodied.envs.check.subject import Rule, Subject, Warned
 
 
-@dataclass
+@dataclass(repr=False)
 class Report:
     """What `check` found."""
 
@@ -45,6 +45,8 @@ class Report:
         head = f"{self.name} keeps all {len(self.rules)} rules." if self.ok else f"{self.name} breaks {len(broken)} of {len(self.rules)} rules:"
         lines = [f"  {rule}: {sentence}" for rule, sentence in self.violations]
         return "\n".join([head, *lines, *(f"  ({rule}: {sentence})" for rule, sentence in self.warnings)])
+
+    __repr__ = __str__  # so that `assert report.ok, report` shows the sentences
 
 
 def check(env: Callable[..., gymnasium.Env] | gymnasium.Env, *, seed: int = 0, steps: int = 20, actions: Sequence[str] | None = None) -> Report:
