@@ -69,7 +69,7 @@ def check(config: AgentConfig) -> None:
         raise UsageError("agent.history.text, .image and .thought count turns and cannot be negative.")
     if history.text == history.image == 0:
         raise UsageError("With agent.history.text=0 and agent.history.image=0 the agent would see nothing. Set one of them to at least 1.")
-    if demonstrations.episodes < 0 or demonstrations.max_steps < 0:
-        raise UsageError("agent.demonstrations.episodes and .max_steps cannot be negative.")
+    if demonstrations.episodes < 1 or demonstrations.max_steps < 1 or not 0 <= demonstrations.min_progress <= 1:
+        raise UsageError("agent.demonstrations needs episodes and max_steps of at least 1, and min_progress between 0 and 1.")
     if config.script and config.policy != "scripted":
         raise UsageError(f"agent.script is for the agent `scripted`, not for {config.policy!r}.")

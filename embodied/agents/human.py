@@ -9,17 +9,15 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from embodied.agents.parse import shorten
 from embodied.agents.prompt import instruction
-from embodied.agents.vocabulary import Commands, Vocabulary, accepted, fold
+from embodied.agents.vocabulary import Commands, accepted, fold
 from embodied.types import Decision, Mission, Observation, Outcome
 
 if TYPE_CHECKING:
     import numpy as np
 
     from embodied.agents import Kit
-
-HELP = "Type an action, the beginning of one, or its number; ? lists them, Tab completes, Ctrl-D stops."
-HELP_FREE = "Type a command; ? lists the kinds there are, Ctrl-D stops."
 
 
 class HumanAgent:
@@ -35,7 +33,9 @@ class HumanAgent:
         self._mission = mission
         self._accepted = accepted(mission)
         self._numbered = not any(phrase.isdigit() for phrase in mission.actions)  # else a number is an action
-        print(f"{instruction(mission)}\n\n{HELP_FREE if mission.free_text else HELP}", flush=True)
+        self._help = "??" if "?" in mission.actions else "?"
+        how = "a command" if mission.free_text else "an action, the beginning of one, or its number" if self._numbered else "an action, or the beginning of one"
+        print(f"{instruction(mission)}\n\nType {how}. {self._help} lists them, Tab completes, Ctrl-D stops.", flush=True)
 
     async def act(self, observation: Observation) -> Decision:
         self._show(observation)
@@ -68,21 +68,21 @@ class HumanAgent:
         except UnicodeDecodeError:
             print("That is not text.", flush=True)
             return None
-        found = self._meant(line)
+        found = () if line.strip() == self._help else self._meant(line)
         if len(found) == 1:
             return found[0]
-        if line.strip() == "?":
+        if line.strip() == self._help:
             print("\n".join(self._listed()), flush=True)
         elif found:
             print(f"Which one? {', '.join(found)}", flush=True)
         else:
-            print(f"{line.strip()!r} is not an action; ? lists them." if line.strip() else "Type an action; ? lists them.", flush=True)
+            print(f"{shorten(line.strip())!r} is not an action; {self._help} lists them." if line.strip() else f"{self._help} lists the actions.", flush=True)
         return None
 
     def _meant(self, line: str) -> tuple[str, ...]:
         """The actions `line` can mean: exactly one, or one by another case or wrapping, by number, or by its beginning."""
         if exact := self._accepted.exact(line):
-            return () if isinstance(self._accepted, Commands) and exact == "?" else (exact,)
+            return (exact,)
         if isinstance(self._accepted, Commands) or not line.strip():
             return ()
         if whole := self._accepted.whole(line):
@@ -93,10 +93,9 @@ class HumanAgent:
         return tuple(phrase for phrase in phrases if fold(phrase).startswith(fold(line)))
 
     def _listed(self) -> list[str]:
-        if isinstance(self._accepted, Vocabulary) and self._numbered:
-            return [f"{number:3}  {phrase}: {gloss}" for number, (phrase, gloss) in enumerate(self._accepted.actions.items(), 1)]
-        lines = self._accepted.lines() if isinstance(self._accepted, Vocabulary) else self._accepted.patterns.items()
-        return [f"  {phrase}: {gloss}" if gloss else f"  {phrase}" for phrase, gloss in lines]
+        numbered = self._numbered and not self._mission.free_text
+        items = self._mission.actions.items() if numbered else self._accepted.lines()
+        return [f"{number:3}  " * numbered + f"{phrase}: {gloss}".removesuffix(": ") for number, (phrase, gloss) in enumerate(items, 1)]
 
 
 @contextlib.contextmanager

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from embodied.agents.formats import Format
 from embodied.agents.history import History, Window
-from embodied.agents.parse import PARSERS, Parser, shorten
+from embodied.agents.parse import PARSERS, Parser, printable, shorten
 from embodied.agents.prompt import instruction, message, with_ask
 from embodied.agents.vocabulary import accepted
 from embodied.errors import UsageError
-from embodied.models.base import Model
 from embodied.seeding import derive
 from embodied.types import Call, Decision, Message, Mission, Observation, Outcome, Settings
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from embodied.agents import Kit
+    from embodied.models.base import Model
 
 _LONGEST_PLAN = 8_000
 """Characters of a thought, from its end, that a later prompt repeats: a reply that ran away must not fill every prompt after it."""
@@ -103,11 +103,11 @@ class ModelAgent:
         return notes
 
     def _plan(self, decision: Decision) -> str:
-        """The thought as a later prompt repeats it, ending in the action; empty for agents that were not asked to think."""
-        if not (self.parts.format.thinks and decision.thought):
+        """The thought as a later prompt repeats it, ending in the action. Empty for agents that were not asked to think, and where
+        there was no telling thought from action: the prompt then repeats the beginning of the reply."""
+        if not (self.parts.format.thinks and decision.thought and decision.parsed):
             return ""
-        end = f"\n{self.parts.format.wrap(decision.action)}" if decision.parsed else ""
-        return decision.thought[-_LONGEST_PLAN:] + end
+        return f"{printable(decision.thought[-_LONGEST_PLAN:])}\n{self.parts.format.wrap(decision.action)}"
 
     # ----------------------------------------------------------------- reply
 

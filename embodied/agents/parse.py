@@ -81,9 +81,13 @@ PARSERS: dict[str, Callable[[], Parser]] = {"strict": Strict, "lenient": Lenient
 
 
 def shorten(text: str, limit: int = 200) -> str:
-    """The beginning of `text`, at most `limit` characters long, with U+FFFD in place of what is not text."""
-    kept = text if len(text) <= limit else text[: limit - 1] + "…"
-    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", kept)
+    """The beginning of `text`, at most `limit` characters long, printable."""
+    return printable(text if len(text) <= limit else text[: limit - 1] + "…")
+
+
+def printable(text: str) -> str:
+    """`text` with U+FFFD in place of what is not text: providers, terminals and files may refuse the rest."""
+    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _problem(text: str, otherwise: str) -> str:

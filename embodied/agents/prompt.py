@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from embodied.agents.vocabulary import Vocabulary
+from embodied.agents.vocabulary import accepted
 from embodied.types import Image, Message, Mission, Role, Text
 
 
@@ -22,7 +22,7 @@ def instruction(mission: Mission) -> str:
 
 
 def _actions(mission: Mission) -> str:
-    lines = [f"- {phrase}: {gloss}" if gloss else f"- {phrase}" for phrase, gloss in Vocabulary(mission.actions).lines()]
+    lines = [f"- {phrase}: {gloss}" if gloss else f"- {phrase}" for phrase, gloss in accepted(mission).lines()]
     if not mission.free_text:
         head = "These are the actions, each followed by what it does. Only the words before the colon are the action:"
     elif lines:

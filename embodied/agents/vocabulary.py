@@ -17,8 +17,8 @@ LIMIT = 16_384
 """Characters of a text, from its end, in which phrases are looked for: keeps a huge reply from costing more than a long one."""
 
 _PAIRS = {'"': '"', "'": "'", "`": "`", "*": "*", "_": "_", "“": "”", "‘": "’", "«": "»", "「": "」", "(": ")", "[": "]", "<": ">", "{": "}"}
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-"""Characters that are not text: control characters besides tab and newline, and lone surrogates."""
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Characters that are not text: control characters besides tab and line ends, and lone surrogates."""
 _BULLET = re.compile(r"(?:[-*•>]|\d{1,2}[.)])\s+")
 _GAP = re.compile(r"[\s_-]+")
 _WRAPPING = 64
@@ -153,11 +153,16 @@ def _successor(phrase: str) -> str:
 
 
 def _shown(phrases: list[str], glosses: list[str]) -> list[tuple[str, str]]:
-    """One entry for a run of at least four whose glosses say the same (nothing, or the phrase itself, or one sentence); else one each."""
-    common = {"" if gloss == phrase else gloss for phrase, gloss in zip(phrases, glosses, strict=True)}
-    if len(phrases) < 4 or len(common) > 1:
-        return list(zip(phrases, glosses, strict=True))
+    """One entry for a run of at least four whose glosses say the same but for the phrase itself; else one each."""
+    pairs = list(zip(phrases, glosses, strict=True))
+    if len(pairs) < 4 or len(common := {_general(*pair) for pair in pairs}) > 1:
+        return pairs
     return [(f"any {_kind(phrases[0])} from {phrases[0]} to {phrases[-1]}", common.pop())]
+
+
+def _general(phrase: str, gloss: str) -> str:
+    """A gloss that holds for the neighbours too: "the key a: a choice" says "the key itself: a choice"."""
+    return "" if gloss == phrase else re.sub(rf"\b{phrase}\b", "itself", gloss, count=1)
 
 
 class Commands:
@@ -187,6 +192,10 @@ class Commands:
             line = self._unquoted(line.removeprefix("> "))
             return (line,) if 0 < len(line) <= LONGEST_COMMAND else ()
         return ()
+
+    def lines(self) -> list[tuple[str, str]]:
+        """The list to show: (pattern, gloss)."""
+        return list(self.patterns.items())
 
     def listing(self) -> str:
         """All patterns in one line."""

@@ -49,6 +49,11 @@ def test_letters_and_digits_are_one_line_each():
     assert names[-3:] == ["any single small letter from a to z", "any single capital letter from A to Z", "any single digit from 0 to 9"]
 
 
+def test_a_gloss_may_name_its_phrase():
+    keys = {c: f"the key {c}: an item or a choice" for c in "abcdefg"}
+    assert Vocabulary(keys).lines() == [("any single small letter from a to g", "the key itself: an item or a choice")]
+
+
 def test_different_glosses_stay_on_lines_of_their_own():
     assert len(Vocabulary({"a": "one", "b": "two", "c": "three", "d": "four"}).lines()) == 4
 

@@ -1,0 +1,159 @@
+"""human: a person at a pseudo-terminal."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.agents.play import DUNGEON, ROOM, STORY
+
+MISSIONS = {"ROOM": ROOM, "STORY": STORY, "DUNGEON": DUNGEON}
+PROGRAM = """
+import asyncio, sys
+from embodied.types import Observation
+from tests.agents import play
+
+async def episode():
+    agent = play.make("human", getattr(play, sys.argv[1]))
+    for step in range(9):
+        decision = await agent.act(Observation("a wall", status="HP 3", step=step, executed="go forward", valid=step != 1, reward=0.5 * step))
+        print(f"<<{decision.action}>>", flush=True)
+        await asyncio.sleep(0)
+    agent.end("finished")
+
+try:
+    asyncio.run(episode())
+except KeyboardInterrupt:
+    print("<<interrupted>>", flush=True)
+"""
+
+
+class Terminal:
+    """The program above at a pseudo-terminal."""
+
+    def __init__(self, mission: str):
+        self._fd, inner = pty.openpty()
+        environment = {**os.environ, "TERM": "dumb", "LC_ALL": "C.UTF-8"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, mission],
+            stdin=inner,
+            stdout=inner,
+            stderr=inner,
+            env=environment,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # so that Ctrl-C is a signal
+        )
+        os.close(inner)
+        self.text = ""
+        self.until("> ")
+
+    def until(self, what: str) -> str:
+        """Everything shown up to `what`, which must come."""
+        limit = time.monotonic() + 60
+        while what not in self.text:
+            assert time.monotonic() < limit, f"{what!r} did not come after {self.text!r}"
+            if select.select([self._fd], [], [], 1)[0]:
+                try:
+                    data = os.read(self._fd, 65536)
+                except OSError:  # the other side is closed
+                    data = b""
+                assert data or what in self.text, f"{what!r} did not come before the end of {self.text!r}"
+                self.text += data.decode(errors="replace").replace("\r\n", "\n")
+        before, _, self.text = self.text.partition(what)
+        return before + what
+
+    def type(self, keys: str | bytes) -> None:
+        os.write(self._fd, keys if isinstance(keys, bytes) else keys.encode())
+
+    def answer(self, line: str) -> str:
+        """Types a line; the action that comes of it."""
+        self.type(line + "\n")
+        self.until("<<")
+        action = self.until(">>").removesuffix(">>")
+        self.until("> ")
+        return action
+
+    def ask(self, line: str) -> str:
+        """Types a line that gives no action; what is said to it."""
+        self.type(line + "\n")
+        self.until("\n")  # the echo
+        return self.until("> ")
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self._fd)
+
+
+@pytest.fixture
+def terminal(request) -> Iterator[Terminal]:
+    made = Terminal(request.param)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("terminal", ["ROOM"], indirect=True)
+def test_a_room(terminal):
+    assert terminal.answer("go forward") == "go forward"
+    assert terminal.answer("2") == "turn right"
+    assert terminal.answer("tog") == "toggle"
+    assert terminal.answer("GO") == "go forward"
+    assert "Which one? turn left, turn right\n" in terminal.ask("turn")
+    assert "'fly' is not an action; ? lists them.\n" in terminal.ask("fly")
+    assert "'9' is not an action" in terminal.ask("9")
+    assert "? lists the actions.\n" in terminal.ask("")
+    assert "  1  turn left: turn a quarter to the left\n" in (listed := terminal.ask("?")) and "  4  toggle\n" in listed
+    terminal.type("turn l\t")
+    assert terminal.answer("") == "turn left"  # completed by Tab
+
+
+@pytest.mark.parametrize("terminal", ["DUNGEON"], indirect=True)
+def test_a_dungeon_of_letters(terminal):
+    assert terminal.answer("n") == "n"
+    assert terminal.answer("N") == "N"
+    assert terminal.answer("5") == "5"
+    assert terminal.answer("pick") == "pickup"
+    assert "Which one? far north, far northeast\n" in terminal.ask("far nor")
+    assert "any single small letter from a to z\n" in terminal.ask("?")
+
+
+@pytest.mark.parametrize("terminal", ["STORY"], indirect=True)
+def test_a_story(terminal):
+    assert terminal.answer("  take Henderson's nön-euclidean key ") == "take Henderson's nön-euclidean key"
+    assert "go <dir>: walk north, east, south or west\n" in terminal.ask("?")
+    assert "lists the actions" in terminal.ask("   ")
+
+
+@pytest.mark.parametrize("terminal", ["ROOM"], indirect=True)
+@pytest.mark.parametrize("key", [b"\x04", b"\x03"], ids=["Ctrl-D", "Ctrl-C"])
+def test_the_end_is_polite(terminal, key):
+    assert terminal.answer("go forward") == "go forward"
+    terminal.type(key)
+    assert "Traceback" not in terminal.until("<<interrupted>>")
+    assert terminal.process.wait(30) == 0
+
+
+@pytest.mark.parametrize("terminal", ["ROOM"], indirect=True)
+def test_what_is_shown(terminal):
+    terminal.type("1\n")
+    said = terminal.until("> ")
+    assert re.search(r"--- step 1, reward 0\.5\nThat was not a valid action: 'go forward' was executed instead\.\nHP 3\na wall\n", said)
+
+
+@pytest.mark.parametrize(("typed", "actions"), [(b"toggle\n\nturn left\n", ["toggle", "turn left"]), (b"\xff\xfe\n", [])])
+def test_without_a_terminal(typed, actions):
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", "PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run([sys.executable, "-c", PROGRAM, "ROOM"], input=typed, capture_output=True, timeout=60, env=environment)
+    said = done.stdout.decode()
+    assert re.findall("<<(.*?)>>", said) == [*actions, "interrupted"]
+    assert "You are in a room." in said and not done.stderr

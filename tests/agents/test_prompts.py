@@ -1,0 +1,87 @@
+"""Golden prompts: what each policy sends, message by message, in tests/golden/prompts.
+
+python -m tests.agents.test_prompts      # writes them anew, after a change that was meant
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from embodied.agents.config import HistoryConfig, ParseConfig
+from embodied.types import Call, Decision, Mission, Observation, Reply
+from tests.agents.play import ROOM, STORY, Replies, act, make, picture, play, shown
+
+GOLDEN = Path(__file__).parents[1] / "golden/prompts"
+
+SEEN = [
+    Observation("a red door 2 steps forward", status="You carry nothing.", image=picture(1)),
+    Observation("a red door 1 step forward", status="You carry a key.", image=picture(2)),
+    Observation("", image=picture(3)),
+    Observation("an öpen door; 日本 🙂", image=picture(4)),
+]
+HEARD = [
+    Observation("-= Kitchen =-\nYou see Henderson's key. An exit leads north."),
+    Observation("Taken."),
+    Observation("-= Hall =-"),
+]
+
+
+def episode(policy: str, replies: list[str | Reply], seen: list[Observation] = SEEN, mission: Mission = ROOM, **config: Any) -> list[Decision]:
+    return play(make(policy, mission, Replies(*replies), **config), mission, seen)
+
+
+def corrected() -> list[Decision]:
+    """A person speaks before the second step."""
+    agent = make("naive", ROOM, Replies("turn left", "turn right", "toggle"))
+    decisions = [act(agent, SEEN[0])]
+    agent.hear("The door is to the right.")
+    agent.hear("You need the key.")
+    return [*decisions, *(act(agent, o) for o in SEEN[1:3])]
+
+
+EPISODES: dict[str, Callable[[], list[Decision]]] = {
+    "naive": lambda: episode("naive", ["go forward", "fly", "go forward", "toggle"]),
+    "naive-image": lambda: episode("naive", ["go forward"] * 4, history=HistoryConfig(text=1, image=2)),
+    "naive-free-text": lambda: episode("naive", ["take Henderson's key", "go north", "look"], HEARD, STORY),
+    "naive-reask": lambda: episode("naive", ["left or right", "left", "turn left", "toggle"], SEEN[:2], parse=ParseConfig("reask")),
+    "naive-correction": corrected,
+    "cot": lambda: episode(
+        "cot", [f"Thought {n}.\nACTION: {a}" for n, a in enumerate(["go forward", "fly", "toggle", "toggle"])], history=HistoryConfig(thought=2)
+    ),
+    "cot-reasoning": lambda: episode("cot", [Reply("ACTION: toggle", reasoning="The door is near.")] * 2, SEEN[:2]),
+    "robust_naive": lambda: episode("robust_naive", ["<|ACTION|>go forward<|END|>", "go forward"], SEEN[:2], parse=ParseConfig("strict")),
+    "robust_cot": lambda: episode("robust_cot", ["A door.\n<|ACTION|>toggle<|END|>"] * 2, SEEN[:2]),
+    "robust_cot-free-text": lambda: episode("robust_cot", ["A key.\n<|ACTION|>take key<|END|>", "look", "look"], HEARD, STORY),
+}
+
+
+def page(decisions: list[Decision]) -> str:
+    """Every call of an episode, and what was decided."""
+
+    def call(number: int, n: int, call: Call) -> str:
+        reasoning = f"# reasoning\n{call.reply.reasoning}\n" if call.reply.reasoning else ""
+        return f"# step {number}, call {n}\n{shown(call.messages)}{reasoning}# reply\n{call.reply.text}\n"
+
+    return "\n".join(
+        "\n".join(call(number, n, c) for n, c in enumerate(d.calls))
+        + f"# action ({'parsed' if d.parsed else 'not parsed'})\n{d.action}\n# thought\n{d.thought}\n"
+        for number, d in enumerate(decisions)
+    )
+
+
+@pytest.mark.parametrize("name", EPISODES)
+def test_prompts_are_as_recorded(name):
+    assert page(EPISODES[name]()) == (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+
+
+def test_no_golden_prompt_is_left_over():
+    assert {p.stem for p in GOLDEN.glob("*.txt")} == set(EPISODES)
+
+
+if __name__ == "__main__":
+    for name, made in EPISODES.items():
+        (GOLDEN / f"{name}.txt").write_text(page(made()), encoding="utf-8")
