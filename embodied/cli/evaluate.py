@@ -16,6 +16,7 @@ def evaluate(
     seed: int = typer.Option(0, "--seed", min=0, help="Suite seed. The same seed gives every agent the same episodes."),
     steps: int | None = typer.Option(None, "--steps", min=1, help="Step limit; the environment's by default."),
     out: str | None = typer.Option(None, "--out", help="Run folder; the same command continues the run in it."),
+    data: str | None = typer.Option(None, "--data", help="Folder with the published levels or games (MiniHack's Boxoban, TextWorld)."),
     image: bool = typer.Option(False, "--image/--text", help="Whether the agent sees pictures besides text."),
 ) -> int:
     """Plays an agent on an environment and scores it.
@@ -25,5 +26,5 @@ def evaluate(
     """
     from embodied.cli.session import Request, play
 
-    request = Request(env=env, task=task, suite=suite, agent=agent, model=model, words=tuple(ctx.args))
+    request = Request(env=env, task=task, suite=suite, agent=agent, model=model, data=data, words=tuple(ctx.args))
     return play(request, episodes=episodes, seed=seed, steps=steps, out=out, image=image)

@@ -39,6 +39,7 @@ class Request:
     suite: str | None
     agent: str
     model: str | None
+    data: str | None = None
     words: tuple[str, ...] = ()
 
     def compose(self, env: str | None, run: dict[str, Any], image: bool) -> EvalConfig:
@@ -50,6 +51,8 @@ class Request:
                 words.append(f"env.name='{env}'")
         if self.task is not None:
             words.append(f"env.task='{self.task}'")
+        if self.data is not None:
+            words.append(f"env.data='{Path(self.data).resolve()}'")
         if self.model is not None:
             provider, name = models.parse_model(self.model)
             words += [f"model.provider={provider}", f"model.name='{name}'"]
