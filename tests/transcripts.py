@@ -20,10 +20,16 @@ import embodied.envs
 
 GOLDEN = Path(__file__).parent / "golden"
 
+_TOUR = ["inventory", "esc", "far east", "far south", "attributes", "more", "esc", "drop", "a", "look", "pickup", "search", "9", "kick", "west", "fly"]
+
 EPISODES: dict[str, list[dict[str, Any]]] = {
     "babyai": [
         {"task": f"BabyAI-MixedTrainLocal-v0/{kind}", "seed": seed, "kwargs": {"expert": True, "image": True, "distractors": seed}}
         for seed, kind in enumerate(("goto", "pickup", "open", "putnext", "pick_up_seq_go_to"))
+    ],
+    "nethack": [
+        {"task": "NetHackChallenge-v0", "seed": 3, "kwargs": {}, "actions": _TOUR},
+        {"task": "NetHackChallenge-v0", "seed": 4, "kwargs": {"rules": "balrog", "text": "language"}, "actions": ["search", "inventory", "esc", "up", "y"]},
     ],
 }
 """What to record; `actions` may name the actions, else the environment's expert plays."""

@@ -24,6 +24,7 @@ PICTURES = ("full", "tiles")
 JOINERS = {"newline": "\n", "space": " "}
 
 ESC, RETURN, SPACE = 27, 13, 32
+_MOST_PAGES = 1000  # no message is that long: what the player writes or names can hold "--More--", too
 _GAME_OVER = 0  # index in program_state
 _QUESTION, _LINE, _PAGE = 1, 2, 3  # indices in internal: asked for a key, for a line of text, for a space
 
@@ -104,8 +105,9 @@ class NetHackBase(LanguageEnv):
             total += worth
             if over:
                 break
-        message = self._describer.message()
-        while self._skip_more and MORE in message and not over:
+        message, pages = self._describer.message(), 0
+        while self._skip_more and MORE in message and not over and pages < _MOST_PAGES:
+            pages += 1
             worth, over = self._press(RETURN)
             total += worth
             message = message.replace(MORE, self._joiner) + self._describer.message()

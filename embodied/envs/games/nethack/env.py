@@ -97,7 +97,7 @@ class NetHackEnv(NetHackBase):
       with NetHack's quit command (terminated).
     - The top ten list at the end is shown row by row; BALROG's rows begin with the last character of the row above (`rules="balrog"`).
     - An ascension is worth 1; BALROG's table holds it, but is never asked for it.
-    - An environment can be reset and used again: saved games and the top ten list of earlier episodes are gone.
+    - An environment can be reset and used again: the top ten list at the end does not name the heroes of earlier episodes.
 
     NetHack records of BALROG replay exactly with `rules="balrog"` on balrog-nle 0.9.0 (NetHack 3.6.6; `make test-balrog`). nle 1.3
     (NetHack 3.6.7) gives the same hero another dungeon.
@@ -242,6 +242,4 @@ class NetHackEnv(NetHackBase):
         if self._aborted or not self.game.done:
             return f"no progress: no game turn passed in {self._no_progress} steps"
         epitaph, name = self.game.epitaph, self.game.end_name
-        if not epitaph:
-            return "saved: the player saved the game and left"
         return epitaph if epitaph.startswith(name) else f"{name}: {epitaph}"

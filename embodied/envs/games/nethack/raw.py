@@ -137,8 +137,10 @@ class NetHack:
                 the core numbers. balrog-nle 0.9 has no such seed and takes no notice.
 
         Raises:
-            EnvironmentFailure: The game did not get to its first command.
+            EnvironmentFailure: The game did not get to its first command, or was closed.
         """
+        if not self._finalizer.alive:
+            raise EnvironmentFailure("This NetHack was closed; make a new one.")
         self._forget()
         display = derive(seed, "nethack", "display") if display is None else display
         try:
@@ -202,7 +204,7 @@ class NetHack:
         link.symlink_to(nhdat.resolve())
 
     def _forget(self) -> None:
-        """Empties the game's folder of what earlier games left: the top ten list, saved games (NetHack would go on with them), levels."""
+        """Empties the game's folder of what earlier games left: the top ten list, levels, saved games."""
         for path in self.directory.rglob("*"):
             if path.name != "nhdat" and not path.is_dir():
                 path.unlink()
