@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import signal
 import sys
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 class HumanAgent:
     """Prints what there is to see and reads an action, asking until there is one. The episode loop waits meanwhile.
 
-    Raises `KeyboardInterrupt` from `act` at Ctrl-C and at the end of input: the episode is then cancelled.
+    Ctrl-C and the end of input cancel the run: under `asyncio.run` as a Ctrl-C does, else `act` raises `KeyboardInterrupt`.
     """
 
     def __init__(self, kit: Kit):
@@ -39,11 +40,15 @@ class HumanAgent:
 
     async def act(self, observation: Observation) -> Decision:
         self._show(observation)
-        with _completion(self._mission), _interruptible():
-            while True:
-                action = self._read()
-                if action is not None:
-                    return Decision(action)
+        try:
+            with _completion(self._mission), _interruptible():
+                while (action := self._read()) is None:
+                    pass
+        except KeyboardInterrupt:
+            signal.raise_signal(signal.SIGINT)  # to asyncio's handler, which is back in place and cancels what runs in good order
+            await asyncio.sleep(1)
+            raise
+        return Decision(action)
 
     def hear(self, correction: str) -> None:
         print(f"Correction: {correction}", flush=True)
