@@ -58,6 +58,7 @@ def load(task: str, **kwargs: Any) -> Referee:
 
     Raises:
         UnknownName: There is no such id.
+        EnvironmentFailure: The installed packages do not fit each other for this level.
     """
     if task not in known():
         raise unknown("task of minihack", task, known(), "embodied list tasks --env minihack")
@@ -65,8 +66,11 @@ def load(task: str, **kwargs: Any) -> Referee:
     module, _, name = spec.entry_point.partition(":")
     cls = getattr(import_module(module), name)
     boxes = (_Boxes,) if issubclass(cls, BoxoHack) else ()
-    with _global_randomness_untouched():
-        return type(f"Referee of {task}", (Referee, cls, *boxes, _InPlaceOfNLE), {})(**{**spec.kwargs, **kwargs})
+    try:
+        with _global_randomness_untouched():
+            return type(f"Referee of {task}", (Referee, cls, *boxes, _InPlaceOfNLE), {})(**{**spec.kwargs, **kwargs})
+    except AssertionError as error:
+        raise EnvironmentFailure(f"The minihack package cannot make {task} with the minigrid that is installed: choose another level.") from error
 
 
 class Referee:
@@ -99,6 +103,9 @@ class Referee:
         self.game, self.press = game, press
         self.last_observation = tuple(getattr(game, name) for name in self.buffers)
         self.nethack = _Keyboard(game, self.last_observation)
+        # The screen before an action: copies, of which a plain level needs the status numbers only.
+        self.before = tuple(b.copy() if not self.plain or b is game.blstats else b for b in self.last_observation)
+        self.kept = [(copy, b) for copy, b in zip(self.before, self.last_observation, strict=True) if copy is not b]
 
     def description(self, seed: int) -> str | None:
         """The description of the level of the episode `seed`, or None when it is always `des`."""
@@ -128,6 +135,8 @@ class Referee:
 
     def goals(self) -> list[str]:
         """What the level's reward manager pays for, in words; empty where the stairs are the goal."""
+        if getattr(self.reward_manager, "custom_reward_functions", ()):
+            return []  # in the package's levels, such a function pays for the stairs
         return [words for event in getattr(self.reward_manager, "events", ()) if event.reward > 0 and (words := _event(event))]
 
     def _get_time_penalty(self, last_observation: Any, observation: Any) -> float:
@@ -173,8 +182,9 @@ class _InPlaceOfNLE(NLE):
     def step(self, action: int) -> tuple[Any, ...]:
         """NLE's step: a key, the screens after it, how the episode stands, what that is worth."""
         now = self.last_observation
-        # Of the screen before, a plain level looks at the status numbers only.
-        before = tuple(b.copy() if not self.plain or i == self._blstats_index else b for i, b in enumerate(now))
+        before = self.before
+        for copy, buffer in self.kept:
+            np.copyto(copy, buffer)
         self.press(self.actions[action])
         status = ABORTED if self.aborting else int(self._is_episode_end(now))
         if self.game.done:
@@ -186,7 +196,7 @@ class _InPlaceOfNLE(NLE):
 
 
 class _Boxes(BoxoHack):
-    """Boxoban with levels from outside, and with the boxes on the goals counted in microseconds."""
+    """Boxoban with levels from outside, and with the boxes on the goals counted where the goals are."""
 
     def __init__(
         self,
@@ -220,20 +230,17 @@ class _Boxes(BoxoHack):
     def started(self) -> None:
         """Every fountain is a goal."""
         self._goals = np.flatnonzero(self.game.chars == _FOUNTAIN)
-        self.placed, self.total = 0, len(self._goals)
+        self.placed, self.total, self._gained = 0, len(self._goals), 0
 
     def _is_episode_end(self, observation: Any) -> int:
-        return SUCCESS if self._count() == self.total else RUNNING
+        before, self.placed = self.placed, self.game.chars.take(self._goals).tolist().count(_BOULDER)
+        self._gained = self.placed - before
+        return SUCCESS if self.placed == self.total else RUNNING
 
     def _reward_fn(self, last_observation: Any, action: int, observation: Any, end_status: int) -> float:
-        before, self.placed = self.placed, self._count()
         if end_status != RUNNING:
             return float(end_status == SUCCESS)
-        return self._time_penalty + (self.placed - before) * self._shaping
-
-    def _count(self) -> int:
-        """Boxes on goals."""
-        return int(np.count_nonzero(self.game.chars.reshape(-1)[self._goals] == _BOULDER))
+        return self._time_penalty + self._gained * self._shaping
 
 
 class _Keyboard:
