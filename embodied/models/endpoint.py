@@ -8,16 +8,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import email.utils
+import json
 import os
 import re
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 from embodied.errors import MissingKey, ModelFailure, ModelRefused, ModelTimeout, ModelUnavailable, UsageError
 from embodied.models.config import ModelConfig
-from embodied.models.wire import MAX_TEXT, storable
+from embodied.models.wire import MAX_TEXT, split_thoughts, storable
+from embodied.types import Reply, Usage
 
 PLACEHOLDER = "none"
 """Sent as the key to servers that ask for none: the SDKs insist on one."""
@@ -73,6 +76,12 @@ class Endpoint:
         text = storable(text[:MAX_TEXT])
         return text if self.key == PLACEHOLDER else text.replace(self.key, "[key]")
 
+    def reply(self, *, text: str, reasoning: str, usage: Usage, stop: str, model: str | None, seconds: float) -> Reply:
+        """The reply, cleaned, with thoughts that stand in the text moved to the reasoning."""
+        thoughts, text = split_thoughts(text)
+        reasoning = "\n".join(filter(None, (reasoning, thoughts)))
+        return Reply(self.clean(text), self.clean(reasoning), usage, self.clean(stop), self.clean(model or ""), seconds)
+
     def failed(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> ModelFailure:
         """The failure for an HTTP error status."""
         detail = self._short(detail)
@@ -97,6 +106,11 @@ class Endpoint:
     def garbled(self, what: str) -> ModelUnavailable:
         """The failure for an answer that makes no sense; another attempt may fare better."""
         return ModelUnavailable(f"{self.model}: {self.url} sent {self._short(what)}.")
+
+    def not_json(self, data: bytes) -> ModelUnavailable:
+        """The failure for a body that is not what the API promises."""
+        start = data[:60].decode("utf-8", "replace")
+        return self.garbled(f"something that is no answer of this API, beginning {start!r}" if data else "an empty answer")
 
     @contextlib.asynccontextmanager
     async def deadline(self) -> AsyncIterator[None]:
@@ -126,6 +140,13 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     except ValueError:
         return None
     return max(0.0, date.timestamp() - time.time())
+
+
+def error_text(body: Any) -> str:
+    """The sentence inside an error body, wherever the server put it."""
+    while isinstance(body, dict):
+        body = next((body[k] for k in ("error", "message", "detail") if body.get(k)), json.dumps(body))
+    return body if isinstance(body, str) else "" if body is None else str(body)
 
 
 def _variable(name: str) -> str:

@@ -14,16 +14,14 @@ import openai
 from embodied.blobs import Blobs
 from embodied.errors import ModelFailure, ModelRefused
 from embodied.models.config import ModelConfig
-from embodied.models.endpoint import Endpoint
-from embodied.models.wire import chat, split_thoughts
+from embodied.models.endpoint import Endpoint, error_text
+from embodied.models.wire import chat
 from embodied.types import Message, Reply, Settings, Usage
 
 OPENAI_URL = "https://api.openai.com/v1"
 
 _REASONING = re.compile(r"(.*/)?(o\d|gpt-([5-9]|\d\d))(?!.*-chat)")
 """Names of OpenAI's reasoning models: they take `max_completion_tokens` and reject sampling settings."""
-
-_STOP = {"end_turn": "stop", "max_tokens": "length", "refusal": "content_filter"}
 
 
 # What is read of a completion. Loosely typed on purpose: compatible servers send null, lists or nothing where OpenAI sends a string.
@@ -111,30 +109,26 @@ class OpenAI:
         return response.content
 
     def _reply(self, completion: _Completion, seconds: float) -> Reply:
-        clean = self._endpoint.clean
         if completion.error:
             raise self._upstream(completion.error)
         if not completion.choices:
             raise self._endpoint.garbled("an answer without choices")
-        choice = completion.choices[0]
-        message = choice.message
-        thoughts, text = split_thoughts(_text(message.content))
-        given = _text(message.reasoning_content) or _text(message.reasoning) or _parts(message.content, "thinking")
-        stop = choice.finish_reason or "stop"
+        message, stop = completion.choices[0].message, completion.choices[0].finish_reason or "stop"
+        text = _text(message.content)
         if not text and message.refusal:
             text, stop = _text(message.refusal), "content_filter"
         usage = completion.usage or _Usage()
-        return Reply(
-            text=clean(text),
-            reasoning=clean("\n".join(filter(None, (given, thoughts)))),
+        return self._endpoint.reply(
+            text=text,
+            reasoning=_text(message.reasoning_content) or _text(message.reasoning) or _parts(message.content, "thinking"),
             usage=Usage(
                 input=usage.prompt_tokens or 0,
                 output=usage.completion_tokens or 0,
                 reasoning=(usage.completion_tokens_details or _Details()).reasoning_tokens or 0,
                 cached=(usage.prompt_tokens_details or _Details()).cached_tokens or 0,
             ),
-            stop=clean(_STOP.get(stop, stop)),
-            model=clean(completion.model or ""),
+            stop=stop,
+            model=completion.model,
             seconds=seconds,
         )
 
@@ -152,19 +146,11 @@ class Compatible(OpenAI):
         return Endpoint.find(config, url="", url_variable="OPENAI_BASE_URL", key_variables=())
 
 
-def error_text(body: Any) -> str:
-    """The sentence inside an error body, wherever the server put it."""
-    while isinstance(body, dict):
-        body = next((body[k] for k in ("error", "message", "detail") if body.get(k)), json.dumps(body))
-    return body if isinstance(body, str) else "" if body is None else str(body)
-
-
 def _parse(data: bytes, endpoint: Endpoint) -> _Completion:
     try:
         return msgspec.convert(json.loads(data.decode("utf-8", "replace"), strict=False), _Completion)
     except (ValueError, RecursionError):  # msgspec's ValidationError is a ValueError
-        start = data[:60].decode("utf-8", "replace")
-        raise endpoint.garbled(f"something other than a chat completion, beginning {start!r}" if data else "an empty answer") from None
+        raise endpoint.not_json(data) from None
 
 
 def _text(content: Any) -> str:
