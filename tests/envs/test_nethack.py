@@ -11,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
@@ -347,3 +348,11 @@ def test_an_episode_without_game_turns_ends(rules: str, end: tuple[bool, bool]):
 def test_bad_options(kwargs: dict, error: type[Exception], hint: str):
     with pytest.raises(error, match=hint):
         make("nethack", **kwargs)
+
+
+@on_nle
+def test_gymnasium_makes_and_renders_it():
+    env = gymnasium.make("embodied/NetHack-v0", task="NetHackChallenge-v0", render_mode="rgb_array")
+    env.reset(seed=3)
+    assert env.render().shape == (384, 1280, 3)
+    env.close()
