@@ -193,19 +193,20 @@ class NetHackEnv(NetHackBase):
                 self._count_idle()
             else:
                 self._progress.update(game.blstats)
+        over = game.done or self._aborted
         ascended = game.done and game.end_name == "ascended"
         if ascended and self.rules == "embodied":
             self._progress.ascend()
-        stuck = self._idle >= self._no_progress and not game.done
+        stuck = self._idle >= self._no_progress and not over
         info = self._facts()
-        if game.done or stuck:
+        if over or stuck:
             info["end_reason"] = self._end_reason()
         return Transition(
             reward=reward,
-            terminated=game.done,
+            terminated=over,
             truncated=stuck,
             progress=self._progress.progression,
-            success=ascended if game.done else None,
+            success=ascended if over else None,
             info=info,
         )
 
@@ -223,7 +224,7 @@ class NetHackEnv(NetHackBase):
             if self._idle >= self._no_progress or (self.max_steps is not None and self._keys >= self.max_steps):
                 self._aborted = True
                 self._quit()
-        return worth, game.done
+        return worth, game.done or self._aborted
 
     # ----------------------------------------------------------------- details
 
