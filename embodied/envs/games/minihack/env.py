@@ -49,8 +49,8 @@ class MiniHackEnv(NetHackBase):
     ## Action Space
 
     `Choice` of phrases: the level's own commands (Boxoban 4 directions; MazeWalk and CorridorBattle 8; Corridor 8, `open`, `kick`,
-    `search`; Quest the whole keyboard but for `up`) and `esc`, which costs no turn and is the default action. Where the level leaves
-    NetHack's questions to the player (Quest and all skill levels), letters, digits and the symbols `-`, `?`, `*` answer them; where
+    `search`; Quest the whole keyboard but for `up`) and `esc`, which costs no turn and is the default action. Where NetHack's questions
+    are the player's to answer (Quest and all skill levels; elsewhere what to eat), letters, digits and the symbols `-`, `?`, `*` answer them; where
     nothing is asked, such a phrase is no valid action and counts as `esc`. `mission.actions` has a gloss for each.
 
     ## Observation Space
@@ -147,7 +147,7 @@ class MiniHackEnv(NetHackBase):
             raise UsageError(f"`data` is a folder of Boxoban levels; {task} has no use for it.")
         self._data = data
         self._free = rules == "embodied" and self._referee.asks
-        self._actions_by_phrase = _vocabulary(self._referee, rules, self._free)
+        self._actions_by_phrase = _vocabulary(self._referee, rules)
         self._referee.actions = tuple(action.keys[0] for action in self._actions_by_phrase.values())
         self._index = {key: i for i, key in reversed(list(enumerate(self._referee.actions)))}
         referee = self._referee
@@ -220,7 +220,7 @@ class MiniHackEnv(NetHackBase):
         self._pages.clear()
         valid = True
         key = self._actions_by_phrase[action].keys
-        if self._free and action in _ANSWERS and not any(self.game.internal[_QUESTION : _PAGE + 1]):
+        if action in _ANSWERS and not any(self.game.internal[_QUESTION : _PAGE + 1]):
             key, valid = bytes((ESC,)), False  # nothing is asked: as a command, the key would mean something else
         reward = self._send(key)
         if self._pages:
@@ -279,7 +279,7 @@ class MiniHackEnv(NetHackBase):
 
     def _keep_page(self) -> None:
         """A page is turned that the player has not seen: its text goes to the front of the message."""
-        if self.rules == "embodied" and (page := self._describer.message().replace(MORE, "")):
+        if self.rules == "embodied" and (page := self._describer.message().replace(MORE, "").rstrip("\n")):
             self._pages.append(page)
 
     # ----------------------------------------------------------------- words
@@ -316,20 +316,21 @@ class MiniHackEnv(NetHackBase):
             tips.append("You push a boulder by walking into it; the place behind it must be free. Boulders cannot be pulled.")
         else:
             tips.append("You attack a monster by moving into it.")
-        if self._free:
+        if "a" in self._actions_by_phrase:
             tips.append("Where the game asks for an item, such as [cd or ?*], answer with a single letter; where it asks for a direction, with a direction.")
             tips.append("A letter, a digit or a symbol counts only as an answer: where nothing is asked, it is no valid action.")
         return tips
 
 
-def _vocabulary(referee: Referee, rules: str, answers: bool) -> dict[str, Action]:
+def _vocabulary(referee: Referee, rules: str) -> dict[str, Action]:
     """The accepted phrases, exactly: the level's own commands by name, in its order.
 
-    `rules="balrog"` leaves out what BALROG has no words for; else `esc` and, where questions are the player's, their answers come on top.
+    `rules="balrog"` leaves out what BALROG has no words for; else `esc` comes on top and, where the game may ask for an item, what
+    answers that. MiniHack lets questions about eating through where it declines all others.
     """
     names = {action.keys: name for name, action in COMMANDS.items()}
     listed = {names[bytes((key,))]: COMMANDS[names[bytes((key,))]] for key in referee.actions if bytes((key,)) in names}
     if rules == "balrog":
         return {name: action for name, action in listed.items() if name in _BALROG}
-    more = {"more": COMMANDS["more"], **_ANSWERS} if answers else {}
-    return {**listed, "esc": COMMANDS["esc"], **more}
+    more = {"more": COMMANDS["more"]} if referee.asks else {}
+    return {**listed, "esc": COMMANDS["esc"], **more, **(_ANSWERS if referee.asks or "eat" in listed else {})}
