@@ -20,15 +20,15 @@ _PAIRS = {'"': '"', "'": "'", "`": "`", "*": "*", "_": "_", "“": "”", "‘":
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 """Characters that are not text: control characters besides tab and line ends, and lone surrogates."""
 _BULLET = re.compile(r"(?:[-*•>]|\d{1,2}[.)])\s+")
-_GAP = re.compile(r"[\s_-]+")
+_GAP = re.compile(r"(?<=\w)[\s_-]{1,2}(?=\w)")
 _WRAPPING = 64
 """Characters that may surround a phrase on a line that counts as being that phrase."""
 _KINDS = {"single small letter": str.islower, "single capital letter": str.isupper, "single digit": str.isdigit}
 
 
 def fold(text: str) -> str:
-    """`text` without case and without gaps between words: "Turn-Left", "turn left" and "turnleft" fold alike."""
-    return _GAP.sub("", text).casefold()
+    """`text` without case and without narrow gaps between words: "Turn-Left", "turn left" and "turnleft" fold alike."""
+    return _GAP.sub("", text.strip()).casefold()
 
 
 def unwrapped(line: str) -> Iterator[str]:
@@ -61,8 +61,8 @@ class Vocabulary:
         self._folded: dict[str, list[str]] = {}
         for phrase, gloss in self.actions.items():
             for form in (phrase, f"{phrase}: {gloss}"):  # a model that copies a line of the list means its phrase
-                if fold(form):  # "-" and " " fold to nothing: they are found by their exact form alone
-                    self._folded.setdefault(fold(form), []).append(phrase)
+                self._folded.setdefault(fold(form), []).append(phrase)
+        self._folded.pop("", None)  # a blank is found by its exact form alone
         self._longest_line = self._longest + max(map(len, self.actions.values()), default=0)
 
     def exact(self, text: str) -> str | None:
@@ -70,7 +70,7 @@ class Vocabulary:
         return next((form for form in (text, text.strip()) if form in self.actions), None)
 
     def whole(self, line: str) -> tuple[str, ...]:
-        """The phrases that `line`, wrapping aside, can be: one when it is clear, several when only case could tell them apart, else none."""
+        """The phrases that `line`, one line, can be, wrapping aside: one when it is clear, several when only case could tell them apart, else none."""
         if len(line) > self._longest_line + _WRAPPING:
             return ()
         forms = list(unwrapped(line))
@@ -103,19 +103,20 @@ class Vocabulary:
 
         In this order: the whole text is a phrase; lines that are a phrase; phrases mentioned in passing.
         """
+        if text in self.actions:
+            return (text,)
         text = text[-LIMIT:]
-        if phrases := self.whole(text):
-            return phrases
-        lines = dict.fromkeys(p for line in text.splitlines() for p in self.whole(line))
+        lines = dict.fromkeys(p for line in text.splitlines() for p in self.whole(line.strip()))
         return tuple(lines) or self.mentioned(text)
 
     @cached_property
     def _pattern(self) -> re.Pattern[str] | None:
-        # A gap may stand anywhere, as `fold` takes all of them away: who writes "pick up" for "pickup" does not mean "up".
-        words = (_GAP.sub("", p) for p in self.actions if len(p.strip()) > 1 and not p.strip().isdigit())
-        phrases = [r"[\s_-]{0,2}".join(map(re.escape, word)) for word in sorted(words, key=len, reverse=True) if word]
-        # A look-ahead, so that a phrase which begins within another one is seen too.
-        return re.compile(rf"(?<!\w)(?=({'|'.join(phrases)})(?!\w))", re.IGNORECASE) if phrases else None
+        phrases = sorted((p.strip() for p in self.actions if len(p.strip()) > 1 and not p.strip().isdigit()), key=len, reverse=True)
+        if not phrases:
+            return None
+        alternatives = "|".join(r"[\s_-]{0,2}".join(map(_spaced, _GAP.split(phrase))) for phrase in phrases)
+        # A look-ahead, so that a phrase which begins within another one is seen too. Behind an apostrophe no word begins ("that's it").
+        return re.compile(rf"(?<!\w)(?<!\w['’])(?=({alternatives})(?!\w))", re.IGNORECASE)
 
     # ----------------------------------------------------------------- showing
 
@@ -163,6 +164,11 @@ def _shown(phrases: list[str], glosses: list[str]) -> list[tuple[str, str]]:
 def _general(phrase: str, gloss: str) -> str:
     """A gloss that holds for the neighbours too: "the key a: a choice" says "the key itself: a choice"."""
     return "" if gloss == phrase else re.sub(rf"\b{phrase}\b", "itself", gloss, count=1)
+
+
+def _spaced(word: str) -> str:
+    """An expression for a word that may be written as two: who writes "pick up" or "north-east" does not mean "up" or "east"."""
+    return "".join((r"[ \t_-]?" if 2 <= i <= len(word) - 2 else "") + re.escape(c) for i, c in enumerate(word))
 
 
 class Commands:

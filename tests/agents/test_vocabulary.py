@@ -87,10 +87,18 @@ def test_instruction_of_a_story():
         ("pickup or up", ["pickup", "up"]),
         ("a door and I eat 3 apples", ["eat"]),
         ("FAR\nNORTH", ["far north"]),
+        ("go north-east", ["northeast"]),
+        ("pick up the e at once", ["pickup"]),
+        ("that's u p, I'd e at", []),
+        ("I choose 'up'.", ["up"]),
     ],
 )
 def test_mentions(text, found):
     assert list(Vocabulary(DUNGEON.actions).mentioned(text)) == found
+
+
+def test_a_word_does_not_begin_behind_an_apostrophe():
+    assert Vocabulary({"south": "", "reread": "", "do": ""}).mentioned("they're read; that's outh, don’t do") == ("do",)
 
 
 def test_overlapping_mentions_are_both_seen():
