@@ -11,8 +11,11 @@ from embodied.types import Episode, EpisodeSpec, Step
 
 
 @contextmanager
-def listener(planned: Sequence[EpisodeSpec]) -> Iterator[Listener]:
+def listener(planned: Sequence[EpisodeSpec], silent: bool = False) -> Iterator[Listener]:
     """A listener for a run of these episodes, to be used while it plays."""
+    if silent:
+        yield Silent()
+        return
     if not sys.stdout.isatty():
         yield Lines(len(planned))
         return
@@ -27,6 +30,19 @@ def line(episode: Episode) -> str:
     """An ended episode in one line."""
     result = f"progress {episode.progress:.3f}" if episode.progress is not None else episode.error
     return f"{episode.spec.id}  {episode.outcome}  {episode.steps} steps  {result}"
+
+
+class Silent:
+    """Nothing: while a person plays, the terminal is theirs."""
+
+    def started(self, spec: EpisodeSpec) -> None:
+        pass
+
+    def stepped(self, spec: EpisodeSpec, step: Step) -> None:
+        pass
+
+    def ended(self, episode: Episode) -> None:
+        print(line(episode), flush=True)
 
 
 class Lines:

@@ -95,7 +95,7 @@ def play(request: Request, *, episodes: int | None, seed: int, steps: int | None
 async def _run(run: Run, specs: tuple, config: EvalConfig, model: Model | None) -> Result:
     settings = config.model.settings()
     try:
-        with listener(specs) as shown:
+        with listener(specs, silent=config.agent.policy == "human") as shown:
             return await run_all(
                 run, specs, lambda spec: agents.build(config.agent, model, settings, spec=spec, blobs=run.blobs), shown, config.run.concurrency
             )

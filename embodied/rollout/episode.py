@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from embodied.agents.base import Agent
 from embodied.errors import AgentFailure, EmbodiedError, EnvironmentFailure, ModelFailure
@@ -64,7 +64,7 @@ async def run_episode(spec: EpisodeSpec, env: LocalEnvironment, agent: Agent, wr
         observation, first_hash, mission, reset_info = env.reset(spec.seed)
         agent.begin(mission, generator(spec.agent_seed))
         while outcome == "cancelled":
-            step, answer = await _step(tally.steps, observation, agent, env)
+            step, answer = await _step(tally.steps, observation, agent, env, mission)
             writer.append(step)
             tally.add(step, answer)
             observation = answer.observation
@@ -107,7 +107,7 @@ async def run_episode(spec: EpisodeSpec, env: LocalEnvironment, agent: Agent, wr
     return episode
 
 
-async def _step(index: int, observation: Observation, agent: Agent, env: LocalEnvironment) -> tuple[Step, Answer]:
+async def _step(index: int, observation: Observation, agent: Agent, env: LocalEnvironment, mission: Mission) -> tuple[Step, Answer]:
     start = time.perf_counter()
     try:
         decision = await agent.act(observation)
@@ -116,7 +116,11 @@ async def _step(index: int, observation: Observation, agent: Agent, env: LocalEn
     except Exception as error:
         raise AgentFailure(f"The agent failed in step {index}: {type(error).__name__}: {error}") from error
     seconds = time.perf_counter() - start
-    answer = env.step(decision.action)
+    if decision.parsed:
+        answer = env.step(decision.action)
+    else:  # what could not be read is never executed, not even where any text is an action
+        answer = env.step(mission.default_action)
+        answer = replace(answer, valid=False, observation=replace(answer.observation, valid=False))
     step = Step(
         index=index,
         observation=observation,

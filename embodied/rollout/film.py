@@ -65,7 +65,7 @@ def _replayed(run: Run, episode: Episode, steps: list[Step]) -> Iterator[np.ndar
             frame = env.frame()
             yield _page(observation) if frame is None else frame
             if step is not None:
-                answer = env.step(step.decision.action)
+                answer = env.step(step.executed)
                 observation, hash_ = answer.observation, answer.hash
     finally:
         env.close()

@@ -11,6 +11,7 @@ import pytest
 
 from embodied import agents
 from embodied.agents import AgentConfig
+from embodied.agents.config import ParseConfig
 from embodied.errors import EnvironmentFailure, ModelRefused, ModelUnavailable, StoreError
 from embodied.rollout.plan import identity, plan
 from embodied.rollout.runner import SAME_FAILURES, Result, owed, run_all
@@ -171,6 +172,14 @@ def test_prompts_are_stored_once_and_come_back_exactly(tmp_path):
     assert "☃" in steps[1].decision.calls[0].reply.text
     lines = (tmp_path / "run/episodes" / specs[0].id / "messages.jsonl").read_text().splitlines()
     assert len(lines) < sum(len(s.decision.calls[0].messages) for s in steps)
+
+
+def test_what_cannot_be_read_is_never_executed(tmp_path):
+    run, specs = make_run(tmp_path / "run", episodes=1)
+    play(run, specs, AgentConfig(policy="robust_naive", parse=ParseConfig("strict")), Saying(["turn left"]))  # right words, but not between the tags
+    steps = list(run.steps(specs[0].id))
+    assert {(s.executed, s.valid, s.decision.parsed) for s in steps} == {(run.episode(specs[0].id).mission.default_action, False, False)}
+    assert not steps[1].observation.valid
 
 
 def test_torn_last_line_is_dropped(tmp_path):

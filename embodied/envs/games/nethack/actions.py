@@ -124,7 +124,7 @@ SYMBOLS: dict[str, Action] = {
 LETTERS: dict[str, Action] = {c: Action(c.encode(), f"the key {c}: an item or a choice") for c in string.ascii_letters}
 DIGITS: dict[str, Action] = {c: Action(c.encode(), f"the key {c}: a count or a choice") for c in string.digits}
 
-_PAIRS: dict[str, Action] = {f"{i:02d}": Action(f"{i:02d}".encode(), f"the keys {i // 10} and {i % 10}") for i in range(100)}
+_PAIRS: dict[str, Action] = {f"{i:02d}": Action(f"{i:02d}".encode(), f"the keys {i:02d}, one after the other") for i in range(100)}
 
 
 def vocabulary(rules: str) -> dict[str, Action]:
