@@ -9,7 +9,6 @@ from crafter import constants
 
 from embodied.envs.games.crafter.noise import Simplex
 
-
 MATERIALS: tuple[str | None, ...] = (None, *constants.materials)
 """Number -> name, as in the package; 0 is what lies outside the world."""
 _NUMBER = {name: number for number, name in enumerate(MATERIALS)}
