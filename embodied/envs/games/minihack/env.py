@@ -100,6 +100,7 @@ class MiniHackEnv(NetHackBase):
     - A won level counts as won. BALROG asks whether the last reward is at least 1, and the -0.01 for an action without a game turn
       can ride on the winning step (5 of 82 recorded wins score 0). Here the end of the level decides.
     - A level that is won with the last action allowed counts as won; MiniHack gives up first.
+    - Turning the pages of a message costs nothing; BALROG charges each page 0.01.
     - Memento's wrong choice, which MiniHack ends like a success, is a failure.
     - Quest can be played: BALROG lets no letter through, so an item can be chosen only by a direction that doubles as its letter,
       and offers less than half of the commands. `rules="balrog"`: its words and no others; the default action is `north`.
@@ -218,16 +219,17 @@ class MiniHackEnv(NetHackBase):
 
     def _step(self, action: str) -> Transition:
         self._pages.clear()
-        valid = True
-        key = self._actions_by_phrase[action].keys
-        if action in _ANSWERS and not any(self.game.internal[_QUESTION : _PAGE + 1]):
-            key, valid = bytes((ESC,)), False  # nothing is asked: as a command, the key would mean something else
-        reward = self._send(key)
+        asked = action not in _ANSWERS or any(self.game.internal[_QUESTION : _PAGE + 1])
+        executed = action if asked else self.default_action  # as a command, the key would mean something else
+        turn, self._penalty = self.game.blstats[nethack.NLE_BL_TIME], 0.0
+        reward = self._send(self._actions_by_phrase[executed].keys)
+        if turn == self.game.blstats[nethack.NLE_BL_TIME]:
+            reward += self._penalty
         if self._pages:
             self._message = self._joiner.join((*self._pages, self._message)).rstrip("\n")
         status = self._referee.status
         won = reward >= 1.0 if self.rules == "balrog" else status == SUCCESS and self._referee.reward > self._referee.penalty
-        info = {"valid": valid, **self._facts()}
+        info = {"valid": asked, "executed": executed, **self._facts()}
         if status != RUNNING:
             info["end_reason"] = self._end_reason(won)
         return Transition(
@@ -249,10 +251,14 @@ class MiniHackEnv(NetHackBase):
         return self._after_key()
 
     def _after_key(self) -> tuple[float, bool]:
-        over = self._referee.status != RUNNING
-        if over and self.rules == "balrog" and not self.game.done:
+        referee = self._referee
+        over = referee.status != RUNNING
+        if self.rules == "embodied":  # the penalty is for an action, not for the pages it takes to read what came of it
+            self._penalty = min(self._penalty, referee.penalty)
+            return referee.reward - referee.penalty, over
+        if over and not self.game.done:
             self._quit()
-        return self._referee.reward, over
+        return referee.reward, over
 
     def _play(self, key: int) -> None:
         """Presses a key for the referee, as NLE does: passes pages and declines what the level does not let the player answer."""

@@ -110,9 +110,9 @@ def _frame(picture: np.ndarray, top: int, left: int) -> None:
 @functools.cache
 def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Glyph -> cell picture (n,) intp, glyph -> character (n,) uint8, and all cell pictures (m, 16, 16, 3) uint8: tiles, then text."""
-    tiles_of = getattr(nethack, "glyph2tile", None)
-    if tiles_of is None:
+    if not hasattr(nethack.Nethack, "setup_tiles"):
         raise EnvironmentFailure("The installed nle has no tiles to draw pictures with: install nle 1.3 or ask for no image.")
+    tiles_of = nethack.glyph2tile
     # NO_GLYPH (= MAX_GLYPH) marks places that were never drawn: solid stone.
     glyph_cells = np.append(np.array(tiles_of, np.intp), tiles_of[nethack.GLYPH_CMAP_OFF])
     glyph_chars = np.append(_glyph_characters(), ord(" ")).astype(np.uint8)
