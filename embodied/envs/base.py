@@ -158,7 +158,13 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
         t = self._step(executed)
         truncated = t.truncated or (not t.terminated and self.max_steps is not None and len(self._actions) >= self.max_steps)
         self._done = t.terminated or truncated
-        info = {**t.info, "progress": float(t.progress), "success": t.success, "valid": valid and t.info.get("valid", True), "executed": executed}
+        info = {
+            **t.info,
+            "progress": float(t.progress),
+            "success": t.success,
+            "valid": valid and t.info.get("valid", True),
+            "executed": t.info.get("executed", executed),
+        }
         return self._observe(), float(t.reward), bool(t.terminated), bool(truncated), info
 
     def render(self) -> np.ndarray | None:
