@@ -23,6 +23,12 @@ GOLDEN = Path(__file__).parent / "golden"
 _TOUR = ["inventory", "esc", "far east", "far south", "attributes", "more", "esc", "drop", "a", "look", "pickup", "search", "9", "kick", "west", "fly"]
 
 EPISODES: dict[str, list[dict[str, Any]]] = {
+    "babaisai": [
+        {"task": "env/two_room-break_stop-make_win-distr_obj_rule", "seed": 3, "kwargs": {"expert": True, "image": True}},
+        {"task": "env/two_room-make_you-make_win", "seed": 1, "kwargs": {"expert": True, "image": True}},
+        {"task": "env/two_room-make_you", "seed": 3, "kwargs": {}, "actions": ["left", "fly", "right", "down"]},
+        {"task": "env/two_room-make_you", "seed": 3, "kwargs": {"rules": "balrog"}, "actions": ["down", "up", "idle"]},
+    ],
     "babyai": [
         {"task": f"BabyAI-MixedTrainLocal-v0/{kind}", "seed": seed, "kwargs": {"expert": True, "image": True, "distractors": seed}}
         for seed, kind in enumerate(("goto", "pickup", "open", "putnext", "pick_up_seq_go_to"))

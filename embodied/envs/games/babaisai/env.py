@@ -72,7 +72,8 @@ class BabaIsAIEnv(LanguageEnv):
       not baba, a line says so and names the one positions are told from; the others are marked "(you)". The outer wall is not listed.
     - `image` (with `image=True`): (32 * rows, 32 * columns, 3) uint8, the whole board from above, outer wall included.
     - `expert` (with `expert=True`): the next action of a solution found by search from the present position. The search is made at
-      `reset` and whenever play leaves its solution; it costs milliseconds as a rule, some seconds at worst, and says `idle` when it gives up.
+      `reset` and whenever play leaves its solution; it costs milliseconds as a rule, some seconds at worst. Once it finds none it gives
+      up and says `idle` for the rest of the episode.
 
     ## Starting State
     The seed draws the objects, their colors and where all is. A seed gives the level it gives in BALROG. The rare draw cannot be solved.
@@ -157,6 +158,7 @@ class BabaIsAIEnv(LanguageEnv):
         self._rule_changes = 0
         self._swapped: State | None = None
         self._plan: list[str] | None = None
+        """The expert's next actions; None where it has given up."""
 
     @property
     def mission(self) -> Mission:
@@ -220,8 +222,8 @@ class BabaIsAIEnv(LanguageEnv):
         return self._plan[0] if self._plan else self.default_action
 
     def _follow(self, action: str, before: State) -> None:
-        """Keeps the expert's plan for the present state; searches anew where play has left it."""
+        """Keeps the expert's plan for the present state; searches anew where play has left it, unless it has given up before."""
         if self._plan and self._plan[0] == action:
             self._plan.pop(0)
-        elif self._state.cells != before.cells:
+        elif self._plan is not None and self._state.cells != before.cells:
             self._plan = solve(self._state, original=self._original)
