@@ -154,6 +154,7 @@ class MiniHackEnv(NetHackBase):
         referee = self._referee
         self._pages: list[str] = []
         self._turns = 0
+        self._penalty = 0.0
         super().__init__(
             NetHack(
                 options=referee.options,
