@@ -69,14 +69,14 @@ class BabaIsAIEnv(LanguageEnv):
     ## Observation Space
     - `text`: the active rules, then every object and block in reading order with its way from the first YOU object in reading order:
       "ball 3 steps to the right and 1 step up", "rule `win` 2 steps to the left". Where several objects are YOU, or what is YOU is
-      not baba, a line says so and names the one positions are told from; the others are marked "(you)". The outer wall is not listed.
+      not baba, a line says so and names the one positions are relative to; the others are marked "(you)". The outer wall is not listed.
     - `image` (with `image=True`): (32 * rows, 32 * columns, 3) uint8, the whole board from above, outer wall included.
     - `expert` (with `expert=True`): the next action of a solution found by search from the present position. The search is made at
       `reset` and whenever play leaves its solution; it costs milliseconds as a rule, some seconds at worst. Once it finds none it gives
       up and says `idle` for the rest of the episode.
 
     ## Starting State
-    The seed draws the objects, their colors and where all is. A seed gives the level it gives in BALROG. The rare draw cannot be solved.
+    The seed draws the objects, their colors and where all is. A seed gives the level it gives in BALROG.
 
     ## Rewards
     `1 - 0.9 * steps / max_steps` for winning (100 in place of `max_steps` where that is None, and at least 0.1), else 0.
@@ -104,10 +104,10 @@ class BabaIsAIEnv(LanguageEnv):
     |---|---|
     | When nothing is YOU any more the level is swapped for another and the game goes on. | Lost: the episode ends. |
     | It is swapped, too, when only the object of the last "is you" rule is gone; a win on that turn counts as none. | Anything that is YOU will do. |
-    | The text then holds the Python repr of an observation, with memory addresses. | The text says that the game is lost. |
+    | The text then holds the Python repr of an observation, with memory addresses. | The text says that nothing is YOU. |
     | Rules "X is Y" are not listed. | They are. |
-    | Baba is not listed; an empty line stands for the object positions are told from where it is not Baba. | All but that object are listed. |
-    | Positions are told from the first object the last "is you" rule names, unsaid which. | From the first YOU object; said, and others marked. |
+    | Baba is not listed; an empty line stands for the object positions are relative to where that is not Baba. | All but that object are listed. |
+    | Positions are relative to the first object that the last "is you" rule names; it is not said which. | To the first YOU object; it is said which, and the others are marked. |
     | "4 step up", "2 step to the left" | "4 steps up" |
     | Of several YOU objects only the last in reading order wins or loses. | Each does. |
     | A YOU object that is WIN itself wins by bumping into something. | By any step. |
@@ -173,7 +173,7 @@ class BabaIsAIEnv(LanguageEnv):
                 "Word blocks can be pushed, several in a line too; so rules can be broken and made.",
                 "An object that is `stop` blocks the way of objects and blocks. Any other object can be walked over.",
                 "Where no rule says what is `win`, make one, of an object you can get to.",
-                "Should nothing be `you` any more, the game is lost: mind those blocks.",
+                "Mind the blocks that say what is `you`: where nothing is, there is nothing you can do.",
                 "A wall that is not listed and cannot be passed runs all around the grid; a block that touches it cannot be pushed off it.",
             ),
             default_action=self.default_action,

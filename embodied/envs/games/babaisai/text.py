@@ -16,7 +16,7 @@ def describe(state: State) -> str:
     """BALROG's text with its defects mended; what those are says `BabaIsAIEnv`."""
     rules = "\n".join(f"{subject} is {predicate}" for subject, predicate in state.rules.listed)
     if not state.you:
-        return f"Active rules:\n{rules}\n\nNothing on the map is `you` any more: the game is lost."
+        return f"Active rules:\n{rules}\n\nNothing on the map is `you` any more: the game is over."
     here = state.you[0]
     several = len(state.you) > 1
     lines = []
@@ -28,9 +28,9 @@ def describe(state: State) -> str:
     name = _NAMES[state.cells[here] & TOP]
     told = ""
     if several:
-        told = f"You control {len(state.you)} objects at once. Positions are told from the first of them, the {name}.\n"
+        told = f"You control {len(state.you)} objects at once. Positions are relative to the first of them, the {name}.\n"
     elif name != "baba":
-        told = f"You control the {name}. Positions are told from it.\n"
+        told = f"You control the {name}. Positions are relative to it.\n"
     return f"Active rules:\n{rules}\n\n{told}Objects on the map:\n" + "\n".join(lines)
 
 
