@@ -21,6 +21,16 @@ import embodied.envs
 GOLDEN = Path(__file__).parent / "golden"
 
 _TOUR = ["inventory", "esc", "far east", "far south", "attributes", "more", "esc", "drop", "a", "look", "pickup", "search", "9", "kick", "west", "fly"]
+_SETTLER = """2 Move East, 1 Do, 2 Move East, 1 Do, 1 Move East, 1 Move North, 1 Do, 2 Move West, 1 Move North, 1 Do, 2 Move South, 1 Do,
+1 Place Table, 1 Make Wood Pickaxe, 1 Make Wood Sword, 12 Move West, 1 Do, 1 Move West, 1 Do, 6 Move East, 7 Move North, 1 Do,
+1 Move South, 2 Do, 1 Place Plant, 1 Move East, 1 Place Stone, 1 Do, 1 Sleep, 1 fly"""
+
+
+def _spelled_out(story: str) -> list[str]:
+    """`2 Move East, 1 Do` as the actions one by one."""
+    counted = (part.split(maxsplit=1) for part in story.split(","))
+    return [phrase for count, phrase in counted for _ in range(int(count))]
+
 
 EPISODES: dict[str, list[dict[str, Any]]] = {
     "babaisai": [
@@ -28,6 +38,10 @@ EPISODES: dict[str, list[dict[str, Any]]] = {
         {"task": "env/two_room-make_you-make_win", "seed": 1, "kwargs": {"expert": True, "image": True}},
         {"task": "env/two_room-make_you", "seed": 3, "kwargs": {}, "actions": ["left", "fly", "right", "down"]},
         {"task": "env/two_room-make_you", "seed": 3, "kwargs": {"rules": "balrog"}, "actions": ["down", "up", "idle"]},
+    ],
+    "crafter": [
+        {"task": "default", "seed": 142, "kwargs": {"image": True}, "actions": _spelled_out(_SETTLER)},
+        {"task": "default", "seed": 142, "kwargs": {"rules": "balrog", "wording": "2024-11"}, "actions": ["Move East", "Move East", "Do", "Sleep"]},
     ],
     "babyai": [
         {"task": f"BabyAI-MixedTrainLocal-v0/{kind}", "seed": seed, "kwargs": {"expert": True, "image": True, "distractors": seed}}
