@@ -47,6 +47,13 @@ EPISODES: dict[str, list[dict[str, Any]]] = {
         {"task": f"BabyAI-MixedTrainLocal-v0/{kind}", "seed": seed, "kwargs": {"expert": True, "image": True, "distractors": seed}}
         for seed, kind in enumerate(("goto", "pickup", "open", "putnext", "pick_up_seq_go_to"))
     ],
+    "minihack": [
+        {"task": "MiniHack-MazeWalk-9x9-v0", "seed": 1, "kwargs": {}, "actions": ["north", "east", "south", "west", "fly", "southeast"]},
+        {"task": "MiniHack-Boxoban-Medium-v0", "seed": 1, "kwargs": {"image": True}, "actions": ["north", "west", "south", "east"]},
+        {"task": "MiniHack-Quest-Easy-v0", "seed": 1, "kwargs": {}, "actions": ["inventory", "esc", "wield", "b", "b", "fire", "east", "down"]},
+        {"task": "MiniHack-Corridor-R3-v0", "seed": 2, "kwargs": {"rules": "balrog"}, "actions": ["kick", "east", "open", "north", "search", "a"]},
+        {"task": "MiniHack-Room-5x5-v0", "seed": 12, "kwargs": {"text": "language"}, "actions": ["southeast"] * 4},
+    ],
     "nethack": [
         {"task": "NetHackChallenge-v0", "seed": 3, "kwargs": {}, "actions": _TOUR},
         {"task": "NetHackChallenge-v0", "seed": 4, "kwargs": {"rules": "balrog", "text": "language"}, "actions": ["search", "inventory", "esc", "up", "y"]},
