@@ -72,8 +72,8 @@ class BabaIsAIEnv(LanguageEnv):
       not baba, a line says so and names the one positions are relative to; the others are marked "(you)". The outer wall is not listed.
     - `image` (with `image=True`): (32 * rows, 32 * columns, 3) uint8, the whole board from above, outer wall included.
     - `expert` (with `expert=True`): the next action of a solution found by search from the present position. The search is made at
-      `reset` and whenever play leaves its solution; it costs milliseconds as a rule, some seconds at worst. Once it finds none it gives
-      up and says `idle` for the rest of the episode.
+      `reset` and whenever play leaves its solution; it costs milliseconds as a rule, some 20 seconds at worst. Once it finds none it
+      gives up and says `idle` for the rest of the episode.
 
     ## Starting State
     The seed draws the objects, their colors and where all is. A seed gives the level it gives in BALROG.
@@ -107,7 +107,7 @@ class BabaIsAIEnv(LanguageEnv):
     | The text then holds the Python repr of an observation, with memory addresses. | The text says that nothing is YOU. |
     | Rules "X is Y" are not listed. | They are. |
     | Baba is not listed; an empty line stands for the object positions are relative to where that is not Baba. | All but that object are listed. |
-    | Positions are relative to the first object that the last "is you" rule names; it is not said which. | To the first YOU object; it is said which, and the others are marked. |
+    | Positions are relative to the first object the last "is you" rule names, unsaid which. | To the first YOU object; said, and others marked. |
     | "4 step up", "2 step to the left" | "4 steps up" |
     | Of several YOU objects only the last in reading order wins or loses. | Each does. |
     | A YOU object that is WIN itself wins by bumping into something. | By any step. |

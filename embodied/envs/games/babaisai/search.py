@@ -20,13 +20,13 @@ _UNKNOWN = 50
 """Estimate where no win is in sight: looked at last."""
 
 
-def solve(state: State, *, original: bool = False, limit: int = 20_000) -> list[str] | None:
+def solve(state: State, *, original: bool = False, limit: int = 50_000) -> list[str] | None:
     """Searches for actions that win: with care, then, where that takes too long, greedily.
 
     Args:
         state: Where to start.
         original: Which engine to search with (see `engine.step`).
-        limit: Positions to try either way before giving up; 20,000 cost some 3 seconds of CPU.
+        limit: Positions to try either way before giving up; 50,000 cost some 7 seconds of CPU.
 
     Returns:
         Keys of `DIRECTIONS`, in order; None where none were found, which does not mean that there are none.
