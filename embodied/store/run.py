@@ -110,21 +110,34 @@ class Run:
 
     def episode(self, id_: str) -> Episode | None:
         """The episode's result, or None while it has none."""
-        path = self._folder(id_) / "episode.json"
+        path = self.folder(id_) / "episode.json"
         return decode(path.read_bytes(), Episode, str(path)) if path.is_file() else None
 
     def episodes(self) -> list[Episode]:
         """All ended episodes, in the order of the plan."""
         return [e for spec in self.record.planned if (e := self.episode(spec.id)) is not None]
 
-    def steps(self, id_: str) -> Iterator[Step]:
-        """The episode's steps in order, with their prompts restored; a torn last line is left out."""
-        folder = self._folder(id_)
-        messages = {line["id"]: line["message"] for line in _lines(folder / "messages.jsonl")}
-        for line in _lines(folder / "steps.jsonl"):
-            for call in line["decision"]["calls"]:
-                call["messages"] = [messages[m] for m in call["messages"]]
-            yield msgspec.convert(line, Step)
+    def steps(self, id_: str, damaged: list[str] | None = None) -> Iterator[Step]:
+        """The episode's steps in order, with their prompts restored; a torn last line is left out.
+
+        Args:
+            id_: The episode.
+            damaged: Where damaged lines are to be skipped: takes a sentence for each.
+
+        Raises:
+            StoreError: A line is damaged, and `damaged` was not given.
+        """
+        folder = self.folder(id_)
+        messages = {line.get("id"): line.get("message") for _, line in _lines(folder / "messages.jsonl", damaged)}
+        for where, line in _lines(folder / "steps.jsonl", damaged):
+            try:
+                step = _step(line, messages, where)
+            except StoreError as error:
+                if damaged is None:
+                    raise
+                damaged.append(str(error))
+                continue
+            yield step
 
     def find(self, name: str) -> str:
         """The id of the planned episode that `name` names: an id, a unique beginning of one, or a number from 0."""
@@ -143,7 +156,7 @@ class Run:
 
     def begin(self, spec: EpisodeSpec) -> EpisodeWriter:
         """Starts an attempt at an episode; what an earlier attempt left is kept in `attempt-<n>/`."""
-        folder = self._folder(spec.id)
+        folder = self.folder(spec.id)
         with _disk(f"write {folder}"):
             folder.mkdir(parents=True, exist_ok=True)
             left = [p for p in folder.iterdir() if p.is_file()]
@@ -154,7 +167,8 @@ class Run:
                     path.rename(folder / f"attempt-{n}" / path.name)
         return EpisodeWriter(folder)
 
-    def _folder(self, id_: str) -> Path:
+    def folder(self, id_: str) -> Path:
+        """Where the episode's files are."""
         return self.root / "episodes" / id_
 
 
@@ -202,14 +216,35 @@ class EpisodeWriter:
         return id_
 
 
-def _lines(path: Path) -> Iterator[Any]:
-    """The JSON lines of a file; a last line without a newline is torn and left out."""
+def _lines(path: Path, damaged: list[str] | None) -> Iterator[tuple[str, Any]]:
+    """The JSON objects of a file, each with its place in words; a last line without a newline is torn and left out."""
     if not path.is_file():
         return
     with path.open("rb") as f:
         for number, line in enumerate(f, 1):
-            if line.endswith(b"\n"):
-                yield decode(line, Any, f"{path}, line {number},")
+            if not line.endswith(b"\n"):
+                return
+            where = f"{path}, line {number},"
+            try:
+                value = decode(line, dict[str, Any], where)
+            except StoreError as error:
+                if damaged is None:
+                    raise
+                damaged.append(str(error))
+                continue
+            yield where, value
+
+
+def _step(line: Json, messages: Json, where: str) -> Step:
+    """The step in a line of `steps.jsonl`, its messages put back."""
+    try:
+        for call in line["decision"]["calls"]:
+            call["messages"] = [messages[m] for m in call["messages"]]
+        return msgspec.convert(line, Step)
+    except (KeyError, TypeError, msgspec.ValidationError) as error:
+        raise StoreError(
+            f"{where} is damaged: {type(error).__name__}: {error}. Restore it from a copy, or delete the episode's folder to run it again."
+        ) from error
 
 
 def _difference(old: Json, new: Json, path: str = "") -> str:
