@@ -29,7 +29,7 @@ test: install
 
 test-balrog:
 	scripts/make_balrog_venv.sh
-	.venv-balrog/bin/python -m pytest tests/envs/test_nethack_replay.py
+	.venv-balrog/bin/python -m pytest tests/envs/test_nethack_replay.py tests/envs/test_minihack_replay.py
 
 bench: install
 	$(BIN)/python benchmarks/games.py

@@ -19,6 +19,7 @@ import sys
 import tempfile
 import weakref
 from collections.abc import Iterable
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO, Any
@@ -50,6 +51,7 @@ _IN_MOVELOOP = 3  # index in program_state
 _PAGES = 1000  # more than the start of any game shows
 
 
+@cache
 def wheel() -> str:
     """The installed simulator, such as `nle 1.3.0` or `balrog-nle 0.9.0`: seeds give other dungeons on another one."""
     for name in ("nle", "balrog-nle"):
