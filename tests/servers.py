@@ -28,7 +28,6 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -348,7 +347,7 @@ def _send(
 ) -> None:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     lines = {"content-type": kind, "content-length": length if length is not None else len(data), "connection": "close", **(headers or {})}
-    head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n" + "".join(f"{k}: {v}\r\n" for k, v in lines.items())
+    head = f"HTTP/1.1 {status} Test\r\n" + "".join(f"{k}: {v}\r\n" for k, v in lines.items())
     writer.write(head.encode() + b"\r\n" + data)
 
 

@@ -14,7 +14,6 @@ from embodied.blobs import Blobs
 from embodied.errors import MissingExtra
 from embodied.models.base import Model
 from embodied.models.config import MODELS, ModelConfig, check, parse_model
-from embodied.models.retry import Retry
 
 __all__ = ["MODELS", "Model", "ModelConfig", "build", "parse_model"]
 
@@ -38,6 +37,8 @@ def build(config: ModelConfig, blobs: Blobs, seed: int = 0) -> Model:
         MissingExtra: The provider's library is not installed.
         MissingKey: No API key where the provider looks for one.
     """
+    from embodied.models.retry import Retry
+
     check(config)
     try:
         provider = MODELS.get(config.provider)(config, blobs)

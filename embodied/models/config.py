@@ -98,13 +98,13 @@ def parse_model(text: str) -> tuple[str, str]:
         UnknownName: No such provider.
         UsageError: There is no slash, or nothing behind it.
     """
-    provider, slash, name = text.partition("/")
-    if slash and provider not in MODELS:
-        raise unknown("model", provider, MODELS.names(), "embodied list models")
+    provider, _, name = text.partition("/")
     if not provider or not name:
         raise UsageError(
             f"{text!r} does not say both provider and model. Write provider/name, for instance openai/gpt-4o. `embodied list models` lists the providers."
         )
+    if provider not in MODELS:
+        raise unknown("model", provider, MODELS.names(), "embodied list models")
     return provider, name
 
 

@@ -86,6 +86,8 @@ class Endpoint:
         """The failure for an HTTP error status."""
         detail = self._short(detail)
         said = f"{status}: {detail}" if detail else str(status)
+        if status == 501 or (status >= 500 and "not supported" in detail):  # llama.cpp says 500 to an image it cannot read
+            return ModelRefused(f"{self.model}: {self.url} cannot do this ({said}).")
         if status in _RETRYABLE or status >= 500:
             what = "is limiting the rate of calls" if status == 429 else "had a server error"
             return ModelUnavailable(f"{self.model}: {self.url} {what} ({said}).", retry_after(headers or {}))

@@ -47,7 +47,7 @@ class Gguf:
         self._logprobs = config.logprobs
         self._reuse = config.reuse_prompt
         self._sees = config.mmproj is not None
-        self._server: xllamacpp.Server | None = _load(config, find_gguf(config))
+        self._server: Any = _load(config, find_gguf(config))
         self._worker = Worker(self.name, config.timeout)
 
     async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
@@ -95,8 +95,6 @@ class Gguf:
         self._call({"messages": [*head, shorter], "max_tokens": 0, "cache_prompt": True}, _Stream(halt=lambda: False))
 
     def _call(self, body: dict[str, Any], stream: _Stream) -> None:
-        if self._server is None:
-            raise ModelRefused(f"{self.name} is closed.")
         # Progress is reported after each batch of the prompt: without it a long prompt could not be stopped.
         options = {"stream": True, "stream_options": {"include_usage": True}, "return_progress": True}
         try:

@@ -52,6 +52,7 @@ class Transformers:
         transformers.logging.set_verbosity_error()
         transformers.logging.disable_progress_bar()
         source = _source(config)
+        self._model: Any
         self._model, self._processor = _load(self.name, source, _dtype(config.dtype, self._device), self._device)
         self._tokenizer = getattr(self._processor, "tokenizer", self._processor)
         self._sees = self._tokenizer is not self._processor
@@ -81,8 +82,6 @@ class Transformers:
         Raises:
             ModelRefused: A prompt is too long, holds images that the model cannot read, or does not fit the chat template.
         """
-        if self._model is None:
-            raise ModelRefused(f"{self.name} is closed.")
         start = time.monotonic()
         inputs = self._inputs([messages for messages, _ in requests])
         room = self._room(inputs["input_ids"].shape[1])

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from embodied.errors import ModelTimeout
+from embodied.errors import ModelRefused, ModelTimeout
 
 T = TypeVar("T")
 
@@ -40,14 +40,18 @@ class Worker:
     def __init__(self, model: str, timeout: float):
         self._model = model
         self._timeout = timeout
+        self._closed = False
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=model.partition("/")[0])
 
     async def run(self, job: Callable[[Halt], T]) -> T:
         """Runs `job`. When the caller is cancelled the job is told to stop, and dropped if it has not begun.
 
         Raises:
+            ModelRefused: The worker is closed.
             ModelTimeout: It ran longer than allowed; `job` must return soon after its `Halt` says so, whatever it returns then.
         """
+        if self._closed:
+            raise ModelRefused(f"{self._model} is closed.")
         halts: list[Halt] = []
 
         def call() -> T:
@@ -69,4 +73,5 @@ class Worker:
 
     def close(self) -> None:
         """Drops calls that have not begun, and waits for the one that runs."""
+        self._closed = True
         self._pool.shutdown(wait=True, cancel_futures=True)
