@@ -1,0 +1,261 @@
+"""Long episodes read in part: where every step of `steps.jsonl` lies, and the few facts that lists, curves and totals need.
+
+One pass decodes only those facts and skips the texts; the steps themselves are then read by their place in the file. Damaged
+lines are passed over and counted, never an error: what is left is what can be shown.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from embodied.store.codec import encode
+from embodied.types import Usage
+
+INVALID, ERROR, CORRECTED, OTHER = 1, 2, 4, 8
+"""Flags of a step, one for each kind of event it has."""
+
+FLAGS = {
+    "invalid": INVALID,
+    "unread": INVALID,
+    "retry": ERROR,
+    "asked again": ERROR,
+    "cut off": ERROR,
+    "damaged": ERROR,
+    "error": ERROR,
+    "correction": CORRECTED,
+}
+
+
+CORRECTION = "A person who watches you says: "
+"""How a prompt of ours begins a note of a person's correction (`embodied.agents.model_agent`)."""
+
+
+class LightReply(msgspec.Struct, gc=False):
+    """The part of a `Reply` that is counted."""
+
+    usage: Usage = Usage()
+    stop: str = "stop"
+    seconds: float | None = 0.0
+    attempts: int = 1
+
+
+class LightCall(msgspec.Struct):
+    """A `Call`; `messages` are ids into `messages.jsonl`."""
+
+    messages: list[str] = []
+    reply: LightReply = msgspec.field(default_factory=LightReply)
+
+
+class LightDecision(msgspec.Struct):
+    """A `Decision` without its thought."""
+
+    action: str
+    parsed: bool = True
+    calls: list[LightCall] = []
+
+
+class LightStep(msgspec.Struct):
+    """A `Step` without its texts. A number that is no number (NaN is written as null) is None."""
+
+    index: int
+    decision: LightDecision
+    executed: str
+    valid: bool
+    reward: float | None
+    progress: float | None
+    terminated: bool = False
+    truncated: bool = False
+    agent_seconds: float | None = None
+    env_seconds: float | None = None
+    events: list[dict[str, Any]] = []
+
+
+class _MessageId(msgspec.Struct):
+    id: str
+
+
+_step = msgspec.json.Decoder(LightStep)
+_message_id = msgspec.json.Decoder(_MessageId)
+
+
+def light_step(line: bytes) -> LightStep | None:
+    """The light step in a line; None for a damaged one."""
+    try:
+        return _step.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def light_steps(path: Path) -> Iterator[LightStep | None]:
+    """The light steps of a `steps.jsonl`, None for each damaged line; nothing when there is no file. A torn last line is left out."""
+    if path.is_file():
+        with path.open("rb") as f:
+            for line in f:
+                if line.endswith(b"\n"):
+                    yield light_step(line)
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something out of the ordinary in a step. `kind` is a key of `FLAGS`, or a recorded event's own word."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A step as a list shows it."""
+
+    index: int
+    """The step's own number; damaged lines leave holes."""
+    offset: int
+    length: int
+    """Bytes of the line in `steps.jsonl`, without its newline."""
+    action: str
+    """What was executed."""
+    reward: float | None
+    progress: float | None
+    events: tuple[Event, ...] = ()
+
+    @property
+    def flags(self) -> int:
+        flags = 0
+        for event in self.events:
+            flags |= FLAGS.get(event.kind, OTHER)
+        return flags
+
+
+class EpisodeIndex:
+    """The index of one episode's folder. `refresh` brings it up to date with a file that has grown or was replaced.
+
+    Attributes:
+        rows: The readable steps in order.
+        damaged: Numbers, from 1, of the damaged lines of `steps.jsonl`.
+    """
+
+    def __init__(self, folder: Path):
+        self._steps = folder / "steps.jsonl"
+        self._messages = folder / "messages.jsonl"
+        self._forget()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Reads what was appended since the last time, or everything when the file is another one."""
+        try:
+            status = os.stat(self._steps)
+        except FileNotFoundError:
+            self._forget()
+            return
+        if status.st_ino != self._inode or status.st_size < self._end:
+            self._forget()
+            self._inode = status.st_ino
+        if status.st_size > self._end:
+            self._index_messages()
+            self._index_steps()
+
+    def lines(self, start: int, stop: int) -> list[bytes]:
+        """The lines of rows `start` to `stop`: JSON as it was recorded, prompts as message ids."""
+        rows = self.rows[max(start, 0) : stop]
+        if not rows:
+            return []
+        with self._steps.open("rb") as f:
+            return [_read(f, row.offset, row.length) for row in rows]
+
+    def messages(self, ids: Iterable[str]) -> dict[str, bytes]:
+        """Id -> line of `messages.jsonl`, of those that are there."""
+        known = {i: place for i in ids if (place := self._places.get(i))}
+        if not known:
+            return {}
+        with self._messages.open("rb") as f:
+            return {i: _read(f, *place) for i, place in known.items()}
+
+    def _forget(self) -> None:
+        self.rows: list[Row] = []
+        self.damaged: list[int] = []
+        self._inode = -1
+        self._end = self._lines = 0
+        self._gap = 0
+        self._places: dict[str, tuple[int, int]] = {}
+        self._messages_end = 0
+        self._corrections: dict[str, str] = {}
+
+    def _index_messages(self) -> None:
+        if not self._messages.is_file():
+            return
+        with self._messages.open("rb") as f:
+            f.seek(self._messages_end)
+            for line in f:
+                if not line.endswith(b"\n"):
+                    break
+                try:
+                    id_ = _message_id.decode(line).id
+                except (msgspec.DecodeError, UnicodeDecodeError):
+                    id_ = ""
+                if id_:
+                    self._places[id_] = (self._messages_end, len(line) - 1)
+                    if _CORRECTION in line and (said := _correction(line)):
+                        self._corrections[id_] = said
+                self._messages_end += len(line)
+
+    def _index_steps(self) -> None:
+        names: dict[str, str] = {}
+        with self._steps.open("rb") as f:
+            f.seek(self._end)
+            for line in f:
+                if not line.endswith(b"\n"):
+                    break
+                self._lines += 1
+                step = light_step(line)
+                if step is None:
+                    self.damaged.append(self._lines)
+                    self._gap += 1
+                else:
+                    action = names.setdefault(step.executed, step.executed)
+                    self.rows.append(Row(step.index, self._end, len(line) - 1, action, step.reward, step.progress, tuple(self._events(step))))
+                    self._gap = 0
+                self._end += len(line)
+
+    def _events(self, step: LightStep) -> Iterator[Event]:
+        if self._gap:
+            yield Event("damaged", f"{self._gap} damaged line{'s' * (self._gap > 1)} before this step could not be read.")
+        decision = step.decision
+        if decision.calls and decision.calls[0].messages and (said := self._corrections.get(decision.calls[0].messages[-1])):
+            yield Event("correction", said)
+        if len(decision.calls) > 1:
+            yield Event("asked again", f"The agent asked {len(decision.calls)} times.")
+        for number, call in enumerate(decision.calls, 1):
+            if call.reply.attempts > 1:
+                yield Event("retry", f"Call {number} took {call.reply.attempts} attempts.")
+            if call.reply.stop in ("length", "content_filter", "max_tokens"):
+                yield Event("cut off", f"The reply to call {number} ended early: {call.reply.stop}.")
+        if not decision.parsed:
+            yield Event("unread", f"No action could be read out of the reply; {step.executed!r} was executed.")
+        elif not step.valid:
+            yield Event("invalid", f"{decision.action[:200]!r} is not a valid action; {step.executed!r} was executed.")
+        for event in step.events:
+            yield Event(str(event.get("kind", "event")), str(event.get("text") or encode({k: v for k, v in event.items() if k != "kind"}).decode()))
+
+
+_CORRECTION = encode(CORRECTION)[1:-1]
+
+
+def _correction(line: bytes) -> str:
+    """What a person said in the notes that open a message; empty when nobody did. An observation further down may say anything."""
+    try:
+        text = msgspec.json.decode(line)["message"]["parts"][0]["text"]
+        notes = text.split("Current Observation:", 1)[0].splitlines()
+    except (msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError, AttributeError):
+        return ""
+    return "\n".join(note.removeprefix(CORRECTION) for note in notes if note.startswith(CORRECTION))
+
+
+def _read(file: Any, offset: int, length: int) -> bytes:
+    file.seek(offset)
+    return file.read(length)
