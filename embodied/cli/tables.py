@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from embodied.eval.score import RunScore, Score
+from embodied.types import Json
 
 
 def console() -> Console:
@@ -14,31 +15,72 @@ def console() -> Console:
     return plain if plain.is_terminal else Console(width=160)
 
 
+def table(*columns: str) -> Table:
+    """A table whose first column is text and whose others are numbers."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for number, name in enumerate(columns):
+        made.add_column(name, justify="right" if number else "left")
+    return made
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    return "-" if value is None else f"{100 * value:.{digits}f} %"
+
+
+def span(interval: tuple[float, float] | None, digits: int = 1) -> str:
+    """An interval in percent, without the sign."""
+    return "-" if interval is None else f"{100 * interval[0]:.{digits}f} to {100 * interval[1]:.{digits}f}"
+
+
 def print_score(result: RunScore, tasks: bool = False) -> Score:
     """Prints a run's score by environment (and task), and returns the total."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("environment", "progress", "95 % interval", "success", "scored", "steps", "invalid", "tokens in/out"):
-        table.add_column(name, justify="left" if name == "environment" else "right")
+    shown = table("environment", "progress", "95 % interval", "success", "scored", "steps", "invalid", "tokens in/out")
     rows = list(result.environments)
     if tasks:
         rows = [row for env in result.environments for row in (env, *(t for t in result.tasks if t.name.split(" ", 1)[0] == env.name))]
     for row in rows:
-        _add(table, row, indent=row not in result.environments)
+        _add(shown, row, indent=row not in result.environments)
     if len(result.environments) > 1:
-        table.add_section()
-        _add(table, result.total)
-    console().print(table)
+        shown.add_section()
+        _add(shown, result.total)
+    out = console()
+    out.print(shown)
+    for note in notes(result):
+        out.print(note, style="dim", highlight=False, markup=False)
     return result.total
 
 
-def _add(table: Table, s: Score, indent: bool = False) -> None:
+def notes(result: RunScore) -> list[str]:
+    """What a reader of the table must know: why there is no interval, what could not be read or scored."""
+    found = []
+    if result.total.no_interval:
+        found.append(f"No interval: {result.total.no_interval}.")
+    if result.total.unscorable:
+        found.append(f"{result.total.unscorable} episodes ended with a progress that is not a number; they have no score.")
+    if result.damaged:
+        found.append(f"{len(result.damaged)} results could not be read and count as not played. The first: {result.damaged[0]}")
+    return found
+
+
+def print_balrog(summary: Json) -> None:
+    """Prints a score with BALROG's own statistics, in percent."""
+    shown = table("environment", "progression", "standard error", "episodes")
+    for name, env in summary["environments"].items():
+        shown.add_row(name, f"{env['progression_percentage']:.2f} %", f"{env['standard_error']:.2f}", str(env["episodes_played"]))
+    shown.add_section()
+    shown.add_row("average", f"{summary['average_progress']:.2f} %", f"{summary['standard_error']:.2f}", "")
+    console().print(shown)
+
+
+def _add(shown: Table, s: Score, indent: bool = False) -> None:
     failed = {k: v for k, v in s.outcomes.items() if k not in ("finished", "limit")}
     coverage = f"{s.scored}/{s.planned}" + (f" ({', '.join(f'{v} {k}' for k, v in failed.items())})" if failed else "")
-    table.add_row(
+    success = percent(s.success, 0) + (f" ({span(s.success_interval, 0)})" if s.success_interval else "")
+    shown.add_row(
         ("  " + s.name.split(" ", 1)[-1]) if indent else s.name,
-        "-" if s.progress is None else f"{100 * s.progress:.1f} %",
-        "-" if s.interval is None else f"{100 * s.interval[0]:.1f} to {100 * s.interval[1]:.1f}",
-        "-" if s.success is None else f"{100 * s.success:.0f} %",
+        percent(s.progress),
+        span(s.interval),
+        success,
         coverage,
         str(s.steps),
         "-" if not s.steps else f"{100 * s.invalid_actions / s.steps:.1f} %",

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from embodied.seeding import generator
+from embodied.eval.results import Results, progress, read
+from embodied.eval.statistics import LEVEL, RESAMPLES, Stratum, constant_interval, mean, percentile_interval, resampled, spread_of, why_no_interval, wilson
 from embodied.store.run import SCORED, Run
-from embodied.types import Episode, EpisodeSpec, Usage
-
-RESAMPLES = 10_000
-LEVEL = 0.95
+from embodied.types import EpisodeSpec, Usage
 
 
 @dataclass(frozen=True)
@@ -23,15 +22,28 @@ class Score:
     planned: int
     scored: int
     progress: float | None
-    """Mean over tasks of the mean over episodes, in [0, 1]; None when nothing is scored. Failed episodes are neither zeros nor holes: see `scored`."""
+    """Mean over environments of the mean over tasks of the mean over seeds, in [0, 1]; None when nothing is scored. Failed
+    episodes are neither zeros nor holes: see `scored`."""
     interval: tuple[float, float] | None
-    """95 % stratified percentile bootstrap; None when a task has fewer than two scored episodes."""
+    """95 % stratified percentile bootstrap, or Wilson's where every task is constant at 0 or 1 (see `embodied.eval.statistics`); None
+    when there can be none."""
     success: float | None
     """Share of scored episodes that succeeded, among those whose environment says so; None where none does."""
     steps: int = 0
     invalid_actions: int = 0
     usage: Usage = field(default_factory=Usage)
     outcomes: dict[str, int] = field(default_factory=dict)
+    success_interval: tuple[float, float] | None = None
+    """95 % Wilson interval of `success`."""
+    no_interval: str = ""
+    """Why `interval` is None, in words."""
+    unscorable: int = 0
+    """Episodes that ended well and whose progress is not a number; not among `scored`."""
+
+    @property
+    def coverage(self) -> float:
+        """Share of the planned episodes that have a score; 0 for an empty plan."""
+        return self.scored / self.planned if self.planned else 0.0
 
 
 @dataclass(frozen=True)
@@ -41,64 +53,55 @@ class RunScore:
     total: Score
     environments: tuple[Score, ...]
     tasks: tuple[Score, ...]
+    damaged: tuple[str, ...] = ()
+    """A sentence for each result that could not be read."""
 
 
-def score(run: Run) -> RunScore:
+def score(run: Run | Results, resamples: int = RESAMPLES) -> RunScore:
     """Scores a run, finished or not.
 
     The whole is the mean over environments of the environment's score (macro average), so environments with many tasks do not
     outweigh the others.
     """
-    by_env: dict[str, dict[str, list[EpisodeSpec]]] = defaultdict(lambda: defaultdict(list))
-    for spec in run.record.planned:
-        by_env[spec.task.env][spec.task.task].append(spec)
-    ended = {e.spec.id: e for e in run.episodes()}
-    tasks = [_score(f"{env} {task}".strip(), [[specs]], ended) for env, groups in by_env.items() for task, specs in groups.items()]
-    environments = [_score(env, [list(groups.values())], ended) for env, groups in by_env.items()]
-    total = _score("all", [list(groups.values()) for groups in by_env.values()], ended)
-    return RunScore(total, tuple(environments), tuple(tasks))
+    results = read(run) if isinstance(run, Run) else run
+    by_task: dict[tuple[str, str], list[EpisodeSpec]] = defaultdict(list)
+    by_env: dict[str, list[EpisodeSpec]] = defaultdict(list)
+    for spec in results.record.planned:
+        by_task[spec.task.env, spec.task.task].append(spec)
+        by_env[spec.task.env].append(spec)
+    # Tasks are resampled once; an environment's and the whole's draws are sums of theirs.
+    draws = {(s.env, s.task): resampled(s, resamples=resamples) for s in results.strata() if len(s.values) > 1}
+    tasks = [_score(f"{env} {task}".strip(), specs, results, draws) for (env, task), specs in by_task.items()]
+    environments = [_score(env, specs, results, draws) for env, specs in by_env.items()]
+    total = _score("all", results.record.planned, results, draws)
+    return RunScore(total, tuple(environments), tuple(tasks), results.damaged)
 
 
-def _score(name: str, strata: list[list[list[EpisodeSpec]]], ended: dict[str, Episode]) -> Score:
-    """`strata`: environments -> tasks -> episodes."""
-    specs = [spec for env in strata for task in env for spec in task]
-    episodes = [ended[s.id] for s in specs if s.id in ended]
-    scored = [e for e in episodes if e.outcome in SCORED]
-    values = [[[e.progress for s in task if (e := ended.get(s.id)) and e.outcome in SCORED] for task in env] for env in strata]
+def _score(name: str, specs: Sequence[EpisodeSpec], results: Results, draws: dict[tuple[str, str], np.ndarray]) -> Score:
+    episodes = [results.ended[s.id] for s in specs if s.id in results.ended]
+    scored = [e for e in episodes if progress(e) is not None]
     decided = [e.success for e in scored if e.success is not None]
-    outcomes: dict[str, int] = defaultdict(int)
-    for episode in episodes:
-        outcomes[episode.outcome] += 1
+    strata = results.strata(specs)
+    interval = constant_interval(strata)
+    reason = "" if interval else why_no_interval(strata)
     return Score(
         name=name,
         planned=len(specs),
         scored=len(scored),
-        progress=_mean(values),
-        interval=_interval(values, name),
+        progress=mean(strata),
+        interval=interval if interval or reason else _interval(strata, draws),
         success=sum(decided) / len(decided) if decided else None,
         steps=sum(e.steps for e in episodes),
         invalid_actions=sum(e.invalid_actions for e in episodes),
         usage=Usage(*(sum(getattr(e.usage, f) for e in episodes) for f in ("input", "output", "reasoning", "cached"))),
-        outcomes=dict(outcomes),
+        outcomes=dict(Counter(e.outcome for e in episodes)),
+        success_interval=wilson(sum(decided), len(decided)),
+        no_interval=reason,
+        unscorable=sum(e.outcome in SCORED for e in episodes) - len(scored),
     )
 
 
-def _mean(values: list[list[list[float]]]) -> float | None:
-    """Mean over environments of the mean over tasks of the mean over episodes; tasks without a scored episode are left out."""
-    environments = [[float(np.mean(task)) for task in env if task] for env in values]
-    means = [float(np.mean(env)) for env in environments if env]
-    return float(np.mean(means)) if means else None
-
-
-def _interval(values: list[list[list[float]]], name: str) -> tuple[float, float] | None:
-    """Percentile bootstrap (Efron and Tibshirani 1993, chapter 13), resampling episodes within each task; seeded, so it is reproducible."""
-    if any(len(task) < 2 for env in values for task in env):
-        return None
-    rng = generator(0, "bootstrap", name)
-    means = np.zeros(RESAMPLES)
-    for env in values:
-        for task in env:
-            sample = np.asarray(task)[rng.integers(len(task), size=(RESAMPLES, len(task)))]
-            means += sample.mean(axis=1) / (len(env) * len(values))
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
+def _interval(strata: list[Stratum], draws: dict[tuple[str, str], np.ndarray]) -> tuple[float, float]:
+    found = spread_of(strata)
+    assert found is not None, "why_no_interval says when there is none"
+    return percentile_interval(sum(s.weight * draws[s.env, s.task] for s in strata), found.freedom, LEVEL)

@@ -113,9 +113,27 @@ class Run:
         path = self.folder(id_) / "episode.json"
         return decode(path.read_bytes(), Episode, str(path)) if path.is_file() else None
 
-    def episodes(self) -> list[Episode]:
-        """All ended episodes, in the order of the plan."""
-        return [e for spec in self.record.planned if (e := self.episode(spec.id)) is not None]
+    def episodes(self, damaged: list[str] | None = None) -> list[Episode]:
+        """All ended episodes, in the order of the plan.
+
+        Args:
+            damaged: Where damaged results are to be left out: takes a sentence for each.
+
+        Raises:
+            StoreError: A result is damaged, and `damaged` was not given.
+        """
+        found = []
+        for spec in self.record.planned:
+            try:
+                episode = self.episode(spec.id)
+            except StoreError as error:
+                if damaged is None:
+                    raise
+                damaged.append(str(error))
+                continue
+            if episode is not None:
+                found.append(episode)
+        return found
 
     def steps(self, id_: str, damaged: list[str] | None = None) -> Iterator[Step]:
         """The episode's steps in order, with their prompts restored; a torn last line is left out.

@@ -1,0 +1,49 @@
+"""What a run achieved, read once: every planned episode beside its result, and which of them count."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from embodied.eval.statistics import Stratum, by_seed, stratify
+from embodied.store.run import SCORED, Run, RunRecord
+from embodied.types import Episode, EpisodeSpec
+
+Value = Callable[[Episode], float | None]
+"""What is averaged: a number of an episode, None where it has none."""
+
+
+def progress(episode: Episode) -> float | None:
+    """Progress in [0, 1]; None for an episode that has no score: it failed, was cancelled, or its progress is not a number."""
+    counted = episode.outcome in SCORED and episode.progress is not None and math.isfinite(episode.progress)
+    return float(episode.progress) if counted else None
+
+
+@dataclass(frozen=True)
+class Results:
+    """A run's plan and its results."""
+
+    path: str
+    """The run folder, as named by the user."""
+    record: RunRecord
+    ended: dict[str, Episode]
+    """By id, in the order of the plan."""
+    damaged: tuple[str, ...] = ()
+    """A sentence for each result that could not be read; such an episode counts as not played."""
+
+    def strata(self, specs: Iterable[EpisodeSpec] | None = None, value: Value = progress) -> list[Stratum]:
+        """The values of `specs` (all by default) by task; episodes without a value are left out."""
+        values: dict[tuple[str, str], list[tuple[int, float]]] = {}
+        for spec in self.record.planned if specs is None else specs:
+            episode = self.ended.get(spec.id)
+            if episode is not None and (v := value(episode)) is not None:
+                values.setdefault((spec.task.env, spec.task.task), []).append((spec.seed, v))
+        return stratify({key: by_seed(v) for key, v in values.items()})
+
+
+def read(run: Run) -> Results:
+    """Reads the results of a run, finished or not; damaged ones are counted, never an error."""
+    damaged: list[str] = []
+    ended = {e.spec.id: e for e in run.episodes(damaged)}
+    return Results(str(run.root), run.record, ended, tuple(damaged))
