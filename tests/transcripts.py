@@ -47,6 +47,12 @@ EPISODES: dict[str, list[dict[str, Any]]] = {
         {"task": f"BabyAI-MixedTrainLocal-v0/{kind}", "seed": seed, "kwargs": {"expert": True, "image": True, "distractors": seed}}
         for seed, kind in enumerate(("goto", "pickup", "open", "putnext", "pick_up_seq_go_to"))
     ],
+    "textworld": [
+        {"task": "coin_collector", "seed": 0, "kwargs": {"expert": True}},
+        {"task": "treasure_hunter", "seed": 0, "kwargs": {"expert": True}},
+        {"task": "the_cooking_game", "seed": 0, "kwargs": {}, "actions": ["goal", "help", "xyzzy", "take", "save", "look", "go north", "inventory"]},
+        {"task": "the_cooking_game", "seed": 0, "kwargs": {"rules": "balrog"}, "actions": ["goal", "help", "xyzzy", "take", "save", "go north"]},
+    ],
     "minihack": [
         {"task": "MiniHack-MazeWalk-9x9-v0", "seed": 1, "kwargs": {}, "actions": ["north", "east", "south", "west", "fly", "southeast"]},
         {"task": "MiniHack-Boxoban-Medium-v0", "seed": 1, "kwargs": {"image": True}, "actions": ["north", "west", "south", "east"]},

@@ -25,19 +25,19 @@ _LONGEST = 198
 
 _TRACK_SCORE = "tw-extra-infos score"
 """TextWorld's own command that makes a game print its score, between tags, in every turn. It takes no turn and 5 % of the time."""
-_SCORE = re.compile(r"<score>\n(.*?)</score>", re.DOTALL)
-_MOVES = re.compile(r"<moves>\n(.*?)</moves>", re.DOTALL)
-_STATUS_LINE = re.compile(r"(?:\n>)?\s+-= [^\n]* =-\s*-?\d+/\d+\s*$")
-"""What a Z-machine draws into its top line comes out at the end of the text: `>`, spaces, room, score/moves."""
+_TAGS = re.compile(r"<score>\n(.*?)</score>(?:<moves>\n.*?</moves>)?", re.DOTALL)
+_STATUS_LINE = re.compile(r">?\s{3,}-= .* =-\s*-?\d+/\d+$")
+"""What a Z-machine draws into its top line comes out at the end of the last one: spaces, room, score/moves."""
 
 _WON, _LOST = "*** The End ***", "*** You lost! ***"
 
-_FILES = frozenset({"save", "restore", "script", "transcript", "unscript", "recording", "replay"})
-"""Commands that make an interpreter write or read files, or ask for one."""
-_META = _FILES | {"quit", "q", "restart", "print_state", "restrict", "enable", "disable", "tw-print", "tw-extra-infos", "tw-trace-actions"}
-"""Those, the ones that leave the game, and the doors that TextWorld left open for itself (`print_state` tells where everything is)."""
-_SENTENCE = re.compile(r"[.,;:\n]|\bthen\b")
-"""What may stand between two commands on a line."""
+_START = r"(?:^|[.,;:\n]|\bthen\b)\s*(?:(?:oops|o)\s+)?"
+"""Where a command begins on a line that may hold several. `oops` makes a command of the last one by correcting a word."""
+_FILES = r"(?:save|restore|script|unscript|replay)\b|transcrip|recording"
+"""Commands that make an interpreter write or read files, or ask for one. Inform reads the first nine letters of a word."""
+_META = r"(?:quit|q|restart|restrict|enable|disable|tw-print)\b|print_sta|tw-extra-|tw-trace-"
+"""Commands that leave the game, and the doors that TextWorld left open for itself (`print_state` tells where everything is)."""
+_REFUSED = {"balrog": re.compile(f"{_START}(?:{_FILES})", re.IGNORECASE), "embodied": re.compile(f"{_START}(?:{_FILES}|{_META})", re.IGNORECASE)}
 _NO_SUCH_COMMAND = "That command is not part of this game."
 
 _REJECTIONS = (
@@ -69,11 +69,96 @@ _PLAIN = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '
 
 
 class TextWorldEnv(LanguageEnv):
+    """TextWorld: three kinds of text adventure, played by typing commands.
+
+    ## Description
+    The agent walks through rooms it has never seen and does what the task asks. It reads what the game prints and types commands; all it
+    knows is in the text. The tasks are BALROG's:
+
+    | task | what to do | game | max. score |
+    |---|---|---|---|
+    | `treasure_hunter` | find one particular object and take it; one other object loses the game | 20 rooms, locked doors and containers, 20 commands | 1 |
+    | `the_cooking_game` | find the cookbook, gather five ingredients, cut and cook each as the recipe says, prepare the meal, eat it | 12 rooms | 17 |
+    | `coin_collector` | find the coin and take it | 60 rooms, no doors, 20 commands | 1 |
+
+    ## Action Space
+    `FreeText`: every string is a command. Letter case does not matter, hyphens, apostrophes and digits do; accents are dropped and curly
+    quotes made straight. `mission.actions` lists the patterns that are of use. The default action is `look` (`help` under `rules="balrog"`).
+
+    ## Observation Space
+    - `text`: what the game prints in answer, without what gives the solution away (the objective, which tells where the treasure is).
+    - `expert` (with `expert=True`): the next command of the walkthrough that came with the game. It goes on when its command is played and
+      waits meanwhile, so it wins from the start and after harmless detours, not from anywhere.
+
+    There is no picture.
+
+    ## Starting State
+    The seed chooses the game: seed modulo 10 of the ten that the package ships for the task, so ten seeds in a row play all ten. They are
+    made with the parameters of BALROG's games and compiled on first use (a second of CPU time) into `$XDG_CACHE_HOME/embodied/textworld`
+    (`~/.cache/...`). With `generate=True` every seed makes a game of its own, once: some 5 s of CPU time, for a treasure a minute, if unlucky
+    several; the seeds 0 to 9 make the shipped ones. With `data` the seed chooses among the files of a folder. `reset(options={"game": ...})`
+    plays one by name (`coin_collector-3`) or path. A game always goes the same way when the same is typed: it seeds its own random numbers.
+
+    ## Rewards
+    Points of the game's own score, when they are made. (Under `rules="balrog"`: the score so far, at every step.)
+
+    ## Progress
+    Score over maximal score, 1 when won; partial scores count at every step. (Under `rules="balrog"`: 0 until the episode is over.)
+
+    ## Episode End
+    Terminates when the game is won or lost; truncates at the step limit. `success` says whether it was won.
+
+    ## Info
+    `reset` gives `game` (str), `format` (`z8` or `ulx`), `sha256` of the game file, `walkthrough_length` and `max_score` (int).
+    `metrics` holds `score` and `max_score`. At the end `end_reason` is `won`, `lost`, `step limit` or (`rules="balrog"`) `quit`.
+    `valid` is false where the game's parser rejected the command: no turn passed and the answer is one of Inform's error messages
+    (`That's not a verb I recognise.`, `You can't see any such thing.`, ...). A question (`What do you want to open?`) is no rejection, and
+    neither is an action that fails (`You have to unlock the gate first.`). The command was executed as it was all the same.
+
+    ## Arguments
+    - `task`: one of the three.
+    - `rules`: `embodied` (default) or `balrog`.
+    - `max_steps`: steps of an episode, 80 as in BALROG; None for no limit.
+    - `expert`: observations have an `expert`.
+    - `data`: a folder of published games, `<data>/<task>/*.ulx` or `*.z8` with TextWorld's `.json` beside each.
+    - `generate`: a new game for every seed.
+    - `image`, `render_mode`: must be left as they are.
+
+    ## Defects mended
+    | BALROG | here |
+    |---|---|
+    | Each process counts through the games, so many episodes of a run may be one game, and which is not recorded. | The seed chooses, `info` says which. |
+    | The prompts promise 40, 80 and 25 steps; all have 80. | `mission.max_steps` is the limit. |
+    | Agents are not told which object the treasure is, and one wrong object loses. | `mission.goal` names the object. |
+    | The command `goal`, which the prompt recommends, answers with nothing: the objective is cut out of every text. | It answers with `mission.goal`. |
+    | Some games have walkthroughs longer than the episode. | Ours have at most 80 commands. |
+    | Z-machine games end every text with the interpreter's status line. | It is cut. |
+    | Agents cannot send digits, hyphens and apostrophes, which names contain. | Every string arrives. |
+    | A command of over 255 bytes makes the .ulx interpreter play what lies in its memory; a NUL crashes the .z8 one. | Over 198 bytes it is refused. |
+    | `quit` ends or spoils the episode, `restart` starts over, `save` and `script` write files or crash, `print_state` tells all. | They are refused. |
+    | Reward is the score so far, so that a return counts points many times. | Reward is the points made. |
+    | Progress is 0 until the end. | It is there at every step. |
+    | A crashed or hung interpreter loses or hangs the run. | `EnvironmentFailure`, within 20 s. |
+    | Rooms are described anew behind the scenes every turn. | Only the score is asked for: three times as fast. |
+
+    A refused command costs a step and is not `valid`. `rules="balrog"` gives BALROG's text, rewards, progress and default action, refuses
+    only what touches files, and sends commands as they are (cut at what the interpreter can read).
+
+    ## References
+    - Côté et al. 2018, TextWorld: A Learning Environment for Text-based Games.
+    - Lu et al. 2024, Intelligent Go-Explore (the parameters of the games).
+    - Paglieri et al. 2024, BALROG: Benchmarking Agentic LLM and VLM Reasoning On Games.
+
+    ## Version History
+    - v0: first version.
+    """
+
     def __init__(
         self,
         task: str = "treasure_hunter",
         *,
         rules: str = "embodied",
+        image: bool = False,
         max_steps: int | None = _LIMIT,
         expert: bool = False,
         data: str | None = None,
@@ -85,10 +170,13 @@ class TextWorldEnv(LanguageEnv):
             raise unknown("rule set of textworld", rules, ["embodied", "balrog"], "embodied show textworld")
         if max_steps is not None and max_steps < 1:
             raise UsageError(f"max_steps is at least 1, or None for no limit, not {max_steps!r}.")
+        if image or render_mode is not None:
+            raise UsageError("TextWorld has no picture: leave image and render_mode as they are.")
         if data is not None and generate:
             raise UsageError("Choose one: data plays published games, generate makes new ones.")
         self._task = task
         self._mended = rules == "embodied"
+        self._refused = _REFUSED[rules]
         self._stories = games.folder(data, task) if data is not None else None
         self._generate = generate
         super().__init__(
@@ -96,7 +184,6 @@ class TextWorldEnv(LanguageEnv):
             default_action="look" if self._mended else "help",
             max_steps=max_steps,
             expert=expert,
-            render_mode=render_mode,
         )
         self._game: Game | None = None
         self._machine: Interpreter | None = None
@@ -106,15 +193,20 @@ class TextWorldEnv(LanguageEnv):
 
     @property
     def mission(self) -> Mission:
-        target = self._game.target if self._game is not None and self._mended else ""
+        target = self._game.facts.target if self._game is not None and self._mended else ""
         return missions.mission(self._task, target, self.default_action, self.max_steps)
+
+    @property
+    def game_file(self) -> Path | None:
+        """The story file being played; None before the first reset."""
+        return None if self._game is None else self._game.story
 
     # ----------------------------------------------------------------- hooks
 
     def _reset(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
         game = self._choose(seed, options)
         if self._machine is None or self._game is None or self._game.story.suffix != game.story.suffix:
-            self.close()
+            self._stop()
             self._machine = interpreter(game.story)
         self._game = game
         screen = self._machine.start(game.story, derive(seed, "textworld", "interpreter", bits=30))
@@ -122,13 +214,13 @@ class TextWorldEnv(LanguageEnv):
         self._score = self._walked = 0
         self._screen = self._cut(screen)
         facts = {"game": game.name, "format": game.story.suffix[1:], "sha256": game.digest}
-        return {**facts, "walkthrough_length": len(game.walkthrough), "max_score": game.max_score}
+        return {**facts, "walkthrough_length": len(game.facts.walkthrough), "max_score": game.facts.max_score}
 
     def _step(self, action: str) -> Transition:
         command = _one_line(action) if self._mended else action.strip()
         before = self._score
         taken, quit_ = False, False
-        if self._refused(command):
+        if self._is_refused(command):
             screen = _NO_SUCH_COMMAND
         elif (answer := self._machine.send(command)) is None:
             screen, quit_ = "", True
@@ -140,7 +232,7 @@ class TextWorldEnv(LanguageEnv):
             self._follow(command)
         over = won or lost or quit_
         limit = not over and self.max_steps is not None and len(self._actions) >= self.max_steps
-        info: dict[str, Any] = {"metrics": {"score": float(self._score), "max_score": float(self._game.max_score)}}
+        info: dict[str, Any] = {"metrics": {"score": float(self._score), "max_score": float(self._game.facts.max_score)}}
         if over or limit:
             info["end_reason"] = "won" if won else "lost" if lost else "quit" if quit_ else "step limit"
         if self._mended and not taken and (screen == _NO_SUCH_COMMAND or self._screen.startswith(_REJECTIONS)):
@@ -157,54 +249,57 @@ class TextWorldEnv(LanguageEnv):
         return self._screen
 
     def _expert(self) -> str:
-        walkthrough = self._game.walkthrough
+        walkthrough = self._game.facts.walkthrough
         return walkthrough[self._walked] if self._walked < len(walkthrough) else self.default_action
 
     def close(self) -> None:
-        """Ends the interpreter."""
-        if self._machine is not None:
-            self._machine.close()
-            self._machine = None
+        """Ends the interpreter; `reset` starts another."""
+        self._done = True
+        self._stop()
         super().close()
 
     # ----------------------------------------------------------------- parts
 
+    def _stop(self) -> None:
+        if self._machine is not None:
+            self._machine.close()
+            self._machine = None
+
     def _choose(self, seed: int, options: dict[str, Any]) -> Game:
+        if wrong := [key for key in options if key != "game"]:
+            raise unknown("reset option of textworld", wrong[0], ["game"], "embodied show textworld")
         choice = options.get("game")
-        if choice is not None and Path(str(choice)).suffix in (".ulx", ".z8"):
-            return games.from_file(choice)
         if choice is not None:
-            return games.shipped(self._task, str(choice))
-        if self._generate:
-            return games.generated(self._task, seed)
+            return games.from_file(choice) if Path(choice).suffix in (".ulx", ".z8") else games.shipped(self._task, choice)
         if self._stories is not None:
             return games.from_file(self._stories[seed % len(self._stories)])
+        if self._generate:
+            return games.generated(self._task, seed)
         return games.shipped(self._task, games.names(self._task)[seed % games.SHIPPED])
 
-    def _refused(self, command: str) -> bool:
+    def _is_refused(self, command: str) -> bool:
         """Whether a command is kept from the interpreter: one that meddles with files or, mended, with the interpreter at all."""
-        if self._mended and len(command) > _LONGEST:
-            return True
-        verbs = (sentence.split(None, 1)[:1] for sentence in _SENTENCE.split(command.lower()))
-        return any(verb[0] in (_META if self._mended else _FILES) for verb in verbs if verb)
+        return self._refused.search(command) is not None or (self._mended and len(command) > _LONGEST)
 
     def _read_score(self, answer: str) -> tuple[str, bool]:
         """Takes note of the score that the game printed and removes it. Returns the rest and whether the command took a turn."""
-        score = _SCORE.search(answer)
-        if score is None:
+        tags = _TAGS.search(answer)
+        if tags is None:
             return answer, False
-        self._score = int(score[1])
-        return _MOVES.sub("", _SCORE.sub("", answer)), True
+        self._score = int(tags[1])
+        return answer[: tags.start()] + answer[tags.end() :], True
 
     def _cut(self, screen: str) -> str:
         """The screen without what gives the solution away, and (mended) without the status line."""
-        _, objective, rest = screen.rpartition(self._game.objective) if self._game.objective else ("", "", screen)
-        text = _STATUS_LINE.sub("", rest) if self._mended else rest
-        text = text.strip()
+        _, objective, rest = screen.rpartition(self._game.facts.objective) if self._game.facts.objective else ("", "", screen)
+        text = rest.strip()
+        if self._mended:
+            head, newline, last = text.rpartition("\n")
+            text = (head + newline + _STATUS_LINE.sub("", last)).rstrip()
         return self.mission.goal if self._mended and objective and not text else text
 
     def _progress(self, won: bool) -> float:
-        share = self._score / self._game.max_score if self._game.max_score else 0.0
+        share = self._score / self._game.facts.max_score if self._game.facts.max_score else 0.0
         return max(0.0, min(1.0, max(share, 1.0 if won else 0.0)))
 
     def _follow(self, command: str) -> None:
@@ -215,6 +310,7 @@ class TextWorldEnv(LanguageEnv):
 
 def _one_line(action: str) -> str:
     """A phrase as an interpreter can read it: one line of ASCII, accents dropped, curly quotes made straight."""
-    plain = unicodedata.normalize("NFKD", action.translate(_PLAIN))
-    plain = "".join(c for c in plain if not unicodedata.combining(c))
-    return " ".join(plain.encode("ascii", "replace").decode().replace("\0", " ").split())
+    if not action.isascii():
+        letters = unicodedata.normalize("NFKD", action.translate(_PLAIN))
+        action = "".join(c for c in letters if not unicodedata.combining(c)).encode("ascii", "replace").decode()
+    return " ".join(action.replace("\0", " ").split())

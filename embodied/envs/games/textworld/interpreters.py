@@ -19,8 +19,6 @@ import jericho
 
 from embodied.errors import EnvironmentFailure
 
-warnings.filterwarnings("ignore", category=jericho.UnsupportedGameWarning)  # said of every game outside jericho's own list
-
 
 class Interpreter(Protocol):
     """A machine that plays one story file at a time."""
@@ -60,7 +58,9 @@ class ZMachine:
     def start(self, story: Path, seed: int) -> str:
         if self._frotz is None or self._frotz.story_file != str(story).encode():
             self.close()
-            self._frotz = jericho.FrotzEnv(str(story), seed + 1)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", jericho.UnsupportedGameWarning)  # said of every game outside jericho's own list
+                self._frotz = jericho.FrotzEnv(str(story), seed + 1)
         self._frotz.seed(seed + 1)  # jericho takes 0 for "by the clock"
         text, _ = self._frotz.reset()
         return text
@@ -112,7 +112,7 @@ class Glulx:
 
     def send(self, command: str) -> str | None:
         if self._socket is None:
-            return None
+            raise self._failure("is not running")
         line = _fit(command, self.LIMIT).encode() or b" "  # it waits for at least a byte
         try:
             self._socket.sendall(len(line).to_bytes(4, "big") + line)

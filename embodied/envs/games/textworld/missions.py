@@ -33,8 +33,8 @@ _INTRO = "You play a text adventure: you walk through rooms, read what is there 
 
 _TASKS: dict[str, tuple[str, str, dict[str, str], tuple[str, ...]]] = {
     "treasure_hunter": (
-        "Find the treasure, one particular object somewhere in this maze of rooms, and take it. Taking the wrong object may lose the game.",
-        "Find the {target}, which is somewhere in this maze of rooms, and take it. Taking another treasure instead may lose the game.",
+        "Find the treasure, one particular object somewhere in this maze of rooms, and take it. Taking the wrong object loses the game.",
+        "Find the {target}, which is somewhere in this maze of rooms, and take it. There is a wrong object too: taking it loses the game.",
         _LOOK | _GOAL | _GO | _THINGS,
         (
             "What you look for may be inside something that is closed or locked.",
@@ -49,7 +49,7 @@ _TASKS: dict[str, tuple[str, str, dict[str, str], tuple[str, ...]]] = {
         _LOOK | _GOAL | _GO | _THINGS | _FOOD,
         (
             "Examine the cookbook to read the recipe.",
-            "Cooking with the wrong appliance, twice, or an ingredient that does not need it, ruins the ingredient and loses the game.",
+            "An ingredient that is cut or cooked in another way than the recipe says, cooked twice, or eaten, loses the game.",
             "To cook or cut an ingredient, carry it; to cut, also carry a knife; to cook, stand where the appliance is.",
             "Where the recipe names a color or a kind, only that one will do.",
             "Ingredients are in the fridge, in cupboards, in the garden, in the shop: look around, and open doors before you walk through.",
@@ -60,7 +60,7 @@ _TASKS: dict[str, tuple[str, str, dict[str, str], tuple[str, ...]]] = {
         "Find the coin, which is somewhere in this maze of rooms, and take it.",
         "",
         _LOOK | _GOAL | _GO | {"take coin": "take the coin, when it is in the room"},
-        ("Nothing but the coin is of use here: walk and look.", "Rooms off the path end after a step; remember where you have been."),
+        ("Walking and taking the coin is all there is to do here.", "Remember where you have been."),
     ),
 }
 """Task -> (goal, goal that names the target, commands, tips)."""
