@@ -38,13 +38,16 @@ def _root(version: bool = typer.Option(False, "--version", callback=_version, is
 
 
 def _register() -> None:
-    from embodied.cli import doctor, evaluate, export, lists, play, score, show
+    from embodied.cli import compare, doctor, evaluate, export, lists, play, power, score, show, view
 
     app.command("eval", context_settings={"allow_extra_args": True})(evaluate.evaluate)
     app.add_typer(lists.app, name="list")
     app.command("show")(show.show)
     app.command("play")(play.play)
     app.command("score")(score.score)
+    app.command("compare")(compare.compare)
+    app.command("power")(power.power)
+    app.command("view")(view.view)
     app.command("export")(export.export)
     app.command("doctor")(doctor.doctor)
 

@@ -46,7 +46,7 @@ def print_score(result: RunScore, tasks: bool = False) -> Score:
     out = console()
     out.print(shown)
     for note in notes(result):
-        out.print(note, style="dim", highlight=False, markup=False)
+        out.print(note, style="dim", highlight=False, markup=False, soft_wrap=True)
     return result.total
 
 

@@ -14,10 +14,19 @@ Value = Callable[[Episode], float | None]
 """What is averaged: a number of an episode, None where it has none."""
 
 
+def success(episode: Episode) -> float | None:
+    """1 or 0 for a scored episode whose environment says whether it succeeded; else None."""
+    return None if episode.success is None or progress(episode) is None else float(episode.success)
+
+
 def progress(episode: Episode) -> float | None:
     """Progress in [0, 1]; None for an episode that has no score: it failed, was cancelled, or its progress is not a number."""
     counted = episode.outcome in SCORED and episode.progress is not None and math.isfinite(episode.progress)
     return float(episode.progress) if counted else None
+
+
+METRICS: dict[str, Value] = {"progress": progress, "success": success}
+"""What runs can be compared by."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +41,18 @@ class Results:
     damaged: tuple[str, ...] = ()
     """A sentence for each result that could not be read; such an episode counts as not played."""
 
-    def strata(self, specs: Iterable[EpisodeSpec] | None = None, value: Value = progress) -> list[Stratum]:
-        """The values of `specs` (all by default) by task; episodes without a value are left out."""
-        values: dict[tuple[str, str], list[tuple[int, float]]] = {}
+    def by_task(self, value: Value = progress, specs: Iterable[EpisodeSpec] | None = None) -> dict[tuple[str, str], dict[int, float]]:
+        """Value of every seed by (environment, task), of `specs` or all planned; repeats of a seed are averaged, episodes without a value left out."""
+        found: dict[tuple[str, str], list[tuple[int, float]]] = {}
         for spec in self.record.planned if specs is None else specs:
             episode = self.ended.get(spec.id)
             if episode is not None and (v := value(episode)) is not None:
-                values.setdefault((spec.task.env, spec.task.task), []).append((spec.seed, v))
-        return stratify({key: by_seed(v) for key, v in values.items()})
+                found.setdefault((spec.task.env, spec.task.task), []).append((spec.seed, v))
+        return {key: by_seed(v) for key, v in found.items()}
+
+    def strata(self, specs: Iterable[EpisodeSpec] | None = None, value: Value = progress) -> list[Stratum]:
+        """The values of `by_task` as strata."""
+        return stratify({key: list(seeds.values()) for key, seeds in self.by_task(value, specs).items()})
 
 
 def read(run: Run) -> Results:

@@ -47,12 +47,12 @@ def stratify(values: Mapping[tuple[str, str], Sequence[float]]) -> list[Stratum]
     return [Stratum(env, task, v, 1 / len(tasks) / tasks[env]) for (env, task), v in present.items()]
 
 
-def by_seed(scored: Iterable[tuple[int, float]]) -> list[float]:
+def by_seed(scored: Iterable[tuple[int, float]]) -> dict[int, float]:
     """Mean of each seed's values, in order of first appearance: repeats of one seed are one independent value."""
     seeds: dict[int, list[float]] = {}
     for seed, value in scored:
         seeds.setdefault(seed, []).append(value)
-    return [float(np.mean(v)) for v in seeds.values()]
+    return {seed: float(np.mean(v)) for seed, v in seeds.items()}
 
 
 def mean(strata: Sequence[Stratum]) -> float | None:

@@ -19,6 +19,7 @@ def spec(env: str, task: str, seed: int, index: int, **kwargs: Any) -> EpisodeSp
 
 def ended(s: EpisodeSpec, progress: float | None, outcome: str = "finished", **fields: Any) -> Episode:
     """An episode of ten steps; succeeded if its progress is 1."""
+    progress = progress if progress is None else float(progress)
     success = None if progress is None else progress == 1
     given = {"invalid_actions": 1, "usage": Usage(100, 10), "seconds": 1.0, "last": Observation("the end", step=10), **fields}
     return Episode(s, outcome, given.pop("steps", 10), progress, given.pop("success", success), given.pop("return_", 0.0), **given)

@@ -63,7 +63,7 @@ def test_weights_are_environments_then_tasks_then_seeds():
     values = {("a", "x"): [1.0, 0.0], ("a", "y"): [1.0] * 10, ("b", "z"): [0.25], ("b", "never played"): []}
     assert st.mean(st.stratify(values)) == pytest.approx(((0.5 + 1) / 2 + 0.25) / 2)
     assert st.mean([]) is None
-    assert st.by_seed([(7, 1.0), (8, 0.0), (7, 0.0)]) == [0.5, 0.0]
+    assert st.by_seed([(7, 1.0), (8, 0.0), (7, 0.0)]) == {7: 0.5, 8: 0.0}
 
 
 def test_bootstrap_spread_is_the_unbiased_standard_error():
