@@ -1,0 +1,183 @@
+"use strict";
+// One step, the end of an episode, and the facts about an episode, as nodes.
+
+const OUTCOMES = {
+  finished: ["finished", "good"], limit: ["step limit", "warn"], model_failure: ["model failure", "bad"], infra_failure: ["infrastructure failure", "bad"],
+  cancelled: ["cancelled", "quiet"], damaged: ["damaged record", "bad"],
+};
+const EVENT_KINDS = { invalid: "bad", unread: "bad", retry: "warn", "asked again": "warn", "cut off": "warn", damaged: "warn", error: "bad", correction: "note" };
+
+function outcomeBadge(outcome) {
+  const [words, tone] = OUTCOMES[outcome] || [outcome ? String(outcome) : "not ended", "quiet"];
+  return h("span", { class: `badge ${tone}` }, words);
+}
+
+function pane(title, body, ...tools) {
+  return h("section", { class: "pane" }, h("h3", {}, h("span", {}, title), h("span", { class: "spring" }), ...tools), body);
+}
+
+// A map or table drawn in letters must not be wrapped; prose must.
+function isDrawing(text) {
+  let run = 0, length = -1;
+  for (const line of text.split("\n")) {
+    run = line.length === length && length >= 8 ? run + 1 : 0;
+    length = line.length;
+    if (run >= 4) return true;
+  }
+  return false;
+}
+
+function textBlock(text, kind = "") {
+  return h("pre", { class: `text ${kind} ${isDrawing(text) ? "drawing" : ""}` }, text);
+}
+
+function copyButton(label, get) {
+  const button = h("button", { type: "button", class: "small" }, label);
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(await get());
+      button.textContent = "Copied";
+    } catch {
+      button.textContent = "Not allowed";
+    }
+    setTimeout(() => { button.textContent = label; }, 1200);
+  });
+  return button;
+}
+
+function picture(view, image, kind = "") {
+  const url = view.source.image(view.key, image.digest);
+  const frame = h("figure", { class: `frame ${kind}` });
+  const failed = () => frame.replaceChildren(h("p", { class: "missing" }, "This picture is missing or damaged."));
+  if (!url) failed();
+  else frame.append(h("img", { src: url, width: image.width, height: image.height, alt: `What the agent saw, ${image.width} by ${image.height} pixels`, decoding: "async", onerror: failed }));
+  return frame;
+}
+
+function world(view, observation) {
+  const panes = [];
+  if (observation.image) panes.push(pane("Picture", picture(view, observation.image)));
+  if (observation.text || !observation.image) panes.push(pane("Observation", observation.text ? textBlock(observation.text, "observed") : h("p", { class: "missing" }, "No text.")));
+  if (observation.status) panes.push(pane("Status", textBlock(observation.status)));
+  if (observation.expert) panes.push(pane("What the expert would do", textBlock(observation.expert)));
+  return h("div", { class: `world ${observation.image ? "pictured" : ""}` }, panes);
+}
+
+function fact(name, value, title = "") {
+  return h("span", { class: "fact", title }, h("span", { class: "name" }, name), h("span", { class: "value" }, value));
+}
+
+function eventList(events) {
+  if (!events.length) return null;
+  return h("ul", { class: "events" }, events.map(([kind, text]) => h("li", { class: EVENT_KINDS[kind] || "quiet" }, h("b", {}, kind), h("span", {}, text))));
+}
+
+function head(view, row, step) {
+  const { decision } = step;
+  const usage = decision.calls.reduce((sum, { reply }) => ({ input: sum.input + (reply.usage?.input || 0), output: sum.output + (reply.usage?.output || 0) }), { input: 0, output: 0 });
+  const good = step.valid && decision.parsed;
+  return h("header", { class: "act" },
+    h("div", { class: "line" }, h("span", { class: "number" }, `Step ${step.index}`), h("span", { class: "of" }, `of ${format.count(view.rows)}`),
+      h("span", { class: `badge ${good ? "good" : "bad"}` }, good ? "valid" : decision.parsed ? "invalid" : "not understood"),
+      step.terminated && h("span", { class: "badge quiet" }, "last step"), step.truncated && h("span", { class: "badge quiet" }, "cut here by the limit")),
+    h("div", { class: "actions" }, h("code", { class: "action" }, step.executed || "(nothing)"),
+      decision.action !== step.executed && h("span", { class: "said" }, decision.parsed ? "the agent said " : "the reply was ", h("code", {}, decision.action || "(empty)"))),
+    h("div", { class: "line" },
+      fact("reward", format.number(step.reward)), fact("progress", format.percent(step.progress)),
+      decision.calls.length ? fact("tokens", `${format.count(usage.input)} in · ${format.count(usage.output)} out`) : null,
+      fact("agent", format.seconds(step.agent_seconds), "Time the agent took"), fact("world", format.seconds(step.env_seconds), "Time the environment took")),
+    eventList(view.row(row)?.events || []));
+}
+
+function callPanes(view, step, opened) {
+  const several = step.decision.calls.length > 1;
+  return step.decision.calls.flatMap((call, number) => {
+    const which = several ? ` ${number + 1} of ${step.decision.calls.length}` : "";
+    const { reply } = call;
+    const about = [reply.model, reply.stop && `stop: ${reply.stop}`, format.seconds(reply.seconds), reply.cached && "from the cache"].filter(Boolean).join(" · ");
+    return [
+      pane(`Reply${which}`, textBlock(reply.text || "(empty)", "reply"), h("span", { class: "about" }, about)),
+      reply.reasoning && reply.reasoning.trim() !== step.decision.thought.trim() ? pane(`Reasoning${which}`, textBlock(reply.reasoning)) : null,
+      promptPane(view, call, which, opened),
+    ];
+  });
+}
+
+function promptPane(view, call, which, opened) {
+  const ids = call.messages || [];
+  const body = h("div", { class: "prompt" });
+  const box = h("details", { class: "pane", open: opened.prompt }, h("summary", {}, h("span", {}, `Prompt${which}, as it was sent`), h("span", { class: "spring" }), h("span", { class: "about" }, `${ids.length} messages`)), body);
+  const fill = async () => {
+    if (body.firstChild) return;
+    body.append(h("p", { class: "missing" }, "Loading…"));
+    try {
+      const messages = await view.messages(ids);
+      const before = new Set(await view.promptBefore());
+      const list = ids.map((id) => messageNode(view, messages[id]?.message, !before.has(id)));
+      const plain = () => JSON.stringify(ids.map((id) => messages[id]?.message ?? null), null, 1);
+      body.replaceChildren(h("div", { class: "legend" }, "A bar marks what was not in the prompt of the step before.", h("span", { class: "spring" }), copyButton("Copy as JSON", plain)), ...list);
+      view.highlight();
+    } catch (error) {
+      body.replaceChildren(h("p", { class: "missing" }, error.message));
+    }
+  };
+  box.addEventListener("toggle", () => {
+    opened.prompt = box.open;
+    if (box.open) fill();
+  });
+  return box;
+}
+
+function messageNode(view, message, fresh) {
+  if (!message) return h("p", { class: "missing" }, "A message of this prompt is missing: its line in messages.jsonl is damaged.");
+  const parts = message.parts.map((part) => (part.type === "image" ? picture(view, part, "small") : textBlock(part.text ?? "")));
+  return h("div", { class: `message ${message.role} ${fresh ? "fresh" : ""}` }, h("span", { class: "role" }, message.role), parts);
+}
+
+function infoPane(title, value, opened, name) {
+  if (!value || !Object.keys(value).length) return null;
+  const box = h("details", { class: "pane", open: opened[name] }, h("summary", {}, title), textBlock(JSON.stringify(value, null, 2)));
+  box.addEventListener("toggle", () => { opened[name] = box.open; });
+  return box;
+}
+
+function stepNode(view, row, step, opened) {
+  return h("article", { class: "step" },
+    head(view, row, step),
+    step.decision.thought ? pane("Thought", h("div", { class: "thought" }, step.decision.thought)) : null,
+    h("div", { class: "columns" }, world(view, step.observation), h("div", { class: "mind" }, callPanes(view, step, opened))),
+    infoPane("Info from the environment", step.info, opened, "info"));
+}
+
+// The place behind the last step: how it ended, and what the world looked like then.
+function endNode(view, opened) {
+  const result = view.episode.result;
+  const waiting = view.episode.problem || "The episode has not ended: it is being played, or the run was stopped.";
+  const number = h("span", { class: "number" }, "End");
+  if (!result) return h("article", { class: "step" }, h("header", { class: "act" }, h("div", { class: "line" }, number), h("p", {}, waiting)));
+  const ending = [["outcome", result.end_reason], ["error", result.error && `${result.error_kind}: ${result.error}`]].filter(([, text]) => text);
+  return h("article", { class: "step" },
+    h("header", { class: "act" },
+      h("div", { class: "line" }, number, outcomeBadge(result.outcome), result.success !== null && h("span", { class: `badge ${result.success ? "good" : "quiet"}` }, result.success ? "success" : "no success")),
+      h("div", { class: "line" }, fact("progress", format.percent(result.progress)), fact("return", format.number(result.return_)), fact("steps", format.count(result.steps)),
+        fact("invalid actions", format.count(result.invalid_actions)), fact("time", format.seconds(result.seconds))),
+      eventList(ending)),
+    result.last ? world(view, result.last) : null,
+    infoPane("Metrics", result.metrics, { metrics: true }, "metrics"), episodePanes(view, opened));
+}
+
+function episodePanes(view, opened) {
+  const { episode, run } = view;
+  const mission = episode.result?.mission;
+  const actions = Object.entries(mission?.actions || {});
+  const table = h("table", { class: "vocabulary" }, actions.map(([phrase, gloss]) => h("tr", {}, h("td", {}, h("code", {}, phrase)), h("td", {}, gloss))));
+  const attempts = episode.attempts.map((key, n) => h("a", { href: `#${encodeURIComponent(key)}` }, `attempt ${n + 1}`));
+  return [
+    mission ? pane("Mission", h("div", { class: "thought" }, [mission.intro, mission.goal, ...mission.tips.map((tip) => `· ${tip}`)].filter(Boolean).join("\n"))) : null,
+    actions.length ? h("details", { class: "pane" }, h("summary", {}, `${mission.free_text ? "Kinds of commands" : "Actions"} (${actions.length})`), table) : null,
+    attempts.length ? pane("Earlier attempts without a score", h("p", { class: "links" }, attempts)) : null,
+    infoPane("What the seed chose", episode.result?.info, opened, "reset"),
+    infoPane("Task and seed", { ...episode.task, seed: episode.seed, repeat: episode.number, id: episode.id }, opened, "task"),
+    infoPane("Settings", run.config, opened, "config"), infoPane("Versions", run.versions, opened, "versions"),
+  ];
+}
