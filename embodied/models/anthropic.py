@@ -64,7 +64,7 @@ class Anthropic:
         self.name = self._endpoint.model
         self._model = config.name
         self._blobs = blobs
-        self._client = anthropic.AsyncAnthropic(api_key=self._endpoint.key, base_url=self._endpoint.url, timeout=config.timeout, max_retries=0)
+        self._client = anthropic.AsyncAnthropic(api_key=self._endpoint.key, base_url=self._endpoint.url, timeout=self._endpoint.timeouts, max_retries=0)
 
     async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
         start = time.monotonic()
@@ -110,8 +110,8 @@ class Anthropic:
             async with endpoint.deadline():
                 response = await self._client.messages.with_raw_response.create(**body)
                 return await response.read()
-        except anthropic.APITimeoutError:
-            raise endpoint.late() from None
+        except anthropic.APITimeoutError as error:
+            raise endpoint.timed_out(error) from None
         except anthropic.APIStatusError as error:
             raise endpoint.failed(error.status_code, error_text(error.body) or error.response.reason_phrase, error.response.headers) from None
         except anthropic.APIError as error:

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx2  # what all three SDKs call through
+
 from embodied.errors import MissingKey, ModelFailure, ModelRefused, ModelTimeout, ModelUnavailable, UsageError
 from embodied.models.config import ModelConfig
 from embodied.models.wire import MAX_TEXT, split_thoughts, storable
@@ -27,6 +29,10 @@ PLACEHOLDER = "none"
 
 _RETRYABLE = {408, 409, 425, 429}
 _MAX_DETAIL = 300
+_SHORTEST_KEY = 12
+"""Characters. What is shorter is no secret but a stand-in for servers that ask for none (EMPTY, ollama, x), and may well be a word of a reply."""
+_CONNECT = 15.0
+"""Seconds for a connection: a server that is not there should be known sooner than one that thinks."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +80,13 @@ class Endpoint:
     def clean(self, text: str) -> str:
         """`text` fit to be stored: no key, no lone surrogates, at most `MAX_TEXT` characters."""
         text = storable(text[:MAX_TEXT])
-        return text if self.key == PLACEHOLDER else text.replace(self.key, "[key]")
+        return text.replace(self.key, "[key]") if len(self.key) >= _SHORTEST_KEY else text
 
     def reply(self, *, text: str, reasoning: str, usage: Usage, stop: str, model: str | None, seconds: float) -> Reply:
         """The reply, cleaned, with thoughts that stand in the text moved to the reasoning."""
         thoughts, text = split_thoughts(text)
         reasoning = "\n".join(filter(None, (reasoning, thoughts)))
-        return Reply(self.clean(text), self.clean(reasoning), usage, self.clean(stop), self.clean(model or ""), seconds)
+        return Reply(text=self.clean(text), reasoning=self.clean(reasoning), usage=usage, stop=self.clean(stop), model=self.clean(model or ""), seconds=seconds)
 
     def failed(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> ModelFailure:
         """The failure for an HTTP error status."""
@@ -122,6 +128,17 @@ class Endpoint:
                 yield
         except TimeoutError:
             raise self.late() from None
+
+    @property
+    def timeouts(self) -> httpx2.Timeout:
+        """For the HTTP client. It counts the seconds between two bytes; `deadline` counts them all."""
+        return httpx2.Timeout(self.timeout, connect=min(_CONNECT, self.timeout))
+
+    def timed_out(self, error: BaseException) -> ModelUnavailable:
+        """The failure for a time-out of the HTTP client."""
+        # The error is the client's own, or an SDK's around it.
+        connecting = any(isinstance(e, httpx2.ConnectTimeout) for e in (error, error.__cause__))
+        return self.unreachable(httpx2.ConnectTimeout("no connection in time")) if connecting else self.late()
 
     def late(self) -> ModelTimeout:
         return ModelTimeout(f"{self.model}: {self.url} sent no complete answer within {self.timeout:g} s.")

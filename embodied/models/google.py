@@ -33,9 +33,9 @@ class Google:
         self._model = config.name
         self._blobs = blobs
         # A client of ours, so that it is known which library's exceptions to expect.
-        self._http = httpx2.AsyncClient(timeout=config.timeout)
+        self._http = httpx2.AsyncClient(event_hooks={"request": [self._limit]})
         url = self._endpoint.url if self._endpoint.url != GOOGLE_URL else None  # None leaves the SDK's own address and version
-        options = types.HttpOptions(base_url=url, timeout=round(config.timeout * 1000), httpx_async_client=self._http)
+        options = types.HttpOptions(base_url=url, httpx_async_client=self._http)
         self._client = genai.Client(api_key=self._endpoint.key, vertexai=False, http_options=options)
 
     async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
@@ -47,6 +47,10 @@ class Google:
 
     async def aclose(self) -> None:
         await self._http.aclose()
+
+    async def _limit(self, request: httpx2.Request) -> None:
+        # The SDK gives each request one number for all its time-outs, or none; neither bounds the connection alone.
+        request.extensions["timeout"] = self._endpoint.timeouts.as_dict()
 
     def _parts(self, parts: Iterable[Part]) -> list[types.Part]:
         return [
@@ -68,7 +72,7 @@ class Google:
             top_p=settings.top_p,
             max_output_tokens=settings.max_tokens,
             stop_sequences=list(settings.stop) or None,
-            seed=settings.seed,
+            seed=None if settings.seed is None else settings.seed % 2**31,  # an int32 there
             thinking_config=thinking,
         )
 
@@ -79,8 +83,8 @@ class Google:
                 return await self._client.aio.models.generate_content(model=self._model, contents=contents, config=config)
         except errors.APIError as error:
             raise endpoint.failed(error.code, error_text(error.details), getattr(error.response, "headers", None)) from None
-        except httpx2.TimeoutException:
-            raise endpoint.late() from None
+        except httpx2.TimeoutException as error:
+            raise endpoint.timed_out(error) from None
         except httpx2.HTTPError as error:
             raise endpoint.unreachable(error) from None
         except (errors.UnknownApiResponseError, JSONDecodeError, UnicodeDecodeError, RecursionError, pydantic.ValidationError, AttributeError, TypeError):

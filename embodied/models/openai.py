@@ -64,7 +64,7 @@ class OpenAI:
         self.name = self._endpoint.model
         self._model = config.name
         self._blobs = blobs
-        self._client = openai.AsyncOpenAI(api_key=self._endpoint.key, base_url=self._endpoint.url, timeout=config.timeout, max_retries=0)
+        self._client = openai.AsyncOpenAI(api_key=self._endpoint.key, base_url=self._endpoint.url, timeout=self._endpoint.timeouts, max_retries=0)
 
     @staticmethod
     def _find(config: ModelConfig) -> Endpoint:
@@ -96,8 +96,8 @@ class OpenAI:
             async with endpoint.deadline():
                 # The raw body, because the SDK's own reading trusts the server's content type and field types.
                 response = await self._client.chat.completions.with_raw_response.create(**body)
-        except openai.APITimeoutError:
-            raise endpoint.late() from None
+        except openai.APITimeoutError as error:
+            raise endpoint.timed_out(error) from None
         except openai.RateLimitError as error:
             if error.code == "insufficient_quota":  # OpenAI says 429 for this too, but no waiting helps
                 raise ModelRefused(f"{self.name}: the account of the key in {endpoint.variable} has no quota left.") from None

@@ -26,7 +26,7 @@ from embodied.models.convert import converted
 from embodied.models.decoding import Choose, Finish, Row
 from embodied.models.weights import EMBEDDED, check_gguf, embedded
 from embodied.models.wire import MAX_TEXT, alternate, has_images, plain, split_system, split_thoughts, storable
-from embodied.models.worker import Halt, Worker
+from embodied.models.worker import Worker
 from embodied.types import Image, Message, Reply, Settings, Text, Usage
 
 DEFAULT_MAX_TOKENS = 1024
@@ -72,7 +72,7 @@ class Transformers:
         self._worker.close()
         self._model = None  # frees the weights
 
-    def generate_batch(self, requests: Sequence[Request], halt: Callable[[], bool] | Halt = lambda: False) -> list[Reply]:
+    def generate_batch(self, requests: Sequence[Request], halt: Callable[[], bool] = lambda: False) -> list[Reply]:
         """Answers several requests together, in the calling thread. Not for several threads at once.
 
         Args:

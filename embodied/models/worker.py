@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -17,9 +18,13 @@ T = TypeVar("T")
 class Halt:
     """Asked by an engine between two tokens: should it stop?"""
 
-    def __init__(self, seconds: float):
-        self._until = time.monotonic() + seconds
+    def __init__(self) -> None:
+        self._until = math.inf
         self.cancelled = threading.Event()
+
+    def begin(self, seconds: float) -> None:
+        """Starts the time allowed."""
+        self._until = time.monotonic() + seconds
 
     @property
     def late(self) -> bool:
@@ -41,23 +46,28 @@ class Worker:
         self._model = model
         self._timeout = timeout
         self._closed = False
+        self._running: Halt | None = None
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=model.partition("/")[0])
 
     async def run(self, job: Callable[[Halt], T]) -> T:
-        """Runs `job`. When the caller is cancelled the job is told to stop, and dropped if it has not begun.
+        """Runs `job`, which must return soon after its `Halt` says so, whatever it returns then.
+
+        When the caller is cancelled the job is told to stop, and dropped if it has not begun.
 
         Raises:
             ModelRefused: The worker is closed.
-            ModelTimeout: It ran longer than allowed; `job` must return soon after its `Halt` says so, whatever it returns then.
+            ModelTimeout: The job ran longer than allowed.
         """
         if self._closed:
             raise ModelRefused(f"{self._model} is closed.")
-        halts: list[Halt] = []
+        halt = Halt()
 
         def call() -> T:
-            halt = Halt(self._timeout)
-            halts.append(halt)
+            halt.begin(self._timeout)
+            self._running = halt
             result = job(halt)
+            if halt.cancelled.is_set():
+                raise ModelRefused(f"{self._model} is closed.")
             if halt.late:
                 raise ModelTimeout(f"{self._model}: no complete reply within {self._timeout:g} s. Raise model.timeout, or lower model.max_tokens.")
             return result
@@ -67,11 +77,12 @@ class Worker:
             return await asyncio.wrap_future(future)
         except asyncio.CancelledError:
             future.cancel()
-            for halt in halts:
-                halt.cancelled.set()
+            halt.cancelled.set()
             raise
 
     def close(self) -> None:
-        """Drops calls that have not begun, and waits for the one that runs."""
+        """Drops calls that have not begun, stops the one that runs, and waits for it."""
         self._closed = True
+        if self._running is not None:
+            self._running.cancelled.set()
         self._pool.shutdown(wait=True, cancel_futures=True)

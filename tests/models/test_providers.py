@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -212,6 +214,29 @@ async def test_unreachable(provider: str, keys: str, blobs: MemoryBlobs) -> None
     model = MODELS.get(provider)(ModelConfig(provider, "x", base_url="http://127.0.0.1:9/v1"), blobs)
     with pytest.raises(ModelUnavailable, match=r"connection to http://127\.0\.0\.1:9/v1 failed"):
         await model.generate(HELLO, Settings())
+    await model.aclose()
+
+
+async def test_a_server_that_takes_no_connection(provider: str, keys: str, blobs: MemoryBlobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A listening socket whose queue is full: packets to it are dropped, as by a firewall."""
+    monkeypatch.setattr("embodied.models.endpoint._CONNECT", 0.2)
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        model = MODELS.get(provider)(ModelConfig(provider, "x", base_url=f"http://127.0.0.1:{server.getsockname()[1]}/v1", timeout=20), blobs)
+        with pytest.raises(ModelUnavailable, match=r"connection to .* failed") as caught:
+            await model.generate(HELLO, Settings())
+        await model.aclose()
+    assert not isinstance(caught.value, ModelTimeout)
+
+
+async def test_a_stand_in_for_a_key_is_no_secret(blobs: MemoryBlobs, stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", "north")
+    model = MODELS.get("compatible")(ModelConfig("compatible", "x", base_url=stub.url + "/v1", api_key_env="MY_KEY"), blobs)
+    assert (await model.generate(HELLO, Settings())).text == "north"
     await model.aclose()
 
 

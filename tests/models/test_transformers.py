@@ -201,7 +201,7 @@ def test_a_prompt_beyond_the_context(reading: Transformers) -> None:
 
 
 async def test_too_slow(tmp_path: Path, blobs: MemoryBlobs) -> None:
-    model = Transformers(ModelConfig("transformers", str(tiny.text_model(tmp_path / "m")), timeout=0.02), blobs)
+    model = Transformers(ModelConfig("transformers", str(tiny.text_model(tmp_path / "m")), timeout=1e-6), blobs)
     with pytest.raises(ModelTimeout, match=r"model\.max_tokens"):
         await model.generate(ask("hello"), Settings(temperature=1.0, max_tokens=1500))
     await model.aclose()
