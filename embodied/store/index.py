@@ -48,8 +48,8 @@ class LightReply(msgspec.Struct, gc=False):
 class LightCall(msgspec.Struct):
     """A `Call`; `messages` are ids into `messages.jsonl`."""
 
+    reply: LightReply
     messages: list[str] = []
-    reply: LightReply = msgspec.field(default_factory=LightReply)
 
 
 class LightDecision(msgspec.Struct):
@@ -60,10 +60,15 @@ class LightDecision(msgspec.Struct):
     calls: list[LightCall] = []
 
 
+class _Object(msgspec.Struct):
+    """Any JSON object, its fields skipped."""
+
+
 class LightStep(msgspec.Struct):
     """A `Step` without its texts. A number that is no number (NaN is written as null) is None."""
 
     index: int
+    observation: _Object
     decision: LightDecision
     executed: str
     valid: bool

@@ -141,7 +141,7 @@ class Viewer {
     const runs = this.plan.runs.length > 1 ? `${this.plan.runs[episode.run].name} · ` : "";
     node.title = episode.key;
     node.replaceChildren(
-      h("span", { class: `dot ${tone}` }), h("span", { class: "name" }, episode.task || episode.env, h("small", {}, ` ${episode.number}`)),
+      h("span", { class: `dot ${tone}` }), h("span", { class: "name" }, episode.task.split("/").pop() || episode.env, h("small", {}, ` ${episode.number}`)),
       h("span", { class: "score" }, score), h("small", { class: "env" }, `${runs}${episode.env}`), h("small", { class: "count" }, result?.outcome && result.steps !== undefined ? `${format.count(result.steps)} steps` : ""),
       h("span", { class: "track" }, bar));
   }
@@ -384,7 +384,7 @@ class Viewer {
     const rank = (e) => (e.task === mine.task.task && e.env === mine.task.env ? (e.seed === mine.seed ? 0 : 1) : 2);
     const ranked = this.plan.episodes.filter((e) => e.key !== here).map((e) => [rank(e), e]).sort(([a], [b]) => a - b).slice(0, 300);
     const groups = ["Same task and seed", "Same task", "Others"].map((label, n) => [label, ranked.filter(([r]) => r === n)]).filter(([, list]) => list.length);
-    const name = (e) => `${this.plan.runs.length > 1 ? `${this.plan.runs[e.run].name} · ` : ""}${e.task || e.env} ${e.number}`;
+    const name = (e) => `${this.plan.runs.length > 1 ? `${this.plan.runs[e.run].name} · ` : ""}${e.task.split("/").pop() || e.env} ${e.number}`;
     $("compare").replaceChildren(h("option", { value: "" }, "nothing"), ...groups.map(([label, list]) => h("optgroup", { label }, list.map(([, e]) => h("option", { value: e.key }, name(e))))));
     $("difference").disabled = true;
   }
