@@ -118,6 +118,9 @@ class Usage:
     reasoning: int = 0
     cached: int = 0
     """The part of `input` that the provider served from its prompt cache."""
+    repeated: int = 0
+    """The part of `input` that was word for word the beginning of the episode's previous prompt, measured in characters: what a prompt
+    cache can serve. Written by the agent."""
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,23 @@ from dataclasses import dataclass, field
 from embodied.errors import UnknownName, UsageError
 
 PARSE_POLICIES = ("strict", "lenient", "reask")
+HISTORY_POLICIES = ("window", "blocks")
 
 
 @dataclass
 class HistoryConfig:
     """How much of the episode a prompt holds. The three caps are independent; the defaults are BALROG's."""
 
+    policy: str = "window"
+    """window: the oldest goes with every step, as in BALROG. blocks: the oldest go together, so that most prompts continue the one before."""
     text: int = 16
     """Observations, counting back from the current one, that are shown with their text."""
     image: int = 0
     """Observations, counting back from the current one, that are shown with their picture. 0 for an agent that sees text alone."""
     thought: int = 1
     """Past actions, counting back, that are shown with the thought that led to them. Only for agents that think in words."""
+    block: int = 12
+    """For blocks: how many go together once a cap is reached; a cap below it goes empty at once."""
 
 
 @dataclass
@@ -65,6 +70,10 @@ def check(config: AgentConfig) -> None:
     history, demonstrations = config.history, config.demonstrations
     if config.parse.policy not in PARSE_POLICIES:
         raise UnknownName(f"There is no parsing policy named {config.parse.policy!r}. agent.parse.policy is one of {', '.join(PARSE_POLICIES)}.")
+    if history.policy not in HISTORY_POLICIES:
+        raise UnknownName(f"There is no history policy named {history.policy!r}. agent.history.policy is one of {', '.join(HISTORY_POLICIES)}.")
+    if history.block < 1:
+        raise UsageError(f"agent.history.block counts turns that go together and must be at least 1, not {history.block}.")
     if min(history.text, history.image, history.thought) < 0:
         raise UsageError("agent.history.text, .image and .thought count turns and cannot be negative.")
     if history.text == history.image == 0:

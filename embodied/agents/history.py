@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from embodied.agents.config import HistoryConfig
-from embodied.agents.prompt import message
+from embodied.agents.prompt import message, with_ask
 from embodied.types import Image, Message, Observation
 
 
@@ -23,8 +23,8 @@ class History(Protocol):
         """Takes in what the agent answered: the action, and the thought that led to it, action included, where it is to be remembered."""
         ...
 
-    def messages(self) -> list[Message]:
-        """The history as messages; the last one is the current observation."""
+    def messages(self, ask: str = "") -> list[Message]:
+        """The history as messages, the last of which shows what is of use only now and ends with `ask`."""
         ...
 
 
@@ -70,7 +70,7 @@ class Window:
     def did(self, action: str, plan: str = "") -> None:
         self._answer = (action, plan)
 
-    def messages(self) -> list[Message]:
+    def messages(self, ask: str = "") -> list[Message]:
         newest_first: list[Message] = []
         images, thoughts = self.config.image, self.config.thought
         for age, turn in enumerate(reversed(self._turns)):
@@ -80,8 +80,9 @@ class Window:
             if turn.answer is not None:
                 plan = turn.plan if thoughts > 0 else ""
                 thoughts -= bool(plan)
-                newest_first.append(message("assistant", f"Previous plan:\n{plan}" if plan else turn.answer))
-        return newest_first[::-1]
+                newest_first.append(message("assistant", _said(turn.answer, plan)))
+        *before, current = newest_first[::-1]
+        return [*before, with_ask(current, ask) if ask else current]
 
     def _observed(self, turn: Turn, image: Image | None, *, current: bool, text: bool) -> Message:
         lines = [*turn.notes, ""] if turn.notes and (current or text) else []
@@ -93,3 +94,84 @@ class Window:
         if image is not None:
             lines.append("Image observation provided.")
         return message("user", "\n".join(lines), image)
+
+
+class Blocks:
+    """A history that grows and is cut in blocks, so that most prompts begin with all of the prompt before but its last message.
+
+    Once there is more than a cap allows, the oldest `block` texts (pictures, plans) go together; a cap below `block` goes empty but for
+    the newest. So a prompt holds between `cap - block + 1` and `cap` of each, and only one prompt in `block` is new to a cache.
+
+    What has been sent stays as it was sent: an observation is a message of its own, notes included, without a heading that says it is
+    the current one. What is of use only now, the status and the question, is the last message and never seen again. A turn goes with
+    the answer that led to it, so the history begins with an observation.
+
+    With `thought` below `block` the plans go so often that the prompts after a plan went repeat less; make it as large as `block`.
+
+    Args:
+        config: The caps: `text` and `image`, one of them at least 1, and `thought`; and `block`.
+    """
+
+    def __init__(self, config: HistoryConfig):
+        self.config = config
+        self._turns: deque[Turn] = deque(maxlen=max(config.text, config.image))
+        self._seen = self._pictures = self._plans = 0  # in the whole episode
+        self._answer: tuple[str | None, str] = (None, "")
+        self._status = ""
+
+    def see(self, observation: Observation, notes: Sequence[str] = ()) -> None:
+        answer, plan = self._answer
+        self._turns.append(Turn(answer, plan, observation.text, observation.image, tuple(notes)))
+        self._status = observation.status
+        self._seen += 1
+        self._pictures += observation.image is not None
+        self._plans += bool(plan)
+
+    def did(self, action: str, plan: str = "") -> None:
+        self._answer = (action, plan)
+
+    def messages(self, ask: str = "") -> list[Message]:
+        config = self.config
+        texts, pictures = self._kept(self._seen, config.text), self._kept(self._pictures, config.image)
+        plans = self._kept(self._plans, config.thought)
+        newest_first: list[Message] = []
+        for age in range(self._kept(self._seen, max(config.text, config.image))):
+            turn = self._turns[-1 - age]
+            image = turn.image if pictures > 0 else None
+            pictures -= image is not None
+            newest_first.append(_observed(turn, image, text=age < texts))
+            if turn.answer is not None:
+                plan = turn.plan if plans > 0 else ""
+                plans -= bool(plan)
+                newest_first.append(message("assistant", _said(turn.answer, plan)))
+        if newest_first[-1].role == "assistant":  # the answer to an observation that has gone
+            newest_first.pop()
+        now = self._now(self._turns[-1], ask)
+        return [*newest_first[::-1], message("user", now)] if now else newest_first[::-1]
+
+    def _kept(self, seen: int, cap: int) -> int:
+        """How many of the `seen` are still shown: a number that depends on nothing but how many there were."""
+        block = min(self.config.block, cap)
+        return seen - block * -(-(seen - cap) // block) if seen > cap > 0 else min(seen, cap)
+
+    def _now(self, turn: Turn, ask: str) -> str:
+        """The last message. It begins with a line end, because providers join it to the observation before it."""
+        notes = "\n".join(turn.notes) if not self.config.text else ""
+        paragraphs = [p for p in (notes, f"Now:\n{self._status}" if self._status else "", ask) if p]
+        return "\n" + "\n\n".join(paragraphs) if paragraphs else ""
+
+
+HISTORIES: dict[str, Callable[[HistoryConfig], History]] = {"window": Window, "blocks": Blocks}
+
+
+def _said(answer: str, plan: str) -> str:
+    return f"Previous plan:\n{plan}" if plan else answer
+
+
+def _observed(turn: Turn, image: Image | None, *, text: bool) -> Message:
+    """A turn's observation as it stays."""
+    lines = [*turn.notes, ""] if turn.notes and text else []
+    lines += ["Observation:", turn.text] if text else ["Observation:"]
+    if image is not None:
+        lines.append("Image observation provided.")
+    return message("user", "\n".join(lines), image)

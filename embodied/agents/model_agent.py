@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from embodied.agents.formats import Format
-from embodied.agents.history import History, Window
+from embodied.agents.history import HISTORIES, History
 from embodied.agents.parse import PARSERS, Parser, printable, shorten
-from embodied.agents.prompt import instruction, message, with_ask
+from embodied.agents.prompt import instruction, message, repeated
 from embodied.agents.vocabulary import accepted
 from embodied.errors import UsageError
 from embodied.seeding import derive
-from embodied.types import Call, Decision, Message, Mission, Observation, Outcome, Settings
+from embodied.types import Call, Decision, Message, Mission, Observation, Outcome, Reply, Settings, Step
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,16 +69,23 @@ class ModelAgent:
         self._accepted = accepted(mission)
         self._ask = self.parts.format.ask(mission)
         self._opening: list[Message] | None = None
+        self._sent: tuple[Message, ...] = ()
         self._seed = int(rng.integers(2**63))
         self._rng = rng
 
     async def act(self, observation: Observation) -> Decision:
         self.parts.history.see(observation, self._notes(observation))
-        *before, current = self.parts.history.messages()
-        prompt = (*self._beginning(observation), *before, with_ask(current, self._ask))
+        prompt = (*self._beginning(observation), *self.parts.history.messages(self._ask))
         decision = await self._decide(prompt, observation.step)
-        self.parts.history.did(decision.action.strip() or "(empty answer)", self._plan(decision))
+        self._did(decision)
         return decision
+
+    def recall(self, step: Step) -> None:
+        self.parts.history.see(step.observation, self._notes(step.observation))
+        self._beginning(step.observation)
+        if step.decision.calls:
+            self._sent = step.decision.calls[-1].messages
+        self._did(step.decision)
 
     def hear(self, correction: str) -> None:
         self._corrections.append(correction)
@@ -87,6 +94,9 @@ class ModelAgent:
         """Nothing to do: the model is shared, and closed by who made it."""
 
     # ----------------------------------------------------------------- prompt
+
+    def _did(self, decision: Decision) -> None:
+        self.parts.history.did(decision.action.strip() or "(empty answer)", self._plan(decision))
 
     def _beginning(self, observation: Observation) -> list[Message]:
         if self._opening is None:
@@ -116,7 +126,7 @@ class ModelAgent:
         thought = ""
         for number in range(self.parts.parser.calls):
             reply = await self.parts.model.generate(prompt, self._settings(step, number))
-            calls.append(Call(prompt, reply))
+            calls.append(Call(prompt, self._counted(reply, prompt)))
             parsed = self.parts.parser.parse(reply.text, self.parts.format, self._accepted)
             thought = "\n".join(t for t in (reply.reasoning.strip(), parsed.thought) if t) or thought
             if parsed.action is not None:
@@ -124,6 +134,11 @@ class ModelAgent:
             raw = shorten(reply.text)
             prompt = (*prompt, message("assistant", raw.strip() or "(empty answer)"), message("user", self._again(parsed.problem)))
         return Decision(raw, parsed=False, thought=thought, calls=tuple(calls))
+
+    def _counted(self, reply: Reply, prompt: tuple[Message, ...]) -> Reply:
+        """`reply` with the tokens that its prompt repeated from the one before."""
+        share, self._sent = repeated(self._sent, prompt), prompt
+        return replace(reply, usage=replace(reply.usage, repeated=round(share * reply.usage.input)))
 
     def _again(self, problem: str) -> str:
         listing = f" The {'actions' if self._accepted.finite else 'kinds of commands'} are: {self._accepted.listing()}."
@@ -149,7 +164,7 @@ def compose(kit: Kit, format: Format, opening: Opening | None = None) -> ModelAg
         Parts(
             model=kit.model,
             settings=kit.settings,
-            history=Window(config.history),
+            history=HISTORIES[config.history.policy](config.history),
             format=format,
             parser=PARSERS[config.parse.policy](),
             opening=opening,

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from embodied.agents.vocabulary import accepted
-from embodied.types import Image, Message, Mission, Role, Text
+from embodied.types import Image, Message, Mission, Part, Role, Text
+
+PIXELS_A_CHARACTER = 750 / 4
+"""What a picture counts for beside text: a token for 750 pixels, as Claude counts them (docs.claude.com, Vision), and four characters a token."""
 
 
 def instruction(mission: Mission) -> str:
@@ -42,3 +47,39 @@ def with_ask(last: Message, ask: str) -> Message:
     text, *rest = last.parts
     assert isinstance(text, Text)
     return Message(last.role, (Text(f"{text.text}\n\n{ask}"), *rest))
+
+
+def repeated(before: Sequence[Message], now: Sequence[Message]) -> float:
+    """The share of the prompt `now` that is word for word the beginning of the prompt `before`, in [0, 1]: what a prompt cache can serve.
+
+    Counted in characters, pictures by their size; one picture is the same as another when its content is.
+    """
+    total = sum(map(_size, (part for message in now for part in message.parts)))
+    return _shared(before, now) / total if total else 0.0
+
+
+def _shared(before: Sequence[Message], now: Sequence[Message]) -> float:
+    same = 0.0
+    for old, new in zip(before, now, strict=False):
+        if old.role != new.role:
+            return same
+        for a, b in zip(old.parts, new.parts, strict=False):
+            if a != b:
+                return same + (common(a.text, b.text) if isinstance(a, Text) and isinstance(b, Text) else 0)
+            same += _size(b)
+        if len(old.parts) != len(new.parts):
+            return same
+    return same
+
+
+def common(a: str, b: str) -> int:
+    """How many characters `a` and `b` have in common at their beginning."""
+    low, high = 0, min(len(a), len(b))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if a[low:middle] == b[low:middle] else (low, middle - 1)
+    return low
+
+
+def _size(part: Part) -> float:
+    return len(part.text) if isinstance(part, Text) else part.width * part.height / PIXELS_A_CHARACTER

@@ -1,4 +1,4 @@
-"""Window: what stays, what goes, and that nothing grows."""
+"""Window and Blocks: what stays, what goes, that nothing grows; and for Blocks, that what was sent stays as it was sent."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import sys
 import pytest
 
 from embodied.agents.config import HistoryConfig
-from embodied.agents.history import Window
-from embodied.types import Image, Observation, Text
+from embodied.agents.history import Blocks, History, Window
+from embodied.agents.prompt import repeated
+from embodied.types import Image, Message, Observation, Text
 from tests.agents.play import picture, shown
 
 
-def fill(window: Window, steps: int, plans: bool = True, pictures=lambda step: True) -> Window:
+def fill(window: History, steps: int, plans: bool = True, pictures=lambda step: True) -> History:
     """Observations o0, o1, ... with status s0, s1, ..., answered by a0, a1, ... for reasons p0, p1, ..."""
     for step in range(steps):
         if step:
@@ -93,3 +94,109 @@ def test_memory_is_bounded_by_the_window(steps):
     assert len(window._turns) == 4
     assert sys.getsizeof(window._turns) < 10_000
     assert len(window.messages()) == 8
+
+
+# --------------------------------------------------------------------------- blocks
+
+
+def test_blocks_in_full():
+    """Five observations under a cap of four: the two oldest have gone together, and the answer to them with them."""
+    assert shown(fill(Blocks(HistoryConfig(text=4, image=1, thought=2, block=2)), 5).messages("What now?")) == (
+        "## user\nObservation:\no2\n"
+        "## assistant\nPrevious plan:\np2\n"
+        "## user\nObservation:\no3\n"
+        "## assistant\nPrevious plan:\np3\n"
+        "## user\nObservation:\no4\nImage observation provided.\n[picture 4]\n"
+        "## user\n\nNow:\ns4\n\nWhat now?\n"
+    )
+
+
+def dropped(count: int, cap: int, block: int) -> int:
+    """How many of `count` have gone, in blocks of at most `cap`, so that at most `cap` are left."""
+    gone = 0
+    while cap and count - gone > cap:
+        gone += min(block, cap)
+    return gone
+
+
+def test_blocks_keep_what_was_sent_until_a_block_goes():
+    """Over any episode and any caps: a prompt begins with the one before, but for its last message, unless a block has just gone."""
+    rng = random.Random(1)
+    for _ in range(300):
+        caps = HistoryConfig(text=rng.randrange(8), image=rng.randrange(8), thought=rng.randrange(8), block=rng.randrange(1, 6))
+        if caps.text == caps.image == 0:
+            continue
+        history, before, gone_before = Blocks(caps), [], ()
+        pictures, plans = [], 0
+        for step in range(30):
+            seen = step + 1
+            if step:
+                plan = f"p{step - 1}" if rng.random() < 0.7 else ""
+                history.did(f"a{step - 1}", plan)
+                plans += bool(plan)
+            notes = [f"n{step}"] if rng.random() < 0.2 else []
+            pictures += [step] if rng.random() < 0.6 else []
+            history.see(Observation(f"o{step}", status=f"s{step}", image=picture(step) if step in pictures else None), notes)
+            now = history.messages("ask")
+            length = max(caps.text, caps.image)
+            gone = [dropped(count, cap, caps.block) for count, cap in ((seen, caps.text), (len(pictures), caps.image), (plans, caps.thought), (seen, length))]
+            lines = [line for m in now for p in m.parts if isinstance(p, Text) for line in p.text.split("\n")]
+            assert [line for line in lines if line.startswith("s")] == [f"s{step}"] and lines[-1] == "ask"
+            assert [line for line in lines if line.startswith("o")] == [f"o{s}" for s in range(gone[0], seen) if caps.text and s >= gone[3]]
+            assert [p for m in now for p in m.parts if isinstance(p, Image)] == [picture(s) for s in pictures[gone[1] :] if caps.image and s >= gone[3]]
+            assert sum(line.startswith("p") for line in lines) <= min(plans - gone[2], caps.thought)
+            assert all(note in lines for note in notes)
+            assert len(now) == 2 * (seen - gone[3])
+            if gone == gone_before:
+                assert now[: len(before) - 1] == before[:-1]
+            before, gone_before = now, gone
+
+
+@pytest.mark.parametrize(("block", "least"), [(4, 0.72), (8, 0.83), (16, 0.88)])
+def test_prompts_repeat_the_ones_before(block, least):
+    """With texts of equal length and no instruction before them: one prompt in `block` is new, the others all but their newest turn."""
+    history = Blocks(HistoryConfig(text=32, block=block))
+    before, shares = [], []
+    for step in range(192):
+        if step:
+            history.did("go forward")
+        history.see(Observation(f"{step:04d}" * 50))
+        now = history.messages("Answer with one action.")
+        shares.append(repeated(before, now))
+        before = now
+    assert sum(shares[64:]) / len(shares[64:]) > least
+    assert sum(share < 0.1 for share in shares[64:]) == len(shares[64:]) // block
+
+
+def test_memory_of_blocks_is_bounded():
+    history = fill(Blocks(HistoryConfig(text=4, image=4, block=3)), 5_000)
+    assert len(history._turns) == 4 and len(history.messages()) <= 8
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "share"),
+    [
+        ([], ["abcd"], 0.0),
+        (["abcd"], ["abcd"], 1.0),
+        (["abcd"], ["abxy"], 0.5),
+        (["abcd", "ef"], ["abcd", "gh"], 4 / 6),
+        (["abcd", "ef"], ["abcd"], 1.0),
+        (["ab", "c"], ["xb", "c"], 0.0),
+    ],
+)
+def test_the_share_of_a_prompt_that_repeats_the_one_before(before, now, share):
+    def prompt(texts):
+        return [Message("user", (Text(text),)) for text in texts]
+
+    assert repeated(prompt(before), prompt(now)) == pytest.approx(share)
+
+
+def test_pictures_count_by_their_size_and_by_their_content():
+    def prompt(*pictures):
+        return [Message("user", (Text("x" * 100), *pictures))]
+
+    large = Image("a" * 64, 300, 250)  # 100 tokens, 400 characters
+    assert repeated(prompt(), prompt(large)) == pytest.approx(100 / 500)
+    assert repeated(prompt(large), prompt(large)) == 1.0
+    assert repeated(prompt(Image("b" * 64, 300, 250)), prompt(large)) == pytest.approx(100 / 500)
+    assert repeated([Message("assistant", (Text("x"),))], [Message("user", (Text("x"),))]) == 0.0

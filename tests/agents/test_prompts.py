@@ -49,6 +49,10 @@ EPISODES: dict[str, Callable[[], list[Decision]]] = {
     "naive-free-text": lambda: episode("naive", ["take Henderson's key", "go north", "look"], HEARD, STORY),
     "naive-reask": lambda: episode("naive", ["left or right", "left", "turn left", "toggle"], SEEN[:2], parse=ParseConfig("reask")),
     "naive-correction": corrected,
+    "naive-blocks": lambda: episode("naive", ["go forward", "fly", "go forward", "toggle"], history=HistoryConfig("blocks", text=2, image=1, block=2)),
+    "cot-blocks": lambda: episode(
+        "cot", [f"Thought {n}.\nACTION: {a}" for n, a in enumerate(["go forward", "fly", "toggle", "toggle"])], history=HistoryConfig("blocks", thought=2)
+    ),
     "cot": lambda: episode(
         "cot", [f"Thought {n}.\nACTION: {a}" for n, a in enumerate(["go forward", "fly", "toggle", "toggle"])], history=HistoryConfig(thought=2)
     ),
