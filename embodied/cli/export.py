@@ -1,35 +1,39 @@
-"""`embodied export RUN --format gif|mp4`."""
+"""`embodied export RUN --format ...`."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 
 import typer
 
 
-class Format(StrEnum):
-    gif = "gif"
-    mp4 = "mp4"
-
-
 def export(
     run: str = typer.Argument(..., help="A run folder."),
     episode: str | None = typer.Argument(None, help="An episode: its id, a unique beginning of it, or its number; all ended episodes by default."),
-    format_: Format = typer.Option(Format.gif, "--format", help="gif or mp4."),
+    format_: str = typer.Option("gif", "--format", help="gif, mp4, html, csv, parquet, sft, dpo, inspect or balrog."),
     out: Path | None = typer.Option(None, "--out", help="Folder for the files; RUN/exports by default."),
-    fps: int = typer.Option(4, "--fps", min=1, max=60, help="Steps per second."),
+    fps: int = typer.Option(4, "--fps", min=1, max=60, help="gif, mp4: steps per second."),
+    min_progress: float = typer.Option(0.0, "--min-progress", min=0, max=1, help="sft, dpo: only episodes that got this far (dpo: the better ones)."),
+    success: bool = typer.Option(False, "--success", help="sft, dpo: only episodes that succeeded (dpo: the better ones)."),
+    against: list[str] = typer.Option([], "--against", help="dpo: another run whose episodes of the same task and seed are compared; may be repeated."),
 ) -> None:
-    """Writes a film of each episode: the picture (recorded, or drawn again by re-playing the episode) above what the agent did."""
+    """Writes a run's episodes for other programs: films, tables, training data, logs."""
     from embodied.errors import StoreError
-    from embodied.rollout.film import write_film
+    from embodied.exchange import EXPORTS, Export
+    from embodied.registry import unknown
     from embodied.store.run import Run
 
+    if format_ not in EXPORTS:
+        raise unknown("format", format_, list(EXPORTS), "embodied export --help")
+    write = EXPORTS.get(format_)
     opened = Run(run)
-    ids = [opened.find(episode)] if episode is not None else [e.spec.id for e in opened.episodes()]
-    if not ids:
+    ids = [opened.find(episode)] if episode is not None else [e.spec.id for e in opened.episodes([])]
+    if not ids and format_ != "balrog":
         raise StoreError(f"{run} has no ended episode yet.")
     folder = out or opened.root / "exports"
-    for id_ in ids:
-        path = write_film(opened, id_, folder / f"{id_}.{format_}", fps)
+    request = Export(opened, tuple(ids), format_, folder, fps, min_progress, success, tuple(Run(r) for r in against))
+    written = write(request)
+    for path in written.paths if len(written.paths) <= 20 else [f"{len(written.paths)} files in {folder}"]:
         typer.echo(str(path))
+    for note in written.notes:
+        typer.echo(note)

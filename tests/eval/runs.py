@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +43,16 @@ def make_run(
     run = Run.create(root, RunRecord(identity(config), dict(config), planned, dict(versions or {"numpy": "2"}), "2026-01-02T03:04:05+00:00", suite))
     for key, values in results.items():
         for s, value in zip(specs[key], values, strict=True):
-            writer = run.begin(s)
-            writer.finish(
-                ended(s, value) if value is not None else ended(s, None, "infra_failure", error="the simulator died", error_kind="EnvironmentFailure")
-            )
+            finish(run, ended(s, value) if value is not None else ended(s, None, "infra_failure", error="it died", error_kind="EnvironmentFailure"))
     return run
+
+
+def finish(run: Run, episode: Episode, steps: Sequence[Step] = ()) -> None:
+    """Writes an episode and its steps."""
+    with closing(run.claim(episode.spec)) as writer:
+        for s in steps:
+            writer.append(s)
+        writer.finish(episode)
 
 
 def step(

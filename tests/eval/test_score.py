@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from embodied.cli.tables import notes
@@ -9,7 +11,7 @@ from embodied.eval import balrog
 from embodied.eval.results import read
 from embodied.eval.score import score
 from embodied.store.run import Run
-from tests.eval.runs import make_run
+from tests.eval.runs import ended, finish, make_run, spec
 
 NAN = float("nan")
 
@@ -64,13 +66,9 @@ def test_damaged_results_are_counted_and_named(tmp_path):
 def test_repeats_of_a_seed_are_one_value(tmp_path):
     run = make_run(tmp_path / "run", {("a", "x"): [1, 0, 1, 1]})
     assert len(read(run).strata()[0].values) == 4
-    from tests.eval.runs import ended, spec
-
     again = spec("a", "x", run.record.planned[0].seed, 4)
-    from dataclasses import replace
-
     run = Run.create(run.root, replace(run.record, planned=(*run.record.planned, again)))
-    run.begin(again).finish(ended(again, 0.0))
+    finish(run, ended(again, 0.0))
     assert sorted(read(run).strata()[0].values) == [0, 0.5, 1, 1]
 
 

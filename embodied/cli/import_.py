@@ -1,0 +1,36 @@
+"""`embodied import balrog PATH --out RUN`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Makes runs of other projects' records.")
+
+
+@app.callback()
+def _root() -> None:
+    """Makes runs of other projects' records."""
+
+
+@app.command("balrog")
+def balrog(
+    path: Path = typer.Argument(..., help="A submission's folder, or a folder of several."),
+    out: Path = typer.Option(..., "--out", help="The run folder; for several submissions the folder that gets one run each."),
+) -> None:
+    """Makes runs of submissions to BALROG's leaderboard, with their trajectories where they were published."""
+    from embodied.errors import StoreError
+    from embodied.exchange.balrog.layout import submissions
+    from embodied.exchange.balrog.reading import read_submission
+
+    if not path.is_dir():
+        raise StoreError(f"{path} is not a folder. Name the folder of a BALROG submission: it has summary.json, or babyai/, nle/, ... with episodes.")
+    found = submissions(path)
+    if not found:
+        raise StoreError(f"{path} holds no BALROG submission: no summary.json, and no <env>/<task>/<task>_run_00.json.")
+    for submission in found:
+        imported = read_submission(submission, out if len(found) == 1 else out / submission.name)
+        typer.echo(f"{imported.run.root}: {imported.episodes} episodes, {imported.trajectories} with trajectories")
+        for note in imported.notes:
+            typer.echo(f"  {note}")
