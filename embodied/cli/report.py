@@ -1,0 +1,39 @@
+"""`embodied report RUN`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+
+def report(
+    run: str = typer.Argument(..., help="A run folder."),
+    out: Path | None = typer.Option(None, "--out", help="The file to write; RUN/report.html by default."),
+    pages: bool = typer.Option(False, "--pages", help="Also write a page for every ended episode beside the report (see `export --format html`), and link it."),
+) -> None:
+    """Writes a run's report as one HTML file: scores with intervals and coverage, plots, actions, tokens, settings, episodes."""
+    from embodied.console.library import Library
+    from embodied.console.page import write_page
+    from embodied.errors import StoreError
+    from embodied.eval.report import gather
+    from embodied.eval.report_page import page
+    from embodied.store.run import Run
+
+    opened = Run(run)
+    path = out or opened.root / "report.html"
+    gathered = gather(opened)
+    library = Library([opened])
+    links = {}
+    for id_ in gathered.results.ended:
+        written = path.parent / "exports" / f"{id_}.html"
+        if pages:
+            write_page(library, id_, written)
+        if pages or written.is_file():
+            links[id_] = f"exports/{id_}.html"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(page(gathered, links))
+    except OSError as error:
+        raise StoreError(f"Cannot write {path}: {error.strerror or error}. Name another file with --out.") from error
+    typer.echo(str(path))

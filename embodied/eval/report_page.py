@@ -1,0 +1,299 @@
+"""The report as one HTML file: no script, no request to anywhere, everything a model or simulator wrote escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+from embodied.eval.charts import bar, curve_plot, percent, stacked, top, whisker
+from embodied.eval.markup import Html, el, join, raw
+from embodied.eval.report import Activity, Report, Times
+from embodied.eval.results import progress
+from embodied.eval.score import Score
+from embodied.eval.statistics import LEVEL
+from embodied.types import Episode
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+OUTCOMES = (
+    ("finished", "finished", "good"),
+    ("limit", "step limit", "warn"),
+    ("model_failure", "model failure", "bad"),
+    ("infra_failure", "infrastructure failure", "worse"),
+    ("cancelled", "cancelled", "quiet"),
+    ("", "not played", "none"),
+)
+"""Outcome, words, class."""
+UNSET = ("None", "", "[]", "{}")
+
+
+def page(report: Report, links: Mapping[str, str]) -> bytes:
+    """The report as a document.
+
+    Args:
+        report: From `gather`.
+        links: Episode id -> address of its page, relative to the report; episodes that are not in it have no link.
+    """
+    name = report.results.path.rstrip("/").rsplit("/", 1)[-1] or "run"
+    style = files("embodied.eval").joinpath("data", "report.css").read_text()
+    head = el(
+        "head",
+        el("meta", charset="utf-8"),
+        el("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        el("title", f"{name} – report"),
+        el("style", raw(style)),
+    )
+    sections = [_scores, _tasks, _curves, _outcomes, _actions, _tokens, _settings]
+    body = el("body", el("main", _top(report, name), [section(report) for section in sections], _episodes(report, links)))
+    return f"<!doctype html>\n{el('html', head, body, lang='en')}\n".encode("utf-8", "replace")
+
+
+# --------------------------------------------------------------------------- parts
+
+
+def _section(title: str, *children: Any, note: str = "") -> Html:
+    return el("section", el("h2", title), el("p", note, class_="note") if note else None, children)
+
+
+def _table(header: list[str], rows: list[list[Any]], class_: str = "") -> Html:
+    """A table whose first column is text. A row that begins with None is a subordinate one, named by its second cell."""
+    lines = [el("tr", (el("th" if n == 0 else "td", cell) for n, cell in enumerate(row))) for row in rows]
+    return el("div", el("table", el("thead", el("tr", (el("th", h) for h in header))), el("tbody", lines), class_=class_), class_="wide")
+
+
+def _top(report: Report, name: str) -> Html:
+    record, total = report.results.record, report.score.total
+    config = record.config
+    model = config.get("model") if isinstance(config.get("model"), dict) else {}
+    agent = config.get("agent") if isinstance(config.get("agent"), dict) else {}
+    who = " · ".join(str(w) for w in (agent.get("policy"), "/".join(str(model[k]) for k in ("provider", "name") if model.get(k)), record.suite) if w)
+    interval = f"{percent(total.interval[0])} to {percent(total.interval[1])}" if total.interval else "no interval"
+    cost = [c for c in report.cost.values() if c is not None]
+    figures = [
+        ("progress", percent(total.progress), interval),
+        ("coverage", percent(total.coverage, 0), f"{total.scored:,} of {total.planned:,} episodes have a score"),
+        ("steps", f"{total.steps:,}", f"{percent(_rate(total.invalid_actions, total.steps))} invalid actions"),
+    ]
+    if total.usage.input:
+        figures.append(("tokens", _short(total.usage.input + total.usage.output), f"{_short(total.usage.input)} in, {_short(total.usage.output)} out"))
+    if cost:
+        figures.append(("cost", f"{sum(cost):,.2f} {report.currency}", "" if len(cost) == len(report.cost) else "where a price is known"))
+    tiles = (el("div", el("span", title, class_="name"), el("b", value), el("span", more, class_="more"), class_="tile") for title, value, more in figures)
+    warnings = list(report.results.damaged[:5])
+    if len(report.results.damaged) > 5:
+        warnings.append(f"{len(report.results.damaged) - 5} more results could not be read.")
+    if damaged := sum(a.damaged for a in report.activity.values()):
+        warnings.append(f"{damaged} damaged lines of steps could not be read and are left out of what is counted by step.")
+    if total.scored < total.planned:
+        warnings.append(f"{total.planned - total.scored} planned episodes have no score. They are neither zeros nor holes: read every score with its coverage.")
+    if not record.planned:
+        warnings.append("This run has no planned episodes.")
+    return el(
+        "header",
+        el("h1", name),
+        el("p", who, f" · begun {record.created}" if record.created else "", class_="note"),
+        el("div", tiles, class_="tiles"),
+        (el("p", w, class_="warning") for w in warnings),
+    )
+
+
+def _scores(report: Report) -> Html:
+    rows = [*report.score.environments, *([report.score.total] if len(report.score.environments) > 1 else [])]
+    limit = top([r.interval[1] if r.interval else r.progress or 0.0 for r in rows])
+    note = f"Progress is the mean over environments, their tasks and seeds, with a {LEVEL:.0%} stratified bootstrap interval; success has a Wilson interval."
+    if report.score.total.no_interval:
+        note += f" No interval for all: {report.score.total.no_interval}."
+    header = ["environment", "progress", f"0 to {percent(limit, 0)}", "interval", "success", "scored", "steps", "invalid", "tokens in / out"]
+    return _section("Score", _table(header, [_score_row(r, limit) for r in rows], "numbers"), note=note)
+
+
+def _score_row(s: Score, limit: float) -> list[Any]:
+    success = percent(s.success, 0) + (f" ({100 * s.success_interval[0]:.0f} to {100 * s.success_interval[1]:.0f})" if s.success_interval else "")
+    coverage = el("span", f"{s.scored} / {s.planned}", class_="" if s.scored == s.planned else "short")
+    interval = f"{100 * s.interval[0]:.1f} to {100 * s.interval[1]:.1f}" if s.interval else "–"
+    tokens = f"{_short(s.usage.input)} / {_short(s.usage.output)}" if s.usage.input else "–"
+    invalid = percent(_rate(s.invalid_actions, s.steps))
+    return [
+        s.name,
+        el("b", percent(s.progress)),
+        whisker(s.progress, s.interval, limit=limit, width=170),
+        interval,
+        success,
+        coverage,
+        f"{s.steps:,}",
+        invalid,
+        tokens,
+    ]
+
+
+def _tasks(report: Report) -> Html:
+    values: dict[str, list[float]] = {}
+    for episode in report.results.ended.values():
+        if (value := progress(episode)) is not None:
+            values.setdefault(f"{episode.spec.task.env} {episode.spec.task.task}".strip(), []).append(value)
+    blocks = []
+    for env in report.score.environments:
+        tasks = [t for t in report.score.tasks if t.name.split(" ", 1)[0] == env.name]
+        limit = top([v for t in tasks for v in values.get(t.name, [])])
+        rows = [
+            [
+                t.name.split(" ", 1)[-1],
+                percent(t.progress),
+                whisker(t.progress, t.interval, values.get(t.name, []), limit),
+                f"{100 * t.interval[0]:.1f} to {100 * t.interval[1]:.1f}" if t.interval else "–",
+                f"{t.scored} / {t.planned}",
+                percent(_rate(t.invalid_actions, t.steps)),
+            ]
+            for t in tasks
+        ]
+        blocks.append(el("h3", env.name))
+        blocks.append(_table(["task", "progress", f"0 to {percent(limit, 0)}", "interval", "scored", "invalid"], rows, "numbers"))
+    return _section("Tasks", blocks, note="A dot is an episode; above them the mean and its interval.")
+
+
+def _curves(report: Report) -> Html | None:
+    if not report.curves:
+        return None
+    figures = (el("figure", el("figcaption", env, el("span", f" · {c.episodes} episodes")), curve_plot(c)) for env, c in report.curves.items())
+    note = "The line is the mean, the band the middle half of the episodes. An episode that ended early keeps its last progress."
+    return _section("Progress over steps", el("div", figures, class_="figures"), note=note)
+
+
+def _outcomes(report: Report) -> Html:
+    rows = []
+    for env in report.score.environments:
+        counts = {**env.outcomes, "": env.planned - sum(env.outcomes.values())}
+        parts = [(words, class_, counts.get(outcome, 0)) for outcome, words, class_ in OUTCOMES]
+        rows.append([env.name, stacked(parts), ", ".join(f"{n:,} {words}" for words, _, n in parts if n)])
+    errors: dict[tuple[str, str], int] = {}
+    reasons: dict[tuple[str, str], int] = {}
+    for episode in report.results.ended.values():
+        for table, key in ((errors, (episode.error_kind, episode.error[:300])), (reasons, (episode.spec.task.env, episode.end_reason[:120]))):
+            if key[1]:
+                table[key] = table.get(key, 0) + 1
+    lists = []
+    for title, found in (("Why episodes ended", reasons), ("Errors", errors)):
+        if found:
+            most = sorted(found.items(), key=lambda item: -item[1])[:15]
+            lists.append(el("div", el("h3", title), _table(["", "", "episodes"], [[a, b, f"{n:,}"] for (a, b), n in most])))
+    legend = el("p", (el("span", el("i", class_=f"key {class_}"), words) for _, words, class_ in OUTCOMES), class_="legend")
+    return _section(
+        "Outcomes",
+        legend,
+        _table(["environment", "", ""], rows, "bars"),
+        el("div", lists, class_="halves"),
+        note="Only finished and step-limit episodes are scored.",
+    )
+
+
+def _actions(report: Report) -> Html | None:
+    if not report.activity:
+        return None
+    rates = [
+        [
+            env,
+            f"{a.steps:,}",
+            percent(_rate(a.invalid + a.unread, a.steps)),
+            percent(_rate(a.invalid, a.steps)),
+            percent(_rate(a.unread, a.steps)),
+            len(a.actions),
+        ]
+        for env, a in report.activity.items()
+    ]
+    header = ["environment", "steps", "invalid", "outside the vocabulary", "not understood", "different actions"]
+    blocks = (el("div", el("h3", env), _most(a), class_="block") for env, a in report.activity.items() if a.steps)
+    return _section("Actions", _table(header, rates, "numbers"), el("div", blocks, class_="halves"))
+
+
+def _most(activity: Activity) -> Html:
+    shown = activity.actions.most_common(12)
+    most = shown[0][1]
+    rows = [[el("code", name or "(nothing)"), bar(n / most), percent(n / activity.steps)] for name, n in shown]
+    refused = [[el("code", name), bar(n / most, "bar bad"), f"{n:,} times"] for name, n in activity.refused.most_common(5)]
+    return join([_table(["executed", "", "of all steps"], rows, "most"), _table(["said, but not accepted", "", ""], refused, "most") if refused else None])
+
+
+def _tokens(report: Report) -> Html | None:
+    if not report.activity:
+        return None
+    usage = {s.name: s.usage for s in report.score.environments}
+    rows = []
+    for env, a in report.activity.items():
+        u = usage[env]
+        cost = report.cost.get(env)
+        per_step = f"{_short(u.input / a.steps)} / {_short(u.output / a.steps)}" if u.input and a.steps else "–"
+        rows.append([env, f"{a.calls:,}", _short(u.input), _short(u.cached), _short(u.output), _short(u.reasoning), per_step])
+        rows[-1] += [f"{a.retried:,}", f"{a.cut_off:,}", _times(a.agent), _times(a.world), "–" if cost is None else f"{cost:,.2f} {report.currency}"]
+    header = ["environment", "calls", "tokens in", "from cache", "tokens out", "reasoning", "a step", "retried", "cut off", "agent", "world", "cost"]
+    return _section("Tokens, time and cost", _table(header, rows, "numbers"), note="Times of a step: the median, and what one step in twenty exceeds.")
+
+
+def _settings(report: Report) -> Html:
+    record = report.results.record
+    flat = _flat(record.config)
+    settings = [[el("code", key), el("code", value)] for key, value in flat if value not in UNSET]
+    unset = [key for key, value in flat if value in UNSET]
+    versions = [[name, el("code", version)] for name, version in record.versions.items()]
+    versions += [["run identity", el("code", record.identity)], ["begun", record.created or "–"], ["suite", record.suite or "–"]]
+    left = [_table(["setting", "value"], settings)]
+    if unset:
+        left.append(el("details", el("summary", f"{len(unset)} settings that are not set"), el("p", el("code", ", ".join(unset)))))
+    return _section("Settings and versions", el("div", el("div", left), el("div", _table(["part", "version"], versions)), class_="halves"))
+
+
+def _episodes(report: Report, links: Mapping[str, str]) -> Html:
+    words = {outcome: (name, class_) for outcome, name, class_ in OUTCOMES}
+    rows = []
+    for spec in report.results.record.planned:
+        episode: Episode | None = report.results.ended.get(spec.id)
+        outcome, class_ = words[episode.outcome if episode else ""]
+        name = el("a", spec.id, href=links[spec.id]) if spec.id in links else spec.id
+        cells = [name, spec.seed, el("span", outcome, class_=f"outcome {class_}")]
+        if episode is None:
+            rows.append([*cells, "–", "–", "–", "–", "–"])
+            continue
+        success = "–" if episode.success is None else "yes" if episode.success else "no"
+        rows.append(
+            [
+                *cells,
+                percent(progress(episode)),
+                success,
+                f"{episode.return_:.4g}",
+                f"{episode.steps:,}",
+                percent(_rate(episode.invalid_actions, episode.steps)),
+            ]
+        )
+    header = ["episode", "seed", "outcome", "progress", "success", "return", "steps", "invalid"]
+    note = f"Any of them step by step: embodied view {report.results.path} --episode ID"
+    return _section("Episodes", _table(header, rows, "numbers episodes"), note=note)
+
+
+# --------------------------------------------------------------------------- words
+
+
+def _rate(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _short(n: float) -> str:
+    """A count in few digits: 950, 12.3k, 4.56M."""
+    for limit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if n >= limit:
+            return f"{n / limit:.3g}{letter}"
+    return f"{n:.0f}" if n >= 10 or n == int(n) else f"{n:.1f}"
+
+
+def _times(times: Times) -> str:
+    middle, slow = times.quantile(0.5), times.quantile(0.95)
+    return "–" if middle is None or slow is None else f"{_seconds(middle)}, {_seconds(slow)}"
+
+
+def _seconds(s: float) -> str:
+    return f"{s:.1f} s" if s >= 1 else f"{1000 * s:.0f} ms" if s >= 0.01 else f"{1000 * s:.2f} ms"
+
+
+def _flat(value: Any, path: str = "") -> list[tuple[str, str]]:
+    if isinstance(value, dict) and value:
+        return [pair for key, v in value.items() for pair in _flat(v, f"{path}.{key}" if path else str(key))]
+    return [(path, str(value))]
