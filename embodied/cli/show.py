@@ -21,10 +21,10 @@ def show(
     from embodied import envs
     from embodied.errors import UsageError
 
-    has_picture = env.startswith("gym:") or envs.entry(env).picture
-    if picture is not None and not has_picture:
+    drawn = envs.has_picture(env)
+    if picture is not None and not drawn:
         raise UsageError(f"{env} has no picture.")
-    made = envs.make(env, task, **({"render_mode": "rgb_array"} if has_picture else {}))
+    made = envs.make(env, task, **({"render_mode": "rgb_array"} if drawn else {}))
     typer.echo(inspect.cleandoc(type(made).__doc__ or ""))
     observation, info = made.reset(seed=seed)
     typer.echo(f"\n--- mission\n{made.mission.goal}\n")
@@ -32,7 +32,7 @@ def show(
         if observation.get(key):
             typer.echo(f"--- {key} (seed {seed})\n{observation[key]}")
     typer.echo(f"--- info\n{info}")
-    frame = made.render() if has_picture else None
+    frame = made.render() if drawn else None
     made.close()
     if frame is None:
         return

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from embodied.envs.catalog import ENTRIES, Entry, check_task, entry
+from embodied.envs.catalog import ENTRIES, Entry, check_task, entry, has_picture
 from embodied.registry import unknown
 
-__all__ = ["ENTRIES", "Entry", "check_options", "check_task", "entry", "load", "make", "register"]
+__all__ = ["ENTRIES", "Entry", "check_options", "check_task", "entry", "has_picture", "load", "make", "register"]
 
 
 def register() -> None:

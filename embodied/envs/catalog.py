@@ -67,6 +67,11 @@ def entry(name: str) -> Entry:
     return ENTRIES[name]
 
 
+def has_picture(name: str) -> bool:
+    """Whether the environment named `name` can be asked for an image; any other Gymnasium environment is taken to."""
+    return name.startswith("gym:") or entry(name).picture
+
+
 def check_task(e: Entry, task: str) -> str:
     """Returns `task` if `e` has it (MiniHack: any registered MiniHack id). Raises `UnknownName`."""
     if task in e.tasks or (e.name == "minihack" and task.startswith("MiniHack-")):
