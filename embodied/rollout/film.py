@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from embodied.blobs import decode_png
+from embodied.envs.catalog import has_picture
 from embodied.errors import StoreError
 from embodied.rollout.environment import LocalEnvironment
 from embodied.store.run import Run
@@ -55,7 +56,7 @@ def _recorded(run: Run, episode: Episode, steps: list[Step]) -> Iterator[np.ndar
 
 def _replayed(run: Run, episode: Episode, steps: list[Step]) -> Iterator[np.ndarray]:
     """Plays the episode again and draws it; observations must be the recorded ones."""
-    env = LocalEnvironment(episode.spec.task, run.blobs, render=True)
+    env = LocalEnvironment(episode.spec.task, run.blobs, render=has_picture(episode.spec.task.env))
     try:
         observation, hash_, *_ = env.reset(episode.spec.seed)
         for index, step in enumerate([*steps, None]):
