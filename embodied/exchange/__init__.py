@@ -17,6 +17,7 @@ EXPORTS = Registry(
     {
         "gif": "embodied.exchange.films:films",
         "mp4": "embodied.exchange.films:films",
+        "html": "embodied.exchange.pages:write",
         "balrog": "embodied.exchange.balrog.writing:write",
         "csv": "embodied.exchange.tables:write_csv",
         "parquet": "embodied.exchange.tables:write_parquet",
