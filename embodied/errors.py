@@ -73,9 +73,21 @@ class ModelUnavailable(ModelFailure):
         self.retry_after = retry_after
 
 
+class ModelBusy(ModelUnavailable):
+    """The provider limits the rate of calls (429), or says that it is overloaded: fewer calls at a time will help."""
+
+
+class ModelErred(ModelUnavailable):
+    """The provider failed at this call, or answered with what is no answer. The same words again and again mean that it always will."""
+
+
 class ModelTimeout(ModelUnavailable):
     """No complete answer within the time allowed."""
 
 
 class ModelRefused(ModelFailure):
     """The provider understood and said no: bad key, unknown model, malformed request. Trying again cannot help."""
+
+
+class BudgetSpent(ModelFailure):
+    """The run's budget of tokens or money leaves no room for another call. The run stops, and goes on where it was once the budget is raised."""

@@ -10,19 +10,26 @@ Build a model once a run: local engines load their weights when built, and every
 
 from __future__ import annotations
 
-from embodied.blobs import Blobs
-from embodied.errors import MissingExtra
-from embodied.models.base import Model
-from embodied.models.config import MODELS, ModelConfig, check, parse_model
+from typing import TYPE_CHECKING
 
-__all__ = ["MODELS", "Model", "ModelConfig", "build", "parse_model"]
+from embodied.blobs import Blobs
+from embodied.errors import MissingExtra, UnknownName
+from embodied.models.base import Model
+from embodied.models.config import LOCAL, MODELS, ModelConfig, check, parse_model
+from embodied.types import Usage
+
+if TYPE_CHECKING:
+    from embodied.models.budget import Allowance
+    from embodied.models.prices import Price
+
+__all__ = ["MODELS", "Model", "ModelConfig", "build", "parse_model", "spending"]
 
 _EXTRAS = {"anthropic": "anthropic", "google": "google", "gguf": "local", "transformers": "local"}
 """Provider -> the extra that installs what it imports."""
 
 
 def build(config: ModelConfig, blobs: Blobs, seed: int = 0) -> Model:
-    """Builds the model that `config` describes: the provider with the retry layer around it.
+    """Builds the model that `config` describes: the provider with the retry layer around it, and as many calls at a time as it bears.
 
     Everything that can be found wrong without a call is found here: the key, the URL, the weights.
 
@@ -37,6 +44,7 @@ def build(config: ModelConfig, blobs: Blobs, seed: int = 0) -> Model:
         MissingExtra: The provider's library is not installed.
         MissingKey: No API key where the provider looks for one.
     """
+    from embodied.models.limit import Limit, Rate, Sense
     from embodied.models.retry import Retry
 
     check(config)
@@ -46,5 +54,34 @@ def build(config: ModelConfig, blobs: Blobs, seed: int = 0) -> Model:
         if (error.name or "").startswith("embodied") or config.provider not in _EXTRAS:
             raise
         raise MissingExtra(f"The model provider {config.provider} (module {error.name})", _EXTRAS[config.provider]) from error
-    # Later layers (limits, budget, cache) go around this one: a cached reply must not wait for anything below it.
-    return Retry(provider, attempts=config.attempts, total_seconds=config.total_seconds, seed=seed)
+    rate = Rate()
+    retry = Retry(Sense(provider, rate), attempts=config.attempts, total_seconds=config.total_seconds, seed=seed)
+    return Limit(retry, rate)
+
+
+def spending(model: Model, config: ModelConfig, allowance: Allowance, price: Price | None, used: Usage, cache: str = "deterministic") -> Model:
+    """Puts the layers around a run's model that mind its money: a budget, and the cache around it, whose replies cost nothing.
+
+    Args:
+        model: From `build`.
+        config: What it was built from.
+        allowance: What the run may use in all.
+        price: From `prices.price_of`.
+        used: What it has used before.
+        cache: off; deterministic: calls of a server at temperature 0; all: every call, of models in this process too.
+
+    Raises:
+        UsageError: The allowance or `cache` makes no sense.
+        BudgetSpent: There is nothing left.
+    """
+    from embodied.models.budget import Budget
+    from embodied.models.cache import POLICIES, Cache
+
+    if cache not in POLICIES:
+        raise UnknownName(f"There is no cache policy named {cache!r}. run.cache is one of {', '.join(POLICIES)}.")
+    allowance.check(price, config.provider + "/" + config.name)
+    if allowance.left(used, price) <= 0:
+        raise allowance.spent(used, price)
+    budgeted = Budget(model, allowance, price, used)
+    kept = cache == "all" or (cache == "deterministic" and config.provider not in LOCAL)
+    return Cache(budgeted, config, sampled=cache == "all") if kept else budgeted

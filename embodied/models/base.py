@@ -29,3 +29,20 @@ class Model(Protocol):
     async def aclose(self) -> None:
         """Frees connections and memory; calling it again does nothing."""
         ...
+
+
+class Layer:
+    """A Model around a Model. Its name is the name of the model it is around."""
+
+    def __init__(self, model: Model):
+        self.name = model.name
+        self._model = model
+
+    async def aclose(self) -> None:
+        await self._model.aclose()
+
+    def live(self, episodes: int) -> None:
+        """Tells the model how many episodes are being played now. Models that answer several calls together wait for so many."""
+        tell = getattr(self._model, "live", None)
+        if tell is not None:
+            tell(episodes)

@@ -23,7 +23,8 @@ MODELS = Registry(
 )
 """Providers. A target is called with `(config, blobs)` and returns a `Model`."""
 
-_LOCAL = ("gguf", "transformers", "scripted")
+LOCAL = ("gguf", "transformers", "scripted")
+"""Providers that run in this process: they call no server and cost nothing."""
 
 
 @dataclass
@@ -118,7 +119,7 @@ def check(config: ModelConfig) -> None:
         raise UsageError(f"model.temperature must be between 0 and 2, not {config.temperature}.")
     if config.top_p is not None and not 0 < config.top_p <= 1:
         raise UsageError(f"model.top_p must be above 0 and at most 1, not {config.top_p}.")
-    if config.base_url and config.provider in _LOCAL:
+    if config.base_url and config.provider in LOCAL:
         raise UsageError(f"model.base_url is set, but {config.provider} calls no server. Use compatible/{config.name} for a server of your own.")
     if not config.name:
         raise UsageError("model.name is empty: say which model, for instance model.name=gpt-4o.")

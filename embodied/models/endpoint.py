@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import httpx2  # what all three SDKs call through
 
-from embodied.errors import MissingKey, ModelFailure, ModelRefused, ModelTimeout, ModelUnavailable, UsageError
+from embodied.errors import MissingKey, ModelBusy, ModelErred, ModelFailure, ModelRefused, ModelTimeout, ModelUnavailable, UsageError
 from embodied.models.config import ModelConfig
 from embodied.models.wire import MAX_TEXT, split_thoughts, storable
 from embodied.types import Reply, Usage
@@ -27,7 +27,9 @@ from embodied.types import Reply, Usage
 PLACEHOLDER = "none"
 """Sent as the key to servers that ask for none: the SDKs insist on one."""
 
-_RETRYABLE = {408, 409, 425, 429}
+_RETRYABLE = {408, 409, 425}
+_BUSY = {429: "is limiting the rate of calls", 529: "is overloaded"}
+"""529 is Anthropic's."""
 _MAX_DETAIL = 300
 _SHORTEST_KEY = 12
 """Characters. What is shorter is no secret but a stand-in for servers that ask for none (EMPTY, ollama, x), and may well be a word of a reply."""
@@ -94,9 +96,11 @@ class Endpoint:
         said = f"{status}: {detail}" if detail else str(status)
         if status == 501 or (status >= 500 and "not supported" in detail):  # llama.cpp says 500 to an image it cannot read
             return ModelRefused(f"{self.model}: {self.url} cannot do this ({said}).")
+        if status in _BUSY:
+            return ModelBusy(f"{self.model}: {self.url} {_BUSY[status]} ({said}).", retry_after(headers or {}))
         if status in _RETRYABLE or status >= 500:
-            what = "is limiting the rate of calls" if status == 429 else "had a server error"
-            return ModelUnavailable(f"{self.model}: {self.url} {what} ({said}).", retry_after(headers or {}))
+            kind = ModelErred if status == 500 else ModelUnavailable
+            return kind(f"{self.model}: {self.url} had a server error ({said}).", retry_after(headers or {}))
         if status == 401:
             return ModelRefused(f"{self.model}: {self.url} rejected the key{f' in {self.variable}' if self.variable else ''} ({said}). Set another.")
         if status == 403:
@@ -111,11 +115,11 @@ class Endpoint:
         detail = self._short(str(cause)) or type(cause).__name__
         return ModelUnavailable(f"{self.model}: the connection to {self.url} failed ({detail}).")
 
-    def garbled(self, what: str) -> ModelUnavailable:
+    def garbled(self, what: str) -> ModelErred:
         """The failure for an answer that makes no sense; another attempt may fare better."""
-        return ModelUnavailable(f"{self.model}: {self.url} sent {self._short(what)}.")
+        return ModelErred(f"{self.model}: {self.url} sent {self._short(what)}.")
 
-    def not_json(self, data: bytes) -> ModelUnavailable:
+    def not_json(self, data: bytes) -> ModelErred:
         """The failure for a body that is not what the API promises."""
         start = data[:60].decode("utf-8", "replace")
         return self.garbled(f"something that is no answer of this API, beginning {start!r}" if data else "an empty answer")

@@ -13,7 +13,7 @@ from typing import Any
 import xllamacpp
 
 from embodied.blobs import Blobs
-from embodied.errors import ModelFailure, ModelRefused, ModelUnavailable, UsageError
+from embodied.errors import ModelErred, ModelFailure, ModelRefused, UsageError
 from embodied.models.config import ModelConfig
 from embodied.models.weights import check_gguf, find_gguf
 from embodied.models.wire import MAX_TEXT, chat, has_images, split_thoughts, storable
@@ -110,7 +110,7 @@ class Gguf:
             return ModelRefused(f"{self.name}: {said}. Raise model.context, or shorten the history.")
         if error.get("code", 500) < 500:
             return ModelRefused(f"{self.name} refused the request: {said}")
-        return ModelUnavailable(f"{self.name} failed: {said}")
+        return ModelErred(f"{self.name} failed: {said}")
 
 
 @dataclass

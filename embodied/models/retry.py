@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import random
+import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
 import tenacity
 
-from embodied.errors import ModelFailure, ModelTimeout, ModelUnavailable
-from embodied.models.base import Model
+from embodied.errors import ModelErred, ModelFailure, ModelTimeout, ModelUnavailable
+from embodied.models.base import Layer, Model
 from embodied.seeding import derive
 from embodied.types import Message, Reply, Settings
 
@@ -21,8 +22,14 @@ LONGEST_WAIT = 60.0
 """Seconds; a server's own Retry-After may ask for more."""
 
 
-class Retry:
-    """Tries a call again after `ModelUnavailable`, never after `ModelRefused`.
+SAME_ERRORS = 3
+"""How often a call is tried that a provider fails at in the same words: the next time would be no different."""
+_NUMBERED = re.compile(r"\w*\d\w*")
+"""Numbers and request ids, which differ between the same words."""
+
+
+class Retry(Layer):
+    """Tries a call again after `ModelUnavailable`, never after `ModelRefused`; a `ModelErred` of the same words is the last at `SAME_ERRORS`.
 
     Waits double from `FIRST_WAIT` to `LONGEST_WAIT`, shortened by up to half from a random stream of its own, so that episodes that failed together do not
     come back together. A Retry-After from the server is honoured: never sooner, and if it lies beyond `total_seconds` the call fails at once.
@@ -36,8 +43,7 @@ class Retry:
     """
 
     def __init__(self, model: Model, attempts: int = 5, total_seconds: float = 900.0, seed: int = 0, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep):
-        self.name = model.name
-        self._model = model
+        super().__init__(model)
         self._attempts = attempts
         self._total = total_seconds
         self._random = random.Random(derive(seed, "retry", model.name))
@@ -47,7 +53,7 @@ class Retry:
         start = time.monotonic()
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(lambda error: isinstance(error, ModelFailure) and error.retryable),
-            stop=tenacity.stop_after_attempt(self._attempts) | tenacity.stop_before_delay(self._total),
+            stop=tenacity.stop_after_attempt(self._attempts) | tenacity.stop_before_delay(self._total) | _Same(),
             wait=self._wait,
             sleep=self._sleep,
             reraise=True,
@@ -59,11 +65,8 @@ class Retry:
                     tried = attempt.retry_state.attempt_number
                     reply = await self._once(messages, settings, self._total - (time.monotonic() - start))
         except ModelUnavailable as error:
-            raise self._given_up(error, tried, time.monotonic() - start) from error
+            raise self._given_up(error, tried) from error
         return dataclasses.replace(reply, attempts=tried)
-
-    async def aclose(self) -> None:
-        await self._model.aclose()
 
     async def _once(self, messages: Sequence[Message], settings: Settings, seconds_left: float) -> Reply:
         try:
@@ -77,7 +80,20 @@ class Retry:
         backoff = min(LONGEST_WAIT, FIRST_WAIT * 2 ** (state.attempt_number - 1)) * self._random.uniform(0.5, 1.0)
         return max(backoff, getattr(error, "retry_after", None) or 0.0)
 
-    def _given_up(self, error: ModelUnavailable, attempts: int, seconds: float) -> ModelUnavailable:
+    def _given_up(self, error: ModelUnavailable, attempts: int) -> ModelUnavailable:
+        # Without the seconds: the runner stops when episodes fail with the same words.
         asked = f" The server asked to wait {error.retry_after:g} s." if error.retry_after else ""
-        tried = "1 attempt" if attempts == 1 else f"{attempts} attempts"
-        return type(error)(f"{error}{asked} Gave up after {tried} in {seconds:.1f} s.", error.retry_after)
+        return type(error)(f"{error}{asked} Gave up after {attempts} {'attempt' if attempts == 1 else 'attempts'}.", error.retry_after)
+
+
+class _Same(tenacity.stop.stop_base):
+    """Stops a call at the error that is the same `ModelErred` for the `SAME_ERRORS`-th time in a row."""
+
+    def __init__(self) -> None:
+        self._said, self._times = "", 0
+
+    def __call__(self, state: tenacity.RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        said = _NUMBERED.sub("", str(error)) if isinstance(error, ModelErred) else ""
+        self._said, self._times = said, self._times + 1 if said and said == self._said else 1
+        return bool(said) and self._times >= SAME_ERRORS

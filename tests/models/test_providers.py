@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from embodied.blobs import MemoryBlobs
-from embodied.errors import ModelFailure, ModelRefused, ModelTimeout, ModelUnavailable
+from embodied.errors import ModelBusy, ModelErred, ModelFailure, ModelRefused, ModelTimeout, ModelUnavailable
 from embodied.models import MODELS, Model, ModelConfig
 from embodied.models.wire import MAX_TEXT
 from embodied.types import Image, Message, Settings, Text, Usage
@@ -168,16 +168,17 @@ DEEP = ("[" * 5000).encode().hex()
         ("401", ModelRefused, "rejected the key in [A-Z]+_API_KEY"),
         ("403", ModelRefused, "no access"),
         ("404", ModelRefused, "Check model.name and model.base_url"),
-        ("429", ModelUnavailable, "limiting the rate"),
-        ("500", ModelUnavailable, "server error"),
-        ("529", ModelUnavailable, "server error"),
+        ("429", ModelBusy, "limiting the rate"),
+        ("500", ModelErred, "server error"),
+        ("503", ModelUnavailable, "server error"),
+        ("529", ModelBusy, "is overloaded"),
         ("drop", ModelUnavailable, "connection to .* failed"),
         ("reset", ModelUnavailable, "connection to .* failed"),
-        ("html", ModelUnavailable, "no answer of this API"),
-        ("binary", ModelUnavailable, "no answer of this API"),
-        ("blank", ModelUnavailable, "sent an"),
-        (f"bytes@{b'[]'.hex()}", ModelUnavailable, "sent"),
-        (f"bytes@{DEEP}", ModelUnavailable, "no answer of this API"),
+        ("html", ModelErred, "no answer of this API"),
+        ("binary", ModelErred, "no answer of this API"),
+        ("blank", ModelErred, "sent an"),
+        (f"bytes@{b'[]'.hex()}", ModelErred, "sent"),
+        (f"bytes@{DEEP}", ModelErred, "no answer of this API"),
         ("hang", ModelTimeout, "no complete answer within 0.4 s"),
         ("trickle", ModelTimeout, "no complete answer within 0.4 s"),
     ],

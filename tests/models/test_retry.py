@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from embodied.blobs import MemoryBlobs
-from embodied.errors import ModelRefused, ModelTimeout, ModelUnavailable
+from embodied.errors import ModelBusy, ModelErred, ModelRefused, ModelTimeout, ModelUnavailable
 from embodied.models import ModelConfig, build
 from embodied.models.retry import FIRST_WAIT, LONGEST_WAIT, Retry
 from embodied.types import Message, Reply, Settings, Text
@@ -63,9 +63,25 @@ async def test_the_first_answer_counts_one() -> None:
 
 async def test_gives_up_after_the_attempts_allowed() -> None:
     model = Troubled(*[busy() for _ in range(9)])
-    with pytest.raises(ModelUnavailable, match=r"busy\. Gave up after 3 attempts in \d+\.\d s\."):
+    with pytest.raises(ModelUnavailable, match=r"busy\. Gave up after 3 attempts\."):
         await Retry(model, attempts=3, sleep=Clock()).generate(HELLO, Settings())
     assert model.calls == 3
+
+
+async def test_the_same_error_is_the_last_the_third_time() -> None:
+    errors = [ModelErred(f"the template failed, request req_{n}7a.") for n in range(9)]
+    model = Troubled(*errors)
+    with pytest.raises(ModelErred, match=r"Gave up after 3 attempts\."):
+        await Retry(model, attempts=7, sleep=Clock()).generate(HELLO, Settings())
+    assert model.calls == 3
+
+
+async def test_errors_that_differ_or_pass_are_not_the_same() -> None:
+    one, two = ModelErred("sent nonsense."), ModelErred("sent other nonsense.")
+    reply = await Retry(Troubled(one, one, two, one, one, busy(), one), attempts=9, sleep=Clock()).generate(HELLO, Settings())
+    assert reply.attempts == 8
+    late = [ModelBusy("429.") for _ in range(6)]
+    assert (await Retry(Troubled(*late), attempts=7, total_seconds=1e6, sleep=Clock()).generate(HELLO, Settings())).attempts == 7
 
 
 @pytest.mark.parametrize("error", [ModelRefused("no."), ZeroDivisionError("a defect, not a failure")])
@@ -90,7 +106,7 @@ async def test_honours_retry_after() -> None:
 
 async def test_does_not_wait_for_a_server_beyond_the_total() -> None:
     model, clock = Troubled(busy(3600.0)), Clock()
-    with pytest.raises(ModelUnavailable, match=r"asked to wait 3600 s\. Gave up after 1 attempt in"):
+    with pytest.raises(ModelUnavailable, match=r"asked to wait 3600 s\. Gave up after 1 attempt\."):
         await Retry(model, total_seconds=60, sleep=clock).generate(HELLO, Settings())
     assert (model.calls, clock.waits) == (1, [])
 
@@ -134,8 +150,9 @@ async def test_a_cancelled_call_is_not_repeated() -> None:
 async def test_over_a_real_connection(keys: str, stub: Stub) -> None:
     config = ModelConfig("openai", "x", base_url=f"{stub.url}/fault/429@0.01,reset,ok/v1", timeout=5)
     model = build(config, MemoryBlobs())
-    assert isinstance(model, Retry)
-    model._sleep = Clock()
+    retry = model._model
+    assert isinstance(retry, Retry)
+    retry._sleep = Clock()
     reply = await model.generate(HELLO, Settings())
     await model.aclose()
     assert (reply.text, reply.attempts, stub.requests) == ("north", 3, 3)
