@@ -3,12 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHON
 
-.PHONY: help install demo test test-balrog bench docs lint clean
+.PHONY: help install demo test test-balrog test-inspect bench docs lint clean
 
 help:
 	@echo "make demo         install into .venv, let the embedded model play the six games, print the table"
 	@echo "make test         install into .venv, run the tests"
 	@echo "make test-balrog  build a second environment with BALROG's NetHack and replay its public records"
+	@echo "make test-inspect build an environment with inspect_ai and read an exported log with it"
 	@echo "make bench        steps per CPU second of every game beside its raw simulator"
 	@echo "make docs         write the environment pages and pictures in docs/envs from the code"
 	@echo "make lint         ruff"
@@ -31,6 +32,10 @@ test-balrog:
 	scripts/make_balrog_venv.sh
 	.venv-balrog/bin/python -m pytest tests/envs/test_nethack_replay.py tests/envs/test_minihack_replay.py
 
+test-inspect:
+	scripts/make_inspect_venv.sh
+	.venv-inspect/bin/python -m pytest tests/exchange/test_formats.py -k inspect
+
 bench: install
 	$(BIN)/python benchmarks/games.py
 
@@ -42,4 +47,4 @@ lint: install
 	$(BIN)/ruff format --check .
 
 clean:
-	rm -rf .venv .venv-balrog build dist *.egg-info
+	rm -rf .venv .venv-balrog .venv-inspect build dist *.egg-info

@@ -1,0 +1,175 @@
+"""The format `sft`: what agents were shown and what they answered, as chat JSONL that transformers and TRL read as it is.
+
+A line is a step: `messages` (the prompt as sent, then the answer), `images` (paths of PNG files beside the JSONL, in the order in which the
+messages have them), and `episode`, `step`, `env`, `task`, `progress` (of the whole episode), `success`. Where any episode has pictures, the
+content of every message is a list of parts (`{"type": "text", ...}`, `{"type": "image", "path": ...}`), else it is a string.
+
+Left out are steps whose answer could not be read or was no action. An answer that was asked for again stands behind the first prompt: there
+the model should have given it. Episodes of agents without a model (experts, persons) are told as the agent `naive` would be asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from embodied import agents
+from embodied.agents.config import AgentConfig, HistoryConfig
+from embodied.errors import UsageError
+from embodied.eval.results import progress
+from embodied.exchange import Export, Exported
+from embodied.exchange.files import write_lines, writing
+from embodied.seeding import generator
+from embodied.store.run import Run
+from embodied.types import Episode, Image, Json, Message, Reply, Settings, Step, Text
+
+
+class Turn(NamedTuple):
+    """A step as a training example."""
+
+    step: Step
+    prompt: tuple[Message, ...]
+    reply: Reply
+
+
+def write_sft(export: Export) -> Exported:
+    """Writes `sft.jsonl` and `images/`.
+
+    Raises:
+        UsageError: No episode is good enough.
+        StoreError: A file cannot be written.
+    """
+    chosen, written = good(export)
+    chat = Chat(export.out, any(shows_pictures(e) for e in chosen))
+    left_out = 0
+
+    def lines() -> Iterator[Json]:
+        nonlocal left_out
+        for episode in chosen:
+            count = 0
+            for turn in turns(export.run, episode):
+                count += 1
+                messages, images = chat.messages(export.run, turn.prompt)
+                yield {"messages": [*messages, chat.answer(turn.reply)], "images": images, **about(episode), "step": turn.step.index}
+            left_out += episode.steps - count
+
+    written.paths.append(write_lines(export.out / "sft.jsonl", lines()))
+    if left_out:
+        written.notes.append(f"{left_out} steps are left out: without a readable, valid answer, or without a record of what was asked.")
+    return written
+
+
+def good(export: Export) -> tuple[list[Episode], Exported]:
+    """The scored episodes that are good enough, and a note on the others. Raises `UsageError` when there is none."""
+    episodes = [e for id_ in export.ids if (e := export.run.episode(id_)) is not None]
+    kept = [e for e in episodes if good_enough(e, export)]
+    if not kept:
+        asked = f"a progress of {export.min_progress:g}" + (" and success" if export.success else "")
+        raise UsageError(f"No episode of {export.run.root} is scored with {asked} or more. `embodied score {export.run.root} --episodes` lists them.")
+    notes = [f"{len(episodes) - len(kept)} episodes are left out: not scored, or not good enough."] if len(kept) < len(episodes) else []
+    return kept, Exported(notes=notes)
+
+
+def good_enough(episode: Episode, export: Export) -> bool:
+    value = progress(episode)
+    return value is not None and value >= export.min_progress and (episode.success is True or not export.success)
+
+
+def shows_pictures(episode: Episode) -> bool:
+    return episode.last is not None and episode.last.image is not None
+
+
+def about(episode: Episode) -> Json:
+    """What a line says of its episode."""
+    task = episode.spec.task
+    return {"episode": episode.spec.id, "env": task.env, "task": task.task, "progress": episode.progress, "success": episode.success}
+
+
+# --------------------------------------------------------------------------- turns
+
+
+class _Recorded:
+    """A model that gives one prepared answer: it lets the agent `naive` write the prompt it would have sent."""
+
+    name = "recorded"
+
+    def __init__(self) -> None:
+        self.answer = ""
+
+    async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
+        return Reply(self.answer)
+
+    async def aclose(self) -> None:
+        pass
+
+
+def turns(run: Run, episode: Episode) -> Iterator[Turn]:
+    """The steps of an episode that can serve as examples."""
+    damaged: list[str] = []
+    steps = list(run.steps(episode.spec.id, damaged))
+    if any(s.decision.calls for s in steps):
+        for step in steps:
+            if step.valid and step.decision.parsed and step.decision.calls:
+                yield Turn(step, step.decision.calls[0].messages, step.decision.calls[-1].reply)
+    elif episode.mission is not None:
+        yield from asyncio.run(_as_naive(episode, steps))
+
+
+async def _as_naive(episode: Episode, steps: Iterable[Step]) -> list[Turn]:
+    model = _Recorded()
+    agent = agents.build(AgentConfig(policy="naive", history=HistoryConfig(image=int(shows_pictures(episode)))), model)
+    agent.begin(episode.mission, generator(episode.spec.agent_seed))
+    told = []
+    for step in steps:
+        model.answer = step.executed
+        call = (await agent.act(step.observation)).calls[0]
+        if step.valid:
+            told.append(Turn(step, call.messages, call.reply))
+    agent.end(episode.outcome)
+    return told
+
+
+# --------------------------------------------------------------------------- files
+
+
+@dataclass
+class Chat:
+    """Writes messages as plain JSON and their pictures as files."""
+
+    folder: Path
+    pictures: bool
+    """Whether contents are lists of parts."""
+
+    def messages(self, run: Run, messages: Iterable[Message]) -> tuple[list[Json], list[str]]:
+        """The messages, and the paths of their pictures from the folder."""
+        plain, images = [], []
+        for message in messages:
+            parts: list[Json] = []
+            for part in message.parts:
+                if isinstance(part, Image):
+                    images.append(self._file(run, part))
+                    parts.append({"type": "image", "path": images[-1]})
+                else:
+                    parts.append({"type": "text", "text": part.text})
+            plain.append({"role": message.role, "content": parts if self.pictures else _text(message)})
+        return plain, images
+
+    def answer(self, reply: Reply) -> Json:
+        """A reply as the message to be learnt; what a reasoning model thought stands in `reasoning_content`."""
+        content = [{"type": "text", "text": reply.text}] if self.pictures else reply.text
+        return {"role": "assistant", "content": content, **({"reasoning_content": reply.reasoning} if reply.reasoning else {})}
+
+    def _file(self, run: Run, image: Image) -> str:
+        name = f"images/{image.digest[:24]}.png"
+        path = self.folder / name
+        if not path.exists():
+            with writing(path):
+                path.write_bytes(run.blobs.get(image.digest))
+        return name
+
+
+def _text(message: Message) -> str:
+    return "\n".join(part.text for part in message.parts if isinstance(part, Text))

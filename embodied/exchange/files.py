@@ -1,0 +1,29 @@
+"""Writing export files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from embodied.errors import StoreError
+from embodied.store.codec import encode
+from embodied.types import Json
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """Makes the folder of `path`, and turns an operating-system error into one sentence."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield path
+    except OSError as error:
+        raise StoreError(f"Cannot write {path}: {error.strerror or error}.") from error
+
+
+def write_lines(path: Path, lines: Iterable[Json]) -> Path:
+    """Writes JSON objects, one a line."""
+    with writing(path), path.open("wb") as file:
+        for line in lines:
+            file.write(encode(line) + b"\n")
+    return path

@@ -1,0 +1,146 @@
+"""The format `inspect`: an `.eval` log that `inspect view` opens.
+
+A sample is an episode: its messages are the instruction, then what the agent was shown and what it answered at each step; pictures are
+attached. Its score is the progress, and the success where the environment says so. Prompts as sent are in the run folder: an Inspect
+sample has one conversation, and our agents send a new prompt at every step.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+from embodied.errors import MissingExtra
+from embodied.eval.results import progress
+from embodied.eval.score import score
+from embodied.eval.settings import describe
+from embodied.exchange import Export, Exported
+from embodied.exchange.files import writing
+from embodied.store.run import Run
+from embodied.types import Episode, Image, Observation, Step, Usage
+
+if TYPE_CHECKING:
+    from inspect_ai.log import EvalLog, EvalSample
+    from inspect_ai.model import ModelUsage
+
+
+def write_log(export: Export) -> Exported:
+    """Writes `<run>.eval`. Raises `MissingExtra` without inspect_ai."""
+    try:
+        from inspect_ai.log import write_eval_log
+    except ModuleNotFoundError as error:
+        raise MissingExtra("The format inspect", "inspect") from error
+    damaged: list[str] = []
+    episodes = [e for id_ in export.ids if (e := export.run.episode(id_)) is not None]
+    path = export.out / f"{export.run.root.resolve().name}.eval"
+    with writing(path):
+        write_eval_log(_log(export.run, episodes, damaged), str(path), format="eval")
+    return Exported([path], [f"{len(damaged)} damaged lines are left out. The first: {damaged[0]}"] if damaged else [])
+
+
+def _log(run: Run, episodes: list[Episode], damaged: list[str]) -> EvalLog:
+    from inspect_ai.log import EvalConfig, EvalDataset, EvalLog, EvalMetric, EvalResults, EvalScore, EvalSpec, EvalStats
+
+    about, record = describe(run.record), run.record
+    scored = [e for e in episodes if progress(e) is not None]
+    total = score(run).total
+    metrics = {} if total.progress is None else {"mean": EvalMetric(name="mean", value=total.progress, metadata={"interval": total.interval})}
+    name = record.suite or "-".join(dict.fromkeys(s.task.env for s in record.planned)) or run.root.name
+    spec = EvalSpec(
+        created=record.created or "1970-01-01T00:00:00+00:00",
+        task=f"embodied/{name}",
+        task_id=record.identity[:22],
+        run_id=record.identity[:22],
+        eval_id=record.identity[:22],
+        dataset=EvalDataset(name=name, samples=len(episodes), sample_ids=[_name(e) for e in episodes]),
+        model=about.model or f"none/{about.agent}",
+        solver=about.agent,
+        config=EvalConfig(),
+        packages=record.versions,
+        metadata=record.config,
+    )
+    results = EvalResults(
+        total_samples=len(record.planned),
+        completed_samples=len(scored),
+        scores=[EvalScore(name="progress", scorer="progress", scored_samples=len(scored), unscored_samples=len(episodes) - len(scored), metrics=metrics)],
+    )
+    usage = {spec.model: _usage(total.usage)} if total.usage.input else {}
+    samples = [_sample(run, e, spec.model, damaged) for e in episodes]
+    return EvalLog(status="success", eval=spec, results=results, stats=EvalStats(model_usage=usage), samples=samples)
+
+
+def _name(episode: Episode) -> str:
+    task = episode.spec.task
+    return f"{task.env} {task.task} {episode.spec.index}".strip()
+
+
+def _sample(run: Run, episode: Episode, model: str, damaged: list[str]) -> EvalSample:
+    from inspect_ai._util.error import EvalError
+    from inspect_ai.log import EvalSample, EvalSampleLimit
+    from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, ModelOutput
+    from inspect_ai.scorer import Score
+
+    mission = episode.mission.goal if episode.mission else _name(episode)
+    messages: list[Any] = [ChatMessageUser(content=mission)]
+    for step in run.steps(episode.spec.id, damaged):
+        messages.append(ChatMessageUser(content=_content(run, step.observation), metadata={"step": step.index}))
+        messages.append(ChatMessageAssistant(content=_answer(step), model=model, metadata=_facts(step)))
+    if episode.last is not None:
+        messages.append(ChatMessageUser(content=_content(run, episode.last)))
+    value = progress(episode)
+    scores = {} if value is None else {"progress": Score(value=value, answer=episode.end_reason or episode.outcome)}
+    if value is not None and episode.success is not None:
+        scores["success"] = Score(value="C" if episode.success else "I")
+    return EvalSample(
+        id=_name(episode),
+        epoch=1,
+        input=mission,
+        target="",
+        messages=messages,
+        output=ModelOutput(model=model),
+        scores=scores or None,
+        metadata={"episode": episode.spec.id, "seed": episode.spec.seed, "outcome": episode.outcome, "steps": episode.steps, **episode.metrics},
+        model_usage={model: _usage(episode.usage)} if episode.usage.input else {},
+        total_time=episode.seconds,
+        error=EvalError(message=episode.error, traceback="", traceback_ansi="") if episode.error else None,
+        limit=EvalSampleLimit(type="custom", limit=episode.steps) if episode.outcome == "limit" else None,
+    )
+
+
+def _content(run: Run, observation: Observation) -> str | list[Any]:
+    from inspect_ai.model import ContentImage, ContentText
+
+    text = "\n".join(t for t in (observation.status, observation.text) if t)
+    if observation.image is None:
+        return text
+    return [ContentText(text=text), ContentImage(image=_data(run, observation.image))]
+
+
+def _data(run: Run, image: Image) -> str:
+    return f"data:image/png;base64,{base64.b64encode(run.blobs.get(image.digest)).decode()}"
+
+
+def _answer(step: Step) -> str | list[Any]:
+    """The raw reply, behind what the agent thought where the reply does not hold it."""
+    from inspect_ai.model import ContentReasoning, ContentText
+
+    reply = step.decision.calls[-1].reply if step.decision.calls else None
+    text = reply.text if reply else step.decision.action
+    reasoning = reply.reasoning if reply else step.decision.thought
+    return [ContentReasoning(reasoning=reasoning), ContentText(text=text)] if reasoning else text
+
+
+def _facts(step: Step) -> dict[str, Any]:
+    return {"executed": step.executed, "valid": step.valid, "reward": step.reward, "progress": step.progress}
+
+
+def _usage(usage: Usage) -> ModelUsage:
+    from inspect_ai.model import ModelUsage
+
+    return ModelUsage(
+        input_tokens=usage.input,
+        output_tokens=usage.output,
+        total_tokens=usage.input + usage.output,
+        input_tokens_cache_read=usage.cached,
+        reasoning_tokens=usage.reasoning,
+    )

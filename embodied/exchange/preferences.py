@@ -1,0 +1,102 @@
+"""The format `dpo`: pairs of a better and a worse answer to the same prompt, as JSONL in TRL's conversational preference format.
+
+A line has `prompt` (messages), `chosen` and `rejected` (one assistant message each), `images` as in `sft`, and `source`:
+
+- `reask`: an answer that could not be read, and the one given when asked again; the prompt is the first one.
+- `episode`: two episodes of the same task and seed, one of which got farther. As long as both were shown the same and did the same, nothing
+  tells them apart; the first step at which they did different things gives the pair. The prompt is the one of the better episode.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import combinations
+from typing import NamedTuple
+
+from embodied.errors import UsageError
+from embodied.eval.results import progress, read
+from embodied.exchange import Export, Exported
+from embodied.exchange.chat import Chat, Turn, about, good_enough, shows_pictures, turns
+from embodied.exchange.files import write_lines
+from embodied.store.run import Run
+from embodied.types import Episode, Json, Observation, Reply
+
+
+class Played(NamedTuple):
+    """An episode and where it is."""
+
+    run: Run
+    episode: Episode
+
+
+def write_dpo(export: Export) -> Exported:
+    """Writes `dpo.jsonl` and `images/`.
+
+    Raises:
+        UsageError: There is no pair.
+        StoreError: A file cannot be written.
+    """
+    mine = [Played(export.run, e) for e in read(export.run).ended.values() if e.spec.id in export.ids]
+    others = [Played(run, e) for run in export.against for e in read(run).ended.values()]
+    chat = Chat(export.out, any(shows_pictures(p.episode) for p in (*mine, *others)))
+    counts: dict[str, int] = defaultdict(int)
+
+    def lines() -> Iterator[Json]:
+        for line in (*_asked_again(mine, export, chat), *_better_and_worse([*mine, *others], export, chat)):
+            counts[line["source"]] += 1
+            yield line
+
+    path = write_lines(export.out / "dpo.jsonl", lines())
+    if not counts:
+        path.unlink()
+        raise UsageError(
+            "There is no pair of a better and a worse answer: no answer was asked for again (agent.parse.policy=reask), and no two episodes of one task"
+            " and seed with different progress part ways. Name more runs of the same suite seed with --against."
+        )
+    return Exported([path], [f"{n} pairs from {source}" for source, n in counts.items()])
+
+
+def _asked_again(played: list[Played], export: Export, chat: Chat) -> Iterator[Json]:
+    for run, episode in played:
+        if good_enough(episode, export):
+            for turn in turns(run, episode):
+                calls = turn.step.decision.calls
+                if len(calls) > 1:
+                    yield _pair("reask", run, episode, turn, calls[0].reply, chat)
+
+
+def _better_and_worse(played: list[Played], export: Export, chat: Chat) -> Iterator[Json]:
+    same: dict[tuple, list[Played]] = defaultdict(list)
+    for p in played:
+        if progress(p.episode) is not None:
+            task = p.episode.spec.task
+            same[task.env, task.task, p.episode.spec.seed].append(p)
+    for group in same.values():
+        for a, b in combinations(group, 2):
+            better, worse = (a, b) if a.episode.progress > b.episode.progress else (b, a)
+            if better.episode.progress > worse.episode.progress and good_enough(better.episode, export):
+                yield from _parting(better, worse, chat)
+
+
+def _parting(better: Played, worse: Played, chat: Chat) -> Iterator[Json]:
+    """The pair at the first step where two episodes, shown the same so far, did different things; nothing where there is none."""
+    theirs = {t.step.index: t for t in turns(*worse)}
+    mine = {t.step.index: t for t in turns(*better)}
+    for a, b in zip(better.run.steps(better.episode.spec.id, []), worse.run.steps(worse.episode.spec.id, []), strict=False):
+        if _shown(a.observation) != _shown(b.observation):
+            return
+        if a.executed != b.executed:
+            if a.index in mine and b.index in theirs:
+                yield _pair("episode", better.run, better.episode, mine[a.index], theirs[b.index].reply, chat)
+            return
+
+
+def _shown(observation: Observation) -> tuple:
+    return observation.text, observation.status, observation.image and observation.image.digest
+
+
+def _pair(source: str, run: Run, episode: Episode, turn: Turn, rejected: Reply, chat: Chat) -> Json:
+    prompt, images = chat.messages(run, turn.prompt)
+    pair = {"prompt": prompt, "chosen": [chat.answer(turn.reply)], "rejected": [chat.answer(rejected)]}
+    return {**pair, "images": images, "source": source, **about(episode), "step": turn.step.index}

@@ -1,0 +1,132 @@
+"""The formats `csv` and `parquet`: a table of episodes and one of steps."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from embodied.errors import MissingExtra
+from embodied.exchange import Export, Exported
+from embodied.exchange.files import writing
+from embodied.store.run import Run
+from embodied.types import Episode, Json, Step
+
+EPISODES = {
+    "episode": str,
+    "env": str,
+    "task": str,
+    "seed": int,
+    "index": int,
+    "outcome": str,
+    "progress": float,
+    "success": bool,
+    "return": float,
+    "steps": int,
+    "invalid_actions": int,
+    "input_tokens": int,
+    "output_tokens": int,
+    "reasoning_tokens": int,
+    "cached_tokens": int,
+    "seconds": float,
+    "end_reason": str,
+    "error": str,
+}
+"""Columns of the table of episodes and their types; the environment's own numbers follow as `metric_<name>` in CSV and as one map in Parquet."""
+
+STEPS = {
+    "episode": str,
+    "step": int,
+    "observation": str,
+    "status": str,
+    "image": str,
+    "thought": str,
+    "reply": str,
+    "action": str,
+    "executed": str,
+    "valid": bool,
+    "reward": float,
+    "progress": float,
+    "terminated": bool,
+    "truncated": bool,
+    "calls": int,
+    "input_tokens": int,
+    "output_tokens": int,
+    "agent_seconds": float,
+    "env_seconds": float,
+}
+"""Columns of the table of steps. `image` is the digest of a file in the run's `blobs/`; `reply` is the last one, raw."""
+
+ROWS = 10_000
+"""Rows of a Parquet row group: bounds memory."""
+
+
+def write_csv(export: Export) -> Exported:
+    """Writes `episodes.csv` and `steps.csv` (UTF-8, header, RFC 4180; a missing value is empty)."""
+    episodes, damaged = _episodes(export), []
+    metrics = sorted({name for e in episodes for name in e.metrics})
+    rows = ({**_episode(e), **{f"metric_{k}": v for k, v in e.metrics.items()}} for e in episodes)
+    first = _csv(export.out / "episodes.csv", [*EPISODES, *(f"metric_{m}" for m in metrics)], rows)
+    second = _csv(export.out / "steps.csv", list(STEPS), _steps(export.run, episodes, damaged))
+    return Exported([first, second], _notes(damaged))
+
+
+def write_parquet(export: Export) -> Exported:
+    """Writes `episodes.parquet` and `steps.parquet`. Raises `MissingExtra` without PyArrow."""
+    episodes, damaged = _episodes(export), []
+    rows = ({**_episode(e), "metrics": list(e.metrics.items())} for e in episodes)
+    first = _parquet(export.out / "episodes.parquet", {**EPISODES, "metrics": dict}, rows)
+    second = _parquet(export.out / "steps.parquet", STEPS, _steps(export.run, episodes, damaged))
+    return Exported([first, second], _notes(damaged))
+
+
+def _episodes(export: Export) -> list[Episode]:
+    return [e for id_ in export.ids if (e := export.run.episode(id_)) is not None]
+
+
+def _notes(damaged: list[str]) -> list[str]:
+    return [f"{len(damaged)} damaged lines are left out. The first: {damaged[0]}"] if damaged else []
+
+
+def _episode(e: Episode) -> Json:
+    spec, usage = e.spec, e.usage
+    tokens = (usage.input, usage.output, usage.reasoning, usage.cached)
+    row = (spec.id, spec.task.env, spec.task.task, spec.seed, spec.index, e.outcome, e.progress, e.success, e.return_, e.steps, e.invalid_actions, *tokens)
+    return dict(zip(EPISODES, (*row, e.seconds, e.end_reason, e.error), strict=True))
+
+
+def _steps(run: Run, episodes: list[Episode], damaged: list[str]) -> Iterator[Json]:
+    return (_step(e.spec.id, s) for e in episodes for s in run.steps(e.spec.id, damaged))
+
+
+def _step(id_: str, s: Step) -> Json:
+    seen, decision = s.observation, s.decision
+    replies = [call.reply for call in decision.calls]
+    shown = (seen.text, seen.status, seen.image.digest if seen.image else None)
+    done = (decision.thought, replies[-1].text if replies else None, decision.action, s.executed, s.valid)
+    after = (s.reward, s.progress, s.terminated, s.truncated)
+    cost = (len(replies), sum(r.usage.input for r in replies), sum(r.usage.output for r in replies), s.agent_seconds, s.env_seconds)
+    return dict(zip(STEPS, (id_, s.index, *shown, *done, *after, *cost), strict=True))
+
+
+def _csv(path: Path, columns: list[str], rows: Iterator[Json]) -> Path:
+    with writing(path), path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def _parquet(path: Path, columns: dict[str, type], rows: Iterator[Json]) -> Path:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ModuleNotFoundError as error:
+        raise MissingExtra("The format parquet", "parquet") from error
+    types = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_(), dict: pa.map_(pa.string(), pa.float64())}
+    schema = pa.schema([(name, types[kind]) for name, kind in columns.items()])
+    with writing(path), pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        while batch := list(islice(rows, ROWS)):
+            writer.write_table(pa.Table.from_pylist(batch, schema))
+    return path
