@@ -38,7 +38,7 @@ def _root(version: bool = typer.Option(False, "--version", callback=_version, is
 
 
 def _register() -> None:
-    from embodied.cli import compare, doctor, evaluate, export, lists, play, power, score, show, view
+    from embodied.cli import compare, doctor, evaluate, export, import_, lists, play, power, score, show, view
 
     app.command("eval", context_settings={"allow_extra_args": True})(evaluate.evaluate)
     app.add_typer(lists.app, name="list")
@@ -49,6 +49,7 @@ def _register() -> None:
     app.command("power")(power.power)
     app.command("view")(view.view)
     app.command("export")(export.export)
+    app.add_typer(import_.app, name="import")
     app.command("doctor")(doctor.doctor)
 
 
