@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,14 @@ class RunConfig:
     """Episodes per task; None for the suite's number."""
     steps: int | None = None
     """Step limit; None for the environment's."""
-    concurrency: int = 1
-    """Episodes in flight."""
+    workers: int | None = None
+    """Processes that environments live in; None for the number of cores."""
+    concurrency: int | None = None
+    """Episodes in flight; None for 8 a worker where a service is asked, 2 where no model is, 1 for a model in this process and for a person."""
+    step_seconds: float = 60.0
+    """Seconds that a step of an environment may take before its worker is ended."""
+    reset_seconds: float = 600.0
+    """Seconds that starting an episode may take."""
     out: str | None = None
     """Run folder; None for `runs/<environment>-<agent>-<hash>`."""
 
@@ -72,6 +79,23 @@ def compose(overrides: list[str]) -> EvalConfig:
     except MissingConfigException as error:
         raise _missing(error) from error
     except (ConfigCompositionException, HydraException, OmegaConfBaseException) as error:
+        raise _explained(error) from error
+
+
+def restore(recorded: dict[str, Any], words: Sequence[str] = ()) -> EvalConfig:
+    """The configuration of a run folder, with some keys set anew (`run.workers=4`).
+
+    Raises:
+        UnknownName: A key does not exist; names the nearest one.
+        UsageError: A word is malformed or a value has the wrong type.
+    """
+    for word in words:
+        if "=" not in word:
+            raise UsageError(f"{word!r} is not an option of the form key=value. `embodied list options` shows every key.")
+    try:
+        known = {key: value for key, value in recorded.items() if key in EvalConfig.__dataclass_fields__}
+        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(EvalConfig), known, OmegaConf.from_dotlist(list(words))))
+    except (HydraException, OmegaConfBaseException) as error:
         raise _explained(error) from error
 
 

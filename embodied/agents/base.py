@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from embodied.types import Decision, Mission, Observation, Outcome
+from embodied.types import Decision, Mission, Observation, Outcome, Step
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +23,11 @@ class Agent(Protocol):
         Raises:
             ModelFailure: The model failed for good; the episode ends as `model_failure`.
         """
+        ...
+
+    def recall(self, step: Step) -> None:
+        """Takes in a step that it played before the run was interrupted, as if it had just acted: in order, after `begin`, without
+        asking a model. An agent that has no such method plays an interrupted episode from its beginning."""
         ...
 
     def hear(self, correction: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from embodied.errors import UsageError
-from embodied.types import Decision, Mission, Observation, Outcome
+from embodied.types import Decision, Mission, Observation, Outcome, Step
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +26,9 @@ class ExpertAgent:
         if not observation.expert:
             raise UsageError(f"{self._env} tells no expert action. Make it with env.expert=true; babyai, textworld and babaisai have an expert.")
         return Decision(observation.expert)
+
+    def recall(self, step: Step) -> None:
+        """Nothing to do: the next advice comes with the next observation."""
 
     def hear(self, correction: str) -> None:
         """An expert does not listen."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from embodied.agents.parse import shorten
 from embodied.agents.prompt import instruction
 from embodied.agents.vocabulary import Commands, accepted, fold
-from embodied.types import Decision, Mission, Observation, Outcome
+from embodied.types import Decision, Mission, Observation, Outcome, Step
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,6 +49,9 @@ class HumanAgent:
             await asyncio.sleep(1)
             raise
         return Decision(action)
+
+    def recall(self, step: Step) -> None:
+        """Nothing to do: a person remembers."""
 
     def hear(self, correction: str) -> None:
         print(f"Correction: {correction}", flush=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from embodied.types import Decision, Mission, Observation, Outcome
+from embodied.types import Decision, Mission, Observation, Outcome, Step
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,11 +34,17 @@ class RandomAgent:
         self._rng = rng
 
     async def act(self, observation: Observation) -> Decision:
+        return Decision(self._draw(observation))
+
+    def recall(self, step: Step) -> None:
+        self._draw(step.observation)  # so that the stream goes on where it was
+
+    def _draw(self, observation: Observation) -> str:
         phrase = self._pick(self._phrases)
         if self._free_text:
             words = sorted(set(_WORD.findall(observation.text.lower()))) or ["it"]
             phrase = _BLANK.sub(lambda blank: self._pick(_DIRECTIONS if "dir" in blank[0].lower() else words), phrase)
-        return Decision(phrase)
+        return phrase
 
     def hear(self, correction: str) -> None:
         """Chance does not listen."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from embodied.types import Decision, Mission, Observation, Outcome
+from embodied.types import Decision, Mission, Observation, Outcome, Step
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +23,9 @@ class ScriptedAgent:
 
     async def act(self, observation: Observation) -> Decision:
         return Decision(self._script[observation.step] if observation.step < len(self._script) else self._default)
+
+    def recall(self, step: Step) -> None:
+        """The script is read by the number of the step."""
 
     def hear(self, correction: str) -> None:
         """A script does not listen."""

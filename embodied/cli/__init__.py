@@ -38,9 +38,12 @@ def _root(version: bool = typer.Option(False, "--version", callback=_version, is
 
 
 def _register() -> None:
-    from embodied.cli import compare, doctor, evaluate, export, import_, lists, play, power, score, show, view
+    from embodied.cli import compare, doctor, evaluate, export, lists, merge, play, power, replay, resume, score, show, view
 
     app.command("eval", context_settings={"allow_extra_args": True})(evaluate.evaluate)
+    app.command("resume", context_settings={"allow_extra_args": True})(resume.resume)
+    app.command("replay")(replay.replay)
+    app.command("merge")(merge.merge)
     app.add_typer(lists.app, name="list")
     app.command("show")(show.show)
     app.command("play")(play.play)
@@ -49,7 +52,6 @@ def _register() -> None:
     app.command("power")(power.power)
     app.command("view")(view.view)
     app.command("export")(export.export)
-    app.add_typer(import_.app, name="import")
     app.command("doctor")(doctor.doctor)
 
 

@@ -17,6 +17,8 @@ def evaluate(
     steps: int | None = typer.Option(None, "--steps", min=1, help="Step limit; the environment's by default."),
     out: str | None = typer.Option(None, "--out", help="Run folder; the same command continues the run in it."),
     data: str | None = typer.Option(None, "--data", help="Folder with the published levels or games (MiniHack's Boxoban, TextWorld)."),
+    shard: str | None = typer.Option(None, "--shard", help="Play one part of several, for job arrays: i/n, from 1/n to n/n; `embodied merge` joins them."),
+    as_json: bool = typer.Option(False, "--json", help="Print an object a line instead of tables."),
     image: bool = typer.Option(False, "--image/--text", help="Whether the agent sees pictures besides text."),
 ) -> int:
     """Plays an agent on an environment and scores it.
@@ -27,4 +29,4 @@ def evaluate(
     from embodied.cli.session import Request, play
 
     request = Request(env=env, task=task, suite=suite, agent=agent, model=model, data=data, words=tuple(ctx.args))
-    return play(request, episodes=episodes, seed=seed, steps=steps, out=out, image=image)
+    return play(request, episodes=episodes, seed=seed, steps=steps, out=out, image=image, shard=shard, as_json=as_json)

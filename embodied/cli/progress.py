@@ -1,39 +1,58 @@
-"""What a run shows while it plays: a bar on a terminal, plain lines elsewhere."""
+"""What a run shows while it plays: a live table on a terminal, plain lines elsewhere, JSON lines for machines."""
 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
 
+import msgspec
+
+from embodied.cli.watch import Status, Watch
 from embodied.rollout.runner import Listener
+from embodied.store.run import Run
 from embodied.types import Episode, EpisodeSpec, Step
+
+PAUSE = 30.0
+"""Seconds between lines about the run as a whole."""
 
 
 @contextmanager
-def listener(planned: Sequence[EpisodeSpec], silent: bool = False) -> Iterator[Listener]:
-    """A listener for a run of these episodes, to be used while it plays."""
-    if silent:
-        yield Silent()
-        return
-    if not sys.stdout.isatty():
-        yield Lines(len(planned))
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+def listener(run: Run, planned: Sequence[EpisodeSpec], *, silent: bool = False, as_json: bool = False) -> Iterator[Listener]:
+    """A listener for a run of these episodes, to be used while it plays.
 
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[note]}")
-    with Progress(*columns) as progress:
-        yield Bars(progress, len(planned))
+    Args:
+        silent: A person plays; the terminal is theirs.
+        as_json: Print an object a line.
+    """
+    if as_json:
+        shown = JsonLines(run, planned)
+        yield shown
+        shown.close()
+    elif silent:
+        yield Silent()
+    elif sys.stdout.isatty():
+        from rich.live import Live
+
+        table = Table(run, planned)
+        with Live(get_renderable=table.render, refresh_per_second=2) as live:
+            table.say = lambda text: live.console.print(text, highlight=False, markup=False)
+            yield table
+    else:
+        yield Lines(run, planned)
 
 
 def line(episode: Episode) -> str:
     """An ended episode in one line."""
     result = f"progress {episode.progress:.3f}" if episode.progress is not None else episode.error
-    return f"{episode.spec.id}  {episode.outcome}  {episode.steps} steps  {result}"
+    return f"{episode.spec.id}  {episode.outcome}  {episode.steps} steps  {result}".rstrip()
 
 
 class Silent:
-    """Nothing: while a person plays, the terminal is theirs."""
+    """Nothing but how an episode ended."""
 
     def started(self, spec: EpisodeSpec) -> None:
         pass
@@ -45,40 +64,114 @@ class Silent:
         print(line(episode), flush=True)
 
 
-class Lines:
-    """A line an episode, and one for every 100 steps of a long one."""
+class Lines(Watch):
+    """A line an episode, one for every 100 steps of a long one, and now and then one about the whole."""
 
-    def __init__(self, total: int):
-        self._total = total
-        self._ended = 0
-
-    def started(self, spec: EpisodeSpec) -> None:
-        pass
+    def __init__(self, run: Run, planned: Sequence[EpisodeSpec]):
+        super().__init__(run, planned)
+        self._said = time.monotonic()
 
     def stepped(self, spec: EpisodeSpec, step: Step) -> None:
+        super().stepped(spec, step)
         if (step.index + 1) % 100 == 0:
             print(f"  {spec.id}  step {step.index + 1}  progress {step.progress:.3f}", flush=True)
+        if time.monotonic() - self._said > PAUSE:
+            self._said = time.monotonic()
+            print("  " + sentence(self.status()[-1]), flush=True)
 
     def ended(self, episode: Episode) -> None:
-        self._ended += 1
-        print(f"[{self._ended}/{self._total}] {line(episode)}", flush=True)
+        super().ended(episode)
+        whole = self.status()[-1]
+        print(f"[{whole.scored + whole.failed}/{whole.planned}] {line(episode)}", flush=True)
 
 
-class Bars:
-    """A bar for the run, and one for each episode in flight."""
+class JsonLines(Watch):
+    """An object a line: `started`, `ended`, and `status` with the figures of every environment. Numbers that are not known are null."""
 
-    def __init__(self, progress, total: int):
-        self._progress = progress
-        self._all = progress.add_task("episodes", total=total, note="")
-        self._tasks: dict[str, int] = {}
+    def __init__(self, run: Run, planned: Sequence[EpisodeSpec]):
+        super().__init__(run, planned)
+        self._said = time.monotonic()
+        self._print("run", folder=str(run.root), identity=run.record.identity, planned=len(planned))
 
     def started(self, spec: EpisodeSpec) -> None:
-        self._tasks[spec.id] = self._progress.add_task(f"{spec.task.task or spec.task.env} {spec.index}", total=spec.task.kwargs.get("max_steps"), note="")
+        super().started(spec)
+        self._print("started", episode=spec.id, env=spec.task.env, task=spec.task.task, seed=spec.seed)
 
     def stepped(self, spec: EpisodeSpec, step: Step) -> None:
-        self._progress.update(self._tasks[spec.id], completed=step.index + 1, note=f"{step.executed[:40]}  progress {step.progress:.3f}")
+        super().stepped(spec, step)
+        if time.monotonic() - self._said > PAUSE:
+            self._status()
 
     def ended(self, episode: Episode) -> None:
-        self._progress.remove_task(self._tasks.pop(episode.spec.id))
-        self._progress.advance(self._all)
-        self._progress.console.print(line(episode), highlight=False, markup=False)
+        super().ended(episode)
+        names = ("outcome", "progress", "success", "steps", "error_kind", "error", "end_reason")
+        self._print("ended", episode=episode.spec.id, **{name: getattr(episode, name) for name in names})
+
+    def close(self) -> None:
+        self._status()
+
+    def _status(self) -> None:
+        self._said = time.monotonic()
+        self._print("status", environments=[asdict(row) for row in self.status()])
+
+    def _print(self, event: str, **fields: Any) -> None:
+        print(msgspec.json.encode({"event": event, **fields}).decode(), flush=True)
+
+
+class Table(Watch):
+    """A row an environment, drawn anew as it changes; ended episodes scroll by above it."""
+
+    def say(self, text: str) -> None:
+        """Prints above the table; given by `listener`."""
+
+    def ended(self, episode: Episode) -> None:
+        super().ended(episode)
+        self.say(line(episode))
+
+    def render(self) -> Any:
+        """The table as it stands."""
+        from rich.table import Table as RichTable
+
+        rows = [cells(status) for status in self.status()]
+        kept = [name for name in rows[0] if any(row[name] != "-" for row in rows)] if rows else []
+        table = RichTable(box=None, pad_edge=False, header_style="bold")
+        for name in kept:
+            table.add_column(name, justify="left" if name == "environment" else "right", no_wrap=True)
+        for row in rows:
+            table.add_row(*(row[name] for name in kept))
+        return table
+
+
+def cells(s: Status) -> dict[str, str]:
+    """A row of the table: column -> what to show, "-" where there is nothing."""
+    return {
+        "environment": s.name,
+        "done": f"{s.scored}/{s.planned}",
+        "running": str(s.running),
+        "failed": str(s.failed) if s.failed else "-",
+        "progress": "-" if s.progress is None else f"{100 * s.progress:.1f} %" + (f" ± {100 * s.margin:.1f}" if s.margin is not None else ""),
+        "steps/s": f"{s.steps_per_second:.1f}",
+        "call p50/p95": "-" if s.latency_p50 is None else f"{s.latency_p50:.2f}/{s.latency_p95:.2f} s",
+        "tokens in/out": f"{_short(s.tokens_in)}/{_short(s.tokens_out)}" if s.tokens_in else "-",
+        "repeated": "-" if s.prefix_share is None else f"{100 * s.prefix_share:.0f} %",
+        "retries": str(s.retries) if s.retries else "-",
+        "left": "-" if s.seconds_left is None else _duration(s.seconds_left),
+    }
+
+
+def sentence(s: Status) -> str:
+    """A row of the table as one line of words."""
+    return ", ".join(value if name == "environment" else f"{name} {value}" for name, value in cells(s).items() if value != "-")
+
+
+def _short(n: int) -> str:
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if n >= size:
+            return f"{n / size:.1f}{letter}"
+    return str(n)
+
+
+def _duration(seconds: float) -> str:
+    minutes, s = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {s:02} s" if minutes else f"{s} s"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -11,23 +13,29 @@ from pathlib import Path
 from typing import Any
 
 from embodied import agents, envs, models
+from embodied.cli.interrupt import interruptible
 from embodied.cli.progress import listener
 from embodied.cli.tables import print_score
-from embodied.config import EvalConfig, compose
+from embodied.config import EvalConfig, compose, restore
 from embodied.envs import check_options
 from embodied.envs.catalog import ENTRIES, check_task, entry
-from embodied.errors import UsageError
+from embodied.errors import StoreError, UsageError
 from embodied.eval.score import score
 from embodied.eval.suites import suite as find_suite
 from embodied.models.base import Model
-from embodied.rollout.plan import identity, plan
+from embodied.rollout.plan import Shard, identity, plan
 from embodied.rollout.runner import Result, run_all
+from embodied.rollout.workers import Pool
 from embodied.store.blobs import FileBlobs
 from embodied.store.run import Run, RunRecord
-from embodied.types import Json, TaskSpec
+from embodied.types import EpisodeSpec, Json, TaskSpec
 
 SIMULATORS = ("nle", "minihack", "minigrid", "crafter", "textworld", "gymnasium", "numpy")
 """Distributions whose version can move a score; recorded with every run."""
+IN_PROCESS = ("gguf", "transformers")
+"""Model providers that compute in this process."""
+HOW = ("episodes", "out", "workers", "concurrency", "step_seconds", "reset_seconds")
+"""Keys of `run` that say how a run is played, not what happens in an episode: no part of a run's identity."""
 
 
 @dataclass(frozen=True)
@@ -63,57 +71,103 @@ class Request:
         return config
 
 
-def play(request: Request, *, episodes: int | None, seed: int, steps: int | None, out: str | None, image: bool) -> int:
-    """Plays a request and prints its table. Returns the exit code: 0 when every planned episode is scored, else 5."""
+def play(
+    request: Request, *, episodes: int | None, seed: int, steps: int | None, out: str | None, image: bool, shard: str | None = None, as_json: bool = False
+) -> int:
+    """Plays a request and prints its table. Returns the exit code: 0 when every planned episode is scored, 5 when not, 130 when it was interrupted."""
     if (request.env is None) == (request.suite is None):
         raise UsageError("Name either an environment (--env nethack) or a suite (--suite balrog). `embodied list envs` lists the environments.")
     if request.suite is not None and request.task is not None:
         raise UsageError("--task goes with --env, not with --suite.")
-    settings = {"episodes": episodes, "seed": seed, "steps": steps, "out": out}
-    config, tasks = _tasks(request, settings, image)
-    _check_model(config)
-    _check_environments(tasks)
+    part = Shard.parse(shard)
+    config, tasks = _tasks(request, {"episodes": episodes, "seed": seed, "steps": steps, "out": out}, image)
+    _check(config, tasks)
 
-    recorded = _recorded(config, request)
-    run_identity = identity({**recorded, "simulators": _versions()})
+    recorded = {"suite": request.suite, "preset": request.agent, **_recorded(config)}
+    run_identity = identity({**recorded, "simulators": versions()})
     name = request.suite or (request.env or "").replace(":", "-").replace("/", "-")
     root = Path(config.run.out or f"runs/{name}-{request.agent}-{run_identity[:8]}")
     specs = plan(tasks, config.run.seed, run_identity)
-    # Before the folder is made: a missing key leaves nothing behind.
-    model = models.build(config.model, FileBlobs(root / "blobs")) if agents.needs_model(config.agent.policy) else None
-    record = RunRecord(run_identity, recorded, specs, _versions(), datetime.now(UTC).isoformat(timespec="seconds"), request.suite or "")
-    run = Run.create(root, record)
-    print(f"{len(specs)} episodes in {run.root}", flush=True)
-    try:
-        result = asyncio.run(_run(run, specs, config, model))
-    except KeyboardInterrupt:
-        print(f"Stopped. Nothing recorded is lost: the same command continues the run in {run.root}.", file=sys.stderr)
-        raise
-    return _report(run, result)
+    model = _model(config, root)  # before the folder is made: a missing key leaves nothing behind
+    record = RunRecord(run_identity, recorded, specs, versions(), datetime.now(UTC).isoformat(timespec="seconds"), request.suite or "")
+    return _play(Run.create(root, record), part.of(specs), config, model, as_json)
 
 
-async def _run(run: Run, specs: tuple, config: EvalConfig, model: Model | None) -> Result:
-    settings = config.model.settings()
+def resume(root: str, words: Sequence[str], shard: str | None = None, as_json: bool = False) -> int:
+    """Goes on with the run in a folder, as `play` would with the request that began it.
+
+    Raises:
+        StoreError: The run was made with other versions, or `words` would make another run of it.
+    """
+    run, part = Run(root), Shard.parse(shard)
+    config = restore(run.record.config, words)
+    now = replace(run.record, config={**run.record.config, **_recorded(config)}, versions=versions())
+    if identity({**now.config, "simulators": now.versions}) != run.record.identity:
+        raise StoreError(f"{root} cannot go on with another plan ({run.record.difference(now)}). `embodied eval ... --out ANOTHER` starts a new run.")
+    specs = run.record.planned
+    _check(config, [(spec.task, 1) for spec in specs])
+    return _play(run, part.of(specs), config, _model(config, run.root), as_json)
+
+
+def _play(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, model: Model | None, as_json: bool) -> int:
+    if not as_json:
+        print(f"{len(specs)} episodes in {run.root}", flush=True)
     try:
-        with listener(specs, silent=config.agent.policy == "human") as shown:
-            return await run_all(
-                run, specs, lambda spec: agents.build(config.agent, model, settings, spec=spec, blobs=run.blobs), shown, config.run.concurrency
-            )
+        result = asyncio.run(_run(run, specs, config, model, as_json))
+    except asyncio.CancelledError:
+        result = Result(0, 0, interrupted=True)
+    if result.interrupted:
+        print(f"Stopped. Nothing recorded is lost: the same command, or `embodied resume {run.root}`, goes on from here.", file=sys.stderr)
+        return 130
+    return _report(run, specs, result, as_json)
+
+
+async def _run(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, model: Model | None, as_json: bool) -> Result:
+    settings, stopping = config.model.settings(), asyncio.Event()
+
+    def make_agent(spec: EpisodeSpec) -> agents.Agent:
+        return agents.build(config.agent, model, settings, spec=spec, blobs=run.blobs)
+
+    try:
+        with interruptible(stopping), listener(run, specs, silent=config.agent.policy == "human", as_json=as_json) as shown:
+            async with Pool(_workers(config), config.run.step_seconds, config.run.reset_seconds) as pool:
+                return await run_all(run, specs, make_agent, pool, shown, _concurrency(config), stopping)
     finally:
         if model is not None:
             await model.aclose()
 
 
-def _report(run: Run, result: Result) -> int:
-    total = print_score(score(run))
-    if result.skipped:
-        print(f"{result.skipped} episodes were already scored and were not played again.")
-    print(f"Replay: embodied export {run.root} --format gif")
-    if result.stopped:
-        print(f"The run stopped early: {result.stopped} The same command goes on from here.")
-    elif total.scored < total.planned:
-        print(f"{total.planned - total.scored} episodes have no score; the same command plays them again.")
-    return 0 if total.scored == total.planned else 5
+def _report(run: Run, specs: Sequence[EpisodeSpec], result: Result, as_json: bool) -> int:
+    missing = sum(not run.scored(spec.id) for spec in specs)
+    if not as_json:
+        print_score(score(run))
+        if result.skipped:
+            print(f"{result.skipped} episodes were already scored and were not played again.")
+        print(f"Replay: embodied export {run.root} --format gif")
+        if result.stopped:
+            print(f"The run stopped early: {result.stopped} `embodied resume {run.root}` goes on from here.")
+        elif result.elsewhere:
+            print(f"{result.elsewhere} episodes were left to another process, which is playing them.")
+        elif missing:
+            print(f"{missing} episodes have no score; `embodied resume {run.root}` plays them again.")
+    return 5 if missing else 0
+
+
+def _workers(config: EvalConfig) -> int:
+    return config.run.workers if config.run.workers is not None else cores()
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _concurrency(config: EvalConfig) -> int:
+    if config.run.concurrency is not None:
+        return config.run.concurrency
+    if config.agent.policy == "human" or config.model.provider in IN_PROCESS:
+        return 1
+    return _workers(config) * (8 if agents.needs_model(config.agent.policy) else 2)
 
 
 def _tasks(request: Request, run: dict[str, Any], image: bool) -> tuple[EvalConfig, list[tuple[TaskSpec, int]]]:
@@ -125,7 +179,7 @@ def _tasks(request: Request, run: dict[str, Any], image: bool) -> tuple[EvalConf
     tasks = []
     for name in dict.fromkeys(env for env, _ in counts):
         if config.image and not ENTRIES[name].picture:
-            print(f"{name} has no picture and is left out of {request.suite} with --image, as in BALROG's VLM leaderboard.")
+            print(f"{name} has no picture and is left out of {request.suite} with --image, as in BALROG's VLM leaderboard.", file=sys.stderr)
             continue
         mine = _of_environment(request.compose(name, run, image))
         tasks += [(spec, config.run.episodes or counts[name, spec.task]) for spec, _ in mine if (name, spec.task) in counts]
@@ -152,27 +206,33 @@ def _of_environment(config: EvalConfig) -> list[tuple[TaskSpec, int]]:
     return [(TaskSpec(name, task, options), config.run.episodes or found.episodes) for task in names]
 
 
-def _check_model(config: EvalConfig) -> None:
+def _check(config: EvalConfig, tasks: list[tuple[TaskSpec, int]]) -> None:
+    """Finds what is wrong with a request before anything is written: numbers, the agent, and one environment of each kind, made for a moment."""
+    for key in ("workers", "concurrency", "step_seconds", "reset_seconds"):
+        value = getattr(config.run, key)
+        if value is not None and value <= 0:
+            raise UsageError(f"run.{key} must be above 0, not {value}.")
     agents.check(config.agent)
     if agents.needs_model(config.agent.policy) and not config.model.provider:
         raise UsageError(
             f"The agent {config.agent.policy} needs a model: add --model provider/name (`embodied list models`), or take a preset (`embodied list agents`)."
         )
-
-
-def _check_environments(tasks: list[tuple[TaskSpec, int]]) -> None:
-    """Makes one environment of each kind, so that a wrong option or a missing simulator ends the request before anything is written."""
     for spec in {spec.env: spec for spec, _ in tasks}.values():
         envs.make(spec.env, spec.task or None, **spec.kwargs).close()
 
 
-def _recorded(config: EvalConfig, request: Request) -> Json:
+def _model(config: EvalConfig, root: Path) -> Model | None:
+    return models.build(config.model, FileBlobs(root / "blobs")) if agents.needs_model(config.agent.policy) else None
+
+
+def _recorded(config: EvalConfig) -> Json:
     """The configuration as recorded, and as hashed into the identity of the run: without what does not change an episode."""
-    plain = asdict(replace(config, run=replace(config.run, episodes=None, out=None, concurrency=1)))
-    return {"suite": request.suite, "preset": request.agent, **{k: v for k, v in plain.items() if k != "suite"}}
+    plain = asdict(config)
+    return {**{k: v for k, v in plain.items() if k not in ("suite", "run")}, "run": {k: v for k, v in plain["run"].items() if k not in HOW}}
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Installed versions of what can move a score."""
     found = {}
     for name in ("embodied-suite", *SIMULATORS):
         try:

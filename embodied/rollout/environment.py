@@ -15,10 +15,22 @@ import numpy as np
 from embodied import envs
 from embodied.blobs import Blobs, put_frame
 from embodied.errors import EmbodiedError, EnvironmentFailure
+from embodied.store.codec import without_surrogates
 from embodied.types import Json, Mission, Observation, TaskSpec
 
 SEPARATE = ("progress", "success", "valid", "executed")
 """Info keys that have fields of their own in the record."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What the environment answered to `reset`."""
+
+    observation: Observation
+    hash: str
+    mission: Mission
+    info: Json
+    """What the seed chose."""
 
 
 @dataclass(frozen=True)
@@ -39,23 +51,24 @@ class Answer:
 
 
 class LocalEnvironment:
-    """An environment in this process. The only thing the episode loop knows of environments; a worker process offers the same calls."""
+    """An environment in this process: what a worker hosts (`embodied.rollout.host`), and what films are drawn with."""
 
     def __init__(self, task: TaskSpec, blobs: Blobs, render: bool = False):
+        """Makes the environment. Raises `EnvironmentFailure` when the simulator fails."""
         self._task = task
         self._blobs = blobs
         options = {**task.kwargs, "render_mode": "rgb_array"} if render else task.kwargs
-        self._env = envs.make(task.env, task.task or None, **options)
+        with self._boundary("its making"):
+            self._env = envs.make(task.env, task.task or None, **options)
         self._step = 0
 
-    def reset(self, seed: int) -> tuple[Observation, str, Mission, Json]:
-        """Starts the episode. Returns the observation, its hash, the mission, and the info of reset (what the seed chose)."""
+    def reset(self, seed: int) -> Start:
+        """Starts the episode."""
         with self._boundary("reset"):
             raw, info = self._env.reset(seed=seed)
             mission = self._env.mission
         self._step = 0
-        observation = self._observation(raw)
-        return observation, observation_hash(raw), mission, {k: v for k, v in info.items() if k not in SEPARATE}
+        return Start(self._observation(raw), observation_hash(raw), mission, {k: v for k, v in info.items() if k not in SEPARATE})
 
     def step(self, action: str) -> Answer:
         """Executes a phrase. Raises `EnvironmentFailure` when the simulator fails."""
@@ -87,8 +100,8 @@ class LocalEnvironment:
 
     def _observation(self, raw: dict[str, Any], info: dict[str, Any] | None = None, reward: float = 0.0) -> Observation:
         return Observation(
-            text=raw["text"],
-            status=raw.get("status", ""),
+            text=without_surrogates(raw["text"]),
+            status=without_surrogates(raw.get("status", "")),
             image=put_frame(self._blobs, raw["image"]) if "image" in raw else None,
             expert=raw.get("expert", ""),
             step=self._step,

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 
 from embodied.agents.base import Agent
 from embodied.errors import AgentFailure, EmbodiedError, EnvironmentFailure, ModelFailure
-from embodied.rollout.environment import Answer, LocalEnvironment
+from embodied.rollout.environment import Answer, Start
+from embodied.rollout.replay import difference
+from embodied.rollout.workers import Environment
 from embodied.seeding import generator
 from embodied.store.run import EpisodeWriter
 from embodied.types import Episode, EpisodeSpec, Json, Mission, Observation, Outcome, Step, Usage
@@ -28,61 +30,77 @@ class Tally:
     invalid: int = 0
     usage: Usage = field(default_factory=Usage)
     info: Json = field(default_factory=dict)
+    seconds: float = 0.0
 
-    def add(self, step: Step, answer: Answer) -> None:
+    def add(self, step: Step, success: bool | None) -> None:
         self.steps += 1
         self.return_ += step.reward
         self.progress = step.progress
-        self.success = answer.success
+        self.success = success
         self.invalid += not (step.valid and step.decision.parsed)
         self.info = step.info
+        self.seconds += step.agent_seconds + step.env_seconds
         for call in step.decision.calls:
             u, v = self.usage, call.reply.usage
-            self.usage = Usage(u.input + v.input, u.output + v.output, u.reasoning + v.reasoning, u.cached + v.cached)
+            self.usage = Usage(u.input + v.input, u.output + v.output, u.reasoning + v.reasoning, u.cached + v.cached, u.repeated + v.repeated)
 
 
-async def run_episode(spec: EpisodeSpec, env: LocalEnvironment, agent: Agent, writer: EpisodeWriter, on_step: OnStep) -> Episode:
-    """Plays one episode to its end and records it.
+async def run_episode(
+    spec: EpisodeSpec, env: Environment, agent: Agent, writer: EpisodeWriter, on_step: OnStep, stopping: asyncio.Event | None = None
+) -> Episode:
+    """Plays one episode to its end and records it, going on behind the steps that `writer` holds already.
 
-    A failing model or simulator is an outcome, not an exception. Cancellation (Ctrl-C) is recorded and passed on.
+    Those are repeated in the environment, every observation compared with the record, and told to the agent (`Agent.recall`); no
+    model is asked. A failing model or simulator is an outcome, not an exception.
+
+    Args:
+        stopping: Once it is set, the episode ends as `cancelled` after the step in flight.
 
     Returns:
         The episode as it was written.
 
     Raises:
         StoreError: The run folder cannot be written.
-        asyncio.CancelledError, KeyboardInterrupt: The episode was cancelled.
+        asyncio.CancelledError: The episode was cancelled; that is recorded.
     """
-    start = time.perf_counter()
+    stopping = stopping or asyncio.Event()
     tally = Tally()
     error: BaseException | None = None
+    start: Start | None = None
     observation: Observation | None = None
-    mission: Mission | None = None
-    first_hash, reset_info = "", {}
     outcome: Outcome = "cancelled"
     try:
-        observation, first_hash, mission, reset_info = env.reset(spec.seed)
-        agent.begin(mission, generator(spec.agent_seed))
-        while outcome == "cancelled":
-            step, answer = await _step(tally.steps, observation, agent, env, mission)
+        start = await env.reset(spec.seed)
+        agent.begin(start.mission, generator(spec.agent_seed))
+        observation, ended = await _recall(start.observation, agent, env, writer, tally)
+        while not ended and not stopping.is_set():
+            step, answer = await _step(tally.steps, observation, agent, env, start.mission)
             writer.append(step)
-            tally.add(step, answer)
+            tally.add(step, answer.success)
             observation = answer.observation
             on_step(spec, step)
-            if answer.terminated or answer.truncated:
-                outcome = "finished" if answer.terminated else "limit"
+            ended = _ending(step)
             await asyncio.sleep(0)  # let other episodes and Ctrl-C in
+        outcome = ended or "cancelled"
     except ModelFailure as failure:
         outcome, error = "model_failure", failure
     except (EnvironmentFailure, AgentFailure) as failure:
         outcome, error = "infra_failure", failure
-    except (asyncio.CancelledError, KeyboardInterrupt) as failure:
+    except KeyboardInterrupt:  # out of a person's agent
+        stopping.set()
+    except asyncio.CancelledError as failure:
         error = failure
-    finally:
-        writer.close()
     agent.end(outcome)
+    episode = _episode(spec, outcome, tally, start, observation, error)
+    writer.finish(episode)
+    if isinstance(error, asyncio.CancelledError):
+        raise error
+    return episode
+
+
+def _episode(spec: EpisodeSpec, outcome: Outcome, tally: Tally, start: Start | None, last: Observation | None, error: BaseException | None) -> Episode:
     scored = outcome in ("finished", "limit")
-    episode = Episode(
+    return Episode(
         spec=spec,
         outcome=outcome,
         steps=tally.steps,
@@ -91,23 +109,42 @@ async def run_episode(spec: EpisodeSpec, env: LocalEnvironment, agent: Agent, wr
         return_=tally.return_,
         invalid_actions=tally.invalid,
         usage=tally.usage,
-        seconds=time.perf_counter() - start,
+        seconds=tally.seconds,
         metrics=tally.info.get("metrics", {}),
         error=str(error or ""),
         error_kind=type(error).__name__ if error else "",
         end_reason=tally.info.get("end_reason", ""),
-        first_hash=first_hash,
-        last=observation,
-        mission=mission,
-        info=reset_info,
+        first_hash=start.hash if start else "",
+        last=last,
+        mission=start.mission if start else None,
+        info=start.info if start else {},
     )
-    writer.finish(episode)
-    if outcome == "cancelled":
-        raise error
-    return episode
 
 
-async def _step(index: int, observation: Observation, agent: Agent, env: LocalEnvironment, mission: Mission) -> tuple[Step, Answer]:
+async def _recall(observation: Observation, agent: Agent, env: Environment, writer: EpisodeWriter, tally: Tally) -> tuple[Observation, Outcome | None]:
+    """Repeats what is recorded. Returns the observation to go on from, and the outcome if the last recorded step ended the episode.
+
+    Raises:
+        EnvironmentFailure: The environment now answers something else than it did.
+    """
+    ended = None
+    for step in writer.recorded():
+        if step.index == 0 and (observation.text, observation.status) != (step.observation.text, step.observation.status):
+            raise EnvironmentFailure("The episode cannot be resumed: its reset now gives another observation than the record has. Was a simulator updated?")
+        answer = await env.step(step.executed)
+        if what := difference(step, answer):
+            raise EnvironmentFailure(f"The episode cannot be resumed: repeating step {step.index} gave another {what}. Was a simulator updated?")
+        agent.recall(step)
+        tally.add(step, answer.success)
+        observation, ended = replace(answer.observation, valid=step.valid), _ending(step)
+    return observation, ended
+
+
+def _ending(step: Step) -> Outcome | None:
+    return "finished" if step.terminated else "limit" if step.truncated else None
+
+
+async def _step(index: int, observation: Observation, agent: Agent, env: Environment, mission: Mission) -> tuple[Step, Answer]:
     start = time.perf_counter()
     try:
         decision = await agent.act(observation)
@@ -117,9 +154,9 @@ async def _step(index: int, observation: Observation, agent: Agent, env: LocalEn
         raise AgentFailure(f"The agent failed in step {index}: {type(error).__name__}: {error}") from error
     seconds = time.perf_counter() - start
     if decision.parsed:
-        answer = env.step(decision.action)
+        answer = await env.step(decision.action)
     else:  # what could not be read is never executed, not even where any text is an action
-        answer = env.step(mission.default_action)
+        answer = await env.step(mission.default_action)
         answer = replace(answer, valid=False, observation=replace(answer.observation, valid=False))
     step = Step(
         index=index,

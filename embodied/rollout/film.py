@@ -58,7 +58,8 @@ def _replayed(run: Run, episode: Episode, steps: list[Step]) -> Iterator[np.ndar
     """Plays the episode again and draws it; observations must be the recorded ones."""
     env = LocalEnvironment(episode.spec.task, run.blobs, render=has_picture(episode.spec.task.env))
     try:
-        observation, hash_, *_ = env.reset(episode.spec.seed)
+        start = env.reset(episode.spec.seed)
+        observation, hash_ = start.observation, start.hash
         for index, step in enumerate([*steps, None]):
             expected = episode.first_hash if index == 0 else steps[index - 1].next_hash
             if hash_ != expected:

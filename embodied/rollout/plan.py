@@ -4,10 +4,35 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from embodied.errors import UsageError
 from embodied.seeding import derive
 from embodied.store.codec import encode
 from embodied.types import EpisodeSpec, Json, TaskSpec
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A part of a plan, for one machine of several: every `count`-th episode, beginning with the `number`-th."""
+
+    number: int = 1
+    """1 to `count`."""
+    count: int = 1
+
+    @classmethod
+    def parse(cls, text: str | None) -> Shard:
+        """Reads `i/n`; None is the whole. Raises `UsageError` when it is not 1 <= i <= n."""
+        if text is None:
+            return cls()
+        number, _, count = text.partition("/")
+        if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+            raise UsageError(f"A shard is i/n with i from 1 to n, for instance 1/4 to 4/4; not {text!r}.")
+        return cls(int(number), int(count))
+
+    def of(self, specs: Sequence[EpisodeSpec]) -> Sequence[EpisodeSpec]:
+        """The episodes of this part."""
+        return specs[self.number - 1 :: self.count]
 
 
 def identity(config: Json) -> str:

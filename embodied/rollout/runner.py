@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from embodied.agents.base import Agent
-from embodied.rollout.environment import LocalEnvironment
+from embodied.errors import UsageError
 from embodied.rollout.episode import run_episode
-from embodied.store.run import SCORED, Run
+from embodied.rollout.workers import Pool
+from embodied.store.run import EpisodeWriter, Run
 from embodied.types import Episode, EpisodeSpec, Step
 
 SAME_FAILURES = 3
 """After this many episodes in a row that failed with the same error, the run stops: the next would fail too."""
+STOPPING = ("ModelRefused", "BudgetSpent")
+"""Errors after which no other episode can do better."""
 
 
 class Listener(Protocol):
@@ -36,56 +39,88 @@ class Result:
     """Already scored before."""
     stopped: str = ""
     """Why the run stopped before its end; empty when it did not."""
+    interrupted: bool = False
+    """Whether it was told to stop."""
+    elsewhere: int = 0
+    """Left to another process, which was playing them."""
 
 
 def owed(run: Run, planned: Sequence[EpisodeSpec]) -> list[EpisodeSpec]:
-    """The planned episodes that have no score: never played, or ended by a failure or a cancellation."""
-    return [spec for spec in planned if (e := run.episode(spec.id)) is None or e.outcome not in SCORED]
+    """The planned episodes that have no score: not ended, or ended by a failure or a cancellation."""
+    return [spec for spec in planned if not run.scored(spec.id)]
 
 
-async def run_all(run: Run, planned: Sequence[EpisodeSpec], make_agent: Callable[[EpisodeSpec], Agent], listener: Listener, concurrency: int = 1) -> Result:
+async def run_all(
+    run: Run,
+    planned: Sequence[EpisodeSpec],
+    make_agent: Callable[[EpisodeSpec], Agent],
+    pool: Pool,
+    listener: Listener,
+    concurrency: int = 1,
+    stopping: asyncio.Event | None = None,
+) -> Result:
     """Plays what is owed, at most `concurrency` episodes at a time.
 
-    The run stops early, resumable by the same command, when the provider refuses (a bad key stays bad) or when
-    `SAME_FAILURES` episodes in a row fail with the same error.
+    An episode that was killed, cancelled or failed by its model goes on behind its last recorded step; one that failed by its
+    simulator begins anew. The run stops early, resumable by the same command, when the model can answer nobody (a bad key stays
+    bad, a spent budget spent), and when `SAME_FAILURES` episodes in a row fail with the same error.
+
+    Args:
+        stopping: Once it is set, episodes in flight end after their present step, and no other begins.
 
     Raises:
         StoreError: The run folder cannot be written.
-        MissingExtra, UsageError: An environment or agent cannot be made.
+        MissingExtra, UsageError: An environment or agent cannot be made, or `concurrency` is below 1.
     """
+    if concurrency < 1:
+        raise UsageError(f"run.concurrency is the number of episodes in flight and must be at least 1, not {concurrency}.")
+    stopping = stopping or asyncio.Event()
     waiting = owed(run, planned)
     todo = iter(waiting)
     failures: list[str] = []
     stopped = ""
-    played = 0
+    played = elsewhere = 0
 
     async def play_on() -> None:
-        nonlocal stopped, played
+        nonlocal stopped, played, elsewhere
         for spec in todo:
-            if stopped:
+            if stopped or stopping.is_set():
                 return
+            agent = make_agent(spec)
+            writer = _claim(run, spec, agent)
+            if writer is None:
+                elsewhere += 1
+                continue
             listener.started(spec)
-            episode = await _play(run, spec, make_agent(spec), listener)
+            episode = await _play(run, spec, agent, writer, pool, listener, stopping)
             listener.ended(episode)
             played += 1
-            failures.append(episode.error_kind and episode.error)
-            if episode.error_kind == "ModelRefused":
+            failures.append(episode.error)
+            if episode.error_kind in STOPPING:
                 stopped = episode.error
             elif episode.error and failures[-SAME_FAILURES:] == [episode.error] * SAME_FAILURES:
                 stopped = f"{SAME_FAILURES} episodes in a row ended with the same error: {episode.error}"
 
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(concurrency):
+            for _ in range(min(concurrency, len(waiting))):
                 group.create_task(play_on())
     except ExceptionGroup as several:
         raise several.exceptions[0] from None
-    return Result(played=played, skipped=len(planned) - len(waiting), stopped=stopped)
+    return Result(played, len(planned) - len(waiting), stopped, stopping.is_set(), elsewhere)
 
 
-async def _play(run: Run, spec: EpisodeSpec, agent: Agent, listener: Listener) -> Episode:
-    env = LocalEnvironment(spec.task, run.blobs)
+def _claim(run: Run, spec: EpisodeSpec, agent: Agent) -> EpisodeWriter | None:
+    """Takes the episode in hand. It begins anew where repeating it may fail again, and where the agent cannot be told what it did."""
+    before = run.episode(spec.id)
+    failed = before is not None and before.outcome == "infra_failure"
+    return run.claim(spec, again=failed or not hasattr(agent, "recall"))
+
+
+async def _play(run: Run, spec: EpisodeSpec, agent: Agent, writer: EpisodeWriter, pool: Pool, listener: Listener, stopping: asyncio.Event) -> Episode:
+    env = pool.environment(spec.task, run.blobs)
     try:
-        return await run_episode(spec, env, agent, run.begin(spec), listener.stepped)
+        return await run_episode(spec, env, agent, writer, listener.stepped, stopping)
     finally:
-        env.close()
+        writer.close()
+        await env.close()

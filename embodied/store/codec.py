@@ -1,4 +1,4 @@
-"""Records as JSON: one line a record, keys in field order, so that equal records are equal bytes."""
+"""Records as JSON on disk: one line a record, keys in field order, so that equal records are equal bytes. As msgpack between processes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from embodied.errors import StoreError
 
 T = TypeVar("T")
 _encoder = msgspec.json.Encoder()
+_packer = msgspec.msgpack.Encoder()
 
 
 def encode(record: Any) -> bytes:
@@ -17,7 +18,7 @@ def encode(record: Any) -> bytes:
     try:
         return _encoder.encode(record)
     except UnicodeEncodeError:
-        return _encoder.encode(_without_surrogates(msgspec.to_builtins(record)))
+        return _encoder.encode(without_surrogates(msgspec.to_builtins(record)))
 
 
 def decode(data: bytes, type_: type[T], where: str) -> T:
@@ -28,11 +29,20 @@ def decode(data: bytes, type_: type[T], where: str) -> T:
         raise StoreError(f"{where} is damaged: {error}. Restore it from a copy, or delete it to run the episode again.") from error
 
 
-def _without_surrogates(value: Any) -> Any:
+def pack(record: Any) -> bytes:
+    """A record as msgpack, for another process; holds bytes as they are. Lone surrogates are replaced by U+FFFD."""
+    try:
+        return _packer.encode(record)
+    except UnicodeEncodeError:
+        return _packer.encode(without_surrogates(msgspec.to_builtins(record, builtin_types=(bytes,))))
+
+
+def without_surrogates(value: Any) -> Any:
+    """`value`, of plain JSON, with every lone surrogate replaced by U+FFFD."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, dict):
-        return {_without_surrogates(k): _without_surrogates(v) for k, v in value.items()}
+        return {without_surrogates(k): without_surrogates(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_surrogates(v) for v in value]
+        return [without_surrogates(v) for v in value]
     return value

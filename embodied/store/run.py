@@ -4,19 +4,20 @@
     episodes/<id>/steps.jsonl       one Step a line, appended as it happens
     episodes/<id>/messages.jsonl    every distinct message of the episode's prompts, once; steps refer to them by id
     episodes/<id>/episode.json      Episode; its presence means the episode ended
-    episodes/<id>/attempt-<n>/      what earlier, unscored attempts left
+    episodes/<id>/attempt-<n>/      what earlier attempts left that could not be gone on with
     blobs/                          images by content
 
 A step is flushed to the operating system before the next begins, so a kill costs at most the step in progress. A torn last
-line is dropped on reading.
+line is dropped. While a process plays an episode it holds a lock on the episode's folder, so that no two write into it.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -47,9 +48,14 @@ class RunRecord:
     """UTC, ISO 8601."""
     suite: str = ""
 
+    def difference(self, other: RunRecord) -> str:
+        """The first key in which the configuration or the versions of `other` differ, in words."""
+        mine, others = ({**record.config, "version": record.versions} for record in (self, other))
+        return _difference(mine, others) or "the suite differs"
+
 
 @contextmanager
-def _disk(what: str) -> Iterator[None]:
+def disk(what: str) -> Iterator[None]:
     """Turns an operating-system error into one sentence about the run folder."""
     try:
         yield
@@ -93,7 +99,7 @@ class Run:
         if (root / "run.json").exists():
             run = cls(root)
             if run.record.identity != record.identity:
-                raise StoreError(f"{root} holds a run of another plan ({_difference(run.record.config, record.config)}). Name another folder with --out.")
+                raise StoreError(f"{root} holds a run of another plan ({run.record.difference(record)}). Name another folder with --out.")
             have = {spec.id for spec in run.record.planned}
             new = tuple(spec for spec in record.planned if spec.id not in have)
             if not new:
@@ -101,7 +107,7 @@ class Run:
             record = replace(run.record, planned=run.record.planned + new)
         elif root.is_dir() and any(root.iterdir()):
             raise StoreError(f"{root} is not empty and is not a run folder. Name another folder with --out.")
-        with _disk(f"write the run folder {root}"):
+        with disk(f"write the run folder {root}"):
             (root / "episodes").mkdir(parents=True, exist_ok=True)
             _write_whole(root / "run.json", msgspec.json.format(encode(record), indent=2) + b"\n")
         return cls(root)
@@ -172,18 +178,39 @@ class Run:
 
     # ----------------------------------------------------------------- writing
 
-    def begin(self, spec: EpisodeSpec) -> EpisodeWriter:
-        """Starts an attempt at an episode; what an earlier attempt left is kept in `attempt-<n>/`."""
+    def claim(self, spec: EpisodeSpec, again: bool = False) -> EpisodeWriter | None:
+        """Takes an episode in hand, to go on behind its last whole step.
+
+        Where the record is damaged, or with `again`, it begins anew, and what is there is kept in `attempt-<n>/`.
+
+        Returns:
+            None when the episode is scored, or another process is playing it.
+
+        Raises:
+            StoreError: The folder cannot be written.
+        """
         folder = self.folder(spec.id)
-        with _disk(f"write {folder}"):
-            folder.mkdir(parents=True, exist_ok=True)
-            left = [p for p in folder.iterdir() if p.is_file()]
-            if left:
-                n = 1 + sum(p.is_dir() for p in folder.iterdir())
-                (folder / f"attempt-{n}").mkdir()
-                for path in left:
-                    path.rename(folder / f"attempt-{n}" / path.name)
-        return EpisodeWriter(folder)
+        with disk(f"write {folder}"), ExitStack() as held:
+            if not _lock(folder, held) or self.scored(spec.id):
+                return None
+            if again or not self._consistent(spec.id):
+                _set_aside(folder)
+            (folder / "episode.json").unlink(missing_ok=True)
+            for name in ("steps.jsonl", "messages.jsonl"):
+                _drop_torn_line(folder / name)
+            return EpisodeWriter(self, spec.id, held.pop_all())
+
+    def scored(self, id_: str) -> bool:
+        """Whether the episode has ended with a score."""
+        episode = self.episode(id_)
+        return episode is not None and episode.outcome in SCORED
+
+    def _consistent(self, id_: str) -> bool:
+        """Whether the steps can all be read and are without a gap."""
+        try:
+            return all(step.index == number for number, step in enumerate(self.steps(id_)))
+        except StoreError:
+            return False
 
     def folder(self, id_: str) -> Path:
         """Where the episode's files are."""
@@ -191,14 +218,19 @@ class Run:
 
 
 class EpisodeWriter:
-    """Appends the steps of one attempt and, at the end, its result."""
+    """Appends the steps of one attempt and, at the end, its result. Made by `Run.claim`."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self._written: set[str] = set()
-        with _disk(f"write {folder}"):
-            self._steps = (folder / "steps.jsonl").open("ab")
-            self._messages = (folder / "messages.jsonl").open("ab")
+    def __init__(self, run: Run, id_: str, lock: ExitStack):
+        """Takes over `lock`, to be closed at the end."""
+        self.folder = run.folder(id_)
+        self._run, self._id, self._lock = run, id_, lock
+        self._written = {line["id"] for _, line in _lines(self.folder / "messages.jsonl", None)}
+        self._steps = (self.folder / "steps.jsonl").open("ab")
+        self._messages = (self.folder / "messages.jsonl").open("ab")
+
+    def recorded(self) -> Iterator[Step]:
+        """The steps that are there already, to be read before the first `append`."""
+        return self._run.steps(self._id)
 
     def append(self, step: Step) -> None:
         """Writes one step and hands it to the operating system."""
@@ -208,20 +240,25 @@ class EpisodeWriter:
         )
         for call, messages in zip(line["decision"]["calls"], ids, strict=True):
             call["messages"] = messages
-        with _disk(f"write {self.folder / 'steps.jsonl'}"):
+        with disk(f"write {self.folder / 'steps.jsonl'}"):
             self._messages.flush()
             self._steps.write(encode(line) + b"\n")
             self._steps.flush()
 
     def finish(self, episode: Episode) -> None:
         """Writes the result; from then on the episode has ended."""
-        self.close()
-        with _disk(f"write {self.folder / 'episode.json'}"):
+        self._close_files()
+        with disk(f"write {self.folder / 'episode.json'}"):
             _write_whole(self.folder / "episode.json", encode(episode) + b"\n")
+        self._lock.close()
 
     def close(self) -> None:
-        """Closes the files; what was appended stays. Calling it again does nothing."""
-        with _disk(f"write {self.folder}"):
+        """Lets go of the episode; what was appended stays. Calling it again does nothing."""
+        with self._lock:
+            self._close_files()
+
+    def _close_files(self) -> None:
+        with disk(f"write {self.folder}"):
             self._steps.close()
             self._messages.close()
 
@@ -232,6 +269,44 @@ class EpisodeWriter:
             self._written.add(id_)
             self._messages.write(b'{"id":"%s","message":%s}\n' % (id_.encode(), data))
         return id_
+
+
+def _lock(folder: Path, held: ExitStack) -> bool:
+    """Locks an episode's folder, making it, until `held` is closed; the lock of a killed process is gone with it. False when another has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    held.callback(os.close, descriptor)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _set_aside(folder: Path) -> None:
+    """Moves what an attempt left into a folder of its own."""
+    left = [p for p in folder.iterdir() if p.is_file()]
+    if left:
+        kept = folder / f"attempt-{1 + sum(p.is_dir() for p in folder.iterdir())}"
+        kept.mkdir()
+        for path in left:
+            path.rename(kept / path.name)
+
+
+def _drop_torn_line(path: Path) -> None:
+    """Cuts off a last line without a newline."""
+    if not path.is_file():
+        return
+    with path.open("rb+") as f:
+        end = f.seek(0, os.SEEK_END)
+        while end > 0:
+            start = max(0, end - 65_536)
+            f.seek(start)
+            if (newline := f.read(end - start).rfind(b"\n")) >= 0:
+                end = start + newline + 1
+                break
+            end = start
+        f.truncate(end)
 
 
 def _lines(path: Path, damaged: list[str] | None) -> Iterator[tuple[str, Any]]:
@@ -273,4 +348,4 @@ def _difference(old: Json, new: Json, path: str = "") -> str:
             if isinstance(a, dict) and isinstance(b, dict):
                 return _difference(a, b, f"{path}{key}.")
             return f"{path}{key} is {a!r} there and {b!r} here"
-    return "the suite or a version differs"
+    return ""

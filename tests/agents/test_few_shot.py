@@ -29,7 +29,7 @@ def record(root: Path, episodes: Sequence[dict[str, Any]]) -> str:
     specs = tuple(EpisodeSpec(f"e{n}", e.get("task", GOTO), e["seed"], n, 0) for n, e in enumerate(episodes))
     run = Run.create(root, RunRecord("identity", {}, specs))
     for spec, e in zip(specs, episodes, strict=True):
-        writer = run.begin(spec)
+        writer = run.claim(spec)
         actions = e.get("actions", ["turn left", "toggle"])
         seen = [
             Observation(

@@ -42,7 +42,8 @@ def record(
     Every 10th reply is an invalid action, every 25th cannot be read, every 40th call took three attempts, every 100th has a
     person's correction in its prompt. With `end` false the episode is left as if it were still being played.
     """
-    writer = run.begin(spec)
+    writer = run.claim(spec, again=True)
+    assert writer is not None, "the episode is scored already"
     walk = _walk(spec, steps)
     seen: list[Message] = []
     usage = Usage()
@@ -63,8 +64,8 @@ def record(
         return_ += step.reward
         for call in step.decision.calls:
             usage = Usage(usage.input + call.reply.usage.input, usage.output + call.reply.usage.output)
-    writer.close()
     if not end:
+        writer.close()
         return None
     last = _observation(run, steps, *walk[-1], pictures)
     progress = _progress(steps - 1, steps)
@@ -72,6 +73,7 @@ def record(
         spec, "limit", steps, progress, progress >= 1, return_, invalid, usage, 1.5 * steps, {"depth": 3.0}, last=last, mission=MISSION, end_reason="step limit"
     )
     writer.finish(episode)
+    writer.close()
     return episode
 
 

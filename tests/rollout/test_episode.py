@@ -2,78 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-from collections.abc import Sequence
-from pathlib import Path
-
 import pytest
 
-from embodied import agents
 from embodied.agents import AgentConfig
 from embodied.agents.config import ParseConfig
 from embodied.errors import EnvironmentFailure, ModelRefused, ModelUnavailable, StoreError
-from embodied.rollout.plan import identity, plan
-from embodied.rollout.runner import SAME_FAILURES, Result, owed, run_all
-from embodied.store.run import Run, RunRecord
-from embodied.types import EpisodeSpec, Message, Reply, Settings, TaskSpec
-
-TASK = TaskSpec("babyai", "BabyAI-MixedTrainLocal-v0/goto", {"max_steps": 12})
-
-
-class Saying:
-    """A model that says (or raises) one thing after another, and the last one for ever."""
-
-    name = "saying"
-
-    def __init__(self, script: list[str | Exception]):
-        self._script = list(script)
-
-    async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
-        word = self._script.pop(0) if len(self._script) > 1 else self._script[0]
-        if isinstance(word, Exception):
-            raise word
-        return Reply(word)
-
-    async def aclose(self) -> None:
-        pass
-
-
-class Quiet:
-    """A listener that keeps what it hears."""
-
-    def __init__(self) -> None:
-        self.heard: list[str] = []
-
-    def started(self, spec: EpisodeSpec) -> None:
-        self.heard.append(f"started {spec.index}")
-
-    def stepped(self, spec, step) -> None:
-        self.heard.append("step")
-
-    def ended(self, episode) -> None:
-        self.heard.append(f"ended {episode.outcome}")
-
-
-def make_run(root: Path, episodes: int = 2, task: TaskSpec = TASK) -> tuple[Run, tuple[EpisodeSpec, ...]]:
-    config = {"task": task.task}
-    specs = plan([(task, episodes)], 7, identity(config))
-    return Run.create(root, RunRecord(identity(config), config, specs)), specs
-
-
-def play(run: Run, specs, config: AgentConfig | None = None, model=None, concurrency: int = 1) -> Result:
-    config = config or AgentConfig(policy="random")
-    return asyncio.run(run_all(run, specs, lambda spec: agents.build(config, model, spec=spec, blobs=run.blobs), Quiet(), concurrency))
-
-
-def files(root: Path) -> dict[str, str]:
-    """Content of every steps file without the timings, by episode."""
-    run = Run(root)
-    out = {}
-    for episode in run.episodes():
-        steps = [(s.observation, s.decision.action, s.executed, s.reward, s.next_hash) for s in run.steps(episode.spec.id)]
-        out[episode.spec.id] = hashlib.sha256(repr(steps).encode()).hexdigest()
-    return out
+from embodied.rollout.plan import plan
+from embodied.rollout.runner import SAME_FAILURES, Result, owed
+from embodied.store.run import Run
+from embodied.types import TaskSpec
+from tests.rollout.playing import FAULTY, TASK, Saying, content, make_run, play
 
 
 def test_plays_and_records_every_step(tmp_path):
@@ -90,13 +28,15 @@ def test_plays_and_records_every_step(tmp_path):
         assert episode.mission.goal and steps[-1].terminated != steps[-1].truncated
 
 
-def test_same_seeds_same_bytes_whatever_the_concurrency(tmp_path):
-    hashes = []
-    for name, concurrency in (("one", 1), ("three", 3)):
-        run, specs = make_run(tmp_path / name, episodes=4)
-        play(run, specs, concurrency=concurrency)
-        hashes.append(files(tmp_path / name))
-    assert hashes[0] == hashes[1] and len(hashes[0]) == 4
+def test_same_seeds_same_bytes_whatever_the_workers_and_the_concurrency(tmp_path):
+    found = []
+    for name, workers, concurrency in (("one", 1, 1), ("three", 3, 5), ("eight", 8, 8), ("again", 1, 1)):
+        run, specs = make_run(tmp_path / name, episodes=8, task=TaskSpec(TASK.env, TASK.task, {"max_steps": 5, "image": True}))
+        model = Saying(["turn left"])
+        play(run, specs, AgentConfig(policy="cot"), model, concurrency, workers)
+        found.append(content(tmp_path / name))
+    assert found[0] == found[1] == found[2] == found[3]
+    assert len([name for name in found[0] if name.startswith("blobs")]) > 8
 
 
 def test_episodes_of_a_task_differ_and_agents_meet_the_same_ones():
@@ -119,16 +59,17 @@ def test_same_command_skips_scored_episodes_and_extends(tmp_path):
     assert len(Run(tmp_path / "run").record.planned) == 3
 
 
-def test_unscored_attempt_is_kept_and_played_again(tmp_path):
+def test_failed_model_call_is_where_the_next_run_goes_on(tmp_path):
     run, specs = make_run(tmp_path / "run", episodes=1)
     first = Saying(["go forward", "go forward", ModelUnavailable("the server went away")])
     play(run, specs, AgentConfig(policy="naive"), first)
     episode = run.episode(specs[0].id)
     assert (episode.outcome, episode.steps, episode.progress) == ("model_failure", 2, None)
     assert "went away" in episode.error
-    play(run, specs, AgentConfig(policy="naive"), Saying(["turn left"]))
-    assert run.episode(specs[0].id).outcome == "limit"
-    assert (tmp_path / "run/episodes" / specs[0].id / "attempt-1/episode.json").is_file()
+    then = Saying(["turn left"])
+    play(run, specs, AgentConfig(policy="naive"), then)
+    assert run.episode(specs[0].id).outcome == "limit" and then.asked == 10
+    assert [s.executed for s in run.steps(specs[0].id)] == ["go forward"] * 2 + ["turn left"] * 10
 
 
 def test_refusal_stops_the_run_at_once(tmp_path):
@@ -143,22 +84,16 @@ def test_same_failure_again_and_again_stops_the_run(tmp_path):
     assert result.played == SAME_FAILURES and "no connection" in result.stopped
 
 
-def test_simulator_failure_is_an_outcome_of_that_episode_only(tmp_path, monkeypatch):
-    from embodied.envs.games.babyai.env import BabyAIEnv
-
-    original = BabyAIEnv._step
-
-    def failing(self, action):
-        if len(self._actions) == 3 and self._seed == bad:
-            raise RuntimeError("segment violated")
-        return original(self, action)
-
-    run, specs = make_run(tmp_path / "run", episodes=2)
-    bad = specs[0].seed
-    monkeypatch.setattr(BabyAIEnv, "_step", failing)
-    play(run, specs, AgentConfig(policy="scripted", script=["turn left"] * 12))
-    assert [run.episode(s.id).outcome for s in specs] == ["infra_failure", "limit"]
-    assert "segment violated" in run.episode(specs[0].id).error and run.episode(specs[0].id).error_kind == EnvironmentFailure.__name__
+def test_simulator_failure_is_an_outcome_of_that_episode_only_and_begins_anew(tmp_path):
+    once = tmp_path / "once"
+    run, specs = make_run(tmp_path / "run", task=TaskSpec(FAULTY, "", {"fault": "raise", "once": str(once)}))
+    play(run, specs)
+    assert [run.episode(s.id).outcome for s in specs] == ["infra_failure", "finished"]
+    failed = run.episode(specs[0].id)
+    assert "segment violated" in failed.error and failed.error_kind == EnvironmentFailure.__name__ and failed.steps == 3
+    play(run, specs)
+    assert run.episode(specs[0].id).outcome == "finished"
+    assert (tmp_path / "run/episodes" / specs[0].id / "attempt-1/episode.json").is_file()
 
 
 def test_prompts_are_stored_once_and_come_back_exactly(tmp_path):

@@ -1,0 +1,24 @@
+"""`embodied merge RUN... --out RUN`: the parts that several machines played, as one run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+
+def merge(
+    runs: list[str] = typer.Argument(..., help="Run folders of the same plan, for instance the shards of a job array."),
+    out: Path = typer.Option(..., "--out", help="Run folder to make or to add to."),
+) -> int:
+    """Copies what several folders of the same run hold into one. Exit code 5 when planned episodes are still without a score."""
+    from embodied.cli.tables import print_score
+    from embodied.eval.score import score
+    from embodied.store.merge import merge as merge_runs
+    from embodied.store.run import Run
+
+    merged = merge_runs([Run(run) for run in runs], out)
+    print_score(score(merged))
+    if missing := len(merged.record.planned) - sum(merged.scored(spec.id) for spec in merged.record.planned):
+        typer.echo(f"{missing} episodes have no score; `embodied resume {out}` plays them.")
+    return 5 if missing else 0

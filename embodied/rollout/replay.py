@@ -1,0 +1,80 @@
+"""Replay: executing a record again and comparing what the environment answers, step by step."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from embodied.blobs import MemoryBlobs
+from embodied.errors import EnvironmentFailure
+from embodied.rollout.environment import Answer
+from embodied.rollout.workers import Pool
+from embodied.store.run import Run
+from embodied.types import EpisodeSpec, Step
+
+
+def difference(step: Step, answer: Answer) -> str:
+    """What `answer` has other than the recorded `step`, in words; empty when they agree."""
+    pairs = {
+        "observation": (step.next_hash, answer.hash),
+        "reward": (step.reward, answer.reward),
+        "terminated": (step.terminated, answer.terminated),
+        "truncated": (step.truncated, answer.truncated),
+        "progress": (step.progress, answer.progress),
+    }
+    differing = next((name for name, (recorded, now) in pairs.items() if recorded != now), "")
+    return differing if differing in ("", "observation") else f"{differing} ({pairs[differing][0]} is recorded, {pairs[differing][1]} came)"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What replaying an episode showed."""
+
+    spec: EpisodeSpec
+    steps: int
+    """Steps that agreed."""
+    difference: str = ""
+    """Where the first difference is and in what; empty when all agreed."""
+
+
+async def replay_all(run: Run, specs: Sequence[EpisodeSpec], workers: int, show: Callable[[Verdict], None]) -> None:
+    """Replays episodes, two at a time for every worker, and shows each verdict as it comes. Raises `StoreError` when a record is damaged."""
+    todo = iter(specs)
+
+    async def replay_on() -> None:
+        for spec in todo:
+            show(await replay(run, spec, pool))
+
+    async with Pool(workers) as pool:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(2 * workers, len(specs))):
+                    group.create_task(replay_on())
+        except ExceptionGroup as several:
+            raise several.exceptions[0] from None
+
+
+async def replay(run: Run, spec: EpisodeSpec, pool: Pool) -> Verdict:
+    """Executes an episode's seed and recorded actions again, up to the first difference.
+
+    Raises:
+        StoreError: The record is damaged.
+    """
+    env = pool.environment(spec.task, MemoryBlobs())
+    steps = 0
+    try:
+        start = await env.reset(spec.seed)
+        episode = run.episode(spec.id)
+        if episode is not None and episode.first_hash not in ("", start.hash):
+            return Verdict(spec, 0, "reset: another observation")
+        for step in run.steps(spec.id):
+            what = difference(step, await env.step(step.executed))
+            if what:
+                return Verdict(spec, steps, f"step {step.index}: another {what}")
+            steps += 1
+        return Verdict(spec, steps)
+    except EnvironmentFailure as failure:
+        return Verdict(spec, steps, f"step {steps}: {failure}")
+    finally:
+        await env.close()

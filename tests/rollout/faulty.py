@@ -1,0 +1,73 @@
+"""A Gymnasium environment that goes wrong at the step and in the way it is told: `gym:tests.rollout.faulty:Faulty-v0`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import gymnasium
+from gymnasium import spaces
+
+LENGTH = 6
+"""Steps of an episode."""
+
+
+class Faulty(gymnasium.Env):
+    """A counter with a seed. At step `at` it does `fault`; with `once`, a file, only where that does not exist yet.
+
+    Args:
+        fault: raise, hang, exit, segfault, freeze (no sign of life), drift (another observation than before), or nothing.
+        seeds: The episodes it happens in; empty for all.
+    """
+
+    observation_space = spaces.Text(100)
+    action_space = spaces.Discrete(3)
+
+    def __init__(self, fault: str = "", at: int = 3, once: str = "", seeds: tuple[int, ...] = (), seconds: float = 0.0):
+        self._fault, self._at, self._once, self._seeds, self._seconds = fault, at, once, tuple(seeds), seconds
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self._seed, self._count, self._sum = seed, 0, int(self.np_random.integers(100))
+        return f"sum {self._sum}", {}
+
+    def step(self, action):
+        time.sleep(self._seconds)
+        drift = 0
+        if self._count == self._at and self._happens():
+            drift = self._go_wrong()
+        self._count += 1
+        self._sum += int(action) + drift
+        return f"sum {self._sum}", float(action), self._count == LENGTH, False, {"success": True} if self._count == LENGTH else {}
+
+    def _happens(self) -> bool:
+        if self._seeds and self._seed not in self._seeds:
+            return False
+        if not self._once:
+            return True
+        try:
+            Path(self._once).touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
+
+    def _go_wrong(self) -> int:
+        match self._fault:
+            case "raise":
+                raise RuntimeError("segment violated")
+            case "hang":
+                time.sleep(3600)
+            case "exit":
+                os._exit(3)
+            case "segfault":
+                os.kill(os.getpid(), signal.SIGSEGV)
+            case "freeze":
+                os.kill(os.getpid(), signal.SIGSTOP)
+            case "drift":
+                return time.time_ns() % 1_000_000 + 1
+        return 0
+
+
+gymnasium.register("Faulty-v0", Faulty)

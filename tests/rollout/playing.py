@@ -1,0 +1,92 @@
+"""What the tests of runs share: plans, agents, a model of prepared replies, and what a run folder holds apart from timings."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from embodied import agents
+from embodied.agents import AgentConfig
+from embodied.rollout.plan import identity, plan
+from embodied.rollout.runner import Result, run_all
+from embodied.rollout.workers import Pool
+from embodied.store.run import Run, RunRecord
+from embodied.types import EpisodeSpec, Message, Reply, Settings, TaskSpec
+
+TASK = TaskSpec("babyai", "BabyAI-MixedTrainLocal-v0/goto", {"max_steps": 12})
+FAULTY = "gym:tests.rollout.faulty:Faulty-v0"
+TIMINGS = ("seconds", "agent_seconds", "env_seconds", "created")
+
+
+class Saying:
+    """A model that says (or raises) one thing after another, and the last one for ever."""
+
+    name = "saying"
+
+    def __init__(self, script: list[str | Exception]):
+        self._script = list(script)
+        self.asked = 0
+
+    async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
+        self.asked += 1
+        word = self._script.pop(0) if len(self._script) > 1 else self._script[0]
+        if isinstance(word, Exception):
+            raise word
+        return Reply(word)
+
+    async def aclose(self) -> None:
+        pass
+
+
+class Quiet:
+    """A listener that keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def started(self, spec: EpisodeSpec) -> None:
+        self.heard.append(f"started {spec.index}")
+
+    def stepped(self, spec, step) -> None:
+        self.heard.append("step")
+
+    def ended(self, episode) -> None:
+        self.heard.append(f"ended {episode.outcome}")
+
+
+def make_run(root: Path, episodes: int = 2, task: TaskSpec = TASK) -> tuple[Run, tuple[EpisodeSpec, ...]]:
+    config = {"task": task.task, "kwargs": task.kwargs}
+    specs = plan([(task, episodes)], 7, identity(config))
+    return Run.create(root, RunRecord(identity(config), config, specs)), specs
+
+
+def play(
+    run: Run, specs, config: AgentConfig | None = None, model=None, concurrency: int = 1, workers: int = 1, listener=None, step_seconds: float = 60.0
+) -> Result:
+    config = config or AgentConfig(policy="random")
+
+    async def playing() -> Result:
+        async with Pool(workers, step_seconds) as pool:
+            return await run_all(run, specs, lambda spec: agents.build(config, model, spec=spec, blobs=run.blobs), pool, listener or Quiet(), concurrency)
+
+    return asyncio.run(playing())
+
+
+def content(root: Path) -> dict[str, object]:
+    """Every file of a run, timings aside: what must be equal, byte for byte, for two runs of the same."""
+    return {str(path.relative_to(root)): _timeless(path) for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+def _timeless(path: Path) -> object:
+    if path.suffix not in (".json", ".jsonl"):
+        return path.read_bytes()
+    lines = [path.read_text()] if path.suffix == ".json" else path.read_text().splitlines()
+    return [json.dumps(_without_timings(json.loads(line))) for line in lines]
+
+
+def _without_timings(value: object) -> object:
+    if isinstance(value, dict):
+        return {k: _without_timings(v) for k, v in value.items() if k not in TIMINGS}
+    return [_without_timings(v) for v in value] if isinstance(value, list) else value
