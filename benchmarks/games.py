@@ -91,11 +91,21 @@ def raw_nethack(seconds: float) -> float:
 
 
 def raw_babyai(seconds: float) -> float:
-    import gymnasium
-    import minigrid  # noqa: F401 - registers its environments
+    """Minigrid's own step and observation on the same levels."""
+    from minigrid.core.roomgrid import RoomGrid
 
-    env = gymnasium.make("BabyAI-GoToLocal-v0").unwrapped
-    return rate(lambda n: any(env.step(n % 6)[2:4]), lambda seed: env.reset(seed=seed), seconds)[0]
+    from embodied.envs.games.babyai.levels import MixedTrainLevel
+
+    class Level(MixedTrainLevel):
+        gen_obs = RoomGrid.gen_obs  # ours makes none: text and picture come from the grid
+
+    level = Level("goto", distractors=0, max_steps=64)
+
+    def step(number: int) -> bool:
+        _, _, terminated, truncated, _ = level.step(number % 6)
+        return terminated or truncated
+
+    return rate(step, lambda seed: level.reset(seed=seed), seconds)[0]
 
 
 def raw_crafter(seconds: float) -> float:
@@ -106,14 +116,29 @@ def raw_crafter(seconds: float) -> float:
 
 
 def raw_textworld(seconds: float) -> float:
+    """TextWorld's own door to the interpreter, on the same ten games, with the same limit of steps."""
     import textworld
 
     env = envs.make("textworld", TASKS["textworld"])
-    env.reset(seed=0)
-    game = env.game_file
+    games = []
+    for seed in range(10):
+        env.reset(seed=seed)
+        games.append(str(env.game_file))
     env.close()
-    raw = textworld.start(str(game))
-    return rate(lambda n: raw.step(COMMANDS[n % len(COMMANDS)])[2], lambda seed: raw.reset(), seconds)[0]
+    raw, steps = textworld.start(games[0]), 0
+
+    def reset(seed: int) -> None:
+        nonlocal steps
+        steps = 0
+        raw.load(games[seed % len(games)])
+        raw.reset()
+
+    def step(number: int) -> bool:
+        nonlocal steps
+        steps += 1
+        return raw.step(COMMANDS[number % len(COMMANDS)])[2] or steps == 80
+
+    return rate(step, reset, seconds)[0]
 
 
 RAW = {"nethack": raw_nethack, "minihack": raw_nethack, "babyai": raw_babyai, "crafter": raw_crafter, "textworld": raw_textworld}
