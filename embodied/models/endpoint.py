@@ -51,7 +51,7 @@ class Endpoint:
     key: str = field(repr=False, default=PLACEHOLDER)
 
     @classmethod
-    def find(cls, config: ModelConfig, *, url: str, url_variable: str, key_variables: tuple[str, ...], own_url_needs_key: bool = False) -> Endpoint:
+    def find(cls, config: ModelConfig, *, url: str, url_variable: str, key_variables: tuple[str, ...]) -> Endpoint:
         """Finds URL and key of `config`.
 
         Args:
@@ -59,7 +59,7 @@ class Endpoint:
             url: The provider's own URL; empty where there is none.
             url_variable: Environment variable that overrides it.
             key_variables: Where the key may be, when `config.api_key_env` does not say; the first is the one to name to the user.
-            own_url_needs_key: Whether a key is also required for a URL other than the provider's.
+                It is required for the provider's own URL, and where `config.api_key_env` names it.
 
         Raises:
             MissingKey: A key is required and there is none.
@@ -75,7 +75,7 @@ class Endpoint:
         variable, key = next(((v, k) for v in variables if (k := os.environ.get(v, "").strip())), (variables[0] if variables else "", ""))
         if key and not (key.isascii() and key.isprintable()):
             raise MissingKey(f"{variable} holds characters that no API key has. Set it again: export {variable}=...")
-        if not key and (config.api_key_env or own_url_needs_key or address.rstrip("/") == url.rstrip("/")):
+        if not key and (config.api_key_env or address.rstrip("/") == url.rstrip("/")):
             raise MissingKey(f"{config.provider}/{config.name} needs an API key and {variable} is not set. Set it: export {variable}=...")
         return cls(f"{config.provider}/{config.name}", address, variable, config.timeout, key or PLACEHOLDER)
 
