@@ -38,13 +38,31 @@ def agents() -> None:
         typer.echo(f"{name:16}  {config.agent.policy:14}  {model}".rstrip())
 
 
+_PROVIDERS = {
+    "openai": "OpenAI, or a compatible server by OPENAI_BASE_URL or model.base_url",
+    "compatible": "any server that speaks OpenAI's chat completions: model.base_url",
+    "anthropic": "Claude; pip install 'embodied-suite[anthropic]'",
+    "google": "Gemini; pip install 'embodied-suite[google]'",
+    "gguf": "a GGUF file in this process; pip install 'embodied-suite[local]'",
+    "transformers": "a model folder or GGUF file in this process, text and images; pip install 'embodied-suite[local]'",
+    "scripted": "replies from a list or a function: model.script",
+}
+
+
 @app.command()
 def models() -> None:
-    """Model providers, for `--model provider/name`."""
+    """Model providers for `--model provider/name`, and the models that have a preset."""
+    from embodied.config import compose, members
     from embodied.models import MODELS
 
-    for name in MODELS:
-        typer.echo(f"{name:14}  {(MODELS.get(name).__doc__ or '').strip().splitlines()[0]}")
+    presets: dict[str, list[str]] = {}
+    for preset in members("agent"):
+        model = compose([f"agent={preset}"]).model
+        presets.setdefault(model.provider, []).append(f"{model.provider}/{model.name} (--agent {preset})")
+    for name in MODELS:  # providers of other distributions have no line of ours
+        typer.echo(f"{name:14}  {_PROVIDERS.get(name, '')}".rstrip())
+        for line in presets.get(name, []):
+            typer.echo(f"{'':14}    {line}")
 
 
 @app.command()
