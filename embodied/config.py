@@ -27,6 +27,16 @@ from embodied.registry import unknown
 
 
 @dataclass
+class BudgetConfig:
+    """What a run may use in all, from its beginning, resumed or not. It stops before it goes over, and can be resumed with more."""
+
+    tokens: int | None = None
+    """Input and output together."""
+    dollars: float | None = None
+    """US dollars, by the price of the model."""
+
+
+@dataclass
 class RunConfig:
     """How a run is played. None of this but `seed` and `steps` changes what happens in an episode."""
 
@@ -44,6 +54,11 @@ class RunConfig:
     """Seconds that a step of an environment may take before its worker is ended."""
     reset_seconds: float = 600.0
     """Seconds that starting an episode may take."""
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
+    price: list[float] | None = None
+    """US dollars per million tokens of input, cached input and output; None for the model's public price (`embodied/models/data/prices.toml`)."""
+    cache: str = "deterministic"
+    """Replies kept on disk: off; deterministic: of services, at temperature 0; all: sampled ones and those of local models too."""
     out: str | None = None
     """Run folder; None for `runs/<environment>-<agent>-<hash>`."""
 

@@ -54,7 +54,7 @@ def repeated(before: Sequence[Message], now: Sequence[Message]) -> float:
 
     Counted in characters, pictures by their size; one picture is the same as another when its content is.
     """
-    total = sum(map(_size, (part for message in now for part in message.parts)))
+    total = sum(map(size, (part for message in now for part in message.parts)))
     return _shared(before, now) / total if total else 0.0
 
 
@@ -66,7 +66,7 @@ def _shared(before: Sequence[Message], now: Sequence[Message]) -> float:
         for a, b in zip(old.parts, new.parts, strict=False):
             if a != b:
                 return same + (common(a.text, b.text) if isinstance(a, Text) and isinstance(b, Text) else 0)
-            same += _size(b)
+            same += size(b)
         if len(old.parts) != len(new.parts):
             return same
     return same
@@ -81,5 +81,5 @@ def common(a: str, b: str) -> int:
     return low
 
 
-def _size(part: Part) -> float:
+def size(part: Part) -> float:
     return len(part.text) if isinstance(part, Text) else part.width * part.height / PIXELS_A_CHARACTER

@@ -19,6 +19,7 @@ def evaluate(
     data: str | None = typer.Option(None, "--data", help="Folder with the published levels or games (MiniHack's Boxoban, TextWorld)."),
     shard: str | None = typer.Option(None, "--shard", help="Play one part of several, for job arrays: i/n, from 1/n to n/n; `embodied merge` joins them."),
     as_json: bool = typer.Option(False, "--json", help="Print an object a line instead of tables."),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Print what the run will use (steps, tokens, money, as ranges) and play nothing."),
     image: bool = typer.Option(False, "--image/--text", help="Whether the agent sees pictures besides text."),
 ) -> int:
     """Plays an agent on an environment and scores it.
@@ -29,4 +30,4 @@ def evaluate(
     from embodied.cli.session import Request, play
 
     request = Request(env=env, task=task, suite=suite, agent=agent, model=model, data=data, words=tuple(ctx.args))
-    return play(request, episodes=episodes, seed=seed, steps=steps, out=out, image=image, shard=shard, as_json=as_json)
+    return play(request, episodes=episodes, seed=seed, steps=steps, out=out, image=image, shard=shard, as_json=as_json, dry_run=dry_run)

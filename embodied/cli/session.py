@@ -15,6 +15,7 @@ from typing import Any
 from embodied import agents, envs, models
 from embodied.cli.interrupt import interruptible
 from embodied.cli.progress import listener
+from embodied.cli.spend import Announced, build_model, print_cost, print_estimate
 from embodied.cli.tables import print_score
 from embodied.config import EvalConfig, compose, restore
 from embodied.envs import check_options
@@ -26,7 +27,6 @@ from embodied.models.base import Model
 from embodied.rollout.plan import Shard, identity, plan
 from embodied.rollout.runner import Result, run_all
 from embodied.rollout.workers import Pool
-from embodied.store.blobs import FileBlobs
 from embodied.store.run import Run, RunRecord
 from embodied.types import EpisodeSpec, Json, TaskSpec
 
@@ -34,7 +34,7 @@ SIMULATORS = ("nle", "minihack", "minigrid", "crafter", "textworld", "gymnasium"
 """Distributions whose version can move a score; recorded with every run."""
 IN_PROCESS = ("gguf", "transformers")
 """Model providers that compute in this process."""
-HOW = ("episodes", "out", "workers", "concurrency", "step_seconds", "reset_seconds")
+HOW = ("episodes", "out", "workers", "concurrency", "step_seconds", "reset_seconds", "budget", "price", "cache")
 """Keys of `run` that say how a run is played, not what happens in an episode: no part of a run's identity."""
 
 
@@ -72,9 +72,22 @@ class Request:
 
 
 def play(
-    request: Request, *, episodes: int | None, seed: int, steps: int | None, out: str | None, image: bool, shard: str | None = None, as_json: bool = False
+    request: Request,
+    *,
+    episodes: int | None,
+    seed: int,
+    steps: int | None,
+    out: str | None,
+    image: bool,
+    shard: str | None = None,
+    as_json: bool = False,
+    dry_run: bool = False,
 ) -> int:
-    """Plays a request and prints its table. Returns the exit code: 0 when every planned episode is scored, 5 when not, 130 when it was interrupted."""
+    """Plays a request and prints its table; with `dry_run` only what it would use.
+
+    Returns:
+        The exit code: 0 when every planned episode is scored, 5 when not, 130 when it was interrupted.
+    """
     if (request.env is None) == (request.suite is None):
         raise UsageError("Name either an environment (--env nethack) or a suite (--suite balrog). `embodied list envs` lists the environments.")
     if request.suite is not None and request.task is not None:
@@ -88,6 +101,9 @@ def play(
     name = request.suite or (request.env or "").replace(":", "-").replace("/", "-")
     root = Path(config.run.out or f"runs/{name}-{request.agent}-{run_identity[:8]}")
     specs = plan(tasks, config.run.seed, run_identity)
+    if dry_run:
+        print_estimate(config, [spec for spec in part.of(specs) if not (root / "run.json").is_file() or not Run(root).scored(spec.id)])
+        return 0
     model = _model(config, root)  # before the folder is made: a missing key leaves nothing behind
     record = RunRecord(run_identity, recorded, specs, versions(), datetime.now(UTC).isoformat(timespec="seconds"), request.suite or "")
     return _play(Run.create(root, record), part.of(specs), config, model, as_json)
@@ -119,7 +135,7 @@ def _play(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, model: Mod
     if result.interrupted:
         print(f"Stopped. Nothing recorded is lost: the same command, or `embodied resume {run.root}`, goes on from here.", file=sys.stderr)
         return 130
-    return _report(run, specs, result, as_json)
+    return _report(run, specs, config, result, as_json)
 
 
 async def _run(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, model: Model | None, as_json: bool) -> Result:
@@ -131,16 +147,17 @@ async def _run(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, model
     try:
         with interruptible(stopping), listener(run, specs, silent=config.agent.policy == "human", as_json=as_json) as shown:
             async with Pool(_workers(config), config.run.step_seconds, config.run.reset_seconds) as pool:
-                return await run_all(run, specs, make_agent, pool, shown, _concurrency(config), stopping)
+                return await run_all(run, specs, make_agent, pool, Announced(shown, model), _concurrency(config), stopping)
     finally:
         if model is not None:
             await model.aclose()
 
 
-def _report(run: Run, specs: Sequence[EpisodeSpec], result: Result, as_json: bool) -> int:
+def _report(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, result: Result, as_json: bool) -> int:
     missing = sum(not run.scored(spec.id) for spec in specs)
     if not as_json:
         print_score(score(run))
+        print_cost(config, run)
         if result.skipped:
             print(f"{result.skipped} episodes were already scored and were not played again.")
         print(f"Replay: embodied export {run.root} --format gif")
@@ -222,7 +239,7 @@ def _check(config: EvalConfig, tasks: list[tuple[TaskSpec, int]]) -> None:
 
 
 def _model(config: EvalConfig, root: Path) -> Model | None:
-    return models.build(config.model, FileBlobs(root / "blobs")) if agents.needs_model(config.agent.policy) else None
+    return build_model(config, root) if agents.needs_model(config.agent.policy) else None
 
 
 def _recorded(config: EvalConfig) -> Json:

@@ -34,7 +34,7 @@ def span(interval: tuple[float, float] | None, digits: int = 1) -> str:
 
 def print_score(result: RunScore, tasks: bool = False) -> Score:
     """Prints a run's score by environment (and task), and returns the total."""
-    shown = table("environment", "progress", "95 % interval", "success", "scored", "steps", "invalid", "tokens in/out")
+    shown = table("environment", "progress", "95 % interval", "success", "scored", "steps", "invalid", "tokens in/out", "repeated")
     rows = list(result.environments)
     if tasks:
         rows = [row for env in result.environments for row in (env, *(t for t in result.tasks if t.name.split(" ", 1)[0] == env.name))]
@@ -85,4 +85,5 @@ def _add(shown: Table, s: Score, indent: bool = False) -> None:
         str(s.steps),
         "-" if not s.steps else f"{100 * s.invalid_actions / s.steps:.1f} %",
         f"{s.usage.input}/{s.usage.output}" if s.usage.input else "-",
+        percent(s.usage.repeated / s.usage.input, 0) if s.usage.input else "-",
     )

@@ -1,0 +1,108 @@
+"""What a run costs: the model with its budget and cache, the estimate before, the sum after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from embodied import agents, models
+from embodied.cli.tables import console, table
+from embodied.config import EvalConfig
+from embodied.models.base import Model
+from embodied.models.budget import Allowance
+from embodied.models.config import LOCAL
+from embodied.models.prices import Price, price_of, prices_date
+from embodied.rollout.estimate import Range, estimate
+from embodied.rollout.runner import Listener
+from embodied.rollout.spend import used
+from embodied.store.blobs import FileBlobs
+from embodied.store.run import Run
+from embodied.types import Episode, EpisodeSpec, Step, Usage
+
+
+def build_model(config: EvalConfig, root: Path) -> Model:
+    """The model of a run with all its layers. What the run in `root` has used before counts.
+
+    Raises:
+        UsageError: The budget, the price or the cache makes no sense.
+        BudgetSpent: Nothing is left of the budget.
+        MissingKey, MissingExtra, UnknownName: The model cannot be had.
+    """
+    price = price_of(config.model, config.run.price)
+    before = used(Run(root)) if (root / "run.json").is_file() else Usage()
+    allowance = Allowance(config.run.budget.tokens, config.run.budget.dollars)
+    return models.spending(models.build(config.model, FileBlobs(root / "blobs")), config.model, allowance, price, before, config.run.cache)
+
+
+class Announced:
+    """A listener that also tells the model how many episodes are being played."""
+
+    def __init__(self, listener: Listener, model: Model | None):
+        self._listener = listener
+        self._tell = getattr(model, "live", lambda episodes: None)
+        self._playing: set[str] = set()
+
+    def started(self, spec: EpisodeSpec) -> None:
+        self._playing.add(spec.id)
+        self._tell(len(self._playing))
+        self._listener.started(spec)
+
+    def stepped(self, spec: EpisodeSpec, step: Step) -> None:
+        self._listener.stepped(spec, step)
+
+    def ended(self, episode: Episode) -> None:
+        self._playing.discard(episode.spec.id)
+        self._tell(len(self._playing))
+        self._listener.ended(episode)
+
+
+def print_estimate(config: EvalConfig, specs: Sequence[EpisodeSpec]) -> None:
+    """Prints what playing `specs` will use, as ranges. Calls no model and writes nothing.
+
+    Raises:
+        UsageError: The price makes no sense.
+    """
+    if not agents.needs_model(config.agent.policy):
+        print(f"{len(specs)} episodes. The agent {config.agent.policy} asks no model: nothing is spent.")
+        return
+    price = price_of(config.model, config.run.price)
+    rows = estimate(config.agent, config.model, specs, price)
+    shown = table("environment", "episodes", "steps", "tokens in", "tokens out", "dollars")
+    for row in rows if len(rows) > 2 else rows[:1]:
+        dollars = "not known" if row.dollars is None else _range(row.dollars)
+        shown.add_row(row.env, str(row.episodes), _range(row.steps), _range(row.input), _range(row.output), dollars)
+    console().print(shown)
+    print("From short episodes in plain words, all that repeats billed as cached, to episodes as long as they may be, nothing cached.")
+    print(_of_price(config, price))
+
+
+def _of_price(config: EvalConfig, price: Price | None) -> str:
+    name = f"{config.model.provider}/{config.model.name}"
+    if price is None:
+        return f"The price of {name} is not known: name it with run.price=[input,cached input,output], US dollars per million tokens."
+    if config.model.provider in LOCAL and not config.run.price:
+        return f"{name} runs on this machine and costs nothing."
+    source = "your own" if config.run.price else f"public, {prices_date()}"
+    return f"Price of {name} ({source}): {price.input:g} dollars per million tokens of input, {price.cached:g} cached, {price.output:g} of output."
+
+
+def _range(r: Range) -> str:
+    return f"{_number(r.low)} to {_number(r.high)}" if _number(r.low) != _number(r.high) else _number(r.low)
+
+
+def _number(n: float) -> str:
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if n >= size:
+            return f"{n / min(size, 1e3 if letter == 'k' else size):.3g}{letter}"
+    return f"{n:.3g}" if n < 1000 else f"{n:.0f}"
+
+
+def print_cost(config: EvalConfig, run: Run) -> None:
+    """Prints what a run has used in all and what that costs, where it called a model."""
+    usage = used(run)
+    if not usage.input:
+        return
+    price = price_of(config.model, config.run.price)
+    cost = "cost not known" if price is None else f"{price.cost(usage):.4g} dollars"
+    repeated = f"{100 * usage.repeated / usage.input:.0f} % repeated from the prompt before"
+    print(f"Model: {usage.input:,} tokens in ({repeated}; {usage.cached:,} cached), {usage.output:,} out; {cost}.")

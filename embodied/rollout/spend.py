@@ -1,0 +1,74 @@
+"""What a run has used so far, from its records: whatever was called is paid for, whether its episode was scored or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from embodied.store.run import Run
+from embodied.types import Usage
+
+
+class _Ended(msgspec.Struct):
+    """The part of `episode.json` that is counted."""
+
+    usage: Usage = Usage()
+
+
+class _Reply(msgspec.Struct):
+    usage: Usage = Usage()
+
+
+class _Call(msgspec.Struct):
+    reply: _Reply = msgspec.field(default_factory=_Reply)
+
+
+class _Decision(msgspec.Struct):
+    calls: list[_Call] = []
+
+
+class _Step(msgspec.Struct):
+    """The part of a line of `steps.jsonl` that is counted."""
+
+    decision: _Decision = msgspec.field(default_factory=_Decision)
+
+
+_ended = msgspec.json.Decoder(_Ended)
+_step = msgspec.json.Decoder(_Step)
+
+
+def used(run: Run) -> Usage:
+    """The usage of every call recorded in a run, of attempts that were given up too. Damaged records are passed over."""
+    total = Usage()
+    for spec in run.record.planned:
+        for usage in _of_episode(run.folder(spec.id)):
+            total = Usage(
+                total.input + usage.input,
+                total.output + usage.output,
+                total.reasoning + usage.reasoning,
+                total.cached + usage.cached,
+                total.repeated + usage.repeated,
+            )
+    return total
+
+
+def _of_episode(folder: Path) -> Iterator[Usage]:
+    for attempt in (folder, *folder.glob("attempt-*")):
+        try:
+            yield _ended.decode((attempt / "episode.json").read_bytes()).usage
+        except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
+            yield from _of_steps(attempt / "steps.jsonl")
+
+
+def _of_steps(path: Path) -> Iterator[Usage]:
+    """Of an attempt without a result: it was killed, or goes on in this moment."""
+    if not path.is_file():
+        return
+    with path.open("rb") as lines:
+        for line in lines:
+            try:
+                yield from (call.reply.usage for call in _step.decode(line).decision.calls)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                continue
