@@ -38,7 +38,7 @@ def _root(version: bool = typer.Option(False, "--version", callback=_version, is
 
 
 def _register() -> None:
-    from embodied.cli import compare, doctor, evaluate, export, lists, merge, play, power, replay, resume, score, show, view
+    from embodied.cli import compare, doctor, evaluate, export, import_, leaderboard, lists, merge, play, power, replay, report, resume, score, show, view
 
     app.command("eval", context_settings={"allow_extra_args": True})(evaluate.evaluate)
     app.command("resume", context_settings={"allow_extra_args": True})(resume.resume)
@@ -50,8 +50,11 @@ def _register() -> None:
     app.command("score")(score.score)
     app.command("compare")(compare.compare)
     app.command("power")(power.power)
+    app.command("leaderboard")(leaderboard.leaderboard)
+    app.command("report")(report.report)
     app.command("view")(view.view)
     app.command("export")(export.export)
+    app.add_typer(import_.app, name="import")
     app.command("doctor")(doctor.doctor)
 
 

@@ -47,7 +47,7 @@ def describe(record: RunRecord) -> Settings:
         name=str(label),
         agent=agent,
         model=f"{provider}/{name}".strip("/") if asks else "",
-        open_model=_open(provider, base_url=model.get("base_url"), metadata=imported.get("metadata")) if asks else None,
+        open_model=_open(provider, model.get("base_url")) if asks else None,
         vision=bool(config.get("image")),
         suite=record.suite,
         rules=", ".join(rules),
@@ -61,9 +61,7 @@ def _part(config: Json, key: str) -> Json:
     return value if isinstance(value, dict) else {}
 
 
-def _open(provider: str, base_url: str | None, metadata: Json | None) -> bool | None:
-    if metadata and isinstance(metadata.get("oss"), bool):
-        return metadata["oss"]
+def _open(provider: str, base_url: str | None) -> bool | None:
     if provider in OPEN or (provider == "openai" and base_url):
         return True
     return False if provider in CLOSED else None

@@ -144,7 +144,7 @@ def _metadata(export: Export) -> Path:
     record = export.run.record
     known = record.config.get("imported", {}).get("metadata")
     about = describe(record)
-    fresh = {"name": about.name, "oss": about.open_model is True, "site": None, "verified": False}
+    fresh = {"name": about.name, "oss": False, "site": None, "verified": False}
     fresh |= {"date": record.created[:10], "trajs": True, "org_logo": None}
     path = export.out / "metadata.yaml"
     OmegaConf.save(OmegaConf.create(known or fresh), path)

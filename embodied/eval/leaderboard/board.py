@@ -1,0 +1,255 @@
+"""What stands on a board: entries with their scores, grouped by what was played, ranked where they are whole."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from embodied.eval import balrog
+from embodied.eval.compare import defining
+from embodied.eval.leaderboard.ranking import Standing, rank_ranges
+from embodied.eval.results import Results
+from embodied.eval.score import RunScore, score
+from embodied.eval.settings import Settings, describe
+from embodied.eval.statistics import LEVEL, Interval, Spread, normal_quantile, spread_of
+from embodied.eval.suites import SUITES, suite
+from embodied.models.config import ModelConfig
+from embodied.models.prices import Price, price_of
+from embodied.types import Json, Usage
+
+PROVIDERS = {"gemini": "google", "claude": "anthropic"}
+"""BALROG's client -> our provider, where they differ: for prices."""
+SHOWN_NOT_GROUPED = ("rules",)
+"""Options that are shown beside an entry and do not give it another board."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A score with what stands behind it."""
+
+    score: float | None
+    interval: Interval | None
+    scored: int
+    planned: int
+    success: float | None = None
+    success_interval: Interval | None = None
+    no_interval: str = ""
+
+    @property
+    def coverage(self) -> float:
+        return self.scored / self.planned if self.planned else 0.0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run on a board."""
+
+    key: str
+    """Of its page: small letters, digits, hyphens; unique."""
+    settings: Settings
+    path: str
+    total: Cell
+    environments: dict[str, Cell]
+    tasks: dict[tuple[str, str], Cell]
+    steps: int
+    invalid_actions: int
+    usage: Usage
+    cost: float | None
+    """US dollars of the whole run; None where the price is not known."""
+    outcomes: dict[str, int]
+    versions: dict[str, str]
+    config: Json
+    notes: tuple[str, ...]
+    """Sentences a reader must know."""
+    summary_only: bool = False
+    """Imported without episodes: numbers as published, intervals from published standard errors."""
+    ranked: bool = False
+    place: int | None = None
+    """By score among the ranked, from 1."""
+    ranks: tuple[int, int] | None = None
+    """All ranks it could have (see `embodied.eval.leaderboard.ranking`)."""
+
+
+@dataclass(frozen=True)
+class Board:
+    """Entries that played the same tasks."""
+
+    key: str
+    title: str
+    environments: tuple[str, ...]
+    tasks: int
+    options: tuple[str, ...]
+    """Options of the environments that a run named, such as `max_steps 20`; those that all tasks share."""
+    entries: tuple[Entry, ...]
+    """The ranked by place, then the others by score."""
+
+
+def boards(runs: Sequence[Results], partial: bool = False) -> list[Board]:
+    """Groups and ranks runs.
+
+    Args:
+        runs: In any order.
+        partial: Whether runs with coverage below 1 are ranked as well.
+    """
+    groups: dict[tuple, list[tuple[Entry, Standing]]] = {}
+    taken: Counter[str] = Counter()
+    for results in runs:
+        entry, standing = _entry(results)
+        taken[entry.key] += 1
+        if taken[entry.key] > 1:
+            entry = replace(entry, key=f"{entry.key}-{taken[entry.key]}")
+        groups.setdefault(_group(results, entry), []).append((entry, standing))
+    made = [_board(group, members, partial) for group, members in groups.items()]
+    return _titled(sorted(made, key=lambda b: (-len(b.entries), b.title)))
+
+
+# --------------------------------------------------------------------------- boards
+
+
+def _group(results: Results, entry: Entry) -> tuple:
+    """What must be equal on one board: the suite's name, and every task with the options that make it what it is."""
+    name = entry.settings.suite
+    if entry.summary_only:
+        played = (
+            [(env, task, ()) for env, task, _ in suite(name).tasks if env in entry.environments]
+            if name in SUITES
+            else [(env, "", ()) for env in entry.environments]
+        )
+        return (name, frozenset(played))
+    tasks = set()
+    for spec in results.record.planned:
+        options = tuple(sorted((k, repr(v)) for k, v in defining(spec.task).items() if k not in SHOWN_NOT_GROUPED))
+        tasks.add((spec.task.env, spec.task.task, options))
+    return (name, frozenset(tasks))
+
+
+def _board(group: tuple, members: list[tuple[Entry, Standing]], partial: bool) -> Board:
+    able = [(e, s) for e, s in members if e.total.score is not None and (partial or e.total.coverage >= 1)]
+    able.sort(key=lambda pair: -pair[0].total.score)
+    ranges = rank_ranges([s for _, s in able])
+    ranked = [replace(e, ranked=True, place=n + 1, ranks=r) for n, ((e, _), r) in enumerate(zip(able, ranges, strict=True))]
+    keys = {e.key for e in ranked}
+    others = sorted((e for e, _ in members if e.key not in keys), key=lambda e: -(e.total.score if e.total.score is not None else -1))
+    environments = tuple(dict.fromkeys(env for e, _ in members for env in e.environments))
+    title = group[0] or (", ".join(environments) if environments else "nothing played")
+    options = {options for _, _, options in group[1]}
+    said = tuple(f"{k} {v}" for k, v in options.pop()) if len(options) == 1 else ()
+    return Board(slug(title), title, environments, len(group[1]), said, (*ranked, *others))
+
+
+def _titled(made: list[Board]) -> list[Board]:
+    """Tells boards of one title apart by what differs: options, number of environments, of tasks; at last by a number."""
+    for words in (_own_options, lambda b, _: f"{len(b.environments)} environments", lambda b, _: f"{b.tasks} tasks"):
+        same: dict[str, list[Board]] = {}
+        for b in made:
+            same.setdefault(b.title, []).append(b)
+        differ = {title: len({words(b, group) for b in group}) > 1 for title, group in same.items()}
+        made = [replace(b, title=f"{b.title} · {more}") if differ[b.title] and (more := words(b, same[b.title])) else b for b in made]
+    seen: Counter[str] = Counter()
+    told = []
+    for b in made:
+        seen[b.title] += 1
+        title = b.title if seen[b.title] == 1 else f"{b.title} · {seen[b.title]}"
+        told.append(replace(b, title=title, key=slug(title)))
+    return told
+
+
+def _own_options(board: Board, group: Sequence[Board]) -> str:
+    """The options that not all boards of the group share."""
+    return ", ".join(o for o in board.options if any(o not in other.options for other in group))
+
+
+def slug(text: str) -> str:
+    """Small letters, digits and hyphens, for file names and anchors."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60].strip("-") or "entry"
+
+
+# --------------------------------------------------------------------------- entries
+
+
+def _entry(results: Results) -> tuple[Entry, Standing]:
+    about = describe(results.record)
+    published = results.record.config.get("imported", {}).get("summary") or {}
+    if not results.ended and published.get("environments"):
+        return _from_summary(results, about, published)
+    found = score(results)
+    strata = results.strata()
+    made = Entry(
+        key=slug(about.name),
+        settings=about,
+        path=results.path,
+        total=_cell(found.total),
+        environments={s.name: _cell(s) for s in found.environments},
+        tasks=dict(zip(dict.fromkeys((s.task.env, s.task.task) for s in results.record.planned), map(_cell, found.tasks), strict=True)),
+        steps=found.total.steps,
+        invalid_actions=found.total.invalid_actions,
+        usage=found.total.usage,
+        cost=_cost(results.record.config, found.total.usage, about),
+        outcomes=found.total.outcomes,
+        versions=results.record.versions,
+        config=results.record.config,
+        notes=tuple(_notes(found)),
+    )
+    return made, Standing(made.total.score, _error(strata, made.total), {(s.env, s.task): s for s in strata}, results.by_task())
+
+
+def _cell(s) -> Cell:
+    return Cell(s.progress, s.interval, s.scored, s.planned, s.success, s.success_interval, s.no_interval)
+
+
+def _error(strata: list, total: Cell) -> Spread | None:
+    """Standard error of the score; of a constant one, from its Wilson interval, as it is not certain either."""
+    found = spread_of(strata)
+    if found is not None and found.error == 0 and total.interval:
+        return Spread((total.interval[1] - total.interval[0]) / 2 / normal_quantile((1 + LEVEL) / 2), found.freedom)
+    return found if found is not None and found.error > 0 else None
+
+
+def _from_summary(results: Results, about: Settings, published: Json) -> tuple[Entry, Standing]:
+    numbers = balrog.summary(results)
+    ours = {theirs: env for env, theirs in balrog.NAMES.items()}
+    environments = {ours.get(name, name): _published(e) for name, e in numbers["environments"].items()}
+    played = sum(c.scored for c in environments.values())
+    total = _published({"progression_percentage": numbers["average_progress"], "standard_error": numbers["standard_error"], "episodes_played": played})
+    notes = ("Imported without episodes: scores are as published, intervals are 1.96 published standard errors.",)
+    usage = Usage(int(published.get("total_input_tokens", 0)), int(published.get("total_output_tokens", 0)))
+    cost = _cost(results.record.config, usage, about)
+    made = Entry(slug(about.name), about, results.path, total, environments, {}, 0, 0, usage, cost, {}, {}, results.record.config, notes, summary_only=True)
+    return made, Standing(total.score, Spread(numbers["standard_error"] / 100, float(max(1, played - 1))), {}, {})
+
+
+def _published(e: Mapping[str, float]) -> Cell:
+    value, half = e["progression_percentage"] / 100, 1.96 * e["standard_error"] / 100
+    played = int(e["episodes_played"])
+    return Cell(value, (max(0.0, value - half), min(1.0, value + half)) if half > 0 else None, played, played)
+
+
+def _cost(config: Json, usage: Usage, about: Settings) -> float | None:
+    """US dollars, by the run's own price or the public one; None where neither is known or nothing was counted."""
+    model = config.get("model")
+    if not about.model or not isinstance(model, dict) or not usage.input:
+        return None
+    run = config.get("run")
+    own = run.get("price") if isinstance(run, dict) else None
+    provider = PROVIDERS.get(str(model.get("provider")), str(model.get("provider")))
+    # An imported run names the address its client was given, whether or not the provider's own answered: that says nothing of the price.
+    address = None if about.imported else model.get("base_url")
+    price: Price | None = price_of(ModelConfig(provider=provider, name=str(model.get("name")), base_url=address), own)
+    return None if price is None else price.cost(usage)
+
+
+def _notes(found: RunScore) -> list[str]:
+    total = found.total
+    notes = []
+    if total.scored < total.planned:
+        failed = ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in total.outcomes.items() if what not in ("finished", "limit"))
+        notes.append(f"{total.planned - total.scored} of {total.planned} planned episodes have no score{f' ({failed})' if failed else ''}.")
+    if total.no_interval:
+        notes.append(f"No interval: {total.no_interval}.")
+    if total.unscorable:
+        notes.append(f"{total.unscorable} episodes ended with a progress that is not a number.")
+    if found.damaged:
+        notes.append(f"{len(found.damaged)} results could not be read and count as not played.")
+    return notes

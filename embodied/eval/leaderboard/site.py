@@ -1,0 +1,290 @@
+"""The leaderboard as a static site: plain files that ask nobody for anything and can be opened from disk or put on any server.
+
+index.html                     every board: table, filters, score against cost
+entries/<entry>.html           settings, scores by environment and task, replays
+entries/<entry>/<episode>.html replays
+leaderboard.json, .csv, .md
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from embodied.errors import StoreError
+from embodied.eval.charts import percent, top
+from embodied.eval.leaderboard import plain
+from embodied.eval.leaderboard.board import Board, Cell, Entry
+from embodied.eval.leaderboard.plot import score_against_cost, span_bar
+from embodied.eval.markup import Html, el, raw
+
+Links = Mapping[str, Sequence[tuple[str, str]]]
+"""Entry key -> (words, address relative to the entry's page) of each replay."""
+
+
+def write_site(boards: Sequence[Board], out: Path, replays: Links, title: str = "Leaderboard") -> list[Path]:
+    """Writes the site's pages and data files.
+
+    Args:
+        boards: From `embodied.eval.leaderboard.board.boards`.
+        out: The folder; files of an earlier call are replaced.
+        replays: Replays already written below `out/entries`.
+        title: Heading of the index.
+
+    Raises:
+        StoreError: A file cannot be written.
+    """
+    from embodied.eval.leaderboard.entry_page import entry_page
+
+    documents: dict[str, bytes] = {"index.html": index(boards, title)}
+    for board in boards:
+        for entry in board.entries:
+            documents[f"entries/{entry.key}.html"] = entry_page(board, entry, replays.get(entry.key, ()))
+    documents["leaderboard.json"] = plain.as_json(boards)
+    documents["leaderboard.csv"] = plain.as_csv(boards).encode()
+    documents["leaderboard.md"] = plain.as_markdown(boards).encode()
+    paths = []
+    for name, data in documents.items():
+        path = out / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        except OSError as error:
+            raise StoreError(f"Cannot write {path}: {error.strerror or error}. Name another folder with --out.") from error
+        paths.append(path)
+    return paths
+
+
+def document(title: str, body: Html, script: bool) -> bytes:
+    """A page with the site's style and, on the index, its script; its policy allows nothing else."""
+    static = files("embodied.eval.leaderboard").joinpath("static")
+    code = static.joinpath("site.js").read_text() if script else ""
+    allowed = f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'" if script else "'none'"
+    policy = f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+    head = el(
+        "head",
+        el("meta", charset="utf-8"),
+        el("meta", http_equiv="Content-Security-Policy", content=policy),
+        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        el("title", title),
+        el("style", raw(static.joinpath("site.css").read_text())),
+    )
+    page = el("html", head, el("body", body, el("script", raw(code)) if script else None), lang="en")
+    return f"<!doctype html>\n{page}\n".encode("utf-8", "replace")
+
+
+# --------------------------------------------------------------------------- index
+
+
+def index(boards: Sequence[Board], title: str) -> bytes:
+    """The page with every board; one board a tab."""
+    tabs = [
+        el("button", b.title, " ", el("small", len(b.entries)), role="tab", aria_controls=b.key, aria_selected="true" if n == 0 else "false", type="button")
+        for n, b in enumerate(boards)
+    ]
+    body = el(
+        "main",
+        el(
+            "header",
+            el(
+                "div",
+                el("h1", title),
+                el(
+                    "p",
+                    "Mean progress over environments, their tasks and seeds, in percent, with 95 % intervals. A rank range holds every rank that an entry"
+                    " could have, given how uncertain all scores are.",
+                    class_="note",
+                ),
+            ),
+            el("button", "Light / dark", id="theme", type="button"),
+        ),
+        el("div", tabs, class_="tabs", role="tablist", aria_label="Boards") if len(boards) > 1 else None,
+        [_panel(b, hidden=n > 0) for n, b in enumerate(boards)] or el("section", el("p", "There is nothing to show yet.")),
+        el("footer", "The same as data: ", _link("leaderboard.json"), ", ", _link("leaderboard.csv"), ", ", _link("leaderboard.md"), "."),
+    )
+    return document(title, body, script=True)
+
+
+def _link(name: str) -> Html:
+    return el("a", name, href=name)
+
+
+def _panel(board: Board, hidden: bool) -> Html:
+    money = any(e.cost is not None for e in board.entries)
+    plot = score_against_cost(board) if money else None
+    words = f"{board.tasks} tasks in {len(board.environments)} environment{'s' if len(board.environments) != 1 else ''}"
+    return el(
+        "div",
+        el(
+            "section",
+            el("h2", board.title),
+            el("p", words + "".join(f", {option}" for option in board.options) + ".", class_="note"),
+            _filters(board),
+            el("div", _table(board, money), class_="wide"),
+        ),
+        el("section", el("h2", "Score against cost"), el("p", COST_NOTE, class_="note"), plot) if plot else None,
+        class_="panel",
+        id=board.key,
+        role="tabpanel",
+        hidden=hidden,
+    )
+
+
+COST_NOTE = (
+    "US dollars for the whole run at public list prices, from the tokens that providers counted. The dashed line joins entries that none beats for less money."
+    " Entries without a known price are not in the plot."
+)
+
+
+def _filters(board: Board) -> Html:
+    sees = sorted({_sees(e) for e in board.entries})
+    opens = sorted({_open(e) for e in board.entries})
+    agents = sorted({e.settings.agent for e in board.entries})
+    sources = sorted({_source(e) for e in board.entries})
+    choices = (("sees", "Sees", sees), ("open", "Model", opens), ("agent", "Agent", agents), ("source", "From", sources))
+    partial = any(not e.ranked for e in board.entries)
+    return el(
+        "div",
+        [
+            el("label", words, el("select", el("option", "all", value=""), (el("option", v or "none", value=v) for v in values), name=name))
+            for name, words, values in choices
+            if len(values) > 1
+        ],
+        el("label", el("input", type="checkbox", checked="checked"), "unranked entries too", hidden=not partial),
+        el("span", f"{len(board.entries)} entries", class_="count", aria_live="polite"),
+        class_="filters",
+    )
+
+
+def _sees(e: Entry) -> str:
+    return "vision" if e.settings.vision else "text"
+
+
+def _open(e: Entry) -> str:
+    if not e.settings.model:
+        return "no model"
+    return {True: "open", False: "closed", None: "unknown"}[e.settings.open_model]
+
+
+def _source(e: Entry) -> str:
+    return e.settings.imported or "own runs"
+
+
+def data(e: Entry) -> dict[str, Any]:
+    """What the filters ask of a row or a point."""
+    return {
+        "data_entry": e.key,
+        "data_sees": _sees(e),
+        "data_open": _open(e),
+        "data_agent": e.settings.agent,
+        "data_source": _source(e),
+        "data_ranked": "yes" if e.ranked else "no",
+    }
+
+
+def _table(board: Board, money: bool) -> Html:
+    limit = top([e.total.interval[1] if e.total.interval else e.total.score or 0.0 for e in board.entries])
+    columns: list[tuple[str, str, str]] = [("rank", "rank", "ascending"), ("entry", "who", "ascending"), ("score", "score", "descending")]
+    columns += [(env, "number", "descending") for env in board.environments] if len(board.environments) > 1 else []
+    columns += [
+        ("success", "number", "descending"),
+        ("coverage", "number", "descending"),
+        ("invalid", "number", "ascending"),
+        ("tokens", "number", "ascending"),
+    ]
+    columns += [("cost", "number", "ascending")] if money else []
+    head = (
+        el("th", el("button", words, type="button"), class_=class_, scope="col", data_first=first, aria_sort="ascending" if n == 0 else None)
+        for n, (words, class_, first) in enumerate(columns)
+    )
+    rows = (_row(board, e, limit, money) for e in board.entries)
+    return el("table", el("thead", el("tr", head)), el("tbody", rows), class_="board")
+
+
+def _row(board: Board, e: Entry, limit: float, money: bool) -> Html:
+    cells = [_rank(e), _who(e), _score(e.total, limit)]
+    if len(board.environments) > 1:
+        cells += [_environment(e.environments.get(env)) for env in board.environments]
+    tokens = e.usage.input + e.usage.output
+    invalid = e.invalid_actions / e.steps if e.steps else None
+    cells += [
+        _number(e.total.success, percent(e.total.success, 0), span(e.total.success_interval, 0)),
+        _coverage(e),
+        _number(invalid, percent(invalid)),
+        _number(tokens or None, short(tokens) if tokens else "–"),
+    ]
+    if money:
+        cells.append(_number(e.cost, dollars(e.cost)))
+    return el("tr", cells, class_=None if e.ranked else "unranked", **data(e))
+
+
+def _rank(e: Entry) -> Html:
+    if e.place is None or e.ranks is None:
+        return el("td", "–", class_="rank", title="not ranked", data_value="")
+    low, high = e.ranks
+    around = el("span", f"{low}–{high}", class_="range", title="ranks it could have") if low != high else None
+    return el("td", el("b", e.place), around, class_="rank", data_value=e.place)
+
+
+def marks(e: Entry) -> Html:
+    """The entry's properties as small labels."""
+    s = e.settings
+    found = [(_sees(e), "vision") if s.vision else None, (f"{_open(e)} model", "open") if s.open_model else None]
+    found += [
+        (f"imported from {s.imported.upper()}", "imported") if s.imported else None,
+        (f"rules: {s.rules}", "") if s.rules not in ("", "embodied") else None,
+    ]
+    if e.summary_only:
+        found.append(("summary only", "imported"))
+    if e.total.coverage < 1:
+        found.append((f"{percent(e.total.coverage, 0)} played" + ("" if e.ranked else ", unranked"), "short"))
+    return el("span", (el("span", m[0], class_=f"mark {m[1]}".strip()) for m in found if m), class_="marks")
+
+
+def _who(e: Entry) -> Html:
+    return el("td", el("a", e.settings.name, href=f"entries/{e.key}.html"), marks(e), class_="who", data_value=e.settings.name.lower())
+
+
+def _score(cell: Cell, limit: float) -> Html:
+    if cell.score is None:
+        return el("td", "–", class_="score", data_value="")
+    return el("td", el("b", f"{100 * cell.score:.1f}"), " ", span_bar(cell, limit), span(cell.interval), class_="score", data_value=cell.score)
+
+
+def _environment(cell: Cell | None) -> Html:
+    if cell is None or cell.score is None:
+        return el("td", "–", class_="number", data_value="")
+    title = cell.no_interval or f"{cell.scored} of {cell.planned} episodes"
+    return el("td", f"{100 * cell.score:.1f}", span(cell.interval), class_="number", data_value=cell.score, title=title)
+
+
+def _number(value: float | None, words: str, *more: Any) -> Html:
+    return el("td", words, *more, class_="number", data_value="" if value is None else value)
+
+
+def _coverage(e: Entry) -> Html:
+    words = el("span", percent(e.total.coverage, 0), class_=None if e.total.coverage >= 1 else "short")
+    return el("td", words, el("span", f"{e.total.scored}/{e.total.planned}", class_="span"), class_="number", data_value=e.total.coverage)
+
+
+def span(interval: tuple[float, float] | None, digits: int = 1) -> Html | None:
+    """An interval in percent, small."""
+    return el("span", f"{100 * interval[0]:.{digits}f}–{100 * interval[1]:.{digits}f}", class_="span") if interval else None
+
+
+def dollars(cost: float | None) -> str:
+    if cost is None:
+        return "–"
+    return f"${cost:,.2f}" if cost == 0 or cost >= 0.01 else "< $0.01"
+
+
+def short(n: int) -> str:
+    """A count in three or four digits."""
+    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if n >= size:
+            return f"{n / size:.3g} {unit}"
+    return str(n)
