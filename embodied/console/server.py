@@ -69,8 +69,7 @@ def make_app(library: Library, token: str) -> Starlette:
         Route("/{token}/api/difference", lambda r: _json(library.difference(_word(r, "a"), _word(r, "b")))),
         Route("/{token}/api/image", lambda r: _image(library, r)),
     ]
-    guards = [Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]), Middleware(_Guard, token=token)]
-    return Starlette(routes=routes, middleware=guards, exception_handlers={NotFound: _missing, StoreError: _missing, UsageError: _malformed})
+    return Starlette(routes=routes, middleware=guards(token), exception_handlers={NotFound: _missing, StoreError: _missing, UsageError: _malformed})
 
 
 def serve(library: Library, port: int, ready: Callable[[str], None]) -> None:
@@ -84,16 +83,27 @@ def serve(library: Library, port: int, ready: Callable[[str], None]) -> None:
     Raises:
         UsageError: The port is taken or not allowed.
     """
+    listen(lambda token: make_app(library, token), port, ready)
+
+
+def guards(token: str) -> list[Middleware]:
+    """What every server of ours stands behind: this machine's name, the token, the security headers."""
+    return [Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]), Middleware(_Guard, token=token)]
+
+
+def listen(make: Callable[[str], Starlette], port: int, ready: Callable[[str], None]) -> None:
+    """Serves the application that `make` makes of a fresh token, on loopback, until Ctrl-C. Raises `UsageError` when the port is taken or not allowed."""
     token = secrets.token_urlsafe(24)
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind(("127.0.0.1", port))
+        listening.listen()  # from here on a browser that is quicker than the server waits
     except (OSError, OverflowError) as error:
         listening.close()
         raise UsageError(f"Cannot listen on port {port} of 127.0.0.1: {getattr(error, 'strerror', None) or error}. Name another one with --port.") from error
     ready(f"http://127.0.0.1:{listening.getsockname()[1]}/{token}/")
-    config = uvicorn.Config(make_app(library, token), log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(make(token), log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1)
     with listening:
         uvicorn.Server(config).run(sockets=[listening])
 
@@ -118,7 +128,7 @@ class _Guard:
 
         given = scope["path"].encode("utf-8", "replace").split(b"/")[1:2]
         if not secrets.compare_digest(b"".join(given), self._token):
-            response = Response("Refused: open the whole address that `embodied view` printed, token included.\n", 403, media_type="text/plain")
+            response = Response("Refused: open the whole address that was printed, token included.\n", 403, media_type="text/plain")
             await response(scope, receive, guarded)
             return
         await self._app(scope, receive, guarded)

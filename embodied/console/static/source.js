@@ -69,6 +69,13 @@ class Blocks {
 
   now(n) { return this.blocks.get(Math.floor(n / this.size))?.items?.[n % this.size]; }
 
+  // Whether somebody has to wait for item n; then its block is asked for, once, and `loaded` is told.
+  missing(n, loaded, failed) {
+    const block = this.blocks.get(Math.floor(n / this.size));
+    if (!block) this.get(n).then(loaded, failed);
+    return !block?.items;
+  }
+
   async get(n) {
     const number = Math.floor(n / this.size);
     let block = this.blocks.get(number);

@@ -242,13 +242,13 @@ class Viewer {
       node.replaceChildren(h("span", { class: "n" }, "end"), h("span", { class: "what" }, outcome ? OUTCOMES[outcome][0] : "not ended"));
       return;
     }
-    const item = view.row(row), flags = view.flags(row);
+    const flags = view.flags(row);
     node.className = `row ${flags & 1 ? "bad" : flags & 2 ? "warn" : ""} ${this.hitSet?.has(row) ? "hit" : ""}`;
-    if (!item) {
+    if (view.rowBlocks.missing(row, () => view === this.view && this.steps.soon(true), (error) => this.banner([error.message]))) {
       node.replaceChildren(h("span", { class: "n" }, String(view.stepOf(row))), h("span", { class: "what waiting" }, "…"));
-      view.rowBlocks.get(row).then(() => { if (view === this.view) this.steps.refresh(); }).catch((error) => this.banner([error.message]));
       return;
     }
+    const item = view.row(row);
     const marks = item.events.map(([kind, text]) => h("span", { class: `tag ${EVENT_KINDS[kind] || "quiet"}`, title: text }, kind));
     const reward = item.reward ? h("span", { class: `reward ${item.reward > 0 ? "good" : "bad"}` }, `${item.reward > 0 ? "+" : ""}${format.number(item.reward)}`) : null;
     node.replaceChildren(h("span", { class: "n" }, String(item.index)), h("span", { class: "what" }, item.action || "(nothing)"), h("span", { class: "spring" }), ...marks, ...(reward ? [reward] : []));

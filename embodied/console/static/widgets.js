@@ -68,12 +68,19 @@ class VirtualList {
   }
 
   refresh() {
+    this.changed = false;
     for (const node of this.nodes.values()) node.dataset.n = "";
     this.place();
   }
 
-  soon() {
-    this.frame ||= requestAnimationFrame(() => { this.frame = 0; this.place(); });
+  // At the next frame: rows that came into sight are drawn, and all of them when what they show has changed.
+  soon(changed = false) {
+    this.changed ||= changed;
+    this.frame ||= requestAnimationFrame(() => {
+      this.frame = 0;
+      if (this.changed) this.refresh();
+      else this.place();
+    });
   }
 
   place() {
