@@ -100,7 +100,7 @@ class JsonLines(Watch):
     def stepped(self, spec: EpisodeSpec, step: Step) -> None:
         super().stepped(spec, step)
         if time.monotonic() - self._said > PAUSE:
-            self._status()
+            self._say_status()
 
     def ended(self, episode: Episode) -> None:
         super().ended(episode)
@@ -108,9 +108,9 @@ class JsonLines(Watch):
         self._print("ended", episode=episode.spec.id, **{name: getattr(episode, name) for name in names})
 
     def close(self) -> None:
-        self._status()
+        self._say_status()
 
-    def _status(self) -> None:
+    def _say_status(self) -> None:
         self._said = time.monotonic()
         self._print("status", environments=[asdict(row) for row in self.status()])
 

@@ -195,7 +195,8 @@ class Run:
                 return None
             if again or not self._consistent(spec.id):
                 _set_aside(folder)
-            (folder / "episode.json").unlink(missing_ok=True)
+            for path in (folder / "episode.json", *folder.glob("episode.json.*.tmp")):  # the latter when a kill fell into its writing
+                path.unlink(missing_ok=True)
             for name in ("steps.jsonl", "messages.jsonl"):
                 _drop_torn_line(folder / name)
             return EpisodeWriter(self, spec.id, held.pop_all())

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from embodied import agents
 from embodied.agents import AgentConfig
+from embodied.agents.base import Agent
 from embodied.rollout.plan import identity, plan
 from embodied.rollout.runner import Result, run_all
 from embodied.rollout.workers import Pool
 from embodied.store.run import Run, RunRecord
-from embodied.types import EpisodeSpec, Message, Reply, Settings, TaskSpec
+from embodied.types import EpisodeSpec, Message, Reply, Settings, TaskSpec, Usage
 
 TASK = TaskSpec("babyai", "BabyAI-MixedTrainLocal-v0/goto", {"max_steps": 12})
 FAULTY = "gym:tests.rollout.faulty:Faulty-v0"
@@ -35,6 +37,24 @@ class Saying:
         if isinstance(word, Exception):
             raise word
         return Reply(word)
+
+    async def aclose(self) -> None:
+        pass
+
+
+class Hashing:
+    """A model whose replies depend on every word and picture of the prompt and on the seed, so that what differs once differs ever after."""
+
+    name = "hashing"
+    words = ("turn left", "turn right", "go forward", "pickup", "ACTION: toggle", "I think.\nACTION: go forward", "nothing that is an action")
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
+        self.asked += 1
+        digest = hashlib.sha256(repr((tuple(messages), settings)).encode()).digest()
+        return Reply(self.words[digest[0] % len(self.words)], usage=Usage(input=1000 + digest[1], output=digest[2]))
 
     async def aclose(self) -> None:
         pass
@@ -63,20 +83,48 @@ def make_run(root: Path, episodes: int = 2, task: TaskSpec = TASK) -> tuple[Run,
 
 
 def play(
-    run: Run, specs, config: AgentConfig | None = None, model=None, concurrency: int = 1, workers: int = 1, listener=None, step_seconds: float = 60.0
+    run: Run,
+    specs,
+    config: AgentConfig | None = None,
+    model=None,
+    concurrency: int = 1,
+    workers: int = 1,
+    step_seconds: float = 60.0,
+    at_step: Callable[[int, Pool, asyncio.Event], None] = lambda steps, pool, stopping: None,
+    make_agent: Callable[[EpisodeSpec], Agent] | None = None,
 ) -> Result:
+    """Plays what is owed. `at_step` is called after every step with the number of steps so far, the pool, and the event that stops the run."""
     config = config or AgentConfig(policy="random")
+    make_agent = make_agent or (lambda spec: agents.build(config, model, spec=spec, blobs=run.blobs))
 
     async def playing() -> Result:
+        stopping = asyncio.Event()
         async with Pool(workers, step_seconds) as pool:
-            return await run_all(run, specs, lambda spec: agents.build(config, model, spec=spec, blobs=run.blobs), pool, listener or Quiet(), concurrency)
+
+            class Counting(Quiet):
+                def stepped(self, spec, step) -> None:
+                    super().stepped(spec, step)
+                    at_step(self.heard.count("step"), pool, stopping)
+
+            return await run_all(run, specs, make_agent, pool, Counting(), concurrency, stopping)
 
     return asyncio.run(playing())
 
 
+def stop_at(step: int) -> Callable[[int, Pool, asyncio.Event], None]:
+    """Interrupts a run after so many steps."""
+
+    def at_step(steps: int, pool: Pool, stopping: asyncio.Event) -> None:
+        if steps == step:
+            stopping.set()
+
+    return at_step
+
+
 def content(root: Path) -> dict[str, object]:
-    """Every file of a run, timings aside: what must be equal, byte for byte, for two runs of the same."""
-    return {str(path.relative_to(root)): _timeless(path) for path in sorted(root.rglob("*")) if path.is_file()}
+    """Every file of a run but earlier attempts, timings aside: what must be equal, byte for byte, for two runs of the same."""
+    files = {str(path.relative_to(root)): path for path in sorted(root.rglob("*")) if path.is_file()}
+    return {name: _timeless(path) for name, path in files.items() if "attempt-" not in name and not name.startswith("run.json.")}
 
 
 def _timeless(path: Path) -> object:
