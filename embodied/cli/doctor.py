@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from importlib.util import find_spec
 
 import typer
@@ -43,10 +43,11 @@ def _by_extra() -> dict[str, list[str]]:
     """Extra -> names of the distributions it asks for; the core is the extra ''."""
     from packaging.requirements import Requirement
 
+    extras = [e for e in metadata("embodied-suite").get_all("Provides-Extra") or [] if e != "all"]
     found: dict[str, list[str]] = {"": []}
     for line in requires("embodied-suite") or []:
         requirement = Requirement(line)
-        extra = next((e for e in ("games", "local", "anthropic", "google", "dev") if requirement.marker and requirement.marker.evaluate({"extra": e})), "")
+        extra = next((e for e in extras if requirement.marker and requirement.marker.evaluate({"extra": e})), "")
         if requirement.name != "embodied-suite":
             found.setdefault(extra, []).append(requirement.name)
     return found
