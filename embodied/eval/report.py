@@ -14,6 +14,7 @@ import numpy as np
 
 from embodied.eval.results import Results, progress, read
 from embodied.eval.score import RunScore, score
+from embodied.eval.settings import describe, spent
 from embodied.store.index import LightStep, light_steps
 from embodied.store.run import Run
 from embodied.types import Episode
@@ -111,9 +112,8 @@ class Report:
     """By environment."""
     curves: dict[str, Curve]
     """By environment, where an episode is scored."""
-    cost: dict[str, float | None]
-    """Money by environment, None where no price is known; empty without tokens."""
-    currency: str = ""
+    cost: dict[str, float]
+    """US dollars by environment; empty where no price is known."""
 
 
 def gather(run: Run) -> Report:
@@ -132,7 +132,9 @@ def gather(run: Run) -> Report:
         if progress(episode) is not None:
             progressed.setdefault(env, []).append((episode.spec.task.task, _to_the_end(seen, places, episode)))
     curves = {env: _curve(_places(longest[env]), rows) for env, rows in progressed.items()}
-    return Report(results, score(results), activity, curves, {})
+    scored, about = score(results), describe(results.record)
+    cost = {s.name: money for s in scored.environments if (money := spent(results.record.config, s.usage, about)) is not None}
+    return Report(results, scored, activity, curves, cost)
 
 
 def _pass(path: Path, activity: Activity, places: np.ndarray) -> np.ndarray:

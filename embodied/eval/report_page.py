@@ -11,6 +11,7 @@ from embodied.eval.markup import Html, el, join, raw
 from embodied.eval.report import Activity, Report, Times
 from embodied.eval.results import progress
 from embodied.eval.score import Score
+from embodied.eval.settings import describe
 from embodied.eval.statistics import LEVEL
 from embodied.types import Episode
 
@@ -64,12 +65,9 @@ def _table(header: list[str], rows: list[list[Any]], class_: str = "") -> Html:
 
 def _top(report: Report, name: str) -> Html:
     record, total = report.results.record, report.score.total
-    config = record.config
-    model = config.get("model") if isinstance(config.get("model"), dict) else {}
-    agent = config.get("agent") if isinstance(config.get("agent"), dict) else {}
-    who = " · ".join(str(w) for w in (agent.get("policy"), "/".join(str(model[k]) for k in ("provider", "name") if model.get(k)), record.suite) if w)
+    about = describe(record)
+    who = " · ".join(word for word in (about.agent, about.model, about.suite) if word)
     interval = f"{percent(total.interval[0])} to {percent(total.interval[1])}" if total.interval else "no interval"
-    cost = [c for c in report.cost.values() if c is not None]
     figures = [
         ("progress", percent(total.progress), interval),
         ("coverage", percent(total.coverage, 0), f"{total.scored:,} of {total.planned:,} episodes have a score"),
@@ -77,8 +75,8 @@ def _top(report: Report, name: str) -> Html:
     ]
     if total.usage.input:
         figures.append(("tokens", _short(total.usage.input + total.usage.output), f"{_short(total.usage.input)} in, {_short(total.usage.output)} out"))
-    if cost:
-        figures.append(("cost", f"{sum(cost):,.2f} {report.currency}", "" if len(cost) == len(report.cost) else "where a price is known"))
+    if report.cost:
+        figures.append(("cost", f"${sum(report.cost.values()):,.2f}", "at list prices, or the run's own"))
     tiles = (el("div", el("span", title, class_="name"), el("b", value), el("span", more, class_="more"), class_="tile") for title, value, more in figures)
     warnings = list(report.results.damaged[:5])
     if len(report.results.damaged) > 5:
@@ -224,7 +222,7 @@ def _tokens(report: Report) -> Html | None:
         cost = report.cost.get(env)
         per_step = f"{_short(u.input / a.steps)} / {_short(u.output / a.steps)}" if u.input and a.steps else "–"
         rows.append([env, f"{a.calls:,}", _short(u.input), _short(u.cached), _short(u.output), _short(u.reasoning), per_step])
-        rows[-1] += [f"{a.retried:,}", f"{a.cut_off:,}", _times(a.agent), _times(a.world), "–" if cost is None else f"{cost:,.2f} {report.currency}"]
+        rows[-1] += [f"{a.retried:,}", f"{a.cut_off:,}", _times(a.agent), _times(a.world), "–" if cost is None else f"${cost:,.2f}"]
     header = ["environment", "calls", "tokens in", "from cache", "tokens out", "reasoning", "a step", "retried", "cut off", "agent", "world", "cost"]
     return _section("Tokens, time and cost", _table(header, rows, "numbers"), note="Times of a step: the median, and what one step in twenty exceeds.")
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from embodied.models.config import ModelConfig
+from embodied.models.prices import price_of
 from embodied.store.run import RunRecord
-from embodied.types import Json
+from embodied.types import Json, Usage
 
 OPEN = ("gguf", "transformers", "compatible", "vllm")
 """Providers that run weights one has."""
 CLOSED = ("openai", "anthropic", "google", "gemini", "claude", "xai")
 NO_MODEL = ("random", "scripted", "expert", "human")
+PROVIDERS = {"gemini": "google", "claude": "anthropic"}
+"""BALROG's client -> our provider, where they differ: for prices."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,20 @@ def describe(record: RunRecord) -> Settings:
         imported=str(imported.get("format") or ""),
         date=record.created[:10],
     )
+
+
+def spent(config: Json, usage: Usage, about: Settings) -> float | None:
+    """US dollars, by the run's own price or the public one; None where neither is known or nothing was counted."""
+    model = config.get("model")
+    if not about.model or not isinstance(model, dict) or not usage.input:
+        return None
+    run = config.get("run")
+    own = run.get("price") if isinstance(run, dict) else None
+    provider = PROVIDERS.get(str(model.get("provider")), str(model.get("provider")))
+    # An imported run names the address its client was given, whether or not the provider's own answered: that says nothing of the price.
+    address = None if about.imported else model.get("base_url")
+    price = price_of(ModelConfig(provider=provider, name=str(model.get("name")), base_url=address), own)
+    return None if price is None else price.cost(usage)
 
 
 def _part(config: Json, key: str) -> Json:

@@ -65,6 +65,13 @@ def test_counts_are_those_of_the_steps(run):
     assert activity.calls == 400 and activity.retried == sum(c.reply.attempts > 1 for s in steps for c in s.decision.calls) > 0
 
 
+def test_cost_is_tokens_times_the_public_price(run):
+    usage = [e.usage for e in run.episodes()]
+    dollars = (2.5 * sum(u.input for u in usage) + 10 * sum(u.output for u in usage)) / 1e6  # gpt-4o
+    assert gather(run).cost == {"cellar": pytest.approx(dollars)}
+    assert f"${dollars:,.2f}" in page(gather(run), {}).decode()
+
+
 def test_curve_is_the_mean_over_tasks_of_progress_so_far(run):
     curve = gather(run).curves["cellar"]
     assert curve.steps[0] == 0 and curve.steps[-1] == 160 and curve.episodes == 4

@@ -12,15 +12,11 @@ from embodied.eval.compare import defining
 from embodied.eval.leaderboard.ranking import Standing, rank_ranges
 from embodied.eval.results import Results
 from embodied.eval.score import RunScore, score
-from embodied.eval.settings import Settings, describe
+from embodied.eval.settings import Settings, describe, spent
 from embodied.eval.statistics import LEVEL, Interval, Spread, normal_quantile, spread_of
 from embodied.eval.suites import SUITES, suite
-from embodied.models.config import ModelConfig
-from embodied.models.prices import Price, price_of
 from embodied.types import Json, Usage
 
-PROVIDERS = {"gemini": "google", "claude": "anthropic"}
-"""BALROG's client -> our provider, where they differ: for prices."""
 SHOWN_NOT_GROUPED = ("rules",)
 """Options that are shown beside an entry and do not give it another board."""
 
@@ -186,7 +182,7 @@ def _entry(results: Results) -> tuple[Entry, Standing]:
         steps=found.total.steps,
         invalid_actions=found.total.invalid_actions,
         usage=found.total.usage,
-        cost=_cost(results.record.config, found.total.usage, about),
+        cost=spent(results.record.config, found.total.usage, about),
         outcomes=found.total.outcomes,
         versions=results.record.versions,
         config=results.record.config,
@@ -215,7 +211,7 @@ def _from_summary(results: Results, about: Settings, published: Json) -> tuple[E
     total = _published({"progression_percentage": numbers["average_progress"], "standard_error": numbers["standard_error"], "episodes_played": played})
     notes = ("Imported without episodes: scores are as published, intervals are 1.96 published standard errors.",)
     usage = Usage(int(published.get("total_input_tokens", 0)), int(published.get("total_output_tokens", 0)))
-    cost = _cost(results.record.config, usage, about)
+    cost = spent(results.record.config, usage, about)
     made = Entry(slug(about.name), about, results.path, total, environments, {}, 0, 0, usage, cost, {}, {}, results.record.config, notes, summary_only=True)
     return made, Standing(total.score, Spread(numbers["standard_error"] / 100, float(max(1, played - 1))), {}, {})
 
@@ -224,20 +220,6 @@ def _published(e: Mapping[str, float]) -> Cell:
     value, half = e["progression_percentage"] / 100, 1.96 * e["standard_error"] / 100
     played = int(e["episodes_played"])
     return Cell(value, (max(0.0, value - half), min(1.0, value + half)) if half > 0 else None, played, played)
-
-
-def _cost(config: Json, usage: Usage, about: Settings) -> float | None:
-    """US dollars, by the run's own price or the public one; None where neither is known or nothing was counted."""
-    model = config.get("model")
-    if not about.model or not isinstance(model, dict) or not usage.input:
-        return None
-    run = config.get("run")
-    own = run.get("price") if isinstance(run, dict) else None
-    provider = PROVIDERS.get(str(model.get("provider")), str(model.get("provider")))
-    # An imported run names the address its client was given, whether or not the provider's own answered: that says nothing of the price.
-    address = None if about.imported else model.get("base_url")
-    price: Price | None = price_of(ModelConfig(provider=provider, name=str(model.get("name")), base_url=address), own)
-    return None if price is None else price.cost(usage)
 
 
 def _notes(found: RunScore) -> list[str]:
