@@ -26,6 +26,7 @@ demo: install
 test: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	-scripts/debian.sh $(PYTHON) chromium  # without a browser the tests of the pages are skipped, and say so
 	$(BIN)/python -m pytest
 
 test-balrog:

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages the set-up needs, where they are missing: a C compiler (jericho, TextWorld's interpreter, is built
-# from source) and Python's venv and headers. Does nothing when all is there.
+# from source) and Python's venv and headers; behind the Python, further commands that are needed, by the name of their package
+# (chromium, for the tests of the pages). Does nothing when all is there.
 set -euo pipefail
 
 python=${1:-python3}
@@ -8,6 +9,9 @@ missing=()
 command -v cc >/dev/null && command -v make >/dev/null || missing+=(build-essential)
 "$python" -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 "$python" -c 'import os, sysconfig; exit(not os.path.exists(sysconfig.get_paths()["include"] + "/Python.h"))' || missing+=(python3-dev)
+for name in "${@:2}"; do
+  command -v "$name" >/dev/null || missing+=("$name")
+done
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if ! command -v apt-get >/dev/null; then
