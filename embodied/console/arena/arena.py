@@ -1,0 +1,214 @@
+"""Matches and standings. Knows nothing of HTTP.
+
+What a browser is told of a match before the vote does not say which run an episode is from: steps go by the match's own random name and
+a side, and names, scores and outcomes are told once the vote is on disk.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import combinations
+from typing import Any
+
+import msgspec
+
+from embodied.console.arena.votes import Choice, Vote, Votes
+from embodied.console.library import Library, NotFound
+from embodied.errors import UsageError
+from embodied.eval.bradley_terry import bradley_terry
+from embodied.eval.results import progress, read
+from embodied.eval.score import score
+from embodied.eval.settings import describe
+from embodied.seeding import derive
+from embodied.store.run import Run
+from embodied.types import Episode, Json
+
+OPEN = 1_000
+"""Matches that were shown and not yet voted on; the oldest are forgotten."""
+SIDES = ("left", "right")
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A run in the arena."""
+
+    identity: str
+    name: str
+    library: Library
+    episodes: dict[tuple[str, str, int], Episode]
+    """Scored episodes with steps, by environment, task and seed."""
+    score: float | None
+    interval: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Match:
+    """Two episodes; `left` and `right` are a contestant and its episode."""
+
+    left: tuple[Contestant, Episode]
+    right: tuple[Contestant, Episode]
+
+    def side(self, name: str) -> tuple[Contestant, Episode]:
+        if name not in SIDES:
+            raise UsageError("A side is left or right.")
+        return self.left if name == "left" else self.right
+
+
+class Arena:
+    """Chooses matches, keeps votes, ranks. Methods may be called from several threads.
+
+    Args:
+        runs: At least two, of which two have recorded episodes of one task.
+        votes: Where votes are kept; those already there count.
+
+    Raises:
+        UsageError: No two runs have an episode of the same task.
+    """
+
+    def __init__(self, runs: Sequence[Run], votes: Votes):
+        self.votes = votes
+        self.contestants = _contestants(runs)
+        self._lock = threading.Lock()
+        self._open: OrderedDict[str, Match] = OrderedDict()
+        self._pairs = [(a, b, shared) for a, b in combinations(self.contestants, 2) if (shared := _shared(a, b))]
+        if not self._pairs:
+            raise UsageError(
+                "No two of these runs have a scored, recorded episode of the same task: there is nothing to compare. Play the same suite with two agents."
+            )
+        cast, _ = votes.read()
+        self._shown = Counter(frozenset(v.runs) for v in cast)
+        self._number = len(cast)
+
+    def match(self) -> Json:
+        """A new match, between the two runs that met least so far, without saying which they are."""
+        with self._lock:
+            a, b, shared = min(self._pairs, key=lambda pair: self._shown[frozenset((pair[0].identity, pair[1].identity))])
+            self._shown[frozenset((a.identity, b.identity))] += 1
+            self._number += 1
+            drawn = derive(0, "arena", self._number)
+            one, two = shared[(drawn >> 1) % len(shared)]
+            left, right = (a, a.episodes[one]), (b, b.episodes[two])
+            made = Match(left, right) if drawn & 1 else Match(right, left)
+            name = secrets.token_urlsafe(12)
+            self._open[name] = made
+            while len(self._open) > OPEN:
+                self._open.popitem(last=False)
+        episode = made.left[1]
+        mission = episode.mission or made.right[1].mission
+        return {
+            "match": name,
+            "env": episode.spec.task.env,
+            "task": episode.spec.task.task,
+            "goal": mission.goal if mission else "",
+            "steps": {side: made.side(side)[1].steps for side in SIDES},
+        }
+
+    def step(self, match: str, side: str, index: int) -> Json:
+        """What was seen and done at a step; the one behind the last is the end."""
+        contestant, episode = self._found(match).side(side)
+        if index >= episode.steps:
+            observation = msgspec.to_builtins(episode.last) if episode.last else {}
+            return {"text": _seen(observation), "image": bool(observation.get("image")), "action": None, "thought": "", "valid": True}
+        rows = msgspec.json.decode(contestant.library.steps(episode.spec.id, index, index + 1).decode("utf-8", "replace"))
+        if not rows:
+            return {"text": "This step could not be read.", "image": False, "action": None, "thought": "", "valid": True}
+        row = rows[0]
+        observation, decision = row["observation"], row["decision"]
+        return {
+            "text": _seen(observation),
+            "image": bool(observation.get("image")),
+            "action": row["executed"],
+            "thought": decision.get("thought", ""),
+            "valid": row["valid"] and decision.get("parsed", True),
+        }
+
+    def image(self, match: str, side: str, index: int) -> bytes:
+        """The picture of a step, PNG. Raises `NotFound` where it has none."""
+        contestant, episode = self._found(match).side(side)
+        if index >= episode.steps:
+            digest = episode.last.image.digest if episode.last and episode.last.image else ""
+        else:
+            rows = msgspec.json.decode(contestant.library.steps(episode.spec.id, index, index + 1).decode("utf-8", "replace"))
+            digest = ((rows[0]["observation"].get("image") or {}) if rows else {}).get("digest", "")
+        if not digest:
+            raise NotFound("This step has no picture.")
+        return contestant.library.image(episode.spec.id, digest)
+
+    def vote(self, match: str, choice: Choice) -> Json:
+        """Writes a vote, then says who played. A match can be voted on once.
+
+        Raises:
+            NotFound: There is no such open match.
+            StoreError: The vote cannot be written; the match stays open.
+        """
+        with self._lock:
+            found = self._found(match)
+            (left, one), (right, two) = found.left, found.right
+            task = one.spec.task
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            names, episodes = (left.name, right.name), (one.spec.id, two.spec.id)
+            self.votes.append(Vote(now, (left.identity, right.identity), names, episodes, task.env, task.task, choice))
+            del self._open[match]
+        return {
+            side: {"name": c.name, "progress": e.progress, "success": e.success, "outcome": e.outcome}
+            for side, (c, e) in zip(SIDES, (found.left, found.right), strict=True)
+        }
+
+    def standings(self) -> Json:
+        """The table: strengths from votes beside scores from episodes; runs that are voted on but not here count for the others' strengths."""
+        cast, damaged = self.votes.read()
+        strengths = {s.name: s for s in bradley_terry([(*v.runs, v.share) for v in cast if v.runs[0] != v.runs[1]])}
+        names = {identity: name for v in cast for identity, name in zip(v.runs, v.names, strict=True)}
+        here = {c.identity: c for c in self.contestants}
+        rows = []
+        for identity in dict.fromkeys([*here, *names]):
+            s, c = strengths.get(identity), here.get(identity)
+            rows.append(
+                {
+                    "name": c.name if c else names[identity],
+                    "strength": s.strength if s else None,
+                    "interval": s.interval if s else None,
+                    "wins": s.wins if s else 0,
+                    "votes": s.votes if s else 0,
+                    "score": c.score if c else None,
+                    "score_interval": c.interval if c else None,
+                }
+            )
+        rows.sort(key=lambda r: (r["strength"] is None, -(r["strength"] or 0.0), -(r["score"] or 0.0)))
+        return {"rows": rows, "votes": len(cast), "damaged": damaged}
+
+    def _found(self, match: str) -> Match:
+        if match not in self._open:
+            raise NotFound("This match is over, or from before the arena was started anew. Ask for another one.")
+        return self._open[match]
+
+
+def _contestants(runs: Sequence[Run]) -> list[Contestant]:
+    """The runs, each with a name of its own."""
+    made: list[Contestant] = []
+    for run in {run.record.identity: run for run in runs}.values():
+        results = read(run)
+        total = score(results).total
+        kept = {
+            (e.spec.task.env, e.spec.task.task, e.spec.seed): e
+            for e in results.ended.values()
+            if progress(e) is not None and e.steps and (run.folder(e.spec.id) / "steps.jsonl").is_file()
+        }
+        made.append(Contestant(run.record.identity, describe(run.record).name, Library([run]), kept, total.progress, total.interval))
+    count = Counter(c.name for c in made)
+    return [replace(c, name=f"{c.name} ({c.identity[:6]})") if count[c.name] > 1 else c for c in made]
+
+
+def _shared(a: Contestant, b: Contestant) -> list[tuple[tuple[str, str, int], tuple[str, str, int]]]:
+    """Pairs of episodes that can be shown together: of the same seed, or where there are none of the same task."""
+    same = [(key, key) for key in a.episodes if key in b.episodes]
+    return same or [(x, y) for x in a.episodes for y in b.episodes if x[:2] == y[:2]]
+
+
+def _seen(observation: dict[str, Any]) -> str:
+    return "\n".join(t for t in (observation.get("status"), observation.get("text")) if t)

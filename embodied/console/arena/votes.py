@@ -1,0 +1,85 @@
+"""Votes on disk: one JSON object a line, appended and synced, never changed."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from embodied.errors import StoreError
+from embodied.store.codec import encode
+
+Choice = Literal["left", "right", "tie"]
+
+
+class Vote(msgspec.Struct, frozen=True):
+    """One person's judgement of two episodes of the same task."""
+
+    time: str
+    """UTC, ISO 8601."""
+    runs: tuple[str, str]
+    """Identities of the runs shown left and right."""
+    names: tuple[str, str]
+    episodes: tuple[str, str]
+    env: str
+    task: str
+    choice: Choice
+
+    @property
+    def share(self) -> float:
+        """The left run's share: 1, 0, or 0.5 for a tie."""
+        return {"left": 1.0, "right": 0.0, "tie": 0.5}[self.choice]
+
+
+class Votes:
+    """A file of votes. A vote is on disk before `append` returns; a line that a kill tore is skipped and counted, and harms no other.
+
+    Args:
+        path: The file; made by the first vote.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def read(self) -> tuple[list[Vote], int]:
+        """All votes in order, and how many lines could not be read.
+
+        Raises:
+            StoreError: The file cannot be read.
+        """
+        try:
+            data = self.path.read_bytes()
+        except FileNotFoundError:
+            return [], 0
+        except OSError as error:
+            raise StoreError(f"Cannot read {self.path}: {error.strerror or error}.") from error
+        votes, damaged = [], 0
+        for line in data.split(b"\n"):
+            if line.strip():
+                try:
+                    votes.append(msgspec.json.decode(line, type=Vote))
+                except msgspec.DecodeError:
+                    damaged += 1
+        return votes, damaged
+
+    def append(self, vote: Vote) -> None:
+        """Writes a vote, on a line of its own even where a kill tore the one before.
+
+        Raises:
+            StoreError: The file cannot be written.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("ab+") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)  # two arenas may share a file
+                end = file.seek(0, os.SEEK_END)
+                file.seek(max(0, end - 1))
+                torn = end > 0 and file.read(1) != b"\n"
+                file.write((b"\n" if torn else b"") + encode(vote) + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise StoreError(f"Cannot write {self.path}: {error.strerror or error}. Name another file with --votes.") from error
