@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from embodied.cli.watch import Status, Watch
+from embodied.models.prices import Price
 from embodied.rollout.runner import Listener
 from embodied.store.run import Run
 from embodied.types import Episode, EpisodeSpec, Step
@@ -21,15 +22,16 @@ PAUSE = 30.0
 
 
 @contextmanager
-def listener(run: Run, planned: Sequence[EpisodeSpec], *, silent: bool = False, as_json: bool = False) -> Iterator[Listener]:
+def listener(run: Run, planned: Sequence[EpisodeSpec], *, price: Price | None = None, silent: bool = False, as_json: bool = False) -> Iterator[Listener]:
     """A listener for a run of these episodes, to be used while it plays.
 
     Args:
+        price: The model's.
         silent: A person plays; the terminal is theirs.
         as_json: Print an object a line.
     """
     if as_json:
-        shown = JsonLines(run, planned)
+        shown = JsonLines(run, planned, price)
         yield shown
         shown.close()
     elif silent:
@@ -37,12 +39,12 @@ def listener(run: Run, planned: Sequence[EpisodeSpec], *, silent: bool = False, 
     elif sys.stdout.isatty():
         from rich.live import Live
 
-        table = Table(run, planned)
+        table = Table(run, planned, price)
         with Live(get_renderable=table.render, refresh_per_second=2) as live:
             table.say = lambda text: live.console.print(text, highlight=False, markup=False)
             yield table
     else:
-        yield Lines(run, planned)
+        yield Lines(run, planned, price)
 
 
 def line(episode: Episode) -> str:
@@ -67,8 +69,8 @@ class Silent:
 class Lines(Watch):
     """A line an episode, one for every 100 steps of a long one, and now and then one about the whole."""
 
-    def __init__(self, run: Run, planned: Sequence[EpisodeSpec]):
-        super().__init__(run, planned)
+    def __init__(self, run: Run, planned: Sequence[EpisodeSpec], price: Price | None = None):
+        super().__init__(run, planned, price)
         self._said = time.monotonic()
 
     def stepped(self, spec: EpisodeSpec, step: Step) -> None:
@@ -88,8 +90,8 @@ class Lines(Watch):
 class JsonLines(Watch):
     """An object a line: `started`, `ended`, and `status` with the figures of every environment. Numbers that are not known are null."""
 
-    def __init__(self, run: Run, planned: Sequence[EpisodeSpec]):
-        super().__init__(run, planned)
+    def __init__(self, run: Run, planned: Sequence[EpisodeSpec], price: Price | None = None):
+        super().__init__(run, planned, price)
         self._said = time.monotonic()
         self._print("run", folder=str(run.root), identity=run.record.identity, planned=len(planned))
 
@@ -154,6 +156,7 @@ def cells(s: Status) -> dict[str, str]:
         "call p50/p95": "-" if s.latency_p50 is None else f"{s.latency_p50:.2f}/{s.latency_p95:.2f} s",
         "tokens in/out": f"{_short(s.tokens_in)}/{_short(s.tokens_out)}" if s.tokens_in else "-",
         "repeated": "-" if s.prefix_share is None else f"{100 * s.prefix_share:.0f} %",
+        "dollars": f"{s.dollars:.4g}" if s.dollars else "-",
         "retries": str(s.retries) if s.retries else "-",
         "left": "-" if s.seconds_left is None else _duration(s.seconds_left),
     }

@@ -24,6 +24,7 @@ from embodied.errors import StoreError, UsageError
 from embodied.eval.score import score
 from embodied.eval.suites import suite as find_suite
 from embodied.models.base import Model
+from embodied.models.prices import price_of
 from embodied.rollout.plan import Shard, identity, plan
 from embodied.rollout.runner import Result, run_all
 from embodied.rollout.workers import Pool
@@ -145,7 +146,8 @@ async def _run(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, model
         return agents.build(config.agent, model, settings, spec=spec, blobs=run.blobs)
 
     try:
-        with interruptible(stopping), listener(run, specs, silent=config.agent.policy == "human", as_json=as_json) as shown:
+        price = price_of(config.model, config.run.price) if model is not None else None
+        with interruptible(stopping), listener(run, specs, price=price, silent=config.agent.policy == "human", as_json=as_json) as shown:
             async with Pool(_workers(config), config.run.step_seconds, config.run.reset_seconds) as pool:
                 return await run_all(run, specs, make_agent, pool, Announced(shown, model), _concurrency(config), stopping)
     finally:

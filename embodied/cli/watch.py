@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from embodied.eval.statistics import LEVEL, mean, spread_of, stratify, student_quantile
+from embodied.models.prices import Price
 from embodied.store.run import SCORED, Run
-from embodied.types import Episode, EpisodeSpec, Step
+from embodied.types import Episode, EpisodeSpec, Step, Usage
 
 RECENT = 1_000
 """Model calls that the latencies are taken from."""
@@ -28,10 +29,10 @@ class Figures:
     ended: int = 0
     """Scored in this session."""
     steps: int = 0
-    calls: int = 0
     retries: int = 0
     input: int = 0
     output: int = 0
+    cached: int = 0
     repeated: int = 0
     progress: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     """Task -> progress of its scored episodes."""
@@ -60,6 +61,8 @@ class Status:
     tokens_out: int
     prefix_share: float | None
     """Share of the prompt tokens that repeated the beginning of the prompt before."""
+    dollars: float | None
+    """None where the price is not known."""
     retries: int
     seconds: float
     """Since this session began."""
@@ -70,8 +73,9 @@ class Status:
 class Watch:
     """Listens to a run and counts. Implements `embodied.rollout.runner.Listener`."""
 
-    def __init__(self, run: Run, planned: Sequence[EpisodeSpec]):
+    def __init__(self, run: Run, planned: Sequence[EpisodeSpec], price: Price | None = None):
         """Episodes that have ended already count as they are."""
+        self._price = price
         self._start = time.monotonic()
         self._by_env: dict[str, Figures] = {}
         self._failed: dict[str, str] = {}
@@ -91,13 +95,14 @@ class Watch:
         figures = self._by_env[spec.task.env]
         figures.steps += 1
         for reply in (call.reply for call in step.decision.calls):
-            figures.calls += 1
+            if reply.cached:  # no call was made
+                continue
             figures.retries += reply.attempts - 1
             figures.input += reply.usage.input
             figures.output += reply.usage.output
+            figures.cached += reply.usage.cached
             figures.repeated += reply.usage.repeated
-            if not reply.cached:
-                figures.latencies.append(reply.seconds)
+            figures.latencies.append(reply.seconds)
 
     def ended(self, episode: Episode) -> None:
         figures = self._by_env[episode.spec.task.env]
@@ -142,6 +147,7 @@ class Watch:
             tokens_in=total("input"),
             tokens_out=total("output"),
             prefix_share=total("repeated") / total("input") if total("input") else None,
+            dollars=self._price.cost(Usage(total("input"), total("output"), cached=total("cached"))) if self._price else None,
             retries=total("retries"),
             seconds=seconds,
             seconds_left=seconds / total("ended") * left if total("ended") else None,

@@ -142,12 +142,12 @@ def test_json_lines(cli):  # noqa: F811
 def test_interrupt_in_the_midst_of_steps(tmp_path, times):
     """Once: the steps in flight end and are saved. Twice: they are not waited for. The rest is played by `resume`."""
     command = [sys.executable, "-m", "embodied", "eval", "--env", FAULTY, "--agent", "random", "--episodes", "2", "--out", str(tmp_path / "run")]
-    words = ["run.concurrency=2", "run.workers=2", "+env.seconds=1.5" if times == 1 else "+env.seconds=30"]
+    words = ["run.concurrency=2", "run.workers=2", "+env.seconds=0.7" if times == 1 else "+env.seconds=30"]
     process = subprocess.Popen([*command, *words], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while len(list(tmp_path.glob("run/episodes/*/steps.jsonl"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
-    time.sleep(2.0 if times == 1 else 0.5)
+    time.sleep(1.2 if times == 1 else 0.5)
     process.send_signal(signal.SIGINT)
     if times == 2:
         time.sleep(0.5)
