@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,6 +17,8 @@ from embodied.types import Episode, EpisodeSpec, Step
 
 SAME_FAILURES = 3
 """After this many episodes in a row that failed with the same error, the run stops: the next would fail too."""
+_NUMBERS = re.compile(r"\d+(\.\d+)?")
+"""Seconds and counts do not make two errors different."""
 STOPPING = ("ModelRefused", "BudgetSpent")
 """Errors after which no other episode can do better."""
 
@@ -95,10 +98,10 @@ async def run_all(
             episode = await _play(run, spec, agent, writer, pool, listener, stopping)
             listener.ended(episode)
             played += 1
-            failures.append(episode.error)
+            failures.append(_NUMBERS.sub("#", episode.error))
             if episode.error_kind in STOPPING:
                 stopped = episode.error
-            elif episode.error and failures[-SAME_FAILURES:] == [episode.error] * SAME_FAILURES:
+            elif episode.error and failures[-SAME_FAILURES:] == failures[-1:] * SAME_FAILURES:
                 stopped = f"{SAME_FAILURES} episodes in a row ended with the same error: {episode.error}"
 
     try:

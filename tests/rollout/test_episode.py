@@ -80,7 +80,7 @@ def test_refusal_stops_the_run_at_once(tmp_path):
 
 def test_same_failure_again_and_again_stops_the_run(tmp_path):
     run, specs = make_run(tmp_path / "run", episodes=8)
-    result = play(run, specs, AgentConfig(policy="naive"), Saying([ModelUnavailable("no connection")]))
+    result = play(run, specs, AgentConfig(policy="naive"), Saying([ModelUnavailable(f"no connection after {n}.5 s") for n in range(9)]))
     assert result.played == SAME_FAILURES and "no connection" in result.stopped
 
 
