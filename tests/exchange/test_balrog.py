@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
+from PIL import Image
 
 from embodied.errors import StoreError
 from embodied.eval.balrog import summary
@@ -19,6 +20,7 @@ from embodied.exchange import Export
 from embodied.exchange.balrog.layout import DIALECT, submissions
 from embodied.exchange.balrog.reading import read_submission
 from embodied.exchange.balrog.writing import write
+from embodied.rollout.film import write_film
 from embodied.store.run import Run
 from tests.eval.runs import MISSION, ended, finish, make_run, spec, step
 
@@ -186,3 +188,21 @@ def test_what_is_no_submission(tmp_path, files, words):
         path.write_text(text)
     with pytest.raises(StoreError, match=words):
         read_submission(tmp_path / "in", tmp_path / "run")
+
+
+def test_films_of_imported_episodes(recorded, tmp_path):
+    """A published record is played again from its seed, and its text compared at every step; a text game shows what was recorded."""
+    run = read_submission(recorded["20250713_naive_grok-4"], tmp_path / "run").run
+    by_env = {e.spec.task.env: e for e in run.episodes()}
+    for env in ("babaisai", "textworld"):
+        path = write_film(run, by_env[env].spec.id, tmp_path / f"{env}.gif", 4)
+        assert Image.open(path).n_frames == by_env[env].steps + 1
+    bare = read_submission(strip(recorded["20250713_naive_grok-4"], tmp_path / "bare"), tmp_path / "bare run").run
+    with pytest.raises(StoreError, match="no recorded steps"):
+        write_film(bare, bare.episodes()[0].spec.id, tmp_path / "none.gif", 4)
+
+
+def strip(root: Path, out: Path) -> Path:
+    """The submission without its trajectories."""
+    shutil.copytree(root, out, ignore=shutil.ignore_patterns("*.csv"))
+    return out
