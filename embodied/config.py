@@ -48,8 +48,10 @@ class RunConfig:
     """Step limit; None for the environment's."""
     workers: int | None = None
     """Processes that environments live in; None for the number of cores."""
+    ray: str | None = None
+    """Address of a Ray cluster to put the workers on (`host:port`, `auto`, `local`), one for each of its cores; None for this machine without Ray."""
     concurrency: int | None = None
-    """Episodes in flight; None for 8 a worker where a service is asked, 2 where no model is, 1 for a model in this process and for a person."""
+    """Episodes in flight; None for 8 a worker where a service is asked, 2 where no model is, `model.batch` for transformers, 1 for gguf and a person."""
     step_seconds: float = 60.0
     """Seconds that a step of an environment may take before its worker is ended."""
     reset_seconds: float = 600.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -27,15 +27,13 @@ from embodied.models.base import Model
 from embodied.models.prices import price_of
 from embodied.rollout.plan import Shard, identity, plan
 from embodied.rollout.runner import Result, run_all
-from embodied.rollout.workers import Pool
+from embodied.rollout.workers import Pool, ProcessWorker, Worker
 from embodied.store.run import Run, RunRecord
 from embodied.types import EpisodeSpec, Json, TaskSpec
 
 SIMULATORS = ("nle", "minihack", "minigrid", "crafter", "textworld", "gymnasium", "numpy")
 """Distributions whose version can move a score; recorded with every run."""
-IN_PROCESS = ("gguf", "transformers")
-"""Model providers that compute in this process."""
-HOW = ("episodes", "out", "workers", "concurrency", "step_seconds", "reset_seconds", "budget", "price", "cache")
+HOW = ("episodes", "out", "workers", "ray", "concurrency", "step_seconds", "reset_seconds", "budget", "price", "cache")
 """Keys of `run` that say how a run is played, not what happens in an episode: no part of a run's identity."""
 
 
@@ -148,8 +146,9 @@ async def _run(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, model
     try:
         price = price_of(config.model, config.run.price) if model is not None else None
         with interruptible(stopping), listener(run, specs, price=price, silent=config.agent.policy == "human", as_json=as_json) as shown:
-            async with Pool(_workers(config), config.run.step_seconds, config.run.reset_seconds) as pool:
-                return await run_all(run, specs, make_agent, pool, Announced(shown, model), _concurrency(config), stopping)
+            workers, launch = _workers(config)
+            async with Pool(workers, config.run.step_seconds, config.run.reset_seconds, launch) as pool:
+                return await run_all(run, specs, make_agent, pool, Announced(shown, model), _concurrency(config, workers), stopping)
     finally:
         if model is not None:
             await model.aclose()
@@ -172,8 +171,14 @@ def _report(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, result: 
     return 5 if missing else 0
 
 
-def _workers(config: EvalConfig) -> int:
-    return config.run.workers if config.run.workers is not None else cores()
+def _workers(config: EvalConfig) -> tuple[int, Callable[[], Awaitable[Worker]]]:
+    """How many workers, and what starts one."""
+    if config.run.ray is None:
+        return config.run.workers or cores(), ProcessWorker.launch
+    from embodied.rollout.ray_cluster import RayWorker, connect
+
+    there = connect(config.run.ray)
+    return config.run.workers or there, RayWorker.launch
 
 
 def cores() -> int:
@@ -181,12 +186,14 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _concurrency(config: EvalConfig) -> int:
+def _concurrency(config: EvalConfig, workers: int) -> int:
     if config.run.concurrency is not None:
         return config.run.concurrency
-    if config.agent.policy == "human" or config.model.provider in IN_PROCESS:
+    if config.agent.policy == "human" or config.model.provider == "gguf":
         return 1
-    return _workers(config) * (8 if agents.needs_model(config.agent.policy) else 2)
+    if config.model.provider == "transformers":
+        return config.model.batch
+    return workers * (8 if agents.needs_model(config.agent.policy) else 2)
 
 
 def _tasks(request: Request, run: dict[str, Any], image: bool) -> tuple[EvalConfig, list[tuple[TaskSpec, int]]]:

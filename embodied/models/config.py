@@ -68,7 +68,11 @@ class ModelConfig:
     threads: int | None = None
     """Local engines: CPU threads; None is half the processors (gguf) or PyTorch's choice (transformers)."""
     reuse_prompt: bool = True
-    """gguf: keeps the evaluated prompt, so that the part which the next prompt shares with it costs nothing."""
+    """Local engines: keeps evaluated prompts, so that the part which the next prompt shares with them costs nothing."""
+    prompt_memory: float = 1.0
+    """transformers: GiB of evaluated prompts to keep; the least recently used go first."""
+    batch: int = 8
+    """transformers: calls that are answered together at most. Batches wait for every episode in flight, see `run.concurrency`."""
     logprobs: bool = False
     """Local engines: token ids and their log-probabilities in every reply."""
     device: str = "auto"
@@ -111,7 +115,7 @@ def parse_model(text: str) -> tuple[str, str]:
 
 def check(config: ModelConfig) -> None:
     """Checks the numbers of `config`. Raises `UsageError` on the first that makes no sense."""
-    for name in ("timeout", "total_seconds", "attempts", "max_tokens", "context", "threads", "thinking_tokens"):
+    for name in ("timeout", "total_seconds", "attempts", "max_tokens", "context", "threads", "thinking_tokens", "prompt_memory", "batch"):
         value = getattr(config, name)
         if value is not None and not value > 0:
             raise UsageError(f"model.{name} must be above 0, not {value}.")

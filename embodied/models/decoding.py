@@ -1,7 +1,6 @@
 """Decoding for transformers in which every row of a batch has its own settings, random stream, limits and log-probabilities.
 
-transformers' own sampling draws from PyTorch's global stream and has one setting for the whole batch. Here the choice of a token is made in a
-logits processor, which leaves a single token possible; generation itself is greedy.
+transformers' own sampling draws from PyTorch's global stream and has one setting for the whole batch.
 """
 
 from __future__ import annotations
@@ -34,34 +33,32 @@ class Row:
     """Why it ended: stop or length; empty while it goes on."""
 
 
-class Choose(LogitsProcessor):
-    """Chooses the next token of every row."""
+@dataclass(frozen=True)
+class Ending:
+    """What ends replies, and fills up rows that have ended."""
 
-    def __init__(self, rows: Sequence[Row], ends: frozenset[int], padding: int, logprobs: bool):
-        self._rows = rows
-        self._ends = ends
-        self._padding = padding
-        self._logprobs = logprobs
+    tokens: frozenset[int]
+    padding: int
 
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
-        """Takes and returns scores of shape (rows, vocabulary)."""
-        likeliest = scores.argmax(dim=-1).tolist()
-        chosen = [self._next(row, scores[i], likeliest[i]) for i, row in enumerate(self._rows)]
-        index = torch.tensor(chosen, device=scores.device).unsqueeze(1)
-        return torch.full_like(scores, -torch.inf).scatter_(1, index, 0.0)
 
-    def _next(self, row: Row, scores: torch.Tensor, likeliest: int) -> int:
-        if row.ended:
-            return self._padding
-        token = _sample(row, scores) if row.temperature > 0 else likeliest
-        row.tokens.append(token)
-        if self._logprobs:
-            row.logprobs.append(torch.log_softmax(scores.float(), dim=-1)[token].item())
-        if token in self._ends:
-            row.ended = "stop"
-        elif len(row.tokens) >= row.max_tokens:
-            row.ended = "length"
-        return token
+def choose(rows: Sequence[Row], scores: torch.Tensor, ending: Ending, logprobs: bool) -> list[int]:
+    """Chooses the next token of every row from `scores`, (rows, vocabulary), and notes it in the row; padding for rows that have ended."""
+    likeliest = scores.argmax(dim=-1).tolist()
+    return [_next(row, scores[i], likeliest[i], ending, logprobs) for i, row in enumerate(rows)]
+
+
+def _next(row: Row, scores: torch.Tensor, likeliest: int, ending: Ending, logprobs: bool) -> int:
+    if row.ended:
+        return ending.padding
+    token = _sample(row, scores) if row.temperature > 0 else likeliest
+    row.tokens.append(token)
+    if logprobs:
+        row.logprobs.append(torch.log_softmax(scores.float(), dim=-1)[token].item())
+    if token in ending.tokens:
+        row.ended = "stop"
+    elif len(row.tokens) >= row.max_tokens:
+        row.ended = "length"
+    return token
 
 
 def _sample(row: Row, scores: torch.Tensor) -> int:
@@ -78,8 +75,35 @@ def _sample(row: Row, scores: torch.Tensor) -> int:
     return int(order[min(int(place), len(cumulative) - 1)])
 
 
+def stop(rows: Sequence[Row], tokenizer: PreTrainedTokenizerBase) -> None:
+    """Ends the rows that contain one of their stop strings."""
+    for row in rows:
+        if row.stop and not row.ended and _stopped(row, tokenizer):
+            row.ended = "stop"
+
+
+def _stopped(row: Row, tokenizer: PreTrainedTokenizerBase) -> bool:
+    # A character takes at most a few tokens, so a stop string that has just been completed lies within these.
+    tail = tokenizer.decode(row.tokens[-4 * max(map(len, row.stop)) :])
+    return any(text in tail for text in row.stop)
+
+
+class Choose(LogitsProcessor):
+    """`choose`, for transformers' own generation: leaves one token possible in every row."""
+
+    def __init__(self, rows: Sequence[Row], ending: Ending, logprobs: bool):
+        self._rows = rows
+        self._ending = ending
+        self._logprobs = logprobs
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+        """Takes and returns scores of shape (rows, vocabulary)."""
+        index = torch.tensor(choose(self._rows, scores, self._ending, self._logprobs), device=scores.device).unsqueeze(1)
+        return torch.full_like(scores, -torch.inf).scatter_(1, index, 0.0)
+
+
 class Finish(StoppingCriteria):
-    """Ends rows that have ended, rows that contain one of their stop strings, and everything when `halt` says so."""
+    """`stop`, for transformers' own generation; ends everything when `halt` says so."""
 
     def __init__(self, rows: Sequence[Row], tokenizer: PreTrainedTokenizerBase, halt: Callable[[], bool]):
         self._rows = rows
@@ -88,13 +112,6 @@ class Finish(StoppingCriteria):
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor, **_: object) -> torch.BoolTensor:
         """Returns (rows,): which have ended."""
-        for row in self._rows:
-            if row.stop and not row.ended and self._stopped(row):
-                row.ended = "stop"
+        stop(self._rows, self._tokenizer)
         halted = self._halt()
         return torch.tensor([halted or bool(row.ended) for row in self._rows], device=input_ids.device)
-
-    def _stopped(self, row: Row) -> bool:
-        # A character takes at most a few tokens, so a stop string that has just been completed lies within these.
-        tail = self._tokenizer.decode(row.tokens[-4 * max(map(len, row.stop)) :])
-        return any(stop in tail for stop in row.stop)

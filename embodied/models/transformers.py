@@ -8,6 +8,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,13 @@ from PIL import Image as Pillow
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
 
 from embodied.blobs import Blobs
-from embodied.errors import ModelRefused, UsageError
+from embodied.errors import ModelFailure, ModelRefused, UsageError
+from embodied.models.batcher import Batcher
 from embodied.models.config import ModelConfig
 from embodied.models.convert import converted
-from embodied.models.decoding import Choose, Finish, Row
+from embodied.models.decoding import Choose, Ending, Finish, Row
+from embodied.models.packed import Packed, packable
+from embodied.models.prefixes import Prefixes
 from embodied.models.weights import EMBEDDED, check_gguf, embedded
 from embodied.models.wire import MAX_TEXT, alternate, has_images, plain, split_system, split_thoughts, storable
 from embodied.models.worker import Worker
@@ -35,17 +39,33 @@ DEFAULT_MAX_TOKENS = 1024
 Request = tuple[Sequence[Message], Settings]
 
 
+@dataclass
+class _Job:
+    """A request on its way."""
+
+    text: str
+    images: list[Pillow.Image]
+    tokens: list[int]
+    row: Row
+    known: int = 0
+    """Tokens of the prompt that had been evaluated before."""
+
+
 class Transformers:
     """A model folder, a GGUF file (converted once), or a model in the local Hugging Face cache, with its own chat template.
 
-    One model, shared by all callers, which it serves one after another; `generate_batch` answers several requests together. Without a seed, 0 is
-    taken; without a temperature, what the model's own generation config says. A row's random stream depends on its seed alone, not on the batch.
+    One model, shared by all callers; calls are answered in batches (`Batcher`), which wait for every live episode. Without a seed, 0 is taken; without
+    a temperature, what the model's own generation config says. A row's random stream depends on its seed alone, not on the batch.
+
+    Prompts of text alone are prefilled only where they are new: what was evaluated for earlier prompts is kept (`Prefixes`). Prompts with images, and
+    models whose attention slides or counts positions in two dimensions, are evaluated whole.
     """
 
     def __init__(self, config: ModelConfig, blobs: Blobs):
         self.name = f"transformers/{config.name}"
         self._blobs = blobs
         self._logprobs = config.logprobs
+        self._size = config.batch
         self._device = _device(config.device)
         if config.threads:
             torch.set_num_threads(config.threads)
@@ -62,53 +82,104 @@ class Transformers:
         if getattr(self._processor, "chat_template", None) is None:
             raise UsageError(f"{self.name}: {source} has no chat template, so it is no instruction model.")
         self._context = config.context or getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
-        self._ends = _ends(self._model, self._tokenizer)
+        self._ending = Ending(_ends(self._model, self._tokenizer), self._tokenizer.pad_token_id)
+        kept = Prefixes(int(config.prompt_memory * 2**30) if config.reuse_prompt else 0)
+        self._packed = Packed(self._model, self._tokenizer, self._ending, self._logprobs, kept) if packable(self._model) else None
         self._worker = Worker(self.name, config.timeout)
+        self._batcher = Batcher[Request](lambda requests: self._worker.run(lambda halt: self.answer(requests, halt)), lambda: self._size)
 
     async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
-        return (await self._worker.run(lambda halt: self.generate_batch([(messages, settings)], halt)))[0]
+        return await self._batcher.ask((messages, settings))
+
+    def live(self, episodes: int) -> None:
+        """How many episodes are being played: a batch waits for all of them."""
+        self._batcher.live(episodes)
 
     async def aclose(self) -> None:
         self._worker.close()
-        self._model = None  # frees the weights
+        self._model = self._packed = None  # frees the weights
 
     def generate_batch(self, requests: Sequence[Request], halt: Callable[[], bool] = lambda: False) -> list[Reply]:
+        """As `answer`, but raises the first error."""
+        answers = self.answer(requests, halt)
+        for answer in answers:
+            if isinstance(answer, ModelFailure):
+                raise answer
+        return answers
+
+    def answer(self, requests: Sequence[Request], halt: Callable[[], bool] = lambda: False) -> list[Reply | ModelFailure]:
         """Answers several requests together, in the calling thread. Not for several threads at once.
+
+        When the device's memory does not suffice, the batch is halved, now and from then on.
 
         Args:
             requests: Messages and settings of each.
             halt: Asked after every token; when it returns True the replies end where they are.
 
-        Raises:
-            ModelRefused: A prompt is too long, holds images that the model cannot read, or does not fit the chat template.
+        Returns:
+            For each a reply, or `ModelRefused`: its prompt is too long, holds images that the model cannot read, or does not fit the chat template.
         """
+        try:
+            return self._answered(requests, halt)
+        except torch.OutOfMemoryError:
+            if self._packed is not None:
+                self._packed.prefixes.clear()
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        half = len(requests) // 2
+        if not half:
+            return [ModelRefused(f"{self.name}: the memory of {self._device} does not suffice for one prompt. Shorten the history, or lower model.max_tokens.")]
+        self._size = min(self._size, half)
+        return [*self.answer(requests[:half], halt), *self.answer(requests[half:], halt)]
+
+    def _answered(self, requests: Sequence[Request], halt: Callable[[], bool]) -> list[Reply | ModelFailure]:
         start = time.monotonic()
-        inputs = self._inputs([messages for messages, _ in requests])
-        room = self._room(inputs["input_ids"].shape[1])
-        rows = [self._row(settings, room) for _, settings in requests]
-        padding = self._tokenizer.pad_token_id
+        jobs = [self._job(*request) for request in requests]
+        ready = [job for job in jobs if isinstance(job, _Job)]
+        packed = [job for job in ready if self._packed is not None and not job.images]
+        if packed:
+            known = self._packed.answer([job.tokens for job in packed], [job.row for job in packed], halt)
+            for job, count in zip(packed, known, strict=True):
+                job.known = count
+        self._evaluate_whole([job for job in ready if self._packed is None or job.images], halt)
+        seconds = time.monotonic() - start
+        return [self._reply(job, seconds) if isinstance(job, _Job) else job for job in jobs]
+
+    def _job(self, messages: Sequence[Message], settings: Settings) -> _Job | ModelRefused:
+        """A request with all that is made of it before the model sees it; an error where that cannot be done."""
+        if not self._sees and has_images(messages):
+            return ModelRefused(f"{self.name} reads no images. Play with --text, or use a model that does.")
+        try:
+            text = self._render(messages)
+            images = [self._image(p) for m in messages for p in m.parts if isinstance(p, Image)]
+            inputs = self._processor(text=[text], return_tensors="pt", add_special_tokens=False, **({"images": [images]} if images else {}))
+            tokens = inputs["input_ids"][0].tolist()
+            return _Job(text, images, tokens, self._row(settings, self._room(len(tokens))))
+        except ModelRefused as error:
+            return error
+
+    def _evaluate_whole(self, jobs: Sequence[_Job], halt: Callable[[], bool]) -> None:
+        """Answers jobs by transformers' own generation: any model, any input."""
+        if not jobs:
+            return
+        rows = [job.row for job in jobs]
+        given = {"images": [job.images for job in jobs]} if any(job.images for job in jobs) else {}
+        inputs = self._processor(text=[job.text for job in jobs], padding=True, return_tensors="pt", add_special_tokens=False, **given)
         options = transformers.GenerationConfig(
-            do_sample=False, max_new_tokens=max(r.max_tokens for r in rows), pad_token_id=padding, eos_token_id=sorted(self._ends)
+            do_sample=False, max_new_tokens=max(r.max_tokens for r in rows), pad_token_id=self._ending.padding, eos_token_id=sorted(self._ending.tokens)
         )
         with torch.inference_mode():
             self._model.generate(
-                **inputs,
+                **{name: self._moved(tensor) for name, tensor in inputs.items()},
                 generation_config=options,
-                logits_processor=transformers.LogitsProcessorList([Choose(rows, self._ends, padding, self._logprobs)]),
+                logits_processor=transformers.LogitsProcessorList([Choose(rows, self._ending, self._logprobs)]),
                 stopping_criteria=transformers.StoppingCriteriaList([Finish(rows, self._tokenizer, halt)]),
             )
-        asked = inputs["attention_mask"].sum(dim=1).tolist()
-        return [self._reply(row, count, time.monotonic() - start) for row, count in zip(rows, asked, strict=True)]
 
-    def _inputs(self, prompts: Sequence[Sequence[Message]]) -> dict[str, torch.Tensor]:
-        """Tensors of shape (rows, tokens), and pixels where there are images, on the model's device."""
-        if not self._sees and any(has_images(messages) for messages in prompts):
-            raise ModelRefused(f"{self.name} reads no images. Play with --text, or use a model that does.")
-        texts = [self._render(messages) for messages in prompts]
-        images = [[self._image(p) for m in messages for p in m.parts if isinstance(p, Image)] for messages in prompts]
-        given = {"images": images} if any(images) else {}
-        inputs = self._processor(text=texts, padding=True, return_tensors="pt", add_special_tokens=False, **given)
-        return {name: t.to(self._device, self._model.dtype if t.is_floating_point() else t.dtype) for name, t in inputs.items()}
+    def _moved(self, tensor: torch.Tensor) -> torch.Tensor:
+        """`tensor` on the model's device; pixels in its type. Pinned memory lets CUDA copy while it computes."""
+        tensor = tensor.pin_memory() if self._device.type == "cuda" else tensor
+        return tensor.to(self._device, self._model.dtype if tensor.is_floating_point() else tensor.dtype, non_blocking=True)
 
     def _image(self, image: Image) -> Pillow.Image:
         return Pillow.open(io.BytesIO(self._blobs.get(image.digest))).convert("RGB")
@@ -155,14 +226,15 @@ class Transformers:
             random=random.Random(settings.seed or 0),
         )
 
-    def _reply(self, row: Row, asked: int, seconds: float) -> Reply:
-        text = self._tokenizer.decode([t for t in row.tokens if t not in self._ends], skip_special_tokens=True)
+    def _reply(self, job: _Job, seconds: float) -> Reply:
+        row = job.row
+        text = self._tokenizer.decode([t for t in row.tokens if t not in self._ending.tokens], skip_special_tokens=True)
         cut = min((at for stop in row.stop if (at := text.find(stop)) >= 0), default=len(text))
         thoughts, text = split_thoughts(text[:cut])
         return Reply(
             text=storable(text.strip())[:MAX_TEXT],
             reasoning=storable(thoughts)[:MAX_TEXT],
-            usage=Usage(input=asked, output=len(row.tokens)),
+            usage=Usage(input=len(job.tokens), output=len(row.tokens), cached=job.known),
             stop=row.ended or "stop",
             model=self.name.partition("/")[2],
             seconds=seconds,

@@ -121,7 +121,7 @@ def test_a_batch_answers_as_each_alone(seeing: Transformers, picture: Image, oth
     together = seeing.generate_batch(requests)
     alone = [seeing.generate_batch([request])[0] for request in requests]
     assert [content(r) for r in together] == [content(r) for r in alone]
-    assert [r.usage for r in together] == [r.usage for r in alone]
+    assert [(r.usage.input, r.usage.output) for r in together] == [(r.usage.input, r.usage.output) for r in alone]
 
 
 async def test_through_build(tmp_path: Path, blobs: MemoryBlobs, picture: Image) -> None:
@@ -145,7 +145,7 @@ def test_text_models_refuse_images(reading: Transformers, picture: Image) -> Non
 def test_logprobs_are_the_models_own(reading: Transformers) -> None:
     """Each equals the log-softmax of a plain forward pass, whatever temperature and top_p the token was drawn with."""
     (reply,) = reading.generate_batch([(ask("hello"), dataclasses.replace(WARM, top_p=0.9))])
-    prompt = reading._inputs([ask("hello")])["input_ids"][0].tolist()
+    prompt = reading._job(ask("hello"), WARM).tokens
     with torch.inference_mode():
         scores = torch.log_softmax(reading._model(torch.tensor([prompt + list(reply.token_ids)])).logits[0].float(), dim=-1)
     expected = [scores[len(prompt) - 1 + n, token].item() for n, token in enumerate(reply.token_ids)]
