@@ -243,6 +243,10 @@ def _check(config: EvalConfig, tasks: list[tuple[TaskSpec, int]]) -> None:
         raise UsageError(
             f"The agent {config.agent.policy} needs a model: add --model provider/name (`embodied list models`), or take a preset (`embodied list agents`)."
         )
+    if config.run.ray is not None:
+        from embodied.rollout.ray_cluster import connect
+
+        connect(config.run.ray)
     for spec in {spec.env: spec for spec, _ in tasks}.values():
         envs.make(spec.env, spec.task or None, **spec.kwargs).close()
 

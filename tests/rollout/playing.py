@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from embodied import agents
@@ -13,7 +13,7 @@ from embodied.agents import AgentConfig
 from embodied.agents.base import Agent
 from embodied.rollout.plan import identity, plan
 from embodied.rollout.runner import Result, run_all
-from embodied.rollout.workers import Pool
+from embodied.rollout.workers import Pool, ProcessWorker, Worker
 from embodied.store.run import Run, RunRecord
 from embodied.types import EpisodeSpec, Message, Reply, Settings, TaskSpec, Usage
 
@@ -92,6 +92,7 @@ def play(
     step_seconds: float = 60.0,
     at_step: Callable[[int, Pool, asyncio.Event], None] = lambda steps, pool, stopping: None,
     make_agent: Callable[[EpisodeSpec], Agent] | None = None,
+    launch: Callable[[], Awaitable[Worker]] = ProcessWorker.launch,
 ) -> Result:
     """Plays what is owed. `at_step` is called after every step with the number of steps so far, the pool, and the event that stops the run."""
     config = config or AgentConfig(policy="random")
@@ -99,7 +100,7 @@ def play(
 
     async def playing() -> Result:
         stopping = asyncio.Event()
-        async with Pool(workers, step_seconds) as pool:
+        async with Pool(workers, step_seconds, launch=launch) as pool:
 
             class Counting(Quiet):
                 def stepped(self, spec, step) -> None:
