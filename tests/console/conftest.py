@@ -94,9 +94,9 @@ def address(runs) -> Iterator[Callable[[str], str]]:
         yield start
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """Debian's Chromium, or any other one that is found."""
+    """Debian's Chromium, or any other one that is found. By module: while Playwright is up, its event loop is the thread's."""
     path = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
     if path is None:
         pytest.skip("there is no Chromium here; `scripts/debian.sh python3 chromium` installs it")

@@ -60,7 +60,8 @@ function world(view, observation) {
   if (observation.text || !observation.image) panes.push(pane("Observation", observation.text ? textBlock(observation.text, "observed") : h("p", { class: "missing" }, "No text.")));
   if (observation.status) panes.push(pane("Status", textBlock(observation.status)));
   if (observation.expert) panes.push(pane("What the expert would do", textBlock(observation.expert)));
-  return h("div", { class: `world ${observation.image ? "pictured" : ""}` }, panes);
+  const wide = observation.image && observation.image.width > 1.6 * observation.image.height;
+  return h("div", { class: `world ${observation.image ? "pictured" : ""} ${wide ? "panorama" : ""}` }, panes);
 }
 
 function fact(name, value, title = "") {
@@ -144,7 +145,7 @@ function infoPane(title, value, opened, name) {
 function stepNode(view, row, step, opened) {
   return h("article", { class: "step" },
     head(view, row, step),
-    step.decision.thought ? pane("Thought", h("div", { class: "thought" }, step.decision.thought)) : null,
+    step.decision.thought && step.decision.thought.trim() !== step.decision.calls.at(-1)?.reply.text.trim() ? pane("Thought", h("div", { class: "thought" }, step.decision.thought)) : null,
     h("div", { class: "columns" }, world(view, step.observation), h("div", { class: "mind" }, callPanes(view, step, opened))),
     infoPane("Info from the environment", step.info, opened, "info"));
 }

@@ -68,6 +68,12 @@ class EpisodeView {
   }
 }
 
+// Tasks of an environment often share a long beginning: the end tells them apart. An only task has no name worth showing.
+function shortName({ task, env }) {
+  const name = task.split("/").pop();
+  return name && name !== "default" ? name : env;
+}
+
 class Viewer {
   constructor(source) {
     this.source = source;
@@ -141,7 +147,7 @@ class Viewer {
     const runs = this.plan.runs.length > 1 ? `${this.plan.runs[episode.run].name} · ` : "";
     node.title = episode.key;
     node.replaceChildren(
-      h("span", { class: `dot ${tone}` }), h("span", { class: "name" }, episode.task.split("/").pop() || episode.env, h("small", {}, ` ${episode.number}`)),
+      h("span", { class: `dot ${tone}` }), h("span", { class: "name" }, shortName(episode), h("small", {}, ` ${episode.number}`)),
       h("span", { class: "score" }, score), h("small", { class: "env" }, `${runs}${episode.env}`), h("small", { class: "count" }, result?.outcome && result.steps !== undefined ? `${format.count(result.steps)} steps` : ""),
       h("span", { class: "track" }, bar));
   }
@@ -198,7 +204,7 @@ class Viewer {
   showEpisode() {
     const { episode } = this.view, result = episode.result;
     const attempt = this.view.key.split("~")[1];
-    $("title").replaceChildren(h("b", {}, episode.task.task || episode.task.env), h("span", {}, `${episode.task.env} · episode ${episode.number}${attempt ? ` · attempt ${attempt}` : ""}`), outcomeBadge(result?.outcome || (episode.problem ? "damaged" : null)));
+    $("title").replaceChildren(h("b", {}, episode.task.task && episode.task.task !== "default" ? episode.task.task : episode.task.env), h("span", {}, `${episode.task.env} · episode ${episode.number}${attempt ? ` · attempt ${attempt}` : ""}`), outcomeBadge(result?.outcome || (episode.problem ? "damaged" : null)));
     const usage = result?.usage;
     $("facts").replaceChildren(...[
       fact("progress", format.percent(result?.progress)), result && result.success !== null ? fact("success", result.success ? "yes" : "no") : null, fact("steps", format.count(result?.steps ?? episode.rows)),
@@ -384,7 +390,7 @@ class Viewer {
     const rank = (e) => (e.task === mine.task.task && e.env === mine.task.env ? (e.seed === mine.seed ? 0 : 1) : 2);
     const ranked = this.plan.episodes.filter((e) => e.key !== here).map((e) => [rank(e), e]).sort(([a], [b]) => a - b).slice(0, 300);
     const groups = ["Same task and seed", "Same task", "Others"].map((label, n) => [label, ranked.filter(([r]) => r === n)]).filter(([, list]) => list.length);
-    const name = (e) => `${this.plan.runs.length > 1 ? `${this.plan.runs[e.run].name} · ` : ""}${e.task.split("/").pop() || e.env} ${e.number}`;
+    const name = (e) => `${this.plan.runs.length > 1 ? `${this.plan.runs[e.run].name} · ` : ""}${shortName(e)} ${e.number}`;
     $("compare").replaceChildren(h("option", { value: "" }, "nothing"), ...groups.map(([label, list]) => h("optgroup", { label }, list.map(([, e]) => h("option", { value: e.key }, name(e))))));
     $("difference").disabled = true;
   }

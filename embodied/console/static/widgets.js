@@ -168,7 +168,7 @@ class Chart {
   curve(changes) {
     let path = "", last = null;
     for (const [row, value] of changes) {
-      if (typeof value !== "number") continue;
+      if (typeof value !== "number" || row > this.data.last) continue; // another episode may be longer
       path += last === null ? `M${this.x(0)} ${this.y(value)}` : `H${this.x(row).toFixed(1)}V${this.y(value).toFixed(1)}`;
       last = value;
     }
