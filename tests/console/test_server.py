@@ -164,3 +164,10 @@ def test_bad_input_is_one_clear_sentence(tmp_path, arguments):
     done = subprocess.run([sys.executable, "-m", "embodied", "view", *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     held.close()
     assert done.returncode in (2, 4) and done.stderr.startswith("error: ") and "Traceback" not in done.stderr
+
+
+def test_without_the_extra_the_pip_line_is_said(tmp_path):
+    new_run(tmp_path / "good", {"hall": 1})
+    code = "import sys; sys.modules['uvicorn'] = None; from embodied.cli import main; main(['view', 'good'])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 3 and "pip install 'embodied-suite[console]'" in done.stderr and "Traceback" not in done.stderr
