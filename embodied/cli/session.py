@@ -161,7 +161,7 @@ def _report(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, result: 
         print_cost(config, run)
         if result.skipped:
             print(f"{result.skipped} episodes were already scored and were not played again.")
-        print(f"Replay: embodied export {run.root} --format gif")
+        print(f"Look: embodied view {run.root}, or as films: embodied export {run.root} --format gif")
         if result.stopped:
             print(f"The run stopped early: {result.stopped} `embodied resume {run.root}` goes on from here.")
         elif result.elsewhere:
