@@ -64,7 +64,10 @@ class OpenAI:
         self.name = self._endpoint.model
         self._model = config.name
         self._blobs = blobs
-        self._client = openai.AsyncOpenAI(api_key=self._endpoint.key, base_url=self._endpoint.url, timeout=self._endpoint.timeouts, max_retries=0)
+        http = openai.DefaultAioHttpClient()  # a third less CPU a call than the SDK's own: with 32 episodes in flight that is what limits a run
+        self._client = openai.AsyncOpenAI(
+            api_key=self._endpoint.key, base_url=self._endpoint.url, timeout=self._endpoint.timeouts, max_retries=0, http_client=http
+        )
 
     @staticmethod
     def _find(config: ModelConfig) -> Endpoint:

@@ -67,9 +67,12 @@ class ProcessWorker:
         """Use `launch`."""
         self._process = process
         self._folder = folder
-        self._beats = 0
+        self._left = 0  # beats that the present request may still take
+        self._silent = 0  # beats missed in a row
+        self._verdict = ""  # why the process was ended
         self._said = bytearray()
         self._listening = asyncio.create_task(self._listen())
+        self._watching = asyncio.create_task(self._watch())
 
     @classmethod
     async def launch(cls) -> ProcessWorker:
@@ -88,36 +91,44 @@ class ProcessWorker:
         return self._process.pid
 
     async def ask(self, request: bytes, seconds: float) -> bytes:
-        answer = asyncio.create_task(self._exchange(request))
+        self._left, self._silent = math.ceil(seconds / BEAT) + 1, 0  # the first beat may come at once
         try:
-            return await self._awaited(answer, seconds)
-        except (WorkerLost, asyncio.CancelledError):  # what it might still say would be taken for the answer to the next request
-            answer.cancel()
+            return await self._exchange(request)
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            verdict = self._verdict.format(seconds=seconds) or await self._cause()
+            await self._kill()
+            raise WorkerLost(f"a worker process {verdict}") from error
+        except asyncio.CancelledError:  # what it might still say would be taken for the answer to the next request
             await self._kill()
             raise
+        finally:
+            self._left = 0
 
-    async def _awaited(self, answer: asyncio.Task[bytes], seconds: float) -> bytes:
-        """Waits in beats, not by the clock: the time this process itself stood still (Ctrl-Z, a closed laptop) does not count."""
-        silent = 0
-        for _ in range(math.ceil(seconds / BEAT)):
-            heard = self._beats
-            await asyncio.wait({answer}, timeout=min(BEAT, seconds))
-            if answer.done():
-                return await self._got(answer)
-            silent = 0 if self._beats > heard else silent + 1
-            if silent >= SILENCE:
-                raise WorkerLost(f"a worker process gave no sign of life for {SILENCE * BEAT:g} s and was ended")
-        raise WorkerLost(f"a worker process did not answer within {seconds:g} s and was ended")
+    async def _watch(self) -> None:
+        """Ends the process when a request takes too long, or no heartbeat comes.
 
-    async def _got(self, answer: asyncio.Task[bytes]) -> bytes:
-        try:
-            return answer.result()
-        except (asyncio.IncompleteReadError, ConnectionError) as error:
-            code = await self._process.wait()
-            await asyncio.wait({self._listening}, timeout=BEAT)
-            how = f"was killed by signal {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-            said = bytes(self._said).decode(errors="replace").strip().splitlines()
-            raise WorkerLost(f"a worker process {how}" + (f", saying: {said[-1]}" if said else "")) from error
+        Time is counted in beats, not by the clock: that in which this process itself stood still (Ctrl-Z, a closed laptop) does not count.
+        """
+        while True:
+            await asyncio.sleep(BEAT)
+            if not self._left:
+                continue
+            self._left -= 1
+            self._silent += 1
+            if self._silent > SILENCE:
+                self._verdict = f"gave no sign of life for {SILENCE * BEAT:g} s and was ended"
+            elif not self._left:
+                self._verdict = "did not answer within {seconds:g} s and was ended"
+            if self._verdict:
+                return self._signal()
+
+    async def _cause(self) -> str:
+        """Why the process ended of itself."""
+        code = await self._process.wait()
+        await asyncio.wait({self._listening}, timeout=BEAT)
+        how = f"was killed by signal {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+        said = bytes(self._said).decode(errors="replace").strip().splitlines()
+        return how + (f", saying: {said[-1]}" if said else "")
 
     async def stop(self) -> None:
         self._process.stdin.close()
@@ -126,13 +137,17 @@ class ProcessWorker:
         await self._kill()
 
     async def _kill(self) -> None:
-        """Ends the process with all that its simulators started."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._signal()
         await self._process.wait()
         self._process.stdin.close()
         self._listening.cancel()
+        self._watching.cancel()
         self._folder.cleanup()
+
+    def _signal(self) -> None:
+        """Ends the process with all that its simulators started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     async def _exchange(self, request: bytes) -> bytes:
         pipe = self._process.stdin
@@ -142,7 +157,7 @@ class ProcessWorker:
             size = int.from_bytes(await self._process.stdout.readexactly(4))
             if size:
                 return await self._process.stdout.readexactly(size)
-            self._beats += 1
+            self._silent = 0
 
     async def _listen(self) -> None:
         """Keeps the end of what simulators and crashing interpreters print."""
