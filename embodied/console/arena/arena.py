@@ -59,6 +59,9 @@ class Match:
         return self.left if name == "left" else self.right
 
 
+_OVER = "This match is over, or from before the arena was started anew. Ask for another one."
+
+
 class Arena:
     """Chooses matches, keeps votes, ranks. Methods may be called from several threads.
 
@@ -75,6 +78,7 @@ class Arena:
         self.contestants = _contestants(runs)
         self._lock = threading.Lock()
         self._open: OrderedDict[str, Match] = OrderedDict()
+        self._voted: set[str] = set()
         self._pairs = [(a, b, shared) for a, b in combinations(self.contestants, 2) if (shared := _shared(a, b))]
         if not self._pairs:
             raise UsageError(
@@ -97,7 +101,7 @@ class Arena:
             name = secrets.token_urlsafe(12)
             self._open[name] = made
             while len(self._open) > OPEN:
-                self._open.popitem(last=False)
+                self._voted.discard(self._open.popitem(last=False)[0])
         episode = made.left[1]
         mission = episode.mission or made.right[1].mission
         return {
@@ -143,17 +147,19 @@ class Arena:
         """Writes a vote, then says who played. A match can be voted on once.
 
         Raises:
-            NotFound: There is no such open match.
+            NotFound: There is no such match, or it was voted on.
             StoreError: The vote cannot be written; the match stays open.
         """
         with self._lock:
             found = self._found(match)
+            if match in self._voted:
+                raise NotFound(_OVER)
             (left, one), (right, two) = found.left, found.right
             task = one.spec.task
             now = datetime.now(UTC).isoformat(timespec="seconds")
             names, episodes = (left.name, right.name), (one.spec.id, two.spec.id)
             self.votes.append(Vote(now, (left.identity, right.identity), names, episodes, task.env, task.task, choice))
-            del self._open[match]
+            self._voted.add(match)  # it can still be looked at: pages may be asking for its steps at this moment
         return {
             side: {"name": c.name, "progress": e.progress, "success": e.success, "outcome": e.outcome}
             for side, (c, e) in zip(SIDES, (found.left, found.right), strict=True)
@@ -184,7 +190,7 @@ class Arena:
 
     def _found(self, match: str) -> Match:
         if match not in self._open:
-            raise NotFound("This match is over, or from before the arena was started anew. Ask for another one.")
+            raise NotFound(_OVER)
         return self._open[match]
 
 
