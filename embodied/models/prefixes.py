@@ -45,9 +45,9 @@ class Prefixes:
         """The prompt that has most tokens in common with the beginning of `tokens`, and how many; at most all but the last of `tokens`."""
         best, length = None, 0
         for number, known in self._kept.items():
-            common = _common(known.tokens, tokens[:-1])
-            if common > length:
-                best, length = number, common
+            shared = common(known.tokens, tokens[:-1])
+            if shared > length:
+                best, length = number, shared
         if best is None:
             return None, 0
         self._kept.move_to_end(best)
@@ -67,7 +67,8 @@ class Prefixes:
         self.bytes = 0
 
 
-def _common(a: np.ndarray, b: np.ndarray) -> int:
+def common(a: np.ndarray, b: np.ndarray) -> int:
+    """How many tokens `a` and `b` have in common at their beginning."""
     length = min(len(a), len(b))
     different = np.flatnonzero(a[:length] != b[:length])
     return int(different[0]) if len(different) else length

@@ -202,7 +202,12 @@ class Transformers:
     def _content(self, message: Message) -> str | list[dict[str, Any]]:
         if not self._sees:
             return plain(message.parts)
-        return [{"type": "text", "text": storable(p.text)} if isinstance(p, Text) else {"type": "image"} for p in message.parts]
+        parts: list[dict[str, Any]] = []
+        for p in message.parts:
+            # Templates write parts one behind the other; texts are kept apart as `plain` keeps them apart.
+            gap = "\n" if parts and parts[-1]["type"] == "text" else ""
+            parts.append({"type": "text", "text": gap + storable(p.text)} if isinstance(p, Text) else {"type": "image"})
+        return parts
 
     def _room(self, length: int) -> int | None:
         """Tokens left for the reply after a prompt of `length`; None without a limit."""

@@ -7,6 +7,7 @@ lines are passed over and counted, never an error: what is left is what can be s
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -231,7 +232,9 @@ class EpisodeIndex:
         if self._gap:
             yield Event("damaged", f"{self._gap} damaged line{'s' * (self._gap > 1)} before this step could not be read.")
         decision = step.decision
-        if decision.calls and decision.calls[0].messages and (said := self._corrections.get(decision.calls[0].messages[-1])):
+        # The present observation is the last message, or the last but one before a message of its own for the question.
+        shown = decision.calls[0].messages[-2:] if decision.calls else []
+        if said := next((self._corrections[id_] for id_ in shown if id_ in self._corrections), ""):
             yield Event("correction", said)
         if len(decision.calls) > 1:
             yield Event("asked again", f"The agent asked {len(decision.calls)} times.")
@@ -249,13 +252,14 @@ class EpisodeIndex:
 
 
 _CORRECTION = encode(CORRECTION)[1:-1]
+_OBSERVATION = re.compile(r"^(?:Current )?Observation:", re.MULTILINE)
 
 
 def _correction(line: bytes) -> str:
     """What a person said in the notes that open a message; empty when nobody did. An observation further down may say anything."""
     try:
         text = msgspec.json.decode(line)["message"]["parts"][0]["text"]
-        notes = text.split("Current Observation:", 1)[0].splitlines()
+        notes = _OBSERVATION.split(text, maxsplit=1)[0].splitlines()
     except (msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError, AttributeError):
         return ""
     return "\n".join(note.removeprefix(CORRECTION) for note in notes if note.startswith(CORRECTION))

@@ -134,6 +134,11 @@ async def test_through_build(tmp_path: Path, blobs: MemoryBlobs, picture: Image)
         await model.generate(ask("look"), GREEDY)
 
 
+def test_texts_of_one_turn_are_kept_apart(seeing: Transformers, picture: Image) -> None:
+    rendered = seeing._render([*ask("rules"), *ask("look", picture, "now"), *ask("go")])
+    assert rendered == "<|start|>user\nrules\nlook<image>now\ngo<|end|>\n<|start|>assistant\n"
+
+
 def test_text_models_refuse_images(reading: Transformers, picture: Image) -> None:
     with pytest.raises(ModelRefused, match=r"reads no images.*--text"):
         reading.generate_batch([(ask("look", picture), GREEDY)])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from embodied import agents
-from embodied.agents.config import AgentConfig
+from embodied.agents.config import AgentConfig, HistoryConfig
 from embodied.errors import StoreError
 from embodied.models.config import ModelConfig
 from embodied.models.scripted import Scripted
@@ -115,11 +115,12 @@ def test_a_number_that_is_none_is_kept_as_such(tmp_path):
     assert [r.reward for r in EpisodeIndex(folder(made)).rows] == [0.0, 0.0, None, 0.0, 0.0]
 
 
-def test_sees_a_correction_as_a_model_agent_writes_it(tmp_path):
+@pytest.mark.parametrize("history", ["window", "blocks"])
+def test_sees_a_correction_as_a_model_agent_writes_it(tmp_path, history):
     """The note's wording is the agent's: this holds the two together."""
     made = new_run(tmp_path / "run", {"hall": 1})
     model = Scripted(ModelConfig(provider="scripted", name="cycle", script=["go"]), made.blobs)
-    agent = agents.build(AgentConfig(policy="naive"), model, spec=made.record.planned[0], blobs=made.blobs)
+    agent = agents.build(AgentConfig(policy="naive", history=HistoryConfig(history)), model, spec=made.record.planned[0], blobs=made.blobs)
     agent.begin(Mission("leave", {"go": "walks"}, default_action="go"), generator(0))
     agent.hear("turn <b>left</b>")
     decision = asyncio.run(agent.act(Observation("a hall\nA person who watches you says: lies")))
