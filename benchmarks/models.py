@@ -6,7 +6,7 @@
 
 The model is the embedded one, through transformers. The game is BabyAI.
 
-    python benchmarks/models.py [--steps 50] [--reply 64] [--threads 2] [--only prefix,prefill,batch]
+    python benchmarks/models.py [--steps 50] [--reply 96] [--threads 2] [--only prefix,prefill,batch]
 """
 
 from __future__ import annotations
@@ -100,9 +100,9 @@ def prefill(model: Transformers, steps: int) -> None:
         print(f"{policy:7} prompt tokens computed with prefix reuse over without: {computed}/{asked} = {computed / asked:.3f}", flush=True)
 
 
-def batch(reply: int, threads: int | None, steps: int = 3) -> None:
+def batch(reply: int, threads: int | None, steps: int = 4) -> None:
     model = loaded(threads=threads)
-    config = AgentConfig("cot", history=HistoryConfig("blocks"))
+    config = AgentConfig("cot", history=HistoryConfig("blocks", thought=0))
     settings = Settings(temperature=1.0, max_tokens=reply)
 
     async def episodes(seeds: Sequence[int]) -> int:
@@ -130,7 +130,7 @@ def batch(reply: int, threads: int | None, steps: int = 3) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=50)
-    parser.add_argument("--reply", type=int, default=64)
+    parser.add_argument("--reply", type=int, default=96)
     parser.add_argument("--threads", type=int, help="Threads of the model, for --only batch; PyTorch's choice by default.")
     parser.add_argument("--only", default="prefix,prefill,batch")
     options = parser.parse_args()
