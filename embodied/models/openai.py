@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import httpx2
 import msgspec
 import openai
 
@@ -95,12 +96,11 @@ class OpenAI:
 
     async def _post(self, body: dict[str, Any]) -> bytes:
         endpoint = self._endpoint
-        # As an extra, the messages are sent as they are: the SDK would hold each part of each against its type hints, 7 ms of CPU a prompt.
-        rest, messages = {**body, "messages": []}, {"messages": body["messages"]}
         try:
             async with endpoint.deadline():
-                # The raw body, because the SDK's own reading trusts the server's content type and field types.
-                response = await self._client.chat.completions.with_raw_response.create(**rest, extra_body=messages)
+                # Not `chat.completions.create`, which holds each part of each message against its type hints: 7 ms of CPU a prompt. And
+                # the raw body, because the SDK's own reading trusts the server's content type and field types.
+                response = await self._client.post("/chat/completions", cast_to=httpx2.Response, body=body)
         except openai.APITimeoutError as error:
             raise endpoint.timed_out(error) from None
         except openai.RateLimitError as error:
