@@ -1,6 +1,6 @@
 """The runner in ratios: how close a run comes to the latency of its model, what a live episode costs in memory, how fast a run is resumed.
 
-    python benchmarks/rollout.py [--steps 100] [--only latency,memory,resume]
+    python benchmarks/rollout.py [--steps 200] [--only latency,memory,resume]
 
 latency: 32 episodes of BabyAI against a server on this machine that answers every call after 100 ms: wall time over the least possible, the longest
     chain of calls; with what goes before and after the calls (starting workers, 32 resets, writing).
@@ -171,7 +171,7 @@ def resume(episodes: int = 1000) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--steps", type=int, default=100, help="Calls of each episode in the benchmark of latency.")
+    parser.add_argument("--steps", type=int, default=200, help="Calls of each episode in the benchmark of latency.")
     parser.add_argument("--only", default="latency,memory,resume")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
+from embodied import envs, models
 from embodied.agents import AgentConfig
-from embodied.agents.config import ParseConfig
+from embodied.agents.config import HistoryConfig, ParseConfig
+from embodied.blobs import encode_png
 from embodied.errors import EnvironmentFailure, ModelRefused, ModelUnavailable, StoreError
+from embodied.models import ModelConfig
 from embodied.rollout.plan import plan
 from embodied.rollout.runner import SAME_FAILURES, Result, owed
 from embodied.store.run import Run
 from embodied.types import TaskSpec
 from tests.rollout.playing import FAULTY, TASK, Saying, content, make_run, play
+from tests.servers import stub  # noqa: F401
 
 
 def test_plays_and_records_every_step(tmp_path):
@@ -143,3 +149,15 @@ def test_unusable_folder_is_one_clear_error(tmp_path, prepare):
         make_run(root)
     if prepare == "other files":
         assert (root / "thesis.tex").read_text() == "precious"
+
+
+def test_the_picture_that_reaches_the_provider_is_the_one_the_environment_drew(tmp_path, stub, monkeypatch):  # noqa: F811
+    monkeypatch.setenv("OPENAI_API_KEY", "a key")
+    run, specs = make_run(tmp_path / "run", 1, TaskSpec(TASK.env, TASK.task, {"max_steps": 4, "image": True}))
+    model = models.build(ModelConfig("openai", "gpt-4o", base_url=f"{stub.url}/v1"), run.blobs)
+    play(run, specs, AgentConfig(policy="naive", history=HistoryConfig(image=1)), model)
+    env = envs.make(TASK.env, TASK.task, max_steps=4, image=True)
+    frames = [env.reset(seed=specs[0].seed)[0]["image"]]
+    frames += [env.step(step.executed)[0]["image"] for step in run.steps(specs[0].id)]
+    sent = [part.removeprefix("image:") for seen in stub.seen for _, parts in seen.turns for part in parts if part.startswith("image:")]
+    assert sent == [hashlib.sha256(encode_png(frame)).hexdigest() for frame in frames[:-1]] and len(sent) == 4
