@@ -2,11 +2,12 @@
 
 - how much of a prompt repeats the one before, with `window` and with `blocks` (characters, as recorded, and the model's tokens)
 - prompt tokens that are computed with prefix reuse over those without, on one episode
-- tokens generated per second with 8 live episodes over one at a time
+- tokens generated per second with 8 live episodes over one at a time: with replies of equal length, and as the model ends them, where a batch
+  lasts as long as its longest reply
 
 The model is the embedded one, through transformers. The game is BabyAI.
 
-    python benchmarks/models.py [--steps 50] [--reply 96] [--threads 2] [--only prefix,prefill,batch]
+    python benchmarks/models.py [--steps 50] [--reply 64] [--threads 2] [--only prefix,prefill,batch]
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from embodied.agents.config import HistoryConfig
 from embodied.blobs import MemoryBlobs
 from embodied.models import ModelConfig
 from embodied.models.base import Model
+from embodied.models.decoding import Ending
 from embodied.models.prefixes import common
 from embodied.models.transformers import Transformers
 from embodied.types import Decision, Message, Observation, Reply, Settings, Usage
@@ -100,8 +102,10 @@ def prefill(model: Transformers, steps: int) -> None:
         print(f"{policy:7} prompt tokens computed with prefix reuse over without: {computed}/{asked} = {computed / asked:.3f}", flush=True)
 
 
-def batch(reply: int, threads: int | None, steps: int = 4) -> None:
+def batch(reply: int, threads: int | None, equal: bool, steps: int = 4) -> None:
     model = loaded(threads=threads)
+    if equal:
+        model._packed._ending = Ending(frozenset(), model._ending.padding)
     config = AgentConfig("cot", history=HistoryConfig("blocks", thought=0))
     settings = Settings(temperature=1.0, max_tokens=reply)
 
@@ -124,13 +128,14 @@ def batch(reply: int, threads: int | None, steps: int = 4) -> None:
         return rates
 
     one, many = asyncio.run(measured())
-    print(f"{LIVE} live over 1, replies of up to {reply} tokens: {many[0] / one[0]:.2f} (by CPU time {many[1] / one[1]:.2f})", flush=True)
+    replies = f"replies of {reply} tokens" if equal else f"replies as the model ends them, at most {reply} tokens"
+    print(f"{LIVE} live over 1, {replies}: {many[0] / one[0]:.2f} (by CPU time {many[1] / one[1]:.2f})", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=50)
-    parser.add_argument("--reply", type=int, default=96)
+    parser.add_argument("--reply", type=int, default=64)
     parser.add_argument("--threads", type=int, help="Threads of the model, for --only batch; PyTorch's choice by default.")
     parser.add_argument("--only", default="prefix,prefill,batch")
     options = parser.parse_args()
@@ -140,7 +145,8 @@ def main() -> None:
     if "prefill" in wanted:
         prefill(loaded(), options.steps)
     if "batch" in wanted:
-        batch(options.reply, options.threads)
+        for equal in (True, False):
+            batch(options.reply, options.threads, equal)
 
 
 if __name__ == "__main__":

@@ -63,16 +63,29 @@ def _next(row: Row, scores: torch.Tensor, likeliest: int, ending: Ending, logpro
 
 def _sample(row: Row, scores: torch.Tensor) -> int:
     """Draws a token by inverting the cumulative distribution at one uniform number."""
-    probabilities, order = torch.softmax(scores.float() / row.temperature, dim=-1).sort(descending=True)
-    if row.top_k:
-        probabilities = probabilities[: row.top_k]
+    probabilities = torch.softmax(scores.float() / row.temperature, dim=-1)
+    order = None
+    if row.top_k or row.top_p < 1:
+        probabilities, order = _likeliest(probabilities, row.top_k, row.top_p)
     cumulative = probabilities.cumsum(dim=-1)
-    if row.top_p < 1:
-        # The smallest set of likeliest tokens that together reach top_p; always at least one.
-        kept = int((cumulative < row.top_p * cumulative[-1]).sum()) + 1
-        cumulative = cumulative[:kept]
     place = torch.searchsorted(cumulative, cumulative[-1] * row.random.random(), right=True)
-    return int(order[min(int(place), len(cumulative) - 1)])
+    place = min(int(place), len(cumulative) - 1)
+    return place if order is None else int(order[place])
+
+
+def _likeliest(probabilities: torch.Tensor, top_k: int, top_p: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """The tokens that may be drawn, likeliest first: at most `top_k`, and of those the smallest set that together reaches `top_p` of them."""
+    # A few hundred tokens nearly always hold top_p; sorting the whole vocabulary costs as much as a layer of a small model.
+    for size in (top_k or 256, len(probabilities)):
+        kept, order = probabilities.topk(min(size, len(probabilities)))
+        cumulative = kept.cumsum(dim=-1)
+        total = cumulative[-1] if top_k else 1.0
+        if top_k or float(cumulative[-1]) >= top_p or len(kept) == len(probabilities):
+            break
+    if top_p < 1:
+        count = int((cumulative < top_p * total).sum()) + 1
+        kept, order = kept[:count], order[:count]
+    return kept, order
 
 
 def stop(rows: Sequence[Row], tokenizer: PreTrainedTokenizerBase) -> None:
