@@ -32,7 +32,7 @@ from embodied.types import TaskSpec
 SILENCE = 60
 """Heartbeats that a worker may miss in the midst of a request before it counts as frozen."""
 ATTEMPTS = 3
-"""Workers that may be lost while they execute a request of one episode. The next would be lost too: it is the simulator's doing."""
+"""Workers that may be lost while they serve one episode at the same step. The next would be lost too: it is the simulator's doing."""
 GRACE = 5.0
 """Seconds that a worker has to end in good order."""
 LOSSES = 20
@@ -291,6 +291,7 @@ class Environment:
                 self._forgive(lost)
             else:
                 self._past.append((action, answer.hash))
+                self._guilty = 0
                 return answer
 
     async def close(self) -> None:
