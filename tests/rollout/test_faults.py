@@ -48,12 +48,12 @@ def test_killed_workers_change_nothing(tmp_path):
 
     def kill(steps: int, pool: Pool, stopping: object) -> None:
         alive = [worker.pid for worker in pool.workers() if worker.pid not in killed]
-        if steps in (3, 15, 25) and alive:
+        if steps in (3, 15) and alive:
             killed.append(alive[0])
             os.kill(alive[0], signal.SIGKILL)
 
     result = play(run, specs, concurrency=4, workers=2, at_step=kill)
-    assert len(killed) == 3 and result.played == 4 and complete(run, specs)
+    assert len(killed) == 2 and result.played == 4 and complete(run, specs)
     assert content(tmp_path / "killed") == content(tmp_path / "quiet")
 
 
