@@ -90,6 +90,7 @@ def compose(overrides: list[str]) -> EvalConfig:
         UnknownName: A group member (environment, agent) or key does not exist; names the nearest one.
         UsageError: A word is malformed or a value has the wrong type.
     """
+    _check_added(overrides)
     try:
         with initialize_config_module("embodied.conf", version_base="1.3"):
             return OmegaConf.to_object(_composed(overrides))
@@ -120,6 +121,20 @@ def _composed(overrides: list[str]) -> DictConfig:
     extra = os.environ.get("EMBODIED_CONF")
     search = [f"hydra.searchpath=[file://{Path(extra).resolve()}]"] if extra else []
     return hydra_compose("config", overrides=search + overrides)
+
+
+def _check_added(overrides: Sequence[str]) -> None:
+    """Hydra takes any key behind a plus sign. Only an environment has options that we cannot know."""
+    known = keys(EvalConfig())
+    for word in overrides:
+        key = word.lstrip("+").partition("=")[0]
+        if word.startswith("+") and not key.startswith("env.") and key not in known:
+            raise unknown("option", key, known, "embodied list options")
+
+
+def env_options(name: str) -> set[str]:
+    """The options in an environment's configuration (`embodied/conf/env/<name>.yaml`)."""
+    return set(OmegaConf.load(Path(__file__).parent / "conf/env" / f"{name}.yaml")) - {"name", "task"}
 
 
 def members(group: str) -> list[str]:

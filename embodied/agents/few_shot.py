@@ -119,5 +119,5 @@ class Demonstrations:
         which = f"another task of {task.env}" if task.env in OTHER_TASK else f"{task.env} {task.task}"
         return (
             f"No episode of {', '.join(self.config.runs)} can be a demonstration for seed {self.spec.seed} of {task.env} {task.task}: it takes a scored episode"
-            f" of {which} that {what}. Record more with `embodied eval --env {task.env} --agent expert --seed N`."
+            f" of {which} that {what}. Record more with `embodied play {task.env}`, or --agent expert where there is one."
         )

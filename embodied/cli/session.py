@@ -13,18 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from embodied import agents, envs, models
+from embodied.blobs import MemoryBlobs
 from embodied.cli.interrupt import interruptible
 from embodied.cli.progress import listener
 from embodied.cli.spend import Announced, build_model, print_cost, print_estimate
 from embodied.cli.tables import print_score
-from embodied.config import EvalConfig, compose, restore
+from embodied.config import EvalConfig, compose, env_options, restore
 from embodied.envs import check_options
-from embodied.envs.catalog import ENTRIES, check_task, entry
+from embodied.envs.catalog import ENTRIES, Entry, check_task, entry
 from embodied.errors import StoreError, UsageError
 from embodied.eval.score import score
 from embodied.eval.suites import suite as find_suite
 from embodied.models.base import Model
 from embodied.models.prices import price_of
+from embodied.registry import unknown
 from embodied.rollout.plan import Shard, identity, plan
 from embodied.rollout.runner import Result, run_all
 from embodied.rollout.workers import Pool, ProcessWorker, Worker
@@ -50,7 +52,7 @@ class Request:
     words: tuple[str, ...] = ()
 
     def compose(self, env: str | None, run: dict[str, Any], image: bool) -> EvalConfig:
-        """The configuration for one environment (a suite has several)."""
+        """The configuration for one environment. A suite has several: a word `env.<option>` reaches those that have the option."""
         words = [f"agent={self.agent}", f"image={str(image).lower()}"]
         if env is not None:
             words.append("env=gym" if env.startswith("gym:") else f"env={env}")
@@ -64,10 +66,24 @@ class Request:
             provider, name = models.parse_model(self.model)
             words += [f"model.provider={provider}", f"model.name='{name}'"]
         words += [f"run.{key}='{value}'" if isinstance(value, str) else f"run.{key}={value}" for key, value in run.items() if value is not None]
-        config = compose([*words, *self.words])
+        config = compose([*words, *self._words(env)])
         if config.image and not config.agent.history.image:
             config.agent.history.image = 1  # an agent that is given pictures sees at least the present one
         return config
+
+    def _words(self, env: str | None) -> list[str]:
+        if env is not None and env.startswith("gym:"):  # options that we do not know are for the environment's constructor
+            return [f"++{word}" if word.startswith("env.") else word for word in self.words]
+        if self.suite is None:
+            return list(self.words)
+        options = env_options(env) if env is not None else ()
+        return [word for word in self.words if (option := _env_option(word)) is None or option in options]
+
+
+def _env_option(word: str) -> str | None:
+    """`rules` for the word `env.rules=balrog`; None for a word that is not about the environment."""
+    key = word.lstrip("+~").partition("=")[0]
+    return key.removeprefix("env.") if key.startswith("env.") else None
 
 
 def play(
@@ -91,11 +107,15 @@ def play(
         raise UsageError("Name either an environment (--env nethack) or a suite (--suite balrog). `embodied list envs` lists the environments.")
     if request.suite is not None and request.task is not None:
         raise UsageError("--task goes with --env, not with --suite.")
+    if request.suite is not None and request.data is not None:
+        raise UsageError("--data goes with --env, not with --suite: each environment's published files lie in a folder of their own.")
     part = Shard.parse(shard)
     config, tasks = _tasks(request, {"episodes": episodes, "seed": seed, "steps": steps, "out": out}, image)
     _check(config, tasks)
 
     recorded = {"suite": request.suite, "preset": request.agent, **_recorded(config)}
+    if request.suite is not None:
+        recorded["env"] = {spec.env: spec.kwargs for spec, _ in tasks}
     run_identity = identity({**recorded, "simulators": versions()})
     name = request.suite or (request.env or "").replace(":", "-").replace("/", "-")
     root = Path(config.run.out or f"runs/{name}-{request.agent}-{run_identity[:8]}")
@@ -104,6 +124,7 @@ def play(
         print_estimate(config, [spec for spec in part.of(specs) if not (root / "run.json").is_file() or not Run(root).scored(spec.id)])
         return 0
     model = _model(config, root)  # before the folder is made: a missing key leaves nothing behind
+    _check_agents(config, model, specs)
     record = RunRecord(run_identity, recorded, specs, versions(), datetime.now(UTC).isoformat(timespec="seconds"), request.suite or "")
     return _play(Run.create(root, record), part.of(specs), config, model, as_json)
 
@@ -202,6 +223,10 @@ def _tasks(request: Request, run: dict[str, Any], image: bool) -> tuple[EvalConf
     if request.suite is None:
         return config, _of_environment(config)
     counts = {(env, task): episodes for env, task, episodes in find_suite(request.suite).tasks}
+    offered = {option for env, _ in counts for option in env_options(env)}
+    for option in filter(None, map(_env_option, request.words)):
+        if option not in offered:
+            raise unknown(f"environment option in {request.suite}", option, sorted(offered), "embodied show ENV")
     tasks = []
     for name in dict.fromkeys(env for env, _ in counts):
         if config.image and not ENTRIES[name].picture:
@@ -221,6 +246,9 @@ def _of_environment(config: EvalConfig) -> list[tuple[TaskSpec, int]]:
     if config.run.steps is not None:
         options["max_steps"] = config.run.steps
     if config.agent.policy == "expert":
+        if name in ENTRIES and not ENTRIES[name].expert:
+            having = ", ".join(e.name for e in ENTRIES.values() if e.expert)
+            raise UsageError(f"{name} has no expert; {having} have one. You can play it yourself and record that: `embodied play {name}`.")
         options["expert"] = True
     if name.startswith("gym:"):
         return [(TaskSpec(name, "", options), config.run.episodes or 1)]
@@ -228,13 +256,22 @@ def _of_environment(config: EvalConfig) -> list[tuple[TaskSpec, int]]:
     if config.image and not found.picture:
         raise UsageError(f"{name} has no picture: leave out --image.")
     check_options(found, options)
+    if "data" in options and not Path(options["data"]).is_dir():
+        raise UsageError(f"--data: there is no folder {options['data']}.")
     names = [check_task(found, t.strip()) for t in str(wanted).split(",")] if wanted else found.tasks
-    return [(TaskSpec(name, task, options), config.run.episodes or found.episodes) for task in names]
+    return [(TaskSpec(name, task, _for_task(found, task, options, bool(wanted))), config.run.episodes or found.episodes) for task in names]
+
+
+def _for_task(found: Entry, task: str, options: Json, named: bool) -> Json:
+    """Published files go to the tasks that have any; naming a task that has none is the environment's to refuse."""
+    if "data" in options and not named and not task.startswith(found.data_tasks):
+        return {k: v for k, v in options.items() if k != "data"}
+    return options
 
 
 def _check(config: EvalConfig, tasks: list[tuple[TaskSpec, int]]) -> None:
     """Finds what is wrong with a request before anything is written: numbers, the agent, and one environment of each kind, made for a moment."""
-    for key in ("workers", "concurrency", "step_seconds", "reset_seconds"):
+    for key in ("episodes", "steps", "workers", "concurrency", "step_seconds", "reset_seconds"):
         value = getattr(config.run, key)
         if value is not None and value <= 0:
             raise UsageError(f"run.{key} must be above 0, not {value}.")
@@ -243,12 +280,20 @@ def _check(config: EvalConfig, tasks: list[tuple[TaskSpec, int]]) -> None:
         raise UsageError(
             f"The agent {config.agent.policy} needs a model: add --model provider/name (`embodied list models`), or take a preset (`embodied list agents`)."
         )
+    if config.image and config.model.provider == "gguf" and config.model.mmproj is None and agents.needs_model(config.agent.policy):
+        raise UsageError(f"gguf/{config.model.name} reads no images. Play with --text, or give its image projector with model.mmproj=FILE.")
     if config.run.ray is not None:
         from embodied.rollout.ray_cluster import connect
 
         connect(config.run.ray)
     for spec in {spec.env: spec for spec, _ in tasks}.values():
         envs.make(spec.env, spec.task or None, **spec.kwargs).close()
+
+
+def _check_agents(config: EvalConfig, model: Model | None, specs: Sequence[EpisodeSpec]) -> None:
+    """Makes an agent for one episode of each task, so that missing demonstrations end the request before anything is written."""
+    for spec in {spec.task.task: spec for spec in specs}.values():
+        agents.build(config.agent, model, config.model.settings(), spec=spec, blobs=MemoryBlobs())
 
 
 def _model(config: EvalConfig, root: Path) -> Model | None:

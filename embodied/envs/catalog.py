@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from embodied.registry import unknown
 
@@ -26,6 +27,10 @@ class Entry:
     summary: str
     picture: bool = True
     """Whether it can be asked for an image."""
+    expert: bool = False
+    """Whether it has an expert of its own."""
+    data_tasks: str = ""
+    """How the names of the tasks begin that published files (`data`) can be given for; all of them by default."""
 
 
 _BABA = ["distr_obj_rule", "distr_obj", "distr_rule", "distr_obj-irrelevant_rule"]
@@ -43,19 +48,41 @@ _MINIHACK = ("Boxoban-Hard", "Boxoban-Medium", "MazeWalk-9x9", "MazeWalk-15x15",
 _BABYAI = ("goto", "pickup", "open", "putnext", "pick_up_seq_go_to")
 
 
-def _game(name: str, cls: str, tasks: tuple[str, ...], episodes: int, summary: str, picture: bool = True) -> Entry:
-    return Entry(name, f"embodied/{cls}-v0", f"embodied.envs.games.{name}.env:{cls}Env", tasks, episodes, "games", summary, picture)
+def _game(name: str, cls: str, tasks: tuple[str, ...], episodes: int, summary: str, **more: Any) -> Entry:
+    return Entry(name, f"embodied/{cls}-v0", f"embodied.envs.games.{name}.env:{cls}Env", tasks, episodes, "games", summary, **more)
 
 
 ENTRIES: dict[str, Entry] = {
     e.name: e
     for e in (
         _game("nethack", "NetHack", ("NetHackChallenge-v0",), 5, "the whole dungeon, scored by how deep and how experienced the hero gets"),
-        _game("minihack", "MiniHack", tuple(f"MiniHack-{t}-v0" for t in _MINIHACK), 5, "small NetHack levels with one goal: mazes, battles, Boxoban, quests"),
-        _game("babyai", "BabyAI", tuple(f"BabyAI-MixedTrainLocal-v0/{t}" for t in _BABYAI), 10, "one room, one instruction: go to, pick up, open, put next"),
+        _game(
+            "minihack",
+            "MiniHack",
+            tuple(f"MiniHack-{t}-v0" for t in _MINIHACK),
+            5,
+            "small NetHack levels with one goal: mazes, battles, Boxoban, quests",
+            data_tasks="MiniHack-Boxoban",
+        ),
+        _game(
+            "babyai",
+            "BabyAI",
+            tuple(f"BabyAI-MixedTrainLocal-v0/{t}" for t in _BABYAI),
+            10,
+            "one room, one instruction: go to, pick up, open, put next",
+            expert=True,
+        ),
         _game("crafter", "Crafter", ("default",), 10, "open-world survival, scored by 22 achievements"),
-        _game("textworld", "TextWorld", ("treasure_hunter", "the_cooking_game", "coin_collector"), 10, "text adventures: a treasure, a meal, a coin", False),
-        _game("babaisai", "BabaIsAI", _baba_tasks(), 3, "puzzles in which the rules are blocks one can push"),
+        _game(
+            "textworld",
+            "TextWorld",
+            ("treasure_hunter", "the_cooking_game", "coin_collector"),
+            10,
+            "text adventures: a treasure, a meal, a coin",
+            picture=False,
+            expert=True,
+        ),
+        _game("babaisai", "BabaIsAI", _baba_tasks(), 3, "puzzles in which the rules are blocks one can push", expert=True),
     )
 }
 

@@ -71,6 +71,21 @@ def test_any_gymnasium_environment(cli):
     assert code == 0 and "2/2" in out
 
 
+def test_words_for_environments_reach_those_of_a_suite_that_have_the_option(cli):
+    code, out, err = cli("eval", "--suite", "demo", "--agent", "random", "--steps", 2, "--out", "run", "env.rules=balrog", "env.text=language")
+    assert code == 0, out + err
+    kwargs = {spec.task.env: spec.task.kwargs for spec in Run("run").record.planned}
+    assert len(kwargs) == 6 and {k["rules"] for k in kwargs.values()} == {"balrog"}
+    assert {env for env, k in kwargs.items() if k.get("text") == "language"} == {"nethack", "minihack"}
+    code, _, err = cli("eval", "--suite", "demo", "--agent", "random", "--steps", 2, "--out", "run")
+    assert code == 4 and "another plan" in err
+
+
+def test_options_of_any_gymnasium_environment(cli):
+    code, out, err = cli("eval", "--env", "gym:FrozenLake-v1", "--agent", "random", "--out", "run", "env.is_slippery=false")
+    assert code == 0 and Run("run").record.planned[0].task.kwargs["is_slippery"] is False, out + err
+
+
 def test_lists_show_and_doctor(cli):
     assert "babaisai" in cli("list", "envs")[1]
     assert len(cli("list", "tasks", "--env", "minihack")[1].splitlines()) == 8
@@ -109,6 +124,16 @@ def test_lists_show_and_doctor(cli):
         (("export", "nowhere"), 4, ["nowhere"]),
         (("show", "crafterr"), 2, ["crafter"]),
         (("list", "tasks", "--env", "babya"), 2, ["babyai"]),
+        (("eval", "--suite", "demo", "--agent", "random", "env.ruls=balrog"), 2, ["ruls", "rules"]),
+        (("eval", "--suite", "demo", "--agent", "random", "--data", "/nope"), 2, ["--data goes with --env"]),
+        (("eval", "--env", "minihack", "--agent", "random", "--data", "/nope"), 2, ["no folder", "/nope"]),
+        (("eval", "--env", "babyai", "--agent", "random", "+foo=1"), 2, ["foo", "embodied list options"]),
+        (("eval", "--env", "babyai", "--agent", "random", "++agent.histroy.text=4"), 2, ["agent.histroy.text", "agent.history.text"]),
+        (("eval", "--env", "babyai", "--agent", "random", "run.episodes=0"), 2, ["run.episodes must be above 0"]),
+        (("eval", "--env", "babyai", "--agent", "random", "run.episodes=-1"), 2, ["run.episodes must be above 0"]),
+        (("eval", "--env", "babyai", "--agent", "smollm2", "--image"), 2, ["reads no images", "--text"]),
+        (("eval", "--env", "crafter", "--agent", "expert"), 2, ["crafter has no expert", "babyai", "embodied play crafter"]),
+        (("eval", "--env", "babyai", "--agent", "few_shot", "--model", "scripted/cycle", "model.script=[go]"), 2, ["demonstrations"]),
         (("eval", "--env", "gym:NoSuch-v0", "--agent", "random"), 2, ["NoSuch"]),
     ],
 )
