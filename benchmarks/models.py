@@ -34,6 +34,7 @@ from embodied.types import Decision, Message, Observation, Reply, Settings, Usag
 
 TASK = "BabyAI-MixedTrainLocal-v0/pickup"
 LIVE = 8
+ROUNDS = 3
 SETTLED = 20
 """Steps after which a history has seen evictions."""
 
@@ -102,7 +103,7 @@ def prefill(model: Transformers, steps: int) -> None:
         print(f"{policy:7} prompt tokens computed with prefix reuse over without: {computed}/{asked} = {computed / asked:.3f}", flush=True)
 
 
-def batch(reply: int, threads: int | None, equal: bool, steps: int = 4) -> None:
+def batch(reply: int, threads: int | None, equal: bool, steps: int = 3) -> None:
     model = loaded(threads=threads)
     if equal:
         model._packed._ending = Ending(frozenset(), model._ending.padding)
@@ -114,22 +115,25 @@ def batch(reply: int, threads: int | None, equal: bool, steps: int = 4) -> None:
         played = await asyncio.gather(*(play(config, model, settings, seed, steps) for seed in seeds))
         return sum(call.reply.usage.output for decisions in played for d in decisions for call in d.calls)
 
-    async def measured() -> list[tuple[float, float]]:
-        await episodes([100])  # warms up
-        rates = []
-        for width in (1, LIVE):
-            model._packed.prefixes.clear()
-            wall, cpu, tokens = time.monotonic(), time.process_time(), 0
-            for first in range(0, LIVE if width > 1 else 2, width):
-                tokens += await episodes(range(first, first + width))
-            rates.append((tokens / (time.monotonic() - wall), tokens / (time.process_time() - cpu)))
-            print(f"{width} live: {rates[-1][0]:.1f} tokens generated a second, {rates[-1][1]:.1f} a CPU second", flush=True)
-        await model.aclose()
-        return rates
+    async def rate(first: int, width: int) -> tuple[float, float]:
+        model._packed.prefixes.clear()
+        wall, cpu = time.monotonic(), time.process_time()
+        tokens = await episodes(range(first, first + width))
+        return tokens / (time.monotonic() - wall), tokens / (time.process_time() - cpu)
 
-    one, many = asyncio.run(measured())
+    async def rounds() -> list[tuple[float, float]]:
+        await episodes([100])  # warms up
+        found = []
+        for first in range(0, ROUNDS * LIVE, LIVE):
+            one, many = await rate(first, 1), await rate(first, LIVE)
+            found.append((many[0] / one[0], many[1] / one[1]))
+            print(f"1 live: {one[0]:.1f} tokens a second; {LIVE} live: {many[0]:.1f}", flush=True)
+        await model.aclose()
+        return found
+
+    wall, cpu = (statistics.median(ratios) for ratios in zip(*asyncio.run(rounds()), strict=True))
     replies = f"replies of {reply} tokens" if equal else f"replies as the model ends them, at most {reply} tokens"
-    print(f"{LIVE} live over 1, {replies}: {many[0] / one[0]:.2f} (by CPU time {many[1] / one[1]:.2f})", flush=True)
+    print(f"{LIVE} live over 1, {replies}: {wall:.2f} times the tokens a second, {cpu:.2f} times a CPU second (medians)", flush=True)
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import hashlib
 import io
 from typing import TYPE_CHECKING, Protocol
 
-from embodied.types import Image
+from embodied.types import Image, Observation
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,6 +58,11 @@ def decode_png(data: bytes) -> np.ndarray:
     from PIL import Image as Pillow
 
     return np.asarray(Pillow.open(io.BytesIO(data)).convert("RGB"))
+
+
+def pictures_of(observation: Observation) -> tuple[Image, ...]:
+    """Every picture of an observation, in order."""
+    return () if observation.image is None else (observation.image, *observation.more_images)
 
 
 def put_frame(blobs: Blobs, frame: np.ndarray) -> Image:

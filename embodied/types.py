@@ -79,6 +79,8 @@ class Observation:
     status: str = ""
     """The part that is of use only now (inventory, vital signs); shown for the current step only."""
     image: Image | None = None
+    more_images: tuple[Image, ...] = ()
+    """Further pictures of the same moment, in order, where an environment shows several (two paths side by side, a crop)."""
     expert: str = ""
     """What the environment's own expert would do; only where the environment was made with `expert=True`, never shown to a model."""
     step: int = 0

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from embodied.agents import Kit
 from embodied.agents.formats import Plain
 from embodied.agents.model_agent import ModelAgent, compose
-from embodied.agents.prompt import message, with_ask
+from embodied.agents.prompt import message, provided, with_ask
+from embodied.blobs import pictures_of
 from embodied.errors import UsageError
 from embodied.store.run import SCORED, Run
 from embodied.types import Episode, Image, Message, Observation, Step
@@ -104,15 +105,15 @@ class Demonstrations:
         yield with_ask(self._observed(run, episode.last, ""), end) if whole else message("user", end)
 
     def _observed(self, run: Run, observation: Observation, heading: str) -> Message:
-        image = self._brought(run, observation.image) if self._pictures else None
-        lines = ["Observation:", observation.text] + (["Image observation provided."] if image else [])
-        return message("user", heading + "\n".join(lines), image)
+        images = self._brought(run, pictures_of(observation)) if self._pictures else ()
+        return message("user", heading + "\n".join(["Observation:", observation.text, *provided(images)]), images)
 
-    def _brought(self, run: Run, image: Image | None) -> Image | None:
+    def _brought(self, run: Run, images: tuple[Image, ...]) -> tuple[Image, ...]:
         """The picture, copied to where the model will look for it."""
-        if image is not None and self._blobs is not None:
-            self._blobs.put(run.blobs.get(image.digest))
-        return image
+        if self._blobs is not None:
+            for image in images:
+                self._blobs.put(run.blobs.get(image.digest))
+        return images
 
     def _none(self, what: str) -> str:
         task = self.spec.task

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from embodied.agents.config import HistoryConfig
-from embodied.agents.prompt import message, with_ask
+from embodied.agents.prompt import message, provided, with_ask
+from embodied.blobs import pictures_of
 from embodied.types import Image, Message, Observation
 
 
@@ -36,7 +37,7 @@ class Turn:
     """None at the first observation."""
     plan: str
     text: str
-    image: Image | None
+    images: tuple[Image, ...]
     notes: tuple[str, ...]
 
 
@@ -64,7 +65,7 @@ class Window:
 
     def see(self, observation: Observation, notes: Sequence[str] = ()) -> None:
         answer, plan = self._answer
-        self._turns.append(Turn(answer, plan, observation.text, observation.image, tuple(notes)))
+        self._turns.append(Turn(answer, plan, observation.text, pictures_of(observation), tuple(notes)))
         self._status = observation.status
 
     def did(self, action: str, plan: str = "") -> None:
@@ -74,9 +75,9 @@ class Window:
         newest_first: list[Message] = []
         images, thoughts = self.config.image, self.config.thought
         for age, turn in enumerate(reversed(self._turns)):
-            image = turn.image if images > 0 else None
-            images -= image is not None
-            newest_first.append(self._observed(turn, image, current=age == 0, text=age < self.config.text))
+            shown = turn.images if images > 0 else ()
+            images -= bool(shown)
+            newest_first.append(self._observed(turn, shown, current=age == 0, text=age < self.config.text))
             if turn.answer is not None:
                 plan = turn.plan if thoughts > 0 else ""
                 thoughts -= bool(plan)
@@ -84,16 +85,14 @@ class Window:
         *before, current = newest_first[::-1]
         return [*before, with_ask(current, ask) if ask else current]
 
-    def _observed(self, turn: Turn, image: Image | None, *, current: bool, text: bool) -> Message:
+    def _observed(self, turn: Turn, images: tuple[Image, ...], *, current: bool, text: bool) -> Message:
         lines = [*turn.notes, ""] if turn.notes and (current or text) else []
         lines.append("Current Observation:" if current else "Observation:")
         if current and self._status:
             lines.append(self._status)
         if text:
             lines.append(turn.text)
-        if image is not None:
-            lines.append("Image observation provided.")
-        return message("user", "\n".join(lines), image)
+        return message("user", "\n".join(lines + provided(images)), images)
 
 
 class Blocks:
@@ -121,7 +120,7 @@ class Blocks:
 
     def see(self, observation: Observation, notes: Sequence[str] = ()) -> None:
         answer, plan = self._answer
-        self._turns.append(Turn(answer, plan, observation.text, observation.image, tuple(notes)))
+        self._turns.append(Turn(answer, plan, observation.text, pictures_of(observation), tuple(notes)))
         self._status = observation.status
         self._seen += 1
         self._pictures += observation.image is not None
@@ -137,9 +136,9 @@ class Blocks:
         newest_first: list[Message] = []
         for age in range(self._kept(self._seen, max(config.text, config.image))):
             turn = self._turns[-1 - age]
-            image = turn.image if pictures > 0 else None
-            pictures -= image is not None
-            newest_first.append(_observed(turn, image, text=age < texts))
+            shown = turn.images if pictures > 0 else ()
+            pictures -= bool(shown)
+            newest_first.append(_observed(turn, shown, text=age < texts))
             if turn.answer is not None:
                 plan = turn.plan if plans > 0 else ""
                 plans -= bool(plan)
@@ -168,10 +167,8 @@ def _said(answer: str, plan: str) -> str:
     return f"Previous plan:\n{plan}" if plan else answer
 
 
-def _observed(turn: Turn, image: Image | None, *, text: bool) -> Message:
+def _observed(turn: Turn, images: tuple[Image, ...], *, text: bool) -> Message:
     """A turn's observation as it stays."""
     lines = [*turn.notes, ""] if turn.notes and text else []
     lines += ["Observation:", turn.text] if text else ["Observation:"]
-    if image is not None:
-        lines.append("Image observation provided.")
-    return message("user", "\n".join(lines), image)
+    return message("user", "\n".join(lines + provided(images)), images)

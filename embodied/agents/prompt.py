@@ -37,9 +37,16 @@ def _actions(mission: Mission) -> str:
     return "\n".join([head, *lines])
 
 
-def message(role: Role, text: str, image: Image | None = None) -> Message:
-    """A message of one text, with a picture behind it where there is one."""
-    return Message(role, (Text(text),) if image is None else (Text(text), image))
+def message(role: Role, text: str, images: Sequence[Image] = ()) -> Message:
+    """A message of one text, with its pictures behind it."""
+    return Message(role, (Text(text), *images))
+
+
+def provided(images: Sequence[Image]) -> list[str]:
+    """The line that says that pictures follow, in BALROG's words where there is one; none without a picture."""
+    if len(images) > 1:
+        return [f"{len(images)} image observations provided, in this order."]
+    return ["Image observation provided."] if images else []
 
 
 def with_ask(last: Message, ask: str) -> Message:

@@ -210,8 +210,12 @@ def _decoded(line: bytes) -> Json:
 
 
 def _seen(observation: Json) -> tuple[Any, ...]:
-    image = observation.get("image") or {}
-    return observation.get("text"), observation.get("status"), image.get("digest")
+    return observation.get("text"), observation.get("status"), *(image.get("digest") for image in shown(observation))
+
+
+def shown(observation: Json) -> list[Json]:
+    """The pictures of a recorded observation."""
+    return [image for image in (observation.get("image"), *observation.get("more_images", ())) if image]
 
 
 def _changes(values: Sequence[Any]) -> list[list[Any]]:

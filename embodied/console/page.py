@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from embodied.console.library import Library
+from embodied.console.library import Library, shown
 from embodied.errors import StoreError
 from embodied.store.codec import encode
 
@@ -51,11 +51,10 @@ def _data(library: Library, key: str) -> bytes:
         wanted = {id_ for step in block for call in step["decision"].get("calls", ()) for id_ in call.get("messages", ())}
         found = msgspec.json.decode(library.messages(key, sorted(wanted - messages.keys())).decode("utf-8", "replace"))
         messages |= {id_: encode(line) for id_, line in found.items()}
-        digests |= dict.fromkeys(image["digest"] for step in block if (image := step["observation"].get("image")))
+        digests |= dict.fromkeys(image["digest"] for step in block for image in shown(step["observation"]))
         digests |= dict.fromkeys(part["digest"] for line in found.values() for part in line["message"]["parts"] if part.get("type") == "image")
     last = (episode["result"] or {}).get("last") or {}
-    if last.get("image"):
-        digests[last["image"]["digest"]] = None
+    digests |= dict.fromkeys(image["digest"] for image in shown(last))
     fields = {
         "runs": encode(own),
         "results": encode(library.results(number, number + 1)),

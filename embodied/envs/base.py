@@ -7,7 +7,9 @@ action is a phrase, and whose info always holds `progress`, `success` and `valid
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, ClassVar
 
 import gymnasium
@@ -51,6 +53,7 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
         - `text`: FreeText, what is worth keeping in a history.
         - `status`: FreeText, what is of use only now; present when the environment was built with `status=True`.
         - `image`: Box (H, W, 3) uint8; present when an image was asked for. Nothing is drawn otherwise.
+        - `image_2`, `image_3`, ...: further pictures of the same moment, where an environment shows several.
         - `expert`: FreeText, the phrase the environment's own expert (bot, walkthrough, search) would choose; present with `expert=True`.
     Action space: `Choice` of phrases, or `FreeText`.
     Info: `progress` float in [0, 1]; `success` bool or None; `valid` bool, false when the phrase was outside the action
@@ -63,8 +66,9 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
         default_action: Executed in place of an invalid phrase; must be in `action_space`.
         max_steps: Steps after which `truncated` is true; None for no limit.
         image_shape: (H, W) of the image when one was asked for, else None.
+        more_images: (H, W) of every further picture, when images were asked for.
         status: Whether observations have a `status`.
-        expert: Whether observations have an `expert`; for recording demonstrations.
+        expert: Whether observations have an `expert`, for recording demonstrations; the name of one where there are several (True is the first).
         render_mode: None or `"rgb_array"`.
     """
 
@@ -77,8 +81,9 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
         default_action: str,
         max_steps: int | None,
         image_shape: tuple[int, int] | None = None,
+        more_images: Sequence[tuple[int, int]] = (),
         status: bool = False,
-        expert: bool = False,
+        expert: bool | str = False,
         render_mode: str | None = None,
     ):
         if render_mode not in (None, "rgb_array"):
@@ -89,16 +94,16 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
         self.default_action = default_action
         self.max_steps = max_steps
         self.render_mode = render_mode
-        self._has_image = image_shape is not None
+        self._pictures = [] if image_shape is None else [image_shape, *more_images]
         self._has_status = status
-        self._has_expert = expert
+        self._has_expert = bool(expert)
         parts: dict[str, spaces.Space] = {"text": FreeText()}
         if status:
             parts["status"] = FreeText()
         if expert:
             parts["expert"] = FreeText()
-        if image_shape is not None:
-            parts["image"] = spaces.Box(0, 255, (*image_shape, 3), np.uint8)
+        for key, shape in zip(picture_keys(), self._pictures, strict=False):
+            parts[key] = spaces.Box(0, 255, (*shape, 3), np.uint8)
         self.observation_space = spaces.Dict(parts)
         self._seed: int | None = None
         self._options: dict[str, Any] | None = None
@@ -135,6 +140,10 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
     def _image(self) -> np.ndarray:
         """The picture of the present state, (H, W, 3) uint8, a fresh array."""
         raise NotImplementedError(f"{type(self).__name__} has no picture.")
+
+    def _images(self) -> list[np.ndarray]:
+        """All pictures of the present state, as many as the observation space has. Override it where there are several."""
+        return [self._image()]
 
     # ----------------------------------------------------------------- gymnasium
 
@@ -192,6 +201,12 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
             observation["status"] = self._status()
         if self._has_expert:
             observation["expert"] = self.default_action if self._done else self._expert()
-        if self._has_image:
-            observation["image"] = self._image()
+        if self._pictures:
+            observation |= dict(zip(picture_keys(), self._images(), strict=False))
         return observation
+
+
+def picture_keys() -> Iterator[str]:
+    """The keys of an observation's pictures: image, image_2, image_3, ..."""
+    yield "image"
+    yield from (f"image_{number}" for number in count(2))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
+from embodied.blobs import pictures_of
 from embodied.errors import MissingExtra
 from embodied.eval.results import progress
 from embodied.eval.score import score
@@ -111,9 +112,8 @@ def _content(run: Run, observation: Observation) -> str | list[Any]:
     from inspect_ai.model import ContentImage, ContentText
 
     text = "\n".join(t for t in (observation.status, observation.text) if t)
-    if observation.image is None:
-        return text
-    return [ContentText(text=text), ContentImage(image=_data(run, observation.image))]
+    images = pictures_of(observation)
+    return [ContentText(text=text), *(ContentImage(image=_data(run, image)) for image in images)] if images else text
 
 
 def _data(run: Run, image: Image) -> str:

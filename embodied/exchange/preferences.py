@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import NamedTuple
 
+from embodied.blobs import pictures_of
 from embodied.errors import UsageError
 from embodied.eval.results import progress, read
 from embodied.exchange import Export, Exported
@@ -93,7 +94,7 @@ def _parting(better: Played, worse: Played, chat: Chat) -> Iterator[Json]:
 
 
 def _shown(observation: Observation) -> tuple:
-    return observation.text, observation.status, observation.image and observation.image.digest
+    return observation.text, observation.status, *(image.digest for image in pictures_of(observation))
 
 
 def _pair(source: str, run: Run, episode: Episode, turn: Turn, rejected: Reply, chat: Chat) -> Json:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import gymnasium
@@ -14,6 +15,7 @@ import numpy as np
 
 from embodied import envs
 from embodied.blobs import Blobs, put_frame
+from embodied.envs.base import picture_keys
 from embodied.errors import EmbodiedError, EnvironmentFailure
 from embodied.store.codec import without_surrogates
 from embodied.types import Json, Mission, Observation, TaskSpec
@@ -99,10 +101,12 @@ class LocalEnvironment:
         self._env.close()
 
     def _observation(self, raw: dict[str, Any], info: dict[str, Any] | None = None, reward: float = 0.0) -> Observation:
+        pictures = [put_frame(self._blobs, frame) for frame in frames(raw)]
         return Observation(
             text=without_surrogates(raw["text"]),
             status=without_surrogates(raw.get("status", "")),
-            image=put_frame(self._blobs, raw["image"]) if "image" in raw else None,
+            image=pictures[0] if pictures else None,
+            more_images=tuple(pictures[1:]),
             expert=raw.get("expert", ""),
             step=self._step,
             executed=info["executed"] if info else None,
@@ -126,6 +130,11 @@ def observation_hash(raw: dict[str, Any]) -> str:
     digest = hashlib.sha256()
     for key in ("text", "status"):
         digest.update(raw.get(key, "").encode("utf-8", "surrogatepass") + b"\0")
-    if "image" in raw:
-        digest.update(repr(raw["image"].shape).encode() + np.ascontiguousarray(raw["image"]).tobytes())
+    for frame in frames(raw):
+        digest.update(repr(frame.shape).encode() + np.ascontiguousarray(frame).tobytes())
     return digest.hexdigest()
+
+
+def frames(raw: dict[str, Any]) -> list[np.ndarray]:
+    """The pictures of a Gymnasium observation, in order."""
+    return [raw[key] for key in takewhile(raw.__contains__, picture_keys())]

@@ -10,7 +10,7 @@ import imageio.v3 as imageio
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from embodied.blobs import decode_png
+from embodied.blobs import decode_png, pictures_of
 from embodied.envs.catalog import has_picture
 from embodied.errors import StoreError
 from embodied.rollout.environment import LocalEnvironment
@@ -58,7 +58,9 @@ def write_film(run: Run, id_: str, path: Path, fps: int) -> Path:
 
 def _recorded(run: Run, episode: Episode, steps: list[Step]) -> Iterator[np.ndarray]:
     for observation in [*(s.observation for s in steps), episode.last]:
-        yield decode_png(run.blobs.get(observation.image.digest))
+        frames = [decode_png(run.blobs.get(image.digest)) for image in pictures_of(observation)]
+        height = max(frame.shape[0] for frame in frames)
+        yield np.hstack([np.pad(frame, ((0, height - frame.shape[0]), (0, 0), (0, 0))) for frame in frames])
 
 
 def _replayed(run: Run, episode: Episode, steps: list[Step]) -> Iterator[np.ndarray]:

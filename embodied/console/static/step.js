@@ -54,13 +54,18 @@ function picture(view, image, kind = "") {
   return frame;
 }
 
+function pictures(observation) {
+  return [observation.image, ...(observation.more_images ?? [])].filter(Boolean);
+}
+
 function world(view, observation) {
   const panes = [];
-  if (observation.image) panes.push(pane("Picture", picture(view, observation.image)));
+  const images = pictures(observation);
+  for (const image of images) panes.push(pane("Picture", picture(view, image)));
   if (observation.text || !observation.image) panes.push(pane("Observation", observation.text ? textBlock(observation.text, "observed") : h("p", { class: "missing" }, "No text.")));
   if (observation.status) panes.push(pane("Status", textBlock(observation.status)));
   if (observation.expert) panes.push(pane("What the expert would do", textBlock(observation.expert)));
-  const wide = observation.image && observation.image.width > 1.6 * observation.image.height;
+  const wide = images.length && images[0].width > 1.6 * images[0].height;
   return h("div", { class: `world ${observation.image ? "pictured" : ""} ${wide ? "panorama" : ""}` }, panes);
 }
 

@@ -313,7 +313,7 @@ class Viewer {
   ahead(view, row) {
     if (row >= view.rows) return;
     view.stepBlocks.get(row).then((step) => {
-      if (step.observation.image) new Image().src = view.source.image(view.key, step.observation.image.digest);
+      for (const image of pictures(step.observation)) new Image().src = view.source.image(view.key, image.digest);
     }).catch(() => {}); // it is asked for again, and complained about, when it is shown
   }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import random
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from embodied.envs.spaces import Choice, FreeText
 from embodied.types import Mission
 
 TEXTS = ("text", "status", "expert")
+_PICTURE = re.compile(r"image(_[2-9])?")
 """Parts of an observation that are strings; `image` is the only other one."""
 _NOT_A_PHRASE = "\x00 this is no action of any environment"
 _LIMIT = 5
@@ -55,10 +57,10 @@ def spaces_rule(subject: Subject) -> Iterator[Violation]:
         for key, part in space.items():
             if key in TEXTS and not isinstance(part, FreeText | spaces.Text):
                 yield Violation(f"The space of `{key}` is {part}; it is to be FreeText.")
-            elif key == "image" and not (isinstance(part, spaces.Box) and part.dtype == np.uint8 and len(part.shape) == 3 and part.shape[2] == 3):
-                yield Violation(f"The space of `image` is {part}; it is to be a Box of (height, width, 3) uint8.")
-            elif key not in (*TEXTS, "image"):
-                yield Violation(f"The observation space has `{key}`; the parts an agent knows are text, status, expert and image.")
+            elif _PICTURE.fullmatch(key) and not (isinstance(part, spaces.Box) and part.dtype == np.uint8 and len(part.shape) == 3 and part.shape[2] == 3):
+                yield Violation(f"The space of `{key}` is {part}; it is to be a Box of (height, width, 3) uint8.")
+            elif key not in TEXTS and not _PICTURE.fullmatch(key):
+                yield Violation(f"The observation space has `{key}`; the parts an agent knows are text, status, expert, image, image_2, image_3, ...")
         if not isinstance(env.action_space, Choice | FreeText):
             yield Violation(f"The action space is {env.action_space}; it is to be a Choice of phrases or FreeText.")
         default = getattr(env, "default_action", None)
