@@ -66,6 +66,8 @@ class Mission:
     """Executed in place of a phrase outside the vocabulary."""
     free_text: bool = False
     """True where any string is an action (TextWorld)."""
+    prose: bool = False
+    """With `free_text`: an action is an answer in sentences, of as many lines as it takes, not a command of one line."""
     max_steps: int | None = None
     """Steps after which the environment truncates; None for no limit."""
 
@@ -79,8 +81,6 @@ class Observation:
     status: str = ""
     """The part that is of use only now (inventory, vital signs); shown for the current step only."""
     image: Image | None = None
-    more_images: tuple[Image, ...] = ()
-    """Further pictures of the same moment, in order, where an environment shows several (two paths side by side, a crop)."""
     expert: str = ""
     """What the environment's own expert would do; only where the environment was made with `expert=True`, never shown to a model."""
     step: int = 0
@@ -90,6 +90,8 @@ class Observation:
     valid: bool = True
     """False when the agent's previous action was outside the vocabulary and `executed` is the default action."""
     reward: float = 0.0
+    more_images: tuple[Image, ...] = ()
+    """Further pictures of the same moment, in order, where an environment shows several (two paths side by side, a crop)."""
 
 
 # --------------------------------------------------------------------------- model calls

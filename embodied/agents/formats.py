@@ -38,22 +38,23 @@ class Format(Protocol):
         """Takes apart a reply that has exactly the form asked for; None when it has not."""
         ...
 
-    def loose(self, text: str) -> Split:
-        """Takes apart any reply as well as can be."""
+    def loose(self, text: str, prose: bool = False) -> Split:
+        """Takes apart any reply as well as can be. An answer in `prose` goes on to the end of the reply."""
         ...
 
 
-def _labelled(text: str, thinks: bool) -> Split:
-    """Takes the first line behind the last "Action:" (or JSON's `"action":`, "Command:", "Answer:") in the last `LIMIT` characters."""
+def _labelled(text: str, thinks: bool, prose: bool) -> Split:
+    """Takes the first line (in prose, all) behind the last "Action:" (or JSON's `"action":`, "Command:", "Answer:") in the last `LIMIT` characters."""
     labels = list(_LABEL.finditer(text, max(0, len(text) - LIMIT)))
-    lines = text[labels[-1].end() :].splitlines() if labels else []
+    behind = text[labels[-1].end() :] if labels else ""
+    lines = [behind] if prose else behind.splitlines()
     if line := next((line for line in lines if line.strip("` \t")), ""):
         return Split(text[: labels[-1].start()].rstrip(' \t\n\r*_`"{').lstrip(), line, True)
     return Split(text.strip() if thinks else "", text, not thinks)
 
 
 def _noun(mission: Mission) -> str:
-    return "command" if mission.free_text else "action"
+    return "answer" if mission.prose else "command" if mission.free_text else "action"
 
 
 class Plain:
@@ -62,6 +63,8 @@ class Plain:
     thinks = False
 
     def ask(self, mission: Mission) -> str:
+        if mission.prose:
+            return "Write your answer and nothing else: all that you write is taken as your answer."
         which = "one command" if mission.free_text else "one of the actions listed above, exactly as it is written there,"
         return f"Answer with {which} and nothing else: no explanation, no other text."
 
@@ -71,8 +74,8 @@ class Plain:
     def exact(self, text: str) -> Split:
         return Split("", text, True)
 
-    def loose(self, text: str) -> Split:
-        return _labelled(text, self.thinks)
+    def loose(self, text: str, prose: bool = False) -> Split:
+        return _labelled(text, self.thinks, prose)
 
 
 class Marked:
@@ -82,10 +85,9 @@ class Marked:
     MARK = "ACTION:"
 
     def ask(self, mission: Mission) -> str:
-        return (
-            f"Think step by step about what to do next. Then end your answer with a line that names exactly one {_noun(mission)}, in this form:\n"
-            f"{self.MARK} <your {_noun(mission)}>"
-        )
+        noun = _noun(mission)
+        end = "your final answer" if mission.prose else f"a line that names exactly one {noun}"
+        return f"Think step by step about what to do next. Then end your answer with {end}, in this form:\n{self.MARK} <your {noun}>"
 
     def wrap(self, action: str) -> str:
         return f"{self.MARK} {action}"
@@ -94,8 +96,8 @@ class Marked:
         thought, mark, answer = text.rpartition(self.MARK)
         return Split(thought.strip(), answer, True) if mark else None
 
-    def loose(self, text: str) -> Split:
-        return _labelled(text, self.thinks)
+    def loose(self, text: str, prose: bool = False) -> Split:
+        return _labelled(text, self.thinks, prose)
 
 
 class Tagged:
@@ -121,8 +123,8 @@ class Tagged:
         answer, closed, _ = rest.partition(self.CLOSE)
         return Split(thought.strip(), answer, True) if opened and closed else None
 
-    def loose(self, text: str) -> Split:
+    def loose(self, text: str, prose: bool = False) -> Split:
         thought, opened, rest = text.rpartition(self.OPEN)
         if opened and rest.strip():
             return Split(thought.strip(), rest.partition("<|")[0], True)
-        return _labelled(text, self.thinks)
+        return _labelled(text, self.thinks, prose)

@@ -7,7 +7,7 @@
     reask     as lenient; a reply that names no action is answered by what is wrong with it      up to 2
 
 In free-text environments the action is the first line that is not empty, less quotes and fences, and at most 200 characters
-long. Digits, hyphens and apostrophes are kept.
+long. Digits, hyphens and apostrophes are kept. Where answers are prose it is all of the reply, or all that follows the mark asked for.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Strict:
         if split is None:
             return Parsed(None, text.strip() if format.thinks else "", _problem(text, "is not in the form asked for"))
         action = accepted.exact(split.answer)
-        wrong = "is not one of the actions" if accepted.finite else "is not one command on one line"
+        wrong = "is not one of the actions" if accepted.finite else "is too long" if accepted.prose else "is not one command on one line"
         return Parsed(action, split.thought, "" if action else _problem(split.answer, wrong))
 
 
@@ -62,13 +62,14 @@ class Lenient:
     calls = 1
 
     def parse(self, text: str, format: Format, accepted: Vocabulary | Commands) -> Parsed:
-        split = format.loose(text)
+        split = (format.exact(text) if accepted.prose else None) or format.loose(text, accepted.prose)
         found = accepted.find(split.answer) if split.sure or accepted.finite else ()
         if len(found) == 1:
             return Parsed(found[0], split.thought)
         if found:
             return Parsed(None, split.thought, f"Your answer could mean several actions ({', '.join(found[:5])}), and only one can be taken.")
-        return Parsed(None, split.thought, _problem(text, "names none of the actions" if accepted.finite else "has no command that can be told from the rest"))
+        wrong = "names none of the actions" if accepted.finite else f"has no {'answer' if accepted.prose else 'command'} that can be told from the rest"
+        return Parsed(None, split.thought, _problem(text, wrong))
 
 
 class Reask(Lenient):

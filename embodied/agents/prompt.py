@@ -28,7 +28,9 @@ def instruction(mission: Mission) -> str:
 
 def _actions(mission: Mission) -> str:
     lines = [f"- {phrase}: {gloss}" if gloss else f"- {phrase}" for phrase, gloss in accepted(mission).lines()]
-    if not mission.free_text:
+    if mission.prose:
+        head = "You act by writing an answer, in your own words." + (" Instead of it, you may first give commands of this kind:" if lines else "")
+    elif not mission.free_text:
         head = "These are the actions, each followed by what it does. Only the words before the colon are the action:"
     elif lines:
         head = "You act by typing commands. These are the kinds of commands, each followed by what it does:"

@@ -1,4 +1,4 @@
-"""What an environment accepts: a finite `Vocabulary`, or any of its `Commands`; how it is shown, and how it is found in a text without guessing."""
+"""What an environment accepts: a finite `Vocabulary`, any of its `Commands`, or `Prose`; how it is shown, and how it is found in a text without guessing."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ from embodied.types import Mission
 LONGEST_COMMAND = 200
 """Characters. The longest command of BALROG's text games has about 80; interpreters cut lines a little above 200."""
 
+LONGEST_ANSWER = 8_000
+"""Characters of an answer in prose: ten times what people write who describe a street scene in full."""
+
 LIMIT = 16_384
 """Characters of a text, from its end, in which phrases are looked for: keeps a huge reply from costing more than a long one."""
 
 _PAIRS = {'"': '"', "'": "'", "`": "`", "*": "*", "_": "_", "“": "”", "‘": "’", "«": "»", "「": "」", "(": ")", "[": "]", "<": ">", "{": "}"}
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 """Characters that are not text: control characters besides tab and line ends, and lone surrogates."""
+_FENCED = re.compile(r"```[^\n`]*\n((?:(?!```).)*)```", re.DOTALL)
 _BULLET = re.compile(r"(?:[-*•>]|\d{1,2}[.)])\s+")
 _GAP = re.compile(r"(?<=\w)[\s_-]{1,2}(?=\w)")
 _WRAPPING = 64
@@ -54,6 +58,7 @@ class Vocabulary:
     """
 
     finite = True
+    prose = False
 
     def __init__(self, actions: Mapping[str, str]):
         self.actions = dict(actions)
@@ -179,6 +184,7 @@ class Commands:
     """
 
     finite = False
+    prose = False
     _QUOTES: ClassVar = {'"': '"', "'": "'", "`": "`", "*": "*", "“": "”", "‘": "’", "«": "»", "<": ">"}
 
     def __init__(self, patterns: Mapping[str, str]):
@@ -214,6 +220,28 @@ class Commands:
         return line
 
 
+class Prose(Commands):
+    """Any text is an action: an answer in sentences, of as many lines as it takes. The patterns are of commands that may be given instead."""
+
+    prose = True
+
+    def exact(self, text: str) -> str | None:
+        """`text` without blanks around it, printable; None when nothing is left or it is longer than `LONGEST_ANSWER` characters."""
+        answer = CONTROL.sub("", text).strip()
+        return answer if 0 < len(answer) <= LONGEST_ANSWER else None
+
+    def find(self, text: str) -> tuple[str, ...]:
+        """All of `text`, less one code fence or pair of quotes around it."""
+        answer = self.exact(text)
+        if answer is None:
+            return ()
+        fenced = _FENCED.fullmatch(answer)
+        answer = self._unquoted(fenced[1].strip() if fenced else answer)
+        return (answer,) if answer else ()
+
+
 def accepted(mission: Mission) -> Vocabulary | Commands:
     """What the environment of `mission` accepts."""
-    return Commands(mission.actions) if mission.free_text else Vocabulary(mission.actions)
+    if not mission.free_text:
+        return Vocabulary(mission.actions)
+    return Prose(mission.actions) if mission.prose else Commands(mission.actions)
