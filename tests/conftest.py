@@ -8,10 +8,28 @@ from pathlib import Path
 import pytest
 
 
+def _public_data(name: str, what: str, sign: str) -> Path:
+    """A folder of public data: `EMBODIED_<NAME>_DATA`, or `../shared/data/<name>` beside the checkout. Skips the test without it."""
+    variable = f"EMBODIED_{name.upper()}_DATA"
+    root = Path(os.environ.get(variable, Path(__file__).parents[2] / "shared/data" / name))
+    if not (root / sign).is_file():
+        pytest.skip(f"{what} are not here; set {variable} to their folder")
+    return root
+
+
 @pytest.fixture(scope="session")
 def balrog_data() -> Path:
-    """The folder of public BALROG records: `EMBODIED_BALROG_DATA`, or `../shared/data/balrog` beside the checkout."""
-    root = Path(os.environ.get("EMBODIED_BALROG_DATA", Path(__file__).parents[2] / "shared/data/balrog"))
-    if not (root / "manifest.json").is_file():
-        pytest.skip("the public BALROG records are not here; set EMBODIED_BALROG_DATA to their folder")
-    return root
+    """The folder of public BALROG records."""
+    return _public_data("balrog", "the public BALROG records", "manifest.json")
+
+
+@pytest.fixture(scope="session")
+def patheval_data() -> Path:
+    """The folder of PathEval's published maps and conformance cases."""
+    return _public_data("patheval", "PathEval's published maps", "conformance_pairs_ompl.json")
+
+
+@pytest.fixture(scope="session")
+def codalm_data() -> Path:
+    """The folder of CODA-LM's sample annotation, submission and leaderboard."""
+    return _public_data("codalm", "CODA-LM's samples", "wcoda2024_track1_leaderboard.csv")

@@ -61,6 +61,8 @@ class AgentConfig:
     seed_calls: bool = True
     """Whether each model call gets a sampling seed derived from the episode's, where the settings name none. Makes local models repeatable."""
     demonstrations: DemonstrationConfig = field(default_factory=DemonstrationConfig)
+    expert: str = ""
+    """For `expert`: which of the environment's experts plays; its first by default."""
     script: list[str] = field(default_factory=list)
     """For `scripted`: the phrases to play; the default action follows."""
 
@@ -80,5 +82,7 @@ def check(config: AgentConfig) -> None:
         raise UsageError("With agent.history.text=0 and agent.history.image=0 the agent would see nothing. Set one of them to at least 1.")
     if demonstrations.episodes < 1 or demonstrations.max_steps < 1 or not 0 <= demonstrations.min_progress <= 1:
         raise UsageError("agent.demonstrations needs episodes and max_steps of at least 1, and min_progress between 0 and 1.")
+    if config.expert and config.policy != "expert":
+        raise UsageError(f"agent.expert is for the agent `expert`, not for {config.policy!r}.")
     if config.script and config.policy != "scripted":
         raise UsageError(f"agent.script is for the agent `scripted`, not for {config.policy!r}.")

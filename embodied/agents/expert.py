@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ExpertAgent:
-    """Plays `observation.expert`, which environments with an expert give when they are made with `expert=True`."""
+    """Plays `observation.expert`, which environments with an expert give when made with `expert=True` or with an expert's name."""
 
     def __init__(self, kit: Kit):
         self._env = kit.spec.task.env if kit.spec else "the environment"
@@ -24,7 +24,7 @@ class ExpertAgent:
 
     async def act(self, observation: Observation) -> Decision:
         if not observation.expert:
-            raise UsageError(f"{self._env} tells no expert action. Make it with env.expert=true; babyai, textworld and babaisai have an expert.")
+            raise UsageError(f"{self._env} tells no expert action. Make it with env.expert=true; `embodied list envs` says which have one.")
         return Decision(observation.expert)
 
     def recall(self, step: Step) -> None:

@@ -13,8 +13,9 @@ def envs() -> None:
     from embodied.envs.catalog import ENTRIES
 
     for e in ENTRIES.values():
-        typer.echo(f"{e.name:10}  {len(e.tasks):2} tasks  {e.id:22}  {e.summary}")
-    typer.echo(f"{'gym:ID':10}  {'any other Gymnasium environment with a text or small discrete action space':40}")
+        experts = f" (experts: {', '.join(e.experts)})" if e.experts else ""
+        typer.echo(f"{e.name:17}  {len(e.tasks):2} tasks  {e.id:27}  {e.summary}{experts}")
+    typer.echo(f"{'gym:ID':17}  {'any other Gymnasium environment with a text or small discrete action space':40}")
 
 
 @app.command()
@@ -24,7 +25,7 @@ def tasks(env: str | None = typer.Option(None, "--env", help="Of this environmen
 
     for e in [entry(env)] if env else ENTRIES.values():
         for task in e.tasks:
-            typer.echo(f"{e.name:10}  {task}")
+            typer.echo(f"{e.name:17}  {task}")
 
 
 @app.command()

@@ -24,13 +24,15 @@ def score(
 
     from embodied.cli.output import print_json
     from embodied.cli.progress import line
-    from embodied.cli.tables import print_balrog, print_score
+    from embodied.cli.tables import print_analysis, print_balrog, print_score
     from embodied.eval import balrog
+    from embodied.eval.analysis import analyse
     from embodied.eval.results import read
     from embodied.eval.score import score as score_run
     from embodied.store.run import Run
 
-    results = read(Run(run))
+    folder = Run(run)
+    results = read(folder)
     if statistics is Statistics.balrog:
         summary = balrog.summary(results)
         if as_json:
@@ -40,13 +42,14 @@ def score(
         return 0
     result = score_run(results)
     if as_json:
-        body = {"run": results.path, **asdict(result)}
+        body = {"run": results.path, **asdict(result), "tables": [asdict(table) for table in analyse(folder, results)]}
         if episodes:
             fields = ("outcome", "progress", "success", "steps", "return_", "error", "metrics")
             body["episodes"] = [{"id": e.spec.id, **{f.rstrip("_"): getattr(e, f) for f in fields}} for e in results.ended.values()]
         print_json(body)
         return 0
     print_score(result, tasks=tasks)
+    print_analysis(analyse(folder, results))
     if episodes:
         for spec in results.record.planned:
             typer.echo(line(results.ended[spec.id]) if spec.id in results.ended else f"{spec.id}  not played")

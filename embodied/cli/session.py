@@ -17,11 +17,13 @@ from embodied.blobs import MemoryBlobs
 from embodied.cli.interrupt import interruptible
 from embodied.cli.progress import listener
 from embodied.cli.spend import Announced, build_model, print_cost, print_estimate
-from embodied.cli.tables import print_score
+from embodied.cli.tables import print_analysis, print_score
 from embodied.config import EvalConfig, compose, env_options, restore
 from embodied.envs import check_options
 from embodied.envs.catalog import ENTRIES, Entry, check_task, entry
 from embodied.errors import StoreError, UsageError
+from embodied.eval.analysis import analyse
+from embodied.eval.results import read
 from embodied.eval.score import score
 from embodied.eval.suites import suite as find_suite
 from embodied.models.base import Model
@@ -178,7 +180,9 @@ async def _run(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, model
 def _report(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, result: Result, as_json: bool) -> int:
     missing = sum(not run.scored(spec.id) for spec in specs)
     if not as_json:
-        print_score(score(run))
+        results = read(run)
+        print_score(score(results))
+        print_analysis(analyse(run, results))
         print_cost(config, run)
         if result.skipped:
             print(f"{result.skipped} episodes were already scored and were not played again.")
@@ -246,10 +250,7 @@ def _of_environment(config: EvalConfig) -> list[tuple[TaskSpec, int]]:
     if config.run.steps is not None:
         options["max_steps"] = config.run.steps
     if config.agent.policy == "expert":
-        if name in ENTRIES and not ENTRIES[name].expert:
-            having = ", ".join(e.name for e in ENTRIES.values() if e.expert)
-            raise UsageError(f"{name} has no expert; {having} have one. You can play it yourself and record that: `embodied play {name}`.")
-        options["expert"] = True
+        options["expert"] = _expert(name, config.agent.expert)
     if name.startswith("gym:"):
         return [(TaskSpec(name, "", options), config.run.episodes or 1)]
     found = entry(name)
@@ -260,6 +261,18 @@ def _of_environment(config: EvalConfig) -> list[tuple[TaskSpec, int]]:
         raise UsageError(f"--data: there is no folder {options['data']}.")
     names = [check_task(found, t.strip()) for t in str(wanted).split(",")] if wanted else found.tasks
     return [(TaskSpec(name, task, _for_task(found, task, options, bool(wanted))), config.run.episodes or found.episodes) for task in names]
+
+
+def _expert(name: str, wanted: str) -> bool | str:
+    """The value of the environment's option `expert`."""
+    if name not in ENTRIES or (wanted and wanted in ENTRIES[name].experts):
+        return wanted or True
+    if not ENTRIES[name].experts:
+        having = ", ".join(e.name for e in ENTRIES.values() if e.experts)
+        raise UsageError(f"{name} has no expert; {having} have one. You can play it yourself and record that: `embodied play {name}`.")
+    if wanted:
+        raise unknown(f"expert of {name}", wanted, list(ENTRIES[name].experts), "embodied list envs")
+    return True
 
 
 def _for_task(found: Entry, task: str, options: Json, named: bool) -> Json:

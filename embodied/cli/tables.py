@@ -5,6 +5,8 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from embodied.eval.analysis import Table as Analysed
+from embodied.eval.analysis import words
 from embodied.eval.score import RunScore, Score
 from embodied.types import Json
 
@@ -48,6 +50,19 @@ def print_score(result: RunScore, tasks: bool = False) -> Score:
     for note in notes(result):
         out.print(note, style="dim", highlight=False, markup=False, soft_wrap=True)
     return result.total
+
+
+def print_analysis(tables: list[Analysed]) -> None:
+    """Prints the environments' own tables."""
+    out = console()
+    for made in tables:
+        shown = table(*made.columns)
+        for row in made.rows:
+            shown.add_row(*map(words, row))
+        out.print(f"\n{made.title}", style="bold", highlight=False, markup=False)
+        out.print(shown)
+        if made.note:
+            out.print(made.note, style="dim", highlight=False, markup=False, soft_wrap=True)
 
 
 def notes(result: RunScore) -> list[str]:

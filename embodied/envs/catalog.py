@@ -21,14 +21,16 @@ class Entry:
     tasks: tuple[str, ...]
     """Task names, BALROG's where it has the task; the first is the default of `gymnasium.make`."""
     episodes: int
-    """Episodes per task in the suite `balrog` (balrog/config/config.yaml, eval.num_episodes)."""
+    """Episodes per task where none are asked for; of the games, those of BALROG (balrog/config/config.yaml, eval.num_episodes)."""
     extra: str
     """The pip extra that installs the simulator."""
     summary: str
     picture: bool = True
     """Whether it can be asked for an image."""
-    expert: bool = False
-    """Whether it has an expert of its own."""
+    experts: tuple[str, ...] = ()
+    """Its own experts (`agent.expert` chooses one); the first is the one meant where none is named."""
+    analysis: str = ""
+    """`module:function` that makes the environment's own tables from scored episodes (see `embodied.eval.analysis`)."""
     data_tasks: str = ""
     """How the names of the tasks begin that published files (`data`) can be given for; all of them by default."""
 
@@ -70,7 +72,7 @@ ENTRIES: dict[str, Entry] = {
             tuple(f"BabyAI-MixedTrainLocal-v0/{t}" for t in _BABYAI),
             10,
             "one room, one instruction: go to, pick up, open, put next",
-            expert=True,
+            experts=("bot",),
         ),
         _game("crafter", "Crafter", ("default",), 10, "open-world survival, scored by 22 achievements"),
         _game(
@@ -80,9 +82,75 @@ ENTRIES: dict[str, Entry] = {
             10,
             "text adventures: a treasure, a meal, a coin",
             picture=False,
-            expert=True,
+            experts=("walkthrough",),
         ),
-        _game("babaisai", "BabaIsAI", _baba_tasks(), 3, "puzzles in which the rules are blocks one can push", expert=True),
+        _game("babaisai", "BabaIsAI", _baba_tasks(), 3, "puzzles in which the rules are blocks one can push", experts=("search",)),
+        Entry(
+            "patheval",
+            "embodied/PathEval-v0",
+            "embodied.envs.planning.env:PathEvalEnv",
+            ("decide", "perceive", "abstract", "integrate"),
+            150,
+            "",
+            "which of two robot paths suits a scenario: judging, seeing, knowing what matters",
+            experts=("oracle",),
+            analysis="embodied.envs.planning.analysis:tables",
+        ),
+        Entry(
+            "patheval_loop",
+            "embodied/PathEvalLoop-v0",
+            "embodied.envs.planning.loop:PathEvalLoopEnv",
+            ("drive",),
+            30,
+            "",
+            "a robot that drives the paths an agent chooses, among obstacles that appear; scored by regret",
+            experts=("oracle", "shortest_path"),
+            analysis="embodied.envs.planning.loop_analysis:tables",
+        ),
+        Entry(
+            "codalm",
+            "embodied/CodaLM-v0",
+            "embodied.driving.codalm.env:CodaLMEnv",
+            ("general_perception", "region_perception", "driving_suggestion"),
+            48,
+            "",
+            "corner cases on the road: what is there, what is in the box, what to do",
+            experts=("oracle",),
+            analysis="embodied.driving.codalm.analysis:tables",
+        ),
+        Entry(
+            "corner_case_drive",
+            "embodied/CornerCaseDrive-v0",
+            "embodied.driving.closed_loop.env:CornerCaseDriveEnv",
+            ("drive",),
+            48,
+            "",
+            "the corner cases in motion: decide once or twice a second, arrive, hit nothing, stop for nothing",
+            experts=("rule_driver",),
+            analysis="embodied.driving.closed_loop.analysis:tables",
+        ),
+        Entry(
+            "grounding3d",
+            "embodied/Grounding3D-v0",
+            "embodied.driving.grounding3d.env:Grounding3DEnv",
+            ("locate",),
+            48,
+            "",
+            "where is it: a 3D box in metres from one picture",
+            experts=("oracle",),
+            analysis="embodied.driving.grounding3d.analysis:tables",
+        ),
+        Entry(
+            "highway",
+            "embodied/Highway-v0",
+            "embodied.driving.highway.env:HighwayEnv",
+            ("highway",),
+            10,
+            "driving",
+            "highway-env's roads in words: lanes, gaps and speeds",
+            experts=("rule_driver",),
+            analysis="embodied.driving.highway.analysis:tables",
+        ),
     )
 }
 

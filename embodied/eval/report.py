@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from embodied.eval.analysis import Table, analyse
 from embodied.eval.results import Results, progress, read
 from embodied.eval.score import RunScore, score
 from embodied.eval.settings import describe, spent
@@ -114,6 +115,8 @@ class Report:
     """By environment, where an episode is scored."""
     cost: dict[str, float]
     """US dollars by environment; empty where no price is known."""
+    tables: list[Table]
+    """The environments' own measures."""
 
 
 def gather(run: Run) -> Report:
@@ -134,7 +137,7 @@ def gather(run: Run) -> Report:
     curves = {env: _curve(_places(longest[env]), rows) for env, rows in progressed.items()}
     scored, about = score(results), describe(results.record)
     cost = {s.name: money for s in scored.environments if (money := spent(results.record.config, s.usage, about)) is not None}
-    return Report(results, scored, activity, curves, cost)
+    return Report(results, scored, activity, curves, cost, analyse(run, results))
 
 
 def _pass(path: Path, activity: Activity, places: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
+from embodied.eval.analysis import words
 from embodied.eval.charts import bar, curve_plot, percent, stacked, top, whisker
 from embodied.eval.markup import Html, el, join, raw
 from embodied.eval.report import Activity, Report, Times
@@ -45,7 +46,7 @@ def page(report: Report, links: Mapping[str, str]) -> bytes:
         el("title", f"{name} – report"),
         el("style", raw(style)),
     )
-    sections = [_scores, _tasks, _curves, _outcomes, _actions, _tokens, _settings]
+    sections = [_scores, _tasks, _analysis, _curves, _outcomes, _actions, _tokens, _settings]
     body = el("body", el("main", _top(report, name), [section(report) for section in sections], _episodes(report, links)))
     return f"<!doctype html>\n{el('html', head, body, lang='en')}\n".encode("utf-8", "replace")
 
@@ -148,6 +149,11 @@ def _tasks(report: Report) -> Html:
         blocks.append(el("h3", env.name))
         blocks.append(_table(["task", "progress", f"0 to {percent(limit, 0)}", "interval", "scored", "invalid"], rows, "numbers"))
     return _section("Tasks", blocks, note="A dot is an episode; above them the mean and its interval.")
+
+
+def _analysis(report: Report) -> list[Html]:
+    """The environments' own tables."""
+    return [_section(t.title, _table(list(t.columns), [[words(cell) for cell in row] for row in t.rows], "numbers"), note=t.note) for t in report.tables]
 
 
 def _curves(report: Report) -> Html | None:

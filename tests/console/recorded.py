@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from embodied.agents.prompt import message
-from embodied.blobs import put_frame
+from embodied.blobs import pictures_of, put_frame
 from embodied.rollout.plan import identity, plan
 from embodied.store.run import Run, RunRecord
 from embodied.types import Call, Decision, Episode, EpisodeSpec, Message, Mission, Observation, Reply, Step, TaskSpec, Usage
@@ -54,7 +54,7 @@ def record(
         prompt = [
             message("user", "You explore a cellar. Say one action."),
             *seen[-HISTORY:],
-            message("user", f"{notes}Current Observation:\n{text}", observation.image),
+            message("user", f"{notes}Current Observation:\n{text}", pictures_of(observation)),
         ]
         step = _step(n, observation, tuple(prompt) if prompts else (), _progress(n, steps), last=n == steps - 1)
         step = alter(n, step) if alter else step

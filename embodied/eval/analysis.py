@@ -1,0 +1,61 @@
+"""The environments' own tables: what a mean of progress does not say (accuracy by scenario, collisions, baselines on the same items).
+
+An environment names its function in the catalog (`Entry.analysis`): it gets the scored episodes of that environment in one run, and
+returns tables. They are printed under the score and stand in the report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+
+from embodied.envs.catalog import ENTRIES
+from embodied.eval.results import Results, progress
+from embodied.eval.statistics import wilson
+from embodied.store.run import Run
+from embodied.types import Episode, Step
+
+Cell = str | float | int | None
+Replies = Callable[[Episode], Sequence[Step]]
+"""Reads an episode's steps."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of an environment's own measures."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    """A row has a cell a column; the first is its name. A share is in [0, 1]; None where there is nothing to say."""
+    note: str = ""
+    """What a reader must know: how many, of what, by which rule."""
+
+
+Analysis = Callable[[Sequence[Episode], Replies], list[Table]]
+
+
+def share(successes: float, n: int) -> str:
+    """A share with its 95 % Wilson interval: `0.62 [0.53, 0.70]`; `-` of nothing."""
+    interval = wilson(successes, n)
+    return f"{successes / n:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]" if interval else "-"
+
+
+def analyse(run: Run, results: Results) -> list[Table]:
+    """The tables of every environment of a run that has some; of its scored episodes, in the order of the plan."""
+    by_env: dict[str, list[Episode]] = {}
+    for episode in results.ended.values():
+        if progress(episode) is not None and (entry := ENTRIES.get(episode.spec.task.env)) and entry.analysis:
+            by_env.setdefault(entry.name, []).append(episode)
+    return [table for env, episodes in by_env.items() for table in _function(ENTRIES[env].analysis)(episodes, lambda e: list(run.steps(e.spec.id, [])))]
+
+
+def words(cell: Cell) -> str:
+    """A cell as it is printed: numbers with three digits behind the point."""
+    return "-" if cell is None else f"{cell:.3f}" if isinstance(cell, float) else str(cell)
+
+
+def _function(target: str) -> Analysis:
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)
