@@ -67,6 +67,8 @@ class Vocabulary:
         for phrase, gloss in self.actions.items():
             for form in (phrase, f"{phrase}: {gloss}"):  # a model that copies a line of the list means its phrase
                 self._folded.setdefault(fold(form), []).append(phrase)
+        for phrase, rest in zip(self.actions, _distinct(self.actions), strict=True):
+            self._folded.setdefault(fold(rest), [phrase])
         self._folded.pop("", None)  # a blank is found by its exact form alone
         self._longest_line = self._longest + max(map(len, self.actions.values()), default=0)
 
@@ -133,6 +135,13 @@ class Vocabulary:
     def listing(self) -> str:
         """All phrases in one line, for a question that is asked again."""
         return ", ".join(name for name, _ in self.lines())
+
+
+def _distinct(phrases: Iterable[str]) -> list[str]:
+    """What tells the phrases apart, where all begin with the same words: "1" and "2" of "Path 1" and "Path 2". Else the phrases."""
+    words = [phrase.split(" ") for phrase in phrases]
+    shared = next((i for i, column in enumerate(zip(*words, strict=False)) if len(set(column)) > 1), 0)
+    return [" ".join(w[shared:]) for w in words]
 
 
 def _kind(phrase: str) -> str | None:

@@ -15,12 +15,14 @@ class Choice(Space[str]):
     Args:
         phrases: The phrases, distinct and non-empty. Their order is part of the space (sampling and equality).
         seed: Seed of the space's own random stream.
+        tacit: A further phrase that is accepted, but neither listed nor sampled: what stands for no answer, where every phrase is one.
     """
 
-    def __init__(self, phrases: Iterable[str], seed: int | np.random.Generator | None = None):
+    def __init__(self, phrases: Iterable[str], seed: int | np.random.Generator | None = None, *, tacit: str | None = None):
         self.phrases = tuple(phrases)
+        self.tacit = tacit
         self._members = frozenset(self.phrases)
-        if not self.phrases or len(self._members) != len(self.phrases):
+        if not self.phrases or len(self._members) != len(self.phrases) or tacit in self._members:
             raise ValueError(f"Choice needs at least one phrase and no phrase twice, got {self.phrases!r}.")
         super().__init__(None, None, seed)
 
@@ -38,7 +40,7 @@ class Choice(Space[str]):
         return self.phrases[int(self.np_random.integers(len(self.phrases)))]
 
     def contains(self, x: Any) -> bool:
-        return isinstance(x, str) and x in self._members
+        return isinstance(x, str) and (x in self._members or x == self.tacit)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.phrases)
@@ -47,7 +49,7 @@ class Choice(Space[str]):
         return len(self.phrases)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Choice) and self.phrases == other.phrases
+        return isinstance(other, Choice) and (self.phrases, self.tacit) == (other.phrases, other.tacit)
 
     def __hash__(self) -> int:
         return hash(self.phrases)

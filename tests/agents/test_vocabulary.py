@@ -125,3 +125,11 @@ def test_a_vocabulary_without_words_finds_nothing_in_a_sentence():
 
 def test_commands_list_their_patterns():
     assert Commands(STORY.actions).listing() == "go <dir>, take ..., look"
+
+
+def test_what_tells_phrases_apart_is_enough_where_all_begin_alike():
+    paths = Vocabulary({"Path 1": "the path on the left", "Path 2": "the path on the right"})
+    assert paths.find("2") == ("Path 2",) and paths.find("**1.**") == ("Path 1",) and paths.find("The better one is path 2, I think.") == ("Path 2",)
+    assert paths.find("Path 1 is shorter than Path 2.") == ("Path 1", "Path 2") and paths.find("It has 2 turns.") == () and paths.find("path") == ()
+    assert Vocabulary({"go north": "", "north": ""}).find("north") == ("north",)
+    assert Vocabulary({"path 1": "", "replan": ""}).find("1") == ()

@@ -1,0 +1,1 @@
+"""Path planning: maps, planners, what describes a path, and who judges it."""
