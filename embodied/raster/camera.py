@@ -1,0 +1,84 @@
+"""The pinhole camera: from the world to its own frame, to pixels, and back along rays.
+
+Camera frame: x right, y down, z forward, metres (OpenCV's). Pixels: (0, 0) is the upper left corner of the picture, x right, y down; the
+centre of the pixel in column i and row j is (i + 0.5, j + 0.5).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+Vector = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera with square pixels and the principal point in the middle of the picture."""
+
+    eye: Vector
+    """Where it is, metres."""
+    target: Vector
+    """A point on its optical axis; not `eye`, and not straight along `up`."""
+    up: Vector = (0.0, 0.0, 1.0)
+    fov_y: float = 45.0
+    """Vertical field of view, degrees, in (0, 180)."""
+    width: int = 1280
+    height: int = 720
+    near: float = 0.1
+    """Nothing nearer than this along the axis is drawn, metres."""
+
+    @cached_property
+    def focal(self) -> float:
+        """Focal length, pixels. Rounded, so that the last bit of a platform's tangent decides no pixel."""
+        return round(self.height / 2 / math.tan(math.radians(self.fov_y) / 2), 9)
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """The principal point, pixels."""
+        return self.width / 2, self.height / 2
+
+    @cached_property
+    def axes(self) -> np.ndarray:
+        """(3, 3) float64: the camera's x, y and z axes in the world, one a row."""
+        forward = _unit(_minus(self.target, self.eye))
+        right = _unit(_cross(forward, self.up))
+        return np.array([right, _cross(forward, right), forward])
+
+    def resized(self, width: int, height: int) -> Camera:
+        """The same view in a picture of another size."""
+        return replace(self, width=width, height=height)
+
+    def into(self, points: np.ndarray) -> np.ndarray:
+        """World points (..., 3) in the camera frame, (..., 3) float64, metres."""
+        d = points - np.asarray(self.eye)
+        # Written out: the order of a BLAS sum depends on the machine.
+        return np.stack([d[..., 0] * a[0] + d[..., 1] * a[1] + d[..., 2] * a[2] for a in self.axes], axis=-1)
+
+    def out_of(self, points: np.ndarray) -> np.ndarray:
+        """Points (..., 3) in the camera frame in the world, (..., 3) float64, metres."""
+        x, y, z = self.axes
+        return np.stack([self.eye[k] + points[..., 0] * x[k] + points[..., 1] * y[k] + points[..., 2] * z[k] for k in range(3)], axis=-1)
+
+    def pixels(self, points: np.ndarray) -> np.ndarray:
+        """Points (..., 3) in the camera frame, in front of the camera, as pixels (..., 2) float64."""
+        scale = self.focal / points[..., 2]
+        return np.stack([points[..., 0] * scale + self.centre[0], points[..., 1] * scale + self.centre[1]], axis=-1)
+
+
+def _minus(a: Vector, b: Vector) -> Vector:
+    return a[0] - b[0], a[1] - b[1], a[2] - b[2]
+
+
+def _cross(a: Vector, b: Vector) -> Vector:
+    return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
+
+
+def _unit(a: Vector) -> Vector:
+    length = math.sqrt(a[0] * a[0] + a[1] * a[1] + a[2] * a[2])
+    if length == 0:
+        raise ValueError("A camera needs a target that is not its eye, and an up that is not along its view.")
+    return a[0] / length, a[1] / length, a[2] / length
