@@ -7,6 +7,8 @@ tests of coverage are exact in 64-bit integers, so triangles that share an edge 
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from embodied.raster.camera import Camera
@@ -162,7 +164,7 @@ def _resolve(keys: np.ndarray, pixel: np.ndarray, length: np.ndarray, start: np.
     start, slope, tail = start * scale, slope * scale, _LAST - source
     ends = np.cumsum(length)
     cuts = [0, *(np.searchsorted(ends, np.arange(_CHUNK, ends[-1], _CHUNK)) + 1).tolist(), len(length)] if len(ends) else []
-    for a, b in zip(cuts, cuts[1:], strict=False):
+    for a, b in pairwise(cuts):
         n = length[a:b]
         if not len(n):
             continue

@@ -37,7 +37,7 @@ class Mesh:
 
     def moved(self, x: float, y: float, z: float = 0.0, *, yaw: float = 0.0) -> Mesh:
         """The mesh turned by `yaw` (radians, counter-clockwise from above, about the z axis), then shifted."""
-        return replace(self, vertices=turned(self.vertices, yaw) + (x, y, z))
+        return replace(self, vertices=turned(self.vertices, yaw) + np.array((x, y, z)))
 
     def tilted(self, roll: float = 0.0, pitch: float = 0.0) -> Mesh:
         """The mesh turned about the y axis by `roll`, then about the x axis by `pitch`, radians."""
@@ -102,9 +102,8 @@ def box(center: Vector, size: Vector, yaw: float = 0.0, color: Colour = (128, 12
 
     `taper`: the width and length of its upper face as shares of those of the lower (a car's cabin, a heap).
     """
-    w, l, h = (s / 2 for s in size)
-    tw, tl = w * taper[0], l * taper[1]
-    corners = np.array([(-w, -l, -h), (w, -l, -h), (w, l, -h), (-w, l, -h), (-tw, -tl, h), (tw, -tl, h), (tw, tl, h), (-tw, tl, h)], dtype=np.float64)
+    foot = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * (size[0] / 2, size[1] / 2)
+    corners = np.concatenate([np.insert(foot, 2, -size[2] / 2, axis=1), np.insert(foot * taper, 2, size[2] / 2, axis=1)])
     return _mesh(turned(corners, yaw) + center, _BOX_FACES, color, id)
 
 
