@@ -35,6 +35,10 @@ class MemoryBlobs:
         self._data[digest] = data
         return digest
 
+    def clear(self) -> None:
+        """Forgets all."""
+        self._data.clear()
+
     def get(self, digest: str) -> bytes:
         from embodied.errors import StoreError
 

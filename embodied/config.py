@@ -50,8 +50,10 @@ class RunConfig:
     """Processes that environments live in; None for the number of cores."""
     ray: str | None = None
     """Address of a Ray cluster to put the workers on (`host:port`, `auto`, `local`), one for each of its cores; None for this machine without Ray."""
+    replicas: int = 0
+    """Copies of the model (provider transformers) on the Ray cluster, a core or a GPU each; 0 for one in this process."""
     concurrency: int | None = None
-    """Episodes in flight; None for 8 a worker where a service is asked, 2 where no model is, `model.batch` for transformers, 1 for gguf and a person."""
+    """Episodes in flight; None for 8 a worker where a service is asked, 2 where no model is, `model.batch` for transformers (a replica), 1 for gguf and a person."""
     step_seconds: float = 60.0
     """Seconds that a step of an environment may take before its worker is ended."""
     reset_seconds: float = 600.0

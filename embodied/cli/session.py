@@ -37,7 +37,7 @@ from embodied.types import EpisodeSpec, Json, TaskSpec
 
 SIMULATORS = ("nle", "minihack", "minigrid", "crafter", "textworld", "gymnasium", "numpy")
 """Distributions whose version can move a score; recorded with every run."""
-HOW = ("episodes", "out", "workers", "ray", "concurrency", "step_seconds", "reset_seconds", "budget", "price", "cache")
+HOW = ("episodes", "out", "workers", "ray", "replicas", "concurrency", "step_seconds", "reset_seconds", "budget", "price", "cache")
 """Keys of `run` that say how a run is played, not what happens in an episode: no part of a run's identity."""
 
 
@@ -203,7 +203,7 @@ def _workers(config: EvalConfig) -> tuple[int, Callable[[], Awaitable[Worker]]]:
     from embodied.rollout.ray_cluster import RayWorker, connect
 
     there = connect(config.run.ray)
-    return config.run.workers or there, RayWorker.launch
+    return config.run.workers or max(1, there - config.run.replicas), RayWorker.launch
 
 
 def cores() -> int:
@@ -217,7 +217,7 @@ def _concurrency(config: EvalConfig, workers: int) -> int:
     if config.agent.policy == "human" or config.model.provider == "gguf":
         return 1
     if config.model.provider == "transformers":
-        return config.model.batch
+        return config.model.batch * max(1, config.run.replicas)
     return workers * (8 if agents.needs_model(config.agent.policy) else 2)
 
 
@@ -295,10 +295,14 @@ def _check(config: EvalConfig, tasks: list[tuple[TaskSpec, int]]) -> None:
         )
     if config.image and config.model.provider == "gguf" and config.model.mmproj is None and agents.needs_model(config.agent.policy):
         raise UsageError(f"gguf/{config.model.name} reads no images. Play with --text, or give its image projector with model.mmproj=FILE.")
+    if config.run.replicas < 0 or (config.run.replicas and config.run.ray is None):
+        raise UsageError("run.replicas counts copies of the model on a Ray cluster: name the cluster with run.ray, and give a number above 0.")
     if config.run.ray is not None:
         from embodied.rollout.ray_cluster import connect
 
-        connect(config.run.ray)
+        there, needed = connect(config.run.ray), config.run.replicas * (config.model.threads or 1)
+        if config.run.replicas and there <= needed:
+            raise UsageError(f"The Ray cluster has {there} cores: {needed} for the replicas of the model leave none for a worker. Lower run.replicas.")
     for spec in {spec.env: spec for spec, _ in tasks}.values():
         envs.make(spec.env, spec.task or None, **spec.kwargs).close()
 

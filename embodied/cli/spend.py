@@ -31,7 +31,8 @@ def build_model(config: EvalConfig, root: Path) -> Model:
     price = price_of(config.model, config.run.price)
     before = used(Run(root)) if (root / "run.json").is_file() else Usage()
     allowance = Allowance(config.run.budget.tokens, config.run.budget.dollars)
-    return models.spending(models.build(config.model, FileBlobs(root / "blobs")), config.model, allowance, price, before, config.run.cache)
+    model = models.build(config.model, FileBlobs(root / "blobs"), replicas=config.run.replicas)
+    return models.spending(model, config.model, allowance, price, before, config.run.cache)
 
 
 class Announced:

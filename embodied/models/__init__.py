@@ -28,7 +28,7 @@ _EXTRAS = {"anthropic": "anthropic", "google": "google", "gguf": "local", "trans
 """Provider -> the extra that installs what it imports."""
 
 
-def build(config: ModelConfig, blobs: Blobs, seed: int = 0) -> Model:
+def build(config: ModelConfig, blobs: Blobs, seed: int = 0, replicas: int = 0) -> Model:
     """Builds the model that `config` describes: the provider with the retry layer around it, and as many calls at a time as it bears.
 
     Everything that can be found wrong without a call is found here: the key, the URL, the weights.
@@ -37,6 +37,7 @@ def build(config: ModelConfig, blobs: Blobs, seed: int = 0) -> Model:
         config: Which model and how to call it.
         blobs: Where the images of messages are read from.
         seed: Root of the retry layer's jitter; it has no part in any reply.
+        replicas: Copies of the model on the Ray cluster that this process is connected to; 0 for one in this process.
 
     Raises:
         UnknownName: No such provider.
@@ -49,7 +50,12 @@ def build(config: ModelConfig, blobs: Blobs, seed: int = 0) -> Model:
 
     check(config)
     try:
-        provider = MODELS.get(config.provider)(config, blobs)
+        if replicas:
+            from embodied.models.replicas import Replicas
+
+            provider: Model = Replicas(config, blobs, replicas)
+        else:
+            provider = MODELS.get(config.provider)(config, blobs)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("embodied") or config.provider not in _EXTRAS:
             raise

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextvars import ContextVar
 from typing import Protocol
 
 from embodied.types import Message, Reply, Settings
+
+CONVERSATION: ContextVar[str] = ContextVar("conversation", default="")
+"""Whose calls are made: prompts of one conversation mostly begin alike, so whoever answers the first of them answers the others cheaply."""
 
 
 class Model(Protocol):

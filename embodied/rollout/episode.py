@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from embodied.agents.base import Agent
 from embodied.errors import AgentFailure, EmbodiedError, EnvironmentFailure, ModelFailure
+from embodied.models.base import CONVERSATION
 from embodied.rollout.environment import Answer, Start
 from embodied.rollout.replay import difference
 from embodied.rollout.workers import Environment
@@ -64,6 +65,7 @@ async def run_episode(
         asyncio.CancelledError: The episode was cancelled; that is recorded.
     """
     stopping = stopping or asyncio.Event()
+    CONVERSATION.set(spec.id)
     tally = Tally()
     error: BaseException | None = None
     start: Start | None = None

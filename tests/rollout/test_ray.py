@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -74,4 +75,58 @@ def test_no_cluster_there_is_one_clear_sentence(tmp_path):
     command = [sys.executable, "-m", "embodied", "eval", "--env", "babyai", "--agent", "random", "--episodes", "1", "--out", tmp_path / "run"]
     tried = subprocess.run([*command, "run.ray=127.0.0.1:1"], capture_output=True, text=True, timeout=200)
     assert tried.returncode == 2 and "run.ray" in tried.stderr and "Traceback" not in tried.stderr, tried.stderr
+    assert not (tmp_path / "run").exists()
+
+
+# --------------------------------------------------------------------------- replicas of a local model
+
+
+async def test_replicas_answer_as_one_model_does_even_when_one_is_lost(tmp_path, cluster):
+    from embodied.blobs import MemoryBlobs
+    from embodied.models import ModelConfig, build
+    from embodied.models.base import CONVERSATION
+    from embodied.rollout.ray_cluster import connect
+    from embodied.types import Message, Settings, Text
+    from tests.models import tiny
+
+    connect(cluster)
+    config = ModelConfig("transformers", "tiny", path=str(tiny.text_model(tmp_path / "model")), threads=1, max_tokens=12, batch=4)
+    here, there = build(config, MemoryBlobs()), build(config, MemoryBlobs(), replicas=2)
+    replicas = there._model._model._model
+    assert len(set(ray.get([actor.__ray_call__.remote(_whereabouts) for actor in replicas._actors]))) == 2
+
+    async def talk(model, name: str, turn: int) -> str:
+        CONVERSATION.set(name)
+        said = f"{name} sees a door. " * (turn + 1)
+        return (await model.generate([Message("user", (Text(said),))], Settings(temperature=1.0, seed=turn, max_tokens=12))).text
+
+    for turn in range(3):
+        expected = [await talk(here, f"episode {n}", turn) for n in range(6)]
+        there.live(6)
+        if turn == 1:
+            os.kill(ray.get(replicas._actors[0].__ray_call__.remote(_whereabouts))[1], signal.SIGKILL)
+        assert list(await asyncio.gather(*(talk(there, f"episode {n}", turn) for n in range(6)))) == expected
+    assert sorted(replicas._places.values()) == [0, 0, 0, 1, 1, 1]
+    await there.aclose()
+    await here.aclose()
+
+
+def test_a_run_with_a_replica_is_the_run_without(tmp_path, cluster):
+    from tests.models import tiny
+
+    path = tiny.text_model(tmp_path / "model")
+    command = [sys.executable, "-m", "embodied", "eval", "--env", "babyai", "--task", "BabyAI-MixedTrainLocal-v0/goto", "--agent", "naive"]
+    command += ["--model", "transformers/tiny", f"model.path='{path}'", "model.max_tokens=8", "model.threads=1", "--episodes", "2", "--steps", "3"]
+    there = subprocess.run([*command, "--out", tmp_path / "there", f"run.ray='{cluster}'", "run.replicas=1"], capture_output=True, text=True, timeout=250)
+    assert there.returncode == 0, there.stderr
+    assert subprocess.run([*command, "--out", tmp_path / "here"], capture_output=True, timeout=200).returncode == 0
+    assert content(tmp_path / "there") == content(tmp_path / "here")
+    crowded = subprocess.run([*command, "--out", tmp_path / "none", f"run.ray='{cluster}'", "run.replicas=2"], capture_output=True, text=True, timeout=200)
+    assert crowded.returncode == 2 and "Lower run.replicas" in crowded.stderr and not (tmp_path / "none").exists()
+
+
+def test_replicas_need_a_cluster_and_a_local_model(tmp_path):
+    command = [sys.executable, "-m", "embodied", "eval", "--env", "babyai", "--episodes", "1", "--out", tmp_path / "run"]
+    tried = subprocess.run([*command, "--agent", "smollm2", "run.replicas=2"], capture_output=True, text=True, timeout=200)
+    assert tried.returncode == 2 and "run.ray" in tried.stderr, tried.stderr
     assert not (tmp_path / "run").exists()
