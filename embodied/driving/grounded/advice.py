@@ -1,0 +1,94 @@
+"""Which actions a text advises, and which it advises against."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from embodied.driving.actions import SYNONYMS
+from embodied.driving.grounded.lexicon import NOUNS
+from embodied.driving.grounded.text import normalise, tokens
+
+
+@dataclass(frozen=True)
+class Advice:
+    """The actions of a text."""
+
+    actions: frozenset[str]
+    """Advised without reserve."""
+    refused: frozenset[str]
+    """Advised against (`do not stop`), and not advised elsewhere."""
+
+
+_PATTERNS = {name: re.compile(rf"\b(?:{english})\b|(?:{chinese})") for name, (english, chinese) in SYNONYMS.items()}
+_CLAUSES = re.compile(
+    r"[.!?;\n]|, (?=(?:and |but |then )?(?:if|when|once|while|so|as|since|because|which|but|then)\b)|,(?=[^\x00-\x7f])|\bbut\b|但|\bbecause\b|\binstead\b|\brather than\b"
+)
+_ONLY_IF = re.compile(
+    r"\b(?:if|when|once|unless|until|after|before|as soon as|while|in case|should the|prepared|prepare|ready|able|whether|necessary|needed|required|possibly|potentially|"
+    r"without having|cause|causing|requires? drivers|when safe|where possible)\b|如果|若|必要时|一旦|当|准备|之前|以便|直到|可能需要|后再|确认"
+)
+_OF_OTHERS = re.compile(
+    r"\b(?:may|might|could|can|would|is|are|was|were|which|who|that|they|it|he|she|has|driver behind|vehicles behind) (?:\w+ly |also |be |been )*$"
+)
+_NEGATION = re.compile(
+    r"\b(?:not|never|no|avoid|without|refrain from|rather than|instead of|do not need to|no need to|prohibited from|cannot)(?: \w+){0,3} $|(?:不要|不得|不可|避免|禁止|切勿|勿|无需|不必|不能|别)\w{0,4}$"
+)
+_COMMAND = re.compile(
+    r"\b(?:ego (?:car|vehicle)|car|you|driver|vehicle) (?:should|must|needs? to|has to|ought to|can|may|will need to) (?:\w+ ){0,3}$|(?:should|must|needs? to|has to|have to) (?:\w+ ){0,3}$"
+)
+_CONDITIONAL = frozenset({"stop", "proceed", "avoid", "change_lane_left", "change_lane_right"})
+"""Actions that count only when advised without a condition: `be prepared to stop` is watchfulness, `stop` is not."""
+_SIDES = frozenset({"change_lane_left", "change_lane_right"})
+
+
+def advice(text: str) -> Advice:
+    """Takes a text (raw or normalised) apart into actions."""
+    said: set[str] = set()
+    refused: set[str] = set()
+    for clause in _clauses(normalise(text)):
+        found, against = _of_clause(clause)
+        said |= found
+        refused |= against
+    return Advice(frozenset(said), frozenset(refused - said))
+
+
+def _clauses(text: str) -> list[str]:
+    return [c.strip() for c in _CLAUSES.split(text) if c.strip()]
+
+
+def _of_clause(clause: str) -> tuple[set[str], set[str]]:
+    """Actions one clause advises, and those it advises against."""
+    said: set[str] = set()
+    refused: set[str] = set()
+    reserve = _ONLY_IF.search(clause)
+    for name, pattern in _PATTERNS.items():
+        for match in pattern.finditer(clause):
+            before = clause[: match.start()]
+            if _OF_OTHERS.search(before) and not _COMMAND.search(before):
+                continue
+            if _NEGATION.search(before):
+                refused.add(name)
+            elif name == "watch" and not _object_in(clause[match.end() :]):
+                continue
+            elif not (reserve and name in _CONDITIONAL and _reserved(name, clause, reserve, match)):
+                said.add(name)
+    if said & _SIDES:
+        said.discard("avoid")
+    if "slow_down" in said and "proceed" in said and re.search(r"\b(?:caution|cautiously|slowly|care|carefully|slow|low)\b|谨慎|缓慢|小心", clause):
+        said.discard("proceed")
+    if "change_lane_left" in refused and "change_lane_right" in said:
+        refused.discard("avoid")
+    return said, refused - said
+
+
+def _reserved(name: str, clause: str, reserve: re.Match[str], match: re.Match[str]) -> bool:
+    """Whether a condition governs the action: `stop until it is clear` is to stop, `until it is clear to proceed` is not to proceed."""
+    if name == "stop" and reserve.start() >= match.start() and reserve.group() in ("until", "before", "直到", "after", "when", "while", "当"):
+        return False
+    return True
+
+
+def _object_in(rest: str) -> bool:
+    """Whether something is named to watch for."""
+    return any(noun.groups for _, _, noun in NOUNS.all(tokens(rest)))

@@ -1,0 +1,207 @@
+"""Which objects a text says are there: mentions with side, colour and state, aware of negation and of what is only supposed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from embodied.driving.grounded.attributes import colours_of, side_of, states_of
+from embodied.driving.grounded.lexicon import NOUNS, Noun
+from embodied.driving.grounded.text import Phrases, han, key, normalise, sentences, tokens
+
+
+@dataclass(frozen=True)
+class Mention:
+    """One object, or several of a kind, that a text speaks of."""
+
+    noun: Noun
+    words: str
+    """The noun as it was written (normalised)."""
+    negated: bool = False
+    """`no pedestrian`, `not a car`."""
+    supposed: bool = False
+    """Only possible, or one of "other vehicles": it says nothing of what is there."""
+    definite: bool = False
+    """`the car`, `this car`: may speak of one that was named before."""
+    side: str = ""
+    """left, right, both, ahead; empty when not said."""
+    colours: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
+    start: int = 0
+    """Index of its first token within the sentence."""
+    end: int = 0
+
+
+_CUES: Phrases[str] = Phrases(
+    {
+        key(phrase): kind
+        for kind, phrases in {
+            "no": "no, without, neither, nor, none of, free of, absence of, lack of, can not see, do not see, not any, not see, not visible, 没有, 没看到, 看不到, 未见, 未发现, 不存在, 无",
+            "not": "not, rather than, instead of, 不是, 并非, 而非",
+            "": "not only, no entry, no parking, no passing, no left turn, no right turn, no u turn, no stopping, no overtaking, no turn, not just, no longer, no doubt, 不仅, 无论, 无法, 不仅是, 无需",
+            "end": "but, however, there is, there are, instead, except, only, 但, 而是, 只有, 但是, 有",
+            "suppose": "may, might, could, can, would, if, potential, potentially, possible, possibly, in case, such as, for example, for instance, any, avoid, other, unexpected, "
+            "expect, typically, 可能, 如果, 若, 例如, 比如, 其他, 其它, 任何, 避免, 潜在, 以防",
+            "be": "may be, might be, could be, can be seen, can see, could see, would be, can be, 可能是, 可以看到",
+        }.items()
+        for phrase in phrases.split(", ")
+    }
+)
+_DEFINITE = frozenset("the this that these those its their said 该 这 那 此 其".split())
+_ARTICLES = frozenset(
+    "a an the this that these those one two three four five six several some many another there it which who he she 一 两 三 几 有 多".split()
+)
+_OWN = frozenset("ego our my your autonomous driving own".split())
+_NOT_REACH = 6
+"""Tokens that a `not` reaches: `not a small red car`."""
+
+
+def mentions(text: str) -> list[Mention]:
+    """All mentions of a text (raw or normalised), in order. Nouns of things outside the seven groups are left out."""
+    return [m for sentence in sentences(tokens(normalise(text))) for m in in_sentence(sentence) if m.noun.groups]
+
+
+def in_sentence(words: Sequence[str]) -> list[Mention]:
+    """Mentions of one sentence, those outside the seven groups included."""
+    found = _heads(words)
+    negated, supposed = _scopes(words)
+    marked = (
+        Mention(
+            noun,
+            " ".join(words[start:end]),
+            negated=negated[start],
+            supposed=supposed[start] or (start > 0 and words[start - 1] in _OWN),
+            definite=_definite(words, start),
+            start=start,
+            end=end,
+        )
+        for start, end, noun in found
+    )
+    things: list[Mention] = []
+    outside: list[Mention] = []
+    for mention in marked:
+        (things if mention.noun.groups else outside).append(mention)
+    return sorted([*_described(words, things), *outside], key=lambda m: m.start)
+
+
+def _heads(words: Sequence[str]) -> list[tuple[int, int, Noun]]:
+    """Noun phrases found. Of two English nouns side by side the last is the head (`police dog`); three or more are a list without commas."""
+    found = list(NOUNS.all(words))
+    kept: list[tuple[int, int, Noun]] = []
+    index = 0
+    while index < len(found):
+        run = index + 1
+        while run < len(found) and found[run][0] == found[run - 1][1] and not han(words[found[run][0]]):
+            run += 1
+        kept.extend(found[index:run] if run - index != 2 else found[run - 1 : run])
+        index = run
+    return kept
+
+
+def _definite(words: Sequence[str], start: int) -> bool:
+    for word in reversed(words[max(0, start - 4) : start]):
+        if word in _DEFINITE:
+            return True
+        if word in _ARTICLES or word in (",", "and", "or"):
+            return False
+    return False
+
+
+def _scopes(words: Sequence[str]) -> tuple[list[bool], list[bool]]:
+    """For every token, whether a negation reaches it, and whether a supposition does."""
+    negated, supposed = [False] * len(words), [False] * len(words)
+    cues = {start: (end, kind) for start, end, kind in _CUES.all(words)}
+    reach, supposing, index = 0, False, 0
+    while index < len(words):
+        if index in cues:
+            end, kind = cues[index]
+            if kind == "no":
+                reach = len(words)
+            elif kind == "not":
+                reach = max(reach, end + _NOT_REACH) if not han(words[index]) else len(words)
+            elif kind == "end":
+                reach = 0
+            elif kind == "suppose":
+                supposing = True
+            index = end
+            continue
+        word = words[index]
+        if word == "," or word == ":":
+            supposing = supposing and _list_goes_on(words, index + 1)
+            reach = reach if _list_goes_on(words, index + 1) else 0
+        elif word in ("and", "和") and index + 1 < len(words) and words[index + 1] in _ARTICLES:
+            reach = 0
+        negated[index], supposed[index] = index < reach, supposing
+        index += 1
+    return negated, supposed
+
+
+def _list_goes_on(words: Sequence[str], index: int) -> bool:
+    """Whether a bare noun follows within three tokens: `no cars, no trucks, or other vehicles` goes on, `no cars, but a truck` does not."""
+    for at in range(index, min(index + 3, len(words))):
+        if words[at] in _ARTICLES or words[at] in (",", "but", "however"):
+            return False
+        if NOUNS.at(words, at):
+            return True
+    return False
+
+
+# --------------------------------------------------------------------------- attributes
+
+_RUN_STOPS = frozenset(", and or of in on at to with by near behind beside from for is are a an the this that there it : 的 和 在 有 是 一 与 及".split())
+_LINKS = frozenset({"and", "or", ",", "a", "an", "the", "和", "与", "及", "一", "some", "several", "two", "three"})
+
+
+def _described(words: Sequence[str], found: Sequence[Mention]) -> list[Mention]:
+    """Adds sides, colours and states: from the words right before a noun, and from those between it and the next."""
+    described: list[Mention] = []
+    leading = ""
+    for i, mention in enumerate(found):
+        before = found[i - 1].end if i else 0
+        after = _run_start(words, found[i + 1].start, mention.end) if i + 1 < len(found) else len(words)
+        own = words[_run_start(words, mention.start, before) : mention.start]
+        trail = list(words[mention.end : after])
+        if i == 0 or _opens(words[before : mention.start]):
+            leading = side_of(words[before : mention.start]) or ("" if i == 0 else leading)
+        side = leading or side_of(own) or side_of(trail)
+        inside = words[mention.start : mention.end]
+        said = [*own, *(trail[:4] if trail[:1] and trail[0] in ("is", "are", "in", "being", "showing", "that", "which", "with", "turned") else [])]
+        if mention.noun.categories[:1] == ("traffic_light",):
+            said = [*own, *inside, *trail]
+        states = states_of([*own, *trail] if not leading else [*words[before : mention.start], *trail])
+        described.append(replace(mention, side=side, colours=colours_of(said), states=states))
+    return _shared(words, described)
+
+
+def _run_start(words: Sequence[str], noun: int, least: int) -> int:
+    """Where the adjectives right before a noun begin, not before token `least`."""
+    start = noun
+    while start > least and start > noun - 8 and words[start - 1] not in _RUN_STOPS:
+        start -= 1
+    if start > least and start < noun + 1 and words[start - 1] == "的":  # Chinese puts whole clauses before 的: 停在路边的白色轿车
+        start -= 1
+        while start > least and words[start - 1] not in (",", "有"):
+            start -= 1
+    return start
+
+
+def _opens(lead: Sequence[str]) -> bool:
+    """Whether the words between two nouns open a new place: `..., on the right, a ...`."""
+    return (
+        len(lead) > 2 and lead[0] in (",", "and") and (han(lead[1]) or any(w in ("on", "to", "at", "in", "ahead") for w in lead[1:3])) and bool(side_of(lead))
+    )
+
+
+def _shared(words: Sequence[str], found: list[Mention]) -> list[Mention]:
+    """In `a car and a bus on the left` both are on the left."""
+    for i in range(len(found) - 2, -1, -1):
+        between = words[found[i].end : found[i + 1].start]
+        if (
+            not found[i].side
+            and found[i + 1].side
+            and len(between) <= 4
+            and any(w in ("and", "和", "与") for w in between)
+            and all(w in _LINKS or not side_of([w]) for w in between)
+        ):
+            found[i] = replace(found[i], side=found[i + 1].side)
+    return found
