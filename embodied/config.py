@@ -6,17 +6,21 @@ add their own folder with the environment variable `EMBODIED_CONF`.
 
 from __future__ import annotations
 
+import ast
+import inspect
 import os
 import re
+import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_module
 from hydra.core.config_store import ConfigStore
-from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -53,7 +57,7 @@ class RunConfig:
     replicas: int = 0
     """Copies of the model (provider transformers) on the Ray cluster, a core or a GPU each; 0 for one in this process."""
     concurrency: int | None = None
-    """Episodes in flight; None for 8 a worker where a service is asked, 2 where no model is, `model.batch` for transformers (a replica), 1 for gguf and a person."""
+    """Episodes in flight; None for 8 a worker where a service is asked, 2 where no model is, `model.batch` (a replica) for transformers, else 1."""
     step_seconds: float = 60.0
     """Seconds that a step of an environment may take before its worker is ended."""
     reset_seconds: float = 600.0
@@ -92,7 +96,7 @@ def compose(overrides: list[str]) -> EvalConfig:
         UnknownName: A group member (environment, agent) or key does not exist; names the nearest one.
         UsageError: A word is malformed or a value has the wrong type.
     """
-    _check_added(overrides)
+    _check_words(overrides)
     try:
         with initialize_config_module("embodied.conf", version_base="1.3"):
             return OmegaConf.to_object(_composed(overrides))
@@ -121,14 +125,18 @@ def restore(recorded: dict[str, Any], words: Sequence[str] = ()) -> EvalConfig:
 
 def _composed(overrides: list[str]) -> DictConfig:
     extra = os.environ.get("EMBODIED_CONF")
+    if extra and not Path(extra).is_dir():
+        raise UsageError(f"EMBODIED_CONF names {extra}, which is no folder. It is to hold agent/*.yaml and env/*.yaml of your own.")
     search = [f"hydra.searchpath=[file://{Path(extra).resolve()}]"] if extra else []
     return hydra_compose("config", overrides=search + overrides)
 
 
-def _check_added(overrides: Sequence[str]) -> None:
-    """Hydra takes any key behind a plus sign. Only an environment has options that we cannot know."""
+def _check_words(overrides: Sequence[str]) -> None:
+    """What Hydra would take, or complain of in its parser's words. Only an environment has options that we cannot know."""
     known = keys(EvalConfig())
     for word in overrides:
+        if "=" not in word or word.startswith("~"):
+            raise UsageError(f"{word!r} is not an option of the form key=value. `embodied list options` shows every key.")
         key = word.lstrip("+").partition("=")[0]
         if word.startswith("+") and not key.startswith("env.") and key not in known:
             raise unknown("option", key, known, "embodied list options")
@@ -158,6 +166,22 @@ def keys(config: EvalConfig) -> list[str]:
     return walk(OmegaConf.to_container(OmegaConf.structured(config)), "")
 
 
+def meanings(schema: type, path: str = "") -> dict[str, str]:
+    """Dotted key -> what the source says below the field."""
+    found: dict[str, str] = {}
+    types = get_type_hints(schema)
+    body = ast.parse(textwrap.dedent(inspect.getsource(schema))).body[0].body
+    for node, below in pairwise([*body, ast.Pass()]):
+        if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
+            continue
+        name = node.target.id
+        if is_dataclass(types[name]):
+            found |= meanings(types[name], f"{path}{name}.")
+        elif isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
+            found[f"{path}{name}"] = " ".join(str(below.value.value).split())
+    return found
+
+
 def _missing(error: MissingConfigException) -> UsageError:
     group, _, name = (error.missing_cfg_file or "").partition("/")
     kinds = {"env": ("environment", "embodied list envs"), "agent": ("agent", "embodied list agents")}
@@ -170,6 +194,10 @@ def _missing(error: MissingConfigException) -> UsageError:
 def _explained(error: Exception) -> UsageError:
     """Hydra's message in one sentence; an unknown key gets the nearest one."""
     cause = error.__cause__ or error
+    if isinstance(error, OverrideParseException):
+        word = error.override
+        says = f"The value of {word!r} cannot be read. Lists are [a,b]; text with blanks, brackets or commas goes in quotes within quotes: \"key='a b'\"."
+        return UsageError(says)
     text = " ".join(str(cause).split("\n")[0].split()).rstrip(".")
     key = getattr(cause, "full_key", None) or (m.group(1) if (m := re.search(r"Could not override '([^']+)'", str(error))) else None)
     if key and ("not in struct" in str(cause) or "not in '" in str(cause)):

@@ -15,6 +15,7 @@ def unknown(kind: str, name: str, known: list[str], list_command: str) -> Unknow
     """The error for a name that is not in `known`: names the nearest one and the command that lists them all."""
     folded = {k.casefold(): k for k in known}
     near = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.5)
+    near = near or [k for k in folded if name and name.casefold() in k][:1]  # `goto` for `BabyAI-MixedTrainLocal-v0/goto`
     hint = f" Did you mean {folded[near[0]]!r}?" if near else ""
     return UnknownName(f"There is no {kind} named {name!r}.{hint} `{list_command}` lists them all.")
 

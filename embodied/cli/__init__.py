@@ -40,7 +40,7 @@ def _root(version: bool = typer.Option(False, "--version", callback=_version, is
 def _register() -> None:
     from embodied.cli import compare, doctor, evaluate, export, import_, leaderboard, lists, merge, play, power, replay, report, resume, score, show, view
 
-    app.command("eval", context_settings={"allow_extra_args": True})(evaluate.evaluate)
+    app.command("eval", context_settings={"allow_extra_args": True}, options_metavar="[OPTIONS] [KEY=VALUE]...")(evaluate.evaluate)
     app.command("resume", context_settings={"allow_extra_args": True})(resume.resume)
     app.command("replay")(replay.replay)
     app.command("merge")(merge.merge)

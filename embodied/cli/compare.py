@@ -57,6 +57,8 @@ def _print(result: Comparison, tasks: bool) -> None:
     out.print(shown, highlight=False)
     for d in result.differences:
         out.print(_verdict(d), highlight=False, markup=False, soft_wrap=True)
+        if d.interval and (d.p <= 0.05) != (d.interval[0] > 0 or d.interval[1] < 0):
+            out.print("  Interval and test disagree, as they may near 5 %: the test decides.", style="dim", highlight=False)
         for words in (*d.left_out, *(f"Beside the agents this differs. {w}" for w in d.differs)):
             out.print(f"  {words}", style="dim", highlight=False, markup=False, soft_wrap=True)
         if tasks:

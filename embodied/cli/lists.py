@@ -78,12 +78,13 @@ def suites() -> None:
 
 @app.command()
 def options() -> None:
-    """Every key of the configuration with its default, to be set as `key=value` behind `embodied eval ...`."""
+    """Every key of the configuration with its default and meaning, to be set as `key=value` behind `embodied eval ...`."""
     from omegaconf import OmegaConf
 
-    from embodied.config import EvalConfig, keys
+    from embodied.config import EvalConfig, keys, meanings
 
-    defaults = OmegaConf.structured(EvalConfig)
+    defaults, said = OmegaConf.structured(EvalConfig), meanings(EvalConfig)
     for key in keys(EvalConfig()):
-        typer.echo(f"{key} = {OmegaConf.select(defaults, key)}")
+        value = OmegaConf.select(defaults, key)
+        typer.echo(f"{f'{key} = {chr(39) * 2 if value == str() else value}':46} {said.get(key, '')}".rstrip())
     typer.echo("env.<option>: `embodied show ENV` lists the options of an environment.")

@@ -17,6 +17,7 @@ from embodied.blobs import MemoryBlobs
 from embodied.cli.interrupt import interruptible
 from embodied.cli.progress import listener
 from embodied.cli.spend import Announced, build_model, print_cost, print_estimate
+from embodied.cli.tables import episodes as counted
 from embodied.cli.tables import print_analysis, print_score
 from embodied.config import EvalConfig, compose, env_options, restore
 from embodied.envs import check_options
@@ -63,6 +64,8 @@ class Request:
         if self.task is not None:
             words.append(f"env.task='{self.task}'")
         if self.data is not None:
+            if env in ENTRIES and "data" not in env_options(env):
+                raise UsageError(f"--data: {env} has no published files to read.")
             words.append(f"env.data='{Path(self.data).resolve()}'")
         if self.model is not None:
             provider, name = models.parse_model(self.model)
@@ -149,7 +152,7 @@ def resume(root: str, words: Sequence[str], shard: str | None = None, as_json: b
 
 def _play(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, model: Model | None, as_json: bool) -> int:
     if not as_json:
-        print(f"{len(specs)} episodes in {run.root}", flush=True)
+        print(f"{counted(len(specs))} in {run.root}", flush=True)
     try:
         result = asyncio.run(_run(run, specs, config, model, as_json))
     except asyncio.CancelledError:
@@ -185,14 +188,14 @@ def _report(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, result: 
         print_analysis(analyse(run, results))
         print_cost(config, run)
         if result.skipped:
-            print(f"{result.skipped} episodes were already scored and were not played again.")
+            print(f"{counted(result.skipped, 'be')} already scored and not played again.")
         print(f"Look: embodied view {run.root}, or as films: embodied export {run.root} --format gif")
         if result.stopped:
             print(f"The run stopped early: {result.stopped} `embodied resume {run.root}` goes on from here.")
         elif result.elsewhere:
-            print(f"{result.elsewhere} episodes were left to another process, which is playing them.")
+            print(f"{counted(result.elsewhere, 'be')} left to another process, which is playing them.")
         elif missing:
-            print(f"{missing} episodes have no score; `embodied resume {run.root}` plays them again.")
+            print(f"{counted(missing, 'have')} no score; `embodied resume {run.root}` plays again.")
     return 5 if missing else 0
 
 
@@ -289,6 +292,8 @@ def _check(config: EvalConfig, tasks: list[tuple[TaskSpec, int]]) -> None:
         if value is not None and value <= 0:
             raise UsageError(f"run.{key} must be above 0, not {value}.")
     agents.check(config.agent)
+    if config.model.provider:
+        models.check(config.model)
     if agents.needs_model(config.agent.policy) and not config.model.provider:
         raise UsageError(
             f"The agent {config.agent.policy} needs a model: add --model provider/name (`embodied list models`), or take a preset (`embodied list agents`)."

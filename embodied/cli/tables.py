@@ -25,6 +25,12 @@ def table(*columns: str) -> Table:
     return made
 
 
+def episodes(n: int, verb: str = "") -> str:
+    """`1 episode`, `2 episodes`; with a verb, `1 episode was` and `2 episodes were`."""
+    one, more = {"": ("", ""), "be": (" was", " were"), "have": (" has", " have")}[verb]
+    return f"{n} episode{one}" if n == 1 else f"{n} episodes{more}"
+
+
 def percent(value: float | None, digits: int = 1) -> str:
     return "-" if value is None else f"{100 * value:.{digits}f} %"
 

@@ -19,7 +19,7 @@ from embodied.types import TaskSpec
 
 Seeds = dict[int, float]
 SEEN_BY_THE_AGENT = ("image", "expert", "status", "data")
-"""Options of an environment that do not make it another task: what the agent is shown, and where files lie."""
+"""Options of an environment that do not make it another task: what the agent is shown, and where files lie (that there are any makes it another)."""
 
 
 @dataclass(frozen=True)
@@ -222,4 +222,5 @@ def _options(results: Results) -> dict[tuple[str, str], dict]:
 
 def defining(task: TaskSpec) -> dict:
     """The options of a task that make it the task it is."""
-    return {k: v for k, v in task.kwargs.items() if k not in SEEN_BY_THE_AGENT}
+    options = {k: v for k, v in task.kwargs.items() if k not in SEEN_BY_THE_AGENT}
+    return {**options, "data": "published"} if task.kwargs.get("data") else options

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from embodied.models.budget import Allowance
     from embodied.models.prices import Price
 
-__all__ = ["MODELS", "Model", "ModelConfig", "build", "parse_model", "spending"]
+__all__ = ["MODELS", "Model", "ModelConfig", "build", "check", "parse_model", "spending"]
 
 _EXTRAS = {"anthropic": "anthropic", "google": "google", "gguf": "local", "transformers": "local"}
 """Provider -> the extra that installs what it imports."""

@@ -255,7 +255,7 @@ def _source(config: ModelConfig) -> str:
     place = Path(config.path or config.name).expanduser()
     if place.suffix == ".gguf":
         return str(converted(check_gguf(place, f"transformers/{config.name}")))
-    if config.path and not place.is_dir():
+    if (config.path or place.is_absolute()) and not place.is_dir():
         raise UsageError(f"transformers/{config.name}: there is no folder {place}. Give a model folder or a GGUF file with model.path.")
     return str(place) if place.is_dir() else config.name
 

@@ -104,6 +104,13 @@ def test_lists_show_and_doctor(cli):
     [
         (("eval", "--env", "nethak", "--agent", "random"), 2, ["nethak", "nethack", "embodied list envs"]),
         (("eval", "--env", "babyai", "--task", "BabyAI-MixedTrainLocal-v0/gto", "--agent", "random"), 2, ["goto", "embodied list tasks --env babyai"]),
+        (("eval", "--env", "babyai", "--task", "goto", "--agent", "random"), 2, ["'BabyAI-MixedTrainLocal-v0/goto'"]),
+        (("eval", "--env", "babyai", "--agent", "random", "--data", "."), 2, ["--data", "no published files"]),
+        (("eval", "--env", "babyai", "--agent", "random", "a b"), 2, ["'a b'", "key=value"]),
+        (("eval", "--env", "babyai", "--agent", "random", "agent.script=[a"), 2, ["agent.script=[a", "cannot be read"]),
+        (("eval", "--env", "babyai", "--agent", "random", "~agent.script"), 2, ["~agent.script", "key=value"]),
+        (("eval", "--env", "babyai", "--agent", "smollm2", "model.temperature=99"), 2, ["model.temperature", "99"]),
+        (("eval", "--env", "babyai", "--agent", "oracle"), 2, ["expert of babyai", "oracle", "embodied list envs"]),
         (("eval", "--env", "babyai", "--agent", "gpt4"), 2, ["gpt4", "gpt4o", "embodied list agents"]),
         (("eval", "--env", "babyai", "--agent", "naive", "--model", "opnai/gpt-4o"), 2, ["opnai", "openai", "embodied list models"]),
         (("eval", "--suite", "balrg", "--agent", "random"), 2, ["balrog", "embodied list suites"]),
@@ -143,6 +150,17 @@ def test_bad_input_is_one_clear_sentence(cli, arguments, code, words):
     assert all(w in out + err for w in words), out + err
     assert "Traceback" not in err
     assert not Path("runs").exists(), "nothing may be written for a request that makes no sense"
+
+
+def test_a_folder_of_presets_that_is_none(cli, monkeypatch):
+    monkeypatch.setenv("EMBODIED_CONF", "/nowhere")
+    code, _, err = cli("eval", *BABYAI, "--agent", "random")
+    assert code == 2 and "EMBODIED_CONF" in err and "/nowhere" in err
+
+
+def test_list_options_says_what_they_mean(cli):
+    _, out, _ = cli("list", "options")
+    assert any(line.startswith("run.seed = 0") and "Suite seed" in line for line in out.splitlines())
 
 
 def test_unusable_output_folder(cli, tmp_path):

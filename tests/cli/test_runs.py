@@ -63,7 +63,7 @@ def test_resume_needs_only_the_folder(cli):  # noqa: F811
     assert cli(*EVAL, "--episodes", 3, "--out", "whole")[0] == 0
     assert cli(*EVAL, "--episodes", 3, "--shard", "1/3", "--out", "run")[0] == 0
     code, out, _ = cli("resume", "run", "run.workers=1", "run.concurrency=3")
-    assert code == 0 and "3/3" in out and "1 episodes were already scored" in out
+    assert code == 0 and "3/3" in out and "1 episode was already scored" in out
     assert content(Path("run")) == content(Path("whole"))
 
 

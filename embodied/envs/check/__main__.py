@@ -17,6 +17,7 @@ from embodied.errors import EmbodiedError, UsageError
 
 def _named(target: str) -> Callable[..., gymnasium.Env]:
     """What the command line names: `module:callable`, or an environment of the suite, `gym:ID` included."""
+    target = next((e.name for e in envs.ENTRIES.values() if e.id == target), target)
     module, _, attribute = target.partition(":")
     if not attribute or module == "gym":
         envs.make(target).close()
@@ -30,7 +31,7 @@ def _named(target: str) -> Callable[..., gymnasium.Env]:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line: a report for each environment. Returns 1 when one breaks a rule, the error's exit code when one cannot be found, else 0."""
     parser = argparse.ArgumentParser(prog="python -m embodied.envs.check", description="Checks environments against the contract of LanguageEnv.")
-    parser.add_argument("env", nargs="+", help="module:callable, a name of `embodied list envs`, or gym:ID")
+    parser.add_argument("env", nargs="+", help="module:callable, a name or id of `embodied list envs`, or gym:ID")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=20, help="steps played in each episode")
     args = parser.parse_args(argv)

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from embodied.errors import StoreError
+from embodied.errors import StoreError, UsageError
 from embodied.eval import balrog
 from embodied.eval.results import progress, read
 from embodied.eval.settings import describe
+from embodied.eval.suites import suite
 from embodied.exchange import Export, Exported
 from embodied.exchange.balrog.layout import COLUMNS, DIALECT, episode_path, notice
 from embodied.types import Episode, Json, Observation, Step
@@ -34,6 +35,11 @@ def write(export: Export) -> Exported:
     wanted = [e for id_ in export.ids if (e := results.ended.get(id_)) is not None and id_ not in ended]
     kept = type(results)(results.path, results.record, ended)
     written = Exported(notes=[f"{len(wanted)} episodes have no score and are left out."] if wanted else [])
+    strangers = sorted({e.spec.task.env for e in ended.values()} - {env for env, *_ in suite("balrog").tasks})
+    if strangers:
+        raise UsageError(f"BALROG has no {', '.join(strangers)}: nothing of it can stand on its leaderboard. Other formats: `embodied export --help`.")
+    if any(e.spec.task.kwargs.get("rules") != "balrog" or "max_steps" in e.spec.task.kwargs for e in ended.values()):
+        written.notes.append("Not all of it was played by BALROG's rules (env.rules=balrog, no --steps): its leaderboard would compare unlike things.")
     agent, client = _settings(results.record.config)
     try:
         for episode in ended.values():
