@@ -1,0 +1,261 @@
+"""PathEval's data as it is published, in and out.
+
+A folder holds `2D/test_dataset_2D.json` and `2D/train_set_2D.json`, the same for 3D, and pictures beside them. A record has `id`, `image`,
+`conversations` (the scenario as a question, the answer `Path 1` or `Path 2`) and `metrics` (the seven descriptors of both paths). It has no
+paths and no map. What we write has the same four keys, and `embodied` with the rest (paths, map, dense descriptors), so that reading it
+gives the same items again.
+
+The label of a record is the rule's, from its metrics. Records whose written label is another one are left out, counted and listed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from embodied.envs.planning import views
+from embodied.envs.planning.descriptors import NAMES
+from embodied.envs.planning.items import Item, ItemSet, MapKey, Pair, drawn, pair_from_json, pair_json
+from embodied.envs.planning.scenarios import SCENARIOS, recognise
+from embodied.errors import EmbodiedError, UsageError
+
+FILES = {"test": "test_dataset_{}.json", "train": "train_set_{}.json", "dev": "dev_set_{}.json"}
+"""Split -> name of its file; the originals have no dev."""
+PATHS = ("Path 1", "Path 2")
+KEYS = ("id", "image", "conversations", "metrics")
+QUESTION = ". Which path better achieves the task?"
+_ABOUT = "embodied.json"
+_SHOWN = 5
+"""Problems that an error names."""
+
+
+@dataclass
+class Reading:
+    """What was found in one file."""
+
+    path: Path
+    records: int = 0
+    items: list[Item] = field(default_factory=list)
+    """Records whose written label is the rule's."""
+    disagreements: list[str] = field(default_factory=list)
+    """Records whose written label is not, a sentence each."""
+    problems: list[str] = field(default_factory=list)
+    """What cannot be read, a sentence each."""
+
+    @property
+    def agreement(self) -> float | None:
+        """Share of the readable records whose written label is the rule's."""
+        readable = len(self.items) + len(self.disagreements)
+        return len(self.items) / readable if readable else None
+
+
+def path_of(folder: str | Path, split: str, view: str) -> Path:
+    """The file of a split in a view."""
+    return Path(folder) / view.upper() / FILES[split].format(view.upper())
+
+
+def read(folder: str | Path, split: str, view: str, pictures: bool = True) -> Reading:
+    """Reads a file and checks every record.
+
+    Args:
+        folder: The folder that holds `2D` and `3D`.
+        split: `test`, `train` or `dev`.
+        view: `2d` or `3d`.
+        pictures: Whether records without paths need their picture.
+
+    Raises:
+        UsageError: There is no such file, or it is not a JSON list.
+    """
+    path = path_of(folder, split, view)
+    try:
+        records = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"There is no {path}. data is the folder that holds 2D/ and 3D/ of PathEval, or one that `embodied data patheval` wrote.") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read as JSON: {error}.") from error
+    if not isinstance(records, list):
+        raise UsageError(f"{path} holds a {type(records).__name__}; PathEval's files hold a list of records.")
+    reading = Reading(path, len(records))
+    pairs: dict[Any, Pair] = {}
+    for number, record in enumerate(records):
+        try:
+            item, written = _item(record, pairs, path, view, pictures)
+        except _Unreadable as problem:
+            reading.problems.append(f"record {number}: {problem}")
+            continue
+        rule = int(item.pair.labels()[item.scenario.number - 1])
+        if rule == written:
+            reading.items.append(item)
+        else:
+            ours = f"Path {rule}" if rule else "unresolved"
+            reading.disagreements.append(f"record {item.id} ({item.scenario.name}): written Path {written}, by the rule {ours}")
+    return reading
+
+
+def read_split(folder: str | Path, split: str, view: str, pictures: bool) -> ItemSet:
+    """The items of a folder, for the environment.
+
+    Raises:
+        UsageError: There is no such file, or some of its records cannot be read: pictures are missing, keys are others. Names the first.
+    """
+    reading = read(folder, split, view, pictures)
+    if reading.problems:
+        more = len(reading.problems) - _SHOWN
+        raise UsageError(
+            f"{reading.path} has {len(reading.problems)} of {reading.records} records that cannot be used: "
+            + "; ".join(reading.problems[:_SHOWN])
+            + (f"; and {more} more" if more > 0 else "")
+            + f". `embodied data patheval --check {folder}` lists all."
+        )
+    if not reading.items:
+        raise UsageError(f"{reading.path} has no record whose label is the rule's.")
+    about = _about(folder, split)
+    used = list(dict.fromkeys(item.pair for item in reading.items))
+    counts = {"records": reading.records, "left out": len(reading.disagreements)}
+    return ItemSet(split, tuple(used), tuple(reading.items), about.get("recipe", {}), about.get("counts", counts))
+
+
+def _about(folder: str | Path, split: str) -> dict[str, Any]:
+    path = Path(folder) / _ABOUT
+    return json.loads(path.read_text(encoding="utf-8")).get(split, {}) if path.is_file() else {}
+
+
+# --------------------------------------------------------------------------- one record
+
+
+class _Unreadable(EmbodiedError):
+    """What is wrong with a record."""
+
+
+def _item(record: Any, pairs: dict[Any, Pair], path: Path, view: str, pictures: bool) -> tuple[Item, int]:
+    """The item of a record, labelled as it is written, and that label."""
+    if not isinstance(record, dict) or (missing := [key for key in KEYS if key not in record]):
+        raise _Unreadable(f"it is no object with {', '.join(KEYS)}" if not isinstance(record, dict) else f"it lacks {', '.join(missing)}")
+    if other := sorted(set(record) - {*KEYS, "embodied"}):
+        raise _Unreadable(f"it has other keys: {', '.join(other)}")
+    question, written = _conversation(record["conversations"])
+    scenario = recognise(question)
+    if scenario is None:
+        raise _Unreadable(f"its scenario is none of the {len(SCENARIOS)}: {question[:60]!r}")
+    ours = record.get("embodied")
+    if ours is not None:
+        pair = pairs.setdefault(ours["name"], pair_from_json(ours, MapKey(*ours["map"])))
+        return Item(f"{pair.name}-s{scenario.number:02}", pair, scenario, written), written
+    metrics = _metrics(record["metrics"])
+    picture = _picture(path, str(record["image"]))
+    if picture is None and pictures:
+        raise _Unreadable(f"its picture {record['image']} is missing")
+    key = metrics.tobytes()
+    if key not in pairs:
+        pairs[key] = Pair(metrics, name=f"pair{len(pairs)}", pictures={} if picture is None else {view: picture})
+    return Item(str(record["id"]), pairs[key], scenario, written), written
+
+
+def _conversation(turns: Any) -> tuple[str, int]:
+    said = {turn.get("from"): turn.get("value") for turn in turns if isinstance(turn, dict)} if isinstance(turns, list) else {}
+    if not isinstance(said.get("human"), str) or said.get("gpt") not in PATHS:
+        raise _Unreadable("its conversations are not a question of `human` and an answer of `gpt` that is Path 1 or Path 2")
+    return said["human"], PATHS.index(said["gpt"]) + 1
+
+
+def _metrics(metrics: Any) -> np.ndarray:
+    if not isinstance(metrics, dict) or set(metrics) != set(PATHS) or not all(isinstance(metrics[p], dict) for p in PATHS):
+        raise _Unreadable("its metrics are not those of Path 1 and Path 2")
+    for name in PATHS:
+        if set(metrics[name]) != set(NAMES):
+            raise _Unreadable(f"the metrics of {name} have other keys: {', '.join(sorted(set(metrics[name]) ^ set(NAMES)))}")
+    values = [[metrics[path][name] for name in NAMES] for path in PATHS]
+    if not all(type(v) in (int, float) and np.isfinite(v) for row in values for v in row):
+        raise _Unreadable("its metrics are not all numbers")
+    return np.array(values, dtype=float)
+
+
+def _picture(path: Path, image: str) -> Path | None:
+    """Where a record's picture lies: as it says, from the file's folder or the one above."""
+    return next((file for root in (path.parent, path.parent.parent) if (file := root / image).is_file()), None)
+
+
+# --------------------------------------------------------------------------- published pictures
+
+
+def picture_shape(items: ItemSet, view: str, layout: str) -> list[tuple[int, int]]:
+    """The (H, W) of the pictures that `panels` gives of the first pair. Raises `UsageError` for a layout that published pictures cannot have."""
+    return [panel.shape[:2] for panel in panels(items.pairs[0], view, layout, swapped=False)]
+
+
+def panels(pair: Pair, view: str, layout: str, swapped: bool) -> list[np.ndarray]:
+    """A published pair's picture as it is, or cut into its two panels; the panels change places with `swapped`.
+
+    Raises:
+        UsageError: The layout cannot be made from it, or the file is no picture.
+    """
+    if layout == "overlay":
+        raise UsageError("Published pictures show two panels and no paths are published: overlay cannot be drawn. Choose side_by_side or separate.")
+    try:
+        with Image.open(pair.pictures[view]) as file:
+            picture = np.array(file.convert("RGB"))
+    except OSError as error:
+        raise UsageError(f"{pair.pictures[view]} cannot be read as a picture: {error}.") from error
+    half = picture.shape[1] // 2
+    halves = [picture[:, :half], picture[:, half : 2 * half]]
+    if swapped:
+        halves.reverse()
+    return halves if layout == "separate" else [views.side_by_side(halves)]
+
+
+# --------------------------------------------------------------------------- writing
+
+
+def write(folder: str | Path, sets: Iterable[ItemSet], dims: Iterable[str] = views.VIEWS, progress: Callable[[str], None] = lambda line: None) -> list[Path]:
+    """Writes sets in PathEval's format, a picture a pair; returns the JSON files.
+
+    Args:
+        folder: Made if it is not there. Files in it are replaced.
+        sets: Of different splits.
+        dims: The views to write, `2d` and `3d`.
+        progress: Called with a line for each file.
+
+    Raises:
+        UsageError: The folder cannot be written.
+    """
+    folder, written, about = Path(folder), [], {}
+    try:
+        for items in sets:
+            about[items.split] = {"digest": items.digest, "recipe": dict(items.recipe), "counts": dict(items.counts)}
+            for view in dims:
+                path = path_of(folder, items.split, view)
+                (path.parent / "combined_images").mkdir(parents=True, exist_ok=True)
+                names = _draw(path.parent, items, view)
+                records = [_record(number, item, names[item.pair]) for number, item in enumerate(items.items)]
+                path.write_text(json.dumps(records, separators=(",", ":")), encoding="utf-8")
+                written.append(path)
+                progress(f"{path}: {len(records)} records, {len(items.pairs)} pictures")
+        (folder / _ABOUT).write_text(json.dumps(about, indent=1), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be written: {error}.") from error
+    return written
+
+
+def _draw(folder: Path, items: ItemSet, view: str) -> dict[Pair, str]:
+    """Draws every pair once. Items of one pair share its picture."""
+    names = {}
+    for pair in items.pairs:
+        names[pair] = f"combined_images/{pair.name}_{view.upper()}.png"
+        Image.fromarray(views.draw(drawn(pair.map), pair.paths, view=view)[0]).save(folder / names[pair], optimize=False)
+    return names
+
+
+def _record(number: int, item: Item, image: str) -> Mapping[str, Any]:
+    return {
+        "id": number,
+        "image": image,
+        "conversations": [{"from": "human", "value": item.scenario.text.rstrip(".") + QUESTION}, {"from": "gpt", "value": f"Path {item.label}"}],
+        "metrics": {path: dict(zip(NAMES, row.tolist(), strict=True)) for path, row in zip(PATHS, item.pair.paper, strict=True)},
+        "embodied": {"map": list(item.pair.map), **pair_json(item.pair)},
+    }
