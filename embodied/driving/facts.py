@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Side = Literal["left", "ahead", "right"]
-"""Where an object stands as seen from the ego car: beyond its lane to the left, in its lane, beyond it to the right."""
+Side = Literal["left", "ahead", "right", ""]
+"""Where an object stands as seen from the ego car: beyond its lane to the left, in its lane, beyond it to the right; empty where it is not known."""
 Distance = Literal["near", "middle", "far", ""]
 """Empty where it is not known (real annotations)."""
 Light = Literal["", "red", "yellow", "green"]
@@ -23,7 +23,7 @@ class ObjectFact:
     id: int
     """Instance id, at least 1, unique within the picture."""
     category: str
-    """One of the 43 of `embodied.driving.categories`."""
+    """One of the 43 of `embodied.driving.categories`; empty where only the group is known (real annotations)."""
     group: str
     """Its group, one of seven."""
     box: tuple[float, float, float, float]

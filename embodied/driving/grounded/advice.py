@@ -20,25 +20,24 @@ class Advice:
     """Advised against (`do not stop`), and not advised elsewhere."""
 
 
-_PATTERNS = {name: re.compile(rf"\b(?:{english})\b|(?:{chinese})") for name, (english, chinese) in SYNONYMS.items()}
+_PATTERNS = {name: re.compile(rf"\b(?:{'|'.join(english)})\b|{'|'.join(chinese)}") for name, (english, chinese) in SYNONYMS.items()}
 _CLAUSES = re.compile(
-    r"[.!?;\n]|, (?=(?:and |but |then )?(?:if|when|once|while|so|as|since|because|which|but|then)\b)|,(?=[^\x00-\x7f])|\bbut\b|但|\bbecause\b|\binstead\b|\brather than\b"
+    r"[.!?;\n]|, (?=(?:and |but |then )?(?:if|when|once|while|so|as|since|because|which|but|then)\b)|,(?=[^\x00-\x7f])|"
+    r"\bbut\b|但|\bbecause\b|\binstead\b|\brather than\b"
 )
 _ONLY_IF = re.compile(
-    r"\b(?:if|when|once|unless|until|after|before|as soon as|while|in case|should the|prepared|prepare|ready|able|whether|necessary|needed|required|possibly|potentially|"
-    r"without having|cause|causing|requires? drivers|when safe|where possible)\b|如果|若|必要时|一旦|当|准备|之前|以便|直到|可能需要|后再|确认"
+    r"\b(?:if|when|once|unless|until|after|before|as soon as|while|in case|prepared?|ready|able|whether|necessary|needed|required|possibly|potentially|"
+    r"without having|cause|causing|requires? drivers|where possible)\b|如果|若|必要时|一旦|当|准备|之前|以便|直到|可能需要|后再|确认"
 )
-_OF_OTHERS = re.compile(
-    r"\b(?:may|might|could|can|would|is|are|was|were|which|who|that|they|it|he|she|has|driver behind|vehicles behind) (?:\w+ly |also |be |been )*$"
-)
+_OF_OTHERS = re.compile(r"\b(?:may|might|could|can|would|is|are|was|were|which|who|that|they|it|he|she|has|vehicles? behind) (?:\w+ly |also |be |been )*$")
 _NEGATION = re.compile(
-    r"\b(?:not|never|no|avoid|without|refrain from|rather than|instead of|do not need to|no need to|prohibited from|cannot)(?: \w+){0,3} $|(?:不要|不得|不可|避免|禁止|切勿|勿|无需|不必|不能|别)\w{0,4}$"
+    r"\b(?:not|never|no|avoid|without|refrain from|rather than|instead of|do not need to|no need to|prohibited from)(?: \w+){0,3} $|"
+    r"(?:不要|不得|不可|避免|禁止|切勿|勿|无需|不必|不能|别)\w{0,4}$"
 )
-_COMMAND = re.compile(
-    r"\b(?:ego (?:car|vehicle)|car|you|driver|vehicle) (?:should|must|needs? to|has to|ought to|can|may|will need to) (?:\w+ ){0,3}$|(?:should|must|needs? to|has to|have to) (?:\w+ ){0,3}$"
-)
+_COMMAND = re.compile(r"\b(?:(?:car|vehicle|you|driver) (?:can|may|will need to)|should|must|needs? to|has to|have to|ought to) (?:\w+ ){0,3}$")
 _CONDITIONAL = frozenset({"stop", "proceed", "avoid", "change_lane_left", "change_lane_right"})
 """Actions that count only when advised without a condition: `be prepared to stop` is watchfulness, `stop` is not."""
+_AS_LONG_AS = frozenset({"until", "before", "after", "when", "while", "直到", "当"})
 _SIDES = frozenset({"change_lane_left", "change_lane_right"})
 
 
@@ -84,9 +83,7 @@ def _of_clause(clause: str) -> tuple[set[str], set[str]]:
 
 def _reserved(name: str, clause: str, reserve: re.Match[str], match: re.Match[str]) -> bool:
     """Whether a condition governs the action: `stop until it is clear` is to stop, `until it is clear to proceed` is not to proceed."""
-    if name == "stop" and reserve.start() >= match.start() and reserve.group() in ("until", "before", "直到", "after", "when", "while", "当"):
-        return False
-    return True
+    return name != "stop" or reserve.start() < match.start() or reserve.group() not in _AS_LONG_AS
 
 
 def _object_in(rest: str) -> bool:

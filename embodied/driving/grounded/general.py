@@ -23,20 +23,10 @@ CATEGORY, GROUP_ONLY, SIDE, COLOUR, STATE = 4, 2, 2, 1, 1
 _MOST = 200
 """Mentions of one answer that are matched, the first ones: a bound on hostile texts."""
 _NOTHING = (
-    "no objects",
-    "no object",
-    "no relevant",
-    "nothing",
-    "no hazards",
-    "no hazard",
-    "empty road",
-    "road is clear",
-    "road is empty",
-    "没有物体",
-    "没有任何",
-    "道路畅通",
-    "没有障碍",
+    *("no objects", "no object", "no relevant", "nothing", "no hazards", "no hazard", "empty road", "road is clear", "road is empty"),
+    *("没有物体", "没有任何", "道路畅通", "没有障碍"),
 )
+"""What must be said of a scene without objects; silence is no answer."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +95,7 @@ def score_general(answer: str, facts: SceneFacts) -> GeneralScore:
     categories, present = {o.category for o in facts.objects}, {o.group for o in facts.objects}
     named = tuple(dict.fromkeys(c for m in said for c in m.noun.categories[:1]))
     hits = {c for m in said for c in m.noun.categories}
-    if groups:
-        value = sum(g.f1 for g in groups.values()) / len(groups)
-    else:
-        value = float(any(n in text for n in _NOTHING))
+    value = sum(g.f1 for g in groups.values()) / len(groups) if groups else float(any(n in text for n in _NOTHING))
     return GeneralScore(
         value=value,
         groups=groups,

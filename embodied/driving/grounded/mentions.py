@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from embodied.driving.grounded.attributes import colours_of, side_of, states_of
 from embodied.driving.grounded.lexicon import NOUNS, Noun
-from embodied.driving.grounded.text import Phrases, han, key, normalise, sentences, tokens
+from embodied.driving.grounded.text import Phrases, han, key, normalise, sentences, tokens, word_set
 
 
 @dataclass(frozen=True)
@@ -35,23 +35,32 @@ class Mention:
 _CUES: Phrases[str] = Phrases(
     {
         key(phrase): kind
-        for kind, phrases in {
-            "no": "no, without, neither, nor, none of, free of, absence of, lack of, can not see, do not see, not any, not see, not visible, 没有, 没看到, 看不到, 未见, 未发现, 不存在, 无",
-            "not": "not, rather than, instead of, 不是, 并非, 而非",
-            "": "not only, no entry, no parking, no passing, no left turn, no right turn, no u turn, no stopping, no overtaking, no turn, not just, no longer, no doubt, 不仅, 无论, 无法, 不仅是, 无需",
-            "end": "but, however, there is, there are, instead, except, only, 但, 而是, 只有, 但是, 有",
-            "suppose": "may, might, could, can, would, if, potential, potentially, possible, possibly, in case, such as, for example, for instance, any, avoid, other, unexpected, "
-            "expect, typically, 可能, 如果, 若, 例如, 比如, 其他, 其它, 任何, 避免, 潜在, 以防",
-            "be": "may be, might be, could be, can be seen, can see, could see, would be, can be, 可能是, 可以看到",
+        for kind, lines in {
+            "no": (
+                "no, without, neither, nor, none of, free of, absence of, lack of, can not see, do not see, not any, not see, not visible",
+                "没有, 没看到, 看不到, 未见, 未发现, 不存在, 无",
+            ),
+            "not": ("not, rather than, instead of", "不是, 并非, 而非"),
+            "nothing": (
+                "not only, not just, no longer, no doubt, no entry, no parking, no passing, no left turn, no right turn",
+                "no u turn, no stopping, no overtaking, no turn",
+                "不仅, 无论, 无法, 不仅是, 无需",
+            ),
+            "end": ("but, however, there is, there are, instead, except, only", "但, 而是, 只有, 但是, 有"),
+            "suppose": (
+                "may, might, could, can, would, if, potential, potentially, possible, possibly, in case, such as, for example, for instance",
+                "any, avoid, other, unexpected, expect, typically, 可能, 如果, 若, 例如, 比如, 其他, 其它, 任何, 避免, 潜在, 以防",
+            ),
+            "be": ("may be, might be, could be, can be seen, can see, could see, would be, can be", "可能是, 可以看到"),
         }.items()
-        for phrase in phrases.split(", ")
+        for line in lines
+        for phrase in line.split(", ")
     }
 )
-_DEFINITE = frozenset("the this that these those its their said 该 这 那 此 其".split())
-_ARTICLES = frozenset(
-    "a an the this that these those one two three four five six several some many another there it which who he she 一 两 三 几 有 多".split()
-)
-_OWN = frozenset("ego our my your autonomous driving own".split())
+"""What begins and ends a negation or a supposition; the longest phrase counts, so `can be seen` is no supposition and `no entry` no negation."""
+_DEFINITE = word_set("the this that these those its their said 该 这 那 此 其")
+_ARTICLES = word_set("a an the this that these those one two three four five six several some many another there it which who he she 一 两 三 几 有 多")
+_OWN = word_set("ego our my your autonomous driving own")
 _NOT_REACH = 6
 """Tokens that a `not` reaches: `not a small red car`."""
 
@@ -148,7 +157,7 @@ def _list_goes_on(words: Sequence[str], index: int) -> bool:
 
 # --------------------------------------------------------------------------- attributes
 
-_RUN_STOPS = frozenset(", and or of in on at to with by near behind beside from for is are a an the this that there it : 的 和 在 有 是 一 与 及".split())
+_RUN_STOPS = word_set(", and or of in on at to with by near behind beside from for is are a an the this that there it : 的 和 在 有 是 一 与 及")
 _LINKS = frozenset({"and", "or", ",", "a", "an", "the", "和", "与", "及", "一", "some", "several", "two", "three"})
 
 

@@ -11,7 +11,7 @@ from embodied.driving.categories import canonical, group_of
 from embodied.driving.facts import ObjectFact
 from embodied.driving.grounded.lexicon import NOUNS
 from embodied.driving.grounded.mentions import Mention, in_sentence
-from embodied.driving.grounded.text import language, normalise, sentences, tokens
+from embodied.driving.grounded.text import language, normalise, sentences, tokens, word_set
 
 Status = Literal["scored", "unrecognised", "empty", "unreadable"]
 """scored: something known is named. unrecognised: a readable answer without a known noun. unreadable: in a language that is not English or Chinese."""
@@ -43,27 +43,31 @@ class RegionScore:
         }
 
 
+_SUBJECT = r"\b(?:object|item|region|area|rectangle|box|image|picture|thing|content|subject|entity|it|this|that|there|here|these|those|what)\b"
 _FRAME = re.compile(
-    r"^(?:.{0,160}?\b(?:object|item|region|area|rectangle|box|image|picture|thing|content|subject|entity|it|this|that|there|here|these|those|what)\b[^.]{0,80}?)?"
-    r"\b(?:(?:is )?point(?:s|ing) to|is likely|is probably|is clearly|is actually|appears? to be|appears? to show|seems? to be|looks? like|could be|may be|might be|is|are|represents?|shows?|contains?|"
-    r"highlights?|depicts?|encloses?|surrounds?|marks?|captures?|features?|outlines|indicates|displays|i see|we see|can see) "
-    r"(?=.)"
+    rf"^(?:.{{0,160}}?{_SUBJECT}[^.]{{0,80}}?)?"
+    r"\b(?:(?:is )?point(?:s|ing) to|is likely|is probably|is clearly|is actually|appears? to be|appears? to show|seems? to be|looks? like|could be|may be|"
+    r"might be|is|are|represents?|shows?|contains?|highlights?|depicts?|encloses?|surrounds?|marks?|captures?|features?|"
+    r"outlines|indicates|displays|i see|we see|can see) (?=.)"
 )
-_SUBJECTS = re.compile(
-    r"\b(?:object|item|region|area|rectangle|box|image|picture|thing|subject|entity|it|this|that|there|here|these|those|content|i|we|you|what)\b"
-)
+"""What stands before an answer: `the object inside the red rectangle is`."""
+_SUBJECTS = re.compile(rf"{_SUBJECT}|\b(?:i|we|you)\b")
 _FRAME_ZH = re.compile(r"^.{0,60}?(?:似乎是|看起来是|看起来像|可能是|应该是|显示的是|显示了|标注的是|是|为|有)")
 _LABEL = re.compile(r"^(?:[a-z]+ ){0,3}(?:object|answer|description|type|category|identification|response|overview|appearance)s?(?: [a-z]+){0,5} ?: ?")
-_TRANSPARENT = frozenset(
-    "pile group row stack set type kind pair couple piece part back rear side front line series number bunch heap portion section image form example column cluster "
-    "model variety sort bit view end edge top picture reflection photo".split()
+"""`object description:`"""
+_TRANSPARENT = word_set(
+    "pile group row stack set type kind pair couple piece part back rear side front line series number bunch heap portion section image form example",
+    "column cluster model variety sort bit view end edge top picture reflection photo",
 )
-_STOPS = frozenset(
-    "which that who where while because as in on at with near by behind beside beneath under above inside within from for to into along across between among next off "
-    "located positioned situated placed parked standing lying sitting walking riding driving moving crossing carrying used designed indicating is are was has have typically often "
-    "it its they affects affect can may might could will would should meaning such covered surrounded attached holding wearing made commonly usually not but".split()
+"""Nouns that hand on to what follows their `of`."""
+_STOPS = word_set(
+    "which that who where while because as in on at with near by behind beside beneath under above inside within from for to into along across between among",
+    "next off located positioned situated placed parked standing lying sitting walking riding driving moving crossing carrying used designed",
+    "indicating is are was has have typically often it its they affects affect can may might could will would should meaning such covered surrounded",
+    "attached holding wearing made commonly usually not but",
 )
-_GREETINGS = frozenset("here sure certainly yes ok okay below i let".split())
+"""Words that end the phrase which answers."""
+_GREETINGS = word_set("here sure certainly yes ok okay below i let")
 _SENTENCES = 3
 """Opening sentences looked at: some answers begin with "Sure!" or a heading."""
 
@@ -110,7 +114,7 @@ def head_nouns(text: str) -> list[Mention]:
 def _head_phrase(words: Sequence[str], start: int) -> list[Mention]:
     """Nouns of the phrase that answers, which begins at `start`; up to a preposition, a verb or a relative clause."""
     found = in_sentence(words)
-    end, index = start, start
+    index = start
     listed: list[Mention] = []
     heads = {m.start: m for m in found}
     while index < len(words):
@@ -122,7 +126,7 @@ def _head_phrase(words: Sequence[str], start: int) -> list[Mention]:
         if hit is not None:
             if not hit.negated:
                 listed.append(hit)
-            index = end = hit.end
+            index = hit.end
         elif word == "of" and index > start and (words[index - 1] in _TRANSPARENT or words[index - 1].rstrip("s") in _TRANSPARENT):
             index += 1
         elif word == "specifically":
@@ -193,7 +197,7 @@ def _chinese_head(words: Sequence[str], listed: list[Mention]) -> list[Mention]:
     return [m for m in listed if m.start > marks[-1]] if marks else listed
 
 
-_LOCATIVE = frozenset("near behind beside beneath under above inside within by on at in to of from with between along across front next around".split())
+_LOCATIVE = word_set("near behind beside beneath under above inside within by on at in to of from with between along across front next around")
 
 
 def _first_named(words: Sequence[str]) -> list[Mention]:

@@ -35,13 +35,19 @@ _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 )
 SENTENCE_ENDS = frozenset(".!?;\n")
 
-_ENGLISH = frozenset(
-    "the is are of and this that with should it be to there has have which for by from its would will not or you your we they ahead please stop slow".split()
+
+def word_set(*lines: str) -> frozenset[str]:
+    """The words of lines."""
+    return frozenset(word for line in lines for word in line.split())
+
+
+_ENGLISH = word_set(
+    "the is are of and this that with should it be to there has have which for by from its would will not or you your we they ahead please stop slow"
 )
-_FOREIGN = frozenset(
-    "der das und ist ein eine einen einem auf dem den nicht mit für von zu es wird le les des une est dans et un du il la el los las una en y es por con del "
-    "che di sono nel per não uma um os na no está het een van niet op voor je".split()
-) - frozenset({"no", "per", "un", "on", "die", "van"})
+_FOREIGN = word_set(
+    "der das und ist ein eine einen einem auf dem den nicht mit für von zu es wird le les des une est dans et un du il la el los las una en y es por con del",
+    "che di sono nel per não uma um os na no está het een van niet op voor je",
+) - word_set("no per un on die van")
 """Function words of German, French, Spanish, Italian, Portuguese and Dutch that are not English words of the street."""
 
 
