@@ -38,7 +38,7 @@ def _root(version: bool = typer.Option(False, "--version", callback=_version, is
 
 
 def _register() -> None:
-    from embodied.cli import compare, doctor, evaluate, export, import_, leaderboard, lists, merge, play, power, replay, report, resume, score, show, view
+    from embodied.cli import codalm, compare, data, doctor, evaluate, export, import_, leaderboard, lists, merge, play, power, replay, report, resume, score, show, view
 
     app.command("eval", context_settings={"allow_extra_args": True}, options_metavar="[OPTIONS] [KEY=VALUE]...")(evaluate.evaluate)
     app.command("resume", context_settings={"allow_extra_args": True})(resume.resume)
@@ -55,6 +55,8 @@ def _register() -> None:
     app.command("view")(view.view)
     app.command("export")(export.export)
     app.add_typer(import_.app, name="import")
+    app.add_typer(codalm.app, name="codalm")
+    app.add_typer(data.app, name="data")
     app.command("doctor")(doctor.doctor)
 
 

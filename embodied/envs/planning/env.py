@@ -146,10 +146,11 @@ class PathEvalEnv(LanguageEnv):
         self._question_type = QUESTIONS["estimate" if task == "perceive" and answer == "value" else task]
         self._view, self._layout = view, layout
         pictures = views.shapes(view, layout, 2)
-        self._items = _load(split, data, image or render_mode is not None, view)
+        drawing = image or render_mode is not None
+        self._items = _load(split, data, drawing, view)
         self._chosen = self._filtered(scenario, family)
         self._which = self._descriptor_set(descriptor_set)
-        if data is not None and self._items.pairs[0].pictures:
+        if drawing and self._items.pairs[0].pictures:
             pictures = picture_shape(self._items, view, layout)
         self._open = differing(tuple(dict.fromkeys(item.pair for item in self._chosen)), self._which) if task == "perceive" else []
         if task == "perceive" and not any(self._open):

@@ -60,14 +60,14 @@ def path_of(folder: str | Path, split: str, view: str) -> Path:
     return Path(folder) / view.upper() / FILES[split].format(view.upper())
 
 
-def read(folder: str | Path, split: str, view: str, pictures: bool = True) -> Reading:
+def read(folder: str | Path, split: str, view: str, pictures: str = "all") -> Reading:
     """Reads a file and checks every record.
 
     Args:
         folder: The folder that holds `2D` and `3D`.
         split: `test`, `train` or `dev`.
         view: `2d` or `3d`.
-        pictures: Whether records without paths need their picture.
+        pictures: Whose pictures must be there: `all`, those of records `without paths`, or `none`.
 
     Raises:
         UsageError: There is no such file, or it is not a JSON list.
@@ -104,7 +104,7 @@ def read_split(folder: str | Path, split: str, view: str, pictures: bool) -> Ite
     Raises:
         UsageError: There is no such file, or some of its records cannot be read: pictures are missing, keys are others. Names the first.
     """
-    reading = read(folder, split, view, pictures)
+    reading = read(folder, split, view, "without paths" if pictures else "none")
     if reading.problems:
         more = len(reading.problems) - _SHOWN
         raise UsageError(
@@ -133,7 +133,7 @@ class _Unreadable(EmbodiedError):
     """What is wrong with a record."""
 
 
-def _item(record: Any, pairs: dict[Any, Pair], path: Path, view: str, pictures: bool) -> tuple[Item, int]:
+def _item(record: Any, pairs: dict[Any, Pair], path: Path, view: str, pictures: str) -> tuple[Item, int]:
     """The item of a record, labelled as it is written, and that label."""
     if not isinstance(record, dict) or (missing := [key for key in KEYS if key not in record]):
         raise _Unreadable(f"it is no object with {', '.join(KEYS)}" if not isinstance(record, dict) else f"it lacks {', '.join(missing)}")
@@ -144,13 +144,13 @@ def _item(record: Any, pairs: dict[Any, Pair], path: Path, view: str, pictures: 
     if scenario is None:
         raise _Unreadable(f"its scenario is none of the {len(SCENARIOS)}: {question[:60]!r}")
     ours = record.get("embodied")
+    picture = _picture(path, str(record["image"]))
+    if picture is None and (pictures == "all" or (pictures == "without paths" and ours is None)):
+        raise _Unreadable(f"its picture {record['image']} is missing")
     if ours is not None:
         pair = pairs.setdefault(ours["name"], pair_from_json(ours, MapKey(*ours["map"])))
         return Item(f"{pair.name}-s{scenario.number:02}", pair, scenario, written), written
     metrics = _metrics(record["metrics"])
-    picture = _picture(path, str(record["image"]))
-    if picture is None and pictures:
-        raise _Unreadable(f"its picture {record['image']} is missing")
     key = metrics.tobytes()
     if key not in pairs:
         pairs[key] = Pair(metrics, name=f"pair{len(pairs)}", pictures={} if picture is None else {view: picture})

@@ -1,0 +1,84 @@
+"""`embodied data patheval`: makes data sets to train on, and checks published ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+app = typer.Typer(help="Makes data sets to train on, and checks published ones.", no_args_is_help=True)
+
+
+@app.callback()
+def _root() -> None:
+    pass
+
+
+@app.command()
+def patheval(
+    out: Path | None = typer.Option(None, "--out", help="Folder to write: test, dev and train in PathEval's format, with pictures."),
+    check: Path | None = typer.Option(None, "--check", help="Folder to check: published files, or ours. Writes nothing."),
+    maps: int = typer.Option(100, "--maps", min=1, help="Maps of the train split; five pairs on each."),
+    each: int | None = typer.Option(None, "--each", min=1, help="Train items a scenario; all there are by default."),
+    seed: int = typer.Option(0, "--seed", min=0, help="Decides the train split. The test and dev splits are those that ship with the package."),
+    planner: str = typer.Option("rrt", "--planner", help="What plans the paths; `ompl` needs an extra."),
+    views: str = typer.Option("2d,3d", "--views", help="Which pictures: 2d, 3d, or both."),
+    workers: int | None = typer.Option(None, "--workers", min=1, help="Processes; one a core by default."),
+) -> int:
+    """PathEval: writes labelled pairs of paths with pictures, or checks a folder of them."""
+    from embodied.envs.planning.views import VIEWS
+    from embodied.errors import UsageError
+    from embodied.registry import unknown
+
+    if (out is None) == (check is None):
+        raise UsageError("Give either --out DIR to write a data set, or --check DIR to check one.")
+    wanted = [view.strip() for view in views.split(",")]
+    for view in wanted:
+        if view not in VIEWS:
+            raise unknown("view of paths", view, list(VIEWS), "embodied show patheval")
+    if check is not None:
+        return _check(check)
+    from embodied.envs.planning.making import Recipe
+
+    return _write(out, Recipe(seed=seed, maps=maps, each=each, planner=planner), wanted, workers)
+
+
+def _write(out: Path, recipe, views: list[str], workers: int | None) -> int:
+    from rich.progress import Progress
+
+    from embodied.cli.tables import console
+    from embodied.envs.planning import published
+    from embodied.envs.planning.items import EMBEDDED, embedded
+    from embodied.envs.planning.making import make
+    from embodied.envs.planning.planners import PLANNERS
+    from embodied.registry import unknown
+
+    if recipe.planner not in PLANNERS:
+        raise unknown("planner", recipe.planner, list(PLANNERS), "embodied data patheval --help")
+    with Progress(console=console(), transient=True) as bar:
+        task = bar.add_task("maps", total=recipe.maps)
+        made = make(recipe, workers, lambda done, total: bar.update(task, completed=done))
+    typer.echo(", ".join(f"{value} {key}" for key, value in made.counts.items()))
+    if infeasible := made.counts.get("infeasible maps"):
+        typer.echo(f"{infeasible} of {made.counts['maps']} maps are infeasible for every robot and were skipped.")
+    published.write(out, [embedded(split) for split in EMBEDDED] + [made], views, typer.echo)
+    return 0
+
+
+def _check(folder: Path) -> int:
+    from embodied.envs.planning import published
+    from embodied.envs.planning.views import VIEWS
+    from embodied.errors import UsageError
+
+    found = [(split, view) for split in published.FILES for view in VIEWS if published.path_of(folder, split, view).is_file()]
+    if not found:
+        raise UsageError(f"There is no file of PathEval in {folder}: neither {published.path_of(folder, 'test', '2d')} nor another.")
+    bad = 0
+    for split, view in found:
+        reading = published.read(folder, split, view)
+        agreement = "-" if reading.agreement is None else f"{reading.agreement:.4f}"
+        typer.echo(f"{reading.path}: {reading.records} records, {len(reading.items) + len(reading.disagreements)} readable, label is the rule's: {agreement}")
+        for line in (*reading.problems, *reading.disagreements):
+            typer.echo(f"  {line}")
+        bad += len(reading.problems)
+    return 1 if bad else 0
