@@ -13,7 +13,6 @@ from typing import Literal
 
 import msgspec
 
-from embodied.driving.categories import CATEGORIES, canonical
 from embodied.driving.codalm import judge
 from embodied.driving.codalm.records import Key, Question, Task
 from embodied.errors import BudgetSpent, ModelFailure, ModelRefused, StoreError, UsageError
@@ -25,8 +24,6 @@ Status = Literal["judged", "empty", "unparsed", "failed"]
 """judged: it has a rating. empty: there was nothing to judge, rated 1 without a call. unparsed: the judge's reply holds no rating. failed: no reply."""
 SAME_FAILURES = 3
 """After so many calls in a row that failed with the same error the judge is given up: the next would fail too."""
-OTHER = "other"
-"""Group of a region whose category is none of the 43."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ class Rating:
     scene: str
     region: str
     prompt: str
-    """SHA-256 of all that the judge was shown; another answer or reference is another prompt."""
+    """SHA-256 of all that the judge was shown, and of its sampling settings; another answer or reference is another prompt."""
     status: Status
     rating: float | None = None
     """1 to 10; None unless judged or empty."""
@@ -82,37 +79,37 @@ class Outcome:
 
 def cases(questions: Iterable[Question], answers: Mapping[Key, str]) -> list[Case]:
     """Every question that has a reference, with its answer, matched by picture and region."""
-    return [Case(q.key, _group(q), q.answer, answers.get(q.key, "")) for q in questions if q.answer.strip()]
-
-
-def _group(question: Question) -> str:
-    if question.region is None:
-        return ""
-    return CATEGORIES.get(canonical(question.region.category) or "", OTHER)
+    return [Case(q.key, q.group, q.answer, answers.get(q.key, "")) for q in questions if q.answer.strip()]
 
 
 class Ratings:
     """The file of one score's ratings, opened to go on. Of an answer that stands in it twice the last line counts.
 
+    Args:
+        path: The file; it is made with the first rating.
+        score: Name of the score.
+        settings: Sampling settings of the judge; an answer judged with others is judged again.
+
     Raises:
         StoreError: The file cannot be read or written, a line is damaged, or it holds another score.
     """
 
-    def __init__(self, path: Path, score: str):
+    def __init__(self, path: Path, score: str, settings: Settings = Settings()):  # noqa: B008
         self.path = path
+        self.score = score
+        self.settings = settings
         self.by_key: dict[Key, Rating] = {}
-        self._score = score
         self._read()
 
     def judged(self, case: Case) -> Rating | None:
         """The rating of exactly this answer; None where it has none yet."""
-        known = self.by_key.get(case.key)
-        return known if known is not None and known.prompt == digest(case) and known.rating is not None else None
+        last = self.last(case)
+        return last if last is not None and last.rating is not None else None
 
     def last(self, case: Case) -> Rating | None:
         """What became last of exactly this answer, a failure too."""
         known = self.by_key.get(case.key)
-        return known if known is not None and known.prompt == digest(case) else None
+        return known if known is not None and known.prompt == digest(case, self.settings) else None
 
     def append(self, rating: Rating) -> None:
         """Adds a line; it is with the operating system when this returns."""
@@ -135,8 +132,8 @@ class Ratings:
                 rating = msgspec.json.decode(line, type=Rating)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise StoreError(f"{self.path} line {number} is damaged ({error}). Delete that line; its answer is then judged again.") from error
-            if rating.score != self._score:
-                raise StoreError(f"{self.path} holds ratings of {rating.score}, not of {self._score}: scores of two judges are never mixed. Name another file.")
+            if rating.score != self.score:
+                raise StoreError(f"{self.path} holds ratings of {rating.score}, not of {self.score}: scores of two judges are never mixed. Name another file.")
             self.by_key[rating.key] = rating
         if whole < len(data):  # a line that a kill tore: its answer is judged again
             with contextlib.suppress(OSError):
@@ -146,9 +143,7 @@ class Ratings:
 async def judge_all(
     asked: Sequence[Case],
     model: Model,
-    settings: Settings,
     ratings: Ratings,
-    score: str,
     *,
     concurrency: int = 8,
     stopping: asyncio.Event | None = None,
@@ -178,7 +173,7 @@ async def judge_all(
         for case in todo:
             if stopped or stopping.is_set():
                 return
-            rating, error = await _judge(case, model, settings, score)
+            rating, error = await _judge(case, model, ratings)
             ratings.append(rating)
             heard(rating)
             done += 1
@@ -197,26 +192,26 @@ async def judge_all(
     return Outcome(done, len(asked) - len(waiting), stopped, stopping.is_set())
 
 
-def digest(case: Case) -> str:
-    """SHA-256 of all that the judge is shown of a case, hexadecimal."""
-    return hashlib.sha256(encode([_messages(case), case.answer])).hexdigest()
+def digest(case: Case, settings: Settings) -> str:
+    """SHA-256 of all that decides a case's rating but the judge itself, hexadecimal."""
+    return hashlib.sha256(encode([_messages(case), case.answer, settings])).hexdigest()
 
 
 def _messages(case: Case) -> tuple[Message, ...]:
     return judge.messages(case.key[0], case.reference, case.answer)
 
 
-async def _judge(case: Case, model: Model, settings: Settings, score: str) -> tuple[Rating, ModelFailure | None]:
+async def _judge(case: Case, model: Model, ratings: Ratings) -> tuple[Rating, ModelFailure | None]:
     task, scene, region = case.key
     shown = judge.shown(case.answer)
 
     def rated(status: Status, rating: float | None = None, **more: object) -> Rating:
-        return Rating(score, task, scene, region, digest(case), status, rating, shown.altered, **more)  # type: ignore[arg-type]
+        return Rating(ratings.score, task, scene, region, digest(case, ratings.settings), status, rating, shown.altered, **more)  # type: ignore[arg-type]
 
     if not shown.text.strip():
         return rated("empty", float(judge.LOWEST)), None
     try:
-        reply = await model.generate(_messages(case), settings)
+        reply = await model.generate(_messages(case), ratings.settings)
     except ModelFailure as error:
         return rated("failed", error=str(error)), error
     found = judge.rating(reply.text)

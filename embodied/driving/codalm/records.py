@@ -11,12 +11,16 @@ from typing import Literal
 
 import numpy as np
 
+from embodied.driving.categories import CATEGORIES, canonical
 from embodied.driving.facts import SceneFacts
 
 Task = Literal["general_perception", "region_perception", "driving_suggestion"]
 TASKS: tuple[Task, ...] = ("general_perception", "region_perception", "driving_suggestion")
 SPLITS = ("train", "val", "test", "mini")
 LANGUAGES = ("english", "chinese")
+
+OTHER = "other"
+"""Group of a region whose category is none of the 43: no such region is dropped from a score."""
 
 Box = tuple[float, float, float, float]
 """x, y of the upper left corner, width, height; pixels."""
@@ -104,6 +108,11 @@ class Question:
     @property
     def key(self) -> Key:
         return self.task, self.scene, self.region.key if self.region else ""
+
+    @property
+    def group(self) -> str:
+        """Of the region's category, or `OTHER`; empty for questions about the whole picture."""
+        return CATEGORIES.get(canonical(self.region.category) or "", OTHER) if self.region else ""
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from embodied.driving.categories import GROUPS
 from embodied.driving.codalm.judge import LOWEST
-from embodied.driving.codalm.judging import OTHER, Case, Ratings
-from embodied.driving.codalm.records import TASKS, Task
+from embodied.driving.codalm.judging import Case, Ratings
+from embodied.driving.codalm.records import OTHER, TASKS, Task
 from embodied.eval.analysis import Table
 
 PUBLISHED = 10

@@ -1,0 +1,147 @@
+"""What `embodied codalm judge` does: compose, build the judge with its layers, judge, print."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import typer
+
+from embodied.config import EvalConfig
+from embodied.driving.codalm.answers import Answers
+from embodied.driving.codalm.judging import Case, Outcome, Rating, Ratings
+from embodied.eval.analysis import Table
+from embodied.types import Usage
+
+MAX_TOKENS = 2048
+"""Of one reply, where the user sets no other limit: a few sentences, and room for models that reason first."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to judge, as named on the command line."""
+
+    what: list[str]
+    words: tuple[str, ...]
+    model: str
+    data: str | None
+    split: str | None
+    language: str | None
+    partial: bool
+    out: Path | None
+    concurrency: int
+    dry_run: bool
+    as_json: bool
+
+
+def run(request: Request) -> int:
+    """Judges what has no rating yet and prints the table. Returns the exit code."""
+    from embodied import models
+    from embodied.config import compose
+    from embodied.driving.codalm import answers, judge, judging, tables
+
+    provider, name = models.parse_model(request.model)
+    config = compose([f"model.provider={provider}", f"model.name='{name}'", "model.temperature=0", f"model.max_tokens={MAX_TOKENS}", *request.words])
+    found = answers.read(request.what, request.data, request.split, request.language, partial=request.partial)
+    cases = judging.cases(found.questions, found.texts)
+    score = judge.score_name(found.set.dataset, f"{provider}/{name}")
+    path = request.out or _beside(request.what[0], score, found)
+    ratings = Ratings(path, score, config.model.settings())
+    if request.dry_run:
+        _estimate(score, cases, ratings)
+        return 0
+    outcome = asyncio.run(_judge(config, cases, ratings, request.concurrency))
+    made = tables.table(score, cases, ratings)
+    if request.as_json:
+        _print_json(made, cases, ratings, outcome, found)
+    else:
+        _print(made, ratings, outcome, found, config)
+    if outcome.interrupted:
+        return 130
+    return 5 if any(ratings.judged(case) is None for case in cases) else 0
+
+
+def _beside(what: str, score: str, found: Answers) -> Path:
+    """The file of a score, by its name, beside the answers. A submission is judged on one split in one language: both are in the name."""
+    place = Path(what)
+    folder = place if place.is_dir() else place.parent
+    slug = re.sub(r"[^\w.@-]+", "-", score)
+    suffix = hashlib.sha256(f"{place.name} {found.set.name} {found.set.language}".encode()).hexdigest()[:6]
+    return folder / f"{slug}-{suffix}.jsonl"
+
+
+async def _judge(config: EvalConfig, cases: list[Case], ratings: Ratings, concurrency: int) -> Outcome:
+    from embodied import models
+    from embodied.blobs import MemoryBlobs
+    from embodied.cli.interrupt import interruptible
+    from embodied.driving.codalm.judging import judge_all
+    from embodied.models.budget import Allowance
+    from embodied.models.prices import price_of
+
+    allowance, price = Allowance(config.run.budget.tokens, config.run.budget.dollars), price_of(config.model, config.run.price)
+    built = models.build(config.model, MemoryBlobs())
+    stopping = asyncio.Event()
+    try:
+        model = models.spending(built, config.model, allowance, price, used(ratings), config.run.cache)
+        with interruptible(stopping), _progress(len(cases)) as heard:
+            return await judge_all(cases, model, ratings, concurrency=concurrency, stopping=stopping, heard=heard)
+    finally:
+        await built.aclose()
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[Rating], None]]:
+    """Shows how many answers are judged, where standard error is a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("judging", total=total)
+        yield lambda rating: bar.advance(task)
+
+
+def _estimate(score: str, cases: list[Case], ratings: Ratings) -> None:
+    from embodied.driving.codalm import judge
+
+    waiting = [case for case in cases if ratings.judged(case) is None]
+    asked = [case for case in waiting if judge.shown(case.answer).text.strip()]
+    characters = sum(len(part.text) for case in asked for m in judge.messages(case.key[0], case.reference, case.answer) for part in m.parts)
+    typer.echo(f"{score}: {len(cases)} answers, {len(cases) - len(waiting)} judged before, {len(waiting) - len(asked)} empty.")
+    typer.echo(f"{len(asked)} calls are to be made, about {characters // 4:,} tokens in (four characters a token) and {100 * len(asked):,} out.")
+
+
+def _print(made: Table, ratings: Ratings, outcome: Outcome, found: Answers, config: EvalConfig) -> None:
+    from embodied.cli.tables import print_analysis
+    from embodied.models.prices import price_of
+
+    print_analysis([made])
+    for note in found.notes:
+        typer.echo(note)
+    usage, price = used(ratings), price_of(config.model, config.run.price)
+    cost = "cost not known" if price is None else f"{price.cost(usage):.4g} dollars"
+    typer.echo(f"{outcome.asked} answers judged now, {outcome.skipped} before; {usage.input:,} tokens in, {usage.output:,} out in all; {cost}.")
+    typer.echo(f"Ratings: {ratings.path}")
+    if outcome.stopped:
+        typer.echo(f"Stopped early: {outcome.stopped} The same command goes on from here.")
+
+
+def _print_json(made: Table, cases: list[Case], ratings: Ratings, outcome: Outcome, found: Answers) -> None:
+    from embodied.cli.output import print_json
+
+    last = [rating for case in cases if (rating := ratings.last(case)) is not None]
+    print_json({"score": made.title, "table": made, "outcome": outcome, "notes": found.notes, "file": str(ratings.path), "ratings": last})
+
+
+def used(ratings: Ratings) -> Usage:
+    """What the ratings in a file have used."""
+    total = Usage()
+    for rating in ratings.by_key.values():
+        u = rating.usage
+        total = replace(total, input=total.input + u.input, output=total.output + u.output, cached=total.cached + u.cached)
+    return total

@@ -1,0 +1,239 @@
+"""CODA-LM as a LanguageEnv: one question about one picture of a street."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+
+from embodied.driving.categories import canonical
+from embodied.driving.codalm import pictures, sources
+from embodied.driving.codalm.records import Question, Scene
+from embodied.driving.codalm.scoring import grounded
+from embodied.envs.base import LanguageEnv, Transition
+from embodied.envs.catalog import check_task, entry
+from embodied.envs.spaces import FreeText
+from embodied.errors import UsageError
+from embodied.registry import unknown
+from embodied.types import Mission
+
+BOXES = ("drawn", "text", "both")
+LIMIT = 16
+"""Steps of an episode: an answer, and as many looks from near as anyone should need."""
+SMALLEST = 16
+"""Pixels: a part that is looked at is at least so wide and so high."""
+_ZOOM = re.compile(
+    r"[`'\"*\s]*zoom\s*\(\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*\)[`'\"*.;\s]*", re.IGNORECASE
+)
+
+
+class CodaLMEnv(LanguageEnv):
+    """CODA-LM: corner cases on the road, asked about in words and answered in words.
+
+    ## Description
+    A picture from behind a windscreen, and one question about it. CODA-LM collected what ordinary driving data lacks: cargo on the road, animals,
+    overturned vehicles, road works. Three tasks:
+
+    | task | the question | what is scored |
+    |---|---|---|
+    | `general_perception` | which objects matter to the driver, and why | objects named, missed and invented |
+    | `region_perception` | what is in the red box, and why does it matter | the kind of object |
+    | `driving_suggestion` | what should the driver do | actions advised, missing and contradictory |
+
+    Two sources of scenes, whose numbers are never mixed. `split="procedural"` (default): `codalm-procedural`, 48 scenes drawn by this package from
+    specifications, of which everything is known: every scene with a corner case has a twin without it. `split="test"` (or val, train,
+    mini): the real CODA-LM, in the user's own folder, because its pictures may not be passed on. `embodied codalm check DIR` says what
+    is wrong with a folder.
+
+    ## Action Space
+    `FreeText`: an answer in sentences, which ends the episode. With `zoom=k` also `zoom(x, y, w, h)`, at most k times before the answer: the picture
+    then shows the part whose upper left corner is (x, y), w wide and h high, in pixels of the whole picture. The default action is an empty answer.
+
+    ## Observation Space
+    - `text`: how large the picture is, where the region is (with `box="text"` or `box="both"`, and always without a picture), and which part is shown.
+      The question itself is the mission's goal.
+    - `image` (with `image=True`): (height, width, 3) uint8, the picture, with the region's outline 2 pixels wide in red (`box="drawn"`, `"both"`).
+      720 x 1280 in procedural scenes. Real pictures differ in size; the observation space is that of the present episode's picture. A part
+      looked at from near fills a picture of the same size as far as its shape allows.
+    - `expert` (with `expert=True`): the reference answer.
+
+    Without `image=True` the question is asked blindly: a control of what can be guessed.
+
+    ## Starting State
+    Question number `seed % n` of the task's n, in sorted order of the scenes; `reset(options={"scene": name, "region": key})` asks for a certain one.
+
+    ## Rewards
+    `grounded-v1` of the answer in [0, 1], with the step that answers (see docs/driving.md); 0 else. No model judges within an episode:
+    `embodied codalm judge` does, afterwards.
+
+    ## Progress
+    The reward of the answer. NaN, which counts as no score, for a question whose reference is not published (only with `partial=True`).
+
+    ## Episode End
+    Terminates with an answer; truncates after `max_steps`, without a score for an episode without an answer.
+
+    ## Info
+    `reset` gives `dataset` (`codalm` or `codalm-procedural`), `split`, `language`, `scene`, `region`, `image` (the path in a submission),
+    `question_id`, `width`, `height`, and for regions `box` and `category`. The last step gives `answer` (str). `metrics` holds the parts
+    of `grounded-v1` and `zooms`. `end_reason` is `answered` or `step limit`.
+
+    ## Arguments
+    - `task`: one of the three.
+    - `image`: observations have an `image`.
+    - `max_steps`: 16 by default; None for no limit.
+    - `expert`: observations have an `expert`.
+    - `data`: the folder of the real CODA-LM, None for the one that EMBODIED_CODA_ROOT names; for a real split only.
+    - `split`: `procedural` (default), `train`, `val`, `test` or `mini`.
+    - `language`: `english` (default) or `chinese`: of the references, and of the answers asked for. Procedural scenes are in English.
+    - `box`: `drawn` (default), `text` or `both`: how a region is pointed out.
+    - `zoom`: how often a part may be looked at from near; 0 by default.
+    - `partial`: go on with what can be used of a split in which files are missing or damaged, or references are not published.
+    - `render_mode`: None or `rgb_array` (the picture of `image`).
+
+    ## References
+    - Li et al. 2024, Automated Evaluation of Large Vision-Language Models on Self-driving Corner Cases (CODA-LM).
+    - Li et al. 2022, CODA: A Real-World Road Corner Case Dataset for Object Detection in Autonomous Driving.
+
+    ## Version History
+    - v0: first version.
+    """
+
+    def __init__(
+        self,
+        task: str = "general_perception",
+        *,
+        image: bool = False,
+        max_steps: int | None = LIMIT,
+        expert: bool | str = False,
+        data: str | None = None,
+        split: str = sources.PROCEDURAL,
+        language: str = "english",
+        box: str = "drawn",
+        zoom: int = 0,
+        partial: bool = False,
+        render_mode: str | None = None,
+    ):
+        self._task = check_task(entry("codalm"), task)
+        if box not in BOXES:
+            raise unknown("way to show a box", box, list(BOXES), "embodied show codalm")
+        if max_steps is not None and max_steps < 1:
+            raise UsageError(f"max_steps is at least 1, or None for no limit, not {max_steps!r}.")
+        if zoom < 0 or (max_steps is not None and zoom >= max_steps):
+            raise UsageError(f"zoom is how often a part may be looked at before the answer: from 0 to max_steps - 1, not {zoom!r}.")
+        if zoom and not image:
+            raise UsageError("zoom needs a picture: give image=True (--image).")
+        self._set = sources.open_set(split, data, language, partial)
+        self._questions = self._set.questions(self._task)  # type: ignore[arg-type]
+        if not self._questions:
+            raise UsageError(f"The split {split} has no question for {task}.")
+        self._scenes = {scene.name: scene for scene in self._set.scenes}
+        self._box, self._zoom, self._with_image = box, zoom, image
+        self._begin(self._questions[0])
+        super().__init__(
+            action_space=FreeText(),
+            default_action="",
+            max_steps=max_steps,
+            image_shape=(self._scene.height, self._scene.width) if image else None,
+            expert=expert,
+            render_mode=render_mode,
+        )
+
+    @property
+    def mission(self) -> Mission:
+        zooms = {
+            "zoom(x, y, w, h)": f"look at a part of the picture from near, at most {self._zoom} times; x, y: its upper left corner, w, h: its size, pixels"
+        }
+        return Mission(
+            goal=self._goal(),
+            actions=zooms if self._zoom else {},
+            intro="You are asked about one picture, taken from a car that drives (the ego car)."
+            if self._with_image
+            else "You are asked about a scene on the road.",
+            tips=(f"Answer in {self._set.language.capitalize()}.", *(("An answer ends the episode.",) if self._zoom else ())),
+            default_action=self.default_action,
+            free_text=True,
+            prose=True,
+            max_steps=self.max_steps,
+        )
+
+    def _reset(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
+        self._begin(self._wanted(options) if options else self._questions[seed % len(self._questions)])
+        scene, question = self._scene, self._question
+        if self._with_image:
+            self.observation_space.spaces["image"] = spaces.Box(0, 255, (scene.height, scene.width, 3), np.uint8)
+        info = {"dataset": self._set.dataset, "split": self._set.name, "language": self._set.language, "scene": scene.name, "image": question.image}
+        info |= {"region": question.key[2], "question_id": question.id, "width": scene.width, "height": scene.height}
+        if question.region:
+            info |= {"box": list(question.region.box), "category": canonical(question.region.category) or question.region.category}
+        return info
+
+    def _step(self, action: str) -> Transition:
+        if self._zoom and (asked := _ZOOM.fullmatch(action)):
+            self._look(*(float(n) for n in asked.groups()))
+            over = self.max_steps is not None and len(self._actions) >= self.max_steps
+            info: dict[str, Any] = {"metrics": {"zooms": float(self._zooms)}}
+            return Transition(truncated=over, info=info | ({"end_reason": "step limit"} if over else {}))
+        self._said = ""
+        scored = grounded(self._question, self._scene, action)
+        info = {"metrics": {**scored.metrics, "zooms": float(self._zooms)}, "end_reason": "answered", "answer": action}
+        return Transition(scored.value or 0.0, True, False, math.nan if scored.value is None else scored.value, None, info)
+
+    def _text(self) -> str:
+        scene, region = self._scene, self._question.region
+        lines = [f"The picture is {scene.width} pixels wide and {scene.height} high." if self._with_image else "No picture is shown."]
+        if region is not None and (self._box != "drawn" or not self._with_image):
+            x, y, w, h = region.box
+            lines.append(f"The box: upper left corner ({x:g}, {y:g}), lower right corner ({x + w:g}, {y + h:g}), of {scene.width} x {scene.height} pixels.")
+        return "\n".join([*lines, self._said] if self._said else lines)
+
+    def _image(self) -> np.ndarray:
+        picture = self._scene.picture()
+        if self._question.region is not None and self._box != "text":
+            picture = pictures.boxed(picture, self._question.region.box)
+        return picture if self._view is None else pictures.zoomed(picture, self._view)
+
+    def _expert(self) -> str:
+        return self._question.answer
+
+    # ----------------------------------------------------------------- question and view
+
+    def _begin(self, question: Question) -> None:
+        self._question, self._scene = question, self._scenes_of(question)
+        self._view: tuple[int, int, int, int] | None = None
+        self._zooms = 0
+        self._said = ""
+
+    def _scenes_of(self, question: Question) -> Scene:
+        return self._scenes[question.scene]
+
+    def _wanted(self, options: dict[str, Any]) -> Question:
+        """The question that `reset`'s options name."""
+        scene, region = options.get("scene"), str(options.get("region", ""))
+        found = [q for q in self._questions if q.scene == scene and region in ("", q.key[2])]
+        if not found or set(options) - {"scene", "region"}:
+            raise UsageError(f"reset(options=...) names a scene and, for regions, a region of the split {self._set.name}; {options!r} names none.")
+        return found[0]
+
+    def _goal(self) -> str:
+        if self._question.region is not None and (self._box == "text" or not self._with_image):
+            return "Describe the object inside the box given by its corners, and explain why it affects how the ego car drives."
+        return " ".join(self._question.text.split())
+
+    def _look(self, x: float, y: float, w: float, h: float) -> None:
+        """Shows a part from near, clipped to the picture; says why not where that cannot be."""
+        scene = self._scene
+        left, top = max(0, round(x)), max(0, round(y))
+        right, bottom = min(scene.width, round(x + w)), min(scene.height, round(y + h))
+        if self._zooms >= self._zoom:
+            self._said = "You have looked from near as often as you may. Give your answer."
+        elif right - left < SMALLEST or bottom - top < SMALLEST:
+            self._said = f"That part is too small or outside the picture: it needs at least {SMALLEST} x {SMALLEST} pixels."
+        else:
+            self._zooms += 1
+            self._view = (left, top, right - left, bottom - top)
+            self._said = (
+                f"The picture now shows only the part from ({left}, {top}) to ({right}, {bottom}). {self._zoom - self._zooms} more looks from near are left."
+            )

@@ -1,0 +1,81 @@
+"""`grounded-v1` on CODA-LM's questions: of one answer, and of a whole submission without running any model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from embodied.driving.categories import GROUPS, canonical
+from embodied.driving.codalm.answers import Answers
+from embodied.driving.codalm.records import OTHER, Key, Question, Scene
+from embodied.driving.grounded import NAME, score_general, score_region, score_suggestion
+from embodied.driving.grounded.reference import facts_of
+from embodied.eval.analysis import Table
+from embodied.eval.statistics import Stratum, bootstrap_interval
+
+COLUMNS = ("", "questions", "answered", "scored", "empty", "nothing known named", "unreadable", "grounded-v1", "95 % interval")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One answer's score."""
+
+    value: float | None
+    """In [0, 1]; None where there is nothing to score it on: no reference, or a category that is none of the 43."""
+    metrics: dict[str, float] = field(default_factory=dict)
+    """The parts of `grounded-v1`."""
+
+
+def grounded(question: Question, scene: Scene, answer: str) -> Scored:
+    """Scores an answer on the facts of the scene, or on those its annotation tells where it is a real one."""
+    if scene.facts is None and not question.answer.strip():
+        return Scored(None)
+    if question.region is not None:
+        category = canonical(question.region.category)
+        if category is None:
+            return Scored(None)
+        region = score_region(answer, category)
+        return Scored(region.value, region.metrics())
+    facts = facts_of(scene)
+    if question.task == "general_perception":
+        general = score_general(answer, facts)
+        return Scored(general.value, general.metrics())
+    suggestion = score_suggestion(answer, facts)
+    return Scored(suggestion.value, suggestion.metrics())
+
+
+def grounded_all(questions: Iterable[Question], scenes: Mapping[str, Scene], answers: Mapping[Key, str]) -> dict[Key, Scored]:
+    """Scores every question; one without an answer is scored as an empty one."""
+    return {q.key: grounded(q, scenes[q.scene], answers.get(q.key, "")) for q in questions}
+
+
+def tables(found: Answers) -> list[Table]:
+    """`grounded-v1` by task and by group of regions, each with how many answers stand behind it."""
+    scenes = {scene.name: scene for scene in found.set.scenes}
+    scored = grounded_all(found.questions, scenes, found.texts)
+    rows = []
+    for task in found.tasks:
+        of_task = [q for q in found.questions if q.task == task]
+        rows.append(_row(task, of_task, scored, found))
+        if task == "region_perception":
+            groups = [(g, [q for q in of_task if q.group == g]) for g in (*GROUPS, OTHER)]
+            rows += [_row(f"  {g}", members, scored, found) for g, members in groups if members]
+    note = "In [0, 1], by rules on facts, without a model; not a judge's rating, and not on the published scale. A missing answer counts as an empty one."
+    return [Table(f"{found.set.dataset}/{NAME}", COLUMNS, tuple(rows), note)]
+
+
+def _row(name: str, questions: Sequence[Question], scored: Mapping[Key, Scored], found: Answers) -> tuple[str | int | float | None, ...]:
+    of = [scored[q.key] for q in questions]
+    values = [s.value for s in of if s.value is not None]
+    answered = sum(q.key in found.texts for q in questions)
+    counts = [sum(bool(s.metrics.get(name)) for s in of) for name in ("empty", "unrecognised", "unreadable")]
+    mean = sum(values) / len(values) if values else None
+    return (name, len(questions), answered, len(values), *counts, mean, _interval(values))
+
+
+def _interval(values: Sequence[float]) -> str | None:
+    """95 % bootstrap interval of a mean; None where there can be none."""
+    found = bootstrap_interval([Stratum("codalm", "", np.array(values), 1.0)]) if values else None
+    return f"{found[0]:.3f} to {found[1]:.3f}" if found else None
