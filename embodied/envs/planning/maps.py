@@ -54,8 +54,7 @@ def _maze(cells: int, rng: np.random.Generator) -> list[np.ndarray]:
     """`cells` x `cells` rooms, the walls between them a spanning tree leaves, less round((cells - 1)^2 / 16) openings, which make loops."""
     room = np.arange(cells * cells).reshape(cells, cells)
     doors = np.concatenate([np.stack([room[:-1].ravel(), room[1:].ravel()], 1), np.stack([room[:, :-1].ravel(), room[:, 1:].ravel()], 1)])
-    tree = _spanning_tree(room, rng)
-    walls = np.array([door for door in doors.tolist() if tuple(door) not in tree])
+    walls = doors[~_spanning_tree(doors, rng)]
     openings = math.floor((cells - 1) ** 2 / 16 + 0.5)
     walls = walls[np.sort(rng.permutation(len(walls))[openings:])]
     wide, high, thick = 2 * HALF / cells, 2 * _MAZE_Y / cells, _MAZE_WALL / 2
@@ -70,23 +69,21 @@ def _maze(cells: int, rng: np.random.Generator) -> list[np.ndarray]:
     return polygons
 
 
-def _spanning_tree(room: np.ndarray, rng: np.random.Generator) -> set[tuple[int, int]]:
-    """Doors (lower room, higher room) of a random tree over a square grid of rooms: a walk that goes back where it cannot go on."""
-    side = len(room)
-    start = int(rng.integers(side * side))
-    seen, way, tree = {start}, [start], set()
-    while way:
-        column, row = divmod(way[-1], side)
-        around = [(column + dx, row + dy) for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1))]
-        new = [c * side + r for c, r in around if 0 <= c < side and 0 <= r < side and c * side + r not in seen]
-        if not new:
-            way.pop()
-            continue
-        chosen = new[int(rng.integers(len(new)))]
-        tree.add((min(way[-1], chosen), max(way[-1], chosen)))
-        seen.add(chosen)
-        way.append(chosen)
-    return tree
+def _spanning_tree(doors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Which of the doors (n, 2) between rooms make a random tree that joins them all: taken in random order, each that joins what is apart (Kruskal)."""
+    leader = list(range(int(doors.max()) + 1))
+
+    def of(room: int) -> int:
+        while leader[room] != room:
+            leader[room] = room = leader[leader[room]]
+        return room
+
+    taken = np.zeros(len(doors), dtype=bool)
+    for door in rng.permutation(len(doors)):
+        one, other = (of(int(room)) for room in doors[door])
+        if one != other:
+            leader[one], taken[door] = other, True
+    return taken
 
 
 _OUTER, _INNER = 36.0, 6.0
@@ -157,9 +154,10 @@ def _ribbon(line: np.ndarray) -> np.ndarray:
 _REGION = (HALF, 33.0)
 """Half width and half height of where the random polygons' middles lie, less their radius in x; of its area their share is counted."""
 _SIDES = np.array([3, 4, 5, 6, 7, 8])
-_SIDES_SHARE = np.array([0.10, 0.60, 0.06, 0.11, 0.07, 0.06])
+_SIDES_SHARE = np.array([0.09, 0.57, 0.06, 0.14, 0.08, 0.06])
 """How often each number of sides occurs in the published maps."""
-_RADII = {3: (1.9, 3.9), 4: (1.45, 2.2), 5: (1.9, 3.9), 6: (1.9, 3.9), 7: (1.9, 3.9), 8: (1.9, 3.9)}
+_RADII = {3: (2.0, 3.0), 4: (1.43, 2.12), 5: (2.0, 3.0), 6: (2.0, 3.9), 7: (2.0, 3.0), 8: (2.0, 3.0)}
+"""From the middle to a vertex, by the number of sides."""
 _TRIES = 20_000
 
 
