@@ -12,12 +12,18 @@ def view(
     open_: bool = typer.Option(False, "--open", help="Open the page in the browser."),
 ) -> None:
     """Shows a run's episodes step by step in the browser. Serves this machine only, at an address nobody can guess; Ctrl-C ends it."""
+    import threading
+
     from embodied.console.library import Library
     from embodied.console.server import serve
     from embodied.store.run import Run
 
     opened = [Run(run) for run in runs]
-    anchor = f"#{opened[0].find(episode)}" if episode is not None else ""
+    library = Library(opened)
+    first = opened[0].find(episode) if episode is not None else next(iter(library.keys()), None)
+    anchor = f"#{first}" if episode is not None else ""
+    if first is not None:  # its index is made while the browser starts
+        threading.Thread(target=library.episode, args=(first,), daemon=True).start()
 
     def ready(address: str) -> None:
         typer.echo(f"{address}{anchor}\nOpen this address in a browser of this machine. Ctrl-C ends the viewer.")
@@ -26,4 +32,4 @@ def view(
 
             webbrowser.open(address + anchor)
 
-    serve(Library(opened), port, ready)
+    serve(library, port, ready)

@@ -43,6 +43,10 @@ class Library:
 
     # ----------------------------------------------------------------- runs and episodes
 
+    def keys(self) -> list[str]:
+        """The key of every planned episode, in the order of the list."""
+        return list(self._planned)
+
     def runs(self) -> Json:
         """The runs with their configuration, and every planned episode, without results: `{"runs": [...], "episodes": [...]}`."""
         runs = [Run(root) for root in self._roots]
