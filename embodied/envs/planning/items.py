@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from embodied.envs.planning.descriptors import NAMES, THRESHOLDS, denses, papers
+from embodied.envs.planning.descriptors import DESCRIPTORS, denses, papers
 from embodied.envs.planning.pairs import labels, margins, votes
 from embodied.envs.planning.scenarios import SCENARIOS, WEIGHTS, Scenario
 from embodied.errors import EnvironmentFailure
@@ -174,25 +174,28 @@ def embedded(split: str = "test") -> ItemSet:
 
 
 def check(item: Item) -> None:
-    """Computes the descriptors and the label of `item` anew, from its map and paths.
+    """Computes the descriptors and the label of `item` anew, from its map and paths (once a pair in a process).
 
     Raises:
         EnvironmentFailure: They are not the stored ones.
     """
-    pair = item.pair
-    if pair.paths is not None:
-        polygons = obstacles(pair.map)
-        fresh = Pair(papers(pair.paths, polygons), denses(pair.paths, polygons), pair.map, pair.paths)
-        for which in ("paper", "dense"):
-            gap = np.abs(fresh.descriptors(which) - pair.descriptors(which))
-            if gap.max() > _LIKE:
-                path, at = np.unravel_index(gap.argmax(), gap.shape)
-                raise EnvironmentFailure(
-                    f"Item {item.id}: the {which} {NAMES[at].lower()} of path {path + 1} is {fresh.descriptors(which)[path, at]:.6f} on this machine,"
-                    f" the set says {pair.descriptors(which)[path, at]:.6f}."
-                )
-    if (rule := int(pair.labels()[item.scenario.number - 1])) != item.label:
+    if item.pair.paths is not None:
+        _check_descriptors(item.pair)
+    if (rule := int(item.pair.labels()[item.scenario.number - 1])) != item.label:
         raise EnvironmentFailure(f"Item {item.id}: the rule gives the label {rule}, the set says {item.label}.")
+
+
+@functools.cache
+def _check_descriptors(pair: Pair) -> None:
+    polygons = obstacles(pair.map)
+    for which, fresh in (("paper", papers(pair.paths, polygons)), ("dense", denses(pair.paths, polygons))):
+        gap = np.abs(fresh - pair.descriptors(which))
+        if gap.max() > _LIKE:
+            path, at = np.unravel_index(gap.argmax(), gap.shape)
+            raise EnvironmentFailure(
+                f"Pair {pair.name}: the {which} {DESCRIPTORS[at].key} of path {path + 1} is {fresh[path, at]:.6f} on this machine,"
+                f" the set says {pair.descriptors(which)[path, at]:.6f}."
+            )
 
 
 @functools.lru_cache(maxsize=16)
@@ -214,4 +217,4 @@ def drawn(key: MapKey):
 def differing(pairs: tuple[Pair, ...], which: str) -> list[list[Pair]]:
     """Of each of the 7 descriptors, the pairs that differ in it by a threshold or more."""
     gaps = np.abs([pair.margins(which) for pair in pairs]) >= 1
-    return [[pair for pair, counts in zip(pairs, gaps[:, d], strict=True) if counts] for d in range(len(THRESHOLDS))]
+    return [[pair for pair, counts in zip(pairs, gaps[:, d], strict=True) if counts] for d in range(len(DESCRIPTORS))]
