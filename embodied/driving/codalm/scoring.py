@@ -9,7 +9,8 @@ import numpy as np
 
 from embodied.driving.categories import GROUPS, canonical
 from embodied.driving.codalm.answers import Answers
-from embodied.driving.codalm.records import OTHER, Key, Question, Scene
+from embodied.driving.codalm.records import OTHER, TASKS, Key, Question, Scene
+from embodied.driving.codalm.tables import final
 from embodied.driving.grounded import NAME, score_general, score_region, score_suggestion
 from embodied.driving.grounded.reference import facts_of
 from embodied.eval.analysis import Table
@@ -62,6 +63,9 @@ def tables(found: Answers) -> list[Table]:
         if task == "region_perception":
             groups = [(g, [q for q in of_task if q.group == g]) for g in (*GROUPS, OTHER)]
             rows += [_row(f"  {g}", members, scored, found) for g, members in groups if members]
+    means = [mean for task in found.tasks if (mean := _mean([scored[q.key] for q in found.questions if q.task == task])) is not None]
+    if len(means) == len(TASKS):
+        rows.append(("mean of the three", *[None] * 6, final(*means), None))
     note = "In [0, 1], by rules on facts, without a model; not a judge's rating, and not on the published scale. A missing answer counts as an empty one."
     return [Table(f"{found.set.dataset}/{NAME}", COLUMNS, tuple(rows), note)]
 
@@ -71,8 +75,12 @@ def _row(name: str, questions: Sequence[Question], scored: Mapping[Key, Scored],
     values = [s.value for s in of if s.value is not None]
     answered = sum(q.key in found.texts for q in questions)
     counts = [sum(bool(s.metrics.get(name)) for s in of) for name in ("empty", "unrecognised", "unreadable")]
-    mean = sum(values) / len(values) if values else None
-    return (name, len(questions), answered, len(values), *counts, mean, _interval(values))
+    return (name, len(questions), answered, len(values), *counts, _mean(of), _interval(values))
+
+
+def _mean(scored: Sequence[Scored]) -> float | None:
+    values = [s.value for s in scored if s.value is not None]
+    return sum(values) / len(values) if values else None
 
 
 def _interval(values: Sequence[float]) -> str | None:
