@@ -7,18 +7,15 @@ walls two units high on a grey floor, which hide parts of a path. Ours are label
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from embodied.envs.planning.maps import GOAL, HALF, START, Map
 from embodied.raster import Camera, Light, Mesh, box, concatenate, disc, prism, render
 from embodied.registry import unknown
-
-if TYPE_CHECKING:
-    from embodied.envs.planning.maps import Map
 
 Colour = tuple[int, int, int]
 
@@ -35,8 +32,6 @@ SIZE_3D = (540, 960)
 """(H, W) of a panel in 3D: the original's shape, three quarters its size."""
 STRIP = 28
 """Height of the strip over a panel from above that has labels, pixels."""
-_HALF = 40.0
-_START, _GOAL = (-36.6031, -36.4332), (36.0982, 36.363)
 _POINT = 100 / 72
 """Pixels of a typographic point at matplotlib's 100 dots an inch, in a panel of 480 pixels."""
 _FLOOR, _WALL, _EDGE = (178, 178, 178), (132, 122, 108), (92, 86, 78)
@@ -101,7 +96,7 @@ def side_by_side(panels: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate(list(panels), axis=1)
 
 
-def _panel(view: str):
+def _panel(view: str) -> Callable[..., np.ndarray]:
     if view not in VIEWS:
         raise unknown("view of paths", view, list(VIEWS), "embodied show patheval")
     return _above if view == "2d" else _among_walls
@@ -116,17 +111,17 @@ _FINE = 3
 def _above(
     map: Map, paths: Sequence[np.ndarray], colours: Sequence[Colour], labels: Sequence[str], start: np.ndarray | None, size: int = SIZE_2D[0]
 ) -> np.ndarray:
-    scale = size * _FINE / (2 * _HALF)
+    scale = size * _FINE / (2 * HALF)
     point = _POINT * size / SIZE_2D[0] * _FINE
     image = Image.new("RGB", (size * _FINE, size * _FINE), "white")
     pen = ImageDraw.Draw(image)
 
     def pixels(points: np.ndarray) -> list[tuple[float, float]]:
-        return [((float(x) + _HALF) * scale, (_HALF - float(y)) * scale) for x, y in points]
+        return [((float(x) + HALF) * scale, (HALF - float(y)) * scale) for x, y in points]
 
     for polygon in map.polygons:
         pen.polygon(pixels(polygon), fill="black")
-    for where, colour in ((_START if start is None else start, RED), (_GOAL, BLUE)):
+    for where, colour in ((START if start is None else start, RED), (GOAL, BLUE)):
         # Area 100 square points, as a scatter's s=100.
         ((x, y),) = pixels([where])
         pen.ellipse((x - 5 * point, y - 5 * point, x + 5 * point, y + 5 * point), fill=colour)
@@ -139,7 +134,7 @@ def _above(
 
 def _widths(n: int) -> list[float]:
     """Of lines that lie over each other, thickest first: what is below shows at both sides."""
-    return [1 + 0.6 * (n - 1 - k) for k in range(n)]
+    return [1 + 0.8 * (n - 1 - k) for k in range(n)]
 
 
 def _labelled(image: Image.Image, labels: Sequence[str], colours: Sequence[Colour]) -> np.ndarray:
@@ -158,8 +153,8 @@ def _among_walls(
     map: Map, paths: Sequence[np.ndarray], colours: Sequence[Colour], labels: Sequence[str], start: np.ndarray | None, size: tuple[int, int] = SIZE_3D
 ) -> np.ndarray:
     camera = Camera((0.0, -70.0, 55.0), (0.0, 0.0, -10.0), fov_y=45.0, width=size[1], height=size[0])
-    x, y = _START if start is None else (float(start[0]), float(start[1]))
-    flat = [disc((x, y, 0.02), 1.5, RED), disc((*_GOAL, 0.02), 1.5, BLUE)]
+    dots = ((START if start is None else start, RED), (GOAL, BLUE))
+    flat = [disc((float(x), float(y), 0.02), 1.5, colour) for (x, y), colour in dots]
     for k, (width, path, colour) in enumerate(zip(_widths(len(paths)), paths, colours, strict=False)):
         flat.append(ribbon(path, camera, 3.5 * size[0] / 720 * width, 0.03 + 0.01 * k, colour))
     frame = render([*(m.lit() for m in flat), *_walls(map.polygons)], camera, light=_LIGHT, samples=2)
@@ -169,11 +164,11 @@ def _among_walls(
 @lru_cache(maxsize=4)
 def _walls_of(key: tuple[bytes, ...], counts: tuple[int, ...]) -> tuple[Mesh, ...]:
     polygons = [np.frombuffer(data, dtype=np.float64).reshape(n, 2) for data, n in zip(key, counts, strict=True)]
-    edge = _HALF + 0.25
-    frame = [box((s * edge, 0, 1), (0.5, 2 * _HALF + 1, 2), 0.0, _EDGE) for s in (-1, 1)] + [
-        box((0, s * edge, 1), (2 * _HALF, 0.5, 2), 0.0, _EDGE) for s in (-1, 1)
+    edge = HALF + 0.25
+    frame = [box((s * edge, 0, 1), (0.5, 2 * HALF + 1, 2), 0.0, _EDGE) for s in (-1, 1)] + [
+        box((0, s * edge, 1), (2 * HALF, 0.5, 2), 0.0, _EDGE) for s in (-1, 1)
     ]
-    floor = box((0, 0, -0.5), (2 * _HALF, 2 * _HALF, 1), 0.0, _FLOOR).lit()
+    floor = box((0, 0, -0.5), (2 * HALF, 2 * HALF, 1), 0.0, _FLOOR).lit()
     return (concatenate([prism(p, 0.0, 2.0, _WALL) for p in polygons] + frame), floor) if polygons else (concatenate(frame), floor)
 
 
