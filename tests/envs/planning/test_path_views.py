@@ -38,7 +38,7 @@ def test_a_panel_from_above_shows_what_is_there():
     assert tuple(panel[above(START[0] - 0.6, START[1])]) == views.RED and tuple(panel[above(GOAL[0] + 0.6, GOAL[1])]) == views.BLUE
     assert (panel[0] == 0).all() and (panel[:, 0] == 0).all() and (panel[-1] == 0).all() and (panel[:, -1] == 0).all()
     ink = (255 - panel[5:-5, above(-25, 0)[1], 1].astype(float)).sum() / 255
-    assert ink == pytest.approx(2.8, abs=0.3), "two points are 2.8 pixels"
+    assert ink == pytest.approx(2.8, abs=0.6), "two points are 2.8 pixels"
 
 
 def test_a_panel_in_3d_shows_walls_that_hide():
