@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
+from embodied.driving import controls
 from embodied.driving.categories import canonical
 from embodied.driving.codalm import pictures, sources
+from embodied.driving.codalm.analysis import item
 from embodied.driving.codalm.records import Question, Scene
 from embodied.driving.codalm.scoring import grounded
 from embodied.envs.base import LanguageEnv, Transition
@@ -58,7 +60,7 @@ class CodaLMEnv(LanguageEnv):
     - `image` (with `image=True`): (height, width, 3) uint8, the picture, with the region's outline 2 pixels wide in red (`box="drawn"`, `"both"`).
       720 x 1280 in procedural scenes. Real pictures differ in size; the observation space is that of the present episode's picture. A part
       looked at from near fills a picture of the same size as far as its shape allows.
-    - `expert` (with `expert=True`): the reference answer.
+    - `expert` (with `expert=True`): a statement of the facts; in real scenes, whose facts are not known, the reference answer.
 
     Without `image=True` the question is asked blindly: a control of what can be guessed.
 
@@ -196,7 +198,9 @@ class CodaLMEnv(LanguageEnv):
         return picture if self._view is None else pictures.zoomed(picture, self._view)
 
     def _expert(self) -> str:
-        return self._question.answer
+        if self._scene.facts is None:
+            return self._question.answer
+        return controls.oracle(item(self._scene, self._question))
 
     # ----------------------------------------------------------------- question and view
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from embodied.driving.categories import GROUPS, canonical
+from embodied.driving import controls
+from embodied.driving.categories import GROUPS
+from embodied.driving.codalm.analysis import item, score_tables
 from embodied.driving.codalm.answers import Answers
-from embodied.driving.codalm.records import OTHER, TASKS, Key, Question, Scene
+from embodied.driving.codalm.records import OTHER, TASKS, Key, Question, Scene, Task
+from embodied.driving.codalm.sources import PROCEDURAL_NAME
 from embodied.driving.codalm.tables import final
-from embodied.driving.grounded import NAME, score_general, score_region, score_suggestion
-from embodied.driving.grounded.reference import facts_of
+from embodied.driving.grounded import NAME
 from embodied.eval.analysis import Table
 from embodied.eval.statistics import Stratum, bootstrap_interval
 
@@ -33,18 +35,11 @@ def grounded(question: Question, scene: Scene, answer: str) -> Scored:
     """Scores an answer on the facts of the scene, or on those its annotation tells where it is a real one."""
     if scene.facts is None and not question.answer.strip():
         return Scored(None)
-    if question.region is not None:
-        category = canonical(question.region.category)
-        if category is None:
-            return Scored(None)
-        region = score_region(answer, category)
-        return Scored(region.value, region.metrics())
-    facts = facts_of(scene)
-    if question.task == "general_perception":
-        general = score_general(answer, facts)
-        return Scored(general.value, general.metrics())
-    suggestion = score_suggestion(answer, facts)
-    return Scored(suggestion.value, suggestion.metrics())
+    asked = item(scene, question)
+    if question.region is not None and asked.object is None:
+        return Scored(None)
+    score = controls.score(asked, answer)
+    return Scored(score.value, score.metrics())
 
 
 def grounded_all(questions: Iterable[Question], scenes: Mapping[str, Scene], answers: Mapping[Key, str]) -> dict[Key, Scored]:
@@ -53,9 +48,10 @@ def grounded_all(questions: Iterable[Question], scenes: Mapping[str, Scene], ans
 
 
 def tables(found: Answers) -> list[Table]:
-    """`grounded-v1` by task and by group of regions, each with how many answers stand behind it."""
+    """`grounded-v1` by task and by group of regions, each with how many answers stand behind it; then a task at a time with its parts and the controls."""
     scenes = {scene.name: scene for scene in found.set.scenes}
     scored = grounded_all(found.questions, scenes, found.texts)
+    name = found.set.dataset if found.set.dataset == PROCEDURAL_NAME else f"{found.set.dataset} {found.set.name} {found.set.language}"
     rows = []
     for task in found.tasks:
         of_task = [q for q in found.questions if q.task == task]
@@ -67,7 +63,14 @@ def tables(found: Answers) -> list[Table]:
     if len(means) == len(TASKS):
         rows.append(("mean of the three", *[None] * 6, final(*means), None))
     note = "In [0, 1], by rules on facts, without a model; not a judge's rating, and not on the published scale. A missing answer counts as an empty one."
-    return [Table(f"{found.set.dataset}/{NAME}", COLUMNS, tuple(rows), note)]
+    whole = Table(f"{name}/{NAME}", COLUMNS, tuple(rows), note)
+    return [whole, *(table for task in found.tasks for table in _with_controls(name, task, found, scenes, scored))]
+
+
+def _with_controls(name: str, task: Task, found: Answers, scenes: Mapping[str, Scene], scored: Mapping[Key, Scored]) -> list[Table]:
+    """The parts of a task's scores, beside what answers score that never saw the picture."""
+    asked = [q for q in found.questions if q.task == task and scored[q.key].value is not None]
+    return score_tables(name, [item(scenes[q.scene], q) for q in asked], {"these answers": [found.texts.get(q.key, "") for q in asked]})
 
 
 def _row(name: str, questions: Sequence[Question], scored: Mapping[Key, Scored], found: Answers) -> tuple[str | int | float | None, ...]:

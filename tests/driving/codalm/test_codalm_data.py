@@ -102,7 +102,11 @@ def test_files_from_before_the_answers_were_published_are_refused(root: Path) ->
     body["driving_suggestion"] = body["general_perception"]["description and explanation"] = ""
     add(root, "Test", "test_0030", body)
     split = load.load(root, "test")
-    assert [p.text for p in split.problems if p.kind == "no answer"] == ["region 1 has no text", "general perception has no text", "there is no driving suggestion"]
+    assert [p.text for p in split.problems if p.kind == "no answer"] == [
+        "region 1 has no text",
+        "general perception has no text",
+        "there is no driving suggestion",
+    ]
     assert all(len(split.unscorable(task)) == 1 for task in TASKS)
     with pytest.raises(UsageError, match="cannot be scored whole"):
         sources.open_set("test", str(root))
@@ -116,11 +120,11 @@ def test_another_datasets_folder(tmp_path: Path) -> None:
 
 
 def test_a_split_that_is_not_there(root: Path) -> None:
-    with pytest.raises(UsageError, match="no split val in english: CODA-LM/Val/ is missing. Splits that are there: mini"):
+    with pytest.raises(UsageError, match=r"no split val in english: CODA-LM/Val/ is missing. Splits that are there: mini"):
         load.load(root, "val")
-    with pytest.raises(UsageError, match="no split mini in chinese.*none in chinese"):
+    with pytest.raises(UsageError, match=r"no split mini in chinese.*none in chinese"):
         load.load(root, "mini", "chinese")
-    with pytest.raises(UnknownName, match="'mina'. Did you mean 'mini'"):
+    with pytest.raises(UnknownName, match=r"'mina'. Did you mean 'mini'"):
         load.load(root, "mina")
     with pytest.raises(UnknownName, match="'klingon'"):
         load.load(root, "mini", "klingon")
@@ -146,7 +150,7 @@ def test_the_folder_is_named_or_in_the_environment(root: Path, tmp_path: Path, m
 def test_real_and_procedural_are_told_apart(root: Path) -> None:
     with pytest.raises(UsageError, match=r"say which split of it, for instance env\.split=mini"):
         sources.open_set("procedural", str(root))
-    with pytest.raises(UnknownName, match="'procedual'. Did you mean 'procedural'"):
+    with pytest.raises(UnknownName, match=r"'procedual'. Did you mean 'procedural'"):
         sources.open_set("procedual")
     assert sources.open_set("mini", str(root)).dataset == "codalm"
 
@@ -180,7 +184,7 @@ def test_the_real_annotation_becomes_its_questions_and_comes_back(codalm_data: P
         (lambda b: b.update(driving_suggestion=None), "driving_suggestion is not a text"),
     ],
 )
-def test_another_form_is_named_where_it_differs(change, says: str) -> None:  # noqa: ANN001
+def test_another_form_is_named_where_it_differs(change, says: str) -> None:
     body = annotation()
     change(body)
     with pytest.raises(ValueError, match=says):

@@ -75,14 +75,21 @@ def test_every_line_that_is_wrong_is_named(tmp_path: Path) -> None:
     assert found.answers == {("general_perception", "test_0001", ""): "A car."}
     said = "\n".join(found.problems)
     assert [p.split(":")[0].split()[-1] for p in found.problems] == ["2", "4", "5", "6", "7", "8", "9"]
-    for words in ("is no JSON", "is not a JSON object", "has no 'answer'", "a second time; line 1 counts", "'pictures/0003.png' is not the name", "whole number"):
+    for words in (
+        "is no JSON",
+        "is not a JSON object",
+        "has no 'answer'",
+        "a second time; line 1 counts",
+        "'pictures/0003.png' is not the name",
+        "whole number",
+    ):
         assert words in said
 
 
 def test_what_is_no_submission(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="There is no submission"):
         submission.read(tmp_path / "nothing")
-    with pytest.raises(UsageError, match="holds no submission: expected general_perception_answer.jsonl"):
+    with pytest.raises(UsageError, match=r"holds no submission: expected general_perception_answer.jsonl"):
         submission.read(tmp_path)
     (tmp_path / "a.zip").write_bytes(b"no zip")
     with pytest.raises(UsageError, match="neither a folder nor a zip"):
