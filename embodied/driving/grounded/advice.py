@@ -22,7 +22,7 @@ class Advice:
 
 _PATTERNS = {name: re.compile(rf"\b(?:{'|'.join(english)})\b|{'|'.join(chinese)}") for name, (english, chinese) in SYNONYMS.items()}
 _CLAUSES = re.compile(
-    r"[.!?;\n]|, (?=(?:and |but |then )?(?:if|when|once|while|so|as|since|because|which|but|then)\b)|,(?=[^\x00-\x7f])|"
+    r"[.!?;\n]|, (?=(?:and |but )?(?:if|when|once|while|so|as|since|because|which|but)\b)|,(?=[^\x00-\x7f])|"
     r"\bbut\b|但|\bbecause\b|\binstead\b|\brather than\b"
 )
 _ONLY_IF = re.compile(

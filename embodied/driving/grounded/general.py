@@ -83,7 +83,8 @@ def score_general(answer: str, facts: SceneFacts) -> GeneralScore:
     spoken = language(text)
     corner = sum(o.corner_case for o in facts.objects)
     if spoken in ("", "other"):
-        return GeneralScore(0.0, {}, 0, 0, corner, 0, (), "unreadable" if spoken else "empty")
+        missed = {g: GroupScore(None, 0.0, 0.0) for g in GROUPS if any(o.group == g for o in facts.objects)}
+        return GeneralScore(0.0, missed, 0, 0, corner, 0, (), "unreadable" if spoken else "empty")
     every = mentions(text)[:_MOST]
     said = distinct(every)
     objects = _distinct_objects(facts.objects)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -60,7 +61,11 @@ _CUES: Phrases[str] = Phrases(
 """What begins and ends a negation or a supposition; the longest phrase counts, so `can be seen` is no supposition and `no entry` no negation."""
 _DEFINITE = word_set("the this that these those its their said 该 这 那 此 其")
 _ARTICLES = word_set("a an the this that these those one two three four five six several some many another there it which who he she 一 两 三 几 有 多")
+_COMING = re.compile(r"(?:may|might|could|can) (?:\w+ )?(?:appear|emerge|exist|come)\b|(?:可能|会)(?:突然)?出现")
 _OWN = word_set("ego our my your autonomous driving own")
+_NONE = word_set("none no not nothing absent 无 没 未")
+_HEADING = 8
+"""Tokens within which a colon makes a heading of what stands before it."""
 _NOT_REACH = 6
 """Tokens that a `not` reaches: `not a small red car`."""
 
@@ -79,7 +84,7 @@ def in_sentence(words: Sequence[str]) -> list[Mention]:
             noun,
             " ".join(words[start:end]),
             negated=negated[start],
-            supposed=supposed[start] or (start > 0 and words[start - 1] in _OWN),
+            supposed=supposed[start] or (start > 0 and words[start - 1] in _OWN) or _may_come(words, end),
             definite=_definite(words, start),
             start=start,
             end=end,
@@ -90,7 +95,7 @@ def in_sentence(words: Sequence[str]) -> list[Mention]:
     outside: list[Mention] = []
     for mention in marked:
         (things if mention.noun.groups else outside).append(mention)
-    return sorted([*_described(words, things), *outside], key=lambda m: m.start)
+    return sorted([*_headings(words, _described(words, things)), *outside], key=lambda m: m.start)
 
 
 def _heads(words: Sequence[str]) -> list[tuple[int, int, Noun]]:
@@ -105,6 +110,12 @@ def _heads(words: Sequence[str]) -> list[tuple[int, int, Noun]]:
         kept.extend(found[index:run] if run - index != 2 else found[run - 1 : run])
         index = run
     return kept
+
+
+def _may_come(words: Sequence[str], end: int) -> bool:
+    """Whether a thing is only said to be able to turn up: `pedestrians may suddenly appear`, 行人可能出现."""
+    after = "".join(words[end : end + 4]) if end < len(words) and han(words[end]) else " ".join(words[end : end + 3])
+    return _COMING.match(after) is not None
 
 
 def _definite(words: Sequence[str], start: int) -> bool:
@@ -155,9 +166,19 @@ def _list_goes_on(words: Sequence[str], index: int) -> bool:
     return False
 
 
+def _headings(words: Sequence[str], found: list[Mention]) -> list[Mention]:
+    """`Traffic lights: none` denies them; `Animals: a brown dog` speaks of the dog; `Traffic cone: orange, on the left` of the cone."""
+    colon = words.index(":") if ":" in words[:_HEADING] else 0
+    denied = words[colon + 1 : colon + 2] and words[colon + 1] in _NONE
+    named = {g for m in found if m.start > colon and not m.negated for g in m.noun.groups}
+    return [replace(m, negated=m.negated or bool(denied), supposed=m.supposed or bool(named & set(m.noun.groups))) if m.end <= colon else m for m in found]
+
+
 # --------------------------------------------------------------------------- attributes
 
 _RUN_STOPS = word_set(", and or of in on at to with by near behind beside from for is are a an the this that there it : 的 和 在 有 是 一 与 及")
+_TELLING = word_set("is are in being showing that which with turned :")
+"""What may stand between a noun and its colour: `the light is green`."""
 _LINKS = frozenset({"and", "or", ",", "a", "an", "the", "和", "与", "及", "一", "some", "several", "two", "three"})
 
 
@@ -174,7 +195,7 @@ def _described(words: Sequence[str], found: Sequence[Mention]) -> list[Mention]:
             leading = side_of(words[before : mention.start]) or ("" if i == 0 else leading)
         side = leading or side_of(own) or side_of(trail)
         inside = words[mention.start : mention.end]
-        said = [*own, *(trail[:4] if trail[:1] and trail[0] in ("is", "are", "in", "being", "showing", "that", "which", "with", "turned") else [])]
+        said = [*own, *(trail[:4] if trail[:1] and trail[0] in _TELLING else [])]
         if mention.noun.categories[:1] == ("traffic_light",):
             said = [*own, *inside, *trail]
         states = states_of([*own, *trail] if not leading else [*words[before : mention.start], *trail])
@@ -197,7 +218,10 @@ def _run_start(words: Sequence[str], noun: int, least: int) -> int:
 def _opens(lead: Sequence[str]) -> bool:
     """Whether the words between two nouns open a new place: `..., on the right, a ...`."""
     return (
-        len(lead) > 2 and lead[0] in (",", "and") and (han(lead[1]) or any(w in ("on", "to", "at", "in", "ahead") for w in lead[1:3])) and bool(side_of(lead))
+        len(lead) > 2
+        and lead[0] in (",", ":", "and")
+        and (han(lead[1]) or any(w in ("on", "to", "at", "in", "ahead") for w in lead[1:3]))
+        and bool(side_of(lead))
     )
 
 

@@ -1,0 +1,214 @@
+"""The tables of CodaLM-v0: `grounded-v1` by task and group, controls on the same questions, twins. One dataset a table, never two."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from embodied.driving import controls
+from embodied.driving.categories import GROUPS, label
+from embodied.driving.codalm import sources, twins
+from embodied.driving.codalm.records import Question, Scene
+from embodied.driving.controls import Item, Score
+from embodied.driving.facts import ObjectFact
+from embodied.driving.grounded import NAME, GeneralScore, RegionScore, SuggestionScore
+from embodied.driving.grounded.reference import facts_of, of_region
+from embodied.errors import EmbodiedError
+from embodied.eval.analysis import Cell, Replies, Table, share
+from embodied.types import Episode
+
+_ALWAYS_STOP = "Stop."
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Questions of one task of one dataset, with the answers of a run."""
+
+    items: list[Item]
+    answers: list[str]
+
+
+def tables(episodes: Sequence[Episode], replies: Replies) -> list[Table]:
+    """Tables of the scored episodes of a run (`embodied.eval.analysis`)."""
+    by_set: dict[tuple[str, str, str, str | None, str], list[Episode]] = defaultdict(list)
+    for episode in episodes:
+        info, task = episode.info, episode.spec.task
+        by_set[info["dataset"], info["split"], info["language"], task.kwargs.get("data"), task.task].append(episode)
+    found: list[Table] = []
+    twin_answers: dict[str, dict[str, str]] = {}
+    for (dataset, split, language, data, task), those in by_set.items():
+        name = dataset if dataset == sources.PROCEDURAL_NAME else f"{dataset} {split} {language}"
+        try:
+            scenes = sources.open_set(split, data, language, partial=True)
+        except EmbodiedError as error:
+            found.append(Table(f"{name}/{NAME}: {label(task)}", ("answers",), ((f"{len(those)}",),), f"No tables without the data: {error}"))
+            continue
+        answered = _answered(those, replies, {s.name: s for s in scenes.scenes}, {q.key: q for q in scenes.questions(task)}, task)  # type: ignore[arg-type]
+        found += score_tables(name, answered.items, {"this run": answered.answers})
+        if dataset == sources.PROCEDURAL_NAME and task != "region_perception":
+            twin_answers[task] = {i.facts.image: a for i, a in zip(answered.items, answered.answers, strict=True)}
+    if twin_answers:
+        found += twin_tables(_pairs(), {task: {"this run": answers} for task, answers in twin_answers.items()})
+    return found
+
+
+def _answered(episodes: Sequence[Episode], replies: Replies, scenes: dict[str, Scene], questions: dict[tuple[str, str, str], Question], task: str) -> Answered:
+    """Items and answers of episodes, each question once (a repeat would count its scene twice in the controls)."""
+    items: list[Item] = []
+    answers: list[str] = []
+    for episode in episodes:
+        scene = scenes.get(episode.info["scene"])
+        question = questions.get((task, episode.info["scene"], episode.info["region"]))
+        steps = replies(episode)
+        if scene is not None and question is not None and steps:
+            items.append(item(scene, question))
+            answers.append(str(steps[-1].info.get("answer", "")))
+    return Answered(items, answers)
+
+
+def item(scene: Scene, question: Question) -> Item:
+    """A question as the controls take it."""
+    facts = facts_of(scene)
+    asked: ObjectFact | None = None
+    if question.region is not None:
+        box, named = tuple(question.region.box), of_region(question.region)
+        asked = next((o for o in facts.objects if named and o.category == named.category and tuple(o.box) == box), named)
+    return Item(question.task, facts, asked, question.answer)
+
+
+# --------------------------------------------------------------------------- scores
+
+
+def score_tables(name: str, items: Sequence[Item], runs: dict[str, list[str]], shown: Sequence[str] = controls.CONTROLS) -> list[Table]:
+    """Scores, and scores by group where there are some, of answers to one task of one dataset; controls in the same tables.
+
+    Args:
+        name: Of the dataset, for the title.
+        items: The questions, all of one task.
+        runs: Name of a row -> an answer an item.
+        shown: Which controls.
+    """
+    if not items:
+        return []
+    rows: dict[str, list[Score]] = {row: [controls.score(i, a) for i, a in zip(items, answers, strict=True)] for row, answers in runs.items()}
+    rows |= {control: controls.scores(control, items) for control in shown if control != "reference" or any(i.reference for i in items)}
+    title = f"{name}/{NAME}: {label(items[0].task)}"
+    columns, cells = _PARTS[type(next(iter(rows.values()))[0])]
+    body = tuple((row, *_common(scored), *cells(scored)) for row, scored in rows.items())
+    scored_of = {row: [i for _ in range(len(s) // len(items)) for i in items] for row, s in rows.items()}
+    found = [Table(title, ("answers", "n", "score", "of readable", "unreadable", "unrecognised", "empty", *columns), body, _note(items))]
+    if items[0].task != "driving_suggestion":
+        by_group = tuple((row, *_by_group(scored, scored_of[row])) for row, scored in rows.items())
+        general = items[0].task == "general_perception"
+        what = "mean F1 by group, over the scenes that have it or are said to" if general else "group named, by the group of the region"
+        found.append(Table(f"{title}, {what}", ("answers", *(label(g) for g in GROUPS)), by_group))
+    return found
+
+
+def _note(items: Sequence[Item]) -> str:
+    return (
+        f"{len(items)} questions. score: mean over all, unreadable and empty answers at 0, which makes it a lower bound. Controls answer the same questions: "
+        f"oracle states the facts, reference is the reference text, shuffled gives each question another's right answer (mean of {controls.SHUFFLES} shuffles), "
+        "blind is the likeliest answer without the picture, constant says nothing. Not comparable with a judge's scores."
+    )
+
+
+def _common(scored: Sequence[Score]) -> tuple[Cell, ...]:
+    """n, score, score of what could be read, and what could not be scored on its content."""
+    readable = [s.value for s in scored if s.status != "unreadable"]
+    count = {status: sum(s.status == status for s in scored) for status in ("unreadable", "unrecognised", "empty")}
+    return (len(scored), share(sum(s.value for s in scored), len(scored)), _mean(readable), *count.values())
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def _general(scored: Sequence[Score]) -> tuple[Cell, ...]:
+    those = [s for s in scored if isinstance(s, GeneralScore)]
+    precision = _mean([g.precision for s in those for g in s.groups.values() if g.precision is not None])
+    recall = _mean([g.recall for s in those for g in s.groups.values() if g.recall is not None])
+    said, corner = sum(s.mentions for s in those), sum(s.corner_cases for s in those)
+    return (
+        precision,
+        recall,
+        sum(s.invented for s in those) / said if said else None,
+        said / len(those),
+        sum(s.found for s in those) / corner if corner else None,
+    )
+
+
+def _region(scored: Sequence[Score]) -> tuple[Cell, ...]:
+    those = [s for s in scored if isinstance(s, RegionScore)]
+    return _mean([s.group for s in those]), _mean([s.category for s in those])
+
+
+def _suggestion(scored: Sequence[Score]) -> tuple[Cell, ...]:
+    those = [s for s in scored if isinstance(s, SuggestionScore)]
+    hazards = [s.hazard_recall for s in those if s.hazard_recall is not None]
+    return (_mean([s.f1 for s in those]), _mean([float(s.primary) for s in those]), _mean(hazards), _mean([float(s.contradiction) for s in those]))
+
+
+_PARTS: dict[type, tuple[tuple[str, ...], Callable[[Sequence[Score]], tuple[Cell, ...]]]] = {
+    GeneralScore: (("precision", "recall", "hallucinated", "named a scene", "corner cases found"), _general),
+    RegionScore: (("group hit", "category hit"), _region),
+    SuggestionScore: (("action F1", "first action", "hazards named", "contradictions"), _suggestion),
+}
+
+
+def _by_group(scored: Sequence[Score], items: Sequence[Item]) -> tuple[Cell, ...]:
+    values: dict[str, list[float]] = {group: [] for group in GROUPS}
+    for one, asked in zip(scored, items, strict=True):
+        if isinstance(one, GeneralScore):
+            for group, part in one.groups.items():
+                values[group].append(part.f1)
+        elif isinstance(one, RegionScore) and asked.object is not None:
+            values[asked.object.group].append(one.group)
+    return tuple(_mean(values[group]) for group in GROUPS)
+
+
+# --------------------------------------------------------------------------- twins
+
+
+def twin_tables(pairs: Sequence[twins.Pair], runs: dict[str, dict[str, dict[str, str]]]) -> list[Table]:
+    """Twin tables of descriptions and of advice.
+
+    Args:
+        pairs: All twins of the set.
+        runs: Task -> name of a row -> name of a picture -> answer.
+    """
+    found = []
+    for task, count in (("general_perception", twins.described), ("driving_suggestion", twins.advised)):
+        if task not in runs:
+            continue
+        items = [Item(task, f) for p in pairs for f in (p.present, p.absent)]  # type: ignore[arg-type]
+        rows = dict(runs[task])
+        shown = ("oracle", "shuffled", "blind", "constant", "empty")
+        rows |= {control: dict(zip((i.facts.image for i in items), controls.answers(control, items), strict=True)) for control in shown}
+        if task == "driving_suggestion":
+            rows["always stop"] = {i.facts.image: _ALWAYS_STOP for i in items}
+        body = tuple((row, *_outcome_cells(count(pairs, answers))) for row, answers in rows.items())
+        found.append(Table(f"{sources.PROCEDURAL_NAME}/{NAME}: twins, {label(task)}", _TWIN_COLUMNS, body, _TWIN_NOTE))
+    return found
+
+
+_TWIN_COLUMNS = ("answers", "pairs", "twin accuracy", "understanding", "ignorance", "always yes", "always no", "indecision", "F1")
+_TWIN_NOTE = (
+    "The same scene with and without its hazard; twin accuracy: both answers right. Understanding, ignorance and stubbornness (always yes, always no) are "
+    "shares of the things that differ, indecision of those that do not; F1 is the harmonic mean of understanding and 1 - indecision (BEAF, Ye-Bin et al. 2024)."
+)
+
+
+def _outcome_cells(o: twins.Outcomes) -> tuple[Cell, ...]:
+    n = o.questions
+    shares = tuple(v / n if n else None for v in (o.understood, o.ignorant, o.always_yes, o.always_no))
+    return (o.pairs, share(o.right, o.pairs), *shares, o.wavered / o.unchanged if o.unchanged else None, o.f1)
+
+
+def _pairs() -> list[twins.Pair]:
+    """The twins of the procedural set."""
+    from embodied.driving.scene.sets import twin_names
+
+    facts = {s.name: facts_of(s) for s in sources.procedural().scenes}
+    return [twins.Pair(facts[present], facts[absent]) for present, absent in twin_names()]
