@@ -6,6 +6,7 @@ Published files are read and written too.
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Callable
@@ -40,6 +41,11 @@ class Map:
     """What it was drawn from; of a published map its number in the family."""
     polygons: tuple[np.ndarray, ...]
     """Each (n, 2) float64 vertices, counter-clockwise, in map units."""
+
+    @functools.cached_property
+    def obstacles(self) -> Polygons:
+        """The polygons, ready to be asked for distances; made when first asked for."""
+        return Polygons(self.polygons)
 
 
 # --------------------------------------------------------------------------- families
@@ -263,11 +269,11 @@ def generate(family: str, parameter: int, seed: int) -> Map:
 def feasible(field: Map, radius: float) -> bool:
     """Whether a disc of `radius` fits at the start and at the goal and can get from one to the other.
 
-    Found by flooding a grid of 0.25 map units: a passage less than that wider than the robot may go unseen.
+    Found on grids of 0.5 and 0.25 map units: a passage less than a third of a unit wider than the robot may go unseen.
     """
     from embodied.envs.planning.planners.astar import route
 
-    return route(Polygons(field.polygons), START, GOAL, radius) is not None
+    return any(route(field.obstacles, START, GOAL, radius, spacing=spacing) is not None for spacing in (0.5, 0.25))
 
 
 # --------------------------------------------------------------------------- files
