@@ -1,0 +1,116 @@
+"""`embodied codalm`: from a run to a submission, its score and its rating, at the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from embodied.driving.codalm import judge, submission
+from tests.cli.conftest import call  # noqa: F401
+from tests.driving.codalm.coda_folder import add, annotation, build
+from tests.servers import Stub, stub  # noqa: F401
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return build(tmp_path / "coda")
+
+
+@pytest.fixture
+def sent(root: Path, tmp_path: Path) -> Path:
+    """A submission for the folder: everything is a cone, and one answer is missing."""
+    folder = tmp_path / "sent"
+    folder.mkdir()
+    for task, lines in (("region_perception", ["0001_object_1", "0002_object_1", "0002_object_3"]), ("driving_suggestion", ["0001", "0002", "0003"])):
+        kind = "images_w_boxes" if task == "region_perception" else "images"
+        rows = [
+            {"question_id": i, "image": f"test/{kind}/{name}.jpg", "question": "?", "answer": "A traffic cone. Slow down. [[10]]"}
+            for i, name in enumerate(lines)
+        ]
+        (folder / submission.FILES[task]).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def test_check(call, root: Path) -> None:  # noqa: F811
+    code, out, _ = call("codalm", "check", root)
+    assert code == 0 and "published split has 50" in out
+    add(root, "Mini", "test_0004", annotation({"1": ([100, 60, 50, 50], "hovercraft", "?")}))
+    code, out, _ = call("codalm", "check", root)
+    assert code == 5 and "box: 1" in out and "category: 1" in out and "test_0004.json: region 1: 'hovercraft' is none of the 43" in out
+    code, out, _ = call("codalm", "check", root, "--json")
+    assert code == 5 and {p["kind"] for p in json.loads(out)["problems"]} == {"box", "category", "count"}
+    code, _, err = call("codalm", "check", root.parent)
+    assert code == 2 and "is not CODA-LM's folder" in err and "coda/" in err
+    code, _, err = call("codalm", "check", root, "--split", "val")
+    assert code == 2 and "no split val" in err
+
+
+def test_categories(call) -> None:  # noqa: F811
+    code, out, _ = call("codalm", "categories")
+    assert code == 0 and sum(line.count(",") + 1 for line in out.splitlines()) == 43
+
+
+def test_a_run_becomes_a_submission_and_both_score_alike(call, root: Path) -> None:  # noqa: F811
+    for task, episodes in (("region_perception", 4), ("general_perception,driving_suggestion", 3)):
+        words = ("--env", "codalm", "--data", root, "--task", task, "--agent", "oracle", "--episodes", episodes, "--out", task[:6])
+        assert call("eval", *words, "env.split=mini", "run.workers=1")[0] == 0
+    code, _, err = call("codalm", "submission", "region", "--out", "sub")
+    assert code == 2 and "6 questions of the split mini have no answer (3 of general_perception, 3 of driving_suggestion)" in err
+    code, out, _ = call("codalm", "submission", "region", "genera", "--out", "sub")
+    assert code == 0 and "region_perception_answer.jsonl: 4 answers" in out
+    rows = [json.loads(line) for line in (Path("sub") / "region_perception_answer.jsonl").read_text().splitlines()]
+    assert [row["question_id"] for row in rows] == [0, 1, 2, 3] and rows[2]["image"] == "test/images_w_boxes/0002_object_3.jpg"
+    scores = [json.loads(call("codalm", "score", *what, "--json")[1]) for what in (("region", "genera"), ("sub", "--data", root, "--split", "mini"))]
+    assert scores[0]["tables"][0] == scores[1]["tables"][0] and scores[0]["dataset"] == "codalm" and not scores[0]["missing"]
+
+
+def test_a_submission_is_scored_without_a_model(call, root: Path, sent: Path) -> None:  # noqa: F811
+    code, out, _ = call("codalm", "score", sent, "--data", root, "--split", "mini", "--json")
+    body = json.loads(out)
+    assert code == 5 and body["missing"] == [["region_perception", "test_0003", "1"]]
+    rows = {row[0].strip(): row for row in body["tables"][0]["rows"]}
+    assert rows["region_perception"][1:5] == [4, 3, 4, 1] and rows["vehicle"][7] == 0.0 and rows["traffic_cone"][7] == pytest.approx(2 / 3)
+    assert {row[0] for row in body["tables"][1]["rows"]} >= {"these answers", "empty", "constant", "blind"}
+    code, _, err = call("codalm", "score", sent, "--data", root)
+    assert code == 2 and "no split test" in err
+    add(root, "Test", "test_0777", annotation())
+    code, _, err = call("codalm", "score", sent, "--data", root)
+    assert code == 2 and "belongs to the split test: it begins with 'test/images_w_boxes/0001_object_1.jpg'" in err
+
+
+def test_a_submission_is_judged_and_gone_on_with(call, root: Path, sent: Path, stub: Stub, monkeypatch, tmp_path: Path) -> None:  # noqa: F811
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    words = ("codalm", "judge", sent, "--data", root, "--split", "mini", "--model", "compatible/stub", "--concurrency", 1)
+    score = f"codalm/judge:compatible/stub@{judge.prompt_hash()}"
+    code, out, _ = call(*words, "--dry-run")
+    assert code == 0 and f"{score}: 7 answers, 0 judged before, 1 empty." in out and "6 calls are to be made" in out and stub.requests == 0
+    stub.reply = "Same.\nRating: [[8]]"
+    code, out, _ = call(*words, f"model.base_url='{stub.url}/fault/ok,ok,503,ok/v1'", "model.attempts=1")
+    assert code == 5 and score in out and stub.requests == 6 and "6 answers were shown without the ratings they held" in out
+    code, out, _ = call(*words, f"model.base_url={stub.url}/v1", "--json")
+    body = json.loads(out)
+    assert code == 0 and body["score"] == score and body["outcome"]["asked"] == 1 and body["outcome"]["skipped"] == 6 and stub.requests == 7
+    rows = {row[0].strip(): row[1:] for row in body["table"]["rows"]}
+    assert rows["region_perception"] == [4, 3, 1, 0, 0, 0, "6.25", "62.50", "6.25", "62.50"]
+    assert Path(body["file"]).parent == sent and len(body["ratings"]) == 7 and not any("[[10]]" in str(seen.turns) for seen in stub.seen)
+
+
+def test_a_judge_that_is_not_there(call, root: Path, sent: Path, tmp_path: Path) -> None:  # noqa: F811
+    words = ("codalm", "judge", sent, "--data", root, "--split", "mini", "--out", tmp_path / "r.jsonl")
+    code, out, _ = call(*words, "--model", "compatible/stub", "model.base_url=http://127.0.0.1:9/v1", "model.attempts=1", "--concurrency", 1)
+    assert code == 5 and "Stopped early: 3 calls in a row failed with the same error" in out and "The same command goes on from here" in out
+    code, _, err = call(*words, "--model", "stub")
+    assert code == 2 and "does not say both provider and model" in err
+    code, _, err = call(*words, "--model", "compatible/other")
+    assert code == 4 and "scores of two judges are never mixed" in err
+    code, _, err = call(*words[:-2], "--model", "compatible/other")
+    assert code == 2 and "needs the server's URL" in err
+
+
+def test_what_is_no_run_and_no_submission(call, root: Path, tmp_path: Path) -> None:  # noqa: F811
+    code, _, err = call("codalm", "score", root, "--data", root)
+    assert code == 2 and "holds no submission: expected" in err
+    code, _, err = call("codalm", "submission", tmp_path / "none", "--out", "x")
+    assert code == 2 and "There is no submission" in err
