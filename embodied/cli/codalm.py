@@ -79,8 +79,9 @@ def judge(
 ) -> int:
     """Has a language model rate answers against the references, 1 to 10. It sees no picture.
 
-    Options of the model and the budget are given as words: `model.base_url=http://127.0.0.1:8000/v1 run.budget.dollars=5`. The same command goes on
-    where it stopped and skips what is judged. The exit code is 5 where an answer has no rating.
+    Options of the model and the budget are given as words: `model.base_url=http://127.0.0.1:8000/v1 run.budget.dollars=5`.
+
+    The same command goes on where it stopped and skips what is judged. The exit code is 5 where an answer has no rating.
     """
     from embodied.cli.codalm_judge import Request, run
 

@@ -124,9 +124,11 @@ def rating(reply: str) -> float | None:
 
 
 def prompt_hash() -> str:
-    """Eight hexadecimal digits over every word the judge is told: two scores are comparable only where they agree."""
+    """Eight hexadecimal digits over every word the judge is told, and the rules by which answers are shown and ratings read: two scores are
+    comparable only where they agree."""
     words = [part.text for task in _CRITERIA for message in messages(task, "R", "A") for part in message.parts if isinstance(part, Text)]
-    return hashlib.sha256("\x1f".join(words).encode()).hexdigest()[:8]
+    rules = [str(LONGEST), _PLANTED.pattern, _RATING.pattern, _BARE.pattern]
+    return hashlib.sha256("\x1f".join(words + rules).encode()).hexdigest()[:8]
 
 
 def score_name(dataset: str, model: str) -> str:

@@ -82,7 +82,7 @@ def test_a_submission_is_scored_without_a_model(call, root: Path, sent: Path) ->
 
 def test_a_submission_is_judged_and_gone_on_with(call, root: Path, sent: Path, stub: Stub, monkeypatch, tmp_path: Path) -> None:  # noqa: F811
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    words = ("codalm", "judge", sent, "--data", root, "--split", "mini", "--model", "compatible/stub", "--concurrency", 1)
+    words = ("codalm", "judge", sent, "--data", root, "--split", "mini", "--model", "compatible/stub", "--concurrency", 1, "run.cache=off")
     score = f"codalm/judge:compatible/stub@{judge.prompt_hash()}"
     code, out, _ = call(*words, "--dry-run")
     assert code == 0 and f"{score}: 7 answers, 0 judged before, 1 empty." in out and "6 calls are to be made" in out and stub.requests == 0
