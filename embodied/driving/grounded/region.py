@@ -67,6 +67,8 @@ _STOPS = word_set(
     "attached holding wearing made commonly usually not but",
 )
 """Words that end the phrase which answers."""
+_BEFORE_NOUNS = word_set("parked standing lying sitting walking moving crossing covered off")
+"""Those of them that may stand right before its noun."""
 _GREETINGS = word_set("here sure certainly yes ok okay below i let")
 _SENTENCES = 3
 """Opening sentences looked at: some answers begin with "Sure!" or a heading."""
@@ -137,6 +139,9 @@ def _head_phrase(words: Sequence[str], start: int) -> list[Mention]:
                 break
             index += 1
         elif word in _STOPS or word == "of" or word == ":":
+            if not listed and word in _BEFORE_NOUNS and any(at in heads for at in range(index + 1, index + 4)):
+                index += 1  # `several parked motorcycles`
+                continue
             if listed or not _only_negated(words, start, index, found):
                 break
             index += 1
