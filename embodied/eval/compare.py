@@ -21,6 +21,9 @@ Seeds = dict[int, float]
 SEEN_BY_THE_AGENT = ("image", "expert", "status", "data")
 """Options of an environment that do not make it another task: what the agent is shown, and where files lie (that there are any makes it another)."""
 
+CHOOSE_ITEMS = ("split", "language")
+"""Options that say which set of items is asked about: scores on two sets (drawn scenes and photographs) are never set against each other."""
+
 
 @dataclass(frozen=True)
 class TaskDifference:
@@ -102,7 +105,8 @@ def compare(runs: Sequence[Results], value: Value = progress) -> Comparison:
             found.append(difference)
     if not found:
         raise UsageError(
-            f"There is no task that {' and '.join(nothing[0])} both have scored: nothing can be compared. `embodied score RUN --tasks` lists tasks."
+            f"There is no task that {' and '.join(nothing[0])} both have scored, on the same set of items: nothing can be compared."
+            " `embodied score RUN --tasks` lists tasks."
         )
     corrected = st.holm([d.p for d in found])
     return Comparison(tuple(replace(d, p_holm=p) for d, p in zip(found, corrected, strict=True)), tuple(nothing))
@@ -111,7 +115,8 @@ def compare(runs: Sequence[Results], value: Value = progress) -> Comparison:
 def compare_two(a: Results, b: Results, value: Value = progress) -> Difference | None:
     """Compares two runs; None when no task is scored in both. `p_holm` is `p`."""
     in_a, in_b = a.by_task(value), b.by_task(value)
-    common = [key for key in in_a if key in in_b]
+    sets_a, sets_b = _items(a), _items(b)
+    common = [key for key in in_a if key in in_b and sets_a[key] == sets_b[key]]
     if not common:
         return None
     paired = any(in_a[key].keys() & in_b[key].keys() for key in common)
@@ -176,7 +181,10 @@ def _left_out(a: Results, b: Results, in_a: dict, in_b: dict, kept: Sequence[tup
             yield f"Only in {one.path}: {_named(only)}."
         if unscored := [key for key in planned if key in elsewhere and key not in mine]:
             yield f"Without a scored episode in {one.path}: {_named(unscored)}."
-    if apart := [key for key in in_a if key in in_b and key not in kept]:
+    sets_a, sets_b = _items(a), _items(b)
+    if other := [key for key in in_a if key in in_b and sets_a[key] != sets_b[key]]:
+        yield f"On other items in the other run: {_named(other)}."
+    if apart := [key for key in in_a if key in in_b and key not in kept and key not in other]:
         yield f"Scored in both without a common seed: {_named(apart)}."
     if paired:
         for one, other, mine, theirs in ((a, b, in_a, in_b), (b, a, in_b, in_a)):
@@ -213,6 +221,11 @@ def _differs(a: Results, b: Results, kept: Sequence[tuple[str, str]]) -> Iterabl
 
 def _said(options: dict, name: str) -> str:
     return repr(options[name]) if name in options else "the default"
+
+
+def _items(results: Results) -> dict[tuple[str, str], dict]:
+    """The options of each task that choose its set of items."""
+    return {key: {name: options[name] for name in CHOOSE_ITEMS if name in options} for key, options in _options(results).items()}
 
 
 def _options(results: Results) -> dict[tuple[str, str], dict]:

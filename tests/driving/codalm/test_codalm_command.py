@@ -66,6 +66,17 @@ def test_a_run_becomes_a_submission_and_both_score_alike(call, root: Path) -> No
     assert scores[0]["tables"][0] == scores[1]["tables"][0] and scores[0]["dataset"] == "codalm" and not scores[0]["missing"]
 
 
+def test_scores_on_two_sets_are_never_set_against_each_other(call, root: Path) -> None:  # noqa: F811
+    add(root, "Val", "test_0009", annotation())
+    for split in ("mini", "val"):
+        words = ("--env", "codalm", "--data", root, "--task", "region_perception", "--agent", "oracle", "--episodes", 2, "--out", split)
+        assert call("eval", *words, f"env.split={split}", "run.workers=1")[0] == 0
+    code, _, err = call("compare", "mini", "val")
+    assert code == 2 and "on the same set of items" in err
+    code, _, err = call("codalm", "score", "mini", "val")
+    assert code == 2 and "different sets of scenes, which are never mixed: mini english, val english" in err
+
+
 def test_a_submission_is_scored_without_a_model(call, root: Path, sent: Path) -> None:  # noqa: F811
     code, out, _ = call("codalm", "score", sent, "--data", root, "--split", "mini", "--json")
     body = json.loads(out)
