@@ -37,8 +37,7 @@ def _of_task(task: str, title: str, group: Group) -> Iterator[Table]:
     if task == "abstract":
         yield _abstraction(title, group)
     elif task == "perceive":
-        asked = "absolute_error" in {key for e in group for key in e.metrics}
-        yield _values(title, group) if asked else _perception(title, group)
+        yield _perception(title, group) if "chosen" in group[0].metrics else _values(title, group)
     else:
         yield _judges(title, group)
         yield _scenarios(title, group)

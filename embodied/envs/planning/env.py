@@ -261,7 +261,7 @@ class PathEvalEnv(LanguageEnv):
     def _places(self) -> tuple[str, str]:
         """What the names stand for."""
         if not self._pictures:
-            return "the one path", "the other path"
+            return "the first path", "the second path"
         if self._layout == "overlay":
             return f"the {_COLOURS[0]} path", f"the {_COLOURS[1]} path"
         if self._layout == "separate":

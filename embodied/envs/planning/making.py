@@ -87,9 +87,9 @@ def make(recipe: Recipe, workers: int | None = None, progress: Callable[[int, in
     for result in made:
         counts.update(result["counts"])
     of_map = [[pair_from_json(pair, key) for pair in result["pairs"]] for key, result in zip(wanted, made, strict=True)]
-    pairs = [pair for rank in zip_longest(*of_map) for pair in rank if pair is not None]  # every map's first pair, then every map's second, ...
+    pairs = [pair for found in of_map for pair in found]
     counts.update(_tally(pairs))
-    return _set(recipe, pairs, counts)
+    return select(recipe, pairs, counts)
 
 
 def _made(wanted: Sequence[MapKey], recipe: Recipe, workers: int | None) -> Iterator[dict[str, Any]]:
@@ -185,16 +185,16 @@ def _tally(pairs: Sequence[Pair]) -> dict[str, int]:
     }
 
 
-def _set(recipe: Recipe, pairs: Sequence[Pair], counts: Mapping[str, int]) -> ItemSet:
-    """Chooses items. Pair by pair all scenarios are taken that still need an item with that label, so that few pairs carry many scenarios and
-    the same two paths are asked about in scenarios with opposite answers."""
+def select(recipe: Recipe, pairs: Sequence[Pair], counts: Mapping[str, int]) -> ItemSet:
+    """Chooses items. Pair by pair, in a drawn order, all scenarios are taken that still need an item with that label: so the same two paths
+    are asked about in many scenarios, among them some with opposite answers."""
     room: dict[tuple[int, int], float] = {(s.number, label): float("inf") if recipe.each is None else recipe.each // 2 for s in SCENARIOS for label in (1, 2)}
     if recipe.each is not None and recipe.each % 2:
         for s in SCENARIOS:
             room[s.number, 1 + derive(recipe.seed, "patheval", "odd", s.number) % 2] += 1
     chosen: dict[int, list[list[int]]] = {s.number: [] for s in SCENARIOS}
-    for at, pair in enumerate(pairs):
-        for s, label in zip(SCENARIOS, pair.labels().tolist(), strict=True):
+    for at in generator(recipe.seed, "patheval", recipe.split, "choice").permutation(len(pairs)).tolist():
+        for s, label in zip(SCENARIOS, pairs[at].labels().tolist(), strict=True):
             if label and room[s.number, label] > 0:
                 room[s.number, label] -= 1
                 chosen[s.number].append([at, s.number, label])
