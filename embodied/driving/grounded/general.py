@@ -129,7 +129,8 @@ def _group(mention: Mention, facts: SceneFacts) -> str:
 def distinct(found: Sequence[Mention]) -> list[Mention]:
     """Things said to be there, each once.
 
-    `The bus` after `a bus on the left` adds to that bus; a mention that tells nothing new is dropped; negated and supposed ones are out.
+    `The bus` after `a bus on the left` adds to that bus, and so does `a red bus on the left` after `a bus`; a mention that tells nothing new is dropped;
+    negated and supposed ones are out.
     Nouns of a whole group (`vehicles`) are dropped where the answer names a category of that group.
     """
     there = [m for m in found if not (m.negated or m.supposed)]
@@ -139,10 +140,8 @@ def distinct(found: Sequence[Mention]) -> list[Mention]:
         if not mention.noun.categories and mention.noun.groups[0] in kinds:
             continue
         for i, earlier in enumerate(kept):
-            if _same_noun(earlier, mention) and (_tells_less(mention, earlier) or (_tells_less(earlier, mention) and mention.definite)):
-                kept[i] = _merged(earlier, mention)
-                break
-            if _same_noun(earlier, mention) and mention.definite and _agrees(earlier, mention):
+            told = _tells_less(mention, earlier) or _tells_less(earlier, mention) or (mention.definite and _agrees(earlier, mention))
+            if told and _same_noun(earlier, mention) and not mention.another:
                 kept[i] = _merged(earlier, mention)
                 break
         else:
@@ -151,7 +150,9 @@ def distinct(found: Sequence[Mention]) -> list[Mention]:
 
 
 def _same_noun(a: Mention, b: Mention) -> bool:
-    return bool(set(a.noun.categories) & set(b.noun.categories)) or (a.noun.categories == b.noun.categories == () and a.noun.groups == b.noun.groups)
+    """Whether two mentions may be of one thing: of the same usual category, or (`the truck`, after a mixer truck) of one that both fit."""
+    shared = bool(set(a.noun.categories) & set(b.noun.categories))
+    return (a.noun.categories[:1] == b.noun.categories[:1] and a.noun.groups == b.noun.groups) or (shared and b.definite)
 
 
 def _agrees(a: Mention, b: Mention) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from embodied.driving.grounded.attributes import colours_of, side_of, states_of
 from embodied.driving.grounded.lexicon import NOUNS, Noun
-from embodied.driving.grounded.text import Phrases, han, key, normalise, sentences, tokens, word_set
+from embodied.driving.grounded.text import Phrases, han, keys, normalise, sentences, tokens, word_set
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class Mention:
     """Only possible, or one of "other vehicles": it says nothing of what is there."""
     definite: bool = False
     """`the car`, `this car`: may speak of one that was named before."""
+    another: bool = False
+    """`another car`: not one that was named before."""
     side: str = ""
     """left, right, both, ahead; empty when not said."""
     colours: tuple[str, ...] = ()
@@ -35,7 +37,7 @@ class Mention:
 
 _CUES: Phrases[str] = Phrases(
     {
-        key(phrase): kind
+        phrase: kind
         for kind, lines in {
             "no": (
                 "no, without, neither, nor, none of, free of, absence of, lack of, can not see, do not see, not any, not see, not visible",
@@ -54,16 +56,32 @@ _CUES: Phrases[str] = Phrases(
             ),
             "be": ("may be, might be, could be, can be seen, can see, could see, would be, can be", "可能是, 可以看到"),
         }.items()
-        for line in lines
-        for phrase in line.split(", ")
+        for phrase in keys(*lines)
     }
 )
 """What begins and ends a negation or a supposition; the longest phrase counts, so `can be seen` is no supposition and `no entry` no negation."""
+_ABSENT: Phrases[bool] = Phrases(
+    dict.fromkeys(
+        keys(
+            "is absent, are absent, not present, not visible, not seen, not detected, not observed, not identified, none visible, none detected",
+            "none present, none are visible, 不存在, 未出现, 没有出现, 不可见",
+        ),
+        True,
+    )
+)
+"""What denies the nouns before it."""
+_BETWEEN = word_set(", and or is are was were also any other clearly 和 或 与 都 也")
 _DEFINITE = word_set("the this that these those its their said 该 这 那 此 其")
 _ARTICLES = word_set("a an the this that these those one two three four five six several some many another there it which who he she 一 两 三 几 有 多")
 _COMING = re.compile(r"(?:may|might|could|can) (?:\w+ )?(?:appear|emerge|exist|come)\b|(?:可能|会)(?:突然)?出现")
 _OWN = word_set("ego our my your autonomous driving own")
 _NONE = word_set("none no not nothing absent 无 没 未")
+_LOOK = word_set(
+    "appearance position location place direction colour color state status movement motion description distance type details", "外观 位置 方向 颜色 状态 描述"
+)
+_EFFECT = word_set(
+    "impact effect effects influence reason explanation why importance significance relevance affects behavior implication implications", "影响 原因 解释 建议"
+)
 _HEADING = 8
 """Tokens within which a colon makes a heading of what stands before it."""
 _NOT_REACH = 6
@@ -71,21 +89,57 @@ _NOT_REACH = 6
 
 
 def mentions(text: str) -> list[Mention]:
-    """All mentions of a text (raw or normalised), in order. Nouns of things outside the seven groups are left out."""
-    return [m for sentence in sentences(tokens(normalise(text))) for m in in_sentence(sentence) if m.noun.groups]
+    """All mentions of a text (raw or normalised), in order. Nouns of things outside the seven groups are left out.
+
+    Lists as models write them are understood: a heading (`1. **Truck**:`) with lines on its looks and place below is one mention, and a line on
+    its effect on the driver (`Impact: ...`) names nothing that is there.
+    """
+    found: list[Mention] = []
+    heading: Mention | None = None
+    for sentence in sentences(tokens(normalise(text))):
+        label = _label(sentence)
+        if label == "effect":
+            continue
+        here = [m for m in in_sentence(sentence) if m.noun.groups]
+        if heading is not None and (label == "look" or not here):
+            found[-1] = heading = _looks(heading, sentence)
+            continue
+        if heading is not None and (found[-1].negated or any(set(m.noun.groups) & set(heading.noun.groups) for m in here)):
+            found.pop()  # `Barriers:` and then `A white fence ...`
+        heading = None
+        found.extend(here)
+        if len(here) == 1 and sentence[-1] == ":":
+            heading = here[0]
+    return found
+
+
+def _label(words: Sequence[str]) -> str:
+    """What a line of a list is about, by the word before its colon: `look`, `effect`, or nothing of the kind."""
+    colon = words.index(":") if ":" in words[:_HEADING] else 0
+    before = set(words[:colon])
+    return "effect" if before & _EFFECT else "look" if before & _LOOK else ""
+
+
+def _looks(heading: Mention, words: Sequence[str]) -> Mention:
+    """Adds what a line below a heading says of it."""
+    colours, states = (() if heading.colours else colours_of(words)), states_of(words)
+    denied = heading.negated or bool(set(words[:4]) & _NONE)
+    return replace(heading, negated=denied, side=heading.side or side_of(words), colours=heading.colours or colours, states=heading.states + states)
 
 
 def in_sentence(words: Sequence[str]) -> list[Mention]:
     """Mentions of one sentence, those outside the seven groups included."""
     found = _heads(words)
     negated, supposed = _scopes(words)
+    denied = _denied_after(words, found)
     marked = (
         Mention(
             noun,
             " ".join(words[start:end]),
-            negated=negated[start],
+            negated=negated[start] or start in denied,
             supposed=supposed[start] or (start > 0 and words[start - 1] in _OWN) or _may_come(words, end),
             definite=_definite(words, start),
+            another=bool({"another", "second", "third", "另"} & set(words[max(0, start - 4) : start])),
             start=start,
             end=end,
         )
@@ -110,6 +164,21 @@ def _heads(words: Sequence[str]) -> list[tuple[int, int, Noun]]:
         kept.extend(found[index:run] if run - index != 2 else found[run - 1 : run])
         index = run
     return kept
+
+
+def _denied_after(words: Sequence[str], found: Sequence[tuple[int, int, Noun]]) -> set[int]:
+    """Starts of nouns that a later verb denies: `traffic lights and cones are not visible`."""
+    cue = next((i for i, _, _ in _ABSENT.all(words)), None)
+    denied: set[int] = set()
+    last = cue
+    for start, end, _ in reversed(found):
+        if last is None or end > last:
+            continue
+        if last - end > 3 or any(w not in _BETWEEN for w in words[end:last]):
+            break
+        denied.add(start)
+        last = start
+    return denied
 
 
 def _may_come(words: Sequence[str], end: int) -> bool:

@@ -133,3 +133,8 @@ class Phrases(Generic[T]):
 def key(phrase: str) -> tuple[str, ...]:
     """A phrase as it is written in a table -> its tokens."""
     return tuple(tokens(normalise(phrase)))
+
+
+def keys(*lines: str) -> list[tuple[str, ...]]:
+    """The phrases of lines, which commas part, as their tokens."""
+    return [key(phrase) for line in lines for phrase in line.split(", ")]
