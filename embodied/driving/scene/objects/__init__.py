@@ -1,0 +1,51 @@
+"""What the 43 categories look like: small solids of few colours, told apart by outline and colour from as far as a driver must tell them apart.
+
+`build(actor)` gives the meshes of an actor in the ego frame. Solids are built facing forward (+y) with their foot's middle at the origin.
+"""
+
+from __future__ import annotations
+
+import math
+
+from embodied.driving.scene.objects.paint import PAINT, STATES, colour_of
+from embodied.driving.scene.objects.people import PEOPLE
+from embodied.driving.scene.objects.things import THINGS
+from embodied.driving.scene.objects.vehicles import VEHICLES
+from embodied.driving.scene.spec import Actor
+from embodied.raster import Mesh, concatenate
+
+__all__ = ["BUILDERS", "PAINT", "SIZES", "STATES", "build", "colour_of", "extent"]
+
+BUILDERS = {**VEHICLES, **PEOPLE, **THINGS}
+"""Category -> what makes its solid of a colour and a state."""
+
+SIZES: dict[str, tuple[float, float, float]] = {}
+"""Category -> width, length, height in metres, upright and unturned; measured from the solid."""
+
+
+def build(actor: Actor, night: bool = False) -> Mesh:
+    """The solid of an actor, where it stands, with its id."""
+    mesh = solid(actor, night)
+    return mesh.moved(actor.x, actor.y, yaw=math.radians(actor.yaw)).named(actor.id)
+
+
+def solid(actor: Actor, night: bool = False) -> Mesh:
+    """The solid of an actor at the origin, facing forward."""
+    paint = PAINT[colour_of(actor)]
+    mesh = concatenate(BUILDERS[actor.category](paint, actor.state, night))
+    if actor.state == "overturned":
+        mesh = mesh.tilted(roll=math.pi / 2)
+    elif actor.state == "lying":
+        mesh = mesh.tilted(pitch=-math.pi / 2)
+    low = mesh.vertices[:, 2].min()
+    return mesh.moved(0.0, 0.0, -low) if actor.state in ("overturned", "lying") else mesh
+
+
+def extent(actor: Actor) -> tuple[float, float, float]:
+    """Width (across its heading), length (along it) and height of an actor's solid, metres."""
+    size = solid(actor).vertices.max(axis=0) - solid(actor).vertices.min(axis=0)
+    return tuple(round(float(v), 3) for v in size)  # type: ignore[return-value]
+
+
+for _category in BUILDERS:
+    SIZES[_category] = extent(Actor(1, _category, 0.0, 0.0))

@@ -1,0 +1,194 @@
+"""The road and what stands along it: where lanes are, how the ground is painted, buildings, trees and lamps."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from embodied.driving.scene.spec import Road, SceneSpec
+from embodied.raster import Mesh, box, concatenate, cylinder, frustum, sphere
+from embodied.raster.render import Ground
+from embodied.seeding import generator
+
+DASH, GAP = 3.0, 6.0
+"""Metres of a dashed line (German RMS and many others)."""
+LINE = 0.15
+"""Width of a line, metres."""
+PAVEMENT = 3.0
+"""Metres."""
+CROSSING = 4.0
+"""Length of a zebra crossing along the road, metres."""
+REACH = 190.0
+"""How far the roadside is built, metres ahead of the start; the rest is haze."""
+
+WHITE, YELLOW = (225, 225, 220), (214, 178, 46)
+
+
+def lane_centre(road: Road, lane: int) -> float:
+    """x of the middle of a lane of ours (0 is the leftmost); negative numbers are oncoming lanes, -1 the one next to us."""
+    return (lane - road.ego_lane) * road.lane_width
+
+
+def edges(road: Road) -> tuple[float, float]:
+    """x of the carriageway's left and right edge."""
+    left = (-road.ego_lane - road.opposite - 0.5) * road.lane_width
+    return left, (road.lanes - road.ego_lane - 0.5) * road.lane_width
+
+
+def lane_of(road: Road, x: float) -> int | None:
+    """The lane at x, numbered as in `lane_centre`; None beside the carriageway."""
+    left, right = edges(road)
+    return None if not left <= x < right else int(np.floor(x / road.lane_width + road.ego_lane + 0.5))
+
+
+def painter(spec: SceneSpec) -> Ground:
+    """What paints the ground of a scene."""
+    road = spec.road
+    left, right = edges(road)
+    middle = (-road.ego_lane - 0.5) * road.lane_width
+    snow, wet = spec.weather == "snow", spec.weather == "rain"
+    asphalt = 150 if snow else 66 if wet else 86
+    verge = {"city": (122, 120, 116), "suburb": (86, 118, 66), "rural": (98, 124, 60), "motorway": (92, 116, 64)}[road.surroundings]
+    verge = (206, 210, 214) if snow else verge
+    paved = PAVEMENT if road.surroundings in ("city", "suburb") else 0.0
+
+    def paint(points: np.ndarray, width: np.ndarray) -> np.ndarray:
+        x, y = points[:, 0], points[:, 1]
+        color = np.empty((len(points), 3), dtype=np.int64)
+        color[:] = verge
+        grain = _grain(x, y, 0.25)
+        color += (grain % 13 - 6)[:, None]
+        if paved:
+            beside = ((x >= right) & (x < right + paved)) | ((x < left) & (x >= left - paved))
+            slabs = np.where((np.floor(x / 1.0) + np.floor(y / 1.0)) % 2 == 0, 168, 160) + (30 if snow else 0)
+            color[beside] = np.stack([slabs, slabs, slabs - 6], axis=1)[beside]
+            kerb = ((x >= right) & (x < right + 0.2)) | ((x < left) & (x >= left - 0.2))
+            color[kerb] = (196, 196, 192)
+        on = (x >= left) & (x < right)
+        color[on] = asphalt
+        color[on] += (grain[on] % 7 - 3)[:, None]
+        if snow:  # tracks of wheels are bare
+            tracks = np.abs(np.abs((x / road.lane_width + 0.5) % 1.0 - 0.5) * road.lane_width - 0.8) < 0.35
+            color[on & tracks] = 96
+        dashed = y % (DASH + GAP) < DASH
+        for k in range(road.lanes + road.opposite + 1):
+            at = left + k * road.lane_width
+            inner = 0 < k < road.lanes + road.opposite
+            if inner and abs(at - middle) < 0.01 and road.opposite:
+                for side in (-0.14, 0.14):
+                    _line(color, x - at - side, width, True, YELLOW)
+            elif inner:
+                _line(color, x - at, width, dashed, WHITE)
+            else:
+                _line(color, x - (at + 0.25 if k == 0 else at - 0.25), width, True, WHITE)
+        if road.crossing is not None:
+            stripes = on & (y >= road.crossing) & (y < road.crossing + CROSSING) & ((x - left) % 1.0 < 0.5)
+            stop = on & (x > middle) & (y >= road.crossing - 1.6) & (y < road.crossing - 1.2)
+            color[stripes | stop] = WHITE
+        return np.clip(color, 0, 255).astype(np.uint8)
+
+    return paint
+
+
+def _line(color: np.ndarray, offset: np.ndarray, width: np.ndarray, where: np.ndarray | bool, paint: tuple[int, int, int]) -> None:
+    """Paints a line; where it is finer than a pixel, only its share of the pixel, in 16ths."""
+    reach = np.maximum(LINE, width) / 2
+    hit = np.flatnonzero((np.abs(offset) < reach) & where)
+    share = np.floor(np.minimum(LINE / np.maximum(width[hit], 1e-9), 1.0) * 16).astype(np.int64)[:, None]
+    color[hit] = (color[hit] * (16 - share) + np.array(paint) * share) // 16
+
+
+def _grain(x: np.ndarray, y: np.ndarray, size: float) -> np.ndarray:
+    """A number for each cell of the ground, the same everywhere: a hash of whole numbers."""
+    i, j = np.floor(x / size).astype(np.int64), np.floor(y / size).astype(np.int64)
+    h = (i * 73856093 ^ j * 19349663) & 0x7FFFFFFF
+    return (h >> 7) % 997
+
+
+# --------------------------------------------------------------------------- roadside
+
+
+def roadside(spec: SceneSpec) -> list[Mesh]:
+    """Buildings, trees, lamps, rails: what belongs to no question. Drawn from the scene's seed, the same for twins."""
+    rng = generator(spec.seed, "roadside", spec.road.surroundings)
+    night = spec.time != "day"
+    build = {"city": _city, "suburb": _suburb, "rural": _rural, "motorway": _motorway}[spec.road.surroundings]
+    return build(spec, rng, night)
+
+
+def _city(spec: SceneSpec, rng: np.random.Generator, night: bool) -> list[Mesh]:
+    left, right = edges(spec.road)
+    meshes = []
+    for side, edge in ((-1, left), (1, right)):
+        y = -15.0
+        while y < REACH:
+            length, height, deep = float(rng.integers(12, 26)), float(rng.integers(9, 24)), 14.0
+            tone = [(172, 148, 126), (150, 150, 152), (186, 172, 148), (136, 116, 104), (160, 130, 112)][int(rng.integers(5))]
+            x = edge + side * (PAVEMENT + 1.0 + deep / 2)
+            meshes.append(box((x, y + length / 2, height / 2), (deep, length - 0.6, height), 0.0, tone))
+            meshes += _windows(edge + side * (PAVEMENT + 1.0) - side * 0.05, side, y, length, height, rng, night)
+            y += length
+        meshes += [_lamp(edge + side * 0.7, at, side, night) for at in np.arange(12.0, REACH, 32.0)]
+        meshes += [_tree(edge + side * 1.9, float(at), rng) for at in np.arange(26.0, 120.0, 32.0)]
+    return meshes
+
+
+def _suburb(spec: SceneSpec, rng: np.random.Generator, night: bool) -> list[Mesh]:
+    left, right = edges(spec.road)
+    meshes = []
+    for side, edge in ((-1, left), (1, right)):
+        for at in np.arange(4.0, REACH, 22.0):
+            x = edge + side * (PAVEMENT + 9.0)
+            tone = [(214, 204, 186), (196, 168, 140), (184, 190, 196)][int(rng.integers(3))]
+            roof = [(132, 66, 52), (92, 84, 80)][int(rng.integers(2))]
+            meshes.append(box((x, at, 2.4), (9.0, 10.0, 4.8), 0.0, tone))
+            meshes.append(box((x, at, 6.0), (10.0, 11.0, 2.4), 0.0, roof, taper=(0.15, 0.9)))
+            meshes += _windows(x - side * 4.55, side, at - 4.0, 8.0, 4.0, rng, night)
+            meshes.append(_tree(edge + side * 4.6, float(at) + 10.0, rng))
+        meshes += [_lamp(edge + side * 0.7, at, side, night) for at in np.arange(16.0, REACH, 40.0)]
+    return meshes
+
+
+def _rural(spec: SceneSpec, rng: np.random.Generator, night: bool) -> list[Mesh]:
+    left, right = edges(spec.road)
+    meshes = []
+    for side, edge in ((-1, left), (1, right)):
+        for at in np.arange(6.0, REACH, 13.0):
+            meshes.append(_tree(edge + side * float(rng.integers(4, 16)), float(at) + float(rng.integers(0, 9)), rng))
+        for at in np.arange(5.0, 120.0, 25.0):  # delineators
+            meshes.append(box((edge + side * 0.9, at, 0.5), (0.12, 0.12, 1.0), 0.0, (236, 236, 236)))
+    return meshes
+
+
+def _motorway(spec: SceneSpec, rng: np.random.Generator, night: bool) -> list[Mesh]:
+    left, right = edges(spec.road)
+    meshes = []
+    for side, edge in ((-1, left), (1, right)):
+        meshes.append(box((edge + side * 1.0, REACH / 2, 0.62), (0.08, REACH + 30, 0.3), 0.0, (172, 176, 180)))
+        meshes += [box((edge + side * 1.1, at, 0.4), (0.1, 0.1, 0.8), 0.0, (120, 122, 126)) for at in np.arange(2.0, 130.0, 4.0)]
+        meshes += [_tree(edge + side * float(rng.integers(9, 22)), float(at), rng) for at in np.arange(20.0, REACH, 19.0)]
+    return meshes
+
+
+def _windows(x: float, side: int, y: float, length: float, height: float, rng: np.random.Generator, night: bool) -> list[Mesh]:
+    """Rows of windows on a wall that faces the road; some are lit at night."""
+    panes = []
+    for z in np.arange(1.6, height - 1.4, 3.2):
+        for at in np.arange(y + 2.0, y + length - 1.6, 3.4):
+            lit = night and int(rng.integers(4)) == 0
+            pane = box((x, at, z + 0.7), (0.12, 1.5, 1.5), 0.0, (246, 214, 132) if lit else (58, 70, 84))
+            panes.append(pane.lit(0.9) if lit else pane)
+    return [concatenate(panes)] if panes else []
+
+
+def _tree(x: float, y: float, rng: np.random.Generator) -> Mesh:
+    size = 1.5 + 0.2 * int(rng.integers(6))
+    green = [(56, 104, 48), (70, 116, 50), (48, 92, 54)][int(rng.integers(3))]
+    trunk = cylinder((x, y, 0.0), 0.18, 2.6, (92, 70, 50), sides=7)
+    return concatenate([trunk, sphere((x, y, 2.4 + size), (size, size, size * 1.15), green, sides=10)])
+
+
+def _lamp(x: float, y: float, side: int, night: bool) -> Mesh:
+    head = box((x - side * 1.5, float(y), 6.9), (0.9, 0.3, 0.16), 0.0, (255, 240, 196) if night else (150, 152, 156))
+    pole = frustum((x, float(y), 0.0), 0.09, 0.06, 7.0, (120, 124, 128), sides=6)
+    arm = box((x - side * 0.75, float(y), 7.0), (1.5, 0.08, 0.08), 0.0, (120, 124, 128))
+    return concatenate([pole, arm, head.lit() if night else head])
