@@ -21,12 +21,13 @@ def check(
     data: str | None = typer.Argument(None, metavar="[DIR]", help="Folder of the real CODA-LM; EMBODIED_CODA_ROOT by default."),
     split: str | None = typer.Option(None, "--split", help="One split; all that are there by default."),
     language: str | None = typer.Option(None, "--language", help="english or chinese; what is there by default."),
+    pictures: bool = typer.Option(False, "--pictures", help="Decode every picture whole, not its header alone (some 10 ms each)."),
     as_json: bool = _JSON,
 ) -> int:
     """Lists everything that is wrong with a copy of CODA-LM. The exit code is 5 where something hinders scoring."""
     from embodied.cli.codalm_check import run
 
-    return run(data, split, language, as_json)
+    return run(data, split, language, pictures, as_json)
 
 
 @app.command("categories")

@@ -10,7 +10,7 @@ SHOWN = 20
 """Lines of one kind; JSON holds them all."""
 
 
-def run(data: str | None, split: str | None, language: str | None, as_json: bool) -> int:
+def run(data: str | None, split: str | None, language: str | None, pictures: bool, as_json: bool) -> int:
     """Checks the splits that are there, or the one that is named. Returns the exit code."""
     from embodied.cli.output import print_json
     from embodied.driving.codalm import load
@@ -20,7 +20,7 @@ def run(data: str | None, split: str | None, language: str | None, as_json: bool
     wanted = [(s, lang) for lang in ([language] if language else LANGUAGES) for s in ([split] if split else load.present(root, lang.casefold()))]
     if not wanted or (split and not language):
         wanted = [(split or SPLITS[-1], language or LANGUAGES[0])]
-    splits = [load.load(root, s, lang) for s, lang in wanted]
+    splits = [load.load(root, s, lang, pictures) for s, lang in wanted]
     problems = [*(p for found in splits for p in found.problems), *load.unannotated(root)]
     hindering = [p for p in problems if p.kind not in ("no annotation", "count")]
     if as_json:

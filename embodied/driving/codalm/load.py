@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from embodied.driving.categories import CATEGORIES, canonical
 from embodied.driving.codalm import pictures, schema, vqa
@@ -85,13 +85,14 @@ def present(root: Path, language: str = "english") -> list[str]:
     return [name for name in SPLITS if (root / _ANNOTATIONS[language] / name.capitalize()).is_dir()]
 
 
-def load(data: str | Path | None, split: str, language: str = "english") -> Split:
+def load(data: str | Path | None, split: str, language: str = "english", decode: bool = False) -> Split:
     """Reads one split and checks it: every file is opened, of every picture its header.
 
     Args:
         data: The user's folder; None for the one that `EMBODIED_CODA_ROOT` names.
         split: train, val, test or mini, in any case.
         language: english or chinese.
+        decode: Whether every picture is decoded whole, which takes some 10 ms each.
 
     Raises:
         UnknownName: No such split or language.
@@ -104,7 +105,7 @@ def load(data: str | Path | None, split: str, language: str = "english") -> Spli
         raise unknown("split of CODA-LM", split, list(SPLITS), "embodied codalm check --help")
     folder = _folder(root, name, language)
     problems: list[Problem] = []
-    scenes = [scene for path in sorted(folder.glob("*.json")) if (scene := _scene(root, path, _SOURCE[name], problems)) is not None]
+    scenes = [scene for path in sorted(folder.glob("*.json")) if (scene := _scene(root, path, _SOURCE[name], decode, problems)) is not None]
     found = len(list(folder.glob("*.json")))
     if not found:
         raise UsageError(f"{folder} holds no annotations (*.json).")
@@ -149,7 +150,7 @@ def _folder(root: Path, name: str, language: str) -> Path:
     return folder
 
 
-def _scene(root: Path, path: Path, source: str, problems: list[Problem]) -> Scene | None:
+def _scene(root: Path, path: Path, source: str, decode: bool, problems: list[Problem]) -> Scene | None:
     """One annotation with its picture; None where nothing can be asked about it. Adds what is wrong to `problems`."""
     note = partial(_note, problems, root, path)
     if not _NAME.fullmatch(path.stem) or not path.stem.startswith(f"{source}_"):
@@ -167,7 +168,9 @@ def _scene(root: Path, path: Path, source: str, problems: list[Problem]) -> Scen
     try:
         with Image.open(picture) as image:
             width, height = image.size
-    except (OSError, UnidentifiedImageError) as error:
+            if decode:
+                image.load()
+    except (OSError, Image.DecompressionBombError) as error:
         note("bad picture", f"{picture.relative_to(root)} cannot be opened ({error})")
         return None
     for kind, text in faults(annotation, width, height):

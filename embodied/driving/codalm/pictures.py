@@ -8,25 +8,32 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from embodied.driving.codalm.records import Box
+from embodied.errors import EnvironmentFailure
 
 LINE = 2
 """Width of the box, pixels: CODA-LM draws its regions so, in pure red."""
 
 
 def read(path: Path) -> np.ndarray:
-    """A picture file as (H, W, 3) uint8."""
-    with Image.open(path) as image:
-        return np.array(image.convert("RGB"))
+    """A picture file as (H, W, 3) uint8. Raises `EnvironmentFailure` when it cannot be decoded."""
+    try:
+        with Image.open(path) as image:
+            return np.array(image.convert("RGB"))
+    except (OSError, Image.DecompressionBombError) as error:
+        raise EnvironmentFailure(f"{path} cannot be read ({error}). `embodied codalm check DIR --pictures` lists all such pictures.") from error
 
 
 def boxed(picture: np.ndarray, box: Box) -> np.ndarray:
     """`picture` with the outline of `box` drawn red, `LINE` pixels wide, from its upper left corner inwards; a copy.
 
-    The corners are (x, y) and (x + w, y + h), both drawn, as CODA-LM's own conversion does.
+    The corners are (x, y) and (x + w, y + h), both drawn, as CODA-LM's own conversion does. What lies outside the picture is not seen.
     """
     image = Image.fromarray(picture)
     x, y, width, height = box
-    ImageDraw.Draw(image).rectangle([x, y, x + width, y + height], outline="red", width=LINE)
+    edge = 2 * LINE  # far enough outside to stay unseen, and no number too large to draw
+    left, right = (min(max(n, -edge), image.width + edge) for n in (x, x + max(width, 0)))
+    top, bottom = (min(max(n, -edge), image.height + edge) for n in (y, y + max(height, 0)))
+    ImageDraw.Draw(image).rectangle([left, top, right, bottom], outline="red", width=LINE)
     return np.array(image)
 
 

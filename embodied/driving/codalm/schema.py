@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from embodied.driving.categories import LISTS
@@ -64,7 +65,7 @@ def _region(key: str, value: Any) -> Region:
     value = _object(value, where)
     _known(value, (_TEXT, "box", "category_name"), where)
     box = _list(value["box"], f"the box of {where}")
-    if len(box) != 4 or any(isinstance(n, bool) or not isinstance(n, int | float) for n in box):
+    if len(box) != 4 or any(isinstance(n, bool) or not isinstance(n, int | float) or not math.isfinite(n) for n in box):
         raise ValueError(f"the box of {where} is not four numbers: {box!r}")
     return Region(key, tuple(box), _text(value["category_name"], f"the category of {where}"), _text(value[_TEXT], f"the text of {where}"))
 

@@ -9,7 +9,7 @@ import pytest
 
 from embodied.driving.codalm import load, schema, sources, vqa
 from embodied.driving.codalm.records import TASKS
-from embodied.errors import UnknownName, UsageError
+from embodied.errors import EnvironmentFailure, UnknownName, UsageError
 from tests.driving.codalm.coda_folder import add, annotation, build
 
 
@@ -97,6 +97,15 @@ def test_a_split_with_faults_is_refused_unless_the_rest_is_asked_for(root: Path)
     assert len(sources.open_set("mini", str(root), partial=True).scenes) == 3
 
 
+def test_a_picture_that_breaks_off(root: Path) -> None:
+    picture = root / "test/images/0002.jpg"
+    picture.write_bytes(picture.read_bytes()[:700])
+    assert not kinds(load.load(root, "mini"))  # its header is whole
+    assert kinds(load.load(root, "mini", decode=True)) == {"bad picture": ["CODA-LM/Mini/test_0002.json"]}
+    with pytest.raises(EnvironmentFailure, match=r"0002\.jpg cannot be read .*--pictures"):
+        load.load(root, "mini").scenes[1].picture()
+
+
 def test_files_from_before_the_answers_were_published_are_refused(root: Path) -> None:
     body = annotation({"1": ([1, 1, 20, 20], "car", "")})
     body["driving_suggestion"] = body["general_perception"]["description and explanation"] = ""
@@ -179,6 +188,7 @@ def test_the_real_annotation_becomes_its_questions_and_comes_back(codalm_data: P
         (lambda b: b.update(more=1), "key that CODA-LM does not have: 'more'"),
         (lambda b: b["region_perception"]["1"].update(box=[1, 2, 3]), "is not four numbers"),
         (lambda b: b["region_perception"]["1"].update(box=[1, 2, 3, True]), "is not four numbers"),
+        (lambda b: b["region_perception"]["1"].update(box=[1, 2, float("inf"), 4]), "is not four numbers"),
         (lambda b: b["general_perception"].update(vehicles={}), "vehicles is not a list"),
         (lambda b: b["general_perception"].update(vehicles=["car"]), "an item of 'vehicles' is not a JSON object"),
         (lambda b: b.update(driving_suggestion=None), "driving_suggestion is not a text"),

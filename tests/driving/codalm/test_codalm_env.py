@@ -77,6 +77,16 @@ def test_the_box_is_drawn_red_and_two_pixels_wide(root: Path) -> None:
     assert (changed == outline).all() and (drawn[changed] == (255, 0, 0)).all()
 
 
+@pytest.mark.parametrize("box", [(-10, -10, 400, 400), (100, 10, 60, 20), (5, 5, 0, -3), (1e300, 1e300, 1e300, 1e300), (500, 500, 9, 9)])
+def test_a_box_that_reaches_out_is_drawn_as_far_as_it_is_seen(box: tuple[float, ...]) -> None:
+    plain = np.zeros((72, 128, 3), np.uint8)
+    drawn = pictures.boxed(plain, box)
+    assert drawn.shape == plain.shape and not plain.any()
+    x, y, w, h = box
+    seen = (x < 128 and y < 72 and x + w >= 0 and y + h >= 0) and not (x < -2 and y < -2 and x + w > 130 and y + h > 74)
+    assert drawn.any() == seen
+
+
 def test_the_box_in_words(root: Path) -> None:
     for options in ({"box": "text", "image": True}, {"box": "both", "image": True}, {}):
         env = make(root, **options)
