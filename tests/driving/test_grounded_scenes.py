@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,12 @@ from embodied.driving.controls import oracle
 from embodied.driving.facts import SceneFacts
 from embodied.driving.grounded import score_general, score_region, score_suggestion
 from embodied.driving.grounded.advice import advice
+from embodied.driving.grounded.general import distinct
 from embodied.driving.grounded.mentions import mentions
 from embodied.driving.grounded.overlap import rouge_l, tfidf_cosine
 from embodied.driving.grounded.reference import of_annotation
+from embodied.driving.grounded.region import head_nouns
+from embodied.driving.grounded.text import normalise
 from tests.driving.streets import items, pairs
 
 DOG = next(p for p in pairs() if p.present.image == "dog_1")
@@ -40,6 +44,30 @@ def test_a_full_description_in_other_words() -> None:
     scored = score_general(text, DOG.present)
     assert scored.value >= 0.95
     assert (scored.invented, scored.found, scored.corner_cases) == (0, 1, 1)
+
+
+def test_lists_as_models_write_them() -> None:
+    text = (
+        "1. **Truck**:\n   - **Appearance**: Large, green, overturned.\n   - **Position**: Directly ahead, occupying the lane.\n"
+        "   - **Impact on Ego Car**: It must keep its distance from the truck, pedestrians and any cyclists.\n"
+        "2. **Vulnerable Road Users**:\n   - A motorcyclist is on the left, moving in the same direction.\n   - Another motorcyclist is on the right.\n"
+        "3. **Traffic Cones**:\n   - Orange, placed on the right side.\n4. **Traffic Lights**: None visible.\n5. **Barriers**:\n   - None detected.\n"
+        "Traffic signs, dogs and other animals are not present."
+    )
+    found = [(m.words, m.side, m.colours) for m in distinct(mentions(text))]
+    assert found == [
+        ("truck", "ahead", ("green",)),
+        ("motorcyclist", "left", ()),
+        ("motorcyclist", "right", ()),
+        ("traffic cones", "right", ("orange",)),
+    ]
+
+
+def test_what_is_named_again_is_one_thing() -> None:
+    text = (
+        "There are cars and a bus. The bus is red. A few cars are parked on the left. The cars may move. The presence of the bus, the cars and a dog matters."
+    )
+    assert [(m.words, m.side) for m in distinct(mentions(text))] == [("cars", "left"), ("bus", ""), ("dog", "")]
 
 
 def test_chinese_descriptions_are_read() -> None:
@@ -106,6 +134,9 @@ def test_every_action_has_words(name: str) -> None:
         ("Stop before the stop line, behind the stop sign.", {"stop"}),
         ("Maintain the current speed and keep in the lane.", {"proceed", "keep_lane"}),
         ("Drive with care.", set()),
+        ("Monitor any movements of the SUV on the left and watch for lane changes of vehicles.", {"watch"}),
+        ("Come to a stop and wait for the bus ahead to go first before continuing.", {"stop", "yield"}),
+        ("If the truck stops and the adjacent lane is clear, consider changing lanes.", set()),
         ("前方红灯，请停车等待。", {"stop", "obey_light"}),
         ("不要变道，保持当前车道行驶，减速慢行。", {"keep_lane", "slow_down"}),
     ],
@@ -148,6 +179,16 @@ def test_the_real_annotation_scores_its_own_texts(codalm_data: Path) -> None:
     assert score_general(annotation.summary, facts).value == 1.0
     assert score_suggestion(annotation.suggestion, facts).value == 1.0
     assert [score_region(r.text, r.category).value for r in annotation.regions] == [1.0]
+
+
+def test_real_answers_are_read(codalm_data: Path) -> None:
+    """The organisers' sample submission: every one of its 1,123 region answers names something known, 7 of them nothing of the seven groups."""
+    with zipfile.ZipFile(codalm_data / "wcoda2024_sample_answer_llava15.zip") as archive:
+        name = next(n for n in archive.namelist() if n.endswith("region_perception_answer.jsonl"))
+        answers = [json.loads(line)["answer"] for line in archive.read(name).decode("utf-8").splitlines() if line.strip()]
+    assert len(answers) == 1123
+    assert {score_region(a, "car").status for a in answers} == {"scored"}
+    assert sum(not head_nouns(normalise(a))[0].noun.groups for a in answers) == 7
 
 
 def test_overlap_of_words() -> None:

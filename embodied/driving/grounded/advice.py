@@ -26,8 +26,8 @@ _CLAUSES = re.compile(
     r"\bbut\b|但|\bbecause\b|\binstead\b|\brather than\b"
 )
 _ONLY_IF = re.compile(
-    r"\b(?:if|when|once|unless|until|after|before|as soon as|while|in case|prepared?|ready|able|whether|necessary|needed|required|possibly|potentially|"
-    r"without having|cause|causing|requires? drivers|where possible)\b|如果|若|必要时|一旦|当|准备|之前|以便|直到|可能需要|后再|确认"
+    r"\b(?:if|when|once|unless|until|after|before|as soon as|while|in case|prepared?|preparation|ready|able|whether|necessary|needed|required|"
+    r"possibly|potentially|without having|cause|causing|requires? drivers|where possible)\b|如果|若|必要时|一旦|当|准备|之前|以便|直到|可能需要|后再|确认"
 )
 _OF_OTHERS = re.compile(r"\b(?:may|might|could|can|would|is|are|was|were|which|who|that|they|it|he|she|has|vehicles? behind) (?:\w+ly |also |be |been )*$")
 _NEGATION = re.compile(
@@ -37,6 +37,8 @@ _NEGATION = re.compile(
 _COMMAND = re.compile(r"\b(?:(?:car|vehicle|you|driver) (?:can|may|will need to)|should|must|needs? to|has to|have to|ought to) (?:\w+ ){0,3}$")
 _CONDITIONAL = frozenset({"stop", "proceed", "avoid", "change_lane_left", "change_lane_right"})
 """Actions that count only when advised without a condition: `be prepared to stop` is watchfulness, `stop` is not."""
+_ALWAYS = re.compile(r"\b(?:when|while) driving\b,?|\bat the same time,?|驾驶时|行驶时")
+"""Conditions that are none."""
 _AS_LONG_AS = frozenset({"until", "before", "after", "when", "while", "直到", "当"})
 _SIDES = frozenset({"change_lane_left", "change_lane_right"})
 
@@ -53,14 +55,14 @@ def advice(text: str) -> Advice:
 
 
 def _clauses(text: str) -> list[str]:
-    return [c.strip() for c in _CLAUSES.split(text) if c.strip()]
+    return [c.strip() for c in _CLAUSES.split(_ALWAYS.sub("", text)) if c.strip()]
 
 
 def _of_clause(clause: str) -> tuple[set[str], set[str]]:
     """Actions one clause advises, and those it advises against."""
     said: set[str] = set()
     refused: set[str] = set()
-    reserve = _ONLY_IF.search(clause)
+    reserves = list(_ONLY_IF.finditer(clause))
     for name, pattern in _PATTERNS.items():
         for match in pattern.finditer(clause):
             before = clause[: match.start()]
@@ -70,7 +72,7 @@ def _of_clause(clause: str) -> tuple[set[str], set[str]]:
                 refused.add(name)
             elif name == "watch" and not _object_in(clause[match.end() :]):
                 continue
-            elif not (reserve and name in _CONDITIONAL and _reserved(name, clause, reserve, match)):
+            elif name not in _CONDITIONAL or not any(_reserved(name, r, match) for r in reserves):
                 said.add(name)
     if said & _SIDES:
         said.discard("avoid")
@@ -81,7 +83,7 @@ def _of_clause(clause: str) -> tuple[set[str], set[str]]:
     return said, refused - said
 
 
-def _reserved(name: str, clause: str, reserve: re.Match[str], match: re.Match[str]) -> bool:
+def _reserved(name: str, reserve: re.Match[str], match: re.Match[str]) -> bool:
     """Whether a condition governs the action: `stop until it is clear` is to stop, `until it is clear to proceed` is not to proceed."""
     return name != "stop" or reserve.start() < match.start() or reserve.group() not in _AS_LONG_AS
 
