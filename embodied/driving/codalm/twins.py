@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from embodied.driving.facts import SceneFacts
 from embodied.driving.grounded import score_general, score_suggestion
+from embodied.driving.grounded.suggestion import NEUTRAL
 
 
 @dataclass(frozen=True)
@@ -70,13 +71,15 @@ def described(pairs: Iterable[Pair], answers: Mapping[str, str]) -> Outcomes:
             continue
         before = set(score_general(answers[pair.present.image], pair.present).named)
         after = set(score_general(answers[pair.absent.image], pair.absent).named)
-        counts.pair([(c in before, c in after) for c in sorted(removed)])
-        counts.steady((c in before) == (c in after) for c in sorted(_categories(pair.present) & _categories(pair.absent)))
+        said = [(c in before, c in after) for c in sorted(removed)]
+        counts.said += said
+        counts.right.append(all(s == (True, False) for s in said))
+        counts.kept.extend((c in before) == (c in after) for c in sorted(_categories(pair.present) & _categories(pair.absent)))
     return counts.outcomes()
 
 
 def advised(pairs: Iterable[Pair], answers: Mapping[str, str]) -> Outcomes:
-    """Outcomes of advice: one question a pair, whether it advises something that only the scene with the hazard requires.
+    """Outcomes of advice: one question a pair, whether it advises something that only the scene with the hazard requires; none for a harmless hazard.
 
     A pair is right when both answers advise their scene's first required action and nothing it forbids, and stop only where that is required: who
     always says stop is right in no pair.
@@ -85,14 +88,13 @@ def advised(pairs: Iterable[Pair], answers: Mapping[str, str]) -> Outcomes:
     for pair in pairs:
         if pair.present.image not in answers or pair.absent.image not in answers:
             continue
-        called_for = set(pair.present.required) - set(pair.absent.required) - {"watch", "keep_distance"}
-        if not called_for:
-            continue
+        called_for = set(pair.present.required) - set(pair.absent.required) - NEUTRAL
         before = score_suggestion(answers[pair.present.image], pair.present)
         after = score_suggestion(answers[pair.absent.image], pair.absent)
-        counts.pair([(bool(called_for & set(before.actions)), bool(called_for & set(after.actions)))])
         needless = ["stop" in s.actions and "stop" not in f.required for s, f in ((before, pair.present), (after, pair.absent))]
-        counts.right[-1] = before.primary and after.primary and not (before.contradiction or after.contradiction or any(needless))
+        counts.right.append(before.primary and after.primary and not (before.contradiction or after.contradiction or any(needless)))
+        if called_for:
+            counts.said.append((bool(called_for & set(before.actions)), bool(called_for & set(after.actions))))
     return counts.outcomes()
 
 
@@ -101,13 +103,6 @@ class _Counts:
         self.said: list[tuple[bool, bool]] = []
         self.right: list[bool] = []
         self.kept: list[bool] = []
-
-    def pair(self, said: list[tuple[bool, bool]]) -> None:
-        self.said += said
-        self.right.append(all(s == (True, False) for s in said))
-
-    def steady(self, kept: Iterable[bool]) -> None:
-        self.kept += kept
 
     def outcomes(self) -> Outcomes:
         return Outcomes(
