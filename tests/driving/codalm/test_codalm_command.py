@@ -66,6 +66,21 @@ def test_a_run_becomes_a_submission_and_both_score_alike(call, root: Path) -> No
     assert scores[0]["tables"][0] == scores[1]["tables"][0] and scores[0]["dataset"] == "codalm" and not scores[0]["missing"]
 
 
+def test_a_model_sees_the_box_and_its_whole_answer_is_kept(call, root: Path, stub: Stub, monkeypatch, tmp_path: Path) -> None:  # noqa: F811
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    stub.reply = "The object is a traffic cone.\n\nIt closes the lane, so:\n- slow down\n- go round it."
+    words = ("--env", "codalm", "--data", root, "--task", "region_perception", "--agent", "naive", "--model", "compatible/stub", "--image", "--episodes", 4)
+    assert call("eval", *words, "--out", "run", "env.split=mini", "run.workers=1", f"model.base_url={stub.url}/v1")[0] == 0
+    assert (
+        len({part for seen in stub.seen for _, parts in seen.turns for part in parts if part.startswith("image:")}) == 2
+    )  # the scenes look alike, the boxes do not
+    assert all("red rectangle" in seen.turns[0][1][0] and "Answer in English" in seen.turns[0][1][0] for seen in stub.seen)
+    body = json.loads(call("codalm", "score", "run", "--json")[1])
+    assert not body["missing"] and body["tables"][0]["rows"][0][7] == 0.75
+    (last,) = [json.loads(line) for line in next(Path("run/episodes").glob("*/steps.jsonl")).read_text().splitlines()]
+    assert last["info"]["answer"] == stub.reply == last["executed"]
+
+
 def test_scores_on_two_sets_are_never_set_against_each_other(call, root: Path) -> None:  # noqa: F811
     add(root, "Val", "test_0009", annotation())
     for split in ("mini", "val"):
