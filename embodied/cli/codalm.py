@@ -39,6 +39,22 @@ def categories() -> None:
         typer.echo(f"{group}: {', '.join(name for name, of in CATEGORIES.items() if of == group)}")
 
 
+@app.command("questions")
+def questions(
+    out: Path = typer.Option(..., "--out", help="Folder that the files are written into."),
+    data: str | None = _DATA,
+    split: str = typer.Option(..., "--split", help="train, val, test or mini."),
+    language: str = typer.Option("english", "--language", help="english or chinese."),
+    pictures: bool = typer.Option(False, "--pictures", help="Draw the pictures with boxes as well. They may not be passed on."),
+    partial: bool = _PARTIAL,
+) -> None:
+    """Writes a split as the three question-answer files that CODA-LM's own conversion makes."""
+    from embodied.driving.codalm import sources, vqa
+
+    for path, number in vqa.write(out, sources.open_set(split, data, language, partial).scenes, pictures):
+        typer.echo(f"{path}: {number} questions")
+
+
 @app.command("score")
 def score(
     what: list[str] = _WHAT,

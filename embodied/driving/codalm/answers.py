@@ -104,6 +104,9 @@ def _of_runs(runs: Sequence[Run], data: str | None, split: str | None, language:
         if (text := _answer(run, spec, question)) is not None:
             texts.setdefault(question.key, text)
     notes = [f"{again} questions were asked more than once; their first answers count."] if again else []
+    there = sum(len(scenes.questions(task)) for task in TASKS if any(key[0] == task for key in asked))
+    if len(asked) < there:
+        notes.append(f"{len(asked)} of the {there} questions of these tasks in the split {scenes.name} were asked: a score of them is of a sample.")
     return _answers(", ".join(str(run.root) for run in runs), scenes, tuple(sorted(asked.values(), key=lambda q: (TASKS.index(q.task), q.id))), texts, notes)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from embodied.driving.codalm.records import TASKS, Key, Question, Task
-from embodied.driving.codalm.vqa import key_of
+from embodied.driving.codalm.vqa import key_of, line
 from embodied.errors import UsageError
 
 FILES: dict[Task, str] = {task: f"{task}_answer.jsonl" for task in TASKS}
@@ -53,25 +53,23 @@ class Submission:
         return found
 
 
-def write(folder: Path, questions: Iterable[Question], answers: Mapping[Key, str], *, references: bool = False) -> list[Path]:
+def write(folder: Path, questions: Iterable[Question], answers: Mapping[Key, str]) -> list[Path]:
     """Writes the questions that have an answer, a file a task; ids are those of the questions.
 
     Args:
         folder: Is made where it is not there.
         questions: Of any tasks.
         answers: Text by key.
-        references: Name the files as CODA-LM's own conversion does (`general_perception.jsonl`), not as answers.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lines: dict[Task, list[str]] = {}
+    lines: dict[Task, list[bytes]] = {}
     for q in questions:
         if q.key in answers:
-            values = (q.id, q.image, q.text, answers[q.key])
-            lines.setdefault(q.task, []).append(json.dumps(dict(zip(_FIELDS, values, strict=True))) + "\n")
+            lines.setdefault(q.task, []).append(line(q.id, q.image, q.text, answers[q.key]))
     paths = []
     for task, said in lines.items():
-        path = folder / (f"{task}.jsonl" if references else FILES[task])
-        path.write_bytes("".join(said).encode())
+        path = folder / FILES[task]
+        path.write_bytes(b"".join(said))
         paths.append(path)
     return paths
 
@@ -108,12 +106,12 @@ def _contents(path: Path) -> dict[Task, bytes]:
 def _rows(task: Task, data: bytes, problems: list[str]) -> tuple[Row, ...]:
     rows: list[Row] = []
     seen: dict[Key, int] = {}
-    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").splitlines(), 1):
-        if not line.strip():
+    for number, said in enumerate(data.removeprefix(b"\xef\xbb\xbf").splitlines(), 1):
+        if not said.strip():
             continue
         where = f"{FILES[task]} line {number}"
         try:
-            row = _row(line)
+            row = _row(said)
         except (ValueError, RecursionError) as error:
             problems.append(f"{where}: {error}.")
             continue
@@ -128,9 +126,9 @@ def _rows(task: Task, data: bytes, problems: list[str]) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def _row(line: bytes) -> Row:
+def _row(said: bytes) -> Row:
     try:
-        body = json.loads(line)
+        body = json.loads(said)
     except UnicodeDecodeError as error:
         raise ValueError(f"is no text ({error})") from None
     except json.JSONDecodeError as error:

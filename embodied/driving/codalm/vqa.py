@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 
+from PIL import Image
+
+from embodied.driving.codalm.pictures import boxed
 from embodied.driving.codalm.records import Annotation, Key, Question, Region, Scene, Task
 
 QUESTIONS: MappingProxyType[Task, str] = MappingProxyType(
@@ -63,6 +68,39 @@ def questions(scenes: Iterable[Scene], task: Task) -> tuple[Question, ...]:
             image = image_path(task, scene.name, region.key if region else "")
             asked.append(Question(task, len(asked), scene.name, image, QUESTIONS[task], answer, region))
     return tuple(asked)
+
+
+def write(folder: Path, scenes: Sequence[Scene], pictures: bool = False) -> list[tuple[Path, int]]:
+    """Writes the three sets as CODA-LM's own conversion does: `vqa_anno/<task>.jsonl`, with references where they are published.
+
+    Args:
+        folder: Is made where it is not there.
+        scenes: Of one split.
+        pictures: Whether the pictures with boxes are drawn as well, at the paths the questions name (JPEG of quality 95).
+
+    Returns:
+        Each file with its number of questions.
+    """
+    files = []
+    for task in QUESTIONS:
+        asked = questions(scenes, task)
+        path = folder / "vqa_anno" / f"{task}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"".join(line(q.id, q.image, q.text, q.answer if q.answer.strip() else None) for q in asked))
+        files.append((path, len(asked)))
+    if pictures:
+        by_name = {scene.name: scene for scene in scenes}
+        for q in questions(scenes, "region_perception"):
+            path = folder / q.image
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(boxed(by_name[q.scene].picture(), q.region.box)).save(path, quality=95)  # type: ignore[union-attr]
+    return files
+
+
+def line(id_: int, image: str, question: str, answer: str | None) -> bytes:
+    """A line of the challenge's files: keys in this order, everything outside ASCII escaped; no `answer` where there is none."""
+    body = {"question_id": id_, "image": image, "question": question, "answer": answer}
+    return json.dumps({k: v for k, v in body.items() if v is not None}).encode() + b"\n"
 
 
 def annotations(asked: Iterable[Question]) -> tuple[Annotation, ...]:

@@ -92,6 +92,14 @@ def test_scores_on_two_sets_are_never_set_against_each_other(call, root: Path) -
     assert code == 2 and "different sets of scenes, which are never mixed: mini english, val english" in err
 
 
+def test_questions_as_files(call, root: Path) -> None:  # noqa: F811
+    code, out, _ = call("codalm", "questions", "--data", root, "--split", "mini", "--out", "vqa", "--pictures")
+    assert code == 0 and "region_perception.jsonl: 4 questions" in out
+    rows = [json.loads(line) for line in Path("vqa/vqa_anno/region_perception.jsonl").read_text().splitlines()]
+    assert list(rows[2]) == ["question_id", "image", "question", "answer"] and rows[2]["answer"] == "A truck that blocks the lane; stop behind it."
+    assert all((Path("vqa") / row["image"]).stat().st_size > 0 for row in rows)
+
+
 def test_a_submission_is_scored_without_a_model(call, root: Path, sent: Path) -> None:  # noqa: F811
     code, out, _ = call("codalm", "score", sent, "--data", root, "--split", "mini", "--json")
     body = json.loads(out)
