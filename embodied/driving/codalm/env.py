@@ -13,7 +13,7 @@ from embodied.driving import controls
 from embodied.driving.categories import canonical
 from embodied.driving.codalm import pictures, sources
 from embodied.driving.codalm.analysis import item
-from embodied.driving.codalm.records import Question, Scene
+from embodied.driving.codalm.records import Question
 from embodied.driving.codalm.scoring import grounded
 from embodied.envs.base import LanguageEnv, Transition
 from embodied.envs.catalog import check_task, entry
@@ -27,9 +27,8 @@ LIMIT = 16
 """Steps of an episode: an answer, and as many looks from near as anyone should need."""
 SMALLEST = 16
 """Pixels: a part that is looked at is at least so wide and so high."""
-_ZOOM = re.compile(
-    r"[`'\"*\s]*zoom\s*\(\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*\)[`'\"*.;\s]*", re.IGNORECASE
-)
+_NUMBER = r"\s*(-?\d{1,6}(?:\.\d{1,6})?)\s*"
+_ZOOM = re.compile(rf"[`'\"*\s]*zoom\s*\({','.join([_NUMBER] * 4)}\)[`'\"*.;\s]*", re.IGNORECASE)
 
 
 class CodaLMEnv(LanguageEnv):
@@ -123,6 +122,8 @@ class CodaLMEnv(LanguageEnv):
             raise unknown("way to show a box", box, list(BOXES), "embodied show codalm")
         if max_steps is not None and max_steps < 1:
             raise UsageError(f"max_steps is at least 1, or None for no limit, not {max_steps!r}.")
+        if isinstance(expert, str) and expert not in entry("codalm").experts:
+            raise unknown("expert of codalm", expert, list(entry("codalm").experts), "embodied list envs")
         if zoom < 0 or (max_steps is not None and zoom >= max_steps):
             raise UsageError(f"zoom is how often a part may be looked at before the answer: from 0 to max_steps - 1, not {zoom!r}.")
         if zoom and not image:
@@ -145,15 +146,12 @@ class CodaLMEnv(LanguageEnv):
 
     @property
     def mission(self) -> Mission:
-        zooms = {
-            "zoom(x, y, w, h)": f"look at a part of the picture from near, at most {self._zoom} times; x, y: its upper left corner, w, h: its size, pixels"
-        }
+        gloss = f"look at a part of the picture from near, at most {self._zoom} times; x, y: its upper left corner, w, h: its size, pixels"
+        picture = "one picture, taken from a car that drives (the ego car)" if self._with_image else "a scene on the road"
         return Mission(
             goal=self._goal(),
-            actions=zooms if self._zoom else {},
-            intro="You are asked about one picture, taken from a car that drives (the ego car)."
-            if self._with_image
-            else "You are asked about a scene on the road.",
+            actions={"zoom(x, y, w, h)": gloss} if self._zoom else {},
+            intro=f"You are asked about {picture}.",
             tips=(f"Answer in {self._set.language.capitalize()}.", *(("An answer ends the episode.",) if self._zoom else ())),
             default_action=self.default_action,
             free_text=True,
@@ -205,13 +203,10 @@ class CodaLMEnv(LanguageEnv):
     # ----------------------------------------------------------------- question and view
 
     def _begin(self, question: Question) -> None:
-        self._question, self._scene = question, self._scenes_of(question)
+        self._question, self._scene = question, self._scenes[question.scene]
         self._view: tuple[int, int, int, int] | None = None
         self._zooms = 0
         self._said = ""
-
-    def _scenes_of(self, question: Question) -> Scene:
-        return self._scenes[question.scene]
 
     def _wanted(self, options: dict[str, Any]) -> Question:
         """The question that `reset`'s options name."""
