@@ -1,0 +1,163 @@
+"""The embedded set `codalm-procedural`: 24 corner cases and their twins without the hazard, in CODA-LM's schema; and more of them by seed.
+
+Specifications and facts are shipped as JSON (`data/`), so that asking about a scene draws nothing; pictures are drawn on first use and kept under the
+digest of their specification. `EMBODIED_CACHE` moves the folder.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from embodied.blobs import decode_png, encode_png
+from embodied.driving.codalm.records import Scene
+from embodied.driving.facts import SceneFacts
+from embodied.driving.scene.annotate import annotation_of, facts_of
+from embodied.driving.scene.render import SIZE, frame
+from embodied.driving.scene.spec import SceneSpec, Surroundings, Time, Weather, decode
+from embodied.driving.scene.templates import PAVED, TEMPLATES, make
+from embodied.errors import EnvironmentFailure
+from embodied.seeding import generator
+
+NAME = "codalm-procedural"
+SAMPLES = 2
+"""Supersampling of the set's pictures."""
+DRAWN = 1
+"""Raised when the same specification gives another picture: pictures of the cache are then drawn anew."""
+
+
+class Case(NamedTuple):
+    """What a pair of the embedded set is made from (`templates.make`)."""
+
+    template: str
+    what: str
+    weather: Weather
+    time: Time
+    surroundings: Surroundings
+    extras: tuple[str, ...]
+
+
+CASES = (
+    Case("fallen_cargo", "carton", "clear", "day", "suburb", ("dustbin", "traffic_sign")),
+    Case("overturned_vehicle", "truck", "clear", "day", "rural", ("warning_sign",)),
+    Case("overturned_vehicle", "recreational_vehicle", "rain", "dusk", "motorway", ()),
+    Case("animal_crossing", "dog", "clear", "day", "suburb", ("bicycle", "garbage_bag", "car")),
+    Case("animal_crossing", "cat", "clear", "dusk", "city", ("phone_booth", "chair")),
+    Case("wrong_way", "car", "fog", "day", "motorway", ()),
+    Case("broken_down", "car", "clear", "night", "city", ("traffic_box", "dustbin")),
+    Case("work_zone", "construction_vehicle", "clear", "day", "city", ("sentry_box", "bollard")),
+    Case("work_zone", "machinery", "rain", "day", "suburb", ("garbage",)),
+    Case("obstacle", "tire", "clear", "night", "rural", ("traffic_sign",)),
+    Case("obstacle", "stone", "fog", "day", "rural", ("warning_sign",)),
+    Case("obstacle", "concrete_block", "snow", "day", "suburb", ("recreational_vehicle",)),
+    Case("obstacle", "misc", "clear", "dusk", "motorway", ()),
+    Case("obstacle", "basket", "clear", "day", "city", ("tram", "cyclist", "traffic_island")),
+    Case("slow_crossing", "stroller", "clear", "day", "city", ("traffic_light", "tram", "basket")),
+    Case("slow_crossing", "wheelchair", "rain", "day", "city", ("traffic_box", "cart", "motorcycle")),
+    Case("slow_crossing", "cart", "clear", "dusk", "suburb", ("garbage", "moped")),
+    Case("oversize_load", "trailer", "clear", "day", "motorway", ()),
+    Case("officer_overrides", "pedestrian", "clear", "day", "city", ("traffic_island", "phone_booth")),
+    Case("stepping_out", "pedestrian", "snow", "day", "suburb", ("cat", "stone", "dustbin")),
+    Case("slow_machine", "construction_vehicle", "clear", "day", "rural", ("bicycle",)),
+    Case("closed_road", "barrier", "clear", "night", "city", ("sentry_box", "dustbin", "suitcase")),
+    Case("rider_cuts_in", "tricycle", "clear", "day", "city", ("garbage_bag", "chair", "carton")),
+    Case("harmless", "plastic_bag", "clear", "day", "suburb", ("car", "cardboard", "dog")),
+)
+"""The pairs of the embedded set, in order."""
+
+
+@lru_cache(maxsize=1)
+def specs() -> tuple[SceneSpec, ...]:
+    """The embedded specifications: each corner case followed by its twin."""
+    return decode(files("embodied.driving.scene").joinpath("data/specs.json").read_bytes(), NAME)
+
+
+@lru_cache(maxsize=1)
+def facts() -> tuple[SceneFacts, ...]:
+    """The facts of the embedded scenes, in the order of `specs`."""
+    return msgspec.json.decode(files("embodied.driving.scene").joinpath("data/facts.json").read_bytes(), type=tuple[SceneFacts, ...])
+
+
+@lru_cache(maxsize=1)
+def scenes() -> tuple[Scene, ...]:
+    """The embedded set as pictures with annotations."""
+    return tuple(Scene(annotation_of(s, f), f.width, f.height, _picture(s), f) for s, f in zip(specs(), facts(), strict=True))
+
+
+def twin_names() -> list[tuple[str, str]]:
+    """Pairs of scene names: with the hazard, and without."""
+    return [(s.name, s.twin) for s in specs() if s.name.endswith("_1")]
+
+
+def build(cases: Sequence[Case] = CASES) -> tuple[SceneSpec, ...]:
+    """Makes the pairs of `cases`; what ships is `build()`."""
+    pairs = [
+        make(f"{k:02d}_{c.template}_{c.what}", c.template, c.what, k, weather=c.weather, time=c.time, surroundings=c.surroundings, extras=c.extras)
+        for k, c in enumerate(cases, 1)
+    ]
+    return tuple(spec for pair in pairs for spec in pair)
+
+
+def more(count: int, seed: int) -> tuple[SceneSpec, ...]:
+    """`count` further pairs, drawn from a seed: templates take turns, all else is drawn."""
+    rng = generator(seed, NAME, "more")
+    found: list[SceneSpec] = []
+    for k in range(count):
+        template = list(TEMPLATES)[k % len(TEMPLATES)]
+        what = _pick(rng, TEMPLATES[template][1])
+        weather: Weather = _pick(rng, ("clear", "clear", "clear", "rain", "fog", "snow"))
+        time: Time = _pick(rng, ("day", "day", "dusk", "night"))
+        around: Surroundings = _pick(rng, ("city", "suburb", "rural", "motorway"))
+        extras = tuple(_pick(rng, PAVED) for _ in range(int(rng.integers(3)))) if around in ("city", "suburb") else ()
+        own = int(rng.integers(2**31))
+        found += make(f"s{seed}_{k:03d}_{template}_{what}", template, what, own, weather=weather, time=time, surroundings=around, extras=extras)
+    return tuple(found)
+
+
+def scene_of(spec: SceneSpec) -> Scene:
+    """Any specification as a picture with its annotation; its facts are worked out now."""
+    known = facts_of(spec)
+    return Scene(annotation_of(spec, known), known.width, known.height, _picture(spec), known)
+
+
+def picture(spec: SceneSpec) -> np.ndarray:
+    """The picture of a specification, (720, 1280, 3) uint8, from the cache if it is there.
+
+    Raises:
+        EnvironmentFailure: The cache cannot be written.
+    """
+    path = cache() / f"{spec.digest}-{DRAWN}.png"
+    try:
+        return decode_png(path.read_bytes())
+    except (OSError, SyntaxError):  # not there, or damaged (Pillow says SyntaxError)
+        drawn = frame(spec, size=SIZE, samples=SAMPLES).color
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
+            file.write(encode_png(drawn))
+        os.replace(file.name, path)
+    except OSError as error:
+        raise EnvironmentFailure(f"The cache {path.parent} cannot be written ({error}). Set EMBODIED_CACHE to a folder that can.") from error
+    return drawn
+
+
+def cache() -> Path:
+    """Where pictures are kept: `$EMBODIED_CACHE/driving`, else `$XDG_CACHE_HOME/embodied/driving`, by default under `~/.cache`."""
+    own = os.environ.get("EMBODIED_CACHE")
+    return Path(own) / "driving" if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "embodied" / "driving"
+
+
+def _picture(spec: SceneSpec):
+    return lambda: picture(spec)
+
+
+def _pick(rng: np.random.Generator, options: Sequence):
+    return options[int(rng.integers(len(options)))]
