@@ -1,0 +1,254 @@
+"""3D grounding as a LanguageEnv: where is it, as a box in metres."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from embodied.driving.grounding3d.boxes import Box2D, Box3D, distance, distance_3d, iou_2d, iou_3d, iou_bev, yaw_error
+from embodied.driving.grounding3d.items import SIZE, Item, items
+from embodied.driving.grounding3d.parse import Answer, read_box, read_box_2d, read_point
+from embodied.envs.base import LanguageEnv, Transition
+from embodied.envs.catalog import check_task, entry
+from embodied.envs.spaces import FreeText
+from embodied.errors import UsageError
+from embodied.registry import unknown
+from embodied.types import Mission
+
+HINTS = ("none", "box")
+CHAINS = ("direct", "box_first", "point_first")
+EXPERTS = ("oracle",)
+THRESHOLDS = (0.5, 1.0, 2.0, 4.0)
+"""Metres between centres seen from above: nuScenes' matching distances (Caesar et al. 2020, section 3.1)."""
+SUCCESS = 2.0
+"""Metres: the distance at which nuScenes takes its true-positive metrics."""
+
+_FORM = "[x, y, z, w, h, l, yaw]"
+_FRAME = (
+    "x, y, z are the centre of the box in metres in the levelled frame of the camera: the origin is the camera, x points right, y down, z along the road.",
+    "w, h, l are its width, height and length in metres, all positive. Length is what runs from its back to its front.",
+    "yaw is in degrees, counter-clockwise seen from above: 0 when its front looks ahead, away from you, 90 to the left, -90 to the right, 180 towards you.",
+    "You may add how sure you are: confidence: p, with p from 0 to 1.",
+)
+_FIRST = {
+    "box_first": "its box in the picture, [left, top, right, bottom] in pixels",
+    "point_first": "the pixel at the middle of what is seen of it, [u, v]",
+}
+
+
+class Grounding3DEnv(LanguageEnv):
+    """Grounding3D: where is it, as a 3D box in metres from one picture.
+
+    ## Description
+    A picture of a street from behind a windscreen, the camera's intrinsics, and a name that fits one object only: "the red car", "the second traffic cone
+    from the left". The answer is the object's box in space, in the form of Cube-LLM: centre, size and yaw in the camera's frame. The scenes are those of
+    `codalm-procedural`, of which all boxes are known exactly; an object is asked about when the annotator lists it and its box lies in front of the camera.
+
+    The frame is the camera's, levelled: origin in the camera, x right, y down, z ahead along the road's plane, metres. The box is [x, y, z, w, h, l, yaw]:
+    centre, width, height, length, and in degrees the direction of its length, counter-clockwise seen from above; 0 looks ahead, 90 to the left.
+
+    ## Action Space
+    `FreeText`: an answer from which a box can be read: seven numbers in a list (six: yaw 0), labelled numbers, or JSON; of several boxes the last. A
+    `confidence: p` may stand beside it. With `chain="box_first"` or `"point_first"` the first answer is a box or point in the picture, in pixels, and the
+    second the 3D box. The default action is an empty answer.
+
+    ## Observation Space
+    - `text`: the picture's size, the camera's focal length, principal point, height above the road and tilt; with `hint="box"` the object's box in the
+      picture; before the second answer of a chain, what the first one said.
+    - `image` (with `image=True`): (720, 1280, 3) uint8.
+    - `expert` (with `expert=True`): the right answer.
+
+    Without `image=True` the question is asked blindly: a control of what can be guessed.
+
+    ## Starting State
+    Item `seed % n` of n. The items go round the scenes, an object of each in turn, so that a few episodes in a row come from as many scenes.
+
+    ## Rewards
+    The progress, with the 3D box; 0 for the first answer of a chain.
+
+    ## Progress
+    The share of nuScenes' four distances (0.5, 1, 2 and 4 m) within which the stated centre lies of the true one, seen from above. `success`: within 2 m.
+
+    ## Episode End
+    Terminates with the answer (the second one of a chain), whether it can be read or not; truncates at `max_steps`.
+
+    ## Info
+    `reset` gives `scene`, `object` (instance id), `category`, `group`, `phrase`, `box` (x, y, z, w, h, l, yaw), `box_2d` (left, top, right, bottom of what
+    is seen of it), `camera` (`width`, `height`, `focal`, `cx`, `cy`, `above_road`, `tilt`), `hint`, `chain`. The last step gives `answer` (the box as read,
+    or null) and `confidence` (or null). `metrics` holds `parsed` (0 or 1) and, where it is 1, `centre_distance` (from above) and `centre_distance_3d` in
+    metres, `depth_error` (share of the true z), `iou_bev`, `iou_3d`, `yaw_error` (degrees, in [0, 180]); in a chain `first_parsed`, and `first_iou` of the
+    first box or `first_inside` of the first point.
+    `end_reason` is `answered` or `unparsed`: an answer that cannot be read is kept apart from a wrong one.
+
+    ## Arguments
+    - `task`: `locate`.
+    - `image`: observations have an `image`.
+    - `hint`: `none`, or `box`: the object's box in the picture is told.
+    - `chain`: `direct`; `box_first` or `point_first`: from coarse to fine in two answers.
+    - `max_steps`: 2 by default, what a chain takes; None for no limit.
+    - `expert`: observations have an `expert` (`oracle`).
+    - `render_mode`: None or `rgb_array` (the picture of `image`).
+
+    ## References
+    - Cho et al. 2024, Language-Image Models with 3D Understanding (Cube-LLM).
+    - Caesar et al. 2020, nuScenes: A multimodal dataset for autonomous driving.
+
+    ## Version History
+    - v0: first version.
+    """
+
+    def __init__(
+        self,
+        task: str = "locate",
+        *,
+        image: bool = False,
+        hint: str = "none",
+        chain: str = "direct",
+        max_steps: int | None = 2,
+        expert: bool | str = False,
+        render_mode: str | None = None,
+    ):
+        check_task(entry("grounding3d"), task)
+        _one_of("hint of grounding3d", hint, HINTS)
+        _one_of("chain of grounding3d", chain, CHAINS)
+        if expert and expert is not True:
+            _one_of("expert of grounding3d", str(expert), EXPERTS)
+        if hint == "box" and chain != "direct":
+            raise UsageError(f"hint=box tells the box that chain={chain} asks for first. Leave one of them out.")
+        needed = 1 if chain == "direct" else 2
+        if max_steps is not None and max_steps < needed:
+            raise UsageError(f"chain={chain} takes {needed} step{'s' * (needed > 1)}: max_steps is at least {needed}, or None for no limit, not {max_steps!r}.")
+        super().__init__(
+            action_space=FreeText(),
+            default_action="",
+            max_steps=max_steps,
+            image_shape=SIZE[::-1] if image else None,
+            expert=expert,
+            render_mode=render_mode,
+        )
+        self._hint, self._chain = hint, chain
+        self._items = items()
+        self._item: Item = self._items[0]
+        self._first: str | None = None
+        self._measured: dict[str, float] = {}
+        self._said = ""
+
+    @property
+    def mission(self) -> Mission:
+        name = self._item.phrase
+        goal = f"Say where {name} is: the 3D box around it, {_FORM}."
+        if self._chain != "direct":
+            goal = f"Say where {name} is, in two answers: first {_FIRST[self._chain]}; then, when you are asked again, the 3D box around it, {_FORM}."
+        seen = bool(self._pictures)
+        return Mission(
+            goal=goal,
+            intro="You see a street from a car that drives (the ego car)."
+            if seen
+            else "You are asked about a street as it is seen from a car; no picture is shown.",
+            tips=_FRAME,
+            default_action=self.default_action,
+            free_text=True,
+            prose=True,
+            max_steps=self.max_steps,
+        )
+
+    def _reset(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
+        self._item = self._items[seed % len(self._items)]
+        self._first, self._measured, self._said = (None if self._chain == "direct" else ""), {}, ""
+        item = self._item
+        return {
+            "scene": item.scene,
+            "object": item.id,
+            "category": item.category,
+            "group": item.group,
+            "phrase": item.phrase,
+            "box": list(item.box.numbers()),
+            "box_2d": list(item.box_2d),
+            "camera": item.view.facts(),
+            "hint": self._hint,
+            "chain": self._chain,
+        }
+
+    def _step(self, action: str) -> Transition:
+        if self._first == "":
+            return self._coarse(action)
+        answer = read_box(action)
+        self._said = "Your answer could not be read as a 3D box." if answer is None else f"Your answer: {_listed(answer.box)}."
+        metrics = {**self._measured, **measures(answer, self._item.box)}
+        progress = 0.0 if answer is None else sum(metrics["centre_distance"] <= t for t in THRESHOLDS) / len(THRESHOLDS)
+        info: dict[str, Any] = {
+            "metrics": metrics,
+            "valid": answer is not None,
+            "end_reason": "unparsed" if answer is None else "answered",
+            "answer": None if answer is None else list(answer.box.numbers()),
+            "confidence": None if answer is None else answer.confidence,
+        }
+        return Transition(progress, True, False, progress, metrics.get("centre_distance", np.inf) <= SUCCESS, info)
+
+    def _coarse(self, action: str) -> Transition:
+        """The first answer of a chain: measured, told back, and left as it is."""
+        seen = self._item.box_2d
+        if self._chain == "box_first":
+            box = read_box_2d(action)
+            self._measured = {"first_iou": 0.0 if box is None else iou_2d(box, seen)}
+            said = None if box is None else _pixels(box)
+        else:
+            point = read_point(action)
+            self._measured = {"first_inside": float(point is not None and seen[0] <= point[0] <= seen[2] and seen[1] <= point[1] <= seen[3])}
+            said = None if point is None else _pixels(point)
+        self._measured["first_parsed"] = float(said is not None)
+        self._first = said or "nothing that could be read"
+        self._said = f"Your first answer: {self._first}. Now the 3D box: {_FORM}."
+        return Transition(info={"metrics": dict(self._measured), "valid": said is not None})
+
+    def _text(self) -> str:
+        view, lines = self._item.view, []
+        tilt = "looks straight ahead" if abs(view.tilt) < 0.05 else f"is tilted {'down' if view.tilt > 0 else 'up'} by {abs(view.tilt):.1f} degrees"
+        lines.append(
+            f"The picture is {view.width} pixels wide and {view.height} high. Camera: pinhole, focal length {view.focal:.1f} pixels, principal point"
+            f" ({view.centre[0]:g}, {view.centre[1]:g}), {view.above_road:.2f} m above the road; it {tilt}."
+        )
+        if self._hint == "box":
+            lines.append(f"In the picture {self._item.phrase} is within {_pixels(self._item.box_2d)} (left, top, right, bottom, pixels).")
+        if self._first == "":
+            lines.append(f"First answer: {_FIRST[self._chain]}.")
+        return "\n".join([*lines, self._said] if self._said else lines)
+
+    def _image(self) -> np.ndarray:
+        return self._item.view.picture()
+
+    def _expert(self) -> str:
+        if self._first == "":
+            left, top, right, bottom = self._item.box_2d
+            return _pixels(self._item.box_2d if self._chain == "box_first" else ((left + right) / 2, (top + bottom) / 2))
+        return _listed(self._item.box)
+
+
+def measures(answer: Answer | None, true: Box3D) -> dict[str, float]:
+    """How well an answer agrees with the true box; an answer that cannot be read has nothing to measure."""
+    if answer is None:
+        return {"parsed": 0.0}
+    box = answer.box
+    values = {
+        "centre_distance": distance(box, true),
+        "centre_distance_3d": distance_3d(box, true),
+        "depth_error": abs(box.z - true.z) / true.z,
+        "iou_bev": iou_bev(box, true),
+        "iou_3d": iou_3d(box, true),
+        "yaw_error": yaw_error(box, true),
+    }
+    return {"parsed": 1.0, **{key: round(value, 6) for key, value in values.items()}}
+
+
+def _one_of(kind: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise unknown(kind, value, list(known), "embodied show grounding3d")
+
+
+def _listed(box: Box3D) -> str:
+    return "[" + ", ".join(f"{n:.2f}" for n in box.numbers()) + "]"
+
+
+def _pixels(numbers: Box2D | tuple[float, float]) -> str:
+    return "[" + ", ".join(f"{n:g}" for n in numbers) + "]"

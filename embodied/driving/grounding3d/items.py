@@ -1,0 +1,123 @@
+"""What is asked: an object of a procedural scene, by a name that fits it alone, its box in space and in the picture."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from embodied.driving.facts import ObjectFact
+from embodied.driving.grounding3d.boxes import Box2D, Box3D
+from embodied.driving.scene.objects import solid
+from embodied.driving.scene.render import EYE, SIZE, camera
+from embodied.driving.scene.sets import scenes, specs
+from embodied.driving.scene.spec import Actor
+from embodied.raster.mesh import turned
+from embodied.seeding import generator
+from embodied.types import Json
+
+__all__ = ["SIZE", "Item", "View", "box_of", "items"]
+
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+
+
+@dataclass(frozen=True)
+class View:
+    """A picture and the camera that took it."""
+
+    picture: Callable[[], np.ndarray]
+    """Draws it: (height, width, 3) uint8."""
+    width: int = SIZE[0]
+    height: int = SIZE[1]
+    focal: float = camera().focal
+    """Pixels."""
+    above_road: float = EYE
+    """Metres."""
+    tilt: float = round(math.degrees(math.asin(-float(camera().axes[2, 2]))), 4)
+    """Degrees; positive for a camera that looks down."""
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """The principal point, pixels."""
+        return self.width / 2, self.height / 2
+
+    def facts(self) -> Json:
+        """As plain JSON."""
+        (cx, cy), rest = self.centre, {"focal": self.focal, "above_road": self.above_road, "tilt": self.tilt}
+        return {"width": self.width, "height": self.height, "cx": cx, "cy": cy, **rest}
+
+
+@dataclass(frozen=True)
+class Item:
+    """One object to be found."""
+
+    scene: str
+    id: int
+    """Instance id."""
+    category: str
+    group: str
+    phrase: str
+    """What it is called: fits no other object listed in the scene."""
+    box: Box3D
+    box_2d: Box2D
+    """Of what is seen of it."""
+    view: View
+
+
+@cache
+def items() -> tuple[Item, ...]:
+    """All objects of the embedded scenes that the annotator lists, an object of each scene in turn; the order within a scene is drawn once."""
+    actors = {spec.name: {actor.id: actor for actor in spec.actors} for spec in specs()}
+    piles = []
+    for scene in sorted(scenes(), key=lambda scene: scene.name):
+        assert scene.facts is not None
+        names = phrases(scene.facts.objects)
+        pile = [
+            Item(scene.name, fact.id, fact.category, fact.group, names[fact.id], box_of(actors[scene.name][fact.id]), _corners(fact), View(scene.picture))
+            for fact in scene.facts.objects
+        ]
+        piles.append([pile[i] for i in generator(0, "grounding3d", scene.name).permutation(len(pile))])
+    deepest = max(map(len, piles))
+    return tuple(pile[k] for k in range(deepest) for pile in piles if k < len(pile))
+
+
+def box_of(actor: Actor) -> Box3D:
+    """The box around an actor's solid, in the levelled frame of the ego camera at the scene's start."""
+    vertices = solid(actor).vertices
+    low, high = vertices.min(axis=0), vertices.max(axis=0)
+    # An outstretched arm or an overturned body: the box's middle is not where the actor stands.
+    dx, dy, dz = turned(((low + high) / 2)[None], math.radians(actor.yaw))[0]
+    w, l, h = high - low  # noqa: E741
+    yaw = (actor.yaw + 180) % 360 - 180
+    return Box3D(*(round(float(n), 3) for n in (actor.x + dx, EYE - dz, actor.y + dy, w, h, l, yaw)))
+
+
+def phrases(objects: Sequence[ObjectFact]) -> dict[int, str]:
+    """A name for each object that fits no other of them: its kind; its colour, too; or its place in the row of its kind, from the left."""
+    kinds = Counter(o.category for o in objects)
+    painted = Counter((o.category, o.colour) for o in objects)
+    names = {}
+    for o in objects:
+        kind = o.category.replace("_", " ")
+        if kinds[o.category] == 1:
+            names[o.id] = f"the {kind}"
+        elif o.colour and painted[o.category, o.colour] == 1:
+            names[o.id] = f"the {o.colour} {kind}"
+        else:
+            row = sorted((p for p in objects if p.category == o.category), key=lambda p: (p.box[0] + p.box[2] / 2, p.id))
+            place = row.index(o)
+            names[o.id] = f"the {_ordinal(place)}{kind} from the left, of {len(row)}"
+    return names
+
+
+def _ordinal(place: int) -> str:
+    return f"{_ORDINALS[place]} " if place < len(_ORDINALS) else f"{place + 1}th "
+
+
+def _corners(fact: ObjectFact) -> Box2D:
+    x, y, w, h = fact.box
+    return x, y, x + w, y + h
