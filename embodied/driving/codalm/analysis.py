@@ -49,7 +49,7 @@ def tables(episodes: Sequence[Episode], replies: Replies) -> list[Table]:
         if dataset == sources.PROCEDURAL_NAME and task != "region_perception":
             twin_answers[task] = {i.facts.image: a for i, a in zip(answered.items, answered.answers, strict=True)}
     if twin_answers:
-        found += twin_tables(_pairs(), {task: {"this run": answers} for task, answers in twin_answers.items()})
+        found += twin_tables(pairs(), {task: {"this run": answers} for task, answers in twin_answers.items()})
     return found
 
 
@@ -206,7 +206,7 @@ def _outcome_cells(o: twins.Outcomes) -> tuple[Cell, ...]:
     return (o.pairs, share(o.right, o.pairs), *shares, o.wavered / o.unchanged if o.unchanged else None, o.f1)
 
 
-def _pairs() -> list[twins.Pair]:
+def pairs() -> list[twins.Pair]:
     """The twins of the procedural set."""
     from embodied.driving.scene.sets import twin_names
 

@@ -15,7 +15,8 @@ _NOTHING = "nothing"
 
 
 def _phrases(table: str) -> Phrases[str]:
-    return Phrases({key(phrase): name for name, phrases in _TABLES[table].items() for phrase in phrases})
+    named = {key(name): name for name in _TABLES[table] if name != _NOTHING}
+    return Phrases(named | {key(phrase): name for name, phrases in _TABLES[table].items() for phrase in phrases})
 
 
 SIDES, COLOURS, STATES = _phrases("sides"), _phrases("colours"), _phrases("states")

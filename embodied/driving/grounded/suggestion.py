@@ -27,7 +27,7 @@ class SuggestionScore:
     primary: bool
     """The first required action is advised."""
     hazard_recall: float | None
-    """Share of corner-case objects whose category is named; None in a scene without one."""
+    """Share of the categories of corner-case objects that are named; None in a scene without one."""
     contradiction: bool
     """It advises a forbidden action, advises against a required one, or would proceed on red."""
     actions: tuple[str, ...]
@@ -68,7 +68,7 @@ def score_suggestion(answer: str, facts: SceneFacts | str) -> SuggestionScore:
         facts = SceneFacts("", 0, 0, (), tuple(sorted(required)), tuple(sorted(forbidden_by(required))))
     text = normalise(answer)
     spoken = language(text)
-    hazards = [o for o in facts.objects if o.corner_case]
+    hazards = {o.category for o in facts.objects if o.corner_case}
     if spoken in ("", "other"):
         status: Status = "unreadable" if spoken else "empty"
         return SuggestionScore(0.0, 0.0, 0.0, 0.0, False, 0.0 if hazards else None, False, (), status)
@@ -79,7 +79,7 @@ def score_suggestion(answer: str, facts: SceneFacts | str) -> SuggestionScore:
     precision, recall = right / len(counted) if counted else 0.0, right / len(required) if required else 0.0
     f1 = 2 * precision * recall / (precision + recall) if right else 0.0
     named = {c for m in mentions(text) if not m.negated for c in m.noun.categories}
-    hazard_recall = sum(h.category in named for h in hazards) / len(hazards) if hazards else None
+    hazard_recall = len(hazards & named) / len(hazards) if hazards else None
     wrong = set(facts.forbidden) | ({"proceed"} if facts.light == "red" else set())
     contradiction = bool(heard.actions & wrong) or bool(heard.refused & required)
     reason = 1.0 if hazard_recall is None else (1 + hazard_recall) / 2
