@@ -93,11 +93,12 @@ def _of_runs(runs: Sequence[Run], data: str | None, split: str | None, language:
         raise UsageError(f"The run is of the split {planned_split} in {planned_language}, not of {split or planned_split} in {language or planned_language}.")
     folder = None if planned_split == PROCEDURAL else data or specs[0][1].task.kwargs.get("data")
     scenes = open_set(planned_split, folder, planned_language, partial)
+    turns = {task: scenes.turns(task) for task in TASKS}
     asked: dict[Key, Question] = {}
     texts: dict[Key, str] = {}
     again = 0
     for run, spec in specs:
-        questions = scenes.questions(spec.task.task)  # type: ignore[arg-type]
+        questions = turns[spec.task.task]
         question = questions[spec.seed % len(questions)]
         again += question.key in asked
         asked.setdefault(question.key, question)

@@ -64,7 +64,8 @@ class CodaLMEnv(LanguageEnv):
     Without `image=True` the question is asked blindly: a control of what can be guessed.
 
     ## Starting State
-    Question number `seed % n` of the task's n, in sorted order of the scenes; `reset(options={"scene": name, "region": key})` asks for a certain one.
+    Question number `seed % n` of the task's n, in an order that is shuffled once and for all, so that any number of consecutive seeds is a
+    sample of all scenes; `reset(options={"scene": name, "region": key})` asks for a certain one.
 
     ## Rewards
     `grounded-v1` of the answer in [0, 1], with the step that answers (see docs/driving.md); 0 else. No model judges within an episode:
@@ -129,7 +130,7 @@ class CodaLMEnv(LanguageEnv):
         if zoom and not image:
             raise UsageError("zoom needs a picture: give image=True (--image).")
         self._set = sources.open_set(split, data, language, partial)
-        self._questions = self._set.questions(self._task)  # type: ignore[arg-type]
+        self._questions = self._set.turns(self._task)  # type: ignore[arg-type]
         if not self._questions:
             raise UsageError(f"The split {split} has no question for {task}.")
         self._scenes = {scene.name: scene for scene in self._set.scenes}

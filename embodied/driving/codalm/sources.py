@@ -9,6 +9,7 @@ from embodied.driving.codalm import load, vqa
 from embodied.driving.codalm.records import LANGUAGES, SPLITS, Question, Scene, Task
 from embodied.errors import UsageError
 from embodied.registry import unknown
+from embodied.seeding import derive
 
 PROCEDURAL = "procedural"
 REAL_NAME, PROCEDURAL_NAME = "codalm", "codalm-procedural"
@@ -28,6 +29,10 @@ class SceneSet:
 
     def questions(self, task: Task) -> tuple[Question, ...]:
         return vqa.questions(self.scenes, task)
+
+    def turns(self, task: Task) -> tuple[Question, ...]:
+        """The questions in the order in which seeds ask them: shuffled for good, so that the first hundred are a sample of all scenes."""
+        return tuple(sorted(self.questions(task), key=lambda q: derive(0, "codalm", *q.key)))
 
 
 def open_set(split: str, data: str | None = None, language: str = "english", partial: bool = False) -> SceneSet:
