@@ -45,7 +45,7 @@ USUAL = {
     "sentry_box": "white",
     "traffic_box": "grey",
     "dog": "brown",
-    "cat": "black",
+    "cat": "orange",
     "construction_vehicle": "yellow",
     "machinery": "yellow",
     "basket": "beige",

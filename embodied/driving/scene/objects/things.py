@@ -89,25 +89,28 @@ def bollard(paint: Colour, state: str, night: bool) -> list[Mesh]:
     ]
 
 
-def _animal(paint: Colour, size: float) -> list[Mesh]:
-    body = sphere((0, 0, 0.52 * size), (0.17 * size, 0.46 * size, 0.18 * size), paint, sides=12)
-    legs = [box((side * 0.1 * size, y * size, 0.2 * size), (0.08 * size, 0.09 * size, 0.42 * size), 0.0, paint) for side in (-1, 1) for y in (-0.3, 0.3)]
-    neck = sphere((0, 0.42 * size, 0.68 * size), (0.11 * size, 0.14 * size, 0.17 * size), paint, sides=8)
+def dog(paint: Colour, state: str, night: bool) -> list[Mesh]:
+    body = sphere((0, 0, 0.52), (0.17, 0.46, 0.18), paint, sides=12)
+    legs = [box((side * 0.1, y, 0.2), (0.08, 0.09, 0.42), 0.0, paint) for side in (-1, 1) for y in (-0.3, 0.3)]
+    neck = sphere((0, 0.42, 0.68), (0.11, 0.14, 0.17), paint, sides=8)
     head = [
-        sphere((0, 0.55 * size, 0.82 * size), (0.13 * size, 0.17 * size, 0.13 * size), paint, sides=10),
-        box((0, 0.73 * size, 0.78 * size), (0.1 * size, 0.16 * size, 0.09 * size), 0.0, BLACK),
+        sphere((0, 0.55, 0.82), (0.13, 0.17, 0.13), paint, sides=10),
+        box((0, 0.73, 0.78), (0.1, 0.16, 0.09), 0.0, BLACK),
     ]
-    ears = [cone((side * 0.08 * size, 0.5 * size, 0.9 * size), 0.05 * size, 0.13 * size, paint, sides=5) for side in (-1, 1)]
-    tail = box((0, -0.47 * size, 0.66 * size), (0.06 * size, 0.07 * size, 0.3 * size), 0.0, paint)
+    ears = [cone((side * 0.08, 0.5, 0.9), 0.05, 0.13, paint, sides=5) for side in (-1, 1)]
+    tail = box((0, -0.47, 0.66), (0.06, 0.07, 0.3), 0.0, paint)
     return [body, *legs, neck, *head, *ears, tail]
 
 
-def dog(paint: Colour, state: str, night: bool) -> list[Mesh]:
-    return _animal(paint, 1.0)
-
-
 def cat(paint: Colour, state: str, night: bool) -> list[Mesh]:
-    return _animal(paint, 0.55)
+    """Low and long, a round head with upright ears, a tail that stands up."""
+    body = sphere((0, 0, 0.3), (0.12, 0.3, 0.13), paint, sides=12)
+    legs = [box((side * 0.07, y, 0.11), (0.06, 0.07, 0.24), 0.0, paint) for side in (-1, 1) for y in (-0.2, 0.2)]
+    head = [sphere((0, 0.32, 0.42), (0.14, 0.12, 0.12), paint, sides=12), box((0, 0.43, 0.4), (0.08, 0.05, 0.05), 0.0, (226, 220, 210))]
+    ears = [cone((side * 0.08, 0.3, 0.49), 0.055, 0.14, paint, sides=5) for side in (-1, 1)]
+    eyes = [box((side * 0.05, 0.435, 0.45), (0.03, 0.02, 0.03), 0.0, (190, 220, 60)) for side in (-1, 1)]
+    tail = [box((0, -0.31, 0.42), (0.06, 0.06, 0.4), 0.0, paint), box((0, -0.34, 0.62), (0.06, 0.14, 0.06), 0.0, paint)]
+    return [body, *legs, *head, *ears, *eyes, *tail]
 
 
 def sentry_box(paint: Colour, state: str, night: bool) -> list[Mesh]:
@@ -205,8 +208,8 @@ def basket(paint: Colour, state: str, night: bool) -> list[Mesh]:
 
 
 def _box_of_board(paint: Colour, size: float) -> list[Mesh]:
-    tape = box((0, 0, 0.36 * size), (0.1 * size, 0.625 * size, 0.73 * size), 0.0, (214, 190, 140))
-    return [box((0, 0, 0.36 * size), (0.8 * size, 0.62 * size, 0.72 * size), 0.0, paint), tape]
+    tape = box((0, 0, 0.36), (0.1, 0.625, 0.73), 0.0, (214, 190, 140))
+    return [box((0, 0, 0.36), (0.8, 0.62, 0.72), 0.0, paint), tape]
 
 
 def carton(paint: Colour, state: str, night: bool) -> list[Mesh]:
