@@ -137,6 +137,9 @@ def test_every_action_has_words(name: str) -> None:
         ("Monitor any movements of the SUV on the left and watch for lane changes of vehicles.", {"watch"}),
         ("Come to a stop and wait for the bus ahead to go first before continuing.", {"stop", "yield"}),
         ("If the truck stops and the adjacent lane is clear, consider changing lanes.", set()),
+        ("Slow down and avoid sudden braking or abrupt stops.", {"slow_down"}),
+        ("由于前方车道被锥桶封闭，应提前向左变道，并注意后方来车。", {"change_lane_left"}),
+        ("自车应减速慢行，与前方车辆保持安全距离，注意右侧行人，随时准备停车。", {"slow_down", "keep_distance", "watch"}),
         ("前方红灯，请停车等待。", {"stop", "obey_light"}),
         ("不要变道，保持当前车道行驶，减速慢行。", {"keep_lane", "slow_down"}),
     ],
@@ -193,12 +196,24 @@ def test_real_answers_are_read(codalm_data: Path) -> None:
 
 def test_overlap_of_words() -> None:
     assert rouge_l("the police killed the gunman", "police killed the gunman") == pytest.approx(2 * 4 / 9)
-    assert rouge_l("", "a car") == 0.0
+    assert rouge_l("", "a car") == rouge_l("a car", "") == 0.0
+    long = "the car waits behind the bus and the dog crosses the road " * 60
+    assert rouge_l(long, long) == 1.0
+    assert rouge_l("dog bus car", "car bus dog") == pytest.approx(1 / 3)
     assert rouge_l("一辆汽车", "一辆卡车") == pytest.approx(0.75)
     same, other, none = tfidf_cosine(["a red car", "a dog", ""], ["a red car", "a cat", "a bus"])
     assert same == pytest.approx(1.0)
     assert 0 < other < 0.5
     assert none == 0.0
+
+
+@pytest.mark.parametrize(
+    "unit", ["if stop, ", "stop until ", "watch ", "a car and ", "not only not ", "的车", "a: ", "- **Car**:\n", "(((", "the object is ", "\ufdfa", "do not "]
+)
+def test_hostile_repetition_is_bounded(unit: str) -> None:
+    text = unit * 200_000
+    for scored in (score_general(text, DOG.present), score_suggestion(text, DOG.present), score_region(text, "dog")):
+        assert scored.value <= 0.5
 
 
 def test_scores_are_stable() -> None:

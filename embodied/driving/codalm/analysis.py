@@ -13,6 +13,7 @@ from embodied.driving.codalm.records import Question, Scene
 from embodied.driving.controls import Item, Score
 from embodied.driving.facts import ObjectFact
 from embodied.driving.grounded import NAME, GeneralScore, RegionScore, SuggestionScore
+from embodied.driving.grounded.overlap import rouge_l, tfidf_cosine
 from embodied.driving.grounded.reference import facts_of, of_region
 from embodied.errors import EmbodiedError
 from embodied.eval.analysis import Cell, Replies, Table, share
@@ -46,6 +47,7 @@ def tables(episodes: Sequence[Episode], replies: Replies) -> list[Table]:
             continue
         answered = _answered(those, replies, {s.name: s for s in scenes.scenes}, {q.key: q for q in scenes.questions(task)}, task)  # type: ignore[arg-type]
         found += score_tables(name, answered.items, {"this run": answered.answers})
+        found += overlap_tables(name, answered.items, {"this run": answered.answers})
         if dataset == sources.PROCEDURAL_NAME and task != "region_perception":
             twin_answers[task] = {i.facts.image: a for i, a in zip(answered.items, answered.answers, strict=True)}
     if twin_answers:
@@ -166,6 +168,21 @@ def _by_group(scored: Sequence[Score], items: Sequence[Item]) -> tuple[Cell, ...
         elif isinstance(one, RegionScore) and asked.object is not None:
             values[asked.object.group].append(one.group)
     return tuple(_mean(values[group]) for group in GROUPS)
+
+
+def overlap_tables(name: str, items: Sequence[Item], runs: dict[str, list[str]]) -> list[Table]:
+    """Words that answers share with the reference texts; secondary, and no part of `grounded-v1`."""
+    if not items or not all(i.reference for i in items):
+        return []
+    references = [i.reference for i in items]
+    rows = runs | {control: controls.answers(control, items) for control in ("oracle", "blind", "constant")}
+    rows["shuffled"] = [*references[1:], *references[:1]]
+    body = tuple(
+        (row, len(items), _mean([rouge_l(a, r) for a, r in zip(texts, references, strict=True)]), _mean(tfidf_cosine(texts, references)))
+        for row, texts in rows.items()
+    )
+    note = "Secondary: shared words reward the reference's way of speaking, and an answer about another picture shares many of them (shuffled)."
+    return [Table(f"{name}/overlap: {label(items[0].task)}", ("answers", "n", "ROUGE-L", "TF-IDF cosine"), body, note)]
 
 
 # --------------------------------------------------------------------------- twins

@@ -34,12 +34,16 @@ _NEGATION = re.compile(
     r"\b(?:not|never|no|avoid|without|refrain from|rather than|instead of|do not need to|no need to|prohibited from)(?: \w+){0,3} $|"
     r"(?:不要|不得|不可|避免|禁止|切勿|勿|无需|不必|不能|别)\w{0,4}$"
 )
+_ABRUPT = re.compile(r"\b(?:sudden(?:ly)?|hard|abrupt(?:ly)?|harsh|sharp|unnecessary|unnecessarily) $|[急骤猛]$")
+"""`Avoid sudden braking` is not advice against braking."""
 _COMMAND = re.compile(r"\b(?:(?:car|vehicle|you|driver) (?:can|may|will need to)|should|must|needs? to|has to|have to|ought to) (?:\w+ ){0,3}$")
 _CONDITIONAL = frozenset({"stop", "proceed", "avoid", "change_lane_left", "change_lane_right"})
 """Actions that count only when advised without a condition: `be prepared to stop` is watchfulness, `stop` is not."""
 _ALWAYS = re.compile(r"\b(?:when|while) driving\b,?|\bat the same time,?|驾驶时|行驶时")
 """Conditions that are none."""
 _AS_LONG_AS = frozenset({"until", "before", "after", "when", "while", "直到", "当"})
+_REACH = 120
+"""Characters before and after an action that are looked at: a bound on hostile texts."""
 _SIDES = frozenset({"change_lane_left", "change_lane_right"})
 
 
@@ -65,14 +69,14 @@ def _of_clause(clause: str) -> tuple[set[str], set[str]]:
     reserves = list(_ONLY_IF.finditer(clause))
     for name, pattern in _PATTERNS.items():
         for match in pattern.finditer(clause):
-            before = clause[: match.start()]
+            before = clause[max(0, match.start() - _REACH) : match.start()]
             if _OF_OTHERS.search(before) and not _COMMAND.search(before):
                 continue
             if _NEGATION.search(before):
-                refused.add(name)
-            elif name == "watch" and not _object_in(clause[match.end() :]):
+                refused |= set() if _ABRUPT.search(before) else {name}
+            elif name == "watch" and not _object_in(clause[match.end() : match.end() + _REACH]):
                 continue
-            elif name not in _CONDITIONAL or not any(_reserved(name, r, match) for r in reserves):
+            elif name not in _CONDITIONAL or not _reserved(name, reserves, match):
                 said.add(name)
     if said & _SIDES:
         said.discard("avoid")
@@ -83,9 +87,11 @@ def _of_clause(clause: str) -> tuple[set[str], set[str]]:
     return said, refused - said
 
 
-def _reserved(name: str, reserve: re.Match[str], match: re.Match[str]) -> bool:
+def _reserved(name: str, reserves: list[re.Match[str]], match: re.Match[str]) -> bool:
     """Whether a condition governs the action: `stop until it is clear` is to stop, `until it is clear to proceed` is not to proceed."""
-    return name != "stop" or reserve.start() < match.start() or reserve.group() not in _AS_LONG_AS
+    if not reserves:
+        return False
+    return reserves[0].start() < match.start() or name != "stop" or reserves[-1].group() not in _AS_LONG_AS
 
 
 def _object_in(rest: str) -> bool:

@@ -11,7 +11,7 @@ from embodied.driving.categories import canonical, group_of
 from embodied.driving.facts import ObjectFact
 from embodied.driving.grounded.lexicon import NOUNS
 from embodied.driving.grounded.mentions import Mention, in_sentence
-from embodied.driving.grounded.text import language, normalise, sentences, tokens, word_set
+from embodied.driving.grounded.text import han, language, normalise, sentences, tokens, word_set
 
 Status = Literal["scored", "unrecognised", "empty", "unreadable"]
 """scored: something known is named. unrecognised: a readable answer without a known noun. unreadable: in a language that is not English or Chinese."""
@@ -69,6 +69,8 @@ _STOPS = word_set(
 """Words that end the phrase which answers."""
 _BEFORE_NOUNS = word_set("parked standing lying sitting walking moving crossing covered off")
 """Those of them that may stand right before its noun."""
+_LISTING = word_set("或 者 和 以 及 一 个 辆 名 只 种 位 是")
+"""What stands between the nouns of a Chinese list."""
 _GREETINGS = word_set("here sure certainly yes ok okay below i let")
 _SENTENCES = 3
 """Opening sentences looked at: some answers begin with "Sure!" or a heading."""
@@ -189,7 +191,7 @@ def _names_before(frame: str) -> bool:
 def _goes_on(words: Sequence[str], index: int) -> bool:
     """Whether a list goes on behind a comma: a noun within four tokens, with nothing but articles and adjectives before it."""
     for at in range(index, min(index + 5, len(words))):
-        if words[at] in _STOPS:
+        if words[at] in _STOPS or (han(words[at]) and words[at] not in _LISTING and not NOUNS.at(words, at)):
             return False
         if NOUNS.at(words, at):
             return True

@@ -53,7 +53,7 @@ _FOREIGN = word_set(
 
 def normalise(text: str) -> str:
     """Lower case, one form of every character, no markdown, no invisible characters; newlines stay. At most `MAX_CHARS` of it."""
-    text = unicodedata.normalize("NFKC", text[:MAX_CHARS]).translate(_PUNCTUATION)
+    text = unicodedata.normalize("NFKC", text[:MAX_CHARS])[:MAX_CHARS].translate(_PUNCTUATION)  # one character may become eighteen
     text = "".join(c for c in text if c == "\n" or unicodedata.category(c) not in ("Cf", "Cc", "Mn")).lower()
     for pattern, by in _REWRITES:
         text = pattern.sub(by, text)
