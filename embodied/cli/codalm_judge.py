@@ -44,7 +44,7 @@ def run(request: Request) -> int:
     """Judges what has no rating yet and prints the table. Returns the exit code."""
     from embodied import models
     from embodied.config import compose
-    from embodied.driving.codalm import answers, judge, judging, tables
+    from embodied.driving.codalm import answers, judge, judging, scoring, tables
 
     provider, name = models.parse_model(request.model)
     config = compose([f"model.provider={provider}", f"model.name='{name}'", "model.temperature=0", f"model.max_tokens={MAX_TOKENS}", *request.words])
@@ -57,7 +57,8 @@ def run(request: Request) -> int:
         _estimate(score, cases, ratings)
         return 0
     outcome = asyncio.run(_judge(config, cases, ratings, request.concurrency))
-    made = tables.table(score, cases, ratings)
+    grounded = scoring.grounded_all(found.questions, {s.name: s for s in found.set.scenes}, found.texts)
+    made = [tables.table(score, cases, ratings), tables.agreement(score, cases, ratings, {key: s.value for key, s in grounded.items()})]
     if request.as_json:
         _print_json(made, cases, ratings, outcome, found)
     else:
@@ -116,11 +117,11 @@ def _estimate(score: str, cases: list[Case], ratings: Ratings) -> None:
     typer.echo(f"{len(asked)} calls are to be made, about {characters // 4:,} tokens in (four characters a token) and {100 * len(asked):,} out.")
 
 
-def _print(made: Table, ratings: Ratings, outcome: Outcome, found: Answers, config: EvalConfig) -> None:
+def _print(made: list[Table], ratings: Ratings, outcome: Outcome, found: Answers, config: EvalConfig) -> None:
     from embodied.cli.tables import print_analysis
     from embodied.models.prices import price_of
 
-    print_analysis([made])
+    print_analysis(made)
     for note in found.notes:
         typer.echo(note)
     usage, price = used(ratings), price_of(config.model, config.run.price)
@@ -131,11 +132,11 @@ def _print(made: Table, ratings: Ratings, outcome: Outcome, found: Answers, conf
         typer.echo(f"Stopped early: {outcome.stopped} The same command goes on from here.")
 
 
-def _print_json(made: Table, cases: list[Case], ratings: Ratings, outcome: Outcome, found: Answers) -> None:
+def _print_json(made: list[Table], cases: list[Case], ratings: Ratings, outcome: Outcome, found: Answers) -> None:
     from embodied.cli.output import print_json
 
     last = [rating for case in cases if (rating := ratings.last(case)) is not None]
-    print_json({"score": made.title, "table": made, "outcome": outcome, "notes": found.notes, "file": str(ratings.path), "ratings": last})
+    print_json({"score": ratings.score, "tables": made, "outcome": outcome, "notes": found.notes, "file": str(ratings.path), "ratings": last})
 
 
 def used(ratings: Ratings) -> Usage:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from embodied.driving.categories import GROUPS
 from embodied.driving.codalm.judge import LOWEST
 from embodied.driving.codalm.judging import Case, Ratings
-from embodied.driving.codalm.records import OTHER, TASKS, Task
+from embodied.driving.codalm.records import OTHER, TASKS, Key, Task
+from embodied.driving.grounded import NAME
 from embodied.eval.analysis import Table
 
 PUBLISHED = 10
@@ -102,8 +105,33 @@ def _note(counts: dict[Task, Count]) -> str:
     if altered:
         notes.append(f"{altered} answers were shown without the ratings they held, or cut at their end.")
     if any(c.rated < c.planned for c in counts.values()):
-        notes.append("Some answers have no rating; the same command asks for them again.")
+        notes.append("Some answers have no rating; the same command asks for them again (with run.cache=off anew where the judge's reply held none).")
     return " ".join(notes)
+
+
+def agreement(score: str, cases: Sequence[Case], ratings: Ratings, grounded: Mapping[Key, float | None]) -> Table:
+    """Spearman's rank correlation of the judge's ratings with `grounded-v1` on the same answers, by task: two opinions, each in a table of its own."""
+    rows = []
+    for task in TASKS:
+        pairs = [(r.rating, g) for c in cases if c.key[0] == task and (r := ratings.judged(c)) is not None and (g := grounded.get(c.key)) is not None]
+        if pairs:
+            rows.append((task, len(pairs), spearman(*zip(*pairs, strict=True))))
+    return Table(
+        f"{score}: order of answers, beside {NAME}", ("", "answers", "Spearman"), tuple(rows), "1: both put the answers in the same order; 0: no relation."
+    )
+
+
+def spearman(a: Sequence[float], b: Sequence[float]) -> float | None:
+    """Spearman's rank correlation, equal values sharing their mean rank; None where one side does not vary."""
+    x, y = _ranks(a), _ranks(b)
+    x, y = x - x.mean(), y - y.mean()
+    scale = float(np.sqrt((x @ x) * (y @ y)))
+    return float(x @ y) / scale if scale else None
+
+
+def _ranks(values: Sequence[float]) -> np.ndarray:
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
 
 
 def _two(value: float | None, scale: int = 1) -> str | None:

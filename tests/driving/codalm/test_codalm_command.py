@@ -126,8 +126,9 @@ def test_a_submission_is_judged_and_gone_on_with(call, root: Path, sent: Path, s
     code, out, _ = call(*words, f"model.base_url={stub.url}/v1", "--json")
     body = json.loads(out)
     assert code == 0 and body["score"] == score and body["outcome"]["asked"] == 1 and body["outcome"]["skipped"] == 6 and stub.requests == 7
-    rows = {row[0].strip(): row[1:] for row in body["table"]["rows"]}
+    rows = {row[0].strip(): row[1:] for row in body["tables"][0]["rows"]}
     assert rows["region_perception"] == [4, 3, 1, 0, 0, 0, "6.25", "62.50", "6.25", "62.50"]
+    assert [row[:2] for row in body["tables"][1]["rows"]] == [["region_perception", 4], ["driving_suggestion", 3]]
     assert Path(body["file"]).parent == sent and len(body["ratings"]) == 7 and not any("[[10]]" in str(seen.turns) for seen in stub.seen)
 
 

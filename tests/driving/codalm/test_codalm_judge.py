@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from embodied.blobs import MemoryBlobs
@@ -205,6 +206,15 @@ def test_answers_are_paired_by_picture_and_region_not_by_place() -> None:
     asked = [question(1, "suitcace"), question(4, "traffic_cone"), question(5, "hovercraft"), question(6, "car", " ")]
     found = judging.cases(asked, {asked[1].key: "A cone."})
     assert [(c.key[2], c.group, c.answer) for c in found] == [("1", "miscellaneous", ""), ("4", "traffic_cone", "A cone."), ("5", "other", "")]
+
+
+def test_rank_correlation_is_scipys() -> None:
+    stats = pytest.importorskip("scipy.stats")
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        a, b = rng.integers(1, 11, 30).astype(float), rng.random(30).round(1)
+        assert tables.spearman(a, b) == pytest.approx(stats.spearmanr(a, b).statistic)
+    assert tables.spearman([1.0, 1.0], [1.0, 2.0]) is None
 
 
 def test_the_table_shows_the_published_scale_beside_the_raw_one(stub: Stub, tmp_path: Path) -> None:  # noqa: F811
