@@ -71,8 +71,8 @@ def _boxes(cases: list[_Case], setting: str) -> Table:
     for name, within in _parts(cases):
         if part := [case for case in cases if within(case)]:
             rows.append(_row(name, part))
-    rows.append(_row("(control: one box for all)", _constant(cases)))
-    rows.append(_row("(control: geometry from the 2D box)", _geometric(cases)))
+    rows.append(_row("(control: one box)", _constant(cases)))
+    rows.append(_row("(control: flat road)", _geometric(cases)))
     stated = sum(case.confidence is not None for case in cases)
     return Table(
         f"3D grounding: {setting}",
@@ -80,7 +80,7 @@ def _boxes(cases: list[_Case], setting: str) -> Table:
         tuple(rows),
         "An answer that cannot be read is within no distance and has BEV IoU 0; the median is of answers read. In AP-BEV a box is right from the BEV IoU in"
         f" the column's name on; boxes are ranked by the confidence stated ({stated} of {len(cases)}), ties being one point of the curve: without any, AP is"
-        " recall times precision. One box for all: the median of the true boxes of these items. Geometry: the median size, standing on a level road where"
+        " recall times precision. One box: the median of the true boxes of these items. Flat road: a box of the median size, standing on a level road where"
         " the true 2D box ends.",
     )
 

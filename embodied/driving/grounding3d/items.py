@@ -22,6 +22,8 @@ from embodied.types import Json
 
 __all__ = ["SIZE", "Item", "View", "box_of", "items"]
 
+_DRESSED = ("pedestrian", "cyclist")
+"""Their colour is that of their clothes."""
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 
 
@@ -92,7 +94,7 @@ def box_of(actor: Actor) -> Box3D:
     # An outstretched arm or an overturned body: the box's middle is not where the actor stands.
     dx, dy, dz = turned(((low + high) / 2)[None], math.radians(actor.yaw))[0]
     w, l, h = high - low  # noqa: E741
-    yaw = (actor.yaw + 180) % 360 - 180
+    yaw = 180 - (180 - actor.yaw) % 360
     return Box3D(*(round(float(n), 3) for n in (actor.x + dx, EYE - dz, actor.y + dy, w, h, l, yaw)))
 
 
@@ -106,7 +108,7 @@ def phrases(objects: Sequence[ObjectFact]) -> dict[int, str]:
         if kinds[o.category] == 1:
             names[o.id] = f"the {kind}"
         elif o.colour and painted[o.category, o.colour] == 1:
-            names[o.id] = f"the {o.colour} {kind}"
+            names[o.id] = f"the {kind} in {o.colour}" if o.category in _DRESSED else f"the {o.colour} {kind}"
         else:
             row = sorted((p for p in objects if p.category == o.category), key=lambda p: (p.box[0] + p.box[2] / 2, p.id))
             place = row.index(o)

@@ -68,6 +68,7 @@ def test_a_box_is_where_the_actor_stands():
     assert (box.x, box.z, box.yaw) == (pytest.approx(3, abs=0.1), pytest.approx(20, abs=0.1), -90.0)
     assert box.y + box.h / 2 == pytest.approx(1.5, abs=0.05), "it stands on the road, below the camera"
     assert box.l > 2 * box.w
+    assert [box_of(Actor(1, "car", 0, 20, yaw=yaw)).yaw for yaw in (180.0, -180.0, 190.0, 360.0, -10.0)] == [180, 180, -170, 0, -10]
     fallen = box_of(Actor(1, "truck", 3.0, 20.0, state="overturned"))
     assert fallen.w > fallen.h and fallen.y + fallen.h / 2 == pytest.approx(1.5, abs=0.05)
 
@@ -78,6 +79,8 @@ def fact(id: int, category: str, left: float, colour: str = "") -> ObjectFact:
 
 def test_phrases_fit_one_object_each():
     objects = [fact(1, "car", 500, "red"), fact(2, "car", 100, "blue"), fact(3, "car", 300, "blue"), fact(4, "traffic_cone", 0, "orange")]
+    dressed = [fact(1, "pedestrian", 0, "red"), fact(2, "pedestrian", 9, "green")]
+    assert phrases(dressed) == {1: "the pedestrian in red", 2: "the pedestrian in green"}
     assert phrases(objects) == {1: "the red car", 2: "the first car from the left, of 3", 3: "the second car from the left, of 3", 4: "the traffic cone"}
 
 

@@ -43,7 +43,7 @@ def test_oracle_silence_and_controls():
     assert sum(rows[name][1] for name in bands if name in rows) == 30
     groups = {row[0] for row in perfect.rows if not row[0].startswith("(")} - {"all", *bands}
     assert sum(rows[name][1] for name in groups) == 30 and len(groups) >= 4
-    constant, geometric = rows["(control: one box for all)"], rows["(control: geometry from the 2D box)"]
+    constant, geometric = rows["(control: one box)"], rows["(control: flat road)"]
     assert constant[-1] < 0.2 and constant[3] > geometric[3], "where a box ends in the picture says more than nothing"
 
     (silent,) = analysed([play(seed, lambda seen, _: "?") for seed in range(6)])
