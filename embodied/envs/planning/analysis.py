@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, pairwise
 from statistics import fmean, median
 
 from embodied.envs.planning.descriptors import DESCRIPTORS, NAMES
+from embodied.envs.planning.env import PathEvalEnv
 from embodied.envs.planning.scenarios import SCENARIOS
 from embodied.eval.analysis import Replies, Table, share
 from embodied.types import Episode
@@ -15,7 +17,7 @@ BINS = (1.0, 1.5, 2.0, 3.0, 5.0, float("inf"))
 """Margins, in thresholds."""
 _MAIN = ("shorter", "smoother", "fewer sharp turns, then smoother", "the first path")
 """Shortcuts that are listed besides the best one."""
-_SILENT = ("image", "expert", "max_steps", "render_mode")
+_SILENT = ("image", "expert", "max_steps", "render_mode", "data")
 
 Group = Sequence[Episode]
 Chosen = Callable[[Episode], int]
@@ -27,10 +29,16 @@ def tables(episodes: Sequence[Episode], replies: Replies) -> list[Table]:
     groups: dict[tuple[str, str], list[Episode]] = {}
     for episode in episodes:
         if episode.info and episode.metrics:
-            task = episode.spec.task
-            options = ", ".join(f"{k}={v}" for k, v in sorted(task.kwargs.items()) if k not in _SILENT and v is not None)
-            groups.setdefault((task.task or "decide", options), []).append(episode)
+            groups.setdefault((episode.spec.task.task or "decide", _options(episode)), []).append(episode)
     return [table for (task, options), group in groups.items() for table in _of_task(task, f"{task} ({options})" if options else task, group)]
+
+
+def _options(episode: Episode) -> str:
+    """The options of an episode that are not the default, in words."""
+    defaults = {name: p.default for name, p in inspect.signature(PathEvalEnv).parameters.items()}
+    given = {k: v for k, v in episode.spec.task.kwargs.items() if k not in _SILENT and str(v).lower() != str(defaults.get(k)).lower()}
+    shown = [] if episode.spec.task.kwargs.get("image") else ["no pictures"]
+    return ", ".join(shown + [f"{k}={v}" for k, v in sorted(given.items())])
 
 
 def _of_task(task: str, title: str, group: Group) -> Iterator[Table]:

@@ -17,7 +17,7 @@ import lzma
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from embodied.envs.planning.scenarios import SCENARIOS, WEIGHTS, Scenario
 from embodied.errors import EnvironmentFailure
 from embodied.registry import unknown
 from embodied.seeding import derive
+
+if TYPE_CHECKING:
+    from embodied.envs.planning.maps import Map
 
 SPLITS = ("test", "dev", "train")
 EMBEDDED = ("test", "dev")
@@ -187,7 +190,7 @@ def check(item: Item) -> None:
 
 @functools.cache
 def _check_descriptors(pair: Pair) -> None:
-    polygons = obstacles(pair.map)
+    polygons = drawn(pair.map).obstacles
     for which, fresh in (("paper", papers(pair.paths, polygons)), ("dense", denses(pair.paths, polygons))):
         gap = np.abs(fresh - pair.descriptors(which))
         if gap.max() > _LIKE:
@@ -199,16 +202,8 @@ def _check_descriptors(pair: Pair) -> None:
 
 
 @functools.lru_cache(maxsize=16)
-def obstacles(key: MapKey):
-    """The polygons of a map, ready to be asked for distances (`geometry.Polygons`)."""
-    from embodied.envs.planning.geometry import Polygons
-
-    return Polygons(drawn(key).polygons)
-
-
-@functools.lru_cache(maxsize=16)
-def drawn(key: MapKey):
-    """The map of a key (`maps.Map`)."""
+def drawn(key: MapKey) -> Map:
+    """The map of a key."""
     from embodied.envs.planning.maps import generate
 
     return generate(*key)

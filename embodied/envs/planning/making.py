@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from embodied.envs.planning.descriptors import SETS, denses, papers
-from embodied.envs.planning.items import ItemSet, MapKey, Pair, drawn, obstacles, pair_from_json, pair_json
+from embodied.envs.planning.items import ItemSet, MapKey, Pair, drawn, pair_from_json, pair_json
 from embodied.envs.planning.pairs import farthest, labels
 from embodied.envs.planning.scenarios import SCENARIOS, WEIGHTS
 from embodied.errors import EnvironmentFailure, UsageError
@@ -128,8 +128,7 @@ def pairs_on(key: MapKey, paths: int, pairs: int, planner: str) -> tuple[list[Pa
     counts = {"paths": len(found), "paths not found": paths - len(found)}
     if len(found) < 2:
         return [], counts
-    polygons = obstacles(key)
-    paper, dense = papers(found, polygons), denses(found, polygons)
+    paper, dense = papers(found, field.obstacles), denses(found, field.obstacles)
     order = generator(key.seed, "patheval", "order", key.family, key.parameter)
     chosen = []
     for rank, couple in enumerate(farthest(paper, pairs)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from embodied.envs.planning.descriptors import denses, papers
-from embodied.envs.planning.items import ItemSet, Pair, obstacles
+from embodied.envs.planning.items import ItemSet, Pair, drawn
 from embodied.envs.planning.making import Recipe, keys, select
 from embodied.envs.planning.maps import GOAL, START
 from embodied.envs.planning.pairs import farthest
@@ -16,7 +16,7 @@ def scribbled(split: str = "dev", maps: int = 4, each: int | None = None) -> Ite
     recipe, pairs, rng = Recipe(split=split, maps=maps, each=each), [], np.random.default_rng(0)
     for key in keys(recipe):
         paths = [np.vstack([START, rng.uniform(-40, 40, (int(rng.integers(2, 9)), 2)).round(4), GOAL]) for _ in range(8)]
-        paper, dense = papers(paths, obstacles(key)), denses(paths, obstacles(key))
+        paper, dense = papers(paths, drawn(key).obstacles), denses(paths, drawn(key).obstacles)
         for rank, (i, j) in enumerate(farthest(paper, 3)):
             pairs.append(Pair(paper[[i, j]], dense[[i, j]], key, (paths[i], paths[j]), (0.5, 1.0), f"{key.name}-{rank}"))
     return select(recipe, pairs, {"maps": maps})
