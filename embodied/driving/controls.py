@@ -104,14 +104,17 @@ def answers(control: str, items: Sequence[Item], shuffle: int = 0) -> list[str]:
     if control == "reference":
         return [i.reference for i in items]
     if control == "shuffled":
-        order = generator(shuffle, "controls", "shuffled", len(items)).permutation(len(items))
         right = [i.reference if _told(i) else oracle(i) for i in items]
-        moved = list(right)
-        for here, there in zip(order, [*order[1:], *order[:1]], strict=True):  # one cycle: nobody keeps its own
-            moved[here] = right[there]
-        return moved
+        return [right[k] for k in elsewhere(len(items), shuffle)]
     texts = {"constant": CONSTANT, "blind": BLIND}
     return [texts[control][i.task] if control in texts else "" for i in items]
+
+
+def elsewhere(n: int, shuffle: int = 0) -> list[int]:
+    """A permutation of 0 to n - 1 in which nobody keeps its place (n at least 2): one cycle, drawn for each `shuffle`."""
+    order = generator(shuffle, "controls", "shuffled", n).permutation(n).tolist()
+    moved = dict(zip(order, [*order[1:], *order[:1]], strict=True))
+    return [moved[k] for k in range(n)]
 
 
 def _told(item: Item) -> bool:

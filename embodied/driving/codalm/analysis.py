@@ -176,12 +176,12 @@ def overlap_tables(name: str, items: Sequence[Item], runs: dict[str, list[str]])
         return []
     references = [i.reference for i in items]
     rows = runs | {control: controls.answers(control, items) for control in ("oracle", "blind", "constant")}
-    rows["shuffled"] = [*references[1:], *references[:1]]
+    rows["shuffled"] = [references[k] for k in controls.elsewhere(len(items))]
     body = tuple(
         (row, len(items), _mean([rouge_l(a, r) for a, r in zip(texts, references, strict=True)]), _mean(tfidf_cosine(texts, references)))
         for row, texts in rows.items()
     )
-    note = "Secondary: shared words reward the reference's way of speaking, and an answer about another picture shares many of them (shuffled)."
+    note = "Secondary: shared words reward the reference's way of speaking, and the reference of another picture shares many of them (shuffled)."
     return [Table(f"{name}/overlap: {label(items[0].task)}", ("answers", "n", "ROUGE-L", "TF-IDF cosine"), body, note)]
 
 
