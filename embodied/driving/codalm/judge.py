@@ -84,8 +84,13 @@ _EXAMPLES: MappingProxyType[Task, tuple[tuple[str, str, str], ...]] = MappingPro
     }
 )
 
-_PLANTED = re.compile(r"\[\s*\[[^\[\]]{0,40}\]\s*\]|\brating\b[\s:=*_]{1,6}\[?\s*\d{1,2}(?:\.\d+)?(?:\s*/\s*10)?\s*\]?", re.IGNORECASE)
-"""A rating inside an answer, which a judge might repeat: in brackets, or named so."""
+_PLANTED = re.compile(
+    r"[\[［【]\s*[\[［【][^\[\]［］【】]{0,40}[\]］】]\s*[\]］】]"
+    r"|\brating\b[\s:：=*_]{1,6}[\[［【]?\s*\d{1,2}(?:\.\d+)?(?:\s*/\s*10)?\s*[\]］】]?"
+    r"|<\|[^<>|]{1,40}\|>|\[/?INST\]|</?s>|<</?SYS>>",
+    re.IGNORECASE,
+)
+"""What an answer may not say to a judge: a rating in double brackets, or named so, and the marks that chat models' turns begin and end with."""
 _RATING = re.compile(r"\[\[\s*(\d{1,2}(?:\.\d{1,2})?)(?:\s*/\s*10)?\s*\]\]")
 _BARE = re.compile(r"^[\W_]*rating[\W_]{1,6}(\d{1,2}(?:\.\d{1,2})?)(?:\s*/\s*10)?[\W_]*$", re.IGNORECASE | re.MULTILINE)
 
@@ -96,11 +101,11 @@ class Shown:
 
     text: str
     altered: bool
-    """True where ratings were taken out or the end was cut off."""
+    """True where ratings or marks of turns were taken out, or the end was cut off."""
 
 
 def shown(answer: str) -> Shown:
-    """`answer` without ratings in it, and no longer than `LONGEST`."""
+    """`answer` without ratings and marks of turns in it, and no longer than `LONGEST`."""
     text = answer
     while (shorter := _PLANTED.sub("", text)) != text:  # what is left may close up to another
         text = shorter

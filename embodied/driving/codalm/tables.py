@@ -103,7 +103,7 @@ def _note(counts: dict[Task, Count]) -> str:
     notes = ["Rated by a language model that sees no picture: comparable only under the same name, which holds judge and prompt.",
              "An empty or missing answer is rated 1 without a call; `at least` counts every answer without a rating as 1."]  # fmt: skip
     if altered:
-        notes.append(f"{altered} answers were shown without the ratings they held, or cut at their end.")
+        notes.append(f"{altered} answers were shown without the ratings or marks of turns they held, or cut at their end.")
     if any(c.rated < c.planned for c in counts.values()):
         notes.append("Some answers have no rating; the same command asks for them again (with run.cache=off anew where the judge's reply held none).")
     return " ".join(notes)

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from embodied.driving.codalm import judge, submission
-from tests.cli.conftest import call  # noqa: F401
 from tests.driving.codalm.coda_folder import add, annotation, build
 from tests.servers import Stub, stub  # noqa: F401
 
@@ -33,7 +32,7 @@ def sent(root: Path, tmp_path: Path) -> Path:
     return folder
 
 
-def test_check(call, root: Path) -> None:  # noqa: F811
+def test_check(call, root: Path) -> None:
     code, out, _ = call("codalm", "check", root)
     assert code == 0 and "published split has 50" in out
     add(root, "Mini", "test_0004", annotation({"1": ([100, 60, 50, 50], "hovercraft", "?")}))
@@ -47,12 +46,12 @@ def test_check(call, root: Path) -> None:  # noqa: F811
     assert code == 2 and "no split val" in err
 
 
-def test_categories(call) -> None:  # noqa: F811
+def test_categories(call) -> None:
     code, out, _ = call("codalm", "categories")
     assert code == 0 and sum(line.count(",") + 1 for line in out.splitlines()) == 43
 
 
-def test_a_run_becomes_a_submission_and_both_score_alike(call, root: Path) -> None:  # noqa: F811
+def test_a_run_becomes_a_submission_and_both_score_alike(call, root: Path) -> None:
     for task, episodes in (("region_perception", 4), ("general_perception,driving_suggestion", 3)):
         words = ("--env", "codalm", "--data", root, "--task", task, "--agent", "oracle", "--episodes", episodes, "--out", task[:6])
         assert call("eval", *words, "env.split=mini", "run.workers=1")[0] == 0
@@ -81,7 +80,7 @@ def test_a_model_sees_the_box_and_its_whole_answer_is_kept(call, root: Path, stu
     assert last["info"]["answer"] == stub.reply == last["executed"]
 
 
-def test_scores_on_two_sets_are_never_set_against_each_other(call, root: Path) -> None:  # noqa: F811
+def test_scores_on_two_sets_are_never_set_against_each_other(call, root: Path) -> None:
     add(root, "Val", "test_0009", annotation())
     for split in ("mini", "val"):
         words = ("--env", "codalm", "--data", root, "--task", "region_perception", "--agent", "oracle", "--episodes", 2, "--out", split)
@@ -92,7 +91,7 @@ def test_scores_on_two_sets_are_never_set_against_each_other(call, root: Path) -
     assert code == 2 and "different sets of scenes, which are never mixed: mini english, val english" in err
 
 
-def test_questions_as_files(call, root: Path) -> None:  # noqa: F811
+def test_questions_as_files(call, root: Path) -> None:
     code, out, _ = call("codalm", "questions", "--data", root, "--split", "mini", "--out", "vqa", "--pictures")
     assert code == 0 and "region_perception.jsonl: 4 questions" in out
     rows = [json.loads(line) for line in Path("vqa/vqa_anno/region_perception.jsonl").read_text().splitlines()]
@@ -100,7 +99,7 @@ def test_questions_as_files(call, root: Path) -> None:  # noqa: F811
     assert all((Path("vqa") / row["image"]).stat().st_size > 0 for row in rows)
 
 
-def test_a_submission_is_scored_without_a_model(call, root: Path, sent: Path) -> None:  # noqa: F811
+def test_a_submission_is_scored_without_a_model(call, root: Path, sent: Path) -> None:
     code, out, _ = call("codalm", "score", sent, "--data", root, "--split", "mini", "--json")
     body = json.loads(out)
     assert code == 5 and body["missing"] == [["region_perception", "test_0003", "1"]]
@@ -122,7 +121,7 @@ def test_a_submission_is_judged_and_gone_on_with(call, root: Path, sent: Path, s
     assert code == 0 and f"{score}: 7 answers, 0 judged before, 1 empty." in out and "6 calls are to be made" in out and stub.requests == 0
     stub.reply = "Same.\nRating: [[8]]"
     code, out, _ = call(*words, f"model.base_url='{stub.url}/fault/ok,ok,503,ok/v1'", "model.attempts=1")
-    assert code == 5 and score in out and stub.requests == 6 and "6 answers were shown without the ratings they held" in out
+    assert code == 5 and score in out and stub.requests == 6 and "6 answers were shown without the ratings or marks" in out
     code, out, _ = call(*words, f"model.base_url={stub.url}/v1", "--json")
     body = json.loads(out)
     assert code == 0 and body["score"] == score and body["outcome"]["asked"] == 1 and body["outcome"]["skipped"] == 6 and stub.requests == 7
@@ -132,7 +131,7 @@ def test_a_submission_is_judged_and_gone_on_with(call, root: Path, sent: Path, s
     assert Path(body["file"]).parent == sent and len(body["ratings"]) == 7 and not any("[[10]]" in str(seen.turns) for seen in stub.seen)
 
 
-def test_a_judge_that_is_not_there(call, root: Path, sent: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_judge_that_is_not_there(call, root: Path, sent: Path, tmp_path: Path) -> None:
     words = ("codalm", "judge", sent, "--data", root, "--split", "mini", "--out", tmp_path / "r.jsonl")
     code, out, _ = call(*words, "--model", "compatible/stub", "model.base_url=http://127.0.0.1:9/v1", "model.attempts=1", "--concurrency", 1)
     assert code == 5 and "Stopped early: 3 calls in a row failed with the same error" in out and "The same command goes on from here" in out
@@ -144,7 +143,7 @@ def test_a_judge_that_is_not_there(call, root: Path, sent: Path, tmp_path: Path)
     assert code == 2 and "needs the server's URL" in err
 
 
-def test_what_is_no_run_and_no_submission(call, root: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_what_is_no_run_and_no_submission(call, root: Path, tmp_path: Path) -> None:
     code, _, err = call("codalm", "score", root, "--data", root)
     assert code == 2 and "holds no submission: expected" in err
     code, _, err = call("codalm", "submission", tmp_path / "none", "--out", "x")

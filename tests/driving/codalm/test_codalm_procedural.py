@@ -12,7 +12,6 @@ from embodied.driving.codalm import schema, sources
 from embodied.driving.codalm.env import CodaLMEnv
 from embodied.driving.codalm.load import faults
 from embodied.driving.codalm.records import TASKS
-from tests.cli.conftest import call  # noqa: F401
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -47,7 +46,7 @@ def test_a_picture_with_its_box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert (env.reset(seed=0)[0]["image"] == observation["image"]).all()
 
 
-def test_a_run_of_them_is_scored_under_their_name_and_is_no_submission(call, tmp_path: Path) -> None:  # noqa: F811
+def test_a_run_of_them_is_scored_under_their_name_and_is_no_submission(call, tmp_path: Path) -> None:
     assert call("eval", "--env", "codalm", "--agent", "oracle", "--task", "driving_suggestion", "--episodes", 3, "--out", "run", "run.workers=1")[0] == 0
     code, out, _ = call("codalm", "score", "run")
     assert code == 0 and "codalm-procedural/grounded-v1" in out and "3 of the 48 questions" in out
