@@ -20,7 +20,7 @@ def page(entry: Entry) -> str:
     lines = [
         f"# {entry.id.split('/')[1]}",
         "",
-        f"`gymnasium.make({entry.id!r})` · `embodied eval --env {entry.name}` · `pip install 'embodied-suite[{entry.extra}]'`",
+        f"`gymnasium.make({entry.id!r})` · `embodied eval --env {entry.name}` · `pip install {package(entry)}`",
         "",
     ]
     if entry.picture:
@@ -42,6 +42,10 @@ def page(entry: Entry) -> str:
         lines += ["Status:", "", "```text", observation["status"].rstrip(), "```", ""]
     env.close()
     return "\n".join(lines)
+
+
+def package(entry: Entry) -> str:
+    return f"'embodied-suite[{entry.extra}]'" if entry.extra else "embodied-suite"
 
 
 def picture(entry: Entry) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from embodied.cli import main
+
 
 def _public_data(name: str, what: str, sign: str) -> Path:
     """A folder of public data: `EMBODIED_<NAME>_DATA`, or `../shared/data/<name>` beside the checkout. Skips the test without it."""
@@ -33,3 +35,17 @@ def patheval_data() -> Path:
 def codalm_data() -> Path:
     """The folder of CODA-LM's sample annotation, submission and leaderboard."""
     return _public_data("codalm", "CODA-LM's samples", "wcoda2024_track1_leaderboard.csv")
+
+
+@pytest.fixture
+def call(capfd, monkeypatch, tmp_path):
+    """Calls the command line in an empty folder; gives exit code, output and errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main([str(a) for a in arguments])
+        out, err = capfd.readouterr()
+        return ended.value.code or 0, out, err
+
+    return call
