@@ -10,7 +10,7 @@ help:
 	@echo "make test         install into .venv, run the tests"
 	@echo "make test-balrog  build a second environment with BALROG's NetHack and replay its public records"
 	@echo "make test-inspect build an environment with inspect_ai and read an exported log with it"
-	@echo "make bench        steps beside the raw simulators, runs beside the latency of their model, memory, resuming"
+	@echo "make bench        steps beside the raw simulators, runs, memory, resuming, local models, planning, drawing, driving"
 	@echo "make docs         write the environment pages and pictures in docs/envs from the code"
 	@echo "make lint         ruff"
 
@@ -41,6 +41,9 @@ bench: install
 	$(BIN)/python benchmarks/games.py
 	$(BIN)/python benchmarks/rollout.py
 	$(BIN)/python benchmarks/models.py
+	$(BIN)/python benchmarks/planning.py
+	$(BIN)/python benchmarks/render.py
+	$(BIN)/python benchmarks/driving.py
 
 docs: install
 	$(BIN)/python docs/make.py

@@ -36,7 +36,7 @@ from embodied.rollout.workers import Pool, ProcessWorker, Worker
 from embodied.store.run import Run, RunRecord
 from embodied.types import EpisodeSpec, Json, TaskSpec
 
-SIMULATORS = ("nle", "minihack", "minigrid", "crafter", "textworld", "gymnasium", "numpy")
+SIMULATORS = ("nle", "minihack", "minigrid", "crafter", "textworld", "gymnasium", "numpy", "highway-env", "ompl")
 """Distributions whose version can move a score; recorded with every run."""
 HOW = ("episodes", "out", "workers", "ray", "replicas", "concurrency", "step_seconds", "reset_seconds", "budget", "price", "cache")
 """Keys of `run` that say how a run is played, not what happens in an episode: no part of a run's identity."""
