@@ -86,6 +86,8 @@ def test_wrong_answers_say_why(answer: str, category: str, status: str) -> None:
 def test_a_group_without_the_category_is_half() -> None:
     assert score_region("a bus", "truck").value == 0.5
     assert score_region("a vehicle", "tricycle").value == 0.5
+    assert score_region("an animal", "dog").value == 0.5
+    assert score_region("a small animal, likely a dog", "dog").value == 1.0
     scored = score_region("a bicycle or a motorcycle", "moped")
     assert (scored.group, scored.category) == (1.0, 0.0)
 

@@ -56,7 +56,7 @@ def tables(episodes: Sequence[Episode], replies: Replies) -> list[Table]:
 
 
 def _answered(episodes: Sequence[Episode], replies: Replies, scenes: dict[str, Scene], questions: dict[tuple[str, str, str], Question], task: str) -> Answered:
-    """Items and answers of episodes, each question once (a repeat would count its scene twice in the controls)."""
+    """Items and answers of episodes. A question asked twice counts twice, for the controls as well."""
     items: list[Item] = []
     answers: list[str] = []
     for episode in episodes:
@@ -97,7 +97,7 @@ def score_tables(name: str, items: Sequence[Item], runs: dict[str, list[str]], s
     rows |= {control: controls.scores(control, items) for control in shown if control != "reference" or any(i.reference for i in items)}
     title = f"{name}/{NAME}: {label(items[0].task)}"
     columns, cells = _PARTS[type(next(iter(rows.values()))[0])]
-    body = tuple((row, *_common(scored), *cells(scored)) for row, scored in rows.items())
+    body = tuple((row, *_common(scored, len(items)), *cells(scored)) for row, scored in rows.items())
     scored_of = {row: [i for _ in range(len(s) // len(items)) for i in items] for row, s in rows.items()}
     found = [Table(title, ("answers", "n", "score", "of readable", "unreadable", "unrecognised", "empty", *columns), body, _note(items))]
     if items[0].task != "driving_suggestion":
@@ -116,11 +116,11 @@ def _note(items: Sequence[Item]) -> str:
     )
 
 
-def _common(scored: Sequence[Score]) -> tuple[Cell, ...]:
-    """n, score, score of what could be read, and what could not be scored on its content."""
+def _common(scored: Sequence[Score], questions: int) -> tuple[Cell, ...]:
+    """n, score, score of what could be read, and what could not be scored on its content. Several answers to a question do not narrow the interval."""
     readable = [s.value for s in scored if s.status != "unreadable"]
     count = {status: sum(s.status == status for s in scored) for status in ("unreadable", "unrecognised", "empty")}
-    return (len(scored), share(sum(s.value for s in scored), len(scored)), _mean(readable), *count.values())
+    return (len(scored), share(sum(s.value for s in scored) / len(scored) * questions, questions), _mean(readable), *count.values())
 
 
 def _mean(values: Sequence[float]) -> float | None:

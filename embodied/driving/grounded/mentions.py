@@ -47,14 +47,14 @@ _CUES: Phrases[str] = Phrases(
             "nothing": (
                 "not only, not just, no longer, no doubt, no entry, no parking, no passing, no left turn, no right turn",
                 "no u turn, no stopping, no overtaking, no turn",
-                "不仅, 无论, 无法, 不仅是, 无需",
+                "may be, might be, could be, can be seen, can see, could see, would be, can be",
+                "不仅, 无论, 无法, 不仅是, 无需, 可能是, 可以看到",
             ),
             "end": ("but, however, there is, there are, instead, except, only", "但, 而是, 只有, 但是, 有"),
             "suppose": (
                 "may, might, could, can, would, if, potential, potentially, possible, possibly, in case, such as, for example, for instance",
                 "any, avoid, other, unexpected, expect, typically, 可能, 如果, 若, 例如, 比如, 其他, 其它, 任何, 避免, 潜在, 以防",
             ),
-            "be": ("may be, might be, could be, can be seen, can see, could see, would be, can be", "可能是, 可以看到"),
         }.items()
         for phrase in keys(*lines)
     }
@@ -238,9 +238,9 @@ def _list_goes_on(words: Sequence[str], index: int) -> bool:
 def _headings(words: Sequence[str], found: list[Mention]) -> list[Mention]:
     """`Traffic lights: none` denies them; `Animals: a brown dog` speaks of the dog; `Traffic cone: orange, on the left` of the cone."""
     colon = words.index(":") if ":" in words[:_HEADING] else 0
-    denied = words[colon + 1 : colon + 2] and words[colon + 1] in _NONE
+    denied = bool(set(words[colon + 1 : colon + 2]) & _NONE)
     named = {g for m in found if m.start > colon and not m.negated for g in m.noun.groups}
-    return [replace(m, negated=m.negated or bool(denied), supposed=m.supposed or bool(named & set(m.noun.groups))) if m.end <= colon else m for m in found]
+    return [replace(m, negated=m.negated or denied, supposed=m.supposed or bool(named & set(m.noun.groups))) if m.end <= colon else m for m in found]
 
 
 # --------------------------------------------------------------------------- attributes

@@ -97,7 +97,8 @@ def score_region(answer: str, reference: ObjectFact | str) -> RegionScore:
     named = head_nouns(text)
     if not named:
         return RegionScore(0.0, 0.0, 0.0, (), "unrecognised")
-    alternatives = list(dict.fromkeys(m.noun for m in named))
+    specific = {g for m in named if m.noun.categories for g in m.noun.groups}
+    alternatives = {m.noun for m in named if m.noun.categories or not specific & set(m.noun.groups)}  # `a vehicle, likely a truck` says truck
     groups = {a.groups[:1] for a in alternatives}
     kinds = {(a.groups[:1], a.categories[:1]) for a in alternatives}
     group_hit = float(any(group in a.groups for a in alternatives)) / len(groups)

@@ -47,7 +47,7 @@ _ENGLISH = word_set(
 _FOREIGN = word_set(
     "der das und ist ein eine einen einem auf dem den nicht mit für von zu es wird le les des une est dans et un du il la el los las una en y es por con del",
     "che di sono nel per não uma um os na no está het een van niet op voor je",
-) - word_set("no per un on die van")
+) - word_set("no per on die van")
 """Function words of German, French, Spanish, Italian, Portuguese and Dutch that are not English words of the street."""
 
 
