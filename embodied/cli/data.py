@@ -1,4 +1,4 @@
-"""`embodied data patheval`: makes data sets to train on, and checks published ones."""
+"""`embodied data`: makes data sets to train on, and checks published ones."""
 
 from __future__ import annotations
 
@@ -41,6 +41,26 @@ def patheval(
     from embodied.envs.planning.making import Recipe
 
     return _write(out, Recipe(seed=seed, maps=maps, each=each, planner=planner), wanted, workers)
+
+
+@app.command()
+def codalm(
+    out: Path = typer.Option(..., "--out", help="Folder to write; new or empty."),
+    more: int | None = typer.Option(None, "--more", min=1, help="So many further pairs of scenes by seed, instead of the embedded 24."),
+    seed: int = typer.Option(0, "--seed", min=0, help="Decides the further pairs."),
+) -> None:
+    """Procedural corner cases: writes the scenes in CODA-LM's layout, with pictures, annotations, questions and facts."""
+    from rich.progress import Progress
+
+    from embodied.cli.tables import console
+    from embodied.driving.scene import export, sets
+
+    specs = sets.more(more, seed) if more else sets.specs()
+    scenes = [sets.scene_of(spec) for spec in specs] if more else sets.scenes()
+    with Progress(console=console(), transient=True) as bar:
+        task = bar.add_task("scenes", total=len(specs))
+        files = export.write(out, specs, scenes, lambda n: bar.update(task, completed=n))
+    typer.echo(f"{len(specs)} scenes of {sets.NAME}: {files} files in {out}")
 
 
 def _write(out: Path, recipe, views: list[str], workers: int | None) -> int:

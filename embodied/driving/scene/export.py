@@ -1,0 +1,59 @@
+"""Procedural scenes as files in CODA-LM's layout, for tools that read it. The split is called Procedural, so that nobody takes them for the real ones.
+
+procedural/images/NAME.jpg                      pictures
+procedural/images_w_boxes/NAME_object_K.jpg     the same with the box of region K
+CODA-LM/Procedural/NAME.json                    annotations, keys and all as CODA-LM writes them
+vqa_anno/*.jsonl                                the questions of the three tasks
+specs.json, facts.json                          what the scenes are made from, and what is true of them; twins name each other in specs.json
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+from PIL import Image
+
+from embodied.driving.codalm import schema, vqa
+from embodied.driving.codalm.records import Scene
+from embodied.driving.scene.spec import SceneSpec, encode
+from embodied.errors import UsageError
+
+QUALITY = 95
+"""Of the JPEG files, as CODA-LM writes its pictures with boxes. Runs of this package show the pictures themselves, without loss."""
+
+
+def write(folder: Path, specs: Sequence[SceneSpec], scenes: Sequence[Scene], done: Callable[[int], None] = lambda n: None) -> int:
+    """Writes scenes with pictures, annotations, questions, facts and specifications.
+
+    Args:
+        folder: Is made; it must be empty or not be there.
+        specs: What the scenes are made from.
+        scenes: The scenes, in the same order, with facts.
+        done: Told the number of pictures drawn after each.
+
+    Returns:
+        How many files were written.
+
+    Raises:
+        UsageError: The folder holds something, or cannot be written.
+    """
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise UsageError(f"{folder} is there already and holds something; name a new folder, so that old and new scenes do not mix.")
+        images, annotations = folder / "procedural" / "images", folder / "CODA-LM" / "Procedural"
+        for place in (images, annotations):
+            place.mkdir(parents=True)
+        for n, scene in enumerate(scenes, 1):
+            Image.fromarray(scene.picture()).save(images / f"{scene.name}.jpg", quality=QUALITY)
+            text = json.dumps(schema.to_json(scene.annotation), indent=4, ensure_ascii=False)
+            (annotations / f"{scene.name}.json").write_text(text + "\n", encoding="utf-8")
+            done(n)
+        vqa.write(folder, scenes, pictures=True)
+        (folder / "specs.json").write_bytes(encode(tuple(specs)))
+        (folder / "facts.json").write_bytes(msgspec.json.format(msgspec.json.encode([scene.facts for scene in scenes]), indent=1) + b"\n")
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be written ({error.strerror}). Name another folder with --out.") from error
+    return sum(path.is_file() for path in folder.rglob("*"))
