@@ -129,6 +129,8 @@ def _answer(run: Run, spec: EpisodeSpec, question: Question) -> str | None:
 
 
 def _answers(path: str, scenes: SceneSet, questions: tuple[Question, ...], texts: dict[Key, str], notes: list[str]) -> Answers:
+    if faulty := [p for p in scenes.problems if p.kind != "count"]:
+        notes.append(f"The data have {len(faulty)} faults, the first: {faulty[0].file}: {faulty[0].text}. `embodied codalm check` lists them.")
     known = {q.key for q in questions}
     unpublished = sum(not q.answer.strip() for q in questions)
     if questions and unpublished == len(questions):

@@ -72,15 +72,16 @@ class CodaLMEnv(LanguageEnv):
     `embodied codalm judge` does, afterwards.
 
     ## Progress
-    The reward of the answer. NaN, which counts as no score, for a question whose reference is not published (only with `partial=True`).
+    The reward of the answer. NaN, which counts as no score, where there is no ground: the reference is not published (only with
+    `partial=True`), or the region's category is none of the 43.
 
     ## Episode End
-    Terminates with an answer; truncates after `max_steps`, without a score for an episode without an answer.
+    Terminates with an answer; truncates after `max_steps` looks from near, which scores 0.
 
     ## Info
     `reset` gives `dataset` (`codalm` or `codalm-procedural`), `split`, `language`, `scene`, `region`, `image` (the path in a submission),
-    `question_id`, `width`, `height`, and for regions `box` and `category`. The last step gives `answer` (str). `metrics` holds the parts
-    of `grounded-v1` and `zooms`. `end_reason` is `answered` or `step limit`.
+    `question_id`, `width`, `height`, for regions `box` and `category`, and `faults` where a real scene's files have some. The last step
+    gives `answer` (str). `metrics` holds the parts of `grounded-v1` and `zooms`. `end_reason` is `answered` or `step limit`.
 
     ## Arguments
     - `task`: one of the three.
@@ -167,6 +168,8 @@ class CodaLMEnv(LanguageEnv):
             self.observation_space.spaces["image"] = spaces.Box(0, 255, (scene.height, scene.width, 3), np.uint8)
         info = {"dataset": self._set.dataset, "split": self._set.name, "language": self._set.language, "scene": scene.name, "image": question.image}
         info |= {"region": question.key[2], "question_id": question.id, "width": scene.width, "height": scene.height}
+        if faults := self._set.faults(scene.name):
+            info["faults"] = faults
         if question.region:
             info |= {"box": list(question.region.box), "category": canonical(question.region.category) or question.region.category}
         return info

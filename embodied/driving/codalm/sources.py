@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 from embodied.driving.codalm import load, vqa
-from embodied.driving.codalm.records import LANGUAGES, SPLITS, Question, Scene, Task
+from embodied.driving.codalm.records import LANGUAGES, SPLITS, Problem, Question, Scene, Task
 from embodied.errors import UsageError
 from embodied.registry import unknown
 from embodied.seeding import derive
@@ -26,6 +27,12 @@ class SceneSet:
     """The split."""
     language: str
     scenes: tuple[Scene, ...]
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with the files of a real split."""
+
+    def faults(self, scene: str) -> list[str]:
+        """What is wrong with one scene, in sentences."""
+        return [p.text for p in self.problems if Path(p.file).stem == scene]
 
     def questions(self, task: Task) -> tuple[Question, ...]:
         return vqa.questions(self.scenes, task)
@@ -80,4 +87,4 @@ def _real(split: str, data: str | None, language: str, partial: bool) -> SceneSe
             f"The split {split} in {found.root} cannot be scored whole: {first.file}: {first.text}{more}."
             f" `embodied codalm check {found.root}` lists everything; env.partial=true goes on with the rest."
         )
-    return SceneSet(REAL_NAME, split, language, found.scenes)
+    return SceneSet(REAL_NAME, split, language, found.scenes, found.problems)

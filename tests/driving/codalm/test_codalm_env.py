@@ -136,7 +136,8 @@ def test_what_has_no_reference_has_no_score(tmp_path: Path) -> None:
     add(root, "Mini", "test_0005", annotation({"1": ([1, 1, 20, 20], "hovercraft", "A hovercraft."), "2": ([1, 1, 20, 20], "dog", "")}))
     env = make(root, partial=True)
     for region in "12":
-        env.reset(options={"scene": "test_0005", "region": region})
+        _, info = env.reset(options={"scene": "test_0005", "region": region})
+        assert info["faults"] == ["region 1: 'hovercraft' is none of the 43 categories", "region 2 has no text"]
         _, reward, _, _, info = env.step("A dog.")
         assert reward == 0.0 and math.isnan(info["progress"])
 
