@@ -86,7 +86,7 @@ class Grounding3DEnv(LanguageEnv):
     - `image`: observations have an `image`.
     - `hint`: `none`, or `box`: the object's box in the picture is told.
     - `chain`: `direct`; `box_first` or `point_first`: from coarse to fine in two answers.
-    - `max_steps`: 2 by default, what a chain takes; None for no limit.
+    - `max_steps`: None by default: an episode is one answer, or the two of a chain.
     - `expert`: observations have an `expert` (`oracle`).
     - `render_mode`: None or `rgb_array` (the picture of `image`).
 
@@ -105,7 +105,7 @@ class Grounding3DEnv(LanguageEnv):
         image: bool = False,
         hint: str = "none",
         chain: str = "direct",
-        max_steps: int | None = 2,
+        max_steps: int | None = None,
         expert: bool | str = False,
         render_mode: str | None = None,
     ):
