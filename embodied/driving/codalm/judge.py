@@ -20,7 +20,7 @@ LONGEST = 8_000
 """Characters of an answer that are shown to the judge; the rest is cut."""
 
 _SYSTEM = """You rate answers that a driving assistant gave about one picture of a street. You do not see the picture. You are given a reference, \
-written by people who saw it, and the answer. Take the reference to be right.
+written in full knowledge of it, and the answer. Take the reference to be right.
 
 What counts:
 {criteria}
