@@ -60,6 +60,14 @@ EPISODES: dict[str, list[dict[str, Any]]] = {
         {"task": "MiniHack-Corridor-R3-v0", "seed": 2, "kwargs": {"rules": "balrog"}, "actions": ["kick", "east", "open", "north", "search", "a"]},
         {"task": "MiniHack-Room-5x5-v0", "seed": 12, "kwargs": {"text": "language"}, "actions": ["southeast"] * 4},
     ],
+    "patheval": [
+        {"task": "decide", "seed": 13, "kwargs": {"expert": True, "image": True}},
+        {"task": "decide", "seed": 14, "kwargs": {"expert": True, "image": True, "view": "3d", "ids": "random", "inputs": "image+descriptors"}},
+        {"task": "perceive", "seed": 3, "kwargs": {"image": True, "layout": "separate", "swap": True}, "actions": ["Path 1"]},
+        {"task": "perceive", "seed": 4, "kwargs": {"image": True, "layout": "overlay", "answer": "value"}, "actions": ["Path 1: 300, Path 2: 250"]},
+        {"task": "abstract", "seed": 8, "kwargs": {}, "actions": ["minimum clearance: higher"]},
+        {"task": "integrate", "seed": 5, "kwargs": {"descriptor_set": "paper"}, "actions": ["both"]},
+    ],
     "nethack": [
         {"task": "NetHackChallenge-v0", "seed": 3, "kwargs": {}, "actions": _TOUR},
         {"task": "NetHackChallenge-v0", "seed": 4, "kwargs": {"rules": "balrog", "text": "language"}, "actions": ["search", "inventory", "esc", "up", "y"]},

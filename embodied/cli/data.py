@@ -21,7 +21,7 @@ def patheval(
     maps: int = typer.Option(100, "--maps", min=1, help="Maps of the train split; five pairs on each."),
     each: int | None = typer.Option(None, "--each", min=1, help="Train items a scenario; all there are by default."),
     seed: int = typer.Option(0, "--seed", min=0, help="Decides the train split. The test and dev splits are those that ship with the package."),
-    planner: str = typer.Option("rrt", "--planner", help="What plans the paths; `ompl` needs an extra."),
+    planner: str = typer.Option("rrt", "--planner", help="What plans the paths: rrt, rrt_connect, astar, astar_cautious, or ompl (an extra)."),
     views: str = typer.Option("2d,3d", "--views", help="Which pictures: 2d, 3d, or both."),
     workers: int | None = typer.Option(None, "--workers", min=1, help="Processes; one a core by default."),
 ) -> int:

@@ -44,6 +44,24 @@ class PathEvalEnv(LanguageEnv):
     | `abstract` | which descriptors matter in the scenario, and in which direction? | a list |
     | `integrate` | given the descriptors and which of them matter, which path is better? | a path |
 
+    | scenario | more is better | less is better |
+    |---|---|---|
+    | 1 `truck` | - | total turning, sharp turns, maximum angle |
+    | 2 `firefighting` | minimum clearance, average clearance, path length | - |
+    | 3 `warzone` | - | maximum clearance, average clearance, path length |
+    | 4 `drone` | minimum clearance, average clearance | path length, total turning, sharp turns, maximum angle |
+    | 5 `earthquake` | minimum clearance | path length |
+    | 6 `museum` | minimum clearance | total turning, sharp turns |
+    | 7 `articulated_bus` | - | total turning, sharp turns, maximum angle |
+    | 8 `harvester` | minimum clearance, average clearance | - |
+    | 9 `forklift` | minimum clearance | total turning, sharp turns, maximum angle |
+    | 10 `crane` | - | total turning, sharp turns, maximum angle |
+    | 11 `taxi` | minimum clearance, average clearance | total turning, sharp turns, maximum angle |
+    | 12 `mars_rover` | - | path length, total turning, sharp turns |
+    | 13 `blind_guide` | minimum clearance, average clearance | total turning, sharp turns, maximum angle |
+    | 14 `soil_monitor` | path length | maximum clearance, average clearance |
+    | 15 `nuclear_inspection` | path length | maximum clearance, average clearance, total turning, sharp turns, maximum angle |
+
     ## Action Space
     `Choice` of the two paths' names: `Path 1` and `Path 2`, or with `ids="random"` names such as `Path K7XQ`, drawn for each episode.
     An answer that names both paths or neither is executed as `no answer`, the default action, which is not offered. `FreeText` for `abstract`
@@ -156,7 +174,7 @@ class PathEvalEnv(LanguageEnv):
         if task == "perceive" and not any(self._open):
             raise UsageError("No pair among these items differs enough in any descriptor for the task perceive. Choose more items.")
         super().__init__(
-            action_space=Choice(_names(0), tacit=NO_ANSWER) if self._question_type.finite else FreeText(),
+            action_space=Choice(_names(0 if self._random_ids else None), tacit=NO_ANSWER) if self._question_type.finite else FreeText(),
             default_action=NO_ANSWER,
             max_steps=max_steps,
             image_shape=pictures[0] if image else None,
@@ -195,7 +213,7 @@ class PathEvalEnv(LanguageEnv):
         self._shown = Shown(item, names, swapped, self._which, self._picture_words(names), numbers, descriptor)
         self._question = self._question_type(self._shown)
         if self._question_type.finite and self.action_space.phrases != names:
-            self.action_space = Choice(names, tacit=NO_ANSWER)
+            self.action_space = Choice(names, self.action_space.np_random, tacit=NO_ANSWER)
         self._ending, self._drawn = "", None
         return _info(self._shown, self._items)
 
