@@ -21,6 +21,8 @@ from embodied.types import Usage
 
 MAX_TOKENS = 2048
 """Of one reply, where the user sets no other limit: a few sentences, and room for models that reason first."""
+WORDY = 100
+"""Tokens of a judge's reply, for the estimate: three sentences."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def run(request: Request) -> int:
     path = request.out or _beside(request.what[0], score, found)
     ratings = Ratings(path, score, config.model.settings())
     if request.dry_run:
-        _estimate(score, cases, ratings)
+        _estimate(config, cases, ratings)
         return 0
     outcome = asyncio.run(_judge(config, cases, ratings, request.concurrency))
     grounded = scoring.grounded_all(found.questions, {s.name: s for s in found.set.scenes}, found.texts)
@@ -107,14 +109,17 @@ def _progress(total: int) -> Iterator[Callable[[Rating], None]]:
         yield lambda rating: bar.advance(task)
 
 
-def _estimate(score: str, cases: list[Case], ratings: Ratings) -> None:
+def _estimate(config: EvalConfig, cases: list[Case], ratings: Ratings) -> None:
     from embodied.driving.codalm import judge
+    from embodied.models.prices import price_of
 
     waiting = [case for case in cases if ratings.judged(case) is None]
     asked = [case for case in waiting if judge.shown(case.answer).text.strip()]
     characters = sum(len(part.text) for case in asked for m in judge.messages(case.key[0], case.reference, case.answer) for part in m.parts)
-    typer.echo(f"{score}: {len(cases)} answers, {len(cases) - len(waiting)} judged before, {len(waiting) - len(asked)} empty.")
-    typer.echo(f"{len(asked)} calls are to be made, about {characters // 4:,} tokens in (four characters a token) and {100 * len(asked):,} out.")
+    typer.echo(f"{ratings.score}: {len(cases)} answers, {len(cases) - len(waiting)} judged before, {len(waiting) - len(asked)} empty.")
+    usage, price = Usage(characters // 4, WORDY * len(asked)), price_of(config.model, config.run.price)
+    cost = "cost not known" if price is None else f"about {price.cost(usage):.3g} dollars"
+    typer.echo(f"{len(asked)} calls are to be made, about {usage.input:,} tokens in (four characters a token) and {usage.output:,} out; {cost}.")
 
 
 def _print(made: list[Table], ratings: Ratings, outcome: Outcome, found: Answers, config: EvalConfig) -> None:
