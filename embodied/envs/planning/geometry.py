@@ -197,3 +197,54 @@ def _side(d: np.ndarray, p: np.ndarray) -> np.ndarray:
 def _parts(n: int, width: int) -> list[slice]:
     size = max(1, _CHUNK // max(width, 1))
     return [slice(start, start + size) for start in range(0, n, size)]
+
+
+class Discs:
+    """Round obstacles, asked the same questions as `Polygons`.
+
+    Args:
+        middles: (n, 2) float64.
+        radii: (n,) float64.
+    """
+
+    def __init__(self, middles: np.ndarray, radii: np.ndarray):
+        self._middles, self._radii = np.asarray(middles, float).reshape(-1, 2), np.asarray(radii, float)
+
+    def distance(self, points: np.ndarray) -> np.ndarray:
+        """As `Polygons.distance`."""
+        points = np.asarray(points, float).reshape(-1, 2)
+        if not len(self._radii):
+            return np.full(len(points), np.inf)
+        x, y = (points[:, None, k] - self._middles[None, :, k] for k in (0, 1))
+        return np.maximum((np.sqrt(x * x + y * y) - self._radii).min(axis=1), 0.0)
+
+    def free(self, points: np.ndarray, radius: float) -> np.ndarray:
+        """As `Polygons.free`."""
+        return self.distance(points) > radius
+
+    def clear(self, a: np.ndarray, b: np.ndarray, radius: float) -> np.ndarray:
+        """As `Polygons.clear`."""
+        a, b = np.asarray(a, float).reshape(-1, 1, 2), np.asarray(b, float).reshape(-1, 1, 2)
+        step = b - a
+        inverse = 1 / np.maximum((step**2).sum(axis=-1), 1e-30)
+        squared = _to_segment(self._middles[None, :, 0], self._middles[None, :, 1], a, step, inverse)
+        return (squared > (self._radii + radius) ** 2).all(axis=1)
+
+
+class Together:
+    """Several kinds of obstacles as one."""
+
+    def __init__(self, *parts: Polygons | Discs):
+        self._parts = parts
+
+    def distance(self, points: np.ndarray) -> np.ndarray:
+        """As `Polygons.distance`."""
+        return np.minimum.reduce([part.distance(points) for part in self._parts])
+
+    def free(self, points: np.ndarray, radius: float) -> np.ndarray:
+        """As `Polygons.free`."""
+        return np.logical_and.reduce([part.free(points, radius) for part in self._parts])
+
+    def clear(self, a: np.ndarray, b: np.ndarray, radius: float) -> np.ndarray:
+        """As `Polygons.clear`."""
+        return np.logical_and.reduce([part.clear(a, b, radius) for part in self._parts])

@@ -74,10 +74,10 @@ def rrt(space: Space, start: np.ndarray, goal: np.ndarray, rng: np.random.Genera
     return None
 
 
-def rrt_connect(space: Space, start: np.ndarray, goal: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
+def rrt_connect(space: Space, start: np.ndarray, goal: np.ndarray, rng: np.random.Generator, rounds: int = ROUNDS) -> np.ndarray | None:
     """Two trees, from the start and from the goal, that grow towards each other. Returns (n, 2), or None when it gives up."""
     one, other = _Tree(start), _Tree(goal)
-    for turn in range(ROUNDS):
+    for turn in range(rounds):
         new = one.grow(space.sample(BATCH // 2, rng), space)
         if len(new):
             # As far towards the new tips as the other tree gets: straight there, or else a branch.
