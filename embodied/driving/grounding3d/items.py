@@ -10,6 +10,7 @@ from functools import cache
 
 import numpy as np
 
+from embodied.driving.categories import label
 from embodied.driving.facts import ObjectFact
 from embodied.driving.grounding3d.boxes import Box2D, Box3D
 from embodied.driving.scene.objects import solid
@@ -104,8 +105,8 @@ def phrases(objects: Sequence[ObjectFact]) -> dict[int, str]:
     painted = Counter((o.category, o.colour) for o in objects)
     names = {}
     for o in objects:
-        kind = o.category.replace("_", " ")
-        if kinds[o.category] == 1:
+        kind = label(o.category)
+        if kinds[o.category] == 1 and o.category != "misc":  # which says nothing
             names[o.id] = f"the {kind}"
         elif o.colour and painted[o.category, o.colour] == 1:
             names[o.id] = f"the {kind} in {o.colour}" if o.category in _DRESSED else f"the {o.colour} {kind}"
