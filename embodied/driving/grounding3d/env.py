@@ -43,7 +43,7 @@ class Grounding3DEnv(LanguageEnv):
     ## Description
     A picture of a street from behind a windscreen, the camera's intrinsics, and a name that fits one object only: "the red car", "the second traffic cone
     from the left". The answer is the object's box in space, in the form of Cube-LLM: centre, size and yaw in the camera's frame. The scenes are those of
-    `codalm-procedural`, of which all boxes are known exactly; an object is asked about when the annotator lists it and its box lies in front of the camera.
+    `codalm-procedural`, of which all boxes are known exactly; an object is asked about when the annotator lists it.
 
     The frame is the camera's, levelled: origin in the camera, x right, y down, z ahead along the road's plane, metres. The box is [x, y, z, w, h, l, yaw]:
     centre, width, height, length, and in degrees the direction of its length, counter-clockwise seen from above; 0 looks ahead, 90 to the left.

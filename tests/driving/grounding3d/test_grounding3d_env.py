@@ -79,6 +79,7 @@ def fact(id: int, category: str, left: float, colour: str = "") -> ObjectFact:
 
 def test_phrases_fit_one_object_each():
     objects = [fact(1, "car", 500, "red"), fact(2, "car", 100, "blue"), fact(3, "car", 300, "blue"), fact(4, "traffic_cone", 0, "orange")]
+    assert phrases([fact(1, "misc", 0, "beige")]) == {1: "the beige object"}
     dressed = [fact(1, "pedestrian", 0, "red"), fact(2, "pedestrian", 9, "green")]
     assert phrases(dressed) == {1: "the pedestrian in red", 2: "the pedestrian in green"}
     assert phrases(objects) == {1: "the red car", 2: "the first car from the left, of 3", 3: "the second car from the left, of 3", 4: "the traffic cone"}
