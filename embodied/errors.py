@@ -29,7 +29,11 @@ class MissingExtra(EmbodiedError):
 
     def __init__(self, what: str, extra: str):
         super().__init__(f"{what} needs an optional dependency that is not installed. Install it with: pip install 'embodied-suite[{extra}]'")
-        self.extra = extra
+        self.what, self.extra = what, extra
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        """How it comes back from a worker process."""
+        return type(self), (self.what, self.extra)
 
 
 class MissingKey(EmbodiedError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections import Counter
 from pathlib import Path
@@ -15,7 +16,7 @@ from embodied.envs.planning.items import EMBEDDED, ItemSet, MapKey, check, drawn
 from embodied.envs.planning.making import PARAMETERS, Recipe, keys, make, pairs_on, select
 from embodied.envs.planning.pairs import labels
 from embodied.envs.planning.scenarios import SCENARIOS, WEIGHTS
-from embodied.errors import EnvironmentFailure, UnknownName, UsageError
+from embodied.errors import EnvironmentFailure, MissingExtra, UnknownName, UsageError
 from tests.envs.planning.scribbles import scribbled
 from tests.transcripts import again, golden
 
@@ -95,6 +96,14 @@ def test_families_take_turns_and_parameters_stay_in_range():
 
 def test_an_infeasible_map_is_skipped_and_counted():
     assert pairs_on(MapKey("random", 45, 0), 3, 1, "rrt") == ([], {"infeasible maps": 1})
+
+
+def test_a_planner_that_is_not_installed_is_named_out_of_every_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    if importlib.util.find_spec("ompl") is not None:
+        pytest.skip("OMPL is installed")
+    with pytest.raises(MissingExtra, match=r"pip install 'embodied-suite\[ompl\]'"):
+        make(Recipe(maps=2, paths=2, pairs=1, planner="ompl"), 2)
 
 
 def test_scarce_scenarios_are_named():
