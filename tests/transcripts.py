@@ -68,6 +68,12 @@ EPISODES: dict[str, list[dict[str, Any]]] = {
         {"task": "abstract", "seed": 8, "kwargs": {}, "actions": ["minimum clearance: higher"]},
         {"task": "integrate", "seed": 5, "kwargs": {"descriptor_set": "paper"}, "actions": ["both"]},
     ],
+    "codalm": [
+        {"task": "general_perception", "seed": 0, "kwargs": {"expert": True}},
+        {"task": "region_perception", "seed": 5, "kwargs": {"box": "text"}, "actions": ["It is not a dog but a traffic cone."]},
+        {"task": "region_perception", "seed": 2, "kwargs": {"image": True, "zoom": 1}, "actions": ["zoom(560, 300, 160, 90)", "A car."]},
+        {"task": "driving_suggestion", "seed": 3, "kwargs": {}, "actions": ["Stop behind it, and do not change lanes."]},
+    ],
     "nethack": [
         {"task": "NetHackChallenge-v0", "seed": 3, "kwargs": {}, "actions": _TOUR},
         {"task": "NetHackChallenge-v0", "seed": 4, "kwargs": {"rules": "balrog", "text": "language"}, "actions": ["search", "inventory", "esc", "up", "y"]},

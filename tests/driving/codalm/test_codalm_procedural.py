@@ -12,6 +12,7 @@ from embodied.driving.codalm import schema, sources
 from embodied.driving.codalm.env import CodaLMEnv
 from embodied.driving.codalm.load import faults
 from embodied.driving.codalm.records import TASKS
+from tests.transcripts import again, golden
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -33,6 +34,11 @@ def test_there_are_48_scenes_without_a_fault_in_codalms_own_schema() -> None:
     for scene in scenes:
         assert not list(faults(scene.annotation, scene.width, scene.height)), scene.name
         assert schema.decode(json.dumps(schema.to_json(scene.annotation)), scene.name) == scene.annotation
+
+
+@pytest.mark.parametrize("episode", golden("codalm"), ids=lambda e: f"{e['task']} {e['seed']}")
+def test_golden_transcripts(episode: dict) -> None:
+    assert json.loads(json.dumps(again("codalm", episode))) == episode
 
 
 def test_a_picture_with_its_box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
