@@ -17,21 +17,22 @@ from embodied.driving.scene.annotate import facts_of
 from embodied.driving.scene.spec import SceneSpec, encode
 
 DATA = Path(__file__).parents[1] / "embodied/driving/scene/data"
-WIDTH, HEIGHT, COLUMNS = 400, 225, 6
+WIDTH, HEIGHT, CAPTION, COLUMNS = 400, 225, 32, 6
 
 
 def sheet(specs: tuple[SceneSpec, ...], facts: tuple[SceneFacts, ...]) -> Image.Image:
     """All scenes with boxes, red around what makes a corner case."""
     rows = -(-len(specs) // COLUMNS)
-    canvas = Image.new("RGB", (COLUMNS * WIDTH, rows * (HEIGHT + 16)), (20, 20, 24))
+    canvas = Image.new("RGB", (COLUMNS * WIDTH, rows * (HEIGHT + CAPTION)), (20, 20, 24))
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(12)
     for k, (spec, known) in enumerate(zip(specs, facts, strict=True)):
-        left, top = k % COLUMNS * WIDTH, k // COLUMNS * (HEIGHT + 16)
+        left, top = k % COLUMNS * WIDTH, k // COLUMNS * (HEIGHT + CAPTION)
         canvas.paste(Image.fromarray(sets.picture(spec)).resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS), (left, top))
         for o in sorted(known.objects, key=lambda o: o.corner_case):
             x, y, w, h = (v * WIDTH / known.width for v in o.box)
             draw.rectangle((left + x, top + y, left + x + w, top + y + h), outline=(255, 40, 30) if o.corner_case else (90, 220, 120))
-        draw.text((left + 4, top + HEIGHT + 1), f"{spec.name} · {spec.weather}, {spec.time} · {', '.join(known.required)}", fill=(230, 230, 230), font=font)
+        caption = f"{spec.name}\n{spec.weather}, {spec.time}: {', '.join(known.required)}"
+        draw.multiline_text((left + 4, top + HEIGHT + 1), caption, fill=(230, 230, 230), font=font, spacing=1)
     return canvas
 
 

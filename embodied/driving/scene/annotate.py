@@ -19,6 +19,8 @@ SMALLEST = 30
 """Pixels that must be seen of an object, of a picture of 1280 x 720."""
 SHARE = 0.25
 """Share of an object that must be seen."""
+FAINT = 20
+"""Levels of 255 by which a tenth of an object's pixels must differ from the same picture without actors: what night or fog hides is not asked about."""
 NEAR, MIDDLE = 15.0, 35.0
 """Metres: up to here an object is near, up to there at middle distance."""
 REGIONS = 3
@@ -39,8 +41,9 @@ _SAYS = {
 
 
 def seen_in(spec: SceneSpec, size: tuple[int, int] = SIZE) -> dict[int, tuple[float, float, float, float]]:
-    """Id -> box (x, y, width, height in pixels) of every actor that can be seen well enough, from the picture's instance ids."""
-    ids = frame(spec, size=size).ids
+    """Id -> box (x, y, width, height in pixels) of every actor that can be seen well enough: from the picture's instance ids and colours."""
+    drawn, empty = frame(spec, size=size), frame(spec, actors=(), size=size)
+    ids, contrast = drawn.ids, np.abs(drawn.color.astype(np.int16) - empty.color).max(axis=2)
     scale = (SIZE[0] / size[0]) * (SIZE[1] / size[1])
     found = {}
     for actor in spec.actors:
@@ -48,7 +51,7 @@ def seen_in(spec: SceneSpec, size: tuple[int, int] = SIZE) -> dict[int, tuple[fl
         if len(rows) * scale < SMALLEST:
             continue
         alone = int((render([build(actor)], camera(size=size)).ids == actor.id).sum())
-        if len(rows) < SHARE * alone:
+        if len(rows) < SHARE * alone or np.sort(contrast[rows, columns])[len(rows) * 9 // 10] < FAINT:
             continue
         x, y = int(columns.min()), int(rows.min())
         found[actor.id] = (float(x), float(y), float(columns.max() - x + 1), float(rows.max() - y + 1))

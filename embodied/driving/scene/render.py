@@ -20,7 +20,7 @@ EYE = 1.5
 """Height of the camera above the road, metres."""
 FIELD = 42.0
 """Vertical field of view, degrees; 68 across a 16:9 picture."""
-VISIBILITY = {"clear": 900.0, "rain": 260.0, "fog": 75.0, "snow": 170.0}
+VISIBILITY = {"clear": 900.0, "rain": 260.0, "fog": 120.0, "snow": 170.0}
 """Metres (meteorological range)."""
 Pose = tuple[float, float, float]
 """x and y of the camera in metres, and its yaw in degrees."""
@@ -35,6 +35,8 @@ _SKY = {  # at the horizon, overhead
 }
 _SUN = {"day": (0.55, 0.5), "dusk": (0.34, 0.36), "night": (0.03, 0.13)}
 """Sun and ambient light."""
+STREET_LIGHT = 0.1
+"""Ambient light that lamps add at night where people live."""
 
 
 def camera(pose: Pose = (0.0, 0.0, 0.0), size: tuple[int, int] = SIZE) -> Camera:
@@ -66,6 +68,8 @@ def frame(spec: SceneSpec, pose: Pose = (0.0, 0.0, 0.0), actors: Sequence[Actor]
     sun, ambient = _SUN[spec.time]
     if overcast and not night:
         sun, ambient = sun * 0.3, ambient + 0.18
+    if night and spec.road.surroundings in ("city", "suburb"):
+        ambient += STREET_LIGHT
     drawn = render(
         [*_shadows(spec, solids, overcast), *solids, *_near(_standing(spec), pose[1])],
         view,

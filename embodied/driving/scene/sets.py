@@ -30,7 +30,7 @@ from embodied.seeding import generator
 NAME = "codalm-procedural"
 SAMPLES = 2
 """Supersampling of the set's pictures."""
-DRAWN = 1
+DRAWN = 2
 """Raised when the same specification gives another picture: pictures of the cache are then drawn anew."""
 
 

@@ -36,7 +36,7 @@ USUAL = {
     "plastic_bag": "white",
     "cardboard": "brown",
     "carton": "brown",
-    "stone": "grey",
+    "stone": "beige",
     "concrete_block": "grey",
     "traffic_island": "grey",
     "debris": "grey",

@@ -172,7 +172,10 @@ def dustbin(paint: Colour, state: str, night: bool) -> list[Mesh]:
 
 
 def concrete_block(paint: Colour, state: str, night: bool) -> list[Mesh]:
-    return [box((0, 0, 0.22), (1.8, 0.6, 0.44), 0.0, paint, taper=(1.0, 0.7)), box((0, 0, 0.6), (1.8, 0.32, 0.36), 0.0, paint, taper=(1.0, 0.7))]
+    """With the red and white marks of a road barrier."""
+    foot, top = box((0, 0, 0.22), (1.8, 0.6, 0.44), 0.0, paint, taper=(1.0, 0.7)), box((0, 0, 0.6), (1.8, 0.32, 0.36), 0.0, paint, taper=(1.0, 0.7))
+    marks = [box((-0.6 + 0.4 * k, -0.17, 0.6), (0.28, 0.04, 0.16), 0.0, RED if k % 2 == 0 else WHITE) for k in range(4)]
+    return [foot, top, *(m.lit(0.5) for m in marks)]
 
 
 def machinery(paint: Colour, state: str, night: bool) -> list[Mesh]:
