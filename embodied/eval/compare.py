@@ -21,7 +21,7 @@ Seeds = dict[int, float]
 SEEN_BY_THE_AGENT = ("image", "expert", "status", "data")
 """Options of an environment that do not make it another task: what the agent is shown, and where files lie (that there are any makes it another)."""
 
-CHOOSE_ITEMS = ("split", "language")
+CHOOSE_ITEMS = ("split", "language", "scenario", "family", "answer")
 """Options that say which set of items is asked about: scores on two sets (drawn scenes and photographs) are never set against each other."""
 
 
