@@ -6,10 +6,11 @@ group `embodied.agents`: a callable that takes a `Kit` and returns an `Agent`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from embodied.agents.config import AgentConfig, check
+from embodied.agents.config import AgentConfig, check, shows_pictures
+from embodied.errors import UsageError
 from embodied.registry import Registry
 from embodied.types import Settings
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from embodied.models.base import Model
     from embodied.types import EpisodeSpec
 
-__all__ = ["AGENTS", "AgentConfig", "Kit", "build", "check", "needs_model"]
+__all__ = ["AGENTS", "AgentConfig", "Kit", "build", "check", "needs_model", "shows_pictures"]
 
 AGENTS = Registry(
     "agent",
@@ -74,4 +75,8 @@ def build(
         UsageError: A value that makes no sense, no model where one is needed, or no demonstrations.
     """
     check(config)
+    if config.perception != "none" and not needs_model(config.policy):
+        raise UsageError(f"agent.perception is for agents that ask a model, not for {config.policy!r}.")
+    if not shows_pictures(config):
+        config = replace(config, history=replace(config.history, image=0))
     return AGENTS.get(config.policy)(Kit(config, model, settings or Settings(), spec, blobs))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from embodied.errors import UnknownName, UsageError
+from embodied.registry import unknown
 
 PARSE_POLICIES = ("strict", "lenient", "reask")
 HISTORY_POLICIES = ("window", "blocks")
+PERCEPTIONS = ("none", "vector")
 
 
 @dataclass
@@ -61,10 +63,20 @@ class AgentConfig:
     seed_calls: bool = True
     """Whether each model call gets a sampling seed derived from the episode's, where the settings name none. Makes local models repeatable."""
     demonstrations: DemonstrationConfig = field(default_factory=DemonstrationConfig)
+    perception: str = "none"
+    """What is made of pictures before the model is asked. none: nothing. vector: shapes with places and measures, as text (see
+    `embodied.agents.perception`), said of the current observation."""
+    perception_keep_image: bool = False
+    """With a perception: the pictures are shown too. Otherwise its text stands in their place, and the model need not read pictures."""
     expert: str = ""
     """For `expert`: which of the environment's experts plays; its first by default."""
     script: list[str] = field(default_factory=list)
     """For `scripted`: the phrases to play; the default action follows."""
+
+
+def shows_pictures(config: AgentConfig) -> bool:
+    """Whether pictures that an observation has may reach the model."""
+    return config.perception == "none" or config.perception_keep_image
 
 
 def check(config: AgentConfig) -> None:
@@ -80,6 +92,12 @@ def check(config: AgentConfig) -> None:
         raise UsageError("agent.history.text, .image and .thought count turns and cannot be negative.")
     if history.text == history.image == 0:
         raise UsageError("With agent.history.text=0 and agent.history.image=0 the agent would see nothing. Set one of them to at least 1.")
+    if config.perception not in PERCEPTIONS:
+        raise unknown("perception", config.perception, list(PERCEPTIONS), "embodied list options")
+    if config.perception_keep_image and config.perception == "none":
+        raise UsageError("agent.perception_keep_image goes with a perception: add agent.perception=vector.")
+    if not shows_pictures(config) and history.text == 0:
+        raise UsageError(f"With agent.perception={config.perception} pictures are not shown: set agent.history.text to at least 1.")
     if demonstrations.episodes < 1 or demonstrations.max_steps < 1 or not 0 <= demonstrations.min_progress <= 1:
         raise UsageError("agent.demonstrations needs episodes and max_steps of at least 1, and min_progress between 0 and 1.")
     if config.expert and config.policy != "expert":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
@@ -9,8 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 from embodied.agents.formats import Format
 from embodied.agents.history import HISTORIES, History
 from embodied.agents.parse import PARSERS, Parser, printable, shorten
+from embodied.agents.perception import PERCEPTIONS, Perception
 from embodied.agents.prompt import instruction, message, repeated
 from embodied.agents.vocabulary import accepted
+from embodied.blobs import Blobs, pictures_of
 from embodied.errors import UsageError
 from embodied.seeding import derive
 from embodied.types import Call, Decision, Message, Mission, Observation, Outcome, Reply, Settings, Step
@@ -43,6 +46,9 @@ class Parts:
     format: Format
     parser: Parser
     opening: Opening | None = None
+    perception: Perception | None = None
+    blobs: Blobs | None = None
+    """Where a perception finds the pictures."""
     feedback: bool = True
     seed_calls: bool = True
 
@@ -74,11 +80,19 @@ class ModelAgent:
         self._rng = rng
 
     async def act(self, observation: Observation) -> Decision:
-        self.parts.history.see(observation, self._notes(observation))
+        self.parts.history.see(await self._perceived(observation), self._notes(observation))
         prompt = (*self._beginning(observation), *self.parts.history.messages(self._ask))
         decision = await self._decide(prompt, observation.step)
         self._did(decision)
         return decision
+
+    async def _perceived(self, observation: Observation) -> Observation:
+        """`observation` with what its pictures show in words, in the part that is of use only now: prompts hold one such text, however long the history."""
+        pictures = pictures_of(observation)
+        if self.parts.perception is None or not pictures:
+            return observation
+        seen = await asyncio.to_thread(self.parts.perception, pictures, self.parts.blobs)  # other episodes go on
+        return replace(observation, status="\n\n".join(filter(None, [observation.status, seen])))
 
     def recall(self, step: Step) -> None:
         self.parts.history.see(step.observation, self._notes(step.observation))
@@ -160,6 +174,9 @@ def compose(kit: Kit, format: Format, opening: Opening | None = None) -> ModelAg
         )
     if opening is None and config.demonstrations.runs:
         raise UsageError(f"agent.demonstrations is for the agent `few_shot`, not for {config.policy!r}.")
+    perception = PERCEPTIONS[config.perception]
+    if perception is not None and kit.blobs is None:
+        raise UsageError(f"agent.perception={config.perception} looks at pictures, and is told nowhere to find them: give `blobs` to `agents.build`.")
     return ModelAgent(
         Parts(
             model=kit.model,
@@ -168,6 +185,8 @@ def compose(kit: Kit, format: Format, opening: Opening | None = None) -> ModelAg
             format=format,
             parser=PARSERS[config.parse.policy](),
             opening=opening,
+            perception=perception,
+            blobs=kit.blobs,
             feedback=config.feedback,
             seed_calls=config.seed_calls,
         )

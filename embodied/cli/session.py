@@ -72,7 +72,7 @@ class Request:
             words += [f"model.provider={provider}", f"model.name='{name}'"]
         words += [f"run.{key}='{value}'" if isinstance(value, str) else f"run.{key}={value}" for key, value in run.items() if value is not None]
         config = compose([*words, *self._words(env)])
-        if config.image and not config.agent.history.image:
+        if config.image and not config.agent.history.image and agents.shows_pictures(config.agent):
             config.agent.history.image = 1  # an agent that is given pictures sees at least the present one
         return config
 
@@ -298,7 +298,10 @@ def _check(config: EvalConfig, tasks: list[tuple[TaskSpec, int]]) -> None:
         raise UsageError(
             f"The agent {config.agent.policy} needs a model: add --model provider/name (`embodied list models`), or take a preset (`embodied list agents`)."
         )
-    if config.image and config.model.provider == "gguf" and config.model.mmproj is None and agents.needs_model(config.agent.policy):
+    if config.agent.perception != "none" and not config.image:
+        raise UsageError(f"agent.perception={config.agent.perception} is about pictures: add --image. They are not sent to the model.")
+    shown = config.image and agents.shows_pictures(config.agent)
+    if shown and config.model.provider == "gguf" and config.model.mmproj is None and agents.needs_model(config.agent.policy):
         raise UsageError(f"gguf/{config.model.name} reads no images. Play with --text, or give its image projector with model.mmproj=FILE.")
     if config.run.replicas < 0 or (config.run.replicas and config.run.ray is None):
         raise UsageError("run.replicas counts copies of the model on a Ray cluster: name the cluster with run.ray, and give a number above 0.")
