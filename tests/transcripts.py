@@ -60,6 +60,10 @@ EPISODES: dict[str, list[dict[str, Any]]] = {
         {"task": "MiniHack-Corridor-R3-v0", "seed": 2, "kwargs": {"rules": "balrog"}, "actions": ["kick", "east", "open", "north", "search", "a"]},
         {"task": "MiniHack-Room-5x5-v0", "seed": 12, "kwargs": {"text": "language"}, "actions": ["southeast"] * 4},
     ],
+    "patheval_loop": [
+        {"task": "drive", "seed": 6, "kwargs": {"expert": "shortest_path", "image": True}},
+        {"task": "drive", "seed": 3, "kwargs": {"paths": 2}, "actions": ["path 1", "replan", "path 3", "path 2"]},
+    ],
     "patheval": [
         {"task": "decide", "seed": 13, "kwargs": {"expert": True, "image": True}},
         {"task": "decide", "seed": 14, "kwargs": {"expert": True, "image": True, "view": "3d", "ids": "random", "inputs": "image+descriptors"}},

@@ -21,6 +21,7 @@ from embodied.envs.planning.policies import Search
 from embodied.envs.planning.portfolio import MARGIN, PLANNERS
 from embodied.envs.planning.scenarios import SCENARIOS, scenario
 from embodied.errors import UnknownName, UsageError
+from tests.transcripts import again, golden
 
 UP = np.array([0, 30.0])
 QUICK = {"planners": "short,roomy,close,wander", "family": "random"}
@@ -194,6 +195,11 @@ def test_the_same_seed_in_another_process():
     )
     runs = {subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout for _ in range(2)}
     assert len(runs) == 1
+
+
+@pytest.mark.parametrize("episode", golden("patheval_loop"), ids=lambda episode: f"{episode['task']}-{episode['seed']}")
+def test_golden_transcripts(episode):
+    assert again("patheval_loop", episode) == episode
 
 
 def test_published_maps_can_be_driven_on(patheval_data):
