@@ -27,6 +27,8 @@ class Entry:
     summary: str
     picture: bool = True
     """Whether it can be asked for an image."""
+    seen: bool = False
+    """Whether its questions are about pictures: models that see are given them unless told otherwise (`--text`)."""
     experts: tuple[str, ...] = ()
     """Its own experts (`agent.expert` chooses one); the first is the one meant where none is named."""
     analysis: str = ""
@@ -93,6 +95,7 @@ ENTRIES: dict[str, Entry] = {
             150,
             "",
             "which of two robot paths suits a scenario: judging, seeing, knowing what matters",
+            seen=True,
             experts=("oracle",),
             analysis="embodied.envs.planning.analysis:tables",
         ),
@@ -104,6 +107,7 @@ ENTRIES: dict[str, Entry] = {
             30,
             "",
             "a robot that drives the paths an agent chooses, among obstacles that appear; scored by regret",
+            seen=True,
             experts=("oracle", "shortest_path"),
             analysis="embodied.envs.planning.loop_analysis:tables",
         ),
@@ -115,6 +119,7 @@ ENTRIES: dict[str, Entry] = {
             48,
             "",
             "corner cases on the road: what is there, what is in the box, what to do",
+            seen=True,
             experts=("oracle",),
             analysis="embodied.driving.codalm.analysis:tables",
         ),
@@ -122,10 +127,11 @@ ENTRIES: dict[str, Entry] = {
             "corner_case_drive",
             "embodied/CornerCaseDrive-v0",
             "embodied.driving.closed_loop.env:CornerCaseDriveEnv",
-            ("drive",),
+            ("drive", "hazards", "negatives"),
             48,
             "",
             "the corner cases in motion: decide once or twice a second, arrive, hit nothing, stop for nothing",
+            seen=True,
             experts=("rule_driver",),
             analysis="embodied.driving.closed_loop.analysis:tables",
         ),
@@ -137,6 +143,7 @@ ENTRIES: dict[str, Entry] = {
             48,
             "",
             "where is it: a 3D box in metres from one picture",
+            seen=True,
             experts=("oracle",),
             analysis="embodied.driving.grounding3d.analysis:tables",
         ),

@@ -17,10 +17,10 @@ JERK, HARD_JERK = 4.0, 15.0
 """Metres a second cubed: how fast the acceleration changes, gently and when it brakes hard."""
 CREEP = 0.35
 """The least deceleration on the way to a standstill, which would else be approached for ever."""
-CHANGE_SECONDS, CHANGE_METRES = 3.5, 14.0
+CHANGE_SECONDS, CHANGE_METRES = 4.0, 14.0
 """A lane change takes so long, and at least so many metres."""
-STEERING, STEERING_RATE = 0.55, 0.5
-"""Largest angle of the front wheels in radians, and radians a second."""
+STEERING, STEERING_RATE, SIDE_JERK = 0.55, 0.5, 5.0
+"""Largest angle of the front wheels in radians, radians a second, and how fast the acceleration to the side may change, m/s^3."""
 
 
 @dataclass(frozen=True)
@@ -116,5 +116,5 @@ class Pilot:
         left = dx * math.cos(state.heading) - ahead * math.sin(state.heading)
         wanted = math.atan(2 * left / (dx**2 + ahead**2) * WHEELBASE)
         wanted = min(max(wanted, -STEERING), STEERING)
-        turn = STEERING_RATE * TICK
+        turn = min(STEERING_RATE, SIDE_JERK * WHEELBASE / max(state.speed, 1.0) ** 2) * TICK
         return round(min(max(wanted, self.steering - turn), self.steering + turn), 9)

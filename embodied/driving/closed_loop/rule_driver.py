@@ -1,0 +1,111 @@
+"""The rule-based driver: tries each of the six words in its head for some seconds and takes the one that fares best.
+
+The idea is PDM-Closed's (Dauner et al. 2023, Parting with Misconceptions about Learning-based Vehicle Motion Planning): proposals, a forecast at constant
+velocity, a score by rules. It knows where everything is and how fast, but neither scripts nor triggers. Of those on foot (and animals) on the road it
+expects two things at once: that they go on as they do, and the opposite, that who stands walks the way it faces and who walks across stops.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from embodied.driving.categories import CATEGORIES
+from embodied.driving.closed_loop.bicycle import HALF_LENGTH, HALF_WIDTH, TICK
+from embodied.driving.closed_loop.boxes import corners, meet
+from embodied.driving.closed_loop.world import ACTIONS, World, command, ego_box
+from embodied.driving.scene.road import edges
+
+HORIZON = 6.0
+"""Seconds it looks ahead."""
+STRIDE = 2
+"""Ticks between the moments it looks at."""
+MARGIN_ASIDE, MARGIN_AHEAD, MARGIN_SECONDS = 0.35, 1.5, 0.9
+"""Metres it keeps beside and before things, and before them seconds of its own speed besides."""
+WALK = 1.4
+"""Metres a second: how fast who stands may begin to walk."""
+SETTLED = frozenset({"working", "lying", "directing", "standing"})
+"""States of people who stay where they are."""
+BACK = 40.0
+"""Metres behind the car from which on nobody matters."""
+FORECAST_FADES = 3.0
+"""Seconds for which it trusts that whoever moves across goes on to."""
+
+
+def decide(world: World) -> str:
+    """The word it would say now."""
+    boxes, velocities = world.boxes()
+    more, other = _opposite(world)
+    boxes, velocities = np.vstack([boxes[world.hinders], more]), np.vstack([velocities[world.hinders], other])
+    left, right = edges(world.plan.spec.road)
+    reach = np.maximum(boxes[:, 2], boxes[:, 3]) + HALF_WIDTH
+    aside = (boxes[:, 0] + reach < left) | (boxes[:, 0] - reach > right)
+    matters = ~(aside & (np.abs(velocities[:, 0]) < 0.1)) & (boxes[:, 1] > world.state.y - BACK)  # others cannot be met
+    boxes, velocities = boxes[matters], velocities[matters]
+    fares = {action: _fare(world, action, boxes, velocities) for action in ACTIONS}
+    return max(fares, key=lambda action: round(fares[action], 6))
+
+
+def _opposite(world: World) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes and velocities of those who may do the opposite of what they do."""
+    left, right = edges(world.plan.spec.road)
+    boxes, velocities = [], []
+    for mover in world.movers:
+        if not mover.lives or CATEGORIES[mover.actor.category] == "vehicle" or not left < mover.x < right or mover.actor.state in SETTLED:
+            continue
+        if abs(math.sin(mover.heading)) < 0.5 and abs(mover.velocity[0]) < 0.3:
+            continue
+        ahead = (-math.sin(mover.heading) * WALK, math.cos(mover.heading) * WALK)
+        boxes.append(mover.box())
+        velocities.append((0.0, 0.0) if math.hypot(*mover.velocity) > 0.3 else ahead)
+    return np.array(boxes).reshape(-1, 5), np.array(velocities).reshape(-1, 2)
+
+
+def _fare(world: World, action: str, boxes: np.ndarray, velocities: np.ndarray) -> float:
+    """How well it would go to say `action` now and to drive on with care: metres gained, less what it costs."""
+    road, plan = world.plan.spec.road, world.plan
+    pilot, state = command(world.pilot, action, world.state, plan), world.state
+    left, right = edges(road)
+    if not left < pilot.target < right:
+        return -1e6
+    track, accelerations = [], [pilot.acceleration]
+    for tick in range(1, round(HORIZON / TICK) + 1):
+        state, pilot = pilot.drive(state)
+        accelerations.append(pilot.acceleration)
+        if tick % STRIDE == 0:
+            track.append(ego_box(state))
+    rows = np.array(track)
+    gained = float(rows[-1, 1] - world.state.y)
+    strange = pilot.lane - road.ego_lane
+    cost = 0.0 if strange == 0 else 3.0 + (6.0 if pilot.lane < 0 else 0.0)
+    cost += 2.0 if min(accelerations) < -4.05 else 0.0
+    cost += 2.0 if action in ("left", "right") else 0.0
+    x = corners(rows)[..., 0]
+    cost += 400.0 if x.min() < left or x.max() > right else 0.0
+    return gained - cost - _danger(rows, boxes, velocities)
+
+
+def _danger(rows: np.ndarray, boxes: np.ndarray, velocities: np.ndarray) -> float:
+    """The cost of meeting something, the higher the sooner and the faster the car then is; of coming too near to it, less."""
+    if not len(boxes):
+        return 0.0
+    seconds = np.arange(1, len(rows) + 1) * TICK * STRIDE
+    trusted = np.minimum(seconds, FORECAST_FADES)[:, None]
+    others = np.repeat(boxes[None], len(rows), axis=0)
+    others[..., 0] += velocities[None, :, 0] * trusted
+    others[..., 1] += velocities[None, :, 1] * seconds[:, None]
+    pace = np.diff(rows[:, 1], prepend=rows[0, 1]) / (TICK * STRIDE)
+    cost = 0.0
+    for aside, ahead, price in ((MARGIN_ASIDE, MARGIN_AHEAD + MARGIN_SECONDS * pace, 60.0), (0.0, 0.0 * pace, 300.0)):
+        ego = rows.copy()
+        ego[:, 2] = HALF_WIDTH + aside
+        ego[:, 3] = HALF_LENGTH + ahead / 2
+        ego[:, 0] -= np.sin(ego[:, 4]) * ahead / 2
+        ego[:, 1] += np.cos(ego[:, 4]) * ahead / 2
+        moving = pace > 0.3  # who stands is not to blame
+        when = np.flatnonzero((meet(ego[:, None], others).any(axis=1)) & moving)
+        if not len(when):
+            return cost  # who keeps the margin meets nothing
+        cost += price * (1.5 - seconds[when[0]] / HORIZON) * (0.5 + min(1.0, float(pace[when[0]]) / 10))
+    return cost
