@@ -71,14 +71,14 @@ def _line(shape: Shape, width: int) -> str:
     w, h = shape.size
     corners = shape.corners
     if shape.kind == "circle":
-        return f"- {shape.colour} circle: centre ({x:.0f}, {y:.0f}), radius {(w + h) / 4:.0f} [{(w + h) / 4 / width:.3f}]"
+        return f"- {shape.colour} circle: centre {_point(x, y)}, radius {(w + h) / 4:.0f} [{(w + h) / 4 / width:.3f}]"
     if shape.kind == "polygon":
         return (
-            f"- {shape.colour} polygon of {len(corners)} corners: centre ({x:.0f}, {y:.0f}), size {w:.0f} x {h:.0f} [{w / width:.3f} x {h / width:.3f}],"
+            f"- {shape.colour} polygon of {len(corners)} corners: centre {_point(x, y)}, size {w:.0f} x {h:.0f} [{w / width:.3f} x {h / width:.3f}],"
             f" corners {_points(shape)}"
         )
     turning, greatest = shape.turning
-    ends = "closed" if shape.closed else f"from ({corners[0][0]:.0f}, {corners[0][1]:.0f}) to ({corners[-1][0]:.0f}, {corners[-1][1]:.0f})"
+    ends = "closed" if shape.closed else f"from {_point(*corners[0])} to {_point(*corners[-1])}"
     text = f"- {shape.colour} line: {ends}, length {shape.length:.0f} [{shape.length / width:.3f}]"
     if len(corners) <= 2:
         return text
@@ -87,5 +87,10 @@ def _line(shape: Shape, width: int) -> str:
 
 
 def _points(shape: Shape) -> str:
-    listed = " ".join(f"({x:.0f}, {y:.0f})" for x, y in shape.corners[:_CORNERS])
+    listed = " ".join(_point(x, y) for x, y in shape.corners[:_CORNERS])
     return listed + (f" and {len(shape.corners) - _CORNERS} more" if len(shape.corners) > _CORNERS else "")
+
+
+def _point(x: float, y: float) -> str:
+    """The pixel that a point is in."""
+    return f"({int(x)}, {int(y)})"

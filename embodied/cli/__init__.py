@@ -38,7 +38,27 @@ def _root(version: bool = typer.Option(False, "--version", callback=_version, is
 
 
 def _register() -> None:
-    from embodied.cli import codalm, compare, data, doctor, evaluate, export, import_, leaderboard, lists, merge, play, power, replay, report, resume, score, show, view
+    from embodied.cli import (
+        codalm,
+        compare,
+        data,
+        doctor,
+        evaluate,
+        export,
+        import_,
+        leaderboard,
+        lists,
+        merge,
+        play,
+        power,
+        probe,
+        replay,
+        report,
+        resume,
+        score,
+        show,
+        view,
+    )
 
     app.command("eval", context_settings={"allow_extra_args": True}, options_metavar="[OPTIONS] [KEY=VALUE]...")(evaluate.evaluate)
     app.command("resume", context_settings={"allow_extra_args": True})(resume.resume)
@@ -57,6 +77,7 @@ def _register() -> None:
     app.add_typer(import_.app, name="import")
     app.add_typer(codalm.app, name="codalm")
     app.add_typer(data.app, name="data")
+    app.add_typer(probe.app, name="probe")
     app.command("doctor")(doctor.doctor)
 
 

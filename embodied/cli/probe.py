@@ -1,0 +1,78 @@
+"""`embodied probe patheval`: does a vision encoder carry what a judge of paths must see?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+app = typer.Typer(help="Asks vision encoders, without a language model, what they carry.", no_args_is_help=True)
+
+
+@app.callback()
+def _root() -> None:
+    pass
+
+
+@app.command()
+def patheval(
+    encoder: list[str] = typer.Option([], "--encoder", help="A folder with a model of transformers, an id in this machine's Hub cache, or a control."),
+    view: str = typer.Option("2d", "--view", help="2d or 3d."),
+    split: str = typer.Option("all", "--split", help="all (test and dev), test, dev, or train with --data."),
+    data: Path | None = typer.Option(None, "--data", help="A folder that `embodied data patheval` wrote."),
+    maps: int | None = typer.Option(None, "--maps", min=2, help="Only so many maps, for a quick look."),
+    folds: int = typer.Option(5, "--folds", min=2, help="Parts of the maps; each is held out once."),
+    tune: int = typer.Option(0, "--tune", min=0, help="Also tune the named encoders for so many epochs, anew for each fold."),
+    seed: int = typer.Option(0, "--seed", min=0, help="Of folds, intervals and random weights."),
+    controls: bool = typer.Option(True, "--controls/--no-controls", help="Probe the controls too."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON instead of tables."),
+) -> int:
+    """PathEval: probes of the seven descriptors, held out by map. Without --encoder the controls alone: descriptors, raw-pca, random-vit."""
+    import msgspec
+
+    from embodied.cli.output import print_json
+    from embodied.cli.tables import print_analysis
+    from embodied.envs.planning.encoders import CONTROLS, MEANING
+    from embodied.envs.planning.encoders import encoder as make
+    from embodied.envs.planning.probe import Panels, probe, table
+    from embodied.errors import UsageError
+
+    if not encoder and (tune or not controls):
+        raise UsageError("Name what to probe or tune with --encoder (random-vit can be tuned too).")
+    names = list(dict.fromkeys([*(CONTROLS if controls else ()), *encoder]))
+    made = [make(name, seed=seed) for name in names] + [make(name, tune=tune, seed=seed) for name in encoder if tune]
+    panels = Panels(_pairs(split, data, view, maps), view)
+    rows = []
+    for one in made:
+        found = probe(one, panels, folds=folds, seed=seed)
+        rows += found
+        if not as_json:
+            print_analysis([table(found, f"PathEval {view}: {one.name}", MEANING.get(one.name, ""))])
+    if as_json:
+        held = {"view": view, "pairs": len(panels.pairs), "maps": len({p.map for p in panels.pairs}), "folds": folds, "seed": seed}
+        print_json({**held, "meaning": {n: MEANING[n] for n in names if n in MEANING}, "rows": [msgspec.to_builtins(row) for row in rows]})
+        return 0
+    on = f"{len(panels.pairs)} pairs on {len({p.map for p in panels.pairs})} maps"
+    typer.echo(f"\n{on}; every figure is of maps that the probe was not fitted on ({folds} folds), with its 95 % interval over maps.")
+    typer.echo("AUC: 0.5 is chance. R2: 0 is the mean of the other maps, 1 is all. differ: pairs that differ by what counts.")
+    return 0
+
+
+def _pairs(split: str, data: Path | None, view: str, maps: int | None):
+    """The distinct pairs to probe, in the order of their sets; of the first maps only where so many are asked for."""
+    from embodied.envs.planning.items import EMBEDDED, SPLITS, embedded
+    from embodied.envs.planning.published import read_split
+    from embodied.errors import UsageError
+    from embodied.registry import unknown
+
+    if split not in ("all", *SPLITS):
+        raise unknown("split", split, ["all", *SPLITS], "embodied probe patheval --help")
+    if data is None and split == "train":
+        raise UsageError("The train split does not ship with the package. Make it with `embodied data patheval --out DIR`, then give --data DIR.")
+    if data is not None and not data.is_dir():
+        raise UsageError(f"--data: there is no folder {data}.")
+    splits = EMBEDDED if split == "all" else (split,)
+    sets = [embedded(name) if data is None else read_split(str(data), name, view, True) for name in splits]
+    pairs = [pair for items in sets for pair in items.pairs]
+    kept = list(dict.fromkeys(pair.map for pair in pairs))[:maps]
+    return [pair for pair in pairs if pair.map in set(kept)]
