@@ -42,6 +42,7 @@ bench: install
 	$(BIN)/python benchmarks/rollout.py
 	$(BIN)/python benchmarks/models.py
 	$(BIN)/python benchmarks/planning.py
+	$(BIN)/python benchmarks/items.py
 	$(BIN)/python benchmarks/render.py
 	$(BIN)/python benchmarks/driving.py
 

@@ -20,7 +20,9 @@ def evaluate(
     shard: str | None = typer.Option(None, "--shard", help="Play one part of several, for job arrays: i/n, from 1/n to n/n; `embodied merge` joins them."),
     as_json: bool = typer.Option(False, "--json", help="Print an object a line instead of tables."),
     dry_run: bool = typer.Option(False, "--dry-run", help="Print what the run will use (steps, tokens, money, as ranges) and play nothing."),
-    image: bool = typer.Option(False, "--image/--text", help="Whether the agent sees pictures besides text."),
+    image: bool | None = typer.Option(
+        None, "--image/--text", help="Whether the agent sees pictures besides text; by default where the questions are about pictures and the model reads them."
+    ),
 ) -> int:
     """Plays an agent on an environment and scores it.
 

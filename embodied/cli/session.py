@@ -98,7 +98,7 @@ def play(
     seed: int,
     steps: int | None,
     out: str | None,
-    image: bool,
+    image: bool | None,
     shard: str | None = None,
     as_json: bool = False,
     dry_run: bool = False,
@@ -115,7 +115,7 @@ def play(
     if request.suite is not None and request.data is not None:
         raise UsageError("--data goes with --env, not with --suite: each environment's published files lie in a folder of their own.")
     part = Shard.parse(shard)
-    config, tasks = _tasks(request, {"episodes": episodes, "seed": seed, "steps": steps, "out": out}, image)
+    config, tasks = _tasks(request, {"episodes": episodes, "seed": seed, "steps": steps, "out": out}, _pictures(request) if image is None else image)
     _check(config, tasks)
 
     recorded = {"suite": request.suite, "preset": request.agent, **_recorded(config)}
@@ -244,6 +244,25 @@ def _tasks(request: Request, run: dict[str, Any], image: bool) -> tuple[EvalConf
     return config, tasks
 
 
+def _pictures(request: Request) -> bool:
+    """Whether the agent sees pictures where nothing is said: when the questions are about pictures, and a model is asked that reads them."""
+    names = [request.env] if request.env is not None else [env for env, *_ in find_suite(request.suite or "").tasks]
+    if not any(name in ENTRIES and ENTRIES[name].seen for name in names):
+        return False
+    config = request.compose(request.env, {}, True)
+    if not agents.needs_model(config.agent.policy):
+        return False
+    if _blind(config):
+        print(f"{config.model.provider}/{config.model.name} reads no images: it is asked in text alone.", file=sys.stderr)
+        return False
+    return True
+
+
+def _blind(config: EvalConfig) -> bool:
+    """Whether the model is known to read no pictures, and would be sent some."""
+    return config.model.provider == "gguf" and config.model.mmproj is None and agents.shows_pictures(config.agent)
+
+
 def _of_environment(config: EvalConfig) -> list[tuple[TaskSpec, int]]:
     """The tasks of the configuration's environment, each with its options and number of episodes."""
     options = {k: v for k, v in (config.env or {}).items() if v is not None}
@@ -300,8 +319,7 @@ def _check(config: EvalConfig, tasks: list[tuple[TaskSpec, int]]) -> None:
         )
     if config.agent.perception != "none" and not config.image:
         raise UsageError(f"agent.perception={config.agent.perception} is about pictures: add --image. They are not sent to the model.")
-    shown = config.image and agents.shows_pictures(config.agent)
-    if shown and config.model.provider == "gguf" and config.model.mmproj is None and agents.needs_model(config.agent.policy):
+    if config.image and agents.needs_model(config.agent.policy) and _blind(config):
         raise UsageError(f"gguf/{config.model.name} reads no images. Play with --text, or give its image projector with model.mmproj=FILE.")
     if config.run.replicas < 0 or (config.run.replicas and config.run.ray is None):
         raise UsageError("run.replicas counts copies of the model on a Ray cluster: name the cluster with run.ray, and give a number above 0.")

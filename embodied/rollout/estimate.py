@@ -141,6 +141,7 @@ async def _rehearse(config: AgentConfig, spec: EpisodeSpec) -> tuple[list[Usage]
             prompts += [call.reply.usage for call in decision.calls[:1]]
             answer = env.step(decision.action)
             if answer.terminated or answer.truncated:
+                limit = limit if start.mission.max_steps else len(prompts)  # where nothing else ends it, an episode is as long as this one
                 break
             model.observation = answer.observation
         return prompts or [Usage()], limit

@@ -211,3 +211,17 @@ def test_help_imports_nothing_heavy():
     code = f"import sys; import embodied.cli as c; c._register(); print([m for m in {heavy} if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "[]"
+
+
+def test_questions_about_pictures_show_them_to_models_that_read_them(cli):
+    def shown(*words: str) -> bool:
+        code, out, err = cli("eval", "--env", "patheval", "--task", "decide", "--episodes", 1, "--out", "run", *words)
+        assert code == 0, out + err
+        return Run("run").record.config["image"]
+
+    scripted = ("--agent", "naive", "--model", "scripted/cycle", "model.script=['1']")
+    assert shown(*scripted) is True
+    Path("run").rename("pictured")
+    assert shown(*scripted, "--text") is False
+    Path("run").rename("text")
+    assert shown("--agent", "random") is False

@@ -306,7 +306,7 @@ def _inputs(wanted: str | None, image: bool) -> str:
         return "image" if image else "descriptors"
     _one_of("kind of inputs", wanted, INPUTS)
     if ("image" in wanted) != image:
-        way = "Add --image (image=True)." if "image" in wanted else "Leave --image out, or set inputs to image+descriptors."
+        way = "Add --image (image=True)." if "image" in wanted else "Play with --text (image=False), or set inputs to image+descriptors."
         raise UsageError(f"inputs={wanted} goes {'with' if 'image' in wanted else 'without'} pictures. {way}")
     return wanted
 

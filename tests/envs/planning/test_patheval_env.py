@@ -169,7 +169,7 @@ def test_inputs_decide_what_is_shown(folder: Path):
     assert table in _make(folder, "integrate", image=True).reset(seed=0)[0]["text"]
     with pytest.raises(UsageError, match="--image"):
         _make(folder, inputs="image")
-    with pytest.raises(UsageError, match="Leave --image out"):
+    with pytest.raises(UsageError, match="Play with --text"):
         _make(folder, inputs="descriptors", image=True)
 
 
