@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 from PIL import Image
 
-from embodied.agents.strokes import reduced, strokes
+from embodied.agents.strokes import reduced, sharpened, strokes
 from embodied.errors import MissingExtra
 
 NAMED = {
@@ -162,7 +162,7 @@ def _of_colour(mask: np.ndarray, painted: np.ndarray, colour: str) -> Iterator[S
     stroke = max(3, round(min(mask.shape) * _STROKE) | 1)
     wide = _wide(mask | _crossed(mask, stroke) & painted, stroke)
     lines = list(strokes(mask & ~wide, stroke))
-    yield from (_line(points + 0.5, closed, colour) for points, closed in lines)
+    yield from (_line(points + 0.5, closed, colour, 0.75 * stroke) for points, closed in lines)
     yield from _areas((wide | mask) & ~_along(lines, mask & ~wide, stroke), colour, stroke)
 
 
@@ -198,8 +198,8 @@ def _spread(mask: np.ndarray, reach: int) -> np.ndarray:
     return mask
 
 
-def _line(points: np.ndarray, closed: bool, colour: str) -> Shape:
-    corners = reduced(points, _ROUGH)
+def _line(points: np.ndarray, closed: bool, colour: str, near: float) -> Shape:
+    corners = sharpened(reduced(points, _ROUGH), near)
     length = float(np.sqrt((np.diff(corners, axis=0) ** 2).sum(axis=1)).sum())
     return Shape("line", colour, corners, *_box(points), length, 0.0, closed)
 

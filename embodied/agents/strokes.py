@@ -180,3 +180,35 @@ def reduced(points: np.ndarray, tolerance: float) -> np.ndarray:
             keep[low + 1 + at] = True
             stack += [(low, low + 1 + at), (low + 1 + at, high)]
     return points[keep]
+
+
+def sharpened(corners: np.ndarray, near: float) -> np.ndarray:
+    """Corners that thinning has blunted made one again: two within `near` of each other become the point where their sides meet.
+
+    Args:
+        corners: (n, 2) float64 of a line; its ends stay.
+        near: In the unit of `corners`.
+    """
+    found = [corners[0]]
+    rest = list(corners[1:])
+    while rest:
+        corner = rest.pop(0)
+        if len(rest) >= 2 and np.abs(rest[0] - corner).max() <= near:
+            following = rest.pop(0)
+            corner = _meeting(found[-1], corner, following, rest[0], 2 * near)
+        found.append(corner)
+    return np.array(found)
+
+
+def _meeting(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray, reach: float) -> np.ndarray:
+    """Where the line from `a` through `b` meets the one from `d` through `c`; the middle of `b` and `c` if that is behind them or farther than `reach`."""
+    one, other = b - a, c - d
+    across = float(one[0] * other[1] - one[1] * other[0])
+    middle = (b + c) / 2
+    if abs(across) < 1e-9:
+        return middle
+    to = d - a
+    share = float(to[0] * other[1] - to[1] * other[0]) / across
+    meeting = a + share * one
+    ahead = float((meeting - b) @ one) >= 0 and float((meeting - c) @ other) >= 0
+    return meeting if ahead and np.abs(meeting - middle).max() <= reach else middle

@@ -16,7 +16,7 @@ from embodied.agents import AgentConfig
 from embodied.agents.config import HistoryConfig
 from embodied.agents.perception import LONGEST, described, vector
 from embodied.agents.shapes import Shape, shapes
-from embodied.agents.strokes import reduced, strokes, thinned
+from embodied.agents.strokes import reduced, sharpened, strokes, thinned
 from embodied.blobs import MemoryBlobs, put_frame
 from embodied.errors import UnknownName, UsageError
 from embodied.types import Image, Observation, Text
@@ -215,3 +215,15 @@ def test_without_vtracer_the_pip_line_is_said():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "pip install 'embodied-suite[perception]'" in done.stdout
+
+
+def test_a_blunted_corner_is_made_sharp_again():
+    blunt = np.array([(0.0, 0), (97, 0), (99, 3), (40, 60)])
+    made = sharpened(blunt, 4.5)
+    assert len(made) == 3 and np.abs(made[1] - (101, 0)).max() < 3
+    straight = np.array([(0.0, 0), (50, 0), (50, 50), (100, 50)])
+    assert sharpened(straight, 4.5).tolist() == straight.tolist()
+    image, pen = canvas()
+    pen.line([(60, 400), (400, 200), (60, 120)], fill=RED, width=3)
+    (line,) = found(image, "line", "red")
+    assert len(line.corners) == 3 and line.turning[1] == pytest.approx(180 - 30.5 - 13.2, abs=4)
