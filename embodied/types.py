@@ -241,7 +241,7 @@ class Episode:
     usage: Usage
     seconds: float
     metrics: dict[str, float] = field(default_factory=dict)
-    """The environment's own metrics at the end (depth, achievements, ...)."""
+    """The environment's own metrics at the end (depth, achievements, ...); those that are no numbers are left out."""
     error: str = ""
     """One sentence when the outcome is a failure."""
     error_kind: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,11 +74,14 @@ class LocalEnvironment:
         return Start(self._observation(raw), observation_hash(raw), mission, {k: v for k, v in info.items() if k not in SEPARATE})
 
     def step(self, action: str) -> Answer:
-        """Executes a phrase. Raises `EnvironmentFailure` when the simulator fails."""
+        """Executes a phrase. Raises `EnvironmentFailure` when the simulator fails, or gives a reward or progress that is not a number."""
         start = time.perf_counter()
         with self._boundary(f"step {self._step}"):
             raw, reward, terminated, truncated, info = self._env.step(action)
         seconds = time.perf_counter() - start
+        for what, value in (("reward", reward), ("progress", info["progress"])):
+            if not math.isfinite(value):  # no mean could be made with it, and JSON has no word for it
+                raise EnvironmentFailure(f"{self._task.env} {self._task.task} gave in step {self._step} a {what} that is not a number: {value}.")
         self._step += 1
         return Answer(
             observation=self._observation(raw, info, float(reward)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -112,7 +113,7 @@ def _episode(spec: EpisodeSpec, outcome: Outcome, tally: Tally, start: Start | N
         invalid_actions=tally.invalid,
         usage=tally.usage,
         seconds=tally.seconds,
-        metrics=tally.info.get("metrics", {}),
+        metrics={name: value for name, value in tally.info.get("metrics", {}).items() if isinstance(value, int | float) and math.isfinite(value)},
         error=str(error or ""),
         error_kind=type(error).__name__ if error else "",
         end_reason=tally.info.get("end_reason", ""),

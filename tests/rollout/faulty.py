@@ -18,7 +18,8 @@ class Faulty(gymnasium.Env):
     """A counter with a seed. At step `at` it does `fault`; with `once`, a file, only where that does not exist yet.
 
     Args:
-        fault: raise, hang, exit, segfault, freeze (no sign of life), drift (another observation than before), or nothing.
+        fault: raise, hang, exit, segfault, freeze (no sign of life), drift (another observation than before), nan (a reward that is
+            not a number), or nothing.
         seeds: The episodes it happens in; empty for all.
     """
 
@@ -35,12 +36,13 @@ class Faulty(gymnasium.Env):
 
     def step(self, action):
         time.sleep(self._seconds)
-        drift = 0
+        drift, reward = 0, float(action)
         if self._count == self._at and self._happens():
             drift = self._go_wrong()
+            reward = float("nan") if self._fault == "nan" else reward
         self._count += 1
         self._sum += int(action) + drift
-        return f"sum {self._sum}", float(action), self._count == LENGTH, False, {"success": True} if self._count == LENGTH else {}
+        return f"sum {self._sum}", reward, self._count == LENGTH, False, {"success": True} if self._count == LENGTH else {}
 
     def _happens(self) -> bool:
         if self._seeds and self._seed not in self._seeds:

@@ -12,6 +12,7 @@ from embodied.agents.config import HistoryConfig, ParseConfig
 from embodied.blobs import encode_png
 from embodied.errors import EnvironmentFailure, ModelRefused, ModelUnavailable, StoreError
 from embodied.models import ModelConfig
+from embodied.rollout import episode
 from embodied.rollout.plan import plan
 from embodied.rollout.runner import SAME_FAILURES, Result, owed
 from embodied.store.run import Run
@@ -161,3 +162,16 @@ def test_the_picture_that_reaches_the_provider_is_the_one_the_environment_drew(t
     frames += [env.step(step.executed)[0]["image"] for step in run.steps(specs[0].id)]
     sent = [part.removeprefix("image:") for seen in stub.seen for _, parts in seen.turns for part in parts if part.startswith("image:")]
     assert sent == [hashlib.sha256(encode_png(frame)).hexdigest() for frame in frames[:-1]] and len(sent) == 4
+
+
+def test_a_metric_that_is_not_a_number_leaves_the_result_readable(tmp_path, monkeypatch):
+    add = episode.Tally.add
+
+    def with_metrics(tally, step, success) -> None:
+        add(tally, step, success)
+        tally.info = {"metrics": {"depth": 3, "speed": float("nan"), "luck": None}}
+
+    monkeypatch.setattr(episode.Tally, "add", with_metrics)
+    run, specs = make_run(tmp_path / "run", 1)
+    play(run, specs)
+    assert Run(tmp_path / "run").episode(specs[0].id).metrics == {"depth": 3}

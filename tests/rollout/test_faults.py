@@ -75,6 +75,15 @@ def test_a_step_that_always_takes_its_worker_along_ends_its_episode_alone(tmp_pa
     assert failed.steps == 3 and words in failed.error and f"lost {ATTEMPTS} worker processes, the last in step 3" in failed.error
 
 
+def test_a_reward_that_is_not_a_number_ends_its_episode_alone(tmp_path):
+    seed = make_run(tmp_path / "other", 2, faulty())[1][1].seed
+    run, specs = make_run(tmp_path / "run", 2, faulty(fault="nan", seeds=[seed]))
+    play(run, specs)
+    assert [run.episode(s.id).outcome for s in specs] == ["finished", "infra_failure"]
+    failed = run.episode(specs[1].id)
+    assert failed.steps == len(list(run.steps(failed.spec.id))) == 3 and "gave in step 3 a reward that is not a number" in failed.error
+
+
 def test_a_worker_without_a_sign_of_life_is_ended_before_the_deadline(tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "SILENCE", 2)
     run, specs = make_run(tmp_path / "run", 1, faulty(fault="freeze", once=str(tmp_path / "once")))
