@@ -206,7 +206,12 @@ def _workers(config: EvalConfig) -> tuple[int, Callable[[], Awaitable[Worker]]]:
     from embodied.rollout.ray_cluster import RayWorker, connect
 
     there = connect(config.run.ray)
-    return config.run.workers or max(1, there - config.run.replicas), RayWorker.launch
+    return config.run.workers or max(1, there - _taken(config)), RayWorker.launch
+
+
+def _taken(config: EvalConfig) -> int:
+    """Cores of the cluster that the model's replicas take."""
+    return config.run.replicas * (config.model.threads or 1)
 
 
 def cores() -> int:
@@ -326,7 +331,7 @@ def _check(config: EvalConfig, tasks: list[tuple[TaskSpec, int]]) -> None:
     if config.run.ray is not None:
         from embodied.rollout.ray_cluster import connect
 
-        there, needed = connect(config.run.ray), config.run.replicas * (config.model.threads or 1)
+        there, needed = connect(config.run.ray), _taken(config)
         if config.run.replicas and there <= needed:
             raise UsageError(f"The Ray cluster has {there} cores: {needed} for the replicas of the model leave none for a worker. Lower run.replicas.")
     for spec in {spec.env: spec for spec, _ in tasks}.values():

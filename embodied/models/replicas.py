@@ -20,12 +20,14 @@ from embodied.types import Image, Message, Reply, Settings
 
 try:
     import ray
-    from ray.exceptions import RayActorError, RayError
+    from ray.exceptions import GetTimeoutError, RayActorError, RayError
 except ModuleNotFoundError as error:
     raise MissingExtra("Model replicas on a Ray cluster (run.replicas)", "ray") from error
 
 RESTARTS = 3
 """How often a replica that was lost is started again, somewhere in the cluster. Its calls are answered anew, and alike."""
+LOADING = 900.0
+"""Seconds in which all replicas must have found a place in the cluster and loaded the weights."""
 REMEMBERED = 10_000
 """Conversations of which the replica is known that holds their evaluated prompts."""
 
@@ -58,6 +60,7 @@ class Replica:
         from embodied.models.transformers import Transformers
 
         self._config = msgspec.msgpack.decode(config, type=ModelConfig)
+        self._config.device = self._config.device.partition(":")[0]  # Ray shows an actor its own GPU alone
         self._blobs = MemoryBlobs()
         self._model = Transformers(self._config, self._blobs)
 
@@ -89,7 +92,7 @@ class Replicas:
         count: Replicas.
 
     Raises:
-        UsageError: Another provider, no connection to a cluster, or a model that cannot be loaded there.
+        UsageError: Another provider, no connection to a cluster, fewer GPUs there than replicas, or a model that cannot be loaded there.
     """
 
     def __init__(self, config: ModelConfig, blobs: Blobs, count: int):
@@ -101,13 +104,18 @@ class Replicas:
         self._config, self._blobs = config, blobs
         self._places: OrderedDict[str, int] = OrderedDict()
         options = {"num_cpus": config.threads or 1, "num_gpus": _gpus(config), "max_restarts": RESTARTS, "max_task_retries": RESTARTS}
+        if options["num_gpus"] * count > (there := ray.cluster_resources().get("GPU", 0)):
+            raise UsageError(f"The Ray cluster has {there:g} GPUs and run.replicas={count} takes one each. Lower run.replicas, or use model.device=cpu.")
         made = ray.remote(Replica).options(**options, scheduling_strategy="SPREAD")
         self._actors = [made.remote(pack(config)) for _ in range(count)]
         try:
-            ray.get([actor.ready.remote() for actor in self._actors])
+            ray.get([actor.ready.remote() for actor in self._actors], timeout=LOADING)
+        except GetTimeoutError as error:
+            self._end()
+            raise UsageError(f"{self.name}: not all of {count} replicas found a free place in the cluster and were loaded in {LOADING:g} s.") from error
         except RayError as error:
             self._end()
-            raise UsageError(f"{self.name} cannot be loaded in the cluster: {str(error.__cause__ or error).strip().splitlines()[-1]}") from error
+            raise UsageError(f"{self.name} cannot be loaded in the cluster: {_last(error)}") from error
         self._batcher = Batcher[tuple[str, Wanted]](self._answer, lambda: config.batch * count)
 
     async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
@@ -160,7 +168,7 @@ class Replicas:
         except RayActorError as error:
             return [ModelUnavailable(f"{self.name}: a replica was lost: {str(error).splitlines()[0]}")] * len(calls)
         except RayError as error:
-            return [ModelRefused(f"{self.name} failed in the cluster: {str(error.__cause__ or error).strip().splitlines()[-1]}")] * len(calls)
+            return [ModelRefused(f"{self.name} failed in the cluster: {_last(error)}")] * len(calls)
         answers = msgspec.msgpack.decode(data, type=list[Answered])
         if not answers:
             return [ModelTimeout(f"{self.name}: no complete reply within {self._config.timeout:g} s. Raise model.timeout, or lower model.max_tokens.")] * len(
@@ -172,3 +180,9 @@ class Replicas:
 def _gpus(config: ModelConfig) -> int:
     """One where the cluster has any and the configuration does not say CPU."""
     return int(config.device.startswith("cuda") or (config.device == "auto" and ray.cluster_resources().get("GPU", 0) > 0))
+
+
+def _last(error: BaseException) -> str:
+    """The last line of what an error, or its cause, says; else its kind."""
+    cause = error.__cause__ or error
+    return (str(cause).strip().splitlines() or [type(cause).__name__])[-1]

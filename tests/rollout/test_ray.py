@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -130,3 +131,29 @@ def test_replicas_need_a_cluster_and_a_local_model(tmp_path):
     tried = subprocess.run([*command, "--agent", "smollm2", "run.replicas=2"], capture_output=True, text=True, timeout=200)
     assert tried.returncode == 2 and "run.ray" in tried.stderr, tried.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_a_gpu_that_is_not_there_and_a_place_that_is_not_free_end_in_a_clear_error(tmp_path, cluster, monkeypatch):
+    from embodied.blobs import MemoryBlobs
+    from embodied.errors import UsageError
+    from embodied.models import ModelConfig, build, replicas
+    from embodied.rollout.ray_cluster import connect
+    from tests.models import tiny
+
+    connect(cluster)
+    config = ModelConfig("transformers", "tiny", path=str(tiny.text_model(tmp_path / "model")), threads=1)
+    with pytest.raises(UsageError, match="has 0 GPUs and"):
+        build(replace(config, device="cuda"), MemoryBlobs(), replicas=1)
+    monkeypatch.setattr(replicas, "LOADING", 3.0)
+    with pytest.raises(UsageError, match="not all of 1 replicas found a free place"):
+        build(replace(config, threads=2), MemoryBlobs(), replicas=1)  # no node has two cores
+
+
+def test_workers_get_the_cores_that_replicas_leave(monkeypatch):
+    from embodied.cli import session
+    from embodied.config import compose
+    from embodied.rollout import ray_cluster
+
+    monkeypatch.setattr(ray_cluster, "connect", lambda address: 8)
+    config = compose(["env=babyai", "agent=smollm2", "run.ray=auto", "run.replicas=2", "model.threads=3"])
+    assert session._workers(config)[0] == 2
