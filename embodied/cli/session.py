@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -313,8 +314,8 @@ def _check(config: EvalConfig, tasks: list[tuple[TaskSpec, int]]) -> None:
     """Finds what is wrong with a request before anything is written: numbers, the agent, and one environment of each kind, made for a moment."""
     for key in ("episodes", "steps", "workers", "concurrency", "step_seconds", "reset_seconds"):
         value = getattr(config.run, key)
-        if value is not None and value <= 0:
-            raise UsageError(f"run.{key} must be above 0, not {value}.")
+        if value is not None and not 0 < value < inf:
+            raise UsageError(f"run.{key} must be above 0 and finite, not {value}.")
     agents.check(config.agent)
     if config.model.provider:
         models.check(config.model)

@@ -75,6 +75,7 @@ def test_resume_needs_only_the_folder(cli):  # noqa: F811
         (("run.wrokers=1",), 2, ["run.workers"]),
         (("run.workers=many",), 2, ["run.workers", "many"]),
         (("run.workers=0",), 2, ["run.workers"]),
+        (("run.step_seconds=nan",), 2, ["run.step_seconds must be above 0"]),
         (("run.concurrency=0",), 2, ["run.concurrency"]),
         (("nonsense",), 2, ["nonsense", "key=value"]),
         (("--shard", "3/2"), 2, ["3/2"]),
