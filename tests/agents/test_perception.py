@@ -18,6 +18,7 @@ from embodied.agents.perception import LONGEST, described, vector
 from embodied.agents.shapes import Shape, shapes
 from embodied.agents.strokes import reduced, sharpened, strokes, thinned
 from embodied.blobs import MemoryBlobs, put_frame
+from embodied.cli import main
 from embodied.errors import UnknownName, UsageError
 from embodied.types import Image, Observation, Text
 from tests.agents.play import ROOM, Replies, act
@@ -227,3 +228,19 @@ def test_a_blunted_corner_is_made_sharp_again():
     pen.line([(60, 400), (400, 200), (60, 120)], fill=RED, width=3)
     (line,) = found(image, "line", "red")
     assert len(line.corners) == 3 and line.turning[1] == pytest.approx(180 - 30.5 - 13.2, abs=4)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("--image", "agent.perception=vector"), 0, ""),
+        (("--image", "agent.perception=vector", "agent.perception_keep_image=true"), 2, "reads no images"),
+        (("--text", "agent.perception=vector"), 2, "add --image"),
+        (("--image", "agent.perception=vectors"), 2, "Did you mean 'vector'"),
+    ],
+)
+def test_a_model_that_reads_no_pictures_can_be_asked_about_them(words, code, says, capsys, tmp_path):
+    asked = ["eval", "--env", "patheval", "--task", "decide", "--agent", "smollm2", "--episodes", "1", "--dry-run", "--out", str(tmp_path / "run")]
+    with pytest.raises(SystemExit) as done:
+        main([*asked, *words])
+    assert done.value.code == code and says in capsys.readouterr().err
