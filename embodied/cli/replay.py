@@ -15,7 +15,7 @@ def replay(
 ) -> int:
     """Executes seeds and recorded actions again and compares every observation, reward and flag; no agent, no model.
 
-    Prints the first step that differs in each episode. Exit code 0 when all agree, 6 when something differs.
+    Prints the first step that differs in each episode. Exit code 0 when all agree, 6 when something differs or is damaged.
     """
     import asyncio
 

@@ -82,7 +82,7 @@ class Watch:
         for spec in planned:
             figures = self._by_env.setdefault(spec.task.env, Figures())
             figures.planned += 1
-            if (episode := run.episode(spec.id)) is not None:
+            if (episode := run.result(spec.id)) is not None:
                 self._count(figures, episode)
 
     def started(self, spec: EpisodeSpec) -> None:

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import inspect
 import itertools
+import math
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -224,7 +225,8 @@ class GenericEnv(LanguageEnv):
 
     def _progress(self, info: dict[str, Any], success: bool | None, over: bool) -> float:
         if isinstance(info.get("progress"), int | float | np.number):
-            return min(1.0, max(0.0, float(info["progress"])))
+            said = float(info["progress"])
+            return min(1.0, max(0.0, said)) if math.isfinite(said) else said  # what is no number is not made one here
         if any(key in info for key in ("success", "is_success")):
             return float(success or False)
         if self._threshold is None:

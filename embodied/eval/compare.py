@@ -204,10 +204,11 @@ def _named(tasks: Sequence[tuple[str, str]]) -> str:
 def _differs(a: Results, b: Results, kept: Sequence[tuple[str, str]]) -> Iterable[str]:
     if a.record.suite != b.record.suite:
         yield f"Suites: {a.record.suite or 'none'} in {a.path}, {b.record.suite or 'none'} in {b.path}."
-    for name in sorted(a.record.versions.keys() | b.record.versions.keys()):
-        mine, theirs = a.record.versions.get(name), b.record.versions.get(name)
-        if mine != theirs:
-            yield f"Version of {name}: {mine or 'unknown'} in {a.path}, {theirs or 'unknown'} in {b.path}."
+    mine, theirs = a.record.versions, b.record.versions
+    other = [name for name in sorted(mine.keys() | theirs.keys()) if mine.get(name) != theirs.get(name)]
+    if other:
+        said = ", ".join(f"{name} {mine.get(name, 'unknown')} against {theirs.get(name, 'unknown')}" for name in other)
+        yield f"Versions, {a.path} against {b.path}: {said}."
     options_a, options_b = _options(a), _options(b)
     differing: dict[str, list[tuple[str, str]]] = {}
     for key in kept:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from embodied.blobs import MemoryBlobs
-from embodied.errors import EnvironmentFailure
+from embodied.errors import EnvironmentFailure, StoreError
 from embodied.rollout.environment import Answer
 from embodied.rollout.workers import Pool
 from embodied.store.run import Run
@@ -39,7 +39,7 @@ class Verdict:
 
 
 async def replay_all(run: Run, specs: Sequence[EpisodeSpec], workers: int, show: Callable[[Verdict], None]) -> None:
-    """Replays episodes, two at a time for every worker, and shows each verdict as it comes. Raises `StoreError` when a record is damaged."""
+    """Replays episodes, two at a time for every worker, and shows each verdict as it comes."""
     todo = iter(specs)
 
     async def replay_on() -> None:
@@ -56,16 +56,12 @@ async def replay_all(run: Run, specs: Sequence[EpisodeSpec], workers: int, show:
 
 
 async def replay(run: Run, spec: EpisodeSpec, pool: Pool) -> Verdict:
-    """Executes an episode's seed and recorded actions again, up to the first difference.
-
-    Raises:
-        StoreError: The record is damaged.
-    """
+    """Executes an episode's seed and recorded actions again, up to the first difference, or where the record is damaged."""
     env = pool.environment(spec.task, MemoryBlobs())
     steps = 0
     try:
         start = await env.reset(spec.seed)
-        episode = run.episode(spec.id)
+        episode = run.result(spec.id)
         if episode is not None and episode.first_hash not in ("", start.hash):
             return Verdict(spec, 0, "reset: another observation")
         for step in run.steps(spec.id):
@@ -76,5 +72,7 @@ async def replay(run: Run, spec: EpisodeSpec, pool: Pool) -> Verdict:
         return Verdict(spec, steps)
     except EnvironmentFailure as failure:
         return Verdict(spec, steps, f"step {steps}: {failure}")
+    except StoreError as error:
+        return Verdict(spec, steps, f"the record is damaged: {error}")
     finally:
         await env.close()

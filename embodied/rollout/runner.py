@@ -115,7 +115,7 @@ async def run_all(
 
 def _claim(run: Run, spec: EpisodeSpec, agent: Agent) -> EpisodeWriter | None:
     """Takes the episode in hand. It begins anew where repeating it may fail again, and where the agent cannot be told what it did."""
-    before = run.episode(spec.id)
+    before = run.result(spec.id)
     failed = before is not None and before.outcome == "infra_failure"
     return run.claim(spec, again=failed or not hasattr(agent, "recall"))
 

@@ -201,9 +201,16 @@ class Run:
                 _drop_torn_line(folder / name)
             return EpisodeWriter(self, spec.id, held.pop_all())
 
+    def result(self, id_: str) -> Episode | None:
+        """The episode's result where there is one that can be read. Of a damaged one, playing on makes another from the recorded steps."""
+        try:
+            return self.episode(id_)
+        except StoreError:
+            return None
+
     def scored(self, id_: str) -> bool:
         """Whether the episode has ended with a score."""
-        episode = self.episode(id_)
+        episode = self.result(id_)
         return episode is not None and episode.outcome in SCORED
 
     def _consistent(self, id_: str) -> bool:

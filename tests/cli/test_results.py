@@ -31,7 +31,13 @@ def test_compare(call):
     make_run(Path("a"), {("a", "x"): [1] * 8, ("a", "extra"): [0]})
     make_run(Path("b"), {("a", "x"): [0] * 8}, versions={"numpy": "1"})
     code, out, _ = call("compare", "a", "b", "--tasks")
-    assert code == 0 and "a is better than b: 100.0 points, p = 0.008" in out and "Only in a: a extra." in out and "Version of numpy" in out
+    assert (
+        code == 0
+        and "a is better than b: 100.0 points, p = 0.008" in out
+        and "Only in a: a extra." in out
+        and "Versions, a against b: " in out
+        and "numpy" in out
+    )
     body = json.loads(call("compare", "a", "b", "--json")[1])["differences"][0]
     assert (body["difference"], body["won"], body["tied"], body["lost"]) == (1.0, 1, 0, 0) and body["p"] == 2 / 256
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import gymnasium
 import numpy as np
@@ -57,6 +58,11 @@ class Words(gymnasium.Env):
         return f"You said {action}", 1.0, True, False, {"progress": 2.5}
 
 
+class Lost(Words):
+    def step(self, action):
+        return action, 0.0, True, False, {"progress": float("nan")}
+
+
 class Huge(Levers):
     observation_space = spaces.Box(0, 255, (40, 40), np.uint8)
 
@@ -65,7 +71,7 @@ class Sequences(Levers):
     observation_space = spaces.Sequence(spaces.Discrete(3))
 
 
-for env_class in (Levers, Words, Huge, Sequences):
+for env_class in (Levers, Words, Lost, Huge, Sequences):
     gymnasium.register(f"embodied-tests/{env_class.__name__}-v0", entry_point=env_class)
 gymnasium.register("embodied-tests/Lang-v0", entry_point=BabyAIEnv)
 
@@ -138,6 +144,12 @@ def test_minigrids_actions_and_mission():
     assert terminated and reward > 0.9
     assert (info["success"], info["progress"]) == (True, 1.0)
     assert observation["text"].endswith("mission: get to the green goal square")
+
+
+def test_a_progress_that_is_no_number_is_not_made_one():
+    env = make("gym:embodied-tests/Lost-v0")
+    env.reset(seed=0)
+    assert math.isnan(env.step("hello")[4]["progress"])  # a run ends such an episode as a failure, never at 0
 
 
 def test_progress_by_reward_threshold():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import resource
@@ -221,6 +222,18 @@ def test_damaged_record_of_an_unfinished_episode(tmp_path, damage):
     kept = run.folder(specs[0].id) / "attempt-1/steps.jsonl"
     assert complete(run, specs) and kept.exists() == (damage != "torn")
     assert content(tmp_path / "run") == content(tmp_path / "quiet")
+
+
+def test_a_damaged_result_is_made_again_from_the_recorded_steps(tmp_path):
+    run, specs = make_run(tmp_path / "run", 2)
+    play(run, specs)
+    path = run.folder(specs[0].id) / "episode.json"
+    whole = json.loads(path.read_bytes())
+    path.write_bytes(path.read_bytes()[:40])
+    result = play(run, specs)
+    assert (result.played, result.skipped) == (1, 1)
+    again = json.loads(path.read_bytes())
+    assert {k: v for k, v in again.items() if k != "seconds"} == {k: v for k, v in whole.items() if k != "seconds"}
 
 
 def test_damaged_record_of_a_scored_episode_is_left_alone(tmp_path):
