@@ -151,7 +151,7 @@ ENTRIES: dict[str, Entry] = {
             "highway",
             "embodied/Highway-v0",
             "embodied.driving.highway.env:HighwayEnv",
-            ("highway",),
+            ("highway", "merge", "roundabout", "intersection", "parking", "exit", "two-way", "u-turn", "lane-keeping", "racetrack"),
             10,
             "driving",
             "highway-env's roads in words: lanes, gaps and speeds",
@@ -175,7 +175,7 @@ def has_picture(name: str) -> bool:
 
 
 def check_task(e: Entry, task: str) -> str:
-    """Returns `task` if `e` has it (MiniHack: any registered MiniHack id). Raises `UnknownName`."""
-    if task in e.tasks or (e.name == "minihack" and task.startswith("MiniHack-")):
+    """Returns `task` if `e` has it (MiniHack and highway-env: or is like one of their ids, which the environment looks up). Raises `UnknownName`."""
+    if task in e.tasks or (e.name == "minihack" and task.startswith("MiniHack-")) or (e.name == "highway" and task[-3:-1] == "-v"):
         return task
     raise unknown(f"task of {e.name}", task, list(e.tasks), f"embodied list tasks --env {e.name}")

@@ -79,18 +79,13 @@ def _hits(part: Sequence[Episode]) -> str:
 
 
 def _twins(episodes: Sequence[Episode]) -> list[Table]:
-    """Pairs of drives through a scene and its twin that began alike: of the same round of seeds."""
-    found: dict[tuple[str, str], dict[str, list[Episode]]] = {}
+    """Pairs of drives through a scene and its twin that began alike: of the same round of seeds. Harmless oddities have no such pair."""
+    found: dict[tuple, dict[str, Episode]] = {}
     for e in episodes:
         if e.info["twin"]:
-            pair = min(e.info["scene"], e.info["twin"])
-            sides = found.setdefault((e.spec.task.task, pair), {})
-            sides.setdefault(e.info["scene"], []).append(e)
-    pairs = []
-    for sides in found.values():
-        if len(sides) == 2:
-            one, other = (sorted(side, key=lambda e: e.spec.index) for side in sides.values())
-            pairs += list(zip(one, other, strict=False))
+            key = (e.spec.task.task, min(e.info["scene"], e.info["twin"]), e.info["run_up"], e.info["cruising_speed"])
+            found.setdefault(key, {}).setdefault(e.info["scene"], e)
+    pairs = [tuple(sides.values()) for sides in found.values() if len(sides) == 2]
     pairs = [p for p in pairs if p[0].info["hazard"] != p[1].info["hazard"]]
     if not pairs:
         return []

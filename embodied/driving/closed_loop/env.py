@@ -10,7 +10,7 @@ from embodied.driving.closed_loop.describe import ahead, instruments
 from embodied.driving.closed_loop.rule_driver import decide
 from embodied.driving.closed_loop.scenes import Drive, chosen, drive_of, hazardous, start
 from embodied.driving.closed_loop.score import Scorer, progress_ratio
-from embodied.driving.closed_loop.world import ACTIONS, World
+from embodied.driving.closed_loop.world import ACTIONS, World, run_up
 from embodied.driving.scene.render import frame
 from embodied.envs.base import LanguageEnv, Transition
 from embodied.envs.catalog import check_task, entry
@@ -83,7 +83,8 @@ class CornerCaseDriveEnv(LanguageEnv):
     reference and two seconds (a reference that stands for 6 s has arrived), at most 30 s. Truncates after `max_steps`.
 
     ## Info
-    `reset` gives `scene`, `twin`, `template`, `hazard` (bool), `weather`, `time`, `hz`, `seconds` (the longest the drive lasts), `reference_metres`, `reference_stood` (bool).
+    `reset` gives `scene`, `twin`, `template`, `hazard` (bool), `weather`, `time`, `hz`, `run_up` (metres before where the
+    still picture is taken from), `cruising_speed` (m/s), `seconds` (the longest the drive lasts), `reference_metres`, `reference_stood` (bool).
     Steps give `position` (x, y in metres and heading in degrees) and `speed`. `metrics` holds `nc`, `dac`, `ttc`, `ep`, `c`, `metres`, `seconds`, `stood` and
     `stood_for_nothing` (seconds), `hardest_acceleration` and `hardest_jerk` along the car. At the end `outcome` is one of
 
@@ -192,6 +193,8 @@ class CornerCaseDriveEnv(LanguageEnv):
             "weather": spec.weather,
             "time": spec.time,
             "hz": self._hz,
+            "run_up": round(run_up(spec.ego.speed) + earlier, 2),
+            "cruising_speed": self._drive.route.speed,
             "seconds": self._drive.seconds,
             "reference_metres": self._drive.metres,
             "reference_stood": self._drive.stood,

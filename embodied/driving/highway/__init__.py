@@ -1,0 +1,1 @@
+"""highway-env's roads in words: lanes, gaps and speeds."""

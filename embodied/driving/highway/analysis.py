@@ -1,0 +1,29 @@
+"""Tables of highway-env's roads: collisions, progress, speed and comfort by task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from embodied.eval.analysis import Cell, Replies, Table, share
+from embodied.eval.statistics import bootstrap_interval, constant_interval, stratify
+from embodied.types import Episode
+
+
+def tables(episodes: Sequence[Episode], replies: Replies) -> list[Table]:
+    """One table, a row a task; read from how the episodes ended."""
+    rows: list[tuple[Cell, ...]] = []
+    for task in dict.fromkeys(e.spec.task.task for e in episodes):
+        part = [e for e in episodes if e.spec.task.task == task]
+        n = len(part)
+        means = [_mean([e.metrics[key] for e in part]) for key in ("progress", "speed", "comfort")]
+        rewards = sum(e.return_ for e in part) / n
+        rows.append((task, n, share(sum(bool(e.success) for e in part), n), share(sum(e.metrics["collision"] for e in part), n), *means, rewards))
+    note = "Speed in m/s, mean of decisions; comfort: share of decisions within nuPlan's bounds of acceleration; return: the sum of highway-env's own rewards."
+    return [Table("highway-env: by task", ("task", "n", "success", "collision", "progress", "speed", "comfort", "return"), tuple(rows), note)]
+
+
+def _mean(values: Sequence[float]) -> str:
+    strata = stratify({("highway", ""): values})
+    interval = bootstrap_interval(strata) or constant_interval(strata)
+    mean = sum(values) / len(values)
+    return f"{mean:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]" if interval else f"{mean:.2f}"

@@ -1,0 +1,288 @@
+"""highway-env as a LanguageEnv: lanes, gaps and speeds in words, decisions in words."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import gymnasium
+import highway_env  # registers its ids; fails here where the extra is missing
+import numpy as np
+from gymnasium.envs.registration import load_env_creator
+
+from embodied.driving.highway import parking
+from embodied.driving.highway.driver import Driver
+from embodied.driving.highway.tasks import META, MOVE, STEER, check_pygame, family_of, setup_of
+from embodied.driving.highway.words import describe
+from embodied.envs.base import LanguageEnv, Transition
+from embodied.envs.spaces import Choice
+from embodied.errors import UsageError
+from embodied.registry import unknown
+from embodied.types import Mission
+
+EXPERTS = ("rule_driver",)
+LON_ACCELERATION, LAT_ACCELERATION = (-4.05, 2.40), 4.89
+"""Bounds of comfort, m/s^2: nuPlan's (`ego_is_comfortable`)."""
+
+
+class HighwayEnv(LanguageEnv):
+    """Highway: highway-env's roads in words.
+
+    ## Description
+    The roads of highway-env 1.12: traffic from above, other cars that keep their distance and change lanes (IDM and MOBIL), one car that is told what to do.
+
+    | task | to do | decisions a second |
+    |---|---|---|
+    | `highway` | drive fast among 50 cars on four lanes; right lanes are preferred | 1 |
+    | `merge` | pass an access road, make room for who joins | 1 |
+    | `roundabout` | drive through a roundabout | 1 |
+    | `intersection` | turn left where others cross | 1 |
+    | `parking` | park on the spot that is the goal | 3 |
+    | `exit` | leave the motorway at an exit | 1 |
+    | `two-way` | overtake on a road with oncoming traffic | 1 |
+    | `u-turn` | drive through a U-turn | 1 |
+    | `lane-keeping` | keep a car that slides in a lane that winds | 2 |
+    | `racetrack` | follow the lane of a track | 3 |
+
+    A task is the newest version of its kind (`merge` is `merge-v1`). Every other id that highway-env registers for one car is a task by its id
+    (`highway-fast-v0`, `merge-v0`, `parking-parked-v0`, `racetrack-oval-v1`, ...).
+
+    ## Action Space
+    `Choice`, by what the road's car obeys:
+
+    - cruising speed and lane: `lane left`, `keep`, `lane right`, `faster`, `slower` (highway-env's meta-actions; intersections have no lane changes);
+    - wheel alone (lane-keeping, racetrack): `hard left`, `left`, `straight`, `right`, `hard right`: -1, -0.3, 0, 0.3, 1 of the steering range;
+    - wheel and pedals (parking, `intersection-v1`): `brake`, and `forward` or `reverse`, alone or with ` left` or ` right` (full lock). The pedals reach
+      3 m/s (9 m/s at intersections), or 0, within a decision as far as 5 m/s^2 allow.
+
+    The default action is `keep`, `straight` or `brake`.
+
+    ## Observation Space
+    - `text`: speed and cruising speeds, lane and distance from its middle, and up to 8 neighbours within 100 m: lane, gap between bumpers and speed, or, on
+      curved roads, metres ahead and aside. Parking: where the goal is and how it points. Wheel-only roads: where the lane's middle leads.
+    - `image` (with `image=True`): highway-env's picture from above, (height, width, 3) uint8, in its own size (600 x 150 for `highway`). It is drawn on a
+      surface in memory, with or without a display: highway-env's own frames are black where SDL_VIDEODRIVER is `dummy`.
+    - `expert` (with `expert=True`): what a rule-based driver would do.
+
+    ## Starting State
+    The seed is highway-env's: it draws the traffic, the heading of the car to park, the lane.
+
+    ## Rewards
+    highway-env's own.
+
+    ## Progress
+    In [0, 1], ours:
+
+    - `highway`, `roundabout`, `u-turn`, `lane-keeping`, `racetrack`: metres driven on the road, as a share of what the fastest cruising speed drives
+      in the whole episode (10 m/s on the race track, 8.3 m/s for lane-keeping);
+    - `merge`, `two-way`: the share of the 370 m, or 700 m;
+    - `intersection`: 1 when through, before it metres driven of 100, at most 0.9;
+    - `exit`: 1 when it ends on the exit lane, before it half the share of 400 m;
+    - `parking`: 1 when parked, before it the share by which the car has come nearer to the goal than it began, at most 0.99.
+
+    A collision ends the episode and with it the progress. `success`: merged, through, exited, parked; elsewhere the time was over without a collision and
+    on the road.
+
+    ## Episode End
+    As in highway-env: a collision, the goal, leaving the race track; its time (40 s for `highway`, 11 s for `roundabout`, 13 s for `intersection`, 18 s for
+    `exit`, 10 s for `u-turn`) terminates as well, for that is how these roads end; `two-way` ends after 700 m. Truncates after `max_steps`.
+
+    ## Info
+    `reset` gives `id` (highway-env's) and `version`. `metrics` holds `collision` (0 or 1), `progress`, `speed` (mean, m/s), `comfort` (share of decisions whose mean acceleration lies
+    within nuPlan's bounds: -4.05 to 2.40 m/s^2 along, 4.89 m/s^2 across), `on_road` (share of decisions). At the end `end_reason` is `collision`, `off the road`, `arrived`,
+    `time over` or `step limit`.
+
+    ## Arguments
+    - `task`: see above.
+    - `image`: observations have an `image`.
+    - `max_steps`: 60 by default; None for highway-env's own ends only (lane-keeping has none).
+    - `expert`: observations have an `expert` (`rule_driver`).
+    - `render_mode`: None or `rgb_array` (the picture of `image`).
+
+    ## References
+    - Leurent 2018, An Environment for Autonomous Driving Decision-Making (highway-env, MIT licence).
+
+    ## Version History
+    - v0: first version.
+    """  # noqa: E501
+
+    def __init__(
+        self,
+        task: str = "highway",
+        *,
+        image: bool = False,
+        max_steps: int | None = 60,
+        expert: bool | str = False,
+        render_mode: str | None = None,
+    ):
+        check_pygame()
+        self._id, self._setup = setup_of(task)
+        if expert and expert is not True and expert not in EXPERTS:
+            raise unknown("expert of highway", str(expert), list(EXPERTS), "embodied show highway")
+        if max_steps is not None and max_steps < 1:
+            raise UsageError(f"max_steps is at least 1, or None for no limit, not {max_steps!r}.")
+        self._family = family_of(self._id)
+        self._env = _open(self._id, self._setup.hz, self._setup.config)
+        self._phrases = _vocabulary(self._env)
+        default = next(p for p in ("keep", "straight", "brake") if p in self._phrases)
+        shape = (self._env.config["screen_height"], self._env.config["screen_width"])
+        super().__init__(
+            action_space=Choice(self._phrases),
+            default_action=default,
+            max_steps=max_steps,
+            image_shape=shape if image else None,
+            expert=expert,
+            render_mode=render_mode,
+        )
+        self._driver: Driver | None = None
+        self._driven = 0.0
+        self._start = 0.0
+        self._sums: dict[str, float] = {}
+
+    @property
+    def mission(self) -> Mission:
+        often = {1: "Once", 2: "Twice", 3: "Three times"}.get(self._env.config["policy_frequency"], "Many times")
+        seen = " You see the road from above; your car is the green one." if self._pictures else ""
+        return Mission(
+            goal=self._setup.goal,
+            actions={phrase: gloss for phrase, (_, gloss) in self._phrases.items()},
+            intro=f"You drive a car among others. {often} a second you say what it does.{seen}",
+            tips=("Gaps are from bumper to bumper, in metres; speeds in metres a second.",),
+            default_action=self.default_action,
+            max_steps=self.max_steps,
+        )
+
+    def close(self) -> None:
+        self._env.close()
+        super().close()
+
+    def _reset(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
+        self._env.reset(seed=seed)
+        self._driver = Driver(self._env, self._family, self._setup) if self._has_expert else None
+        self._driven, self._start = 0.0, self._remaining()
+        self._sums = {"speed": 0.0, "comfort": 0.0, "on_road": 0.0}
+        return {"id": self._id, "version": highway_env.__version__}
+
+    def _step(self, action: str) -> Transition:
+        car = self._env.vehicle
+        place, speed, heading = np.array(car.position), float(car.speed), float(car.heading)
+        _, reward, terminated, over, _ = self._env.step(self._executable(action))
+        if self._driver:
+            self._driver.follow(action)
+        car = self._env.vehicle
+        seconds = 1 / self._env.config["policy_frequency"]
+        self._driven += float(np.linalg.norm(car.position - place)) * bool(car.on_road)
+        along, across = (float(car.speed) - speed) / seconds, float(car.speed) * _wrap(float(car.heading) - heading) / seconds
+        self._sums["speed"] += abs(float(car.speed))
+        self._sums["comfort"] += LON_ACCELERATION[0] <= round(along, 6) <= LON_ACCELERATION[1] and abs(across) <= LAT_ACCELERATION
+        self._sums["on_road"] += bool(car.on_road)
+        arrived = self._arrived()
+        ends = bool(terminated or over or arrived)
+        last = ends or (self.max_steps is not None and len(self._actions) >= self.max_steps)
+        progress = self._progress(arrived, last)
+        success = self._success(arrived) if last else None
+        n = len(self._actions)
+        info: dict[str, Any] = {"metrics": {"collision": float(car.crashed), "progress": progress, **{k: round(v / n, 4) for k, v in self._sums.items()}}}
+        if last:
+            off = not car.on_road and self._family == "racetrack"
+            info["end_reason"] = "collision" if car.crashed else "off the road" if off else "arrived" if arrived else "time over" if over else "step limit"
+        return Transition(round(float(reward), 6), ends, False, progress, success, info)
+
+    def _executable(self, action: str) -> Any:
+        """highway-env's action for a phrase."""
+        value = self._phrases[action][0]
+        if isinstance(value, int):
+            return value
+        if isinstance(value, float):
+            return np.array([value])
+        share, wheel = value
+        pace = 9.0 if self._family == "intersection" else self._setup.pace
+        push = parking.pedal(float(self._env.vehicle.speed), share * pace)
+        return np.array([push / parking.ACCELERATION, wheel])
+
+    # ----------------------------------------------------------------- what counts
+
+    def _arrived(self) -> bool:
+        env, car = self._env, self._env.vehicle
+        if car.crashed:
+            return False
+        match self._setup.progress:
+            case "along":
+                return bool(car.position[0] > self._setup.metres)
+            case "arrive":
+                return bool(env.has_arrived(car))
+            case "exit":
+                return car.lane_index[:2] == ("2", "exit") or (env.time >= env.config["duration"] and bool(env._is_success()))
+            case "park":
+                seen = env.observation_type_parking.observe()
+                return bool(env._is_success(seen["achieved_goal"], seen["desired_goal"]))
+        return False
+
+    def _remaining(self) -> float:
+        car = self._env.vehicle
+        return float(np.linalg.norm(car.goal.position - car.position)) if self._family == "parking" else 0.0
+
+    def _progress(self, arrived: bool, last: bool) -> float:
+        env, metres = self._env, self._setup.metres
+        if arrived:
+            return 1.0
+        match self._setup.progress:
+            case "along":
+                share = float(env.vehicle.position[0]) / metres
+            case "arrive":
+                share = min(0.9, self._driven / metres)
+            case "exit":
+                share = 0.5 * min(1.0, self._driven / metres)
+            case "park":
+                share = min(0.99, 1 - self._remaining() / self._start)
+            case _:
+                fastest = self._setup.pace or float(env.vehicle.target_speeds[-1])
+                limit = (self.max_steps or 60) / env.config["policy_frequency"]
+                share = self._driven / (fastest * min(limit, env.config.get("duration") or limit))
+        return round(min(max(share, 0.0), 1.0), 6)
+
+    def _success(self, arrived: bool) -> bool:
+        if self._setup.progress == "distance":
+            return bool(not self._env.vehicle.crashed and self._env.vehicle.on_road)
+        return arrived
+
+    # ----------------------------------------------------------------- what is seen
+
+    def _text(self) -> str:
+        return describe(self._env, self._family)
+
+    def _image(self) -> np.ndarray:
+        env = self._env
+        if env.viewer is None:
+            from highway_env.envs.common.graphics import EnvViewer
+
+            env.viewer = EnvViewer(env)
+            env.viewer.enabled = True  # highway-env draws nothing where SDL_VIDEODRIVER is `dummy`, though its surface needs no display
+        env.viewer.display()
+        return np.array(env.viewer.get_image())
+
+    def _expert(self) -> str:
+        return self._driver.decide()
+
+
+def _open(id: str, hz: int, config: dict[str, Any]) -> Any:
+    """highway-env's environment itself, without Gymnasium's wrappers and warnings that older versions exist."""
+    spec = gymnasium.registry[id]
+    env = load_env_creator(spec.entry_point)(**spec.kwargs)  # type: ignore[arg-type]
+    env.render_mode = "rgb_array"
+    env.configure({**config, "policy_frequency": hz, "offscreen_rendering": True})
+    env.reset(seed=0)
+    return env
+
+
+def _vocabulary(env: Any) -> dict[str, tuple[Any, str]]:
+    """Phrase -> what highway-env is given, and a gloss."""
+    if hasattr(env.action_type, "actions"):
+        return {META[name][0]: (int(k), META[name][1]) for k, name in env.action_type.actions.items()}
+    if env.action_type.size == 1:
+        return {phrase: (share, gloss) for phrase, (share, gloss) in STEER.items()}
+    return {phrase: ((share, wheel), gloss) for phrase, (share, wheel, gloss) in MOVE.items()}
+
+
+def _wrap(angle: float) -> float:
+    return (angle + math.pi) % (2 * math.pi) - math.pi
