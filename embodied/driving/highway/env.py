@@ -142,7 +142,8 @@ class HighwayEnv(LanguageEnv):
     @property
     def mission(self) -> Mission:
         often = {1: "Once", 2: "Twice", 3: "Three times"}.get(self._env.config["policy_frequency"], "Many times")
-        seen = " You see the road from above; your car is the green one." if self._pictures else ""
+        colour = "green" if self._family == "parking" or hasattr(self._env.vehicle, "target_speeds") else "yellow"
+        seen = f" You see the road from above; your car is the {colour} one." if self._pictures else ""
         return Mission(
             goal=self._setup.goal,
             actions={phrase: gloss for phrase, (_, gloss) in self._phrases.items()},

@@ -81,7 +81,8 @@ def test_gaps_are_from_bumper_to_bumper_and_lanes_are_counted():
 @pytest.mark.parametrize("driver", ["dummy", None])
 def test_pictures_are_not_black(driver):
     """Where SDL_VIDEODRIVER is `dummy`, highway-env itself draws nothing."""
-    code = "from embodied.driving.highway.env import HighwayEnv as H\npicture = H('merge', image=True).reset(seed=0)[0]['image']\nprint(picture.shape, picture.std())"
+    make = "from embodied.driving.highway.env import HighwayEnv as H\npicture = H('merge', image=True).reset(seed=0)[0]['image']"
+    code = f"{make}\nprint(picture.shape, picture.std())"
     given = {k: v for k, v in os.environ.items() if k != "SDL_VIDEODRIVER"} | ({"SDL_VIDEODRIVER": driver} if driver else {})
     said = subprocess.run([sys.executable, "-c", code], env=given, capture_output=True, text=True, check=True).stdout
     assert said.startswith("(150, 600, 3)") and float(said.split()[-1]) > 10
