@@ -39,10 +39,8 @@ def drive(env: CornerCaseDriveEnv, seeds: range) -> tuple[int, float, float, str
 def closed_loop(name: str, episodes: int, **options) -> None:
     env, seeds = CornerCaseDriveEnv(**options), range(0, 12 * episodes, 12)
     (decisions, resets, seconds, one), (_, again, other, two) = drive(env, seeds), drive(env, seeds)
-    same = "equal" if one == two else "DIFFER"
-    print(
-        f"{name:28} {decisions / min(seconds, other):7.1f} decisions/s; reset {resets / episodes:.2f} s, then {again / episodes:.3f} s; bytes {same} on two runs"
-    )
+    rate, same = decisions / min(seconds, other), "equal" if one == two else "DIFFER"
+    print(f"{name:28} {rate:7.1f} decisions/s; reset {resets / episodes:.2f} s, then {again / episodes:.3f} s; bytes {same} on two runs")
 
 
 def highway() -> None:
