@@ -10,10 +10,11 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from embodied import envs
-from embodied.driving.closed_loop.describe import visible
+from embodied.driving.closed_loop.describe import CONTRAST, visible
 from embodied.driving.closed_loop.env import CornerCaseDriveEnv
 from embodied.driving.closed_loop.scenes import chosen, hazardous, start
-from embodied.driving.closed_loop.world import World, route
+from embodied.driving.closed_loop.world import World, route, run_up
+from embodied.driving.scene.render import VISIBILITY
 from embodied.driving.scene.spec import Actor, Ego, Road, SceneSpec
 from embodied.envs.check import EnvContract
 from embodied.errors import UnknownName, UsageError
@@ -58,7 +59,7 @@ def test_twins_begin_alike_and_their_texts_differ_by_the_hazard_only():
 
 def test_texts_do_not_say_what_matters():
     env = CornerCaseDriveEnv()
-    for seed in range(48):
+    for seed in range(0, 48, 5):
         observation, _ = env.reset(seed=seed)
         for word in ("corner", "hazard", "danger", "harmless", "reference", "twin"):
             assert word not in observation["text"].lower()
@@ -71,15 +72,17 @@ def test_what_is_hidden_behind_a_bus_is_not_told():
     bus, child = Actor(1, "bus", 0.0, 20.0), Actor(2, "pedestrian", 0.0, 32.0)
     seen = visible(World(route(SceneSpec("s", "t", 0, Road(lanes=1), Ego(10.0), actors=(bus, child)))))
     assert [m.actor.id for m in seen] == [1]
-    fog = SceneSpec("s", "t", 0, Road(lanes=1), Ego(10.0), weather="fog", actors=(Actor(1, "bus", 0.0, 45.0),))
-    assert visible(World(route(fog))) == []
+    far = CONTRAST * VISIBILITY["fog"] - run_up(10.0) + 5.55 + 1  # half a bus, and a metre too far
+    for y, seen in ((far, 0), (far - 2, 1)):
+        fog = SceneSpec("s", "t", 0, Road(lanes=1), Ego(10.0), weather="fog", actors=(Actor(1, "bus", 0.0, y),))
+        assert len(visible(World(route(fog)))) == seen
 
 
 def test_the_rule_driver_beats_random_and_stopping_loses_the_negatives():
     hazards, negatives = CornerCaseDriveEnv("hazards", expert=True), CornerCaseDriveEnv("negatives", expert="rule_driver")
     rng = np.random.default_rng(0)
     words = list(hazards.action_space)
-    seeds = range(0, 22, 4)
+    seeds = range(0, 20, 5)
     rule = [play(env, s, lambda o: o["expert"]) for env in (hazards, negatives) for s in seeds]
     chance = [play(env, s, lambda o: words[rng.integers(6)]) for env in (hazards, negatives) for s in seeds]
     assert np.mean([i["progress"] for i in rule]) > np.mean([i["progress"] for i in chance]) + 0.4
