@@ -201,6 +201,8 @@ def _explained(error: Exception) -> UsageError:
     text = " ".join(str(cause).split("\n")[0].split()).rstrip(".")
     key = getattr(cause, "full_key", None) or (m.group(1) if (m := re.search(r"Could not override '([^']+)'", str(error))) else None)
     if key and ("not in struct" in str(cause) or "not in '" in str(cause)):
-        return unknown("option", key, [*keys(EvalConfig()), "env.task", "env.rules"], "embodied list options")
+        shipped = (path.stem for path in (Path(__file__).parent / "conf/env").glob("*.yaml"))
+        own = sorted({f"env.{option}" for name in shipped for option in env_options(name)})
+        return unknown("option", key, [*keys(EvalConfig()), "env.task", *own], "embodied list options")
     where = f" at {key}" if key else ""
     return UsageError(f"The configuration is not valid{where}: {text}. `embodied list options` shows every key with its default.")

@@ -78,6 +78,19 @@ EPISODES: dict[str, list[dict[str, Any]]] = {
         {"task": "region_perception", "seed": 2, "kwargs": {"image": True, "zoom": 1}, "actions": ["zoom(560, 300, 160, 90)", "A car."]},
         {"task": "driving_suggestion", "seed": 3, "kwargs": {}, "actions": ["Stop behind it, and do not change lanes."]},
     ],
+    "corner_case_drive": [
+        {"task": "hazards", "seed": 4, "kwargs": {"expert": True}},
+        {"task": "drive", "seed": 7, "kwargs": {"image": True, "width": 320, "hz": 1}, "actions": ["maintain", "slow", "left", "stop"]},
+    ],
+    "grounding3d": [
+        {"task": "locate", "seed": 0, "kwargs": {"expert": True, "image": True}},
+        {"task": "locate", "seed": 4, "kwargs": {"chain": "box_first"}, "actions": ["[10, 20, 30, 40]", "x=1, y=0.8, z=20, w=1.8, h=1.5, l=4.5"]},
+        {"task": "locate", "seed": 7, "kwargs": {"hint": "box"}, "actions": ["I cannot tell."]},
+    ],
+    "highway": [
+        {"task": "merge", "seed": 2, "kwargs": {"expert": True, "max_steps": 6}},
+        {"task": "parking", "seed": 1, "kwargs": {"expert": True, "max_steps": 6}},
+    ],
     "nethack": [
         {"task": "NetHackChallenge-v0", "seed": 3, "kwargs": {}, "actions": _TOUR},
         {"task": "NetHackChallenge-v0", "seed": 4, "kwargs": {"rules": "balrog", "text": "language"}, "actions": ["search", "inventory", "esc", "up", "y"]},

@@ -25,7 +25,7 @@ def patheval(
     views: str = typer.Option("2d,3d", "--views", help="Which pictures: 2d, 3d, or both."),
     workers: int | None = typer.Option(None, "--workers", min=1, help="Processes; one a core by default."),
 ) -> int:
-    """PathEval: writes labelled pairs of paths with pictures, or checks a folder of them."""
+    """PathEval: writes labelled pairs of paths with pictures, or checks a folder of them. Exit code 5 when a record cannot be used."""
     from embodied.envs.planning.views import VIEWS
     from embodied.errors import UsageError
     from embodied.registry import unknown
@@ -101,4 +101,4 @@ def _check(folder: Path) -> int:
         for line in (*reading.problems, *reading.disagreements):
             typer.echo(f"  {line}")
         bad += len(reading.problems)
-    return 1 if bad else 0
+    return 5 if bad else 0

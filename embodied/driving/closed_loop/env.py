@@ -102,7 +102,7 @@ class CornerCaseDriveEnv(LanguageEnv):
     - `text`: `full` or `minimal`.
     - `describe`: whether the text describes what is ahead; None: where there is no image.
     - `hz`: decisions a second, 1 or 2.
-    - `template`: only scenes of this template.
+    - `template`: only scenes of this template (`embodied.driving.scene.templates`: `fallen_cargo`, `work_zone`, `stepping_out`, ...).
     - `width`: of the image, pixels, a multiple of 16; it is 16:9.
     - `max_steps`: 60 by default, 30 s at 2 Hz; None for no limit (the time ends the drive).
     - `expert`: observations have an `expert` (`rule_driver`).

@@ -355,7 +355,7 @@ def test_what_cannot_be_used_is_listed_and_nothing_scored(bare: Path, tmp_path: 
         make("patheval", data=str(spoilt), image=True)
     assert what in str(error.value)
     code, said = _checked(spoilt, capsys)
-    assert code == 1 and what in said
+    assert code == 5 and what in said
 
 
 def test_a_folder_without_files_is_named(tmp_path: Path):
