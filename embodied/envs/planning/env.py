@@ -10,6 +10,7 @@ from embodied.envs.base import LanguageEnv, Transition
 from embodied.envs.catalog import check_task, entry
 from embodied.envs.planning import views
 from embodied.envs.planning.descriptors import DESCRIPTORS, NAMES, SETS
+from embodied.envs.planning.inputs import inputs_of
 from embodied.envs.planning.items import SPLITS, Item, ItemSet, check, differing, drawn, embedded
 from embodied.envs.planning.making import PARAMETERS
 from embodied.envs.planning.published import panels, picture_shape, read_split
@@ -22,7 +23,6 @@ from embodied.registry import unknown
 from embodied.seeding import generator
 from embodied.types import Mission
 
-INPUTS = ("image", "image+descriptors", "descriptors")
 _LETTERS = "BCDFGHJKMNPQRTVWXZ"
 _DIGITS = "2345679"
 _COLOURS = tuple(views.COLOURS)[:2]
@@ -155,7 +155,7 @@ class PathEvalEnv(LanguageEnv):
         render_mode: str | None = None,
     ):
         self._task = check_task(entry("patheval"), task)
-        self._inputs = _inputs(inputs, image)
+        self._inputs = inputs_of(inputs, image, "patheval")
         self._swap = _one_of("value of swap", str(swap).lower(), ("false", "true", "both"))
         self._random_ids = _one_of("kind of ids", str(ids), ("12", "random")) == "random"
         _one_of("answer of perceive", answer, ("lower", "value"))
@@ -299,16 +299,6 @@ def _one_of(kind: str, value: str, known: tuple[str, ...]) -> str:
     if value not in known:
         raise unknown(kind, value, list(known), "embodied show patheval")
     return value
-
-
-def _inputs(wanted: str | None, image: bool) -> str:
-    if wanted is None:
-        return "image" if image else "descriptors"
-    _one_of("kind of inputs", wanted, INPUTS)
-    if ("image" in wanted) != image:
-        way = "Add --image (image=True)." if "image" in wanted else "Play with --text (image=False), or set inputs to image+descriptors."
-        raise UsageError(f"inputs={wanted} goes {'with' if 'image' in wanted else 'without'} pictures. {way}")
-    return wanted
 
 
 def _load(split: str, data: str | None, pictures: bool, view: str) -> ItemSet:

@@ -15,6 +15,7 @@ from embodied.envs.catalog import check_task, entry
 from embodied.envs.planning import loop_view, views
 from embodied.envs.planning.descriptors import DESCRIPTORS, NAMES, denses
 from embodied.envs.planning.geometry import Together
+from embodied.envs.planning.inputs import inputs_of
 from embodied.envs.planning.making import PARAMETERS
 from embodied.envs.planning.maps import GOAL, Map, read
 from embodied.envs.planning.policies import WAIT, Search, shortest
@@ -29,7 +30,6 @@ from embodied.errors import UsageError
 from embodied.registry import unknown
 from embodied.types import Mission
 
-INPUTS = ("image", "image+descriptors", "descriptors")
 REPLAN = "replan"
 LIMIT = 12
 MOST_PATHS = 4
@@ -129,7 +129,7 @@ class PathEvalLoopEnv(LanguageEnv):
         render_mode: str | None = None,
     ):
         check_task(entry("patheval_loop"), task)
-        self._inputs = _inputs(inputs, image)
+        self._inputs = inputs_of(inputs, image, "patheval_loop")
         self._view = _one_of("view of paths", view, views.VIEWS)
         self._scenarios = SCENARIOS if scenario is None else (find_scenario(scenario),)
         names = tuple(PLANNERS if planners is None else planners.replace(" ", "").split(",") if isinstance(planners, str) else planners)
@@ -316,16 +316,6 @@ def _one_of(kind: str, value: str, known_names: Sequence[str]) -> str:
     if value not in known_names:
         raise unknown(f"{kind} of patheval_loop", value, list(known_names), "embodied show patheval_loop")
     return value
-
-
-def _inputs(wanted: str | None, image: bool) -> str:
-    if wanted is None:
-        return "image" if image else "descriptors"
-    _one_of("kind of inputs", wanted, INPUTS)
-    if ("image" in wanted) != image:
-        way = "Add --image (image=True)." if "image" in wanted else "Play with --text (image=False), or set inputs to image+descriptors."
-        raise UsageError(f"inputs={wanted} goes {'with' if 'image' in wanted else 'without'} pictures. {way}")
-    return wanted
 
 
 def _check_numbers(paths: int, horizon: float, hidden: int, moving: int, max_steps: int | None) -> None:
