@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from embodied.cli import main
-
 
 def _public_data(name: str, what: str, sign: str) -> Path:
     """A folder of public data: `EMBODIED_<NAME>_DATA`, or `../shared/data/<name>` beside the checkout. Skips the test without it."""
@@ -40,6 +38,8 @@ def codalm_data() -> Path:
 @pytest.fixture
 def call(capfd, monkeypatch, tmp_path):
     """Calls the command line in an empty folder; gives exit code, output and errors."""
+    from embodied.cli import main  # not above: the environment that replays BALROG's records holds no more than that takes
+
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments: object) -> tuple[int, str, str]:
