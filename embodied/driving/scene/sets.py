@@ -7,7 +7,6 @@ digest of their specification. `EMBODIED_CACHE` moves the folder.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
@@ -18,13 +17,13 @@ import msgspec
 import numpy as np
 
 from embodied.blobs import decode_png, encode_png
+from embodied.caches import keep
 from embodied.driving.codalm.records import Scene
 from embodied.driving.facts import SceneFacts
 from embodied.driving.scene.annotate import annotation_of, facts_of
 from embodied.driving.scene.render import SIZE, frame
 from embodied.driving.scene.spec import SceneSpec, Surroundings, Time, Weather, decode
 from embodied.driving.scene.templates import PAVED, TEMPLATES, make
-from embodied.errors import EnvironmentFailure
 from embodied.seeding import generator
 
 NAME = "codalm-procedural"
@@ -139,13 +138,7 @@ def picture(spec: SceneSpec) -> np.ndarray:
         return decode_png(path.read_bytes())
     except (OSError, SyntaxError):  # not there, or damaged (Pillow says SyntaxError)
         drawn = frame(spec, size=SIZE, samples=SAMPLES).color
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
-            file.write(encode_png(drawn))
-        os.replace(file.name, path)
-    except OSError as error:
-        raise EnvironmentFailure(f"The cache {path.parent} cannot be written ({error}). Set EMBODIED_CACHE to a folder that can.") from error
+    keep(path, encode_png(drawn))
     return drawn
 
 

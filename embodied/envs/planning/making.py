@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -17,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from embodied.caches import keep
 from embodied.envs.planning.descriptors import SETS, denses, papers
 from embodied.envs.planning.items import ItemSet, MapKey, Pair, drawn, pair_from_json, pair_json
 from embodied.envs.planning.pairs import farthest, labels
 from embodied.envs.planning.scenarios import SCENARIOS, WEIGHTS
-from embodied.errors import EnvironmentFailure, UsageError
+from embodied.errors import UsageError
 from embodied.seeding import derive, generator
 
 PARAMETERS = {"maze": (10, 18), "rings": (2, 15), "waves": (5, 10), "random": (12, 20)}
@@ -145,24 +145,13 @@ def _cached(order: tuple[MapKey, int, int, str]) -> dict[str, Any]:
     except (FileNotFoundError, json.JSONDecodeError):
         pairs, counts = pairs_on(*order)
         result = {"pairs": [pair_json(pair) for pair in pairs], "counts": counts}
-        _write(path, json.dumps(result, separators=(",", ":")).encode())
+        keep(path, json.dumps(result, separators=(",", ":")).encode())
         return result
 
 
 def folder() -> Path:
     """Where maps that were worked through are kept: `$XDG_CACHE_HOME/embodied/patheval`, by default under `~/.cache`."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "embodied" / "patheval"
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Writes a file that appears complete, so that several processes may share the folder."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
-            file.write(data)
-        os.replace(file.name, path)
-    except OSError as error:
-        raise EnvironmentFailure(f"The cache of patheval {path.parent} cannot be written ({error}). Set XDG_CACHE_HOME to a writable folder.") from error
 
 
 # --------------------------------------------------------------------------- the set

@@ -9,13 +9,12 @@ from __future__ import annotations
 import hashlib
 import lzma
 import os
-import tempfile
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
+from embodied.caches import keep
 from embodied.envs.games.textworld.compiler import RECIPE, compile_story
-from embodied.errors import EnvironmentFailure
 
 
 def folder() -> Path:
@@ -40,7 +39,7 @@ def story(name: str, key: str, data: Callable[[], bytes]) -> Path:
             return path
     compiled = compile_story(data())
     path = folder() / f"{name}-{key}-{_digest(compiled)}.z8"
-    _write(path, compiled)
+    keep(path, compiled)
     return path
 
 
@@ -55,19 +54,9 @@ def description(name: str, recipe: int, make: Callable[[], bytes]) -> bytes:
         return lzma.decompress(path.read_bytes())  # xz checks itself
     except (FileNotFoundError, lzma.LZMAError, EOFError):
         data = make()
-        _write(path, lzma.compress(data))
+        keep(path, lzma.compress(data))
         return data
 
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:16]
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
-            file.write(data)
-        os.replace(file.name, path)
-    except OSError as error:
-        raise EnvironmentFailure(f"The cache of games {path.parent} cannot be written ({error}). Set XDG_CACHE_HOME to a writable folder.") from error
