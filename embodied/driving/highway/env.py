@@ -9,6 +9,7 @@ import gymnasium
 import highway_env  # registers its ids; fails here where the extra is missing
 import numpy as np
 from gymnasium.envs.registration import load_env_creator
+from highway_env.vehicle.behavior import IDMVehicle
 
 from embodied.driving.highway import parking
 from embodied.driving.highway.driver import Driver
@@ -269,11 +270,20 @@ class HighwayEnv(LanguageEnv):
 def _open(id: str, hz: int, config: dict[str, Any]) -> Any:
     """highway-env's environment itself, without Gymnasium's wrappers and warnings that older versions exist."""
     spec = gymnasium.registry[id]
-    env = load_env_creator(spec.entry_point)(**spec.kwargs)  # type: ignore[arg-type]
+    kwargs = {**spec.kwargs, "config": config} if config else spec.kwargs  # at once: making one resets it
+    env = load_env_creator(spec.entry_point)(**kwargs)  # type: ignore[arg-type]
     env.render_mode = "rgb_array"
     env.configure({**config, "policy_frequency": hz, "offscreen_rendering": True})
     env.reset(seed=0)
     return env
+
+
+class CrossingVehicle(IDMVehicle):
+    """The others at an intersection.
+
+    highway-env's intersection writes its gaps and accelerations into the class of the others. Were that IDMVehicle itself, everyone on every road
+    opened later in the same process would drive by them, and an episode would depend on what was played before it.
+    """
 
 
 def _vocabulary(env: Any) -> dict[str, tuple[Any, str]]:

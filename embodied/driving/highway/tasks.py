@@ -57,7 +57,12 @@ FAMILIES: dict[str, Setup] = {
     "highway": Setup("Drive fast on a busy motorway without hitting anyone; the right lanes are preferred.", "distance"),
     "merge": Setup("Drive past the place where an access road joins, fast, without hitting anyone; make room for who joins.", "along", 370.0),
     "roundabout": Setup("Drive through the roundabout and out of it at its second exit, fast, without hitting anyone.", "distance"),
-    "intersection": Setup("Cross the intersection and turn left there, without hitting anyone.", "arrive", 100.0),
+    "intersection": Setup(
+        "Cross the intersection and turn left there, without hitting anyone.",
+        "arrive",
+        100.0,
+        config={"other_vehicles_type": "embodied.driving.highway.env.CrossingVehicle"},
+    ),
     "parking": Setup("Park the car on the free spot that is the goal, pointing as the spot does.", "park", hz=3, pace=3.0),
     "exit": Setup("Leave the motorway at the exit on its right side, 400 m ahead, without hitting anyone.", "exit", 400.0),
     "two-way": Setup("Drive fast on a road with oncoming traffic in the left lane; overtake when there is room.", "along", 700.0),

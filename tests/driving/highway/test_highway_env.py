@@ -104,9 +104,23 @@ print(hashlib.sha256(json.dumps(trace, sort_keys=True).encode()).hexdigest())
 """
 
 
+_MERGE = """
+from embodied.driving.highway.env import HighwayEnv
+{first}
+env = HighwayEnv("merge")
+print(env.reset(seed=2)[0], [env.step("keep") for _ in range(6)])
+"""
+
+
 def test_the_same_seed_gives_the_same_bytes_in_two_processes():
     runs = [subprocess.run([sys.executable, "-c", _TRACE], capture_output=True, text=True, check=True).stdout for _ in range(2)]
     assert runs[0] == runs[1] and len(runs[0].strip()) == 64
+
+
+def test_an_intersection_changes_nobody_on_other_roads():
+    scripts = [_MERGE.format(first=first) for first in ("", "HighwayEnv('intersection').reset(seed=0)")]
+    alone, after = (subprocess.run([sys.executable, "-c", s], capture_output=True, text=True, check=True).stdout for s in scripts)
+    assert alone == after and "slower than you" in alone
 
 
 def test_the_rule_driver_beats_random_and_doing_nothing():
