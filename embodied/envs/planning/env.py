@@ -9,9 +9,9 @@ import numpy as np
 from embodied.envs.base import LanguageEnv, Transition
 from embodied.envs.catalog import check_task, entry
 from embodied.envs.planning import views
-from embodied.envs.planning.descriptors import DESCRIPTORS, NAMES, SETS
+from embodied.envs.planning.descriptors import DESCRIPTORS, NAMES, SETS, Descriptor
 from embodied.envs.planning.inputs import inputs_of
-from embodied.envs.planning.items import SPLITS, Item, ItemSet, check, differing, drawn, embedded
+from embodied.envs.planning.items import SPLITS, Item, ItemSet, Pair, check, differing, drawn, embedded
 from embodied.envs.planning.making import PARAMETERS
 from embodied.envs.planning.published import panels, picture_shape, read_split
 from embodied.envs.planning.questions import NO_ANSWER, QUESTIONS, Question, Shown
@@ -110,6 +110,7 @@ class PathEvalEnv(LanguageEnv):
     - `descriptor_set`: `dense` (clearance along the curve) or `paper` (at vertices, as PathEval); by default dense, and paper for published
       items, which have no other.
     - `answer`: for `perceive`: `lower` or `value`.
+    - `descriptor`: for `perceive`: only questions about this one, such as `path length`.
     - `scenario`: only items of this one (name or number).
     - `family`: only maps of this family (`maze`, `rings`, `waves`, `random`).
     - `split`: `test` or `dev`, which ship with the package; `train` comes from a folder (`data`). All pairs of a map are in one split.
@@ -146,6 +147,7 @@ class PathEvalEnv(LanguageEnv):
         swap: bool | str = False,
         descriptor_set: str | None = None,
         answer: str = "lower",
+        descriptor: str | None = None,
         scenario: str | int | None = None,
         family: str | None = None,
         split: str = "test",
@@ -159,6 +161,7 @@ class PathEvalEnv(LanguageEnv):
         self._swap = _one_of("value of swap", str(swap).lower(), ("false", "true", "both"))
         self._random_ids = _one_of("kind of ids", str(ids), ("12", "random")) == "random"
         _one_of("answer of perceive", answer, ("lower", "value"))
+        _one_of("descriptor of patheval", descriptor or DESCRIPTORS[0].key, tuple(d.key for d in DESCRIPTORS))
         if max_steps is not None and max_steps < 1:
             raise UsageError(f"max_steps is at least 1, or None for no limit, not {max_steps!r}.")
         self._question_type = QUESTIONS["estimate" if task == "perceive" and answer == "value" else task]
@@ -170,9 +173,7 @@ class PathEvalEnv(LanguageEnv):
         self._which = self._descriptor_set(descriptor_set)
         if drawing and self._items.pairs[0].pictures:
             pictures = picture_shape(self._items, view, layout)
-        self._open = differing(tuple(dict.fromkeys(item.pair for item in self._chosen)), self._which) if task == "perceive" else []
-        if task == "perceive" and not any(self._open):
-            raise UsageError("No pair among these items differs enough in any descriptor for the task perceive. Choose more items.")
+        self._open = self._questions_of(descriptor) if task == "perceive" else {}
         super().__init__(
             action_space=Choice(_names(0 if self._random_ids else None), tacit=NO_ANSWER) if self._question_type.finite else FreeText(),
             default_action=NO_ANSWER,
@@ -265,14 +266,22 @@ class PathEvalEnv(LanguageEnv):
             raise UsageError("Published items have paper descriptors only, since their paths are not published. Leave descriptor_set out, or set it to paper.")
         return wanted or ("dense" if known else "paper")
 
-    def _pick(self, index: int):
+    def _questions_of(self, wanted: str | None) -> dict[Descriptor, list[Pair]]:
+        """What `perceive` asks about, and of which pairs."""
+        pairs = tuple(dict.fromkeys(item.pair for item in self._chosen))
+        found = {d: some for d, some in zip(DESCRIPTORS, differing(pairs, self._which), strict=True) if some and wanted in (None, d.key)}
+        if not found:
+            raise UsageError(f"No pair among these items differs enough in {wanted or 'any descriptor'} for the task perceive. Choose more items.")
+        return found
+
+    def _pick(self, index: int) -> tuple[Item, Descriptor | None]:
         """The item of an episode, and the descriptor asked about."""
         if self._task != "perceive":
             return self._chosen[index % len(self._chosen)], None
-        asked = [at for at, pairs in enumerate(self._open) if pairs]
-        at = asked[index % len(asked)]
-        pair = self._open[at][index // len(asked) % len(self._open[at])]
-        return next(item for item in self._chosen if item.pair is pair), DESCRIPTORS[at]
+        descriptor = list(self._open)[index % len(self._open)]
+        pairs = self._open[descriptor]
+        pair = pairs[index // len(self._open) % len(pairs)]
+        return next(item for item in self._chosen if item.pair is pair), descriptor
 
     # ----------------------------------------------------------------- words
 

@@ -137,6 +137,8 @@ def test_perceive_asks_of_pairs_that_differ(folder: Path):
     for info in infos:
         values = [row[info["descriptor"]] for row in info["descriptors"]["dense"]]
         assert values[0] != values[1]
+    env = _make(folder, "perceive", descriptor="path length")
+    assert {env.reset(seed=seed)[1]["descriptor"] for seed in range(9)} == {"Path length"}
 
 
 def test_swapping_shows_the_same_item_the_other_way_round(folder: Path):
@@ -195,6 +197,7 @@ def test_the_descriptor_set_decides_the_numbers(folder: Path):
     ("options", "near"),
     [
         ({"task": "decidde"}, "decide"),
+        ({"descriptor": "path lenght"}, "path length"),
         ({"view": "3"}, "3d"),
         ({"layout": "overlai"}, "overlay"),
         ({"scenario": "musseum"}, "museum"),
