@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import re
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +13,7 @@ import typer
 
 from embodied.config import EvalConfig
 from embodied.driving.codalm.answers import Answers
-from embodied.driving.codalm.judging import Case, Outcome, Rating, Ratings
+from embodied.driving.codalm.judging import Case, Outcome, Ratings
 from embodied.eval.analysis import Table
 from embodied.types import Usage
 
@@ -83,6 +81,7 @@ async def _judge(config: EvalConfig, cases: list[Case], ratings: Ratings, concur
     from embodied import models
     from embodied.blobs import MemoryBlobs
     from embodied.cli.interrupt import interruptible
+    from embodied.cli.progress import counted
     from embodied.driving.codalm.judging import judge_all
     from embodied.models.budget import Allowance
     from embodied.models.prices import price_of
@@ -92,21 +91,11 @@ async def _judge(config: EvalConfig, cases: list[Case], ratings: Ratings, concur
     stopping = asyncio.Event()
     try:
         model = models.spending(built, config.model, allowance, price, used(ratings), config.run.cache)
-        with interruptible(stopping), _progress(len(cases)) as heard:
-            return await judge_all(cases, model, ratings, concurrency=concurrency, stopping=stopping, heard=heard)
+        with interruptible(stopping), counted("judged", len(cases)) as heard:
+            done = itertools.count(1)
+            return await judge_all(cases, model, ratings, concurrency=concurrency, stopping=stopping, heard=lambda _: heard(next(done)))
     finally:
         await built.aclose()
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[Rating], None]]:
-    """Shows how many answers are judged, where standard error is a terminal."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("judging", total=total)
-        yield lambda rating: bar.advance(task)
 
 
 def _estimate(config: EvalConfig, cases: list[Case], ratings: Ratings) -> None:

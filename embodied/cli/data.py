@@ -50,38 +50,41 @@ def codalm(
     seed: int = typer.Option(0, "--seed", min=0, help="Decides the further pairs."),
 ) -> None:
     """Procedural corner cases: writes the scenes in CODA-LM's layout, with pictures, annotations, questions and facts."""
-    from rich.progress import Progress
-
-    from embodied.cli.tables import console
+    from embodied.cli.progress import counted
     from embodied.driving.scene import export, sets
 
     specs = sets.more(more, seed) if more else sets.specs()
     scenes = [sets.scene_of(spec) for spec in specs] if more else sets.scenes()
-    with Progress(console=console(), transient=True) as bar:
-        task = bar.add_task("scenes", total=len(specs))
-        files = export.write(out, specs, scenes, lambda n: bar.update(task, completed=n))
+    with counted("scenes", len(specs)) as heard:
+        files = export.write(out, specs, scenes, heard)
     typer.echo(f"{len(specs)} scenes of {sets.NAME}: {files} files in {out}")
 
 
 def _write(out: Path, recipe, views: list[str], workers: int | None) -> int:
-    from rich.progress import Progress
-
-    from embodied.cli.tables import console
+    from embodied.cli.progress import counted
     from embodied.envs.planning import published
     from embodied.envs.planning.items import EMBEDDED, embedded
     from embodied.envs.planning.making import make
     from embodied.envs.planning.planners import PLANNERS
+    from embodied.errors import UsageError
     from embodied.registry import unknown
 
     if recipe.planner not in PLANNERS:
         raise unknown("planner", recipe.planner, list(PLANNERS), "embodied data patheval --help")
-    with Progress(console=console(), transient=True) as bar:
-        task = bar.add_task("maps", total=recipe.maps)
-        made = make(recipe, workers, lambda done, total: bar.update(task, completed=done))
+    try:
+        out.mkdir(parents=True, exist_ok=True)  # now, and not after hours of planning
+    except OSError as error:
+        raise UsageError(f"{out} cannot be written: {error}.") from error
+    with counted("maps", recipe.maps) as heard:
+        made = make(recipe, workers, lambda done, total: heard(done))
     typer.echo(", ".join(f"{value} {key}" for key, value in made.counts.items()))
     if infeasible := made.counts.get("infeasible maps"):
         typer.echo(f"{infeasible} of {made.counts['maps']} maps are infeasible for every robot and were skipped.")
-    published.write(out, [embedded(split) for split in EMBEDDED] + [made], views, typer.echo)
+    sets = [embedded(split) for split in EMBEDDED] + [made]
+    pictures = len(views) * sum(len(items.pairs) for items in sets)
+    with counted("pictures", pictures) as heard:
+        published.write(out, sets, views, heard)
+    typer.echo(f"{out}: {', '.join(f'{len(items.items)} {items.split}' for items in sets)} items, {pictures} pictures ({', '.join(views)}).")
     return 0
 
 
@@ -95,7 +98,12 @@ def _check(folder: Path) -> int:
         raise UsageError(f"There is no file of PathEval in {folder}: neither {published.path_of(folder, 'test', '2d')} nor another.")
     bad = 0
     for split, view in found:
-        reading = published.read(folder, split, view)
+        try:
+            reading = published.read(folder, split, view)
+        except UsageError as error:
+            typer.echo(str(error))
+            bad += 1
+            continue
         agreement = "-" if reading.agreement is None else f"{reading.agreement:.4f}"
         typer.echo(f"{reading.path}: {reading.records} records, {len(reading.items) + len(reading.disagreements)} readable, label is the rule's: {agreement}")
         for line in (*reading.problems, *reading.disagreements):

@@ -76,7 +76,11 @@ def read(folder: str | Path, split: str, view: str, pictures: str = "all") -> Re
     try:
         records = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UsageError(f"There is no {path}. data is the folder that holds 2D/ and 3D/ of PathEval, or one that `embodied data patheval` wrote.") from None
+        there = [f"env.view={other}" for other in views.VIEWS if other != view and path_of(folder, split, other).is_file()]
+        way_out = (
+            f"There is one for {there[0]}." if there else "data is the folder that holds 2D/ and 3D/ of PathEval, or one that `embodied data patheval` wrote."
+        )
+        raise UsageError(f"There is no {path}. {way_out}") from None
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read as JSON: {error}.") from error
     if not isinstance(records, list):
@@ -118,12 +122,17 @@ def read_split(folder: str | Path, split: str, view: str, pictures: bool) -> Ite
     about = _about(folder, split)
     used = list(dict.fromkeys(item.pair for item in reading.items))
     counts = {"records": reading.records, "left out": len(reading.disagreements)}
-    return ItemSet(split, tuple(used), tuple(reading.items), about.get("recipe", {}), about.get("counts", counts))
+    return ItemSet(split, tuple(used), tuple(reading.items), about.get("recipe", {}), {**about.get("counts", {}), **counts})
 
 
 def _about(folder: str | Path, split: str) -> dict[str, Any]:
     path = Path(folder) / _ABOUT
-    return json.loads(path.read_text(encoding="utf-8")).get(split, {}) if path.is_file() else {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")).get(split, {}))
+    except FileNotFoundError:
+        return {}  # published data has none
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise UsageError(f"{path} is damaged: {error}. It says what the data was made with; write the folder anew, or remove the file.") from error
 
 
 # --------------------------------------------------------------------------- one record
@@ -147,10 +156,15 @@ def _item(record: Any, pairs: dict[Any, Pair], path: Path, view: str, pictures: 
     picture = _picture(path, str(record["image"]))
     if picture is None and (pictures == "all" or (pictures == "without paths" and ours is None)):
         raise _Unreadable(f"its picture {record['image']} is missing")
-    if ours is not None:
-        pair = pairs.setdefault(ours["name"], pair_from_json(ours, MapKey(*ours["map"])))
-        return Item(f"{pair.name}-s{scenario.number:02}", pair, scenario, written), written
     metrics = _metrics(record["metrics"])
+    if ours is not None:
+        try:
+            pair = pairs.setdefault(ours["name"], pair_from_json(ours, MapKey(*ours["map"])))
+        except (KeyError, TypeError, ValueError) as error:
+            raise _Unreadable(f"its `embodied` part is damaged ({type(error).__name__}: {error})") from error
+        if not np.array_equal(pair.paper, metrics):
+            raise _Unreadable("its metrics are not those of its `embodied` part")
+        return Item(f"{pair.name}-s{scenario.number:02}", pair, scenario, written), written
     key = metrics.tobytes()
     if key not in pairs:
         pairs[key] = Pair(metrics, name=f"pair{len(pairs)}", pictures={} if picture is None else {view: picture})
@@ -212,42 +226,43 @@ def panels(pair: Pair, view: str, layout: str, swapped: bool) -> list[np.ndarray
 # --------------------------------------------------------------------------- writing
 
 
-def write(folder: str | Path, sets: Iterable[ItemSet], dims: Iterable[str] = views.VIEWS, progress: Callable[[str], None] = lambda line: None) -> list[Path]:
+def write(folder: str | Path, sets: Iterable[ItemSet], dims: Iterable[str] = views.VIEWS, progress: Callable[[int], None] = lambda done: None) -> list[Path]:
     """Writes sets in PathEval's format, a picture a pair; returns the JSON files.
 
     Args:
         folder: Made if it is not there. Files in it are replaced.
         sets: Of different splits.
         dims: The views to write, `2d` and `3d`.
-        progress: Called with a line for each file.
+        progress: Called with how many pictures are drawn.
 
     Raises:
         UsageError: The folder cannot be written.
     """
-    folder, written, about = Path(folder), [], {}
+    folder, written, about, drawn_before = Path(folder), [], {}, 0
     try:
         for items in sets:
             about[items.split] = {"digest": items.digest, "recipe": dict(items.recipe), "counts": dict(items.counts)}
             for view in dims:
                 path = path_of(folder, items.split, view)
                 (path.parent / "combined_images").mkdir(parents=True, exist_ok=True)
-                names = _draw(path.parent, items, view)
+                names = _draw(path.parent, items, view, lambda n, before=drawn_before: progress(before + n))
+                drawn_before += len(names)
                 records = [_record(number, item, names[item.pair]) for number, item in enumerate(items.items)]
                 path.write_text(json.dumps(records, separators=(",", ":")), encoding="utf-8")
                 written.append(path)
-                progress(f"{path}: {len(records)} records, {len(items.pairs)} pictures")
         (folder / _ABOUT).write_text(json.dumps(about, indent=1), encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error}.") from error
     return written
 
 
-def _draw(folder: Path, items: ItemSet, view: str) -> dict[Pair, str]:
+def _draw(folder: Path, items: ItemSet, view: str, progress: Callable[[int], None]) -> dict[Pair, str]:
     """Draws every pair once. Items of one pair share its picture."""
     names = {}
     for pair in items.pairs:
         names[pair] = f"combined_images/{pair.name}_{view.upper()}.png"
         Image.fromarray(views.draw(drawn(pair.map), pair.paths, view=view)[0]).save(folder / names[pair], optimize=False)
+        progress(len(names))
     return names
 
 
