@@ -121,7 +121,8 @@ def read_split(folder: str | Path, split: str, view: str, pictures: bool) -> Ite
         raise UsageError(f"{reading.path} has no record whose label is the rule's.")
     about = _about(folder, split)
     used = list(dict.fromkeys(item.pair for item in reading.items))
-    counts = {"records": reading.records, "left out": len(reading.disagreements)}
+    whole = about and not reading.disagreements
+    counts = {} if whole else {"records": reading.records, "left out": len(reading.disagreements)}
     return ItemSet(split, tuple(used), tuple(reading.items), about.get("recipe", {}), {**about.get("counts", {}), **counts})
 
 
