@@ -215,8 +215,8 @@ class Step:
     reward: float
     terminated: bool
     truncated: bool
-    progress: float
-    """In [0, 1]."""
+    progress: float | None
+    """In [0, 1]; None where the environment cannot score what was done (an answer to a question without a reference)."""
     info: Json
     """The environment's info, plain JSON, without progress and valid."""
     next_hash: str
@@ -233,7 +233,7 @@ class Episode:
     outcome: Outcome
     steps: int
     progress: float | None
-    """In [0, 1]; None unless the outcome is scored."""
+    """In [0, 1]; None unless the outcome is scored, or where the environment could not score it."""
     success: bool | None
     return_: float
     """Sum of rewards."""

@@ -14,7 +14,7 @@ import msgspec
 from embodied.cli.watch import Status, Watch
 from embodied.models.prices import Price
 from embodied.rollout.runner import Listener
-from embodied.store.run import Run
+from embodied.store.run import SCORED, Run
 from embodied.types import Episode, EpisodeSpec, Step
 
 PAUSE = 30.0
@@ -71,7 +71,7 @@ def listener(run: Run, planned: Sequence[EpisodeSpec], *, price: Price | None = 
 
 def line(episode: Episode) -> str:
     """An ended episode in one line."""
-    result = f"progress {episode.progress:.3f}" if episode.progress is not None else episode.error
+    result = f"progress {episode.progress:.3f}" if episode.progress is not None else episode.error or ("no score" if episode.outcome in SCORED else "")
     return f"{episode.spec.id}  {episode.outcome}  {episode.steps} steps  {result}".rstrip()
 
 
@@ -98,7 +98,7 @@ class Lines(Watch):
     def stepped(self, spec: EpisodeSpec, step: Step) -> None:
         super().stepped(spec, step)
         if (step.index + 1) % 100 == 0:
-            print(f"  {spec.id}  step {step.index + 1}  progress {step.progress:.3f}", flush=True)
+            print(f"  {spec.id}  step {step.index + 1}  progress {step.progress or 0.0:.3f}", flush=True)
         if time.monotonic() - self._said > PAUSE:
             self._said = time.monotonic()
             print("  " + sentence(self.status()[-1]), flush=True)

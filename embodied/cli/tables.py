@@ -77,7 +77,7 @@ def notes(result: RunScore) -> list[str]:
     if result.total.no_interval:
         found.append(f"No interval: {result.total.no_interval}.")
     if result.total.unscorable:
-        found.append(f"{result.total.unscorable} episodes ended with a progress that is not a number; they have no score.")
+        found.append(f"{episodes(result.total.unscorable)} ended without a score: the environment had nothing to measure them by.")
     if result.damaged:
         found.append(f"{len(result.damaged)} results could not be read and count as not played. The first: {result.damaged[0]}")
     return found

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from embodied.eval.results import progress
 from embodied.eval.statistics import LEVEL, mean, spread_of, stratify, student_quantile
 from embodied.models.prices import Price
 from embodied.store.run import SCORED, Run
@@ -118,7 +119,8 @@ class Watch:
     def _count(self, figures: Figures, episode: Episode) -> None:
         if episode.outcome in SCORED:
             figures.scored += 1
-            figures.progress[episode.spec.task.task].append(episode.progress)
+            if (value := progress(episode)) is not None:
+                figures.progress[episode.spec.task.task].append(value)
         elif episode.outcome != "cancelled":
             figures.failed += 1
             self._failed[episode.spec.id] = episode.outcome

@@ -38,8 +38,8 @@ class Transition:
     reward: float = 0.0
     terminated: bool = False
     truncated: bool = False
-    progress: float = 0.0
-    """In [0, 1]."""
+    progress: float | None = 0.0
+    """In [0, 1]; None at the end of an episode that cannot be scored (an answer to a question without a reference)."""
     success: bool | None = None
     """None while undecided; a terminated episode of an environment with a goal says True or False."""
     info: dict[str, Any] = field(default_factory=dict)
@@ -56,8 +56,8 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
         - `image_2`, `image_3`, ...: further pictures of the same moment, where an environment shows several.
         - `expert`: FreeText, the phrase the environment's own expert (bot, walkthrough, search) would choose; present with `expert=True`.
     Action space: `Choice` of phrases, or `FreeText`.
-    Info: `progress` float in [0, 1]; `success` bool or None; `valid` bool, false when the phrase was outside the action
-        space; `executed` str, the phrase that was executed (the default action when not valid).
+    Info: `progress` float in [0, 1], None where an ended episode cannot be scored; `success` bool or None; `valid` bool, false when the phrase
+        was outside the action space; `executed` str, the phrase that was executed (the default action when not valid).
 
     A phrase outside the action space never raises: `default_action` is executed and `valid` is false.
 
@@ -169,7 +169,7 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
         self._done = t.terminated or truncated
         info = {
             **t.info,
-            "progress": float(t.progress),
+            "progress": None if t.progress is None else float(t.progress),
             "success": t.success,
             "valid": valid and t.info.get("valid", True),
             "executed": t.info.get("executed", executed),

@@ -20,7 +20,7 @@ def success(episode: Episode) -> float | None:
 
 
 def progress(episode: Episode) -> float | None:
-    """Progress in [0, 1]; None for an episode that has no score: it failed, was cancelled, or its progress is not a number."""
+    """Progress in [0, 1]; None for an episode that has no score: it failed, was cancelled, or the environment could not score it."""
     counted = episode.outcome in SCORED and episode.progress is not None and math.isfinite(episode.progress)
     return float(episode.progress) if counted else None
 

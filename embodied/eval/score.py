@@ -38,7 +38,7 @@ class Score:
     no_interval: str = ""
     """Why `interval` is None, in words."""
     unscorable: int = 0
-    """Episodes that ended well and whose progress is not a number; not among `scored`."""
+    """Episodes that ended well and that the environment could not score; not among `scored`."""
 
     @property
     def coverage(self) -> float:

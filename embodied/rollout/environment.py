@@ -45,7 +45,7 @@ class Answer:
     reward: float
     terminated: bool
     truncated: bool
-    progress: float
+    progress: float | None
     success: bool | None
     executed: str
     valid: bool
@@ -80,7 +80,7 @@ class LocalEnvironment:
             raw, reward, terminated, truncated, info = self._env.step(action)
         seconds = time.perf_counter() - start
         for what, value in (("reward", reward), ("progress", info["progress"])):
-            if not math.isfinite(value):  # no mean could be made with it, and JSON has no word for it
+            if value is not None and not math.isfinite(value):  # no mean could be made with it, and JSON has no word for it
                 raise EnvironmentFailure(f"{self._task.env} {self._task.task} gave in step {self._step} a {what} that is not a number: {value}.")
         self._step += 1
         return Answer(

@@ -27,7 +27,7 @@ class Tally:
 
     steps: int = 0
     return_: float = 0.0
-    progress: float = 0.0
+    progress: float | None = 0.0
     success: bool | None = None
     invalid: int = 0
     usage: Usage = field(default_factory=Usage)

@@ -85,12 +85,12 @@ def _replayed(run: Run, episode: Episode, steps: list[Step]) -> Iterator[np.ndar
 
 
 def _captions(steps: list[Step], episode: Episode) -> Iterator[tuple[str, str]]:
-    progress = 0.0
+    score = "progress 0.000"
     for step in steps:
         mark = "" if step.valid and step.decision.parsed else f"  (not understood: {step.decision.action[:40]!r})"
-        yield f"step {step.index}: {step.executed}{mark}", f"progress {progress:.3f}"
-        progress = step.progress
-    yield f"{episode.outcome} {episode.end_reason}".strip(), f"progress {progress:.3f}"
+        yield f"step {step.index}: {step.executed}{mark}", score
+        score = "no score" if step.progress is None else f"progress {step.progress:.3f}"
+    yield f"{episode.outcome} {episode.end_reason}".strip(), score
 
 
 def _composed(picture: np.ndarray, caption: tuple[str, str]) -> np.ndarray:

@@ -44,7 +44,7 @@ def test_one_episode_only_has_no_interval_and_says_so(tmp_path):
 def test_nan_progress_is_no_score(tmp_path):
     result = score(make_run(tmp_path / "run", {("a", "x"): [1, NAN, 0]}))
     assert (result.total.scored, result.total.unscorable, result.total.progress) == (2, 1, 0.5)
-    assert "1 episodes ended with a progress that is not a number" in notes(result)[0]
+    assert "1 episode ended without a score" in notes(result)[0]
 
 
 def test_empty_run(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Any
 
@@ -72,7 +71,7 @@ class CodaLMEnv(LanguageEnv):
     `embodied codalm judge` does, afterwards.
 
     ## Progress
-    The reward of the answer. NaN, which counts as no score, where there is no ground: the reference is not published (only with
+    The reward of the answer. None, which counts as no score, where there is no ground: the reference is not published (only with
     `partial=True`), or the region's category is none of the 43.
 
     ## Episode End
@@ -183,7 +182,7 @@ class CodaLMEnv(LanguageEnv):
         self._said = ""
         scored = grounded(self._question, self._scene, action)
         info = {"metrics": {**scored.metrics, "zooms": float(self._zooms)}, "end_reason": "answered", "answer": action}
-        return Transition(scored.value or 0.0, True, False, math.nan if scored.value is None else scored.value, None, info)
+        return Transition(scored.value or 0.0, True, False, scored.value, None, info)
 
     def _text(self) -> str:
         scene, region = self._scene, self._question.region

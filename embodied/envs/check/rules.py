@@ -96,15 +96,16 @@ def observation_rule(subject: Subject) -> Iterator[Violation]:
 
 @_rule
 def info_rule(subject: Subject) -> Iterator[Violation]:
-    """Info has progress in [0, 1], success, valid, and after a step executed; metrics are numbers, end_reason a string."""
+    """Info has progress in [0, 1] (None at an end without a score), success, valid, and after a step executed; metrics are numbers, end_reason a string."""
     with subject.open() as env:
         for index, frame in enumerate(subject.play(env, subject.phrases(env))):
             where, info = f"After {'reset' if index == 0 else f'step {index}'}", frame.info
             required = {"progress", "success", "valid"} | ({"executed"} if index else set())
             if missing := sorted(required - set(info)):
                 raise Violation(f"{where} the info lacks {', '.join(missing)}.")
-            if type(info["progress"]) is not float or not 0 <= info["progress"] <= 1:
-                yield Violation(f"{where} progress is {info['progress']!r}; it is to be a float in [0, 1].")
+            unscored = info["progress"] is None and (frame.terminated or frame.truncated)
+            if not unscored and (type(info["progress"]) is not float or not 0 <= info["progress"] <= 1):
+                yield Violation(f"{where} progress is {info['progress']!r}; it is to be a float in [0, 1], or None at the end of an episode without a score.")
             if info["success"] not in (None, True, False) or type(info["success"]) not in (bool, type(None)):
                 yield Violation(f"{where} success is {info['success']!r}; it is to be True, False or None.")
             if type(info["valid"]) is not bool:

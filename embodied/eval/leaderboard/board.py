@@ -231,7 +231,7 @@ def _notes(found: RunScore) -> list[str]:
     if total.no_interval:
         notes.append(f"No interval: {total.no_interval}.")
     if total.unscorable:
-        notes.append(f"{total.unscorable} episodes ended with a progress that is not a number.")
+        notes.append(f"{total.unscorable} of the planned episodes ended without a score: the environment had nothing to measure them by.")
     if found.damaged:
         notes.append(f"{len(found.damaged)} results could not be read and count as not played.")
     return notes

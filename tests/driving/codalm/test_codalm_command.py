@@ -65,6 +65,17 @@ def test_a_run_becomes_a_submission_and_both_score_alike(call, root: Path) -> No
     assert scores[0]["tables"][0] == scores[1]["tables"][0] and scores[0]["dataset"] == "codalm" and not scores[0]["missing"]
 
 
+def test_answers_without_a_reference_are_kept_and_can_be_sent(call, tmp_path: Path) -> None:
+    root = build(tmp_path / "coda", 1)
+    add(root, "Mini", "test_0002", annotation({"1": ([40, 28, 20, 24], "traffic_cone", "")}))  # as Test was before its answers were published
+    words = ("--env", "codalm", "--data", root, "--task", "region_perception", "--agent", "naive", "--episodes", 2, "--out", "run")
+    code, out, _ = call("eval", *words, "--model", "scripted/cycle", "model.script=[A traffic cone.]", "env.split=mini", "env.partial=true")
+    assert code == 0 and "infra_failure" not in out and "1 episode ended without a score" in out
+    assert call("resume", "run")[0] == 0 and len(list(Path("run/episodes").glob("*/attempt-*"))) == 0
+    code, out, _ = call("codalm", "submission", "run", "--out", "sub", "--partial")
+    assert code == 5 and (Path("sub") / "region_perception_answer.jsonl").read_text().count('"answer": "A traffic cone."') == 2
+
+
 def test_a_model_sees_the_box_and_its_whole_answer_is_kept(call, root: Path, stub: Stub, monkeypatch, tmp_path: Path) -> None:  # noqa: F811
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     stub.reply = "The object is a traffic cone.\n\nIt closes the lane, so:\n- slow down\n- go round it."
