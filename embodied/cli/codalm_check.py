@@ -47,7 +47,7 @@ def _print(splits: list, problems: list) -> None:
         )
     console().print(shown)
     for kind, number in Counter(p.kind for p in problems).items():
-        typer.echo(f"\n{kind}: {number} {KINDS[kind]}")
+        typer.echo(f"\n{kind} ({number}): {KINDS[kind]}")
         of_kind = [p for p in problems if p.kind == kind]
         for problem in of_kind[:SHOWN]:
             typer.echo(f"  {problem.file}: {problem.text}")

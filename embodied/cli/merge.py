@@ -12,7 +12,7 @@ def merge(
     out: Path = typer.Option(..., "--out", help="Run folder to make or to add to."),
 ) -> int:
     """Copies what several folders of the same run hold into one. Exit code 5 when planned episodes are still without a score."""
-    from embodied.cli.tables import print_score
+    from embodied.cli.tables import episodes, print_score
     from embodied.eval.score import score
     from embodied.store.merge import merge as merge_runs
     from embodied.store.run import Run
@@ -20,5 +20,5 @@ def merge(
     merged = merge_runs([Run(run) for run in runs], out)
     print_score(score(merged))
     if missing := len(merged.record.planned) - sum(merged.scored(spec.id) for spec in merged.record.planned):
-        typer.echo(f"{missing} episodes have no score; `embodied resume {out}` plays them.")
+        typer.echo(f"{episodes(missing, 'have')} no score; `embodied resume {out}` plays again.")
     return 5 if missing else 0

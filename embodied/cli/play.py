@@ -7,7 +7,7 @@ import typer
 
 def play(
     ctx: typer.Context,
-    env: str = typer.Argument(..., help="Environment: nethack, minihack, babyai, crafter, textworld, babaisai, or gym:ID."),
+    env: str = typer.Argument(..., help="Environment, as `embodied list envs` names it, or gym:ID."),
     task: str | None = typer.Option(None, "--task", help="A task; the environment's first by default."),
     seed: int = typer.Option(0, "--seed", min=0, help="Suite seed."),
     steps: int | None = typer.Option(None, "--steps", min=1, help="Step limit; the environment's by default."),

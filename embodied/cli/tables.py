@@ -79,7 +79,7 @@ def notes(result: RunScore) -> list[str]:
     if result.total.unscorable:
         found.append(f"{episodes(result.total.unscorable)} ended without a score: the environment had nothing to measure them by.")
     if result.damaged:
-        found.append(f"{len(result.damaged)} results could not be read and count as not played. The first: {result.damaged[0]}")
+        found.append(f"Results that could not be read and count as not played: {len(result.damaged)}. The first: {result.damaged[0]}")
     return found
 
 

@@ -69,7 +69,7 @@ def good(export: Export) -> tuple[list[Episode], Exported]:
     if not kept:
         asked = f"a progress of {export.min_progress:g}" + (" and success" if export.success else "")
         raise UsageError(f"No episode of {export.run.root} is scored with {asked} or more. `embodied score {export.run.root} --episodes` lists them.")
-    notes = [f"{len(episodes) - len(kept)} episodes are left out: not scored, or not good enough."] if len(kept) < len(episodes) else []
+    notes = [f"Episodes left out, not scored or not good enough: {len(episodes) - len(kept)}."] if len(kept) < len(episodes) else []
     return kept, Exported(notes=notes)
 
 

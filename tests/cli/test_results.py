@@ -13,7 +13,7 @@ def test_score_says_what_is_missing(call):
     (run.folder(run.record.planned[3].id) / "episode.json").write_text("{")
     code, out, _ = call("score", "run")
     assert code == 0 and "2/5 (1 infra_failure)" in out
-    assert "No interval: one episode only in a x" in out and "1 episode ended without a score" in out and "1 results could not be read" in out
+    assert "No interval: one episode only in a x" in out and "1 episode ended without a score" in out and "could not be read and count as not played: 1" in out
     body = json.loads(call("score", "run", "--json")[1])
     assert body["total"]["unscorable"] == 1 and len(body["damaged"]) == 1 and body["total"]["no_interval"]
     assert "standard error" in call("score", "run", "--statistics", "balrog")[1]

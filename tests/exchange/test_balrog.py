@@ -154,7 +154,7 @@ def test_our_own_run_in_their_layout(tmp_path):
     steps = [step(0, "go", thought="east, I think"), step(1, "fly away", valid=False), step(2, "go", last=True, reward=0.5)]
     finish(run, ended(s, 1.0, steps=3, return_=0.5, mission=MISSION), steps)
     written = export(run, tmp_path / "out")
-    assert written.notes[0] == "1 episodes have no score and are left out." and "env.rules=balrog" in written.notes[1]
+    assert written.notes[0] == "Episodes left out for want of a score: 1." and "env.rules=balrog" in written.notes[1]
     base = tmp_path / "out/babyai/BabyAI-MixedTrainLocal-v0/goto/BabyAI-MixedTrainLocal-v0/goto_run_00"
     log = json.loads(base.with_name(base.name + ".json").read_text())
     assert log["action_frequency"] == {"go": 2, "wait": 1} and log["failed_candidates"] == ["fly away"] and log["mission"] == "reach the goal"

@@ -84,7 +84,7 @@ def test_sft_is_the_prompt_as_sent_and_the_answer(run, tmp_path):
     assert [r["messages"][-1]["content"] for r in rows] == ['I go.\nACTION: go, "now"', "turn", "open", "go", "wait"]
     assert [m["role"] for m in rows[0]["messages"]] == ["user", "user", "assistant"]
     assert rows[0]["messages"][1]["content"] == "Current Observation:\na room" and rows[0]["images"] == []
-    assert any("1 episodes are left out" in n for n in written.notes) and any("1 steps are left out" in n for n in written.notes)
+    assert any("not good enough: 1" in n for n in written.notes) and any("1 steps are left out" in n for n in written.notes)
 
 
 def test_sft_is_filtered(run, tmp_path):

@@ -102,7 +102,8 @@ class CornerCaseDriveEnv(LanguageEnv):
     - `text`: `full` or `minimal`.
     - `describe`: whether the text describes what is ahead; None: where there is no image.
     - `hz`: decisions a second, 1 or 2.
-    - `template`: only scenes of this template (`embodied.driving.scene.templates`: `fallen_cargo`, `work_zone`, `stepping_out`, ...).
+    - `template`: only scenes of this template: `animal_crossing`, `broken_down`, `closed_road`, `fallen_cargo`, `harmless`, `obstacle`, `officer_overrides`, `oversize_load`,
+      `overturned_vehicle`, `rider_cuts_in`, `slow_crossing`, `slow_machine`, `stepping_out`, `work_zone`, `wrong_way`.
     - `width`: of the image, pixels, a multiple of 16; it is 16:9.
     - `max_steps`: 60 by default, 30 s at 2 Hz; None for no limit (the time ends the drive).
     - `expert`: observations have an `expert` (`rule_driver`).

@@ -110,7 +110,7 @@ def score_tables(name: str, items: Sequence[Item], runs: dict[str, list[str]], s
 
 def _note(items: Sequence[Item]) -> str:
     return (
-        f"{len(items)} questions. score: mean over all, unreadable and empty answers at 0, which makes it a lower bound. Controls answer the same questions: "
+        f"Questions: {len(items)}. score: mean over all, unreadable and empty answers at 0, which makes it a lower bound. Controls answer the same questions: "
         f"oracle states the facts, reference is the reference text, shuffled gives a question another's right answer (mean of {controls.SHUFFLES} shuffles), "
         "blind is the likeliest answer without the picture, constant says nothing. Not comparable with a judge's scores."
     )

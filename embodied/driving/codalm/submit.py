@@ -42,4 +42,4 @@ def write(runs: Sequence[str], data: str | None, out: Path, partial: bool = Fals
         )
     paths = submission.write(out, questions, found.texts)
     counts = tuple((path, len(path.read_bytes().splitlines())) for path in paths)
-    return Written(counts, len(missing), (*found.notes, *([f"{len(missing)} questions have no answer."] if missing else [])))
+    return Written(counts, len(missing), (*found.notes, *([f"Questions without an answer: {len(missing)}."] if missing else [])))

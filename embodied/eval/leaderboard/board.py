@@ -233,5 +233,5 @@ def _notes(found: RunScore) -> list[str]:
     if total.unscorable:
         notes.append(f"{total.unscorable} of the planned episodes ended without a score: the environment had nothing to measure them by.")
     if found.damaged:
-        notes.append(f"{len(found.damaged)} results could not be read and count as not played.")
+        notes.append(f"Results that could not be read and count as not played: {len(found.damaged)}.")
     return notes

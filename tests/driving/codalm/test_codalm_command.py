@@ -37,7 +37,7 @@ def test_check(call, root: Path) -> None:
     assert code == 0 and "published split has 50" in out
     add(root, "Mini", "test_0004", annotation({"1": ([100, 60, 50, 50], "hovercraft", "?")}))
     code, out, _ = call("codalm", "check", root)
-    assert code == 5 and "box: 1" in out and "category: 1" in out and "test_0004.json: region 1: 'hovercraft' is none of the 43" in out
+    assert code == 5 and "box (1)" in out and "category (1)" in out and "test_0004.json: region 1: 'hovercraft' is none of the 43" in out
     code, out, _ = call("codalm", "check", root, "--json")
     assert code == 5 and {p["kind"] for p in json.loads(out)["problems"]} == {"box", "category", "count"}
     code, _, err = call("codalm", "check", root.parent)
