@@ -21,7 +21,7 @@ from embodied.agents.config import AgentConfig, HistoryConfig
 from embodied.errors import UsageError
 from embodied.eval.results import progress
 from embodied.exchange import Export, Exported
-from embodied.exchange.files import write_lines, writing
+from embodied.exchange.files import damaged_note, write_lines, writing
 from embodied.seeding import generator
 from embodied.store.run import Run
 from embodied.types import Episode, Image, Json, Message, Reply, Settings, Step, Text
@@ -44,13 +44,13 @@ def write_sft(export: Export) -> Exported:
     """
     chosen, written = good(export)
     chat = Chat(export.out, any(shows_pictures(e) for e in chosen))
-    left_out = 0
+    left_out, damaged = 0, []
 
     def lines() -> Iterator[Json]:
         nonlocal left_out
         for episode in chosen:
             count = 0
-            for turn in turns(export.run, episode):
+            for turn in turns(export.run, episode, damaged):
                 count += 1
                 messages, images = chat.messages(export.run, turn.prompt)
                 yield {"messages": [*messages, chat.answer(turn.reply)], "images": images, **about(episode), "step": turn.step.index}
@@ -59,6 +59,7 @@ def write_sft(export: Export) -> Exported:
     written.paths.append(write_lines(export.out / "sft.jsonl", lines()))
     if left_out:
         written.notes.append(f"{left_out} steps are left out: without a readable, valid answer, or without a record of what was asked.")
+    written.notes += damaged_note(damaged)
     return written
 
 
@@ -106,9 +107,8 @@ class _Recorded:
         pass
 
 
-def turns(run: Run, episode: Episode) -> Iterator[Turn]:
-    """The steps of an episode that can serve as examples."""
-    damaged: list[str] = []
+def turns(run: Run, episode: Episode, damaged: list[str]) -> Iterator[Turn]:
+    """The steps of an episode that can serve as examples. Lines that cannot be read are added to `damaged`."""
     steps = list(run.steps(episode.spec.id, damaged))
     if any(s.decision.calls for s in steps):
         for step in steps:

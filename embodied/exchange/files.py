@@ -21,6 +21,11 @@ def writing(path: Path) -> Iterator[Path]:
         raise StoreError(f"Cannot write {path}: {error.strerror or error}.") from error
 
 
+def damaged_note(damaged: list[str]) -> list[str]:
+    """What `Exported.notes` say of lines that could not be read."""
+    return [f"Damaged lines left out: {len(damaged)}. The first: {damaged[0]}"] if damaged else []
+
+
 def write_lines(path: Path, lines: Iterable[Json]) -> Path:
     """Writes JSON objects, one a line."""
     with writing(path), path.open("wb") as file:

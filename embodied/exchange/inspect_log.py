@@ -16,7 +16,7 @@ from embodied.eval.results import progress
 from embodied.eval.score import score
 from embodied.eval.settings import describe
 from embodied.exchange import Export, Exported
-from embodied.exchange.files import writing
+from embodied.exchange.files import damaged_note, writing
 from embodied.store.run import Run
 from embodied.types import Episode, Image, Observation, Step, Usage
 
@@ -36,7 +36,7 @@ def write_log(export: Export) -> Exported:
     path = export.out / f"{export.run.root.resolve().name}.eval"
     with writing(path):
         write_eval_log(_log(export.run, episodes, damaged), str(path), format="eval")
-    return Exported([path], [f"{len(damaged)} damaged lines are left out. The first: {damaged[0]}"] if damaged else [])
+    return Exported([path], damaged_note(damaged))
 
 
 def _log(run: Run, episodes: list[Episode], damaged: list[str]) -> EvalLog:

@@ -61,7 +61,7 @@ def write_dpo(export: Export) -> Exported:
 def _asked_again(played: list[Played], export: Export, chat: Chat) -> Iterator[Json]:
     for run, episode in played:
         if good_enough(episode, export):
-            for turn in turns(run, episode):
+            for turn in turns(run, episode, []):
                 calls = turn.step.decision.calls
                 if len(calls) > 1:
                     yield _pair("reask", run, episode, turn, calls[0].reply, chat)
@@ -82,8 +82,8 @@ def _better_and_worse(played: list[Played], export: Export, chat: Chat) -> Itera
 
 def _parting(better: Played, worse: Played, chat: Chat) -> Iterator[Json]:
     """The pair at the first step where two episodes, shown the same so far, did different things; nothing where there is none."""
-    theirs = {t.step.index: t for t in turns(*worse)}
-    mine = {t.step.index: t for t in turns(*better)}
+    theirs = {t.step.index: t for t in turns(*worse, [])}
+    mine = {t.step.index: t for t in turns(*better, [])}
     for a, b in zip(better.run.steps(better.episode.spec.id, []), worse.run.steps(worse.episode.spec.id, []), strict=False):
         if _shown(a.observation) != _shown(b.observation):
             return

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from embodied.errors import MissingExtra
 from embodied.exchange import Export, Exported
-from embodied.exchange.files import writing
+from embodied.exchange.files import damaged_note, writing
 from embodied.store.run import Run
 from embodied.types import Episode, Json, Step
 
@@ -69,7 +69,7 @@ def write_csv(export: Export) -> Exported:
     rows = ({**_episode(e), **{f"metric_{k}": v for k, v in e.metrics.items()}} for e in episodes)
     first = _csv(export.out / "episodes.csv", [*EPISODES, *(f"metric_{m}" for m in metrics)], rows)
     second = _csv(export.out / "steps.csv", list(STEPS), _steps(export.run, episodes, damaged))
-    return Exported([first, second], _notes(damaged))
+    return Exported([first, second], damaged_note(damaged))
 
 
 def write_parquet(export: Export) -> Exported:
@@ -78,15 +78,11 @@ def write_parquet(export: Export) -> Exported:
     rows = ({**_episode(e), "metrics": list(e.metrics.items())} for e in episodes)
     first = _parquet(export.out / "episodes.parquet", {**EPISODES, "metrics": dict}, rows)
     second = _parquet(export.out / "steps.parquet", STEPS, _steps(export.run, episodes, damaged))
-    return Exported([first, second], _notes(damaged))
+    return Exported([first, second], damaged_note(damaged))
 
 
 def _episodes(export: Export) -> list[Episode]:
     return [e for id_ in export.ids if (e := export.run.episode(id_)) is not None]
-
-
-def _notes(damaged: list[str]) -> list[str]:
-    return [f"{len(damaged)} damaged lines are left out. The first: {damaged[0]}"] if damaged else []
 
 
 def _episode(e: Episode) -> Json:

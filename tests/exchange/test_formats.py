@@ -72,7 +72,8 @@ def test_damaged_lines_are_left_out_and_counted(run, tmp_path):
     first, *rest = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(first + b"{nonsense\n" + b"".join(rest))
     written = export(run, "csv", tmp_path / "out")
-    assert "1 damaged lines are left out" in written.notes[0]
+    assert "Damaged lines left out: 1" in written.notes[0]
+    assert any("Damaged lines left out: 1" in note for note in export(run, "sft", tmp_path / "sft").notes)
 
 
 # --------------------------------------------------------------------------- chat
