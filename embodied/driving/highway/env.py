@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import Any
 
 import gymnasium
@@ -258,6 +259,8 @@ class HighwayEnv(LanguageEnv):
         if env.viewer is None:
             from highway_env.envs.common.graphics import EnvViewer
 
+            if not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")):
+                os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # otherwise SDL looks for a display, and complains
             env.viewer = EnvViewer(env)
             env.viewer.enabled = True  # highway-env draws nothing where SDL_VIDEODRIVER is `dummy`, though its surface needs no display
         env.viewer.display()
