@@ -13,6 +13,7 @@ from embodied.errors import UnknownName, UsageError
 
 def unknown(kind: str, name: str, known: list[str], list_command: str) -> UnknownName:
     """The error for a name that is not in `known`: names the nearest one and the command that lists them all."""
+    name = str(name)
     folded = {k.casefold(): k for k in known}
     near = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.5)
     near = near or [k for k in folded if name and name.casefold() in k][:1]  # `goto` for `BabyAI-MixedTrainLocal-v0/goto`

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import itertools
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import typer
@@ -90,7 +90,7 @@ async def _judge(config: EvalConfig, cases: list[Case], ratings: Ratings, concur
     built = models.build(config.model, MemoryBlobs())
     stopping = asyncio.Event()
     try:
-        model = models.spending(built, config.model, allowance, price, used(ratings), config.run.cache)
+        model = models.spending(built, config.model, allowance, price, ratings.used, config.run.cache)
         with interruptible(stopping), counted("judged", len(cases)) as heard:
             done = itertools.count(1)
             return await judge_all(cases, model, ratings, concurrency=concurrency, stopping=stopping, heard=lambda _: heard(next(done)))
@@ -118,9 +118,9 @@ def _print(made: list[Table], ratings: Ratings, outcome: Outcome, found: Answers
     print_analysis(made)
     for note in found.notes:
         typer.echo(note)
-    usage, price = used(ratings), price_of(config.model, config.run.price)
+    usage, price = ratings.used, price_of(config.model, config.run.price)
     cost = "cost not known" if price is None else f"{price.cost(usage):.4g} dollars"
-    typer.echo(f"{outcome.asked} answers judged now, {outcome.skipped} before; {usage.input:,} tokens in, {usage.output:,} out in all; {cost}.")
+    typer.echo(f"{outcome.asked} answers asked about now, {outcome.skipped} before; {usage.input:,} tokens in, {usage.output:,} out in all; {cost}.")
     typer.echo(f"Ratings: {ratings.path}")
     if outcome.stopped:
         typer.echo(f"Stopped early: {outcome.stopped} The same command goes on from here.")
@@ -131,12 +131,3 @@ def _print_json(made: list[Table], cases: list[Case], ratings: Ratings, outcome:
 
     last = [rating for case in cases if (rating := ratings.last(case)) is not None]
     print_json({"score": ratings.score, "tables": made, "outcome": outcome, "notes": found.notes, "file": str(ratings.path), "ratings": last})
-
-
-def used(ratings: Ratings) -> Usage:
-    """What the ratings in a file have used."""
-    total = Usage()
-    for rating in ratings.by_key.values():
-        u = rating.usage
-        total = replace(total, input=total.input + u.input, output=total.output + u.output, cached=total.cached + u.cached)
-    return total

@@ -24,9 +24,10 @@ BLIND: dict[Task, str] = {
     "general_perception": "There is a car ahead in the same lane. There are parked cars on the right and an oncoming car on the left. "
     "A pedestrian is walking on the right. There is a traffic light ahead and a traffic sign on the right.",
     "region_perception": "The object inside the red rectangle is a car.",
-    "driving_suggestion": "The ego car should slow down, keep a safe distance from the car ahead, watch for pedestrians and be prepared to stop.",
+    "driving_suggestion": "The ego car should stay in its lane, keep a safe distance and watch the vehicles ahead.",
 }
-"""The likeliest answer from the question alone. The kind of region asked about most often is a vehicle (414 of the 1,123 of CODA-LM's test split)."""
+"""The best answer we know that needs no picture: the advice is right, as far as it goes, on every other road.
+The kind of region asked about most often is a vehicle (414 of the 1,123 of CODA-LM's test split)."""
 CONTROLS = ("oracle", "reference", "shuffled", "blind", "constant", "empty")
 SHUFFLES = 5
 

@@ -23,7 +23,7 @@ def test_the_oracle_is_right_and_the_silent_are_wrong(task: str) -> None:
     assert _mean("oracle", task) >= 0.95
     assert _mean("empty", task) == 0.0
     assert _mean("constant", task) <= 0.1
-    assert _mean("blind", task) <= 0.35
+    assert _mean("blind", task) <= 0.4  # advice that fits most roads
 
 
 @pytest.mark.parametrize("task", TASKS)

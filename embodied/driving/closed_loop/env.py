@@ -8,7 +8,7 @@ import numpy as np
 
 from embodied.driving.closed_loop.describe import ahead, instruments
 from embodied.driving.closed_loop.rule_driver import decide
-from embodied.driving.closed_loop.scenes import Drive, chosen, drive_of, hazardous, start
+from embodied.driving.closed_loop.scenes import Drive, chosen, corner_cases, drive_of, hazardous, start
 from embodied.driving.closed_loop.score import Scorer, progress_ratio
 from embodied.driving.closed_loop.world import ACTIONS, World, run_up
 from embodied.driving.scene.render import frame
@@ -234,7 +234,7 @@ class CornerCaseDriveEnv(LanguageEnv):
 
     def _outcome(self, ep: float) -> str:
         scorer = self._scorer
-        if scorer.nc < 1:
+        if scorer.nc < 1 or (scorer.hit and set(scorer.hit) & corner_cases(self._drive.route.spec)):  # met, whoever drove into whom
             return "hit"
         if not scorer.dac:
             return "left_road"

@@ -36,9 +36,14 @@ class Drive:
     """Whether the reference stood still on its way."""
 
 
+def corner_cases(spec: SceneSpec) -> set[int]:
+    """Ids of the actors that are a corner case and must not be met."""
+    return {a.id for a in spec.actors if a.corner_case and a.category not in HARMLESS}
+
+
 def hazardous(spec: SceneSpec) -> bool:
-    """Whether there is a corner case that must not be driven over."""
-    return any(a.corner_case and a.category not in HARMLESS for a in spec.actors)
+    """Whether there is a corner case that must not be met."""
+    return bool(corner_cases(spec))
 
 
 def chosen(task: str, template: str | None = None) -> tuple[SceneSpec, ...]:

@@ -10,6 +10,7 @@ from embodied.driving.codalm import submission
 from embodied.driving.codalm.records import TASKS, Key, Question, Task
 from embodied.driving.codalm.sources import PROCEDURAL, REAL_NAME, SceneSet, open_set
 from embodied.errors import UsageError
+from embodied.eval.settings import describe
 from embodied.store.run import Run
 from embodied.types import EpisodeSpec
 
@@ -89,6 +90,7 @@ def _of_runs(runs: Sequence[Run], data: str | None, split: str | None, language:
     if len(of_run) > 1:
         raise UsageError(f"The runs are of different sets of scenes, which are never mixed: {', '.join(' '.join(s) for s in sorted(of_run))}.")
     planned_split, planned_language = of_run.pop()
+    split, language = split and split.casefold(), language and language.casefold()
     if (split or planned_split) != planned_split or (language or planned_language) != planned_language:
         raise UsageError(f"The run is of the split {planned_split} in {planned_language}, not of {split or planned_split} in {language or planned_language}.")
     folder = None if planned_split == PROCEDURAL else data or specs[0][1].task.kwargs.get("data")
@@ -105,6 +107,8 @@ def _of_runs(runs: Sequence[Run], data: str | None, split: str | None, language:
         if (text := _answer(run, spec, question)) is not None:
             texts.setdefault(question.key, text)
     notes = [f"{again} questions were asked more than once; their first answers count."] if again else []
+    if len(who := {describe(run.record).name for run, _ in specs}) > 1:
+        notes.append(f"The answers are of different agents: {', '.join(sorted(who))}.")
     there = sum(len(scenes.questions(task)) for task in TASKS if any(key[0] == task for key in asked))
     if len(asked) < there:
         notes.append(f"{len(asked)} of the {there} questions of these tasks in the split {scenes.name} were asked: a score of them is of a sample.")
@@ -112,7 +116,7 @@ def _of_runs(runs: Sequence[Run], data: str | None, split: str | None, language:
 
 
 def _source(spec: EpisodeSpec) -> tuple[str, str]:
-    return str(spec.task.kwargs.get("split", PROCEDURAL)), str(spec.task.kwargs.get("language", "english"))
+    return str(spec.task.kwargs.get("split", PROCEDURAL)).casefold(), str(spec.task.kwargs.get("language", "english")).casefold()
 
 
 def _answer(run: Run, spec: EpisodeSpec, question: Question) -> str | None:

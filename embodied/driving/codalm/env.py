@@ -200,7 +200,7 @@ class CodaLMEnv(LanguageEnv):
 
     def _expert(self) -> str:
         if self._scene.facts is None:
-            return self._question.answer
+            return self._question.answer or "There is no reference answer."
         return controls.oracle(item(self._scene, self._question))
 
     # ----------------------------------------------------------------- question and view

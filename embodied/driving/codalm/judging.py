@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -79,7 +79,12 @@ class Outcome:
 
 def cases(questions: Iterable[Question], answers: Mapping[Key, str]) -> list[Case]:
     """Every question that has a reference, with its answer, matched by picture and region."""
-    return [Case(q.key, q.group, q.answer, answers.get(q.key, "")) for q in questions if q.answer.strip()]
+    return [Case(q.key, q.group, _whole(q.answer), _whole(answers.get(q.key, ""))) for q in questions if q.answer.strip()]
+
+
+def _whole(text: str) -> str:
+    """`text` with the sign for unreadable characters in place of half ones (lone surrogates, as `\\ud83d` in JSON), which nothing can send or store."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 class Ratings:
@@ -99,6 +104,8 @@ class Ratings:
         self.score = score
         self.settings = settings
         self.by_key: dict[Key, Rating] = {}
+        self.used = Usage()
+        """What all calls in the file have used, those of answers that were asked again too."""
         self._read()
 
     def judged(self, case: Case) -> Rating | None:
@@ -119,7 +126,12 @@ class Ratings:
                 file.write(encode(rating) + b"\n")
         except OSError as error:
             raise StoreError(f"Cannot write {self.path}: {error.strerror or error}. What is judged so far is kept; free space and go on.") from error
+        self._add(rating)
+
+    def _add(self, rating: Rating) -> None:
         self.by_key[rating.key] = rating
+        u, v = self.used, rating.usage
+        self.used = replace(u, input=u.input + v.input, output=u.output + v.output, cached=u.cached + v.cached)
 
     def _read(self) -> None:
         try:
@@ -134,7 +146,7 @@ class Ratings:
                 raise StoreError(f"{self.path} line {number} is damaged ({error}). Delete that line; its answer is then judged again.") from error
             if rating.score != self.score:
                 raise StoreError(f"{self.path} holds ratings of {rating.score}, not of {self.score}: scores of two judges are never mixed. Name another file.")
-            self.by_key[rating.key] = rating
+            self._add(rating)
         if whole < len(data):  # a line that a kill tore: its answer is judged again
             with contextlib.suppress(OSError):
                 os.truncate(self.path, whole)

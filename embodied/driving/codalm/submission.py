@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from embodied.driving.codalm.records import TASKS, Key, Question, Task
-from embodied.driving.codalm.vqa import key_of, line
+from embodied.driving.codalm.vqa import key_of, line, made
 from embodied.errors import UsageError
 
 FILES: dict[Task, str] = {task: f"{task}_answer.jsonl" for task in TASKS}
@@ -61,7 +62,7 @@ def write(folder: Path, questions: Iterable[Question], answers: Mapping[Key, str
         questions: Of any tasks.
         answers: Text by key.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    made(folder)
     lines: dict[Task, list[bytes]] = {}
     for q in questions:
         if q.key in answers:
@@ -95,11 +96,14 @@ def _contents(path: Path) -> dict[Task, bytes]:
         raise UsageError(f"There is no submission {path}: name a folder or a zip with {', '.join(FILES.values())}.")
     try:
         with zipfile.ZipFile(path) as archive:
-            members = {Path(m.filename).name: m for m in archive.infolist() if "__MACOSX" not in m.filename}
+            found = [m for m in archive.infolist() if "__MACOSX" not in m.filename and Path(m.filename).name in FILES.values()]
+            members = {Path(m.filename).name: m for m in found}
+            if len(members) < len(found):
+                raise UsageError(f"{path} holds a file twice: {', '.join(m.filename for m in found)}. Leave one of each.")
             if large := next((m for m in members.values() if m.file_size > _LARGEST), None):
                 raise UsageError(f"{path}: {large.filename} would be {large.file_size:,} bytes; no submission is that large.")
             return {task: archive.read(members[name]) for task, name in FILES.items() if name in members}
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError) as error:
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, RuntimeError, EOFError, OSError) as error:  # RuntimeError: encrypted
         raise UsageError(f"{path} is neither a folder nor a zip that can be read ({error}).") from None
 
 

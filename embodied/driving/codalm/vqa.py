@@ -12,6 +12,7 @@ from PIL import Image
 
 from embodied.driving.codalm.pictures import boxed
 from embodied.driving.codalm.records import Annotation, Key, Question, Region, Scene, Task
+from embodied.errors import UsageError
 
 QUESTIONS: MappingProxyType[Task, str] = MappingProxyType(
     {
@@ -84,17 +85,25 @@ def write(folder: Path, scenes: Sequence[Scene], pictures: bool = False) -> list
     files = []
     for task in QUESTIONS:
         asked = questions(scenes, task)
-        path = folder / "vqa_anno" / f"{task}.jsonl"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = made(folder / "vqa_anno") / f"{task}.jsonl"
         path.write_bytes(b"".join(line(q.id, q.image, q.text, q.answer if q.answer.strip() else None) for q in asked))
         files.append((path, len(asked)))
     if pictures:
         by_name = {scene.name: scene for scene in scenes}
         for q in questions(scenes, "region_perception"):
             path = folder / q.image
-            path.parent.mkdir(parents=True, exist_ok=True)
+            made(path.parent)
             Image.fromarray(boxed(by_name[q.scene].picture(), q.region.box)).save(path, quality=95)  # type: ignore[union-attr]
     return files
+
+
+def made(folder: Path) -> Path:
+    """Makes a folder. Raises `UsageError` where it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be made a folder: {error.strerror or error}.") from error
+    return folder
 
 
 def line(id_: int, image: str, question: str, answer: str | None) -> bytes:

@@ -137,3 +137,13 @@ def test_info_is_plain_json():
     assert json.loads(json.dumps(reset)) == reset and reset["hz"] == 1
     info = play(env, 3, lambda o: "maintain")
     assert json.loads(json.dumps(info)) == info
+
+
+def test_a_corner_case_that_is_met_is_not_avoided_whoever_drove_into_whom():
+    env = CornerCaseDriveEnv("hazards", hz=1, template="slow_crossing")
+    env.reset(seed=0)
+    over = False
+    while not over:
+        *_, terminated, truncated, info = env.step("maintain")
+        over = terminated or truncated
+    assert (info["end_reason"], info["outcome"], info["success"]) == ("hit by another", "hit", False) and info["metrics"]["nc"] == 1.0
