@@ -114,6 +114,7 @@ def test_an_environment_that_cannot_be_started_ends_the_run_in_bounded_time(tmp_
 # --------------------------------------------------------------------------- the main process
 
 
+@pytest.mark.slow
 def test_killed_at_twenty_moments_loses_and_doubles_nothing(tmp_path):
     quiet, broken = tmp_path / "quiet", tmp_path / "broken"
     driver.main(quiet)

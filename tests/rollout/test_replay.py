@@ -16,6 +16,9 @@ from tests.rollout.playing import FAULTY, make_run, play, stop_at
 TASKS = {e.name: (e.tasks[0], e.tasks[-1]) for e in ENTRIES.values()}
 
 
+HEAVY = ("highway", "patheval_loop", "corner_case_drive")
+
+
 def verdicts(run: Run, workers: int = 1) -> list[Verdict]:
     found: list[Verdict] = []
     asyncio.run(replay_all(run, run.record.planned, workers, found.append))
@@ -23,7 +26,7 @@ def verdicts(run: Run, workers: int = 1) -> list[Verdict]:
 
 
 @pytest.mark.parametrize("image", [False, True], ids=["text", "image"])
-@pytest.mark.parametrize("env", ENTRIES)
+@pytest.mark.parametrize("env", [pytest.param(name, marks=[pytest.mark.slow] if name in HEAVY else []) for name in ENTRIES])
 def test_every_environment_does_again_what_is_recorded(tmp_path, env, image):
     if image and not ENTRIES[env].picture:
         pytest.skip(f"{env} has no picture")

@@ -147,6 +147,17 @@ def test_going_on_asks_only_for_what_has_no_rating(stub: Stub, tmp_path: Path) -
     assert changed == Outcome(asked=1, skipped=3)  # another answer is another question to the judge
 
 
+def test_all_that_was_spent_is_counted_and_half_characters_stop_nobody(stub: Stub, tmp_path: Path) -> None:  # noqa: F811
+    stub.reply, path = "I cannot say.", tmp_path / "r.jsonl"
+    (asked,) = judging.cases(
+        [Question("driving_suggestion", 0, "test_0001", "test/images/0001.jpg", "?", "Stop \ud83d.", None)],
+        {("driving_suggestion", "test_0001", ""): "Go \ude00"},
+    )
+    for _ in range(2):  # what is unparsed is asked again
+        judged([asked], path, config(stub.url))
+    assert stub.requests == 2 and Ratings(path, SCORE, ZERO).used.input == 2 * Ratings(path, SCORE, ZERO).by_key[asked.key].usage.input > 0
+
+
 def test_a_judge_that_cannot_be_reached_is_given_up(tmp_path: Path) -> None:
     dead = Stub()
     dead._socket.close()
