@@ -170,9 +170,10 @@ def _perception(title: str, group: Group) -> Table:
     rows.append(_seen("all", group))
     return Table(
         f"PathEval {title}: which path has less",
-        ("descriptor", "pairs", "right", "unparsed", "took the first", *(f"right, margin {low:g}+" for low in (2.0, 3.0))),
+        ("descriptor", "asked", "pairs", "right", "always the first", "unparsed", "took the first", *(f"right, margin {low:g}+" for low in (2.0, 3.0))),
         tuple(rows),
-        f"Pairs differ by a threshold or more. margin: the difference in thresholds. A coin gets 0.50.{_left_out(group)}",
+        "Pairs differ by a threshold or more. Where a pair is asked about again, intervals count it once. margin: the difference in thresholds. "
+        f"A coin gets 0.50.{_left_out(group)}",
     )
 
 
@@ -182,11 +183,23 @@ def _seen(name: str, part: Group) -> tuple[str | int | None, ...]:
     return (
         name,
         len(part),
-        share(sum(e.metrics["correct"] for e in part), len(part)),
-        share(len(part) - len(readable), len(part)),
-        share(sum(_agent(e) == 1 for e in readable), len(readable)),
-        *(share(sum(e.metrics["correct"] for e in w), len(w)) for w in wide),
+        len(_by(part, _question)),
+        _once(part, lambda e: e.metrics["correct"]),
+        _once(part, lambda e: e.metrics["answer"] == 1),
+        _once(part, lambda e: not _agent(e)),
+        _once(readable, lambda e: _agent(e) == 1),
+        *(_once(w, lambda e: e.metrics["correct"]) for w in wide),
     )
+
+
+def _question(episode: Episode) -> object:
+    return episode.info["pair"], episode.info["descriptor"]
+
+
+def _once(part: Group, is_so: Callable[[Episode], float], question: Callable[[Episode], object] = _question) -> str:
+    """A share of distinct questions: those asked several times count once, with their mean."""
+    means = [fmean(map(is_so, same)) for same in _by(part, question).values()]
+    return share(sum(means), len(means))
 
 
 def _values(title: str, group: Group) -> Table:
@@ -201,14 +214,15 @@ def _values(title: str, group: Group) -> Table:
         told = [e for e in part if not e.metrics["unparsed"]]
         error = fmean(e.metrics["absolute_error"] for e in told) if told else None
         thresholds = fmean(e.metrics["error_in_thresholds"] for e in told) if told else None
-        close = share(sum(bool(e.success) for e in part), len(part))
-        rows.append((f"{d.key} ({d.unit})", len(part), error, blind, thresholds, close, share(len(part) - len(told), len(part))))
+        counts = len(part), len(_by(part, _question))
+        close, unparsed = _once(part, lambda e: bool(e.success)), _once(part, lambda e: e.metrics["unparsed"])
+        rows.append((f"{d.key} ({d.unit})", *counts, error, blind, thresholds, close, unparsed))
     return Table(
         f"PathEval {title}: values",
-        ("descriptor", "pairs", "MAE", "MAE of the median", "MAE in thresholds", "both within a threshold", "unparsed"),
+        ("descriptor", "asked", "pairs", "MAE", "MAE of the median", "MAE in thresholds", "both within a threshold", "unparsed"),
         tuple(rows),
-        "MAE: mean absolute error of the answers that could be read. The median of all these paths is the best answer of one who sees nothing."
-        + _left_out(group),
+        "MAE: mean absolute error of the answers that could be read. The median of all these paths is the best answer of one who sees nothing. "
+        "Where a pair is asked about again, intervals count it once." + _left_out(group),
     )
 
 
@@ -220,14 +234,23 @@ def _abstraction(title: str, group: Group) -> Table:
     return Table(
         f"PathEval {title}: which descriptors matter",
         ("scenario", "answers", "F1", "F1 without direction", "exact", "unparsed"),
-        (*rows, _known("all", group)),
-        "F1 of the set of (descriptor, direction). An unparsed answer has F1 0.",
+        (*rows, _all_known(group)),
+        "F1 of the set of (descriptor, direction). An unparsed answer has F1 0. A scenario is one question, however often it is asked: "
+        "its interval is of asking it again, that of the last row of other scenarios.",
     )
 
 
 def _known(name: str, part: Group) -> tuple[str | float | int, ...]:
     f1, named = (fmean(e.metrics.get(key, 0.0) for e in part) for key in ("f1", "f1_without_direction"))
     return name, len(part), f1, named, share(sum(bool(e.success) for e in part), len(part)), share(sum(e.metrics["unparsed"] for e in part), len(part))
+
+
+def _all_known(group: Group) -> tuple[str | float | int, ...]:
+    def scenario(e: Episode) -> object:
+        return e.info["scenario"]
+
+    name, asked, f1, named, *_ = _known("all", group)
+    return name, asked, f1, named, _once(group, lambda e: bool(e.success), scenario), _once(group, lambda e: e.metrics["unparsed"], scenario)
 
 
 # --------------------------------------------------------------------------- grouping

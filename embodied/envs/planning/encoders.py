@@ -176,12 +176,13 @@ def _random(seed: int) -> tuple[Any, Any]:
 
 def _local(name: str) -> tuple[Any, Any]:
     """The vision part of a model on this machine, and what prepares pictures for it."""
+    from safetensors import SafetensorError
     from transformers import AutoImageProcessor, AutoModel
 
     try:
         model = AutoModel.from_pretrained(name, local_files_only=True)
         processor = AutoImageProcessor.from_pretrained(name, local_files_only=True)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         said = str(error).strip().splitlines()[0]
         raise UsageError(f"The encoder {name} cannot be loaded from this machine, and nothing is downloaded: {said}") from error
     model = getattr(model, "vision_model", model).float()

@@ -321,8 +321,8 @@ def _one_of(kind: str, value: str, known_names: Sequence[str]) -> str:
 def _check_numbers(paths: int, horizon: float, hidden: int, moving: int, max_steps: int | None) -> None:
     if not 2 <= paths <= MOST_PATHS:
         raise UsageError(f"paths is from 2 to {MOST_PATHS}, not {paths!r}.")
-    if not horizon >= 1:
-        raise UsageError(f"horizon is at least 1 map unit, not {horizon!r}.")
+    if not 1 <= horizon < math.inf:
+        raise UsageError(f"horizon is a number of map units, at least 1, not {horizon!r}.")
     if not (0 <= hidden <= 20 and 0 <= moving <= 20):
         raise UsageError(f"hidden and moving are from 0 to 20, not {hidden!r} and {moving!r}.")
     if max_steps is not None and max_steps < 1:

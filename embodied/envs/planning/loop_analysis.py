@@ -28,7 +28,9 @@ def tables(episodes: Sequence[Episode], replies: Replies) -> list[Table]:
     rows = [_row("all", episodes)]
     rows += [_row(f"scenario {name}", [e for e in episodes if e.info["scenario"] == name]) for name in scenarios]
     rows += [_row(f"maps {name}", [e for e in episodes if e.info["map"]["family"] == name]) for name in families]
-    return [Table("PathEvalLoop-v0: choosing paths on the way", _COLUMNS, tuple(rows), _NOTE), _chosen(episodes, replies)]
+    passed = sum(int(e.info.get("passed_over") or 0) for e in episodes)
+    note = _NOTE + (f" Maps passed over because no path leads through them: {passed}." if passed else "")
+    return [Table("PathEvalLoop-v0: choosing paths on the way", _COLUMNS, tuple(rows), note), _chosen(episodes, replies)]
 
 
 def _row(name: str, episodes: Sequence[Episode]) -> tuple[str | float | int | None, ...]:

@@ -141,12 +141,15 @@ def _cached(order: tuple[MapKey, int, int, str]) -> dict[str, Any]:
     """`pairs_on` as JSON, from the cache if it is there."""
     path = folder() / f"{hashlib.sha256(repr((VERSION, *order)).encode()).hexdigest()[:24]}.json"
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
-        pairs, counts = pairs_on(*order)
-        result = {"pairs": [pair_json(pair) for pair in pairs], "counts": counts}
-        keep(path, json.dumps(result, separators=(",", ":")).encode())
-        return result
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(kept, dict) and set(kept) == {"pairs", "counts"}:
+            return kept
+    except (FileNotFoundError, ValueError):  # not there, or damaged: made again
+        pass
+    pairs, counts = pairs_on(*order)
+    result = {"pairs": [pair_json(pair) for pair in pairs], "counts": counts}
+    keep(path, json.dumps(result, separators=(",", ":")).encode())
+    return result
 
 
 def folder() -> Path:

@@ -293,6 +293,8 @@ def read(path: str | Path) -> Map:
     try:
         words = path.read_text(encoding="utf-8").split()
         numbers = [float(word) for word in words]
+        if not np.isfinite(numbers).all():
+            raise ValueError("it holds a number that is none")
     except (OSError, ValueError) as error:
         raise UsageError(f"The map {path} cannot be read ({error}).") from error
     polygons, at = [], 1

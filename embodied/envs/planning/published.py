@@ -10,9 +10,10 @@ The label of a record is the rule's, from its metrics. Records whose written lab
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,10 @@ from PIL import Image
 
 from embodied.envs.planning import views
 from embodied.envs.planning.descriptors import NAMES
-from embodied.envs.planning.items import Item, ItemSet, MapKey, Pair, drawn, pair_from_json, pair_json
+from embodied.envs.planning.items import Item, ItemSet, MapKey, Pair, check, drawn, pair_from_json, pair_json
+from embodied.envs.planning.making import PARAMETERS
 from embodied.envs.planning.scenarios import SCENARIOS, recognise
-from embodied.errors import EmbodiedError, UsageError
+from embodied.errors import EmbodiedError, EnvironmentFailure, UsageError
 
 FILES = {"test": "test_dataset_{}.json", "train": "train_set_{}.json", "dev": "dev_set_{}.json"}
 """Split -> name of its file; the originals have no dev."""
@@ -87,12 +89,19 @@ def read(folder: str | Path, split: str, view: str, pictures: str = "all") -> Re
         raise UsageError(f"{path} holds a {type(records).__name__}; PathEval's files hold a list of records.")
     reading = Reading(path, len(records))
     pairs: dict[Any, Pair] = {}
+    ids: set[str] = set()
     for number, record in enumerate(records):
         try:
             item, written = _item(record, pairs, path, view, pictures)
         except _Unreadable as problem:
             reading.problems.append(f"record {number}: {problem}")
             continue
+        if fault := _other_size(item.pair, pairs, view) or (_untrue(item) if pictures == "all" else ""):
+            reading.problems.append(f"record {number}: {fault}")
+            continue
+        if item.id in ids:  # items are told apart by it
+            item = replace(item, id=f"{item.id}#{number}")
+        ids.add(item.id)
         rule = int(item.pair.labels()[item.scenario.number - 1])
         if rule == written:
             reading.items.append(item)
@@ -155,12 +164,15 @@ def _item(record: Any, pairs: dict[Any, Pair], path: Path, view: str, pictures: 
         raise _Unreadable(f"its scenario is none of the {len(SCENARIOS)}: {question[:60]!r}")
     ours = record.get("embodied")
     picture = _picture(path, str(record["image"]))
-    if picture is None and (pictures == "all" or (pictures == "without paths" and ours is None)):
-        raise _Unreadable(f"its picture {record['image']} is missing")
+    if pictures == "all" or (pictures == "without paths" and ours is None):
+        if picture is None:
+            raise _Unreadable(f"its picture {record['image']} is missing")
+        if isinstance(fault := _size(picture), str):
+            raise _Unreadable(f"its picture {record['image']} cannot be read ({fault})")
     metrics = _metrics(record["metrics"])
     if ours is not None:
         try:
-            pair = pairs.setdefault(ours["name"], pair_from_json(ours, MapKey(*ours["map"])))
+            pair = pairs.setdefault(ours["name"], _whole(pair_from_json(ours, MapKey(*ours["map"]))))
         except (KeyError, TypeError, ValueError) as error:
             raise _Unreadable(f"its `embodied` part is damaged ({type(error).__name__}: {error})") from error
         if not np.array_equal(pair.paper, metrics):
@@ -189,6 +201,47 @@ def _metrics(metrics: Any) -> np.ndarray:
     if not all(type(v) in (int, float) and np.isfinite(v) for row in values for v in row):
         raise _Unreadable("its metrics are not all numbers")
     return np.array(values, dtype=float)
+
+
+def _whole(pair: Pair) -> Pair:
+    """A pair of ours, if it has all its parts. Raises `ValueError`."""
+    low, high = PARAMETERS.get(pair.map.family, (1, 0))
+    if not (low <= pair.map.parameter <= high and isinstance(pair.map.seed, int)):
+        raise ValueError(f"there is no map {pair.map.name}")
+    if pair.paper.shape != (2, len(NAMES)) or pair.dense.shape != pair.paper.shape or len(pair.radii) != 2:
+        raise ValueError("descriptors or radii of a path are missing")
+    if any(path.ndim != 2 or len(path) < 2 for path in pair.paths):
+        raise ValueError("a path has fewer than two vertices")
+    return pair
+
+
+@functools.cache
+def _size(picture: Path) -> tuple[int, int] | str:
+    """Width and height of a picture, or what is wrong with it; every file is decoded once."""
+    try:
+        with Image.open(picture) as file:
+            file.load()
+            return file.size
+    except (OSError, SyntaxError, ValueError) as error:
+        return str(error)
+
+
+def _other_size(pair: Pair, pairs: Mapping[Any, Pair], view: str) -> str:
+    """Says so where a pair's picture has another size than the first: an environment shows one size."""
+    first = next(iter(pairs.values()))
+    if view not in pair.pictures or view not in first.pictures or _size(pair.pictures[view]) == _size(first.pictures[view]):
+        return ""
+    return f"its picture has another size, {_size(pair.pictures[view])}, than the first, {_size(first.pictures[view])}"
+
+
+def _untrue(item: Item) -> str:
+    """What `items.check` has against an item's descriptors, where its paths are known. (Labels are compared by the caller.)"""
+    rule = int(item.pair.labels()[item.scenario.number - 1])
+    try:
+        check(replace(item, label=rule))
+    except EnvironmentFailure as failure:
+        return str(failure)
+    return ""
 
 
 def _picture(path: Path, image: str) -> Path | None:

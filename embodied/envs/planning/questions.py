@@ -225,17 +225,24 @@ QUESTIONS: dict[str, type[Question]] = {"decide": Decide, "perceive": Perceive, 
 
 # --------------------------------------------------------------------------- answers in words
 
-_NUMBER = r"[-+]?\d+(?:,\d{3})*(?:\.\d+)?"
+_NUMBER = r"[-+]?(?:\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?(?![\d.,]*\d)"
+"""As written in English. Of `12,5`, which may be a decimal or a list, nothing is read."""
+_PAIR = re.compile(rf"({_NUMBER})\W+(?:and\W+)?({_NUMBER})", re.IGNORECASE)
 
 
 def numbers(answer: str, names: tuple[str, str]) -> tuple[float, float] | None:
-    """One number for each of two names; the only two numbers there are, if the names do not come with them; else None."""
+    """One number for each of two names; two numbers and nothing else, if the names do not come with them; else None."""
+    if plain := _PAIR.fullmatch(answer.strip(" \t\n*().")):
+        return float(plain[1].replace(",", "")), float(plain[2].replace(",", ""))
     for mark, name in zip("\x01\x02", names, strict=True):
-        answer = re.sub(r"\b" + r"[\s_-]?".join(map(re.escape, name.split())) + r"\b", mark, answer, flags=re.IGNORECASE)
-    found = [re.findall(rf"{mark}[^\d\x01\x02]{{0,60}}?({_NUMBER})", answer) for mark in "\x01\x02"]
-    if not all(found):
-        plain = re.findall(_NUMBER, answer)
-        found = [plain[:1], plain[1:]] if len(plain) == 2 else [[], []]
+        words = [*map(re.escape, name.split())]
+        if not words[-1].isdigit():  # `P7PX` is enough, `1` is not
+            words[:-1] = [rf"(?:{word}[\s_-]?)?" for word in words[:-1]]
+        answer = re.sub(r"\b" + ("" if not words[-1].isdigit() else r"[\s_-]?").join(words) + r"\b", mark, answer, flags=re.IGNORECASE)
+    found = [re.findall(rf"{mark}[^\d.\x01\x02]{{0,60}}?({_NUMBER})", answer) for mark in "\x01\x02"]
+    if not all(found):  # both names, then both numbers
+        together = re.findall(rf"\x01\D{{0,30}}\x02\D{{0,30}}?{_PAIR.pattern}", answer)
+        found = [[one for one, _ in together], [other for _, other in together]]
     if any(len(set(values)) != 1 for values in found):
         return None
     first, second = (float(values[0].replace(",", "")) for values in found)
@@ -253,8 +260,8 @@ _NAMES = {
 }
 _WAYS = {
     "none": r"irrelevant|neutral|ignored?|(?:does|do)(?: not|n't) matter|not (?:relevant|important|needed|used)",
-    "higher": r"higher|high|more|greater|larger|longer|wider|increased?|maximi[sz]ed?",
-    "lower": r"lower|low|less|fewer|smaller|shorter|decreased?|reduced?|minimi[sz]ed?",
+    "higher": r"higher|high|more|greater|larger|longer|wider|increased?|maximal|maximi[sz]ed?",
+    "lower": r"lower|low|less|fewer|smaller|shorter|decreased?|reduced?|minimal|minimi[sz]ed?",
 }
 _TOKEN = re.compile(
     "|".join(f"(?P<{kind}{index}>{p})" for kind, group in (("n", _NAMES), ("w", _WAYS)) for index, p in enumerate(rf"\b(?:{e})\b" for e in group.values())),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from functools import partial
 from itertools import pairwise
@@ -253,13 +254,20 @@ def test_directions_are_read(answer: str, found: dict[str, str]):
         ("12 and 15", (12.0, 15.0)),
         ("Path 1 has 4 sharp turns, Path 2 has 1.", (4.0, 1.0)),
         ("Path 1 and Path 2 have 5 and 6", (5.0, 6.0)),
+        ("Path 1: .5, Path 2: 1.2e2.", (0.5, 120.0)),
         ("Path 1: 5", None),
+        ("Path 1: 12,5; Path 2: 40,25", None),
+        ("Both are about 50 of 80.", None),
         ("between 5 and 6 for Path 1, 7 or 9 for Path 2", None),
         ("no idea", None),
     ],
 )
 def test_numbers_are_read(answer: str, found: tuple[float, float] | None):
     assert numbers(answer, ("Path 1", "Path 2")) == found
+
+
+def test_random_names_need_no_word_before_them():
+    assert numbers("P7PX: 12.5; Path Z2GW: 40", ("Path P7PX", "Path Z2GW")) == (12.5, 40.0)
 
 
 def test_partial_answers_get_partial_credit(folder: Path):
@@ -296,6 +304,47 @@ def test_what_is_written_is_read_again(folder: Path, items: ItemSet):
     assert [list(record["metrics"][path]) for path in published.PATHS] == [list(NAMES)] * 2
     with Image.open(folder / "2D" / record["image"]) as picture:
         assert picture.size == (960, 480)
+
+
+def test_pictures_that_cannot_be_shown_are_listed_before_anything_is_asked(folder: Path, tmp_path: Path):
+    data = tmp_path / "data"
+    shutil.copytree(folder, data)
+    path = data / "2D/dev_set_2D.json"
+    records = json.loads(path.read_text())
+    for record in records:
+        del record["embodied"]  # as published
+    path.write_text(json.dumps(records))
+    one, other = list(dict.fromkeys(record["image"] for record in records))[1:3]
+    (data / "2D" / one).write_bytes((data / "2D" / one).read_bytes()[:2000])
+    Image.new("RGB", (400, 300)).save(data / "2D" / other)
+    problems = published.read(data, "dev", "2d").problems
+    assert len(problems) == sum(record["image"] in (one, other) for record in records)
+    assert any("cannot be read (" in p for p in problems) and any("another size, (400, 300), than the first, (960, 480)" in p for p in problems)
+    with pytest.raises(UsageError, match="records that cannot be used"):
+        published.read_split(data, "dev", "2d", pictures=True)
+
+
+def test_a_damaged_part_of_ours_is_listed(folder: Path, tmp_path: Path):
+    data = tmp_path / "data"
+    shutil.copytree(folder, data)
+    path = data / "2D/dev_set_2D.json"
+    records = json.loads(path.read_text())
+    names = list(dict.fromkeys(record["embodied"]["name"] for record in records))
+    for record in records:
+        ours, at = record["embodied"], names.index(record["embodied"]["name"])
+        if at == 0:
+            ours["dense"] = ours["dense"][:1]
+        elif at == 1:
+            ours["map"][1] = 99
+        elif at == 2:
+            ours["paths"][0] = []
+        elif at == 3:
+            ours["paths"][0][2] += 50_000
+    path.write_text(json.dumps(records))
+    problems = published.read(data, "dev", "2d").problems
+    assert len(problems) == sum(names.index(record["embodied"]["name"]) < 4 for record in records)
+    for said in ("of a path are missing", "there is no map", "fewer than two vertices", "on this machine"):
+        assert any(said in p for p in problems), said
 
 
 def test_published_records_are_judged_by_their_metrics(bare: Path, folder: Path):
@@ -446,7 +495,7 @@ def test_unparsed_answers_have_a_column_of_their_own(folder: Path):
 
 def test_tables_of_seeing_and_knowing(folder: Path):
     seen = _rows(tables(_episodes(folder, lambda info, expert: expert, 28, "perceive"), lambda e: []), "which path has less")
-    assert seen["all"]["pairs"] == 28 and seen["path length"]["right"].startswith("1.00")
+    assert seen["all"]["asked"] == 28 > seen["all"]["pairs"] and seen["path length"]["right"].startswith("1.00")
     told = _rows(tables(_episodes(folder, lambda info, expert: expert, 28, "perceive", answer="value"), lambda e: []), "values")
     assert told["path length (map units)"]["MAE"] < 0.01 < told["path length (map units)"]["MAE of the median"]
     known = _rows(tables(_episodes(folder, lambda info, expert: "path length: lower", 30, "abstract"), lambda e: []), "which descriptors matter")
