@@ -125,7 +125,7 @@ class CodaLMEnv(LanguageEnv):
             raise UsageError(f"max_steps is at least 1, or None for no limit, not {max_steps!r}.")
         if isinstance(expert, str) and expert not in entry("codalm").experts:
             raise unknown("expert of codalm", expert, list(entry("codalm").experts), "embodied list envs")
-        if zoom < 0 or (max_steps is not None and zoom >= max_steps):
+        if not isinstance(zoom, int) or zoom < 0 or (max_steps is not None and zoom >= max_steps):
             raise UsageError(f"zoom is how often a part may be looked at before the answer: from 0 to max_steps - 1, not {zoom!r}.")
         if zoom and not image:
             raise UsageError("zoom needs a picture: give image=True (--image).")
