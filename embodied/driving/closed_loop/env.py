@@ -234,7 +234,7 @@ class CornerCaseDriveEnv(LanguageEnv):
 
     def _outcome(self, ep: float) -> str:
         scorer = self._scorer
-        if scorer.nc < 1 or (scorer.hit and set(scorer.hit) & corner_cases(self._drive.route.spec)):  # met, whoever drove into whom
+        if scorer.nc < 1 or set(scorer.hit) & corner_cases(self._drive.route.spec):  # met, whoever drove into whom
             return "hit"
         if not scorer.dac:
             return "left_road"
