@@ -90,7 +90,15 @@ class ModelTimeout(ModelUnavailable):
 
 
 class ModelRefused(ModelFailure):
-    """The provider understood and said no: bad key, unknown model, malformed request. Trying again cannot help."""
+    """The provider says no to this account or model: bad key, no permission, no quota, unknown model. It stops the run."""
+
+
+class PromptRefused(ModelFailure):
+    """The provider takes this prompt from nobody (filtered, malformed for this model): the episode ends as `refused`, others go on."""
+
+
+class PromptTooLong(PromptRefused):
+    """The prompt does not fit the model's context or the server's limit: a shorter one may."""
 
 
 class BudgetSpent(ModelFailure):

@@ -157,6 +157,16 @@ class Call:
 
 
 @dataclass(frozen=True)
+class Note:
+    """Something a reader of the record must know about how a decision came about."""
+
+    kind: str
+    """One of the words of `embodied.agents.notes`; notes of a kind are counted under the table."""
+    text: str
+    """One sentence."""
+
+
+@dataclass(frozen=True)
 class Decision:
     """What an agent decided at one step."""
 
@@ -167,12 +177,15 @@ class Decision:
     thought: str = ""
     calls: tuple[Call, ...] = ()
     """Model calls in order; more than one when the agent re-asked. Empty for agents without a model."""
+    notes: tuple[Note, ...] = ()
+    """What happened on the way: a prompt that was shortened, text behind the first command that was dropped, ..."""
 
 
 # --------------------------------------------------------------------------- episodes
 
-Outcome = Literal["finished", "limit", "model_failure", "infra_failure", "cancelled"]
-"""finished: the environment terminated. limit: step limit reached. Only these two are scored."""
+Outcome = Literal["finished", "limit", "refused", "model_failure", "infra_failure", "cancelled"]
+"""finished: the environment terminated. limit: step limit reached. Only these two are scored. refused: the model's provider took no
+prompt of this episode's kind (too long, filtered); other episodes go on."""
 
 
 @dataclass(frozen=True)
@@ -253,3 +266,7 @@ class Episode:
     mission: Mission | None = None
     info: Json = field(default_factory=dict)
     """Info of `reset`: what the seed chose (the game file, the level, ...)."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """How often something happened that the table counts: kinds of `Decision.notes`, and replies that were empty, cut or cached."""
+    models: tuple[str, ...] = ()
+    """The names under which the model reported itself, in order of appearance."""
