@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import typer
 
-from embodied.errors import UsageError
+from embodied.errors import StoreError
 
 
 def print_json(body: Any) -> None:
@@ -30,19 +30,22 @@ def require_writable(path: Path, option: str, *, folders: bool = True) -> None:
         folders: Whether missing folders will be made.
 
     Raises:
-        UsageError: It is a folder, its folder is missing or is a file, or one of them cannot be written.
+        StoreError: It is a folder, its folder is missing or is a file, or one of them cannot be written.
     """
-    if path.is_dir():
-        raise UsageError(f"{option}: {path} is a folder. Name a file.")
-    if path.exists() and not os.access(path, os.W_OK):
-        raise UsageError(f"{option}: {path} cannot be written. Name another one, or change its permissions.")
     folder = next(parent for parent in path.absolute().parents if parent.exists())
-    if folder != path.absolute().parent and not folders:
-        raise UsageError(f"{option}: there is no folder {path.parent}. Make it first, or name another file.")
-    if not folder.is_dir():
-        raise UsageError(f"{option}: {folder} is a file, and a folder must be there.")
-    if not path.exists() and not os.access(folder, os.W_OK | os.X_OK):
-        raise UsageError(f"{option}: nothing can be written into {folder}. Name another place, or change its permissions.")
+    problem = ""
+    if path.is_dir():
+        problem = "it is a folder"
+    elif path.exists():
+        problem = "" if os.access(path, os.W_OK) else "its permissions do not allow it"
+    elif not folder.is_dir():
+        problem = f"{folder} is a file, and a folder must be there"
+    elif folder != path.absolute().parent and not folders:
+        problem = f"there is no folder {path.parent}"
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        problem = f"the permissions of {folder} do not allow it"
+    if problem:
+        raise StoreError(f"Cannot write {path}: {problem}. Name another place with {option}.")
 
 
 class _Unread(io.FileIO):
