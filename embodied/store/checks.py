@@ -260,7 +260,9 @@ def check_result(episode: Any, spec: Any, where: str) -> None:
         StoreError: It is of another episode, or a value is out of its range.
     """
     if spec is not None and episode.spec != spec:
-        raise StoreError(f"{where} is damaged: it is of another episode ({_shown(episode.spec.id)}) than the plan has here. Delete it to run the episode again.")
+        raise StoreError(
+            f"{where} is damaged: it is of another episode ({_shown(episode.spec.id)}) than the plan has here. Delete it to run the episode again."
+        )
     usage = episode.usage
     ranges: dict[str, tuple[float | None, float, float]] = {
         "progress": (episode.progress, 0.0, 1.0),

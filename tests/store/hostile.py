@@ -221,7 +221,22 @@ BIG = 10**30
 IDS = {
     f"id {name!r}"[:60]: with_id(name)
     for name in (
-        *("../../victim/inside", "../victim", "..", ".", "", "/tmp/x", "VICTIM/inside", ".hidden", "-rf", "a/b", "a\\b", "nul\0in it", "x" * 300, "line\nbreak"),
+        *(
+            "../../victim/inside",
+            "../victim",
+            "..",
+            ".",
+            "",
+            "/tmp/x",
+            "VICTIM/inside",
+            ".hidden",
+            "-rf",
+            "a/b",
+            "a\\b",
+            "nul\0in it",
+            "x" * 300,
+            "line\nbreak",
+        ),
         *("turned\u202egpj.html", "%2e%2e%2fvictim", "a~1", "a@1", "a b", "a?b", "a#b", "<script>", "a:b", CONTROL, "\ud83d"[:0] + "a\u2028b"),
     )
 }
@@ -300,7 +315,10 @@ RESULTS = {
     "last picture leads out": in_result("last", "image", "digest", value="../../../victim/secret.txt"),
     "last picture has no size": in_result("last", "image", "width", value=-1),
     "no last observation": in_result("last", value=None),
-    "error is rich markup": lambda root, v: (in_result("error", value="[/bold] [link=file:///]")(root, v), in_result("outcome", value="infra_failure")(root, v))[1],
+    "error is rich markup": lambda root, v: (
+        in_result("error", value="[/bold] [link=file:///]")(root, v),
+        in_result("outcome", value="infra_failure")(root, v),
+    )[1],
     "result is deep": text("episodes/{id}/episode.json", nested(100_000).encode()),
     "result is empty": text("episodes/{id}/episode.json", b""),
     "result has NaN": raw_value("episodes/{id}/episode.json", "NaN"),
