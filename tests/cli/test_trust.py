@@ -55,9 +55,9 @@ HARM = {
 def test_resume_refuses_what_a_stranger_decided(call, tmp_path, kind):
     made, words = HARM[kind]
     root = stranger(tmp_path / "run", **made).root
-    code, out, err = call("resume", root)
+    code, _, err = call("resume", root)
     assert code == 4 and err.count("\n") == 1 and "--trust" in err and all(word in err for word in words)
-    code, out, err = call("resume", root, "--trust")
+    _, _, err = call("resume", root, "--trust")
     assert "--trust" not in err, "it goes on, and fails at what is not there"
     assert is_ours(Run(root).record), "it is asked once"
 
