@@ -206,8 +206,7 @@ def check_record(record: Any, where: str) -> None:
         if not (task.env and is_line(task.env) and is_task(task.task)):
             raise StoreError(f"{where} plans an episode of {_shown(f'{task.env} {task.task}')}, which is not the name of an environment and a task.")
         check_json(task.kwargs, where)
-        if not (-MOST_COUNTED <= spec.index <= MOST_COUNTED):
-            raise StoreError(f"{where} plans the repeat {spec.index} of {_shown(spec.id)}, which is not a number of an episode.")
+        check_json([spec.index, spec.seed, spec.agent_seed], where)
     for kind, name in (("identity", record.identity), ("suite", record.suite), ("time of creation", record.created), *record.versions.items()):
         if not is_line(name) or not is_line(kind):
             raise StoreError(f"{where} has {_shown(name)} as {_shown(kind)}, which is not one short line.")
