@@ -6,6 +6,7 @@ import hashlib
 import io
 from typing import TYPE_CHECKING, Protocol
 
+from embodied.errors import StoreError
 from embodied.types import Image, Observation
 
 if TYPE_CHECKING:
@@ -40,8 +41,6 @@ class MemoryBlobs:
         self._data.clear()
 
     def get(self, digest: str) -> bytes:
-        from embodied.errors import StoreError
-
         if digest not in self._data:
             raise StoreError(f"There is no blob {digest}.")
         return self._data[digest]
@@ -56,12 +55,45 @@ def encode_png(frame: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def decode_png(data: bytes) -> np.ndarray:
-    """The frame of a PNG: (H, W, 3), uint8."""
+MOST_PIXELS = 64_000_000
+"""Of a picture; a small file can claim any number."""
+
+
+def check_png(data: bytes, name: str, image: Image | None = None) -> bytes:
+    """Returns `data` when it begins as a PNG of a size that can be shown.
+
+    Args:
+        data: The bytes.
+        name: What a message calls it.
+        image: The record's reference to it; its size must be the picture's.
+
+    Raises:
+        StoreError: It is no PNG, is of another size than its record says, or has more than `MOST_PIXELS` pixels or none.
+    """
+    if data[:8] != b"\x89PNG\r\n\x1a\n" or data[12:16] != b"IHDR" or len(data) < 33:
+        raise StoreError(f"The picture {name} is damaged: it is not a PNG.")
+    width, height = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
+    if not 0 < width * height <= MOST_PIXELS:
+        raise StoreError(f"The picture {name} is damaged: it claims {width:,} by {height:,} pixels.")
+    if image is not None and (width, height) != (image.width, image.height):
+        raise StoreError(f"The picture {name} is damaged: it has {width} by {height} pixels, and its record says {image.width} by {image.height}.")
+    return data
+
+
+def decode_png(data: bytes, name: str = "given", image: Image | None = None) -> np.ndarray:
+    """The frame of a PNG: (H, W, 3), uint8.
+
+    Raises:
+        StoreError: It cannot be decoded, or `check_png` refuses it.
+    """
     import numpy as np
     from PIL import Image as Pillow
 
-    return np.asarray(Pillow.open(io.BytesIO(data)).convert("RGB"))
+    check_png(data, name, image)
+    try:
+        return np.asarray(Pillow.open(io.BytesIO(data), formats=["PNG"]).convert("RGB"))
+    except (OSError, SyntaxError, ValueError, EOFError, Pillow.DecompressionBombError) as error:
+        raise StoreError(f"The picture {name} is damaged: {error}.") from error
 
 
 def pictures_of(observation: Observation) -> tuple[Image, ...]:

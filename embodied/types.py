@@ -8,7 +8,7 @@ Field docs say unit, range and who writes the field.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -28,11 +28,11 @@ class Text(msgspec.Struct, frozen=True, tag="text", tag_field="type"):
 class Image(msgspec.Struct, frozen=True, tag="image", tag_field="type"):
     """A reference to a PNG; its bytes live once in the run's `blobs/` (see `embodied.blobs`)."""
 
-    digest: str
-    """SHA-256 of the PNG bytes, hexadecimal."""
-    width: int
+    digest: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+    """SHA-256 of the PNG bytes, hexadecimal; a record with another one, which could be a path, is not read."""
+    width: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
     """Pixels."""
-    height: int
+    height: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
     """Pixels."""
 
 

@@ -7,6 +7,7 @@ import sys
 import typer
 
 from embodied import __version__
+from embodied.cli.output import unread_is_fine
 from embodied.errors import EmbodiedError
 
 
@@ -85,8 +86,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and exits: 0 done, 1 unexpected error, 2 bad usage, 3 something is missing, 4 run folder, 5 unscored episodes, 130 Ctrl-C."""
     if not app.registered_commands:
         _register()
-    try:
-        app(arguments)
-    except EmbodiedError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+    with unread_is_fine():
+        try:
+            app(arguments)
+        except EmbodiedError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(error.exit_code)

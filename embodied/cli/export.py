@@ -16,11 +16,15 @@ def export(
     min_progress: float = typer.Option(0.0, "--min-progress", min=0, max=1, help="sft, dpo: only episodes that got this far (dpo: the better ones)."),
     success: bool = typer.Option(False, "--success", help="sft, dpo: only episodes that succeeded (dpo: the better ones)."),
     against: list[str] = typer.Option([], "--against", help="dpo: another run whose episodes of the same task and seed are compared; may be repeated."),
+    trust: bool = typer.Option(False, "--trust", help="gif, mp4: make environments that the folder names, although another user or machine made it."),
 ) -> None:
     """Writes a run's episodes for other programs: films, tables, training data, logs."""
+    from embodied.cli.output import require_writable
+    from embodied.cli.trust import require_trust
     from embodied.errors import StoreError
     from embodied.exchange import EXPORTS, Export
     from embodied.registry import unknown
+    from embodied.store.checks import check_place
     from embodied.store.run import Run
 
     if format_ not in EXPORTS:
@@ -31,6 +35,10 @@ def export(
     if not ids and format_ != "balrog":
         raise StoreError(f"{run} has no ended episode yet.")
     folder = out or opened.root / "exports"
+    require_writable(folder / "x", "--out")
+    check_place(folder, opened.root)
+    if format_ in ("gif", "mp4"):
+        require_trust(opened, trust, play=False)
     request = Export(opened, tuple(ids), format_, folder, fps, min_progress, success, tuple(Run(r) for r in against))
     written = write(request)
     for path in written.paths if len(written.paths) <= 20 else [f"{len(written.paths)} files in {folder}"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import typer
@@ -19,7 +20,10 @@ def balrog(
     path: Path = typer.Argument(..., help="A submission's folder, or a folder of several."),
     out: Path = typer.Option(..., "--out", help="The run folder; for several submissions the folder that gets one run each."),
 ) -> None:
-    """Makes runs of submissions to BALROG's leaderboard, with their trajectories where they were published."""
+    """Makes runs of submissions to BALROG's leaderboard, with their trajectories where they were published.
+
+    A damaged file is left out and named. The same command goes on after an interruption, and takes in what was repaired.
+    """
     from embodied.errors import StoreError
     from embodied.exchange.balrog.layout import submissions
     from embodied.exchange.balrog.reading import read_submission
@@ -29,8 +33,20 @@ def balrog(
     found = submissions(path)
     if not found:
         raise StoreError(f"{path} holds no BALROG submission: no summary.json, and no <env>/<task>/<task>_run_00.json.")
+    names = Counter(submission.name for submission in found)
+    failed: list[StoreError] = []
     for submission in found:
-        imported = read_submission(submission, out if len(found) == 1 else out / submission.name)
+        name = submission.name if names[submission.name] == 1 else "-".join(submission.relative_to(path).parts)
+        try:
+            imported = read_submission(submission, out if len(found) == 1 else out / name)
+        except StoreError as error:
+            if len(found) == 1:
+                raise
+            failed.append(error)
+            typer.echo(f"{submission} is left out: {error}")
+            continue
         typer.echo(f"{imported.run.root}: {imported.episodes} episodes, {imported.trajectories} with trajectories")
         for note in imported.notes:
             typer.echo(f"  {note}")
+    if failed:
+        raise StoreError(f"{len(failed)} of {len(found)} submissions could not be imported; each is named above.")

@@ -23,12 +23,14 @@ def leaderboard(
     port: int = typer.Option(0, "--port", min=0, max=65535, help="--serve: port on 127.0.0.1; any free one by default."),
 ) -> None:
     """Writes runs as a static leaderboard: rank ranges, intervals, cost, a page an entry, and the same as JSON, CSV and Markdown."""
+    from embodied.cli.output import require_writable
     from embodied.eval.leaderboard.board import boards
     from embodied.eval.leaderboard.site import write_site
     from embodied.eval.results import read
     from embodied.store.run import Run
 
     opened = [Run(run) for run in runs]
+    require_writable(votes if serve else out / "index.html", "--votes" if serve else "--out")
     if serve:
         from embodied.console.arena.server import serve as serve_arena
 
@@ -64,5 +66,6 @@ def _replays(made: list[Board], opened: list[Run], out: Path, each: int) -> dict
 
 def _recorded(run: Run, id_: str) -> bool:
     """Whether the episode has steps."""
-    path = run.folder(id_) / "steps.jsonl"
-    return path.is_file() and path.stat().st_size > 0
+    from embodied.store.checks import plain_size
+
+    return plain_size(run.folder(id_) / "steps.jsonl") > 0

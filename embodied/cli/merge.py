@@ -17,8 +17,11 @@ def merge(
     from embodied.store.merge import merge as merge_runs
     from embodied.store.run import Run
 
-    merged = merge_runs([Run(run) for run in runs], out)
+    left_out: list[str] = []
+    merged = merge_runs([Run(run) for run in runs], out, left_out)
     print_score(score(merged))
+    for note in left_out:
+        typer.echo(note)
     if missing := len(merged.record.planned) - sum(merged.scored(spec.id) for spec in merged.record.planned):
         typer.echo(f"{episodes(missing, 'have')} no score; `embodied resume {out}` plays again.")
     return 5 if missing else 0

@@ -1,13 +1,85 @@
-"""JSON on the terminal."""
+"""What goes out: JSON on the terminal, files that a user named, and what happens when nobody reads any more."""
 
 from __future__ import annotations
 
+import io
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import typer
 
+from embodied.errors import StoreError
+
 
 def print_json(body: Any) -> None:
     """Prints a record, or plain values, as indented JSON; a number that is not one (NaN) becomes null."""
     typer.echo(msgspec.json.format(msgspec.json.encode(body), indent=2).decode())
+
+
+def require_writable(path: Path, option: str, *, folders: bool = True) -> None:
+    """Looks, before work begins, whether a file can be written at its end. Writes nothing.
+
+    Args:
+        path: The file.
+        option: Which option named it, for the message.
+        folders: Whether missing folders will be made.
+
+    Raises:
+        StoreError: It is a folder, its folder is missing or is a file, or one of them cannot be written.
+    """
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    problem = ""
+    if path.is_dir():
+        problem = "it is a folder"
+    elif path.exists():
+        problem = "" if os.access(path, os.W_OK) else "its permissions do not allow it"
+    elif not folder.is_dir():
+        problem = f"{folder} is a file, and a folder must be there"
+    elif folder != path.absolute().parent and not folders:
+        problem = f"there is no folder {path.parent}"
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        problem = f"the permissions of {folder} do not allow it"
+    if problem:
+        raise StoreError(f"Cannot write {path}: {problem}. Name another place with {option}.")
+
+
+class _Unread(io.FileIO):
+    """A descriptor that takes what is written to it whether or not anybody reads at the other end."""
+
+    def write(self, data: Any, /) -> int | None:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            return len(data)
+
+
+@contextmanager
+def unread_is_fine() -> Iterator[None]:
+    """Lets a command finish its work when its reader leaves early (`embodied eval ... | head`), and prints what has no character as an escape."""
+    before = sys.stdout, sys.stderr
+    made = [_wrapped(stream) for stream in before]
+    sys.stdout, sys.stderr = made
+    try:
+        yield
+    finally:
+        for stream in made:
+            if stream not in before:
+                stream.flush()
+        sys.stdout, sys.stderr = before
+
+
+def _wrapped(stream: Any) -> Any:
+    """`stream` over an `_Unread`; itself where it is no text stream of a descriptor."""
+    try:
+        descriptor, encoding = stream.fileno(), stream.encoding
+        stream.flush()
+    except (AttributeError, OSError, ValueError):
+        return stream
+    raw = _Unread(descriptor, "wb", closefd=False)
+    live = stream is sys.stderr or raw.isatty()
+    return io.TextIOWrapper(io.BufferedWriter(raw), encoding=encoding, errors="backslashreplace", line_buffering=live)

@@ -13,15 +13,20 @@ def report(
     pages: bool = typer.Option(False, "--pages", help="Also write a page for every ended episode beside the report (see `export --format html`), and link it."),
 ) -> None:
     """Writes a run's report as one HTML file: scores with intervals and coverage, plots, actions, tokens, settings, episodes."""
+    from embodied.cli.output import require_writable
     from embodied.console.library import Library
     from embodied.console.page import write_page
     from embodied.errors import StoreError
     from embodied.eval.report import gather
     from embodied.eval.report_page import page
+    from embodied.store.checks import check_place
     from embodied.store.run import Run
 
     opened = Run(run)
     path = out or opened.root / "report.html"
+    require_writable(path, "--out")
+    for place in (path, path.parent / "exports") if pages else (path,):
+        check_place(place, opened.root)
     gathered = gather(opened)
     library = Library([opened])
     links = {}

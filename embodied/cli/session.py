@@ -20,6 +20,7 @@ from embodied.cli.progress import listener
 from embodied.cli.spend import Announced, build_model, print_cost, print_estimate
 from embodied.cli.tables import episodes as counted
 from embodied.cli.tables import print_analysis, print_score
+from embodied.cli.trust import note, require_trust
 from embodied.config import EvalConfig, compose, env_options, restore
 from embodied.envs import check_options
 from embodied.envs.catalog import ENTRIES, Entry, check_task, entry
@@ -132,16 +133,26 @@ def play(
     model = _model(config, root)  # before the folder is made: a missing key leaves nothing behind
     _check_agents(config, model, specs)
     record = RunRecord(run_identity, recorded, specs, versions(), datetime.now(UTC).isoformat(timespec="seconds"), request.suite or "")
-    return _play(Run.create(root, record), part.of(specs), config, model, as_json)
+    run = Run.create(root, record)
+    note(record)
+    return _play(run, part.of(specs), config, model, as_json)
 
 
-def resume(root: str, words: Sequence[str], shard: str | None = None, as_json: bool = False) -> int:
+def resume(root: str, words: Sequence[str], shard: str | None = None, as_json: bool = False, trust: bool = False) -> int:
     """Goes on with the run in a folder, as `play` would with the request that began it.
 
+    Args:
+        root: The folder.
+        words: How to play on, `key=value`.
+        shard: See `Shard.parse`.
+        as_json: Print an object a line.
+        trust: The user answers for the folder, although another one made it (see `embodied.cli.trust`).
+
     Raises:
-        StoreError: The run was made with other versions, or `words` would make another run of it.
+        StoreError: The run was made with other versions, `words` would make another run of it, or nobody answers for the folder.
     """
     run, part = Run(root), Shard.parse(shard)
+    require_trust(run, trust, play=True)
     config = restore(run.record.config, words)
     now = replace(run.record, config={**run.record.config, **_recorded(config)}, versions=versions())
     if identity({**now.config, "simulators": now.versions}) != run.record.identity:

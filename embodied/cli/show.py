@@ -19,11 +19,15 @@ def show(
     from PIL import Image
 
     from embodied import envs
-    from embodied.errors import UsageError
+    from embodied.cli.output import require_writable
+    from embodied.errors import StoreError, UsageError
 
     drawn = envs.has_picture(env)
     if picture is not None and not drawn:
         raise UsageError(f"{env} has no picture.")
+    if picture is not None:
+        require_writable(picture, "--picture", folders=False)
+        _check_ending(picture)
     made = envs.make(env, task, **({"render_mode": "rgb_array"} if drawn else {}))
     typer.echo(inspect.cleandoc(type(made).__doc__ or ""))
     observation, info = made.reset(seed=seed)
@@ -37,12 +41,26 @@ def show(
     if frame is None:
         return
     if picture is not None:
-        Image.fromarray(frame).save(picture)
+        try:
+            Image.fromarray(frame).save(picture)
+        except OSError as error:
+            raise StoreError(f"Cannot write {picture}: {error.strerror or error}. Name another file with --picture.") from error
         typer.echo(f"Picture: {picture} ({frame.shape[1]}x{frame.shape[0]})")
     elif sys.stdout.isatty():
         _blocks(frame)
     else:
         typer.echo("Picture: add --picture FILE.png")
+
+
+def _check_ending(picture: Path) -> None:
+    """Raises `UsageError` where no format of pictures has the file's ending."""
+    from PIL import Image
+
+    from embodied.errors import UsageError
+
+    Image.init()
+    if Image.EXTENSION.get(picture.suffix.lower()) not in Image.SAVE:
+        raise UsageError(f"--picture: {picture} does not end in .png. The ending says how the picture is written.")
 
 
 def _blocks(frame) -> None:

@@ -13,8 +13,8 @@ from embodied.types import Json
 
 def console() -> Console:
     """A console that never wraps a table when its output is not a terminal."""
-    plain = Console()
-    return plain if plain.is_terminal else Console(width=160)
+    plain = Console(markup=False, emoji=False)  # names come from records: none of them is markup
+    return plain if plain.is_terminal else Console(width=160, markup=False, emoji=False)
 
 
 def table(*columns: str) -> Table:

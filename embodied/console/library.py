@@ -10,10 +10,12 @@ from typing import Any
 
 import msgspec
 
+from embodied.blobs import check_png
+from embodied.console.records import shown_message, shown_step
 from embodied.errors import StoreError
 from embodied.store.codec import encode
 from embodied.store.index import ERROR, EpisodeIndex
-from embodied.store.run import SCORED, Run
+from embodied.store.run import SCORED, Run, read_result
 from embodied.types import Episode, EpisodeSpec, Json
 
 INDEXES = 16
@@ -76,7 +78,7 @@ class Library:
         """
         run, spec, folder = self._find(key)
         rows = self._index(key).rows
-        episode, problem = _read_result(folder)
+        episode, problem = _read_result(folder, spec)
         index = self._index(key)
         return {
             "key": key,
@@ -108,17 +110,17 @@ class Library:
         ]
 
     def steps(self, key: str, start: int, stop: int) -> bytes:
-        """A JSON list of the steps `start` to `stop` exactly as they were recorded; their prompts are ids for `messages`."""
-        return b"[" + b",".join(self._index(key).lines(start, stop)) + b"]"
+        """A JSON list of the steps `start` to `stop` as they were recorded; their prompts are ids for `messages`."""
+        return b"[" + b",".join(encode(step) for step in self._shown(key, start, stop)) + b"]"
 
     def messages(self, key: str, ids: Sequence[str]) -> bytes:
         """A JSON object of message by id; a message that cannot be read is missing in it."""
         lines = self._index(key).messages(ids)
-        return b"{" + b",".join(encode(id_) + b":" + line for id_, line in lines.items()) + b"}"
+        return encode({id_: message for id_, line in lines.items() if (message := shown_message(line)) is not None})
 
     def image(self, key: str, digest: str) -> bytes:
-        """The PNG of an observation or prompt. Raises `StoreError` where it is missing or damaged."""
-        return self._find(key)[0].blobs.get(digest)
+        """The PNG of an observation or prompt. Raises `StoreError` where it is missing, damaged, or no picture that a browser can show."""
+        return check_png(self._find(key)[0].blobs.get(digest), digest)
 
     def search(self, key: str, words: str) -> list[int]:
         """Rows in which `words` occur, whatever the case, in observation, thought, replies, actions or events; the one behind the last is the end."""
@@ -128,11 +130,11 @@ class Library:
             return []
         found = []
         for start in range(0, len(index.rows), 500):
-            for offset, line in enumerate(index.lines(start, start + 500)):
+            for offset, step in enumerate(self._shown(key, start, start + 500)):
                 row = index.rows[start + offset]
-                if any(needle in text.casefold() for text in (*searched(line), *(event.text for event in row.events))):
+                if any(needle in text.casefold() for text in (*searched(step), *(event.text for event in row.events))):
                     found.append(start + offset)
-        episode = _read_result(self._find(key)[2])[0]
+        episode = self._read(key)
         if episode and episode.last and any(needle in text.casefold() for text in (episode.last.text, episode.last.status, episode.error)):
             found.append(len(index.rows))
         return found
@@ -150,7 +152,7 @@ class Library:
         lengths = (len(self._index(a).rows), len(self._index(b).rows))
         if lengths[0] != lengths[1]:
             return {"row": row + 1, "what": "length"}
-        last = [e.last and _seen(msgspec.to_builtins(e.last)) for e in (_read_result(self._find(k)[2])[0] for k in (a, b)) if e]
+        last = [e.last and _seen(msgspec.to_builtins(e.last)) for e in map(self._read, (a, b)) if e]
         if len(last) == 2 and last[0] != last[1]:
             return {"row": row + 1, "what": "observation"}
         return {"row": None, "what": ""}
@@ -165,7 +167,7 @@ class Library:
         folder = run.folder(spec.id)
         if attempt:
             folder = folder / f"attempt-{int(attempt)}"
-            if not folder.is_dir():
+            if folder.is_symlink() or not folder.is_dir():
                 raise NotFound(f"The episode {name} has no attempt {attempt}.")
         return run, spec, folder
 
@@ -183,8 +185,8 @@ class Library:
         return index
 
     def _result(self, key: str) -> Json:
-        _, _, folder = self._find(key)
-        episode, problem = _read_result(folder)
+        _, spec, folder = self._find(key)
+        episode, problem = _read_result(folder, spec)
         if episode is None:
             return {"key": key, "outcome": "damaged" if problem else None, "started": (folder / "steps.jsonl").exists()}
         fields = ("outcome", "progress", "success", "steps", "invalid_actions", "error", "end_reason", "seconds")
@@ -193,24 +195,28 @@ class Library:
     def _compared(self, key: str) -> Iterator[Json]:
         index = self._index(key)
         for start in range(0, len(index.rows), 200):
-            for line in index.lines(start, start + 200):
-                step = _decoded(line)
+            for step in self._shown(key, start, start + 200):
                 yield {"observation": _seen(step["observation"]), "action": step["executed"], "reward": step.get("reward")}
 
+    def _shown(self, key: str, start: int, stop: int) -> Iterator[Json]:
+        """The steps of rows `start` to `stop` as plain values."""
+        index = self._index(key)
+        rows = index.rows[max(start, 0) : stop]
+        for row, line in zip(rows, index.lines(start, stop), strict=False):
+            yield shown_step(line, row.index)
 
-def searched(line: bytes) -> Iterator[str]:
+    def _read(self, key: str) -> Episode | None:
+        _, spec, folder = self._find(key)
+        return _read_result(folder, spec)[0]
+
+
+def searched(step: Json) -> Iterator[str]:
     """The texts of a recorded step that a search looks at. Prompts are left out: they repeat the observations of earlier steps."""
-    step = _decoded(line)
     observation, decision = step["observation"], step["decision"]
     texts = [observation.get("text"), observation.get("status"), observation.get("expert"), step["executed"], decision["action"], decision.get("thought")]
     for call in decision.get("calls", ()):
         texts += [call["reply"].get("text"), call["reply"].get("reasoning")]
     yield from (text for text in texts if isinstance(text, str))
-
-
-def _decoded(line: bytes) -> Json:
-    """A recorded step as plain values; bytes that are no UTF-8 (a damaged text) are replaced."""
-    return msgspec.json.decode(line.decode("utf-8", "replace"))
 
 
 def _seen(observation: Json) -> tuple[Any, ...]:
@@ -227,20 +233,17 @@ def _changes(values: Sequence[Any]) -> list[list[Any]]:
     return [[n, value] for n, value in enumerate(values) if n == 0 or value != values[n - 1]]
 
 
-def _read_result(folder: Path) -> tuple[Episode | None, str]:
+def _read_result(folder: Path, spec: EpisodeSpec) -> tuple[Episode | None, str]:
     """The result in a folder, or None and, where there is one that cannot be read, what is wrong with it."""
-    path = folder / "episode.json"
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Episode), ""
-    except FileNotFoundError:
-        return None, ""
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return None, f"episode.json is damaged: {error}."
+        return read_result(folder, spec), ""
+    except StoreError as error:
+        return None, str(error).replace(f"{folder}/", "")
 
 
 def _attempts(run: Run, spec: EpisodeSpec) -> int:
     folder, n = run.folder(spec.id), 0
-    while (folder / f"attempt-{n + 1}").is_dir():
+    while (attempt := folder / f"attempt-{n + 1}").is_dir() and not attempt.is_symlink():
         n += 1
     return n
 

@@ -46,10 +46,10 @@ def _data(library: Library, key: str) -> bytes:
     messages: dict[str, bytes] = {}
     digests: dict[str, None] = {}
     for start in range(0, episode["rows"], _BLOCK):
-        block = msgspec.json.decode(library.steps(key, start, start + _BLOCK).decode("utf-8", "replace"))
+        block = msgspec.json.decode(library.steps(key, start, start + _BLOCK))
         steps += [encode(step) for step in block]
         wanted = {id_ for step in block for call in step["decision"].get("calls", ()) for id_ in call.get("messages", ())}
-        found = msgspec.json.decode(library.messages(key, sorted(wanted - messages.keys())).decode("utf-8", "replace"))
+        found = msgspec.json.decode(library.messages(key, sorted(wanted - messages.keys())))
         messages |= {id_: encode(line) for id_, line in found.items()}
         digests |= dict.fromkeys(image["digest"] for step in block for image in shown(step["observation"]))
         digests |= dict.fromkeys(part["digest"] for line in found.values() for part in line["message"]["parts"] if part.get("type") == "image")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from embodied.envs.catalog import ENTRIES
+from embodied.errors import EmbodiedError
 from embodied.eval.results import Results, progress
 from embodied.eval.statistics import wilson
 from embodied.store.run import Run
@@ -48,7 +49,17 @@ def analyse(run: Run, results: Results) -> list[Table]:
     for episode in results.ended.values():
         if progress(episode) is not None and (entry := ENTRIES.get(episode.spec.task.env)) and entry.analysis:
             by_env.setdefault(entry.name, []).append(episode)
-    return [table for env, episodes in by_env.items() for table in _function(ENTRIES[env].analysis)(episodes, lambda e: list(run.steps(e.spec.id, [])))]
+    return [table for env, episodes in by_env.items() for table in _tables(run, env, episodes)]
+
+
+def _tables(run: Run, env: str, episodes: list[Episode]) -> list[Table]:
+    """An environment's tables; a sentence in their place where its records are not such as it writes, which a folder from elsewhere may hold."""
+    try:
+        return _function(ENTRIES[env].analysis)(episodes, lambda e: list(run.steps(e.spec.id, [])))
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, EmbodiedError) as error:
+        return [
+            Table(env, ("",), (), f"There are no tables of {env}: its records are not such as it writes them ({type(error).__name__}: {str(error)[:200]}).")
+        ]
 
 
 def words(cell: Cell) -> str:

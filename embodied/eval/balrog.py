@@ -15,6 +15,9 @@ from embodied.types import Json
 NAMES = {"nethack": "nle"}
 """Our name of an environment -> BALROG's, where they differ."""
 
+PUBLISHED = ("progression_percentage", "standard_error", "episodes_played")
+"""Numbers of an environment in a published summary; one without them is left out."""
+
 
 def summary(results: Results) -> Json:
     """The run's `summary.json` as BALROG would write it, in percent, without `client` and `agent`.
@@ -22,7 +25,8 @@ def summary(results: Results) -> Json:
     A run imported from a submission that published no episodes has its published environments.
     """
     published = results.record.config.get("imported", {}).get("summary") if not results.ended else None
-    environments = {name: dict(env) for name, env in published["environments"].items()} if published else _environments(results)
+    said = (published or {}).get("environments") or {}
+    environments = {name: dict(env) for name, env in said.items() if all(env.get(k) is not None for k in PUBLISHED)} if published else _environments(results)
     n = len(environments)
     return {
         "average_progress": sum(e["progression_percentage"] for e in environments.values()) / n if n else 0.0,

@@ -58,7 +58,9 @@ def write_film(run: Run, id_: str, path: Path, fps: int) -> Path:
 
 def _recorded(run: Run, episode: Episode, steps: list[Step]) -> Iterator[np.ndarray]:
     for observation in [*(s.observation for s in steps), episode.last]:
-        frames = [decode_png(run.blobs.get(image.digest)) for image in pictures_of(observation)]
+        frames = [decode_png(run.blobs.get(image.digest), image.digest, image) for image in pictures_of(observation)]
+        if not frames:
+            raise StoreError(f"A step of {episode.spec.id} has no picture, although the episode ends with one.")
         height = max(frame.shape[0] for frame in frames)
         yield np.hstack([np.pad(frame, ((0, height - frame.shape[0]), (0, 0), (0, 0))) for frame in frames])
 

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from embodied.errors import StoreError
+from embodied.store.checks import LONGEST_PICTURE, is_digest, read_plain
 
 
 class FileBlobs:
@@ -19,7 +20,7 @@ class FileBlobs:
     def put(self, data: bytes) -> str:
         digest = hashlib.sha256(data).hexdigest()
         if digest not in self._known:
-            path = self._path(digest)
+            path = self.path(digest)
             if not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 temporary = path.with_suffix(f".{os.getpid()}")
@@ -29,13 +30,15 @@ class FileBlobs:
         return digest
 
     def get(self, digest: str) -> bytes:
-        try:
-            data = self._path(digest).read_bytes()
-        except FileNotFoundError as error:
-            raise StoreError(f"The blob {digest} is missing from {self.root}.") from error
+        if not is_digest(digest):
+            raise StoreError(f"{digest[:80]!r} is not the name of a blob: a SHA-256 of 64 hexadecimal digits.")
+        data = read_plain(self.path(digest), LONGEST_PICTURE)
+        if data is None:
+            raise StoreError(f"The blob {digest} is missing from {self.root}.")
         if hashlib.sha256(data).hexdigest() != digest:
-            raise StoreError(f"The blob {self._path(digest)} is damaged: its bytes do not match its name.")
+            raise StoreError(f"The blob {self.path(digest)} is damaged: its bytes do not match its name.")
         return data
 
-    def _path(self, digest: str) -> Path:
+    def path(self, digest: str) -> Path:
+        """Where the bytes with this digest are."""
         return self.root / digest[:2] / digest

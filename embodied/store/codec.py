@@ -25,7 +25,7 @@ def decode(data: bytes, type_: type[T], where: str) -> T:
     """The record in `data`. Raises `StoreError` naming `where` when it is damaged."""
     try:
         return msgspec.json.decode(data, type=type_)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise StoreError(f"{where} is damaged: {error}. Restore it from a copy, or delete it to run the episode again.") from error
 
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
+from embodied.errors import StoreError
+from embodied.store.checks import open_plain, read_lines
 from embodied.store.codec import encode
 from embodied.types import Usage
 
@@ -94,17 +97,22 @@ def light_step(line: bytes) -> LightStep | None:
     """The light step in a line; None for a damaged one."""
     try:
         return _step.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
 def light_steps(path: Path) -> Iterator[LightStep | None]:
     """The light steps of a `steps.jsonl`, None for each damaged line; nothing when there is no file. A torn last line is left out."""
-    if path.is_file():
-        with path.open("rb") as f:
-            for line in f:
+    try:
+        file = open_plain(path)
+        if file is None:
+            return
+        with file:
+            for line in read_lines(file, str(path)):
                 if line.endswith(b"\n"):
                     yield light_step(line)
+    except StoreError:  # not a plain file, or a line without an end: nothing behind it can be read
+        yield None
 
 
 @dataclass(frozen=True)
@@ -155,10 +163,16 @@ class EpisodeIndex:
     def refresh(self) -> None:
         """Reads what was appended since the last time, or everything when the file is another one."""
         try:
-            status = os.stat(self._steps)
-        except FileNotFoundError:
+            file = open_plain(self._steps)
+        except StoreError:
+            self._forget()
+            self.damaged = [1]
+            return
+        if file is None:
             self._forget()
             return
+        with file:
+            status = os.fstat(file.fileno())
         if status.st_ino != self._inode or status.st_size < self._end:
             self._forget()
             self._inode = status.st_ino
@@ -169,18 +183,20 @@ class EpisodeIndex:
     def lines(self, start: int, stop: int) -> list[bytes]:
         """The lines of rows `start` to `stop`: JSON as it was recorded, prompts as message ids."""
         rows = self.rows[max(start, 0) : stop]
-        if not rows:
+        file = open_plain(self._steps) if rows else None
+        if file is None:
             return []
-        with self._steps.open("rb") as f:
-            return [_read(f, row.offset, row.length) for row in rows]
+        with file:
+            return [_read(file, row.offset, row.length) for row in rows]
 
     def messages(self, ids: Iterable[str]) -> dict[str, bytes]:
         """Id -> line of `messages.jsonl`, of those that are there."""
         known = {i: place for i in ids if (place := self._places.get(i))}
-        if not known:
+        file = open_plain(self._messages) if known else None
+        if file is None:
             return {}
-        with self._messages.open("rb") as f:
-            return {i: _read(f, *place) for i, place in known.items()}
+        with file:
+            return {i: _read(file, *place) for i, place in known.items()}
 
     def _forget(self) -> None:
         self.rows: list[Row] = []
@@ -193,16 +209,18 @@ class EpisodeIndex:
         self._corrections: dict[str, str] = {}
 
     def _index_messages(self) -> None:
-        if not self._messages.is_file():
+        try:
+            file = open_plain(self._messages)
+        except StoreError:  # a prompt whose messages cannot be read is shown as such
             return
-        with self._messages.open("rb") as f:
-            f.seek(self._messages_end)
-            for line in f:
-                if not line.endswith(b"\n"):
-                    break
+        if file is None:
+            return
+        with file:
+            file.seek(self._messages_end)
+            for line in _whole_lines(file):
                 try:
                     id_ = _message_id.decode(line).id
-                except (msgspec.DecodeError, UnicodeDecodeError):
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                     id_ = ""
                 if id_:
                     self._places[id_] = (self._messages_end, len(line) - 1)
@@ -212,11 +230,12 @@ class EpisodeIndex:
 
     def _index_steps(self) -> None:
         names: dict[str, str] = {}
-        with self._steps.open("rb") as f:
-            f.seek(self._end)
-            for line in f:
-                if not line.endswith(b"\n"):
-                    break
+        file = open_plain(self._steps)
+        if file is None:
+            return
+        with file:
+            file.seek(self._end)
+            for line in _whole_lines(file):
                 self._lines += 1
                 step = light_step(line)
                 if step is None:
@@ -248,7 +267,7 @@ class EpisodeIndex:
         elif not step.valid:
             yield Event("invalid", f"{decision.action[:200]!r} is not a valid action; {step.executed!r} was executed.")
         for event in step.events:
-            yield Event(str(event.get("kind", "event")), str(event.get("text") or encode({k: v for k, v in event.items() if k != "kind"}).decode()))
+            yield Event(str(event.get("kind", "event")), str(event.get("text") or _told(event)))
 
 
 _CORRECTION = encode(CORRECTION)[1:-1]
@@ -260,9 +279,26 @@ def _correction(line: bytes) -> str:
     try:
         text = msgspec.json.decode(line)["message"]["parts"][0]["text"]
         notes = _OBSERVATION.split(text, maxsplit=1)[0].splitlines()
-    except (msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError, AttributeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError, AttributeError, RecursionError):
         return ""
     return "\n".join(note.removeprefix(CORRECTION) for note in notes if note.startswith(CORRECTION))
+
+
+def _told(event: dict[str, Any]) -> str:
+    """An event that has no text of its own, as JSON."""
+    try:
+        return encode({k: v for k, v in event.items() if k != "kind"}).decode()
+    except (OverflowError, RecursionError):
+        return "(it cannot be shown)"
+
+
+def _whole_lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines from the file's place on, up to a torn one or one without an end."""
+    with suppress(StoreError):
+        for line in read_lines(file, "the file"):
+            if not line.endswith(b"\n"):
+                return
+            yield line
 
 
 def _read(file: Any, offset: int, length: int) -> bytes:

@@ -8,57 +8,98 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from embodied.errors import StoreError
+from embodied.store.blobs import FileBlobs
+from embodied.store.checks import is_digest, open_plain, plain_size, read_lines
 from embodied.store.run import Run, disk
 
+FILES = ("steps.jsonl", "messages.jsonl", "episode.json")
+"""What an episode's folder holds, besides those of earlier attempts."""
 
-def merge(runs: Sequence[Run], out: str | os.PathLike[str]) -> Run:
+
+def merge(runs: Sequence[Run], out: str | os.PathLike[str], left_out: list[str] | None = None) -> Run:
     """Brings what `runs` hold into the folder `out`, which is made, or is a run of the same plan already.
 
     Of an episode that several folders hold, one is kept: a scored one, else the one with the longest record; what `out` held of it
     before goes to `attempt-<n>/`. The folders of `runs` are only read. An interrupted merge can be repeated.
 
+    Copied are plain files with the names that a run gives them, and pictures whose bytes are those of their name; no link is followed.
+
+    Args:
+        runs: At least one.
+        out: The folder.
+        left_out: Takes a sentence for each episode or group of pictures that could not be copied.
+
     Raises:
         StoreError: The runs are of different plans (nothing is written then), or `out` cannot be used.
     """
-    first = runs[0]
+    first, left_out = runs[0], [] if left_out is None else left_out
+    planned = {spec.id: spec for spec in first.record.planned}
     for other in runs[1:]:
         if other.record.identity != first.record.identity:
             raise StoreError(f"{other.root} is not a run of the same plan as {first.root} ({first.record.difference(other.record)}).")
+        for spec in other.record.planned:
+            if planned.setdefault(spec.id, spec) != spec:
+                raise StoreError(f"{other.root} is not a run of the same plan as {first.root}: {spec.id} is another episode there.")
     merged = first
     for run in runs:
         merged = Run.create(out, run.record)
     with disk(f"write the run folder {out}"):
         for run in runs:
-            if run.root.resolve() != merged.root.resolve():
-                _copy_blobs(run.root / "blobs", merged.root / "blobs")
+            if run.root.resolve() != merged.root.resolve() and (bad := _copy_blobs(run.root / "blobs", merged.blobs)):
+                left_out.append(f"{bad} files in {run.root / 'blobs'} are not pictures of their name and are left out.")
         for spec in merged.record.planned:
             best = max([merged, *runs], key=lambda run: _worth(run, spec.id))
             if best.folder(spec.id).is_dir() and _worth(best, spec.id) > _worth(merged, spec.id):
-                _take(best.folder(spec.id), merged.folder(spec.id))
+                try:
+                    _take(best.folder(spec.id), merged.folder(spec.id))
+                except StoreError as error:
+                    left_out.append(f"{spec.id} is left out: {error}")
     return merged
 
 
 def _worth(run: Run, id_: str) -> tuple[bool, int]:
     """What an episode's folder is worth keeping for: a score, then the length of its record in bytes."""
-    steps = run.folder(id_) / "steps.jsonl"
-    return run.scored(id_), steps.stat().st_size if steps.is_file() else 0
+    return run.scored(id_), plain_size(run.folder(id_) / "steps.jsonl")
 
 
 def _take(source: Path, target: Path) -> None:
+    """Copies an episode's folder, then puts it in the place of the one that is there. Raises `StoreError` where a file of it is not a plain one."""
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
+        raise StoreError(f"{target} is not an episode's folder.")
     arriving = target.with_name(f"{target.name}.arriving")
-    if arriving.exists():
+    if arriving.is_symlink():
+        arriving.unlink()
+    elif arriving.exists():
         shutil.rmtree(arriving)
-    shutil.copytree(source, arriving)
+    try:
+        _copy_files(source, arriving)
+        for attempt in sorted(p for p in source.glob("attempt-*") if p.is_dir() and not p.is_symlink()):
+            _copy_files(attempt, arriving / attempt.name)
+    except StoreError:
+        shutil.rmtree(arriving)
+        raise
     if target.exists():
         target.rename(arriving / f"attempt-{1 + sum(p.is_dir() for p in arriving.iterdir())}")
     arriving.rename(target)
 
 
-def _copy_blobs(source: Path, target: Path) -> None:
+def _copy_files(source: Path, target: Path) -> None:
+    """Copies line by line: a file that claims a terabyte of nothing ends at its first line."""
+    target.mkdir()
+    for name in FILES:
+        if (file := open_plain(source / name)) is not None:
+            with file, (target / name).open("xb") as copy:
+                copy.writelines(read_lines(file, str(source / name)))
+
+
+def _copy_blobs(source: Path, target: FileBlobs) -> int:
+    """Copies pictures; returns how many files of the right name were something else. A file that a kill left half written has another name."""
+    bad = 0
+    theirs = FileBlobs(source)
     for path in source.glob("??/*"):
-        copy = target / path.parent.name / path.name
-        if not copy.exists() and len(path.name) == 64:  # else a file that a kill left half written
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            arriving = copy.with_suffix(f".{os.getpid()}")
-            shutil.copyfile(path, arriving)
-            arriving.replace(copy)
+        if is_digest(path.name) and path.parent.name == path.name[:2] and not plain_size(target.path(path.name)):
+            try:
+                target.put(theirs.get(path.name))
+            except StoreError:
+                bad += 1
+    return bad

@@ -16,6 +16,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -26,10 +27,25 @@ import msgspec
 
 from embodied.errors import StoreError
 from embodied.store.blobs import FileBlobs
+from embodied.store.checks import (
+    LONGEST_MESSAGES,
+    LONGEST_RESULT,
+    LONGEST_RUN,
+    check_json,
+    check_record,
+    check_result,
+    check_tree,
+    open_plain,
+    plain_size,
+    read_lines,
+    read_plain,
+)
 from embodied.store.codec import decode, encode
 from embodied.types import Episode, EpisodeSpec, Json, Message, Step
 
 SCORED = ("finished", "limit")
+UNFINISHED = "unfinished"
+"""A file in a run folder that is not whole: an import is writing it, or was killed."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +84,8 @@ def disk(what: str) -> Iterator[None]:
 def _write_whole(path: Path, data: bytes) -> None:
     """Writes a file so that it is either the old one or the new one, never half."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as f:
+    temporary.unlink(missing_ok=True)  # a killed process of the same number may have left one, a stranger a link
+    with temporary.open("xb") as f:
         f.write(data)
         f.flush()
         os.fsync(f.fileno())
@@ -78,16 +95,31 @@ def _write_whole(path: Path, data: bytes) -> None:
 class Run:
     """A run folder, opened for reading; writing begins with `create` or `extend`."""
 
-    def __init__(self, root: str | os.PathLike[str]):
-        """Opens an existing run. Raises `StoreError` when `root` is not a run folder."""
+    def __init__(self, root: str | os.PathLike[str], *, unfinished: bool = False):
+        """Opens an existing run.
+
+        Args:
+            root: The folder.
+            unfinished: Open it although it is being made by `made_whole`, or was and did not come to its end.
+
+        Raises:
+            StoreError: `root` is not a run folder, is not whole, or holds what a run of ours never does.
+        """
         self.root = Path(root)
-        if not (self.root / "run.json").is_file():
+        path = self.root / "run.json"
+        if not unfinished and os.path.lexists(self.root / UNFINISHED):
+            raise StoreError(f"{self.root} holds an import that did not come to its end. Run the same import again: it goes on.")
+        data = read_plain(path, LONGEST_RUN)
+        if data is None:
             raise StoreError(f"{self.root} is not a run folder: it has no run.json. `embodied eval ... --out {self.root}` makes one.")
-        self.record = decode((self.root / "run.json").read_bytes(), RunRecord, str(self.root / "run.json"))
+        self.record = decode(data, RunRecord, str(path))
+        check_record(self.record, str(path))
+        check_tree(self.root)
+        self._specs = {spec.id: spec for spec in self.record.planned}
         self.blobs = FileBlobs(self.root / "blobs")
 
     @classmethod
-    def create(cls, root: str | os.PathLike[str], record: RunRecord) -> Run:
+    def create(cls, root: str | os.PathLike[str], record: RunRecord, *, unfinished: bool = False) -> Run:
         """Makes the folder, or opens it if it is a run of the same identity, and adds the episodes not yet planned.
 
         Raises:
@@ -97,7 +129,7 @@ class Run:
         if root.exists() and not root.is_dir():
             raise StoreError(f"{root} is a file. Name a folder with --out.")
         if (root / "run.json").exists():
-            run = cls(root)
+            run = cls(root, unfinished=unfinished)
             if run.record.identity != record.identity:
                 raise StoreError(f"{root} holds a run of another plan ({run.record.difference(record)}). Name another folder with --out.")
             have = {spec.id for spec in run.record.planned}
@@ -105,19 +137,42 @@ class Run:
             if not new:
                 return run
             record = replace(run.record, planned=run.record.planned + new)
-        elif root.is_dir() and any(root.iterdir()):
+        elif root.is_dir() and any(path.name != UNFINISHED for path in root.iterdir()):
             raise StoreError(f"{root} is not empty and is not a run folder. Name another folder with --out.")
         with disk(f"write the run folder {root}"):
             (root / "episodes").mkdir(parents=True, exist_ok=True)
             _write_whole(root / "run.json", msgspec.json.format(encode(record), indent=2) + b"\n")
-        return cls(root)
+        return cls(root, unfinished=unfinished)
+
+    @classmethod
+    @contextmanager
+    def made_whole(cls, root: str | os.PathLike[str], record: RunRecord) -> Iterator[Run]:
+        """As `create`, for a run that is written at once (an import): nobody can open it before the block has ended without an error.
+
+        Raises:
+            StoreError: As `create`. What a kill or an error left is gone on with by another call.
+        """
+        root = Path(root)
+        marker = root / UNFINISHED
+        with disk(f"write the run folder {root}"):
+            if not root.exists() or (root.is_dir() and (not any(root.iterdir()) or (root / "run.json").exists())):
+                root.mkdir(parents=True, exist_ok=True)
+                _write_whole(marker, b"This run is being written. It is whole when this file is gone.\n")
+        try:
+            run = cls.create(root, record, unfinished=True)
+        except StoreError:
+            if (root / "run.json").exists():  # a run of another plan, which was whole before and is
+                marker.unlink(missing_ok=True)
+            raise
+        yield run
+        with disk(f"write the run folder {root}"):
+            marker.unlink(missing_ok=True)
 
     # ----------------------------------------------------------------- reading
 
     def episode(self, id_: str) -> Episode | None:
         """The episode's result, or None while it has none."""
-        path = self.folder(id_) / "episode.json"
-        return decode(path.read_bytes(), Episode, str(path)) if path.is_file() else None
+        return read_result(self.folder(id_), self._specs.get(id_))
 
     def episodes(self, damaged: list[str] | None = None) -> list[Episode]:
         """All ended episodes, in the order of the plan.
@@ -152,7 +207,9 @@ class Run:
             StoreError: A line is damaged, and `damaged` was not given.
         """
         folder = self.folder(id_)
-        messages = {line.get("id"): line.get("message") for _, line in _lines(folder / "messages.jsonl", damaged)}
+        if plain_size(folder / "messages.jsonl") > LONGEST_MESSAGES:
+            raise StoreError(f"{folder / 'messages.jsonl'} is larger than {LONGEST_MESSAGES:,} bytes, which no episode of ours is. Restore it from a copy.")
+        messages = {line.get("id"): line.get("message") for _, line in _lines(folder / "messages.jsonl", damaged) if isinstance(line.get("id"), str)}
         for where, line in _lines(folder / "steps.jsonl", damaged):
             try:
                 step = _step(line, messages, where)
@@ -178,10 +235,15 @@ class Run:
 
     # ----------------------------------------------------------------- writing
 
-    def claim(self, spec: EpisodeSpec, again: bool = False) -> EpisodeWriter | None:
+    def claim(self, spec: EpisodeSpec, again: bool = False, *, scored_too: bool = False) -> EpisodeWriter | None:
         """Takes an episode in hand, to go on behind its last whole step.
 
         Where the record is damaged, or with `again`, it begins anew, and what is there is kept in `attempt-<n>/`.
+
+        Args:
+            spec: The episode.
+            again: Begin anew.
+            scored_too: With `again`: although the episode has a score.
 
         Returns:
             None when the episode is scored, or another process is playing it.
@@ -191,13 +253,14 @@ class Run:
         """
         folder = self.folder(spec.id)
         with disk(f"write {folder}"), ExitStack() as held:
-            if not _lock(folder, held) or self.scored(spec.id):
+            if not _lock(folder, held) or (self.scored(spec.id) and not scored_too):
                 return None
             if again or not self._consistent(spec.id):
                 _set_aside(folder)
             for path in (folder / "episode.json", *folder.glob("episode.json.*.tmp")):  # the latter when a kill fell into its writing
                 path.unlink(missing_ok=True)
             for name in ("steps.jsonl", "messages.jsonl"):
+                _own(folder / name)
                 _drop_torn_line(folder / name)
             return EpisodeWriter(self, spec.id, held.pop_all())
 
@@ -225,6 +288,25 @@ class Run:
         return self.root / "episodes" / id_
 
 
+def read_result(folder: Path, spec: EpisodeSpec | None) -> Episode | None:
+    """The result in an episode's folder; None where there is none.
+
+    Args:
+        folder: The episode's, or that of an earlier attempt at it.
+        spec: What the plan says of the episode; None where it is not planned.
+
+    Raises:
+        StoreError: It is damaged, or of another episode.
+    """
+    path = folder / "episode.json"
+    data = read_plain(path, LONGEST_RESULT)
+    if data is None:
+        return None
+    episode = decode(data, Episode, str(path))
+    check_result(episode, spec, str(path))
+    return episode
+
+
 class EpisodeWriter:
     """Appends the steps of one attempt and, at the end, its result. Made by `Run.claim`."""
 
@@ -232,7 +314,7 @@ class EpisodeWriter:
         """Takes over `lock`, to be closed at the end."""
         self.folder = run.folder(id_)
         self._run, self._id, self._lock = run, id_, lock
-        self._written = {line["id"] for _, line in _lines(self.folder / "messages.jsonl", None)}
+        self._written = {line.get("id") for _, line in _lines(self.folder / "messages.jsonl", None)}
         self._steps = (self.folder / "steps.jsonl").open("ab")
         self._messages = (self.folder / "messages.jsonl").open("ab")
 
@@ -282,7 +364,7 @@ class EpisodeWriter:
 def _lock(folder: Path, held: ExitStack) -> bool:
     """Locks an episode's folder, making it, until `held` is closed; the lock of a killed process is gone with it. False when another has it."""
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     held.callback(os.close, descriptor)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -293,7 +375,7 @@ def _lock(folder: Path, held: ExitStack) -> bool:
 
 def _set_aside(folder: Path) -> None:
     """Moves what an attempt left into a folder of its own."""
-    left = [p for p in folder.iterdir() if p.is_file()]
+    left = [p for p in folder.iterdir() if p.is_symlink() or not p.is_dir() or p.suffix in (".json", ".jsonl")]
     if left:
         kept = folder / f"attempt-{1 + sum(p.is_dir() for p in folder.iterdir())}"
         kept.mkdir()
@@ -301,9 +383,18 @@ def _set_aside(folder: Path) -> None:
             path.rename(kept / path.name)
 
 
+def _own(path: Path) -> None:
+    """Makes a file that goes by another name too (a hard link, in a copy that saves space) one of its own: only this run is appended to."""
+    if plain_size(path) and path.stat().st_nlink > 1:
+        copy = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        copy.unlink(missing_ok=True)
+        shutil.copyfile(path, copy, follow_symlinks=False)
+        copy.replace(path)
+
+
 def _drop_torn_line(path: Path) -> None:
     """Cuts off a last line without a newline."""
-    if not path.is_file():
+    if path.is_symlink() or not path.is_file():
         return
     with path.open("rb+") as f:
         end = f.seek(0, os.SEEK_END)
@@ -319,14 +410,18 @@ def _drop_torn_line(path: Path) -> None:
 
 def _lines(path: Path, damaged: list[str] | None) -> Iterator[tuple[str, Any]]:
     """The JSON objects of a file, each with its place in words; a last line without a newline is torn and left out."""
-    if not path.is_file():
+    file = open_plain(path)
+    if file is None:
         return
-    with path.open("rb") as f:
-        for number, line in enumerate(f, 1):
-            if not line.endswith(b"\n"):
-                return
+    with file:
+        lines, number = read_lines(file, str(path)), 0
+        while True:
+            number += 1
             where = f"{path}, line {number},"
             try:
+                line = next(lines, b"")
+                if not line.endswith(b"\n"):
+                    return
                 value = decode(line, dict[str, Any], where)
             except StoreError as error:
                 if damaged is None:
@@ -341,8 +436,10 @@ def _step(line: Json, messages: Json, where: str) -> Step:
     try:
         for call in line["decision"]["calls"]:
             call["messages"] = [messages[m] for m in call["messages"]]
-        return msgspec.convert(line, Step)
-    except (KeyError, TypeError, msgspec.ValidationError) as error:
+        step = msgspec.convert(line, Step)
+        check_json(step.info, where)
+        return step
+    except (KeyError, TypeError, msgspec.ValidationError, RecursionError) as error:
         raise StoreError(
             f"{where} is damaged: {type(error).__name__}: {error}. Restore it from a copy, or delete the episode's folder to run it again."
         ) from error

@@ -15,7 +15,8 @@ CONFIG = {"suite": None, "preset": "naive", "image": False, "agent": {"policy": 
 
 
 def spec(env: str, task: str, seed: int, index: int, **kwargs: Any) -> EpisodeSpec:
-    return EpisodeSpec(f"{env}-{task}-{index:03d}-{seed:x}", TaskSpec(env, task, kwargs), seed, index, 0)
+    name = "".join(c if c.isalnum() or c in "-_." else "-" for c in f"{env}-{task}").strip("-")
+    return EpisodeSpec(f"{name}-{index:03d}-{seed:x}", TaskSpec(env, task, kwargs), seed, index, 0)
 
 
 def ended(s: EpisodeSpec, progress: float | None, outcome: str = "finished", **fields: Any) -> Episode:

@@ -61,7 +61,7 @@ def test_what_the_agent_is_shown_makes_no_other_task(tmp_path):
 
 def test_without_common_seeds_tasks_are_compared(tmp_path):
     rng = np.random.default_rng(1)
-    x, y = rng.random(8), rng.random(10) + 0.6
+    x, y = 0.6 * rng.random(8), 0.6 * rng.random(10) + 0.36
     (d,) = compare(two(tmp_path, {("a", "t"): list(x)}, {("a", "t"): list(y)}, b_first_seed=1000)).differences
     want = stats.permutation_test((x, y), lambda i, j: i.mean() - j.mean(), n_resamples=20_000, rng=0).pvalue
     assert not d.paired and d.pairs == 18 and d.p == pytest.approx(want, abs=0.01)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -174,11 +176,10 @@ def test_our_own_run_in_their_layout(tmp_path):
     ("files", "words"),
     [
         ({"notes.txt": "hello"}, "no BALROG submission"),
-        ({"babyai/goto/goto_run_00.json": "{"}, "damaged"),
+        ({"babyai/goto/goto_run_00.json": "{"}, "goto_run_00.json is damaged"),
         ({"babyai/goto/goto_run_00.json": '{"task": "goto"}'}, "'progression' is missing"),
         ({"babyai/goto/goto_run_00.json": "[1]"}, "not a JSON object"),
         ({"summary.json": "{}", "metadata.yaml": "name: [x"}, "metadata.yaml is damaged"),
-        ({"babyai/t/t_run_00.json": '{"task": "t", "progression": 1, "num_steps": 1}', "babyai/t/t_run_00.csv": "a,b\r\n"}, "its columns are"),
     ],
 )
 def test_what_is_no_submission(tmp_path, files, words):
@@ -188,6 +189,90 @@ def test_what_is_no_submission(tmp_path, files, words):
         path.write_text(text)
     with pytest.raises(StoreError, match=words):
         read_submission(tmp_path / "in", tmp_path / "run")
+
+
+GOOD = {"task": "t", "progression": 0.5, "num_steps": 1, "failed_candidates": []}
+ROWS = "Step,Action,Reasoning,Observation,Reward,Done\r\n0,go,,a room,0.0,True\r\n"
+
+
+def submission(root: Path, **files: str) -> Path:
+    """A submission of three episodes; `r1_json` and the like are other contents of a file."""
+    for index in range(3):
+        for ending, text in (("json", json.dumps(GOOD)), ("csv", ROWS)):
+            path = root / f"babyai/t/t_run_{index:02d}.{ending}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(files.get(f"r{index}_{ending}", text))
+    for name in ("summary_json", "metadata_yaml"):
+        if name in files:
+            (root / name.replace("_", ".")).write_text(files[name])
+    return root
+
+
+DAMAGED = {
+    "cut off": ({"r1_json": '{"task": "t", "progr'}, "t_run_01.json", 2),
+    "another type": ({"r1_json": json.dumps({**GOOD, "progression": "1"})}, "t_run_01.json", 2),
+    "a truth for a number": ({"r1_json": json.dumps({**GOOD, "progression": True})}, "t_run_01.json", 2),
+    "progression of 50": ({"r1_json": json.dumps({**GOOD, "progression": 50})}, "t_run_01.json", 2),
+    "not a number": ({"r1_json": '{"task": "t", "progression": NaN, "num_steps": 1}'}, "t_run_01.json", 2),
+    "a task that leads out": ({"r1_json": json.dumps({**GOOD, "task": "../../x"})}, "t_run_01.json", 2),
+    "deep": ({"r1_json": "[" * 100_000}, "t_run_01.json", 2),
+    "agent is a list": ({"r1_json": json.dumps({**GOOD, "agent": [1]})}, "t_run_01.json", 2),
+    "failed is a number": ({"r1_json": json.dumps({**GOOD, "failed_candidates": 3})}, "t_run_01.json", 2),
+    "a trajectory of other columns": ({"r1_csv": "a,b\r\n"}, "its columns are", 3),
+    "a trajectory with a word as reward": ({"r1_csv": ROWS.replace("0.0", "much")}, "t_run_01.csv", 3),
+    "the summary": ({"summary_json": "{"}, "summary.json", 3),
+    "the metadata": ({"metadata_yaml": "name: [x"}, "metadata.yaml", 3),
+    "metadata of aliases": ({"metadata_yaml": "a: &a [x,x]\nb: &b [*a,*a]\nname: *b\n"}, "metadata.yaml", 3),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGED)
+def test_an_import_goes_on_past_a_damaged_file_and_names_it(tmp_path, kind):
+    files, name, scored = DAMAGED[kind]
+    root = submission(tmp_path / "in", **files)
+    imported = read_submission(root, tmp_path / "run")
+    assert any("Left out" in note and name in note for note in imported.notes)
+    assert sum(e.progress == 0.5 for e in imported.run.episodes()) == scored
+    again = read_submission(root, tmp_path / "run")
+    assert again.notes == imported.notes and len(again.run.episodes()) == scored
+
+
+def test_a_repaired_file_is_taken_in_by_the_same_import(tmp_path):
+    root = submission(tmp_path / "in", r1_json="{", r2_csv="a,b")
+    read_submission(root, tmp_path / "run")
+    run = read_submission(submission(root), tmp_path / "run").run
+    assert len(run.episodes()) == 3 and all(list(run.steps(e.spec.id)) for e in run.episodes())
+
+
+def test_half_an_import_is_never_scored(tmp_path):
+    """A process that is killed while it imports: the folder is refused until the same import has come to its end."""
+    root = submission(tmp_path / "in")
+    code = (
+        "import os, sys, pathlib\n"
+        "from embodied.exchange.balrog import reading\n"
+        "write, done = reading._write, []\n"
+        "def dying(*a):\n"
+        "    done.append(write(*a))\n"
+        "    if len(done) == 2: os.kill(os.getpid(), 9)\n"
+        "    return done[-1]\n"
+        "reading._write = dying\n"
+        "reading.read_submission(*map(pathlib.Path, sys.argv[1:]))\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, str(root), str(tmp_path / "run")])
+    assert killed.returncode == -9
+    with pytest.raises(StoreError, match="import again"):
+        Run(tmp_path / "run")
+    assert len(read_submission(root, tmp_path / "run").run.episodes()) == 3
+
+
+def test_links_in_a_submission_are_not_followed(tmp_path):
+    root = submission(tmp_path / "in")
+    secret = tmp_path / "secret.json"
+    secret.write_text(json.dumps(GOOD))
+    (root / "babyai/t/t_run_03.json").symlink_to(secret)
+    (root / "babyai/loop").symlink_to(root)
+    imported = read_submission(root, tmp_path / "run")
+    assert imported.episodes == 3 and any("symbolic link" in note for note in imported.notes)
 
 
 def test_films_of_imported_episodes(recorded, tmp_path):

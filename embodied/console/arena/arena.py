@@ -118,7 +118,7 @@ class Arena:
         if index >= episode.steps:
             observation = msgspec.to_builtins(episode.last) if episode.last else {}
             return {"text": _seen(observation), "image": bool(observation.get("image")), "action": None, "thought": "", "valid": True}
-        rows = msgspec.json.decode(contestant.library.steps(episode.spec.id, index, index + 1).decode("utf-8", "replace"))
+        rows = msgspec.json.decode(contestant.library.steps(episode.spec.id, index, index + 1))
         if not rows:
             return {"text": "This step could not be read.", "image": False, "action": None, "thought": "", "valid": True}
         row = rows[0]
@@ -137,7 +137,7 @@ class Arena:
         if index >= episode.steps:
             digest = episode.last.image.digest if episode.last and episode.last.image else ""
         else:
-            rows = msgspec.json.decode(contestant.library.steps(episode.spec.id, index, index + 1).decode("utf-8", "replace"))
+            rows = msgspec.json.decode(contestant.library.steps(episode.spec.id, index, index + 1))
             digest = ((rows[0]["observation"].get("image") or {}) if rows else {}).get("digest", "")
         if not digest:
             raise NotFound("This step has no picture.")

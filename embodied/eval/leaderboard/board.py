@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 
 from embodied.eval import balrog
 from embodied.eval.compare import defining
@@ -90,12 +91,12 @@ def boards(runs: Sequence[Results], partial: bool = False) -> list[Board]:
         partial: Whether runs with coverage below 1 are ranked as well.
     """
     groups: dict[tuple, list[tuple[Entry, Standing]]] = {}
-    taken: Counter[str] = Counter()
+    taken: set[str] = set()
     for results in runs:
         entry, standing = _entry(results)
-        taken[entry.key] += 1
-        if taken[entry.key] > 1:
-            entry = replace(entry, key=f"{entry.key}-{taken[entry.key]}")
+        names = (entry.key if n == 1 else f"{entry.key}-{n}" for n in count(1))
+        entry = replace(entry, key=next(name for name in names if name not in taken))
+        taken.add(entry.key)
         groups.setdefault(_group(results, entry), []).append((entry, standing))
     made = [_board(group, members, partial) for group, members in groups.items()]
     return _titled(sorted(made, key=lambda b: (-len(b.entries), b.title)))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
+from embodied.errors import StoreError
 from embodied.eval.balrog import NAMES
+from embodied.store.checks import is_task
 
 OURS = {theirs: ours for ours, theirs in NAMES.items()}
 """BALROG's name of an environment -> ours, where they differ."""
@@ -44,17 +47,20 @@ def step_limit(env: str, task: str) -> int:
 
 
 def episode_path(root: Path, env: str, task: str, index: int) -> Path:
-    """Where an episode lies, without suffix; `env` is BALROG's name."""
+    """Where an episode lies, without suffix; `env` is BALROG's name. Raises `StoreError` for a task that would lie outside `root`."""
+    if not (env and task and is_task(env) and is_task(task)):
+        raise StoreError(f"{env} {task!r} cannot be a folder of a submission.")
     return root / env / task / f"{task}_run_{index:02d}"
 
 
 def episode_files(folder: Path) -> list[Path]:
-    """The JSON files of an environment's episodes, in order of their paths."""
-    return sorted(p for p in folder.rglob("*.json") if re.search(r"_run_\d+\.json\Z", p.name))
+    """The JSON files of an environment's episodes, in order of their paths. No link is followed."""
+    files = (Path(top) / name for top, _, names in os.walk(folder) for name in names)
+    return sorted(p for p in files if re.search(r"_run_\d{1,9}\.json\Z", p.name))
 
 
 def submissions(path: Path) -> list[Path]:
-    """`path` itself where it is a submission, else the submissions in it, at any depth; empty where there is none."""
+    """`path` itself where it is a submission, else the submissions in it, at any depth; empty where there is none. No link is followed."""
     if (path / "summary.json").is_file() or any((path / env).is_dir() and episode_files(path / env) for env in ENVIRONMENTS):
         return [path]
-    return [s for child in sorted(path.iterdir()) if child.is_dir() for s in submissions(child)]
+    return [s for child in sorted(path.iterdir()) if child.is_dir() and not child.is_symlink() for s in submissions(child)]

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
+from yaml.events import AliasEvent
 
 from embodied.errors import StoreError
 from embodied.eval.suites import suite
@@ -37,11 +40,26 @@ from embodied.exchange.balrog.layout import (
 )
 from embodied.rollout.plan import identity
 from embodied.seeding import derive
-from embodied.store.run import EpisodeWriter, Run, RunRecord
+from embodied.store.checks import LONGEST_RESULT, MOST_COUNTED, check_json, is_task, open_plain, plain_size, read_plain
+from embodied.store.codec import without_surrogates
+from embodied.store.run import Run, RunRecord
 from embodied.types import Decision, Episode, EpisodeSpec, Json, Observation, Step, TaskSpec, Usage
 
 REQUIRED = {"task": str, "progression": int | float, "num_steps": int}
 """What an episode's JSON must have."""
+OPTIONAL = {
+    "agent": dict,
+    "client": dict,
+    "achievements": dict,
+    "failed_candidates": list,
+    "input_tokens": int | float,
+    "output_tokens": int | float,
+    "episode_return": int | float,
+    "seed": int,
+}
+"""What else is read of it."""
+LONGEST_METADATA = 65_536
+"""Bytes of `metadata.yaml`."""
 
 
 @dataclass(frozen=True)
@@ -68,59 +86,115 @@ class _Found:
 def read_submission(path: Path, out: Path) -> Imported:
     """Writes the run `out` from the submission in the folder `path`. Doing it again continues.
 
+    A damaged file is left out and named in the notes. While the import is under way the run cannot be read: one that was
+    interrupted is never taken for a whole one.
+
     Raises:
-        StoreError: `path` is no submission, one of its files is damaged, or `out` cannot be used.
+        StoreError: `path` is no submission, or `out` cannot be used.
     """
-    summary, metadata = _json(path / "summary.json"), _metadata(path / "metadata.yaml")
+    notes: list[str] = []
+    summary = _tolerated(_json, path / "summary.json", notes)
+    metadata = _tolerated(_metadata, path / "metadata.yaml", notes)
     name = str(metadata.get("name") or path.name)
-    found = [f for env in ENVIRONMENTS if (path / env).is_dir() for f in _episodes(path, env, name)]
-    if not found and "environments" not in summary:
-        raise StoreError(f"{path} is no BALROG submission: it has neither episodes (<env>/<task>/<task>_run_00.json) nor a summary.json with environments.")
+    found = [f for env in ENVIRONMENTS if (path / env).is_dir() for f in _episodes(path, env, name, notes)]
+    if not found and not isinstance(summary.get("environments"), dict):
+        about = f" {notes[0]}" if notes else ""
+        raise StoreError(
+            f"{path} is no BALROG submission: it has neither episodes (<env>/<task>/<task>_run_00.json) nor a summary.json with environments.{about}"
+        )
     first = summary if "agent" in summary or not found else found[0].log  # settings can differ between episodes; the summary's were published
-    config = _config(name, first.get("agent") or {}, first.get("client") or {}, metadata, summary)
-    specs, notes = _planned(found, name)
+    config = _config(name, _object(first, "agent"), _object(first, "client"), metadata, summary)
+    specs, missing = _planned(found, name)
+    notes += missing
     if not found:
         notes.append("The submission published no episodes, only its summary.")
     record = RunRecord(identity(config), config, specs, {}, str(metadata.get("date") or ""), config["suite"])
-    run = Run.create(out, record)
-    trajectories = sum(_write(run, f) for f in found)
-    return Imported(run, len(found), trajectories, tuple(notes))
+    with Run.made_whole(out, record) as run:
+        trajectories = sum(_write(run, f, notes) for f in found)
+    return Imported(Run(out), len(found), trajectories, tuple(notes))
 
 
 # --------------------------------------------------------------------------- files
 
 
+def _tolerated(read: Callable[[Path], Json], path: Path, notes: list[str]) -> Json:
+    """What `read` finds; nothing, and a note, where the file is damaged."""
+    try:
+        return read(path)
+    except StoreError as error:
+        notes.append(f"Left out: {error}")
+        return {}
+
+
+def _object(value: Json, key: str) -> Json:
+    """The object of that name; an empty one where there is none."""
+    found = value.get(key)
+    return found if isinstance(found, dict) else {}
+
+
 def _json(path: Path) -> Json:
-    if not path.is_file():
+    data = read_plain(path, LONGEST_RESULT)
+    if data is None:
         return {}
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        value = json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
         raise StoreError(f"{path} is damaged: {error}.") from error
     if not isinstance(value, dict):
         raise StoreError(f"{path} is damaged: it is not a JSON object.")
+    value = without_surrogates(value) if b"\\u" in data else value
+    check_json(value, str(path))
     return value
 
 
 def _metadata(path: Path) -> Json:
-    if not path.is_file():
+    data = read_plain(path, LONGEST_METADATA)
+    if data is None:
         return {}
     try:
-        value = OmegaConf.to_container(OmegaConf.load(path))
-    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
-        raise StoreError(f"{path} is damaged: {' '.join(str(error).split())}.") from error
-    return {str(k): v for k, v in value.items()} if isinstance(value, dict) else {}
+        text = data.decode("utf-8")
+        if any(isinstance(event, AliasEvent) for event in yaml.parse(text)):  # a few lines of them stand for gigabytes
+            raise StoreError(f"{path} is damaged: it has aliases, which no submission needs.")
+        value = OmegaConf.to_container(OmegaConf.create(text))
+    except (YAMLError, OmegaConfBaseException, ValueError, RecursionError) as error:
+        raise StoreError(f"{path} is damaged: {' '.join(str(error).split())[:300]}.") from error
+    found = {str(k): v for k, v in value.items()} if isinstance(value, dict) else {}
+    check_json(found, str(path))
+    return found
 
 
-def _episodes(root: Path, env: str, name: str) -> Iterator[_Found]:
+def _episodes(root: Path, env: str, name: str, notes: list[str]) -> Iterator[_Found]:
+    seen: set[str] = set()
     for path in episode_files(root / env):
-        log = _json(path)
-        for key, kind in REQUIRED.items():
-            if not isinstance(log.get(key), kind):
-                raise StoreError(f"{path} is not an episode of BALROG: {key!r} is missing or of the wrong type.")
-        index = int(re.search(r"_run_(\d+)\.json\Z", path.name)[1])
-        pictures = (log.get("agent") or {}).get("max_image_history", 0) > 0
-        yield _Found(env, path, log, _spec(env, log["task"], index, name, log.get("seed"), pictures))
+        try:
+            found = _found(path, env, name)
+            if found.spec.id in seen:
+                raise StoreError(f"{path} is of an episode that another file is of too.")
+        except StoreError as error:
+            notes.append(f"Left out: {error}")
+            continue
+        seen.add(found.spec.id)
+        yield found
+
+
+def _found(path: Path, env: str, name: str) -> _Found:
+    """One episode's files, its JSON checked: what is read of it further on has the right type."""
+    log = _json(path)
+    for key, kind in REQUIRED.items():
+        if not isinstance(log.get(key), kind) or isinstance(log[key], bool):
+            raise StoreError(f"{path} is not an episode of BALROG: {key!r} is missing or of the wrong type.")
+    for key, kind in OPTIONAL.items():
+        if log.get(key) is not None and not isinstance(log[key], kind):
+            raise StoreError(f"{path} is damaged: {key!r} is of the wrong type.")
+    if not 0 <= log["progression"] <= 1 or not 0 <= log["num_steps"] <= MOST_COUNTED:
+        raise StoreError(f"{path} is damaged: it says progression {log['progression']} in {log['num_steps']} steps.")
+    if not log["task"] or not is_task(log["task"]):
+        raise StoreError(f"{path} is damaged: {log['task'][:80]!r} is not the name of a task.")
+    if not all(isinstance(said, str) for said in log.get("failed_candidates") or ()):
+        raise StoreError(f"{path} is damaged: 'failed_candidates' holds something else than texts.")
+    index = int(re.search(r"_run_(\d+)\.json\Z", path.name)[1])
+    history = _object(log, "agent").get("max_image_history") or 0
+    return _Found(env, path, log, _spec(env, log["task"], index, name, log.get("seed"), isinstance(history, int) and history > 0))
 
 
 def _spec(env: str, task: str, index: int, name: str, seed: int | None, pictures: bool) -> EpisodeSpec:
@@ -138,8 +212,9 @@ def _spec(env: str, task: str, index: int, name: str, seed: int | None, pictures
 
 def _config(name: str, agent: Json, client: Json, metadata: Json, summary: Json) -> Json:
     """The submission's settings in our words, and all of them in its own."""
-    settings = client.get("generate_kwargs") or {}
-    history = {"text": agent.get("max_text_history", agent.get("max_history")), "image": agent.get("max_image_history", 0)}
+    settings = _object(client, "generate_kwargs")
+    images = agent.get("max_image_history", 0)
+    history = {"text": agent.get("max_text_history", agent.get("max_history")), "image": images if isinstance(images, int) else 0}
     return {
         "suite": "balrog",
         "preset": str(agent.get("type", "unknown")),
@@ -170,18 +245,24 @@ def _planned(found: list[_Found], name: str) -> tuple[tuple[EpisodeSpec, ...], l
     return (*specs, *at_hand.values()), notes
 
 
-def _write(run: Run, found: _Found) -> bool:
-    """Writes one episode, unless it is there already; returns whether it has a trajectory."""
-    rows = found.path.with_suffix(".csv")
-    if run.episode(found.spec.id) is not None:
-        return rows.is_file()
-    writer = run.claim(found.spec, again=True)
+def _write(run: Run, found: _Found, notes: list[str]) -> bool:
+    """Writes one episode, unless it is there already; returns whether it has a trajectory. One that is damaged is left out and named."""
+    rows, id_ = found.path.with_suffix(".csv"), found.spec.id
+    try:
+        steps = _steps(rows, found)
+    except StoreError as error:
+        notes.append(f"Left out: {error}")
+        steps = None
+    if run.scored(id_) and bool(plain_size(run.folder(id_) / "steps.jsonl")) == bool(steps and steps[0]):
+        return steps is not None
+    writer = run.claim(found.spec, again=True, scored_too=True)
     if writer is None:
-        raise StoreError(f"Another process is writing {run.folder(found.spec.id)}. Wait until it is done.")
+        raise StoreError(f"Another process is writing {run.folder(id_)}. Wait until it is done.")
     with closing(writer):
-        last = _write_steps(writer, rows, found) if rows.is_file() else None
-        writer.finish(_episode(found, last))
-    return last is not None
+        for step in steps[0] if steps else ():
+            writer.append(step)
+        writer.finish(_episode(found, steps[1] if steps else None))
+    return steps is not None
 
 
 def _episode(found: _Found, last: Observation | None) -> Episode:
@@ -194,9 +275,9 @@ def _episode(found: _Found, last: Observation | None) -> Episode:
         steps=log["num_steps"],
         progress=float(log["progression"]),
         success=_success(found.env, log),
-        return_=float(log.get("episode_return", 0.0)),
-        invalid_actions=len(log.get("failed_candidates", ())),
-        usage=Usage(int(log.get("input_tokens", 0)), int(log.get("output_tokens", 0))),
+        return_=float(log.get("episode_return") or 0.0),
+        invalid_actions=len(log.get("failed_candidates") or ()),
+        usage=Usage(int(log.get("input_tokens") or 0), int(log.get("output_tokens") or 0)),
         seconds=0.0,
         metrics={k: float(v) for k, v in {**log, **(log.get("achievements") or {})}.items() if _is_metric(k, v)},
         end_reason=END_STATUS.get(reason, str(reason)) if isinstance(reason, int) else str(reason or ""),
@@ -224,20 +305,27 @@ def _success(env: str, log: Json) -> bool | None:
 # --------------------------------------------------------------------------- steps
 
 
-def _write_steps(writer: EpisodeWriter, path: Path, found: _Found) -> Observation:
-    """Writes the rows of a trajectory as steps; returns the observation that ended it."""
+def _steps(path: Path, found: _Found) -> tuple[list[Step], Observation] | None:
+    """The rows of a trajectory as steps, and the observation that ended it; None where none was published. Raises `StoreError` when it is damaged."""
+    file = open_plain(path)
+    if file is None:
+        return None
     observation = Observation("")
-    failed = frozenset(found.log.get("failed_candidates", ()))
+    failed = frozenset(found.log.get("failed_candidates") or ())
     csv.field_size_limit(FIELD_LIMIT)
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file, **DIALECT)
-        if set(reader.fieldnames or ()) != set(COLUMNS):
-            raise StoreError(f"{path} is not a trajectory of BALROG: its columns are {reader.fieldnames}.")
-        last = found.log["num_steps"] - 1
-        for index, row in enumerate(reader):
-            step, observation = _step(index, row, observation, failed, found, path, last)
-            writer.append(step)
-    return observation
+    steps = []
+    try:
+        with io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
+            reader = csv.DictReader(text, **DIALECT)
+            if set(reader.fieldnames or ()) != set(COLUMNS):
+                raise StoreError(f"{path} is not a trajectory of BALROG: its columns are {str(reader.fieldnames)[:200]}.")
+            last = found.log["num_steps"] - 1
+            for index, row in enumerate(reader):
+                step, observation = _step(index, row, observation, failed, found, path, last)
+                steps.append(step)
+    except (csv.Error, UnicodeDecodeError, OSError) as error:
+        raise StoreError(f"{path} is damaged: {error}.") from error
+    return steps, observation
 
 
 def _step(index: int, row: dict[str, str], seen: Observation, failed: frozenset[str], found: _Found, path: Path, last: int) -> tuple[Step, Observation]:
@@ -245,7 +333,7 @@ def _step(index: int, row: dict[str, str], seen: Observation, failed: frozenset[
     try:
         reward, done = float(row["Reward"]), row["Done"] == "True"
     except (TypeError, ValueError) as error:
-        raise StoreError(f"{path} is damaged: row {index} has the reward {row['Reward']!r}.") from error
+        raise StoreError(f"{path} is damaged: row {index} has the reward {str(row['Reward'])[:80]!r}.") from error
     action, text = row["Action"] or "", row["Observation"] or ""
     said = NOTICE.match(text)
     valid = said is None and action not in failed
