@@ -23,9 +23,13 @@ _LIMIT = 80
 _LONGEST = 198
 """Bytes of a command (jericho's input buffer)."""
 
-_TRACK_SCORE = "tw-extra-infos score"
-"""TextWorld's own command that makes a game print its score, between tags, in every turn. It takes no turn and 5 % of the time."""
-_TAGS = re.compile(r"<score>\n(.*?)</score>(?:<moves>\n.*?</moves>)?", re.DOTALL)
+_TRACKED = {"embodied": ("score",), "balrog": ("description", "moves", "score")}
+"""What a game is made to print between tags after every turn, by TextWorld's own command `tw-extra-infos`, in this order. The score takes 5 % of
+the time. The description, which BALROG asks for and never shows, takes two thirds of it: the game looks around as if told to, after which
+`it` is the last thing in the room."""
+_SCORE = re.compile(r"<score>\n(.*?)</score>(?:<moves>\n.*?</moves>)?", re.DOTALL)
+_TAGS = {name: re.compile(rf"<{name}>\n(.*)</{name}>", re.DOTALL) for name in _TRACKED["balrog"]}
+"""TextWorld's own patterns, for `rules="balrog"`: of several turns in one answer they remove all from the first tag to the last."""
 _STATUS_LINE = re.compile(r">?\s{3,}-= .* =-\s*-?\d+/\d+$")
 """What a Z-machine draws into its top line comes out at the end of the last one: spaces, room, score/moves."""
 
@@ -210,7 +214,8 @@ class TextWorldEnv(LanguageEnv):
             self._machine = interpreter(game.story)
         self._game = game
         screen = self._machine.start(game.story, derive(seed, "textworld", "interpreter", bits=30))
-        self._machine.send(_TRACK_SCORE)
+        for what in _TRACKED["embodied" if self._mended else "balrog"]:
+            self._machine.send(f"tw-extra-infos {what}")
         self._score = self._walked = 0
         self._screen = self._cut(screen)
         facts = {"game": game.name, "format": game.story.suffix[1:], "sha256": game.digest}
@@ -282,12 +287,16 @@ class TextWorldEnv(LanguageEnv):
         return self._refused.search(command) is not None or (self._mended and len(command) > _LONGEST)
 
     def _read_score(self, answer: str) -> tuple[str, bool]:
-        """Takes note of the score that the game printed and removes it. Returns the rest and whether the command took a turn."""
-        tags = _TAGS.search(answer)
-        if tags is None:
+        """Takes note of the score that the game printed and removes what is between tags. Returns the rest and whether the command took a turn."""
+        patterns = (_SCORE,) if self._mended else tuple(_TAGS.values())
+        score = None
+        for pattern in patterns:  # the score is the last
+            score = pattern.search(answer)
+            answer = pattern.sub("", answer)
+        if score is None:
             return answer, False
-        self._score = int(tags[1])
-        return answer[: tags.start()] + answer[tags.end() :], True
+        self._score = int(score[1])
+        return answer, True
 
     def _cut(self, screen: str) -> str:
         """The screen without what gives the solution away, and (mended) without the status line."""
