@@ -80,7 +80,7 @@ ENTRIES: dict[str, Entry] = {
         _game("crafter", "Crafter-v0", ("default",), 10, "open-world survival, scored by 22 achievements"),
         _game(
             "textworld",
-            "TextWorld-v0",
+            "TextWorld-v1",
             ("treasure_hunter", "the_cooking_game", "coin_collector"),
             10,
             "text adventures: a treasure, a meal, a coin",

@@ -391,7 +391,7 @@ def test_a_story_that_is_none_is_a_failure(tmp_path: Path, ulx: Path):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_gymnasium_approves(task: str, tmp_path: Path):
-    env = gymnasium.make("embodied/TextWorld-v0", task=task, data=publish(tmp_path, task, (0,))).unwrapped
+    env = gymnasium.make("embodied/TextWorld-v1", task=task, data=publish(tmp_path, task, (0,))).unwrapped
     check_env(env, skip_render_check=True)
     env.close()
 

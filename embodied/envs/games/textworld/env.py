@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from pathlib import Path
 from typing import Any
 
 from embodied.envs.base import LanguageEnv, Transition
 from embodied.envs.catalog import check_task, entry
 from embodied.envs.games.textworld import games, missions
+from embodied.envs.games.textworld.commands import first_command, printable
 from embodied.envs.games.textworld.games import Game
 from embodied.envs.games.textworld.interpreters import Interpreter, interpreter
 from embodied.envs.spaces import FreeText
@@ -35,7 +35,7 @@ _STATUS_LINE = re.compile(r">?\s{3,}-= .* =-\s*-?\d+/\d+$")
 
 _WON, _LOST = "*** The End ***", "*** You lost! ***"
 
-_START = r"(?:^|[.,;:\n]|\bthen\b)\s*(?:(?:oops|o)\s+)?"
+_START = r"(?:^|[.,;:\n\r]|\bthen\b)\s*(?:(?:oops|o)\s+)?"
 """Where a command begins on a line that may hold several. `oops` makes a command of the last one by correcting a word."""
 _FILES = r"(?:save|restore|script|unscript|replay)\b|transcrip|recording"
 """Commands that make an interpreter write or read files, or ask for one. Inform reads the first nine letters of a word."""
@@ -69,7 +69,7 @@ _REJECTIONS = (
 )
 """How the parser begins when it rejects a command (Inform 7 6M62, Standard Rules, "parser error internal rule")."""
 
-_PLAIN = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2010": "-", "\u2011": "-", "\u2013": "-", "\u2014": "-"})
+_ONE = "(One command a step: {first!r} was carried out, the rest of what you typed was not.)"
 
 
 class TextWorldEnv(LanguageEnv):
@@ -222,7 +222,7 @@ class TextWorldEnv(LanguageEnv):
         return {**facts, "walkthrough_length": len(game.facts.walkthrough), "max_score": game.facts.max_score}
 
     def _step(self, action: str) -> Transition:
-        command = _one_line(action) if self._mended else action.strip()
+        command, rest = first_command(action) if self._mended else (printable(action).strip(), "")
         before = self._score
         taken, quit_ = False, False
         if self._is_refused(command):
@@ -242,6 +242,9 @@ class TextWorldEnv(LanguageEnv):
             info["end_reason"] = "won" if won else "lost" if lost else "quit" if quit_ else "step limit"
         if self._mended and not taken and (screen == _NO_SUCH_COMMAND or self._screen.startswith(_REJECTIONS)):
             info["valid"] = False
+        if rest:
+            info |= {"executed": command, "dropped": rest}
+            self._screen = f"{self._screen}\n\n{_ONE.format(first=command)}".lstrip()
         return Transition(
             reward=self._score - before if self._mended else self._score,
             terminated=over,
@@ -284,7 +287,7 @@ class TextWorldEnv(LanguageEnv):
 
     def _is_refused(self, command: str) -> bool:
         """Whether a command is kept from the interpreter: one that meddles with files or, mended, with the interpreter at all."""
-        return self._refused.search(command) is not None or (self._mended and len(command) > _LONGEST)
+        return self._refused.search(command) is not None or (self._mended and len(command) + command.count("\\") > _LONGEST)
 
     def _read_score(self, answer: str) -> tuple[str, bool]:
         """Takes note of the score that the game printed and removes what is between tags. Returns the rest and whether the command took a turn."""
@@ -315,11 +318,3 @@ class TextWorldEnv(LanguageEnv):
         """Goes on in the walkthrough when `command` is its next one."""
         if " ".join(command.lower().split()) == self._expert().lower():
             self._walked += 1
-
-
-def _one_line(action: str) -> str:
-    """A phrase as an interpreter can read it: one line of ASCII, accents dropped, curly quotes made straight."""
-    if not action.isascii():
-        letters = unicodedata.normalize("NFKD", action.translate(_PLAIN))
-        action = "".join(c for c in letters if not unicodedata.combining(c)).encode("ascii", "replace").decode()
-    return " ".join(action.replace("\0", " ").split())
