@@ -86,7 +86,9 @@ class TextWorldEnv(LanguageEnv):
     | `coin_collector` | find the coin and take it | 60 rooms, no doors, 20 commands | 1 |
 
     ## Action Space
-    `FreeText`: every string is a command. Letter case does not matter, hyphens, apostrophes and digits do; accents are dropped and curly
+    `FreeText`: every string is a command, and a step carries out one. Of several (`east. south`, `east then south`, `east, south`, several
+    lines) the first is played; the rest is dropped, `info["dropped"]` holds it and the text says so. Things may be strung together where
+    the game takes a turn for all of them (`take knife, apple`). Letter case does not matter, hyphens, apostrophes and digits do; accents are dropped and curly
     quotes made straight. `mission.actions` lists the patterns that are of use. The default action is `look` (`help` under `rules="balrog"`).
 
     ## Observation Space
@@ -117,7 +119,8 @@ class TextWorldEnv(LanguageEnv):
     `metrics` holds `score` and `max_score`. At the end `end_reason` is `won`, `lost`, `step limit` or (`rules="balrog"`) `quit`.
     `valid` is false where the game's parser rejected the command: no turn passed and the answer is one of Inform's error messages
     (`That's not a verb I recognise.`, `You can't see any such thing.`, ...). A question (`What do you want to open?`) is no rejection, and
-    neither is an action that fails (`You have to unlock the gate first.`). The command was executed as it was all the same.
+    neither is an action that fails (`You have to unlock the gate first.`). The command was executed as it was all the same. `executed` is the
+    command that was played; `dropped` (str), where there is one, is what was not.
 
     ## Arguments
     - `task`: one of the three.
@@ -142,11 +145,15 @@ class TextWorldEnv(LanguageEnv):
     | `quit` ends or spoils the episode, `restart` starts over, `save` and `script` write files or crash, `print_state` tells all. | They are refused. |
     | Reward is the score so far, so that a return counts points many times. | Reward is the points made. |
     | Progress is 0 until the end. | It is there at every step. |
-    | A crashed or hung interpreter loses or hangs the run. | `EnvironmentFailure`, within 20 s. |
-    | Rooms are described anew behind the scenes every turn. | Only the score is asked for: three times as fast. |
+    | A crashed or hung interpreter loses or hangs the run. | `EnvironmentFailure`, within 20 s or 1 MiB of output. |
+    | One reply with all commands wins in one step. | One command a step. |
+    | A command that begins with a backslash hangs the .z8 interpreter, which prints without end. | It is a command of the game (under either rules). |
+    | The room is described unseen after every turn: `it` is then the last thing in it. | Only the score is asked for: three times as fast. |
 
     A refused command costs a step and is not `valid`. `rules="balrog"` gives BALROG's text, rewards, progress and default action, refuses
-    only what touches files, and sends commands as they are (cut at what the interpreter can read).
+    only what touches files, and sends commands as they are, several in one step too (cut at what the interpreter can read, and without
+    control characters). Both interpreters are child processes that can write no files. `undo` is the game's: .ulx games take a turn back,
+    .z8 games say that they cannot.
 
     ## References
     - Côté et al. 2018, TextWorld: A Learning Environment for Text-based Games.
@@ -154,6 +161,8 @@ class TextWorldEnv(LanguageEnv):
     - Paglieri et al. 2024, BALROG: Benchmarking Agentic LLM and VLM Reasoning On Games.
 
     ## Version History
+    - v1: one command a step; v0 played all that a reply held. A line break ends a command; v0 joined the lines. Under `rules="balrog"` the
+      game is asked for the room's description after every turn, as BALROG asks it.
     - v0: first version.
     """
 
