@@ -25,6 +25,12 @@ _SETTLER = """2 Move East, 1 Do, 2 Move East, 1 Do, 1 Move East, 1 Move North, 1
 1 Place Table, 1 Make Wood Pickaxe, 1 Make Wood Sword, 12 Move West, 1 Do, 1 Move West, 1 Do, 6 Move East, 7 Move North, 1 Do,
 1 Move South, 2 Do, 1 Place Plant, 1 Move East, 1 Place Stone, 1 Do, 1 Sleep, 1 fly"""
 
+_FIGHT = """northwest east southwest northeast west west south south southeast southeast south northwest southwest northwest southeast southeast
+northeast southwest northwest west northeast south southwest northeast northeast northeast south northwest west west north northeast northeast
+west southeast east southeast north northwest east east northeast south northwest southeast north east west southeast southwest northeast
+northwest south east east east west north east east east east southeast southeast north east southeast north south northeast south east northeast"""
+"""Ends where two giant rats died: their corpses do not stack."""
+
 
 def _spelled_out(story: str) -> list[str]:
     """`2 Move East, 1 Do` as the actions one by one."""
@@ -59,6 +65,7 @@ EPISODES: dict[str, list[dict[str, Any]]] = {
         {"task": "MiniHack-Quest-Easy-v0", "seed": 1, "kwargs": {}, "actions": ["inventory", "esc", "wield", "b", "b", "fire", "east", "down"]},
         {"task": "MiniHack-Corridor-R3-v0", "seed": 2, "kwargs": {"rules": "balrog"}, "actions": ["kick", "east", "open", "north", "search", "a"]},
         {"task": "MiniHack-Room-5x5-v0", "seed": 12, "kwargs": {"text": "language"}, "actions": ["southeast"] * 4},
+        {"task": "MiniHack-CorridorBattle-Dark-v0", "seed": 32, "kwargs": {"text": "language"}, "actions": _FIGHT.split()},
     ],
     "patheval_loop": [
         {"task": "drive", "seed": 6, "kwargs": {"expert": "shortest_path", "image": True}},

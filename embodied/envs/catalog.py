@@ -52,17 +52,18 @@ _MINIHACK = ("Boxoban-Hard", "Boxoban-Medium", "MazeWalk-9x9", "MazeWalk-15x15",
 _BABYAI = ("goto", "pickup", "open", "putnext", "pick_up_seq_go_to")
 
 
-def _game(name: str, cls: str, tasks: tuple[str, ...], episodes: int, summary: str, **more: Any) -> Entry:
-    return Entry(name, f"embodied/{cls}-v0", f"embodied.envs.games.{name}.env:{cls}Env", tasks, episodes, "games", summary, **more)
+def _game(name: str, id: str, tasks: tuple[str, ...], episodes: int, summary: str, **more: Any) -> Entry:
+    cls = id.partition("-")[0]
+    return Entry(name, f"embodied/{id}", f"embodied.envs.games.{name}.env:{cls}Env", tasks, episodes, "games", summary, **more)
 
 
 ENTRIES: dict[str, Entry] = {
     e.name: e
     for e in (
-        _game("nethack", "NetHack", ("NetHackChallenge-v0",), 5, "the whole dungeon, scored by how deep and how experienced the hero gets"),
+        _game("nethack", "NetHack-v0", ("NetHackChallenge-v0",), 5, "the whole dungeon, scored by how deep and how experienced the hero gets"),
         _game(
             "minihack",
-            "MiniHack",
+            "MiniHack-v1",
             tuple(f"MiniHack-{t}-v0" for t in _MINIHACK),
             5,
             "small NetHack levels with one goal: mazes, battles, Boxoban, quests",
@@ -70,23 +71,23 @@ ENTRIES: dict[str, Entry] = {
         ),
         _game(
             "babyai",
-            "BabyAI",
+            "BabyAI-v0",
             tuple(f"BabyAI-MixedTrainLocal-v0/{t}" for t in _BABYAI),
             10,
             "one room, one instruction: go to, pick up, open, put next",
             experts=("bot",),
         ),
-        _game("crafter", "Crafter", ("default",), 10, "open-world survival, scored by 22 achievements"),
+        _game("crafter", "Crafter-v0", ("default",), 10, "open-world survival, scored by 22 achievements"),
         _game(
             "textworld",
-            "TextWorld",
+            "TextWorld-v1",
             ("treasure_hunter", "the_cooking_game", "coin_collector"),
             10,
             "text adventures: a treasure, a meal, a coin",
             picture=False,
             experts=("walkthrough",),
         ),
-        _game("babaisai", "BabaIsAI", _baba_tasks(), 3, "puzzles in which the rules are blocks one can push", experts=("search",)),
+        _game("babaisai", "BabaIsAI-v0", _baba_tasks(), 3, "puzzles in which the rules are blocks one can push", experts=("search",)),
         Entry(
             "patheval",
             "embodied/PathEval-v0",

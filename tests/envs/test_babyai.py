@@ -180,3 +180,50 @@ def test_another_process_plays_the_same():
 def test_nothing_is_printed_on_import():
     run = _run("import embodied.envs as e; e.make('babyai').reset(seed=0)")
     assert run.stdout == run.stderr == ""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_first_object_touched_is_named_for_who_reads(kind: str):
+    env = make("babyai", f"BabyAI-MixedTrainLocal-v0/{kind}", distractors=6, expert=True)
+    for seed in range(5):
+        *_, (*_, info) = by_expert(env, seed)
+        assert info["metrics"] == {"first_object_named": 1.0}
+    env.close()
+
+
+def test_the_first_object_touched_at_random_is_often_another():
+    named = []
+    env = make("babyai", "BabyAI-MixedTrainLocal-v0/pickup", distractors=8)
+    for seed in range(20):
+        env.reset(seed=seed)
+        env.action_space.seed(seed)
+        over = False
+        while not over:
+            *_, terminated, truncated, info = env.step(env.action_space.sample())
+            over = terminated or truncated
+        named.append(info["metrics"]["first_object_named"])
+    env.close()
+    assert set(named) == {0.0, 1.0} and sum(named) < 10
+
+
+def test_who_touches_nothing_has_touched_no_named_object():
+    env = make("babyai", "BabyAI-MixedTrainLocal-v0/putnext", max_steps=3)
+    env.reset(seed=1)
+    metrics = [env.step("turn left")[-1].get("metrics") for _ in range(3)]
+    env.close()
+    assert metrics == [None, None, {"first_object_named": 0.0}]
+
+
+def test_the_key_of_a_named_door_counts_and_a_wall_is_no_object():
+    env = make("babyai", OPEN, expert=True)
+    for seed in range(4):
+        steps = list(by_expert(env, seed))
+        assert steps[-1][-1]["metrics"] == {"first_object_named": 1.0}
+    env.reset(seed=0)
+    for _ in range(8):
+        front = env._level.grid.get(*env._level.front_pos)
+        info = env.step("go forward")[-1]
+        if front is not None and front.type == "wall":
+            break
+    env.close()
+    assert "metrics" not in info

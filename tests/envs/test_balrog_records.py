@@ -8,8 +8,8 @@ import pytest
 
 from tests import balrog_replay
 
-COUNTS = {"babyai": 20, "babaisai": 40, "textworld": 9}
-"""NetHack's six records need the balrog-nle wheel: `make test-balrog` replays them with tests/balrog_replay.py."""
+COUNTS = {"babyai": 20, "babaisai": 40, "textworld": 10}
+"""NetHack's six records and MiniHack's three need the balrog-nle wheel: `make test-balrog` replays them."""
 
 
 @pytest.mark.parametrize("env", COUNTS)

@@ -1,9 +1,10 @@
-"""On balrog-nle 0.9 (`make test-balrog`): `rules="balrog"` shows what BALROG's own code shows, to the byte."""
+"""On balrog-nle 0.9 (`make test-balrog`): the public MiniHack records replay exactly, and `rules="balrog"` shows what BALROG's own code shows, to the byte."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from embodied.envs import make
 from embodied.envs.games.nethack.raw import wheel
 from embodied.errors import EnvironmentFailure
+from tests import balrog_replay
 
 pytestmark = pytest.mark.skipif(not wheel().startswith("balrog-nle"), reason="needs balrog-nle: make test-balrog")
 
@@ -49,6 +51,15 @@ balrog-nle 0.9.0 showed: long-term text, short-term text, reward, done and progr
 Boxoban follows the solution of the level; the rest is `RandomState(seed).randint` on the list of actions."""
 
 
+FIGHTS = [
+    (4264741340, "yklblnyykjlhlbyklhlhyljylhklbllllkllllllyhhykjhhlkjhjyklkkllyubhkyjlljkllllkkkklllhhyjykllhjklybklbl", "53d527743deb06c42c71529e28efec72"),
+    (2301167260, "klujhkjjkukhjjjjhhkkjujhhhkkknhlhhkkhkjjkhnyjkjkjklkjlkjlkhkjlkujhhkujjjjkhkklhllkkjlkhjkkjjkkjkjjkh", "c0ad399dbbd396e2b02984933e6b631f"),
+    (1639985052, "hhjjllykljlllllljkhhhhhjhkjyjhlljkllllllllhlljhhhkjjluuuhllkllllhlljhhkhkkhjkhjhjbllllllklllllljkhky", "d04531c113595136d0f6ceb5f9ee891e"),
+]
+"""Public records of CorridorBattle-Dark in which corpses pile up: seed, directions (NetHack's own letters), SHA-256 (first half) over the
+texts recorded after each, as JSON."""
+
+
 @pytest.mark.parametrize(("task", "seed", "steps", "progression", "digest"), EPISODES)
 def test_episodes_are_the_originals(task: str, seed: int, steps: int, progression: float, digest: str):
     env = make("minihack", task, rules="balrog")
@@ -66,6 +77,23 @@ def test_episodes_are_the_originals(task: str, seed: int, steps: int, progressio
         seen.update(json.dumps([observation["text"], observation["status"], reward, over, info["progress"]]).encode())
     env.close()
     assert (taken, info["progress"], seen.hexdigest()[:32]) == (steps, progression, digest)
+
+
+def test_every_record_replays_exactly(balrog_data: Path):
+    """Three fights in which corpses pile up: they agree only while NLE is asked to describe what it draws."""
+    results = [balrog_replay.replay(balrog_replay.load(balrog_data, entry)) for entry in balrog_replay.manifest(balrog_data, "minihack")]
+    assert len(results) == 3
+    assert [f"{r}\n{r.difference}" for r in results if not r.exact] == []
+
+
+@pytest.mark.parametrize(("seed", "keys", "digest"), FIGHTS)
+def test_corpses_lie_as_in_the_records(seed: int, keys: str, digest: str):
+    env = make("minihack", "MiniHack-CorridorBattle-Dark-v0", rules="balrog")
+    env.reset(seed=seed)
+    phrases = {chr(action.keys[0]): phrase for phrase, action in env._actions_by_phrase.items()}
+    texts = [env.step(phrases[key])[0]["text"] for key in keys]
+    env.close()
+    assert hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:32] == digest
 
 
 def test_a_picture_needs_tiles():

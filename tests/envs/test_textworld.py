@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import gymnasium
@@ -17,6 +18,7 @@ from gymnasium.utils.env_checker import check_env
 
 from embodied.envs import entry, make
 from embodied.envs.games.textworld import cache, games, generate
+from embodied.envs.games.textworld.commands import first_command
 from embodied.envs.games.textworld.interpreters import Glulx, ZMachine
 from embodied.errors import EnvironmentFailure, UnknownName, UsageError
 from tests import transcripts
@@ -162,8 +164,9 @@ def test_no_string_is_too_strange(rules: str, ulx: Path, tmp_path: Path, monkeyp
         "1.2.3.4",
         "." * 150,
     ]
-    files = ["save", "SAVE game", "restore", "script", "look. save", "look then script on", "oops save", "o save", "transcription", "x, save"]
-    files += ["look\nsave"] if rules == "balrog" else []  # else it is one line
+    files = ["save", "SAVE game", "restore", "script", "oops save", "o save", "transcription", "\x0esave", "...save"]
+    more = ["look. save", "look then script on", "x, save", "look\nsave"]
+    files += more if rules == "balrog" else []  # else only the first command of each is looked at
     for options in ({"game": "coin_collector-0"}, {"game": str(ulx)}):
         env = make("textworld", COIN, rules=rules)
         env.reset(seed=0, options=options)
@@ -179,6 +182,129 @@ def test_no_string_is_too_strange(rules: str, ulx: Path, tmp_path: Path, monkeyp
     assert list(tmp_path.iterdir()) == []
 
 
+CONTROL = (
+    "\\boxed{go east}",
+    "\\",
+    "\\s",
+    "\\help",
+    "\\X",
+    "\\R",
+    "look \\N",
+    "\\_quit\\_y",
+    "/quit",
+    ">look",
+    "*",
+    "\x0e",
+    "\x0f",
+    "\x12",
+    "\x13y",
+    "look\x13",
+    "\x1b[A",
+    "\x7f",
+)
+"""What interpreters have taken for commands of their own, or might."""
+
+
+@pytest.mark.parametrize("rules", ["embodied", "balrog"])
+def test_nothing_typed_reaches_the_interpreter_itself(rules: str, ulx: Path, tmp_path: Path, monkeypatch, capfd: pytest.CaptureFixture[str]):
+    monkeypatch.chdir(tmp_path)
+    for options in ({"game": "coin_collector-0"}, {"game": str(ulx)}):
+        env = make("textworld", COIN, rules=rules)
+        first, _ = env.reset(seed=0, options=options)
+        look = env.step("look")[0]["text"]
+        for command in CONTROL:
+            observation, _, terminated, truncated, _ = env.step(command)
+            assert not terminated and not truncated and len(observation["text"]) < 2000
+        assert env.step("look")[0]["text"].split("   ")[0] == look.split("   ")[0], "still in the same room"
+        assert list(Path(env._machine._folder.name).glob("[!s]*")) == []
+        assert env.reset(seed=0, options=options)[0] == first
+        env.close()
+    assert (list(tmp_path.iterdir()), capfd.readouterr()) == ([], ("", ""))
+
+
+ONE = {
+    "go east": ("go east", ""),
+    " Go   East. ": ("Go East", ""),
+    "east. south. take coin": ("east", "south. take coin"),
+    "east then south": ("east", "south"),
+    "east, then south": ("east", "then south"),
+    "then east": ("east", ""),
+    "east\nsouth": ("east", "south"),
+    "\r\n east \u2028 south": ("east", "south"),
+    "east, south": ("east", "south"),
+    "look,inventory": ("look", "inventory"),
+    "prepare meal, eat meal": ("prepare meal", "eat meal"),
+    "take inventory, look": ("take inventory", "look"),
+    "take knife, apple and bread": ("take knife, apple and bread", ""),
+    "take all, east": ("take all, east", ""),
+    "east\uff0e south": ("east", "south"),
+    "...east": ("east", ""),
+    "1. go east": ("1", "go east"),
+    "open strengthened-door": ("open strengthened-door", ""),
+    "take authentic then-box": ("take authentic then-box", ""),
+    "examine athens": ("examine athens", ""),
+    "unlock Henry's gate": ("unlock Henry's gate", ""),
+    ", east": (", east", ""),
+    "...": ("...", ""),
+    "": ("", ""),
+}
+
+
+@pytest.mark.parametrize("typed", ONE)
+def test_the_first_command_is_divided_off(typed: str):
+    assert first_command(typed) == ONE[typed]
+
+
+@pytest.mark.parametrize("joint", [". ", ".", "\n", " then ", ", ", ",", ", then ", "\r\n", "\uff0e", " . "])
+def test_one_command_a_step(joint: str, ulx: Path):
+    """However commands are strung together, one is played: a reply does not win a game of twenty steps."""
+    for options in ({"game": "coin_collector-0"}, {"game": str(ulx)}):
+        env = make("textworld", COIN)
+        env.reset(seed=0, options=options)
+        walkthrough = [command.removeprefix("go ") for command in env._game.facts.walkthrough]
+        alone = env.step(walkthrough[0])[0]["text"]
+        env.reset(seed=0, options=options)
+        observation, reward, terminated, _, info = env.step(joint.join(walkthrough))
+        assert (reward, terminated, info["executed"]) == (0.0, False, walkthrough[0])
+        assert walkthrough[-1] in info["dropped"]
+        assert observation["text"] == f"{alone}\n\n(One command a step: {walkthrough[0]!r} was carried out, the rest of what you typed was not.)"
+        assert "dropped" not in env.step("look")[-1]
+        env.close()
+
+
+@pytest.mark.parametrize("first", ["east", "go east", "look", "inventory", "wait", "z", "goal", "examine me", "take all", "prepare meal", "drop all", "again"])
+def test_no_command_takes_two_turns(first: str, ulx: Path):
+    env = make("textworld", COIN)
+    machine = Glulx()
+    for joint in (", ", ",", ", then ", ",.", " and ", "; ", ": ", "! ", '" ', ",,"):
+        env.reset(seed=0, options={"game": str(ulx)})
+        machine.start(ulx, 0)
+        machine.send("tw-extra-infos score")
+        assert machine.send(first_command(f"{first}{joint}south")[0]).count("<score>") <= 1
+    env.close()
+    machine.close()
+
+
+def test_balrogs_rules_play_all_that_is_typed(ulx: Path):
+    env = make("textworld", COIN, rules="balrog")
+    env.reset(seed=0, options={"game": str(ulx)})
+    *_, terminated, _, info = env.step(". ".join(env._game.facts.walkthrough))
+    assert (terminated, info["success"]) == (True, True)
+    env.close()
+
+
+def test_under_balrogs_rules_it_is_the_last_thing_in_the_room():
+    """BALROG makes the game describe the room after every turn."""
+    said = {}
+    for rules in ("embodied", "balrog"):
+        env = make("textworld", COOKING, rules=rules)
+        env.reset(seed=2)
+        env.step("take red apple")
+        said[rules] = env.step("examine it")[0]["text"].split("   ")[0]
+        env.close()
+    assert "red apple" in said["embodied"] and "red apple" not in said["balrog"]
+
+
 def test_curly_quotes_and_accents_reach_the_game_plain():
     env = make("textworld", COIN)
     env.reset(seed=0)
@@ -190,7 +316,7 @@ def test_curly_quotes_and_accents_reach_the_game_plain():
 def test_one_cannot_leave_or_cheat():
     env = make("textworld", COIN)
     env.reset(seed=0)
-    for command in ("quit", "q", "restart", "print_state", "tw-print player id", "restrict commands", "enable print state option", "go north. quit"):
+    for command in ("quit", "q", "restart", "print_state", "tw-print player id", "restrict commands", "enable print state option", ". quit"):
         observation, _, terminated, _, info = env.step(command)
         assert (observation["text"], info["valid"], terminated) == ("That command is not part of this game.", False, False)
     env.close()
@@ -346,6 +472,40 @@ def test_the_z_machine_plays_one_game_after_another():
     assert first == again != other
 
 
+def test_lines_left_over_do_not_begin_the_next_game():
+    machine = ZMachine()
+    story = games.shipped(COIN, "coin_collector-0").story
+    machine.start(story, 0)
+    look = machine.send("look")
+    machine.send("inventory\nxyzzy\nxyzzy")
+    machine.start(story, 0)
+    assert machine.send("look") == look
+    machine.close()
+
+
+def test_an_answer_has_a_size(ulx: Path):
+    for machine, story in ((Glulx(), ulx), (ZMachine(), games.shipped(COIN, "coin_collector-0").story)):
+        machine.start(story, 0)
+        process = machine._process
+        machine.LONGEST = 20
+        with pytest.raises(EnvironmentFailure, match="printed more than"):
+            machine.send("look")
+        assert process.poll() is not None
+
+
+def test_the_z_machine_ends_with_whoever_started_it():
+    """Its reader notices the closed socket, whatever the machine is doing."""
+    program = (
+        "import os, signal; from embodied.envs import make; env = make('textworld', 'coin_collector'); env.reset(seed=0); "
+        "print(env._machine._process.pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    deadline = time.monotonic() + 30
+    while Path(f"/proc/{int(done.stdout)}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{int(done.stdout)}").exists()
+
+
 def test_the_glulx_process_is_reaped(ulx: Path, capfd: pytest.CaptureFixture[str]):
     env = make("textworld", COIN)
     env.reset(seed=0, options={"game": str(ulx)})
@@ -362,11 +522,13 @@ def test_the_glulx_process_is_reaped(ulx: Path, capfd: pytest.CaptureFixture[str
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_hung_or_dead_interpreter_is_a_failure(ulx: Path):
-    machine = Glulx()
+@pytest.mark.parametrize("kind", [Glulx, ZMachine])
+def test_a_hung_or_dead_interpreter_is_a_failure(kind: type, ulx: Path):
+    machine = kind()
     machine.TIMEOUT = 0.5
+    story = ulx if kind is Glulx else games.shipped(COIN, "coin_collector-0").story
     for stop, what in ((signal.SIGSTOP, "gave no answer within"), (signal.SIGKILL, "crashed")):
-        machine.start(ulx, 0)
+        machine.start(story, 0)
         process = machine._process
         process.send_signal(stop)
         with pytest.raises(EnvironmentFailure, match=what):
@@ -374,7 +536,7 @@ def test_a_hung_or_dead_interpreter_is_a_failure(ulx: Path):
         assert process.poll() is not None
         with pytest.raises(EnvironmentFailure, match="is not running"):
             machine.send("look")
-    assert "-= " in machine.start(ulx, 0)
+    assert "-= " in machine.start(story, 0)
     machine.close()
 
 
@@ -391,7 +553,7 @@ def test_a_story_that_is_none_is_a_failure(tmp_path: Path, ulx: Path):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_gymnasium_approves(task: str, tmp_path: Path):
-    env = gymnasium.make("embodied/TextWorld-v0", task=task, data=publish(tmp_path, task, (0,))).unwrapped
+    env = gymnasium.make("embodied/TextWorld-v1", task=task, data=publish(tmp_path, task, (0,))).unwrapped
     check_env(env, skip_render_check=True)
     env.close()
 

@@ -119,12 +119,12 @@ def test_round_trip_of_every_trajectory(recorded, tmp_path):
             ours = tmp_path / "out" / name / path.relative_to(root)
             assert (rows(ours) == rows(path)) if path.suffix == ".csv" else (json.loads(ours.read_text()) == json.loads(path.read_text())), path
             compared += 1
-    assert compared == 150
+    assert compared == 158
 
 
 def test_steps_of_a_trajectory(recorded, tmp_path):
     imported = [read_submission(root, tmp_path / name) for name, root in recorded.items()]
-    assert sum(i.trajectories for i in imported) == 75
+    assert sum(i.trajectories for i in imported) == 79
     invalid = 0
     for run in (i.run for i in imported):
         for episode in run.episodes():

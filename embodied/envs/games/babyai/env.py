@@ -9,6 +9,7 @@ import numpy as np
 from embodied.envs.base import LanguageEnv, Transition
 from embodied.envs.catalog import check_task, entry
 from embodied.envs.games.babyai.levels import MixedTrainLevel
+from embodied.envs.games.babyai.touch import FirstTouch
 from embodied.envs.games.babyai.view import SIZE, TILE, View, describe, draw, look
 from embodied.envs.spaces import Choice
 from embodied.errors import UsageError
@@ -73,6 +74,22 @@ class BabyAIEnv(LanguageEnv):
 
     ## Info
     `reset` gives `instruction` (str), `kind` (str) and `max_steps` (int). At the end `end_reason` is `fulfilled` or `step limit`.
+    `metrics`: `first_object_named` is 1 when the first object touched is one that the instruction names (or the key of a door it names), else 0;
+    not there until then; 0 at the end when nothing was touched. To touch is to walk into something, to toggle a door or box, to pick
+    something up, or to fulfil the instruction.
+
+    ## What success does not show
+    As BALROG plays it (`distractors=0`) a room holds little but the named objects, so success needs no reading. `distractors=8` and
+    `first_object_named` ask for it. Means of 100 episodes a cell, 20 a task, seeds 1000 to 1019; `blind` walks to objects in random order and
+    acts on them, knows the map and never the instruction:
+
+    | player | success, 0 distractors | first named | success, 8 distractors | first named |
+    |---|---|---|---|---|
+    | `bot` | 1.00 | 1.00 | 1.00 | 1.00 |
+    | blind | 0.83 | 1.00 | 0.45 | 0.23 |
+    | random | 0.08 | 0.44 | 0.08 | 0.14 |
+
+    A policy from pixels that never reads earned 0.97 with no distractors.
 
     ## Arguments
     - `task`: one of the five.
@@ -135,6 +152,7 @@ class BabyAIEnv(LanguageEnv):
         )
         self._view: View | None = None
         self._guide: _Guide | None = None
+        self._touch: FirstTouch | None = None
 
     @property
     def mission(self) -> Mission:
@@ -155,16 +173,21 @@ class BabyAIEnv(LanguageEnv):
         self._level.reset(seed=seed)
         self._view = look(self._level)
         self._guide = _Guide(self._level) if self._has_expert else None
+        self._touch = FirstTouch(self._level)
         return {"instruction": self._level.mission, "kind": self._level.kind, "max_steps": self.max_steps}
 
     def _step(self, action: str) -> Transition:
         number = _NUMBER[action]
+        self._touch.before()
         _, reward, terminated, truncated, _ = self._level.step(number)
+        self._touch.after(action, terminated)
         self._view = look(self._level)
         if self._guide is not None:
             self._guide.follow(number)
         over = terminated or truncated
-        info = {"end_reason": "fulfilled" if terminated else "step limit"} if over else {}
+        info: dict[str, Any] = {"end_reason": "fulfilled" if terminated else "step limit"} if over else {}
+        if over or self._touch.named is not None:
+            info["metrics"] = {"first_object_named": float(self._touch.named is True)}
         return Transition(float(reward), terminated, truncated and not terminated, float(terminated), terminated if over else None, info)
 
     def _text(self) -> str:

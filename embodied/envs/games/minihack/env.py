@@ -121,8 +121,15 @@ class MiniHackEnv(NetHackBase):
     - Guez et al., An Investigation of Model-Free Planning, ICML 2019 (Boxoban).
     - Paglieri et al., BALROG: Benchmarking Agentic LLM and VLM Reasoning On Games, ICLR 2025.
 
+    MiniHack records of BALROG replay exactly with `rules="balrog"` on balrog-nle 0.9.0 (`make test-balrog`). On nle 1.3 the game is in the
+    state of the minihack package's own environment after each of 10,000 random steps (`tests/envs/test_minihack_original.py`).
+
     ## Version History
 
+    - v1: NLE is asked to describe what it draws (`screen_descriptions`), as MiniHack asks it, because the answer changes the game: things
+      looked at from nearby count as seen, and a corpse that was seen does not stack with one that was not. It costs 4 to 8 us a step
+      (7 to 16 %). v0 left it out. Random players meet a difference in 1 of 640 episodes of the eight tasks,
+      a hero who attacks whatever stands beside him in 4 of 40 of CorridorBattle-Dark.
     - v0: first version.
     """
 

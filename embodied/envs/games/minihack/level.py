@@ -34,8 +34,11 @@ from embodied.errors import EnvironmentFailure
 from embodied.registry import unknown
 from embodied.seeding import derive
 
-SLOW_BUFFER = "screen_descriptions"
-"""What each place on the map is, in words, (21, 79, 80) uint8: reward managers ask for it."""
+DESCRIPTIONS = "screen_descriptions"
+"""What each place on the map is, in words, (21, 79, 80) uint8. MiniHack always asks for it, so every level has it, needed or not: to find
+the words, NLE looks at each thing that is drawn, as the farlook command does, and NetHack takes a look from a neighbouring place as having
+seen the thing up close (`dknown`, `object_from_map` in pager.c). Corpses seen and unseen do not stack. For a thing that is remembered where
+there is none, the look makes one, which takes a number and, of a corpse, draws random numbers."""
 
 RUNNING, DEATH, SUCCESS, ABORTED = 0, 1, 2, -1
 """MiniHack's end status."""
@@ -168,11 +171,11 @@ class _InPlaceOfNLE(NLE):
         self.options, self.character, self.wizard, self.spawn_monsters = tuple(options), character, wizard, spawn_monsters
         self.actions = tuple(int(a) for a in actions)
         self.asks = allow_all_yn_questions
-        # A plain level ends on the stairs and pays 1 for it. It needs no copies of the screen and no slow buffer.
+        # A plain level ends on the stairs and pays 1 for it. It needs no copies of the screen.
         same = all(getattr(type(self), name) is getattr(MiniHack, name) for name in ("step", "_is_episode_end", "_reward_fn"))
         self.plain = isinstance(self, _Boxes) or (same and self.reward_manager is None)
-        self.buffers = BUFFERS if self.plain else (*BUFFERS, SLOW_BUFFER)
-        self._observation_keys = self._original_observation_keys = [*BUFFERS, SLOW_BUFFER]
+        self.buffers = (*BUFFERS, DESCRIPTIONS)
+        self._observation_keys = self._original_observation_keys = list(self.buffers)
         for name in ("glyph", "blstats", "message", "program_state", "internal"):
             setattr(self, f"_{name}_index", self._observation_keys.index("glyphs" if name == "glyph" else name))
 

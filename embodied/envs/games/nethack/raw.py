@@ -43,7 +43,9 @@ BUFFERS: tuple[str, ...] = (
     *("glyphs", "chars", "colors", "blstats", "message", "program_state", "internal", "misc"),
     *("inv_letters", "inv_strs", "inv_oclasses", "tty_chars", "tty_colors", "tty_cursor"),
 )
-"""What NetHack fills in at each key, by default. Also to be had: specials, inv_glyphs, screen_descriptions (slow)."""
+"""What NetHack fills in at each key, by default. Also to be had: specials, inv_glyphs, and screen_descriptions, which changes the game
+(`embodied.envs.games.minihack.level.DESCRIPTIONS`): MiniHack asks for it, NLE's NetHackChallenge does not, and with it three of six public
+NetHack records part."""
 
 _LIBRARY = Path(_pynethack.__file__).parent / "libnethack.so"
 _SPACE = 32

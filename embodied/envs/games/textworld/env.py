@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from pathlib import Path
 from typing import Any
 
 from embodied.envs.base import LanguageEnv, Transition
 from embodied.envs.catalog import check_task, entry
 from embodied.envs.games.textworld import games, missions
+from embodied.envs.games.textworld.commands import first_command, printable
 from embodied.envs.games.textworld.games import Game
 from embodied.envs.games.textworld.interpreters import Interpreter, interpreter
 from embodied.envs.spaces import FreeText
@@ -23,15 +23,19 @@ _LIMIT = 80
 _LONGEST = 198
 """Bytes of a command (jericho's input buffer)."""
 
-_TRACK_SCORE = "tw-extra-infos score"
-"""TextWorld's own command that makes a game print its score, between tags, in every turn. It takes no turn and 5 % of the time."""
-_TAGS = re.compile(r"<score>\n(.*?)</score>(?:<moves>\n.*?</moves>)?", re.DOTALL)
+_TRACKED = {"embodied": ("score",), "balrog": ("description", "moves", "score")}
+"""What a game is made to print between tags after every turn, by TextWorld's own command `tw-extra-infos`, in this order. The score takes 5 % of
+the time. The description, which BALROG asks for and never shows, takes two thirds of it: the game looks around as if told to, after which
+`it` is the last thing in the room."""
+_SCORE = re.compile(r"<score>\n(.*?)</score>(?:<moves>\n.*?</moves>)?", re.DOTALL)
+_TAGS = {name: re.compile(rf"<{name}>\n(.*)</{name}>", re.DOTALL) for name in _TRACKED["balrog"]}
+"""TextWorld's own patterns, for `rules="balrog"`: of several turns in one answer they remove all from the first tag to the last."""
 _STATUS_LINE = re.compile(r">?\s{3,}-= .* =-\s*-?\d+/\d+$")
 """What a Z-machine draws into its top line comes out at the end of the last one: spaces, room, score/moves."""
 
 _WON, _LOST = "*** The End ***", "*** You lost! ***"
 
-_START = r"(?:^|[.,;:\n]|\bthen\b)\s*(?:(?:oops|o)\s+)?"
+_START = r"(?:^|[.,;:\n\r]|\bthen\b)\s*(?:(?:oops|o)\s+)?"
 """Where a command begins on a line that may hold several. `oops` makes a command of the last one by correcting a word."""
 _FILES = r"(?:save|restore|script|unscript|replay)\b|transcrip|recording"
 """Commands that make an interpreter write or read files, or ask for one. Inform reads the first nine letters of a word."""
@@ -65,7 +69,7 @@ _REJECTIONS = (
 )
 """How the parser begins when it rejects a command (Inform 7 6M62, Standard Rules, "parser error internal rule")."""
 
-_PLAIN = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2010": "-", "\u2011": "-", "\u2013": "-", "\u2014": "-"})
+_ONE = "(One command a step: {first!r} was carried out, the rest of what you typed was not.)"
 
 
 class TextWorldEnv(LanguageEnv):
@@ -82,7 +86,9 @@ class TextWorldEnv(LanguageEnv):
     | `coin_collector` | find the coin and take it | 60 rooms, no doors, 20 commands | 1 |
 
     ## Action Space
-    `FreeText`: every string is a command. Letter case does not matter, hyphens, apostrophes and digits do; accents are dropped and curly
+    `FreeText`: every string is a command, and a step carries out one. Of several (`east. south`, `east then south`, `east, south`, several
+    lines) the first is played; the rest is dropped, `info["dropped"]` holds it and the text says so. Things may be strung together where
+    the game takes a turn for all of them (`take knife, apple`). Letter case does not matter, hyphens, apostrophes and digits do; accents are dropped and curly
     quotes made straight. `mission.actions` lists the patterns that are of use. The default action is `look` (`help` under `rules="balrog"`).
 
     ## Observation Space
@@ -113,7 +119,8 @@ class TextWorldEnv(LanguageEnv):
     `metrics` holds `score` and `max_score`. At the end `end_reason` is `won`, `lost`, `step limit` or (`rules="balrog"`) `quit`.
     `valid` is false where the game's parser rejected the command: no turn passed and the answer is one of Inform's error messages
     (`That's not a verb I recognise.`, `You can't see any such thing.`, ...). A question (`What do you want to open?`) is no rejection, and
-    neither is an action that fails (`You have to unlock the gate first.`). The command was executed as it was all the same.
+    neither is an action that fails (`You have to unlock the gate first.`). The command was executed as it was all the same. `executed` is the
+    command that was played; `dropped` (str), where there is one, is what was not.
 
     ## Arguments
     - `task`: one of the three.
@@ -138,11 +145,15 @@ class TextWorldEnv(LanguageEnv):
     | `quit` ends or spoils the episode, `restart` starts over, `save` and `script` write files or crash, `print_state` tells all. | They are refused. |
     | Reward is the score so far, so that a return counts points many times. | Reward is the points made. |
     | Progress is 0 until the end. | It is there at every step. |
-    | A crashed or hung interpreter loses or hangs the run. | `EnvironmentFailure`, within 20 s. |
-    | Rooms are described anew behind the scenes every turn. | Only the score is asked for: three times as fast. |
+    | A crashed or hung interpreter loses or hangs the run. | `EnvironmentFailure`, within 20 s or 1 MiB of output. |
+    | One reply with all commands wins in one step. | One command a step. |
+    | A command that begins with a backslash hangs the .z8 interpreter, which prints without end. | It is a command of the game (under either rules). |
+    | The room is described unseen after every turn: `it` is then the last thing in it. | Only the score is asked for: three times as fast. |
 
     A refused command costs a step and is not `valid`. `rules="balrog"` gives BALROG's text, rewards, progress and default action, refuses
-    only what touches files, and sends commands as they are (cut at what the interpreter can read).
+    only what touches files, and sends commands as they are, several in one step too (cut at what the interpreter can read, and without
+    control characters). Both interpreters are child processes that can write no files. `undo` is the game's: .ulx games take a turn back,
+    .z8 games say that they cannot.
 
     ## References
     - Côté et al. 2018, TextWorld: A Learning Environment for Text-based Games.
@@ -150,6 +161,8 @@ class TextWorldEnv(LanguageEnv):
     - Paglieri et al. 2024, BALROG: Benchmarking Agentic LLM and VLM Reasoning On Games.
 
     ## Version History
+    - v1: one command a step; v0 played all that a reply held. A line break ends a command; v0 joined the lines. Under `rules="balrog"` the
+      game is asked for the room's description after every turn, as BALROG asks it.
     - v0: first version.
     """
 
@@ -210,14 +223,15 @@ class TextWorldEnv(LanguageEnv):
             self._machine = interpreter(game.story)
         self._game = game
         screen = self._machine.start(game.story, derive(seed, "textworld", "interpreter", bits=30))
-        self._machine.send(_TRACK_SCORE)
+        for what in _TRACKED["embodied" if self._mended else "balrog"]:
+            self._machine.send(f"tw-extra-infos {what}")
         self._score = self._walked = 0
         self._screen = self._cut(screen)
         facts = {"game": game.name, "format": game.story.suffix[1:], "sha256": game.digest}
         return {**facts, "walkthrough_length": len(game.facts.walkthrough), "max_score": game.facts.max_score}
 
     def _step(self, action: str) -> Transition:
-        command = _one_line(action) if self._mended else action.strip()
+        command, rest = first_command(action) if self._mended else (printable(action).strip(), "")
         before = self._score
         taken, quit_ = False, False
         if self._is_refused(command):
@@ -237,6 +251,9 @@ class TextWorldEnv(LanguageEnv):
             info["end_reason"] = "won" if won else "lost" if lost else "quit" if quit_ else "step limit"
         if self._mended and not taken and (screen == _NO_SUCH_COMMAND or self._screen.startswith(_REJECTIONS)):
             info["valid"] = False
+        if rest:
+            info |= {"executed": command, "dropped": rest}
+            self._screen = f"{self._screen}\n\n{_ONE.format(first=command)}".lstrip()
         return Transition(
             reward=self._score - before if self._mended else self._score,
             terminated=over,
@@ -279,15 +296,19 @@ class TextWorldEnv(LanguageEnv):
 
     def _is_refused(self, command: str) -> bool:
         """Whether a command is kept from the interpreter: one that meddles with files or, mended, with the interpreter at all."""
-        return self._refused.search(command) is not None or (self._mended and len(command) > _LONGEST)
+        return self._refused.search(command) is not None or (self._mended and len(command) + command.count("\\") > _LONGEST)
 
     def _read_score(self, answer: str) -> tuple[str, bool]:
-        """Takes note of the score that the game printed and removes it. Returns the rest and whether the command took a turn."""
-        tags = _TAGS.search(answer)
-        if tags is None:
+        """Takes note of the score that the game printed and removes what is between tags. Returns the rest and whether the command took a turn."""
+        patterns = (_SCORE,) if self._mended else tuple(_TAGS.values())
+        score = None
+        for pattern in patterns:  # the score is the last
+            score = pattern.search(answer)
+            answer = pattern.sub("", answer)
+        if score is None:
             return answer, False
-        self._score = int(tags[1])
-        return answer[: tags.start()] + answer[tags.end() :], True
+        self._score = int(score[1])
+        return answer, True
 
     def _cut(self, screen: str) -> str:
         """The screen without what gives the solution away, and (mended) without the status line."""
@@ -306,11 +327,3 @@ class TextWorldEnv(LanguageEnv):
         """Goes on in the walkthrough when `command` is its next one."""
         if " ".join(command.lower().split()) == self._expert().lower():
             self._walked += 1
-
-
-def _one_line(action: str) -> str:
-    """A phrase as an interpreter can read it: one line of ASCII, accents dropped, curly quotes made straight."""
-    if not action.isascii():
-        letters = unicodedata.normalize("NFKD", action.translate(_PLAIN))
-        action = "".join(c for c in letters if not unicodedata.combining(c)).encode("ascii", "replace").decode()
-    return " ".join(action.replace("\0", " ").split())

@@ -1,23 +1,27 @@
-"""The two virtual machines that text adventures are compiled for: the Z-machine in this process, Glulx in a child process.
+"""The two virtual machines that text adventures are compiled for, Z-machine and Glulx, each in a child process.
 
 Both take a line and answer with what the game prints. Nothing is asked of them beyond that, so a step costs what the interpreter
-itself costs.
+itself costs. A line is a command of the game and never one of the interpreter: what an interpreter would take as its own is made plain text
+here. An answer has a time and a size that it may take; a child that goes beyond either is ended. Children can write no files.
 """
 
 from __future__ import annotations
 
 import importlib.resources
+import json
 import socket
 import subprocess
+import sys
 import tempfile
 import time
-import warnings
 from pathlib import Path
 from typing import Protocol
 
-import jericho
-
+from embodied.envs.games.textworld.commands import printable
 from embodied.errors import EnvironmentFailure
+
+if sys.platform == "linux":
+    import resource
 
 
 class Interpreter(Protocol):
@@ -46,80 +50,23 @@ def interpreter(story: Path) -> Interpreter:
     return Glulx() if story.suffix == ".ulx" else ZMachine()
 
 
-class ZMachine:
-    """Plays .z8 files with jericho (Frotz as a library). There is no undo."""
+class _Child:
+    """A child process that is spoken to through a socket: every message is a big-endian length of four bytes and as many bytes."""
 
-    LIMIT = 198
-    """Bytes of a command (jericho's input buffer)."""
-
-    def __init__(self) -> None:
-        self._frotz: jericho.FrotzEnv | None = None
-
-    def start(self, story: Path, seed: int) -> str:
-        if self._frotz is None or self._frotz.story_file != str(story).encode():
-            self.close()
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", jericho.UnsupportedGameWarning)  # said of every game outside jericho's own list
-                self._frotz = jericho.FrotzEnv(str(story), seed + 1)
-        self._frotz.seed(seed + 1)  # jericho takes 0 for "by the clock"
-        text, _ = self._frotz.reset()
-        return text
-
-    def send(self, command: str) -> str:
-        text, *_ = self._frotz.step(_fit(command, self.LIMIT))
-        return text
-
-    def close(self) -> None:
-        self._frotz = None  # its destructor frees the library
-
-
-class Glulx:
-    """Plays .ulx files with the git interpreter that TextWorld ships, over a socket.
-
-    The protocol (cheapglk/agent.c in TextWorld's sources): the child connects to a Unix socket, sends its output and waits for a line; every
-    message is a big-endian length of four bytes and as many bytes of UTF-8. On exit it sends the bytes of `_EXIT` instead.
-    """
-
-    LIMIT = 255
-    """Bytes of a command: the interpreter reads longer ones into the void, and plays what happens to lie in memory."""
+    START = 60.0
+    """Seconds of wall time until the process is there; it takes a fraction of one."""
     TIMEOUT = 20.0
-    """Seconds of wall time that an answer may take; a game's turn takes about a millisecond."""
+    """Seconds of wall time that an answer may take; a game's turn takes a few milliseconds."""
+    LONGEST = 1 << 20
+    """Bytes of an answer. Games print some hundred."""
     _EXIT = b"\x7f\x10++"
+    """What the Glulx interpreter sends in place of a length when it ends."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._story = Path()
-
-    def start(self, story: Path, seed: int) -> str:
-        """Begins `story`. This interpreter seeds itself by the clock, which matters to no TextWorld game: they all reseed it."""
-        self.close()
-        self._story = story
-        with tempfile.TemporaryDirectory(prefix="embodied-") as folder, socket.socket(socket.AF_UNIX) as server:
-            address = f"{folder}/s"
-            try:
-                server.bind(address)
-            except OSError as error:
-                raise EnvironmentFailure(f"The interpreter's socket {address} cannot be made ({error}). Set TMPDIR to a short, writable path.") from error
-            server.listen(1)
-            nowhere = subprocess.DEVNULL
-            self._process = subprocess.Popen([_git_glulx(), story, "-g", address, "-q"], stdin=nowhere, stdout=nowhere, stderr=nowhere)
-            self._socket = self._accept(server)
-        text = self._receive()
-        if text is None:
-            raise self._failure("quit before it began")
-        return _without_prompt(text)
-
-    def send(self, command: str) -> str | None:
-        if self._socket is None:
-            raise self._failure("is not running")
-        line = _fit(command, self.LIMIT).encode() or b" "  # it waits for at least a byte
-        try:
-            self._socket.sendall(len(line).to_bytes(4, "big") + line)
-        except OSError as error:
-            raise self._failure("crashed") from error
-        text = self._receive()
-        return None if text is None else _without_prompt(text)
 
     def close(self) -> None:
         if self._socket is not None:
@@ -129,51 +76,147 @@ class Glulx:
             self._process.kill()
             self._process.wait()
             self._process = None
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
 
     def __del__(self) -> None:
         self.close()
 
-    def _accept(self, server: socket.socket) -> socket.socket:
-        server.settimeout(0.05)
-        deadline = time.monotonic() + self.TIMEOUT
-        while self._process.poll() is None and time.monotonic() < deadline:
-            try:
-                connection, _ = server.accept()
-            except TimeoutError:
-                continue
-            connection.settimeout(self.TIMEOUT)
-            return connection
-        raise self._failure("did not start")
+    def _launch(self, command: list[str | Path], pass_fds: tuple[int, ...] = ()) -> None:
+        """Starts the process in an empty folder of its own, deaf and dumb but for the socket."""
+        self._folder = self._folder or tempfile.TemporaryDirectory(prefix="embodied-")
+        nowhere = subprocess.DEVNULL
+        self._process = subprocess.Popen(command, stdin=nowhere, stdout=nowhere, stderr=nowhere, cwd=self._folder.name, pass_fds=pass_fds)
 
-    def _receive(self) -> str | None:
-        head = self._read(4)
+    def _send(self, message: bytes) -> None:
+        if self._socket is None:
+            raise self._failure("is not running")
+        try:
+            self._socket.sendall(len(message).to_bytes(4, "big") + message)
+        except OSError as error:
+            raise self._failure("crashed") from error
+
+    def _receive(self, seconds: float | None = None) -> str | None:
+        """The answer; None when the interpreter has ended."""
+        seconds = self.TIMEOUT if seconds is None else seconds
+        until = time.monotonic() + seconds
+        head = self._read(4, until, seconds)
         if head == self._EXIT:
             self.close()
             return None
-        return self._read(int.from_bytes(head, "big")).decode(errors="replace")
+        size = int.from_bytes(head, "big")
+        if size > self.LONGEST:
+            raise self._failure(f"printed more than {self.LONGEST >> 20} MiB in one answer")
+        return self._read(size, until, seconds).decode(errors="replace")
 
-    def _read(self, size: int) -> bytes:
-        parts = b""
+    def _read(self, size: int, until: float, seconds: float) -> bytes:
+        parts = bytearray()
         while len(parts) < size:
             try:
+                self._socket.settimeout(max(0.001, until - time.monotonic()))
                 part = self._socket.recv(size - len(parts))
             except TimeoutError as error:
-                raise self._failure(f"gave no answer within {self.TIMEOUT:.0f} s") from error
+                raise self._failure(f"gave no answer within {seconds:.0f} s") from error
             except OSError as error:
                 raise self._failure("crashed") from error
             if not part:
                 raise self._failure("crashed")
             parts += part
-        return parts
+        return bytes(parts)
 
     def _failure(self, what: str) -> EnvironmentFailure:
         self.close()
         return EnvironmentFailure(f"The interpreter of {self._story} {what}; reset the environment to play on.")
 
 
+class ZMachine(_Child):
+    """Plays .z8 files with jericho (Frotz as a library), in a process that is kept from game to game. There is no undo.
+
+    Frotz takes a line that begins with a backslash for a command of its own, a backslash within one for an escape, and the control
+    characters 14 to 21 for keys that record, play back, restart and quit. A backslash is sent doubled, which stands for itself.
+    """
+
+    LIMIT = 198
+    """Bytes of a command (jericho's input buffer)."""
+
+    def start(self, story: Path, seed: int) -> str:
+        if self._socket is None:
+            ours, theirs = socket.socketpair()
+            with theirs:
+                self._socket = ours
+                program = Path(__file__).with_name("zmachine_host.py")
+                self._launch([sys.executable, "-P", program, str(theirs.fileno())], pass_fds=(theirs.fileno(),))
+        self._story = story.absolute()
+        self._send(json.dumps({"story": str(self._story), "seed": seed + 1}).encode())  # jericho takes 0 for "by the clock"
+        text = self._receive(self.START)
+        if text is None:
+            raise self._failure("quit before it began")
+        return text
+
+    def send(self, command: str) -> str | None:
+        line = ""
+        size = 0
+        for character in printable(command):
+            piece = "\\\\" if character == "\\" else character
+            size += len(piece.encode())
+            if size > self.LIMIT:
+                break
+            line += piece
+        self._send(json.dumps({"command": line}).encode())
+        return self._receive()
+
+
+class Glulx(_Child):
+    """Plays .ulx files with the git interpreter that TextWorld ships, in a process for each game.
+
+    The protocol is cheapglk/agent.c in TextWorld's sources: the child connects to a Unix socket, sends its output and waits for a line.
+    """
+
+    LIMIT = 255
+    """Bytes of a command: the interpreter reads longer ones into the void, and plays what happens to lie in memory."""
+
+    def start(self, story: Path, seed: int) -> str:
+        """Begins `story`. This interpreter seeds itself by the clock, which matters to no TextWorld game: they all reseed it."""
+        self.close()
+        self._story = story.absolute()
+        self._folder = tempfile.TemporaryDirectory(prefix="embodied-")
+        with socket.socket(socket.AF_UNIX) as server:
+            address = f"{self._folder.name}/s"
+            try:
+                server.bind(address)
+            except OSError as error:
+                raise EnvironmentFailure(f"The interpreter's socket {address} cannot be made ({error}). Set TMPDIR to a short, writable path.") from error
+            server.listen(1)
+            self._launch([_git_glulx(), self._story, "-g", address, "-q"])
+            if sys.platform == "linux":
+                resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (0, 0))  # it writes no file
+            self._socket = self._accept(server)
+        text = self._receive()
+        if text is None:
+            raise self._failure("quit before it began")
+        return _without_prompt(text)
+
+    def send(self, command: str) -> str | None:
+        self._send(_fit(printable(command), self.LIMIT).encode() or b" ")  # it waits for at least a byte
+        text = self._receive()
+        return None if text is None else _without_prompt(text)
+
+    def _accept(self, server: socket.socket) -> socket.socket:
+        server.settimeout(0.05)
+        deadline = time.monotonic() + self.START
+        while self._process.poll() is None and time.monotonic() < deadline:
+            try:
+                connection, _ = server.accept()
+            except TimeoutError:
+                continue
+            return connection
+        raise self._failure("did not start")
+
+
 def _fit(command: str, limit: int) -> str:
-    """`command` as one that can be sent: no NUL (which crashes jericho), at most `limit` bytes, cut between characters."""
-    return command.replace("\0", " ").encode(errors="replace")[:limit].decode(errors="ignore")
+    """`command` as one that can be sent: at most `limit` bytes, cut between characters."""
+    return command.encode()[:limit].decode(errors="ignore")
 
 
 def _without_prompt(text: str) -> str:
