@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from embodied.driving.closed_loop.describe import ahead, instruments
+from embodied.driving.closed_loop.road import OUTCOMES, Ending, Road
 from embodied.driving.closed_loop.rule_driver import decide
-from embodied.driving.closed_loop.scenes import Drive, chosen, corner_cases, drive_of, hazardous, start
-from embodied.driving.closed_loop.score import Scorer, progress_ratio
-from embodied.driving.closed_loop.world import ACTIONS, World, run_up
+from embodied.driving.closed_loop.scenes import Drive, drive_of, pairs, start
+from embodied.driving.closed_loop.world import ACTIONS, run_up
 from embodied.driving.scene.render import frame
 from embodied.envs.base import LanguageEnv, Transition
 from embodied.envs.catalog import check_task, entry
@@ -23,7 +23,10 @@ RATES = {1: 10, 2: 5}
 """Decisions a second -> ticks of the simulation between them."""
 TEXTS = ("full", "minimal")
 EXPERTS = ("rule_driver",)
-OUTCOMES = ("avoided", "passed", "stopped_for_nothing", "hit", "left_road")
+KINDS = ("hazard", "clear")
+"""The two roads of a pair: with the corner case, and without it."""
+BEGINS = ("The first of two roads begins.", "That road is behind you. The second of two roads begins: a new one, from its start.")
+"""What is said where a road begins: nothing of how the one before went."""
 NARROWEST, WIDEST = 160, 1920
 """Pixels."""
 
@@ -134,7 +137,7 @@ class CornerCaseDriveEnv(LanguageEnv):
         hz: int = 2,
         template: str | None = None,
         width: int = 640,
-        max_steps: int | None = 60,
+        max_steps: int | None = 120,
         expert: bool | str = False,
         render_mode: str | None = None,
     ):
@@ -158,18 +161,19 @@ class CornerCaseDriveEnv(LanguageEnv):
             expert=expert,
             render_mode=render_mode,
         )
-        self._scenes = chosen(task, template)
+        self._pairs = pairs(template)
         self._full, self._described, self._hz = text == "full", (not image if describe is None else describe), hz
-        self._drive: Drive | None = None
-        self._world: World | None = None
-        self._scorer = Scorer()
+        self._order: tuple[tuple[str, Drive], ...] = ()
+        self._road: Road | None = None
+        self._ended: dict[str, Ending] = {}
 
     @property
     def mission(self) -> Mission:
         seen = "You see the road through the windscreen." if self._pictures else "You are told what can be seen ahead." if self._described else ""
         often = "twice" if self._hz == 2 else "once"
         return Mission(
-            goal="Drive on along the road to where the scene ends: hit nothing, stay on the road, and do not slow down or stop without a reason.",
+            goal="Drive two roads, one after the other, each on to where it ends: hit nothing, stay on the road, and do not slow down, stop or leave your lane"
+            " without a reason. Both must go well.",
             actions=dict(ACTIONS),
             intro=f"You drive a car. {often.capitalize()} a second you say what it does next; it keeps its lane by itself. {seen}".strip(),
             tips=(
@@ -177,88 +181,80 @@ class CornerCaseDriveEnv(LanguageEnv):
                 "Far from everything, `maintain` is right. Slowing down takes time: at 10 m/s a gentle stop takes 17 m.",
                 "Lane changes take 4 seconds. The car does not look out for anything itself.",
                 "Many strange things on or beside the road need no reaction.",
+                "Your time on a road is short: who does not get to its end in time has failed.",
             ),
             default_action=self.default_action,
             max_steps=self.max_steps,
         )
 
     def _reset(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
-        spec, earlier, share = start(self._scenes, seed)
-        self._drive = drive_of(spec, earlier, share, RATES[self._hz])
-        self._world, self._scorer = World(self._drive.route), Scorer()
+        pair, hazard_first, earlier, share = start(self._pairs, seed)
+        made = {kind: drive_of(getattr(pair, kind), earlier, share, RATES[self._hz]) for kind in KINDS}
+        self._order = tuple((kind, made[kind]) for kind in (KINDS if hazard_first else KINDS[::-1]))
+        self._road, self._ended = Road(*self._order[0]), {}
+        spec = pair.hazard
         return {
-            "scene": spec.name,
-            "twin": spec.twin,
+            "pair": pair.clear.name,
             "template": spec.template,
-            "hazard": hazardous(spec),
+            "hazard_first": hazard_first,
             "weather": spec.weather,
             "time": spec.time,
             "hz": self._hz,
             "run_up": round(run_up(spec.ego.speed) + earlier, 2),
-            "cruising_speed": self._drive.route.speed,
-            "seconds": self._drive.seconds,
-            "reference_metres": self._drive.metres,
-            "reference_stood": self._drive.stood,
+            "cruising_speed": made["hazard"].route.speed,
+            "roads": {kind: _facts(drive) for kind, drive in made.items()},
         }
 
     def _step(self, action: str) -> Transition:
-        world, scorer, drive = self._world, self._scorer, self._drive
-        world.command(action)
-        reason = ""
-        for _ in range(RATES[self._hz]):
-            world.tick()
-            scorer.watch(world)
-            if reason := self._over():
-                break
-        last = bool(reason) or (self.max_steps is not None and len(self._actions) >= self.max_steps)
-        metres = max(0.0, min(world.state.y, drive.route.goal))
-        ep = progress_ratio(metres, drive.metres)
-        score = round(scorer.score(metres, drive.metres), 6)
-        info: dict[str, Any] = {"metrics": self._metrics(metres, ep), "position": self._position(), "speed": round(world.state.speed, 3)}
-        if not last:
-            return Transition(0.0, progress=score, info=info)
-        outcome = self._outcome(ep)
-        info |= {"outcome": outcome, "end_reason": reason or "step limit", "met": list(scorer.hit)}
-        info["metrics"] |= {name: float(name == outcome) for name in OUTCOMES}
-        return Transition(score, bool(reason), False, score, outcome in ("avoided", "passed"), info)
+        road = self._road
+        road.drive(action, RATES[self._hz])
+        info: dict[str, Any] = {"road": len(self._ended) + 1, "position": road.position(), "speed": round(road.world.state.speed, 3)}
+        out_of_steps = self.max_steps is not None and len(self._actions) >= self.max_steps
+        if not (road.over or out_of_steps):
+            return Transition(0.0, progress=0.0, info=info | {"metrics": self._metrics()})
+        ending = self._ended[road.kind] = road.ending()
+        info |= {"outcome": ending.outcome, "end_reason": ending.reason, "met": list(ending.met), "metrics": self._metrics()}
+        whole = len(self._ended) == len(KINDS) and bool(road.over)
+        if not whole and not out_of_steps:  # the next road begins with this observation
+            self._road = Road(*self._order[1])
+            return Transition(0.0, progress=0.0, info={key: value for key, value in info.items() if key != "end_reason"} | {"road_ended": ending.reason})
+        info["outcomes"] = {kind: e.outcome for kind, e in self._ended.items()}
+        info["metrics"] |= {f"{kind}_{name}": float(e.outcome == name) for kind, e in self._ended.items() for name in OUTCOMES}
+        progress = min(e.worth for e in self._ended.values()) if whole else 0.0
+        return Transition(progress, whole, False, progress, whole and all(e.success for e in self._ended.values()), info)
 
-    def _over(self) -> str:
-        world, scorer = self._world, self._scorer
-        if scorer.hit:
-            return "collision" if scorer.nc < 1 else "hit by another"
-        if not scorer.dac:
-            return "left the road"
-        if world.state.y >= self._drive.route.goal:
-            return "arrived"
-        return "time over" if world.time >= self._drive.seconds else ""
-
-    def _outcome(self, ep: float) -> str:
-        scorer = self._scorer
-        if scorer.nc < 1 or set(scorer.hit) & corner_cases(self._drive.route.spec):  # met, whoever drove into whom
-            return "hit"
-        if not scorer.dac:
-            return "left_road"
-        if scorer.stood_for_nothing >= 1.0 or (ep < 0.5 and scorer.stood == 0.0):
-            return "stopped_for_nothing"
-        return "avoided" if hazardous(self._drive.route.spec) else "passed"
-
-    def _metrics(self, metres: float, ep: float) -> dict[str, float]:
-        s = self._scorer
-        values = {"nc": s.nc, "dac": s.dac, "ttc": s.ttc, "ep": ep, "c": s.c, "metres": metres, "seconds": self._world.time, "stood": s.stood}
-        values |= {"stood_for_nothing": s.stood_for_nothing, "hardest_acceleration": s.hardest["acceleration"], "hardest_jerk": s.hardest["jerk"]}
-        return {name: round(float(value), 4) for name, value in values.items()}
-
-    def _position(self) -> list[float]:
-        s = self._world.state
-        return [round(s.x, 3), round(s.y, 3), round(float(np.degrees(s.heading)), 3)]
+    def _metrics(self) -> dict[str, float]:
+        """What has been measured: on roads that are over, and on the one that is driven."""
+        parts = {kind: e.parts for kind, e in self._ended.items()}
+        if self._road.kind not in parts:
+            parts[self._road.kind] = self._road.parts()
+        values = {f"{kind}_{name}": value for kind, measured in parts.items() for name, value in measured.items()}
+        values["navsim"] = sum(p["navsim"] for p in parts.values()) / len(parts)
+        return {name: round(float(value), 6) for name, value in values.items()}
 
     def _text(self) -> str:
-        known = instruments(self._world, self._full)
-        return f"{known}\n{ahead(self._world)}" if self._described else known
+        world = self._road.world
+        number = self._order.index((self._road.kind, self._road.plan)) + 1
+        begun = "" if world.ticks else f"{BEGINS[number - 1]}\n"
+        known = begun + instruments(world, self._full)
+        return f"{known}\n{ahead(world)}" if self._described else known
 
     def _image(self) -> np.ndarray:
-        x, y, heading = self._position()
-        return frame(self._drive.route.spec, (x, y, heading), [m.posed() for m in self._world.movers], size=self._size).color
+        x, y, heading = self._road.position()
+        world = self._road.world
+        return frame(world.plan.spec, (x, y, heading), [m.posed() for m in world.movers], size=self._size).color
 
     def _expert(self) -> str:
-        return decide(self._world)
+        return decide(self._road.world)
+
+
+def _facts(drive: Drive) -> dict[str, Any]:
+    """What is known of a road before it is driven."""
+    return {
+        "scene": drive.route.spec.name,
+        "seconds": drive.seconds,
+        "longest": drive.longest,
+        "reference_metres": drive.metres,
+        "reference_stood": drive.stood,
+        "reference_kept_lane": drive.kept_lane,
+    }
