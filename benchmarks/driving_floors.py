@@ -102,13 +102,35 @@ def corner_cases(rounds: int) -> dict[str, Any]:
     }
 
 
-def random_phrases(phrases: Sequence[str], seed: int) -> Program:
-    rng = generator(seed, "driving_floors", "random")
-    return lambda k: phrases[int(rng.integers(len(phrases)))]
+def highway(task: str, seeds: int) -> dict[str, Any]:
+    """Every phrase of a road said always, phrases drawn at random, and the rule-based driver, on the same seeds."""
+    from embodied import envs
+
+    env = envs.make("highway", task=task, expert=True, max_steps=None)
+    phrases = list(env.action_space)
+
+    def row(choose: Callable[[dict[str, Any], np.random.Generator], str], watched: bool) -> dict[str, Any]:
+        env.unwrapped._has_expert = watched  # the rule-based driver need not think where nobody asks it
+        ends = []
+        for seed in range(seeds):
+            observation, _ = env.reset(seed=seed)
+            rng, over = generator(seed, "driving_floors", "random"), False
+            while not over:
+                observation, _, terminated, truncated, info = env.step(choose(observation, rng))
+                over = terminated or truncated
+            ends.append(info)
+        values = {"score": [i["progress"] for i in ends], "success": [bool(i["success"]) for i in ends], "collision": [i["metrics"]["collision"] for i in ends]}
+        return {name: mean_and_error(v) for name, v in values.items()}
+
+    rows = {f"always {p}": row(lambda o, rng, p=p: p, False) for p in phrases}
+    random = row(lambda o, rng: phrases[int(rng.integers(len(phrases)))], False)
+    return {"seeds": seeds, "constants": rows, "random": random, "rule_driver": row(lambda o, rng: o["expert"], True)}
 
 
 def write(part: str, found: dict[str, Any]) -> None:
     known = json.loads(FLOORS.read_text(encoding="utf-8")) if FLOORS.exists() else {}
+    if part == "highway":
+        found = {**found, "tasks": known.get("highway", {}).get("tasks", {}) | found["tasks"]}
     FLOORS.write_text(json.dumps(known | {part: found}, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
@@ -116,8 +138,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("corner_case_drive", "highway"))
     parser.add_argument("--rounds", type=int, default=2, help="of all pairs; each round begins them otherwise")
+    parser.add_argument("--seeds", type=int, default=50, help="of every road of highway-env, from 0")
+    parser.add_argument("--task", help="roads, separated by commas; all ten by default")
     options = parser.parse_args()
-    write(options.what, corner_cases(options.rounds))
+    if options.what == "corner_case_drive":
+        write(options.what, corner_cases(options.rounds))
+        return
+    from embodied.envs.catalog import entry
+
+    command = "python benchmarks/driving_floors.py highway --task TASK --seeds SEEDS"
+    for task in options.task.split(",") if options.task else entry("highway").tasks:
+        write("highway", {"environment": entry("highway").id, "command": command, "tasks": {task: highway(task, options.seeds)}})
+        print(task, flush=True)
 
 
 if __name__ == "__main__":

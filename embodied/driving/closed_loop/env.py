@@ -32,20 +32,19 @@ NARROWEST, WIDEST = 160, 1920
 
 
 class CornerCaseDriveEnv(LanguageEnv):
-    """CornerCaseDrive: the corner cases in motion. Decide once or twice a second; arrive, hit nothing, stop for nothing.
+    """CornerCaseDrive: the corner cases in motion, each road with and without one. Decide once or twice a second; arrive, hit nothing, stop for nothing.
 
     ## Description
-    The scenes of `codalm-procedural`, driven: the car approaches the corner case from farther back (two seconds and a gentle stop before the nearest hazard),
+    An episode is a pair of roads, driven one after the other: the same road with a corner case and without it, in an order that the seed draws. The agent is not told which
+    is which. The scenes are those of `codalm-procedural`: the car approaches the corner case from farther back (two seconds and a gentle stop before the nearest hazard),
     everything moves at 10 Hz, and once or twice a second one of six words says what to do. The car is a kinematic bicycle (wheelbase 2.8 m; 4.6 x 1.8 m) with a pilot
     that carries the words out: it accelerates with at most 2 m/s^2, brakes gently with at most 3.5 m/s^2, on `stop` with half its speed a second, at most
     6 m/s^2, and changes lanes within 4 s. Others follow their scripts (waypoints from when the car is near, constant speed) or keep their distance: the
     Intelligent Driver Model with Treiber's constants (T 1.6 s, s0 2 m, a 0.73 and b 1.67 m/s^2, delta 4) drives all cars that are no part of a script.
 
-    | task | scenes |
-    |---|---|
-    | `drive` | all 48 |
-    | `hazards` | those with a corner case in or near the way |
-    | `negatives` | the twins without one, and what looks odd but does no harm |
+    The task is `drive`: 24 pairs. In 23 of them the second scene is the first without its corner case. In the last one a plastic bag lies on the road, for which nobody should brake, and
+    a stone lies there in its place on the other road. No pair is won by a word that is always said, nor by one that is said blindly at a fixed time on both roads more than now and then: the
+    table under every run says what such drivers earn.
 
     ## Action Space
     `Choice` of `maintain`, `slow`, `stop`, `left`, `right`, `yield`. The default action is `maintain`: a car that is not told goes on.
@@ -58,20 +57,24 @@ class CornerCaseDriveEnv(LanguageEnv):
     - `expert` (with `expert=True`): what the rule-based driver would say.
 
     ## Starting State
-    Scene `seed % n` of n. Each further round of seeds starts up to 10 m farther back and up to 15 % slower; twins start alike.
+    Pair `seed % 24`; the seed draws which road comes first. Each further round of seeds starts up to 10 m farther back and up to 15 % slower; both roads of a pair start
+    alike. Where the first road is over, the text says so and that a new road begins, not how it went; the observation is then the new road's.
 
     ## Rewards
-    The score when the drive is over, 0 before.
+    The progress when both roads are over, 0 before.
 
     ## Progress
-    The score in [0, 1], as NAVSIM (v1) defines it: `NC * DAC * (5 TTC + 5 EP + 2 C) / 12`.
+    In [0, 1]: the smaller of the two roads' NAVSIM numbers, where a road that was not driven as it must be (see `outcome` below) counts as 0. It is 0 until both
+    are over, and 0 where steps run out.
+
+    NAVSIM's number (v1) is `NC * DAC * (5 TTC + 5 EP + 2 C) / 12`. It stands in the metrics; alone it is no score here: who always yields stops for nothing on nearly every road and earns .72 by it.
 
     | part | is |
     |---|---|
     | NC | 1 without a collision that is the car's fault, 0.5 where it met a thing, 0 where it met a vehicle, a person or an animal. At fault by nuPlan's rules: not when the car stands (below 0.05 m/s) or is hit from behind (beyond 150 degrees); when the other stands or the front meets it; at the side when the car is in several lanes or off the road |
     | DAC | 1 while all four corners of the car stay on the carriageway (oncoming lanes included), else 0 |
     | TTC | 1 unless the car, going on as it does for 0, 0.3, 0.6, 0.9 s (horizon 1 s), would meet something ahead (within 30 degrees; when in several lanes all that is not behind); not asked below 0.005 m/s |
-    | EP | metres driven along the road as a share of the reference's; 1 where neither gets 5 m far |
+    | EP | metres driven along the road, within the reference's time and two seconds, as a share of the reference's; 1 where neither gets 5 m far |
     | C | 1 while acceleration along the car is in [-4.05, 2.40] m/s^2 and to the side within 4.89, jerk along within 4.13 and altogether within 8.37 m/s^3, yaw rate within 0.95 rad/s, yaw acceleration within 1.93 rad/s^2 |
 
     Sources: weights, horizon, 5 m and 0.005 m/s from NAVSIM's scorer; the rules of fault and the bounds of comfort from nuPlan's metrics, which NAVSIM uses. What
@@ -79,36 +82,41 @@ class CornerCaseDriveEnv(LanguageEnv):
     PDM-Closed), whose own EP is 1 therefore; time to collision forecasts others at constant velocity (NAVSIM knows their future); acceleration and jerk are those of the
     simulation, unsmoothed, without the last tick of coming to a standstill; animals count as NAVSIM's agents.
 
-    `success`: the corner case was avoided, or the scene without one was passed.
+    `success`: both roads were driven as they must be: the corner case `avoided`, the other road `passed`.
 
     ## Episode End
-    Terminates when the scene has been passed (50 m beyond where the still picture is taken from), at the first contact, when a corner of the car leaves the carriageway, and when the time is over: that of the
-    reference and two seconds (a reference that stands for 6 s has arrived), at most 30 s. Truncates after `max_steps`.
+    A road is over when it has been passed (50 m beyond where the still picture is taken from), at the first contact, when a corner of the car leaves the carriageway, and when its time is over: that of
+    the reference and two seconds, with the corner case half as much again as the reference's and two seconds, at most 30 s. A reference that stands for 6 s has arrived: there the road is blocked.
+    Terminates when the second road is over. Truncates after `max_steps`, which is a failure.
 
     ## Info
-    `reset` gives `scene`, `twin`, `template`, `hazard` (bool), `weather`, `time`, `hz`, `run_up` (metres before where the
-    still picture is taken from), `cruising_speed` (m/s), `seconds` (the longest the drive lasts), `reference_metres`, `reference_stood` (bool).
-    Steps give `position` (x, y in metres and heading in degrees) and `speed`. `metrics` holds `nc`, `dac`, `ttc`, `ep`, `c`, `metres`, `seconds`, `stood` and
-    `stood_for_nothing` (seconds), `hardest_acceleration` and `hardest_jerk` along the car. At the end `outcome` is one of
+    `reset` gives `pair`, `template`, `hazard_first` (bool), `weather`, `time`, `hz`, `run_up` (metres before where the still picture is taken from), `cruising_speed` (m/s), and `roads`: of
+    `hazard` and `clear`, the roads with the corner case and without it, the `scene`, `seconds` (when NAVSIM's number is taken), `longest` (how long the drive may last), `reference_metres`,
+    `reference_stood` and `reference_kept_lane` (bool). Steps give `road` (1 or 2), `position` (x, y in metres and heading in degrees) and `speed`. `metrics` holds for each road, after
+    `hazard_` or `clear_`: `navsim` and its parts `nc`, `dac`, `ttc`, `ep`, `c`, further `metres`, `seconds`, `stood`, `stood_for_nothing` and `elsewhere` (seconds; elsewhere: out of its own lane),
+    `hardest_acceleration` and `hardest_jerk` along the car; and `navsim`, the mean of the roads. Where a road ends, `outcome` is one of
 
-    - `hit`: it met something, and it was its fault;
+    - `hit`: it met something, whoever drove into whom;
     - `left_road`: a corner of the car left the carriageway;
     - `stopped_for_nothing`: it stood for a second or more without a reason (nothing within 20 m ahead in its breadth and 0.8 m to each side, no corner
       case within 25 m), or got less than half as far as the reference without any reason to stand;
+    - `swerved_for_nothing`: without a corner case, it was out of its lane for a second or more, where the reference kept to it;
+    - `late`: it did not come to where the road ends in its time, and the reference did;
     - `avoided` (there was a corner case) or `passed` (there was none): otherwise;
 
-    `end_reason` says how it ended, `met` lists the ids of what was met, and `metrics` has a 1 or 0 for each outcome.
+    `road_ended` (`end_reason` where the episode ends) says how, and `met` lists the ids of what was met. At the end of the episode `outcomes` has both, and `metrics` a 1 or 0 for each
+    outcome of each road.
 
     ## Arguments
-    - `task`: `drive`, `hazards` or `negatives`.
+    - `task`: `drive`.
     - `image`: observations have an `image`.
     - `text`: `full` or `minimal`.
     - `describe`: whether the text describes what is ahead; None: where there is no image.
     - `hz`: decisions a second, 1 or 2.
-    - `template`: only scenes of this template: `animal_crossing`, `broken_down`, `closed_road`, `fallen_cargo`, `harmless`, `obstacle`, `officer_overrides`, `oversize_load`,
+    - `template`: only pairs of this template: `animal_crossing`, `broken_down`, `closed_road`, `fallen_cargo`, `harmless`, `obstacle`, `officer_overrides`, `oversize_load`,
       `overturned_vehicle`, `rider_cuts_in`, `slow_crossing`, `slow_machine`, `stepping_out`, `work_zone`, `wrong_way`.
     - `width`: of the image, pixels, a multiple of 16; it is 16:9.
-    - `max_steps`: 60 by default, 30 s at 2 Hz; None for no limit (the time ends the drive).
+    - `max_steps`: 120 by default, twice 30 s at 2 Hz; None for no limit (the time ends the drives).
     - `expert`: observations have an `expert` (`rule_driver`).
     - `render_mode`: None or `rgb_array` (the picture of `image`).
 
@@ -124,7 +132,9 @@ class CornerCaseDriveEnv(LanguageEnv):
     - Li et al. 2022, CODA: A Real-World Road Corner Case Dataset for Object Detection in Autonomous Driving.
 
     ## Version History
-    - v0: first version.
+    - v1: an episode is a pair of roads; progress is the smaller of NAVSIM number times success; four corner cases set out later, so that nobody who just goes on is past them; a road
+      has to be driven to its end; tasks `hazards` and `negatives` are gone, since one word won them.
+    - v0: first version. An episode was one road, progress was NAVSIM's number: always `yield` earned .71, always `slow` .68.
     """  # noqa: E501
 
     def __init__(

@@ -98,12 +98,12 @@ class Road:
             return "hit"
         if not scorer.dac:
             return "left_road"
+        if not self.over:  # steps ran out
+            return "late"
         if scorer.stood_for_nothing >= 1.0 or (progress_ratio(self._metres, self.plan.metres) < 0.5 and scorer.stood == 0.0):
             return "stopped_for_nothing"
         if not hazard and scorer.elsewhere >= ELSEWHERE and self.plan.kept_lane:
             return "swerved_for_nothing"
-        if self.over != "arrived" and (self.plan.arrived or self.over != "time over"):
+        if self.over != "arrived" and self.plan.arrived:
             return "late"
         return "avoided" if hazard else "passed"
-
-

@@ -25,6 +25,8 @@ from embodied.types import Mission
 EXPERTS = ("rule_driver",)
 LON_ACCELERATION, LAT_ACCELERATION = (-4.05, 2.40), 4.89
 """Bounds of comfort, m/s^2: nuPlan's (`ego_is_comfortable`)."""
+SPEED = 0.25
+"""The share of progress that is for speed, where a road has cruising speeds."""
 
 
 class HighwayEnv(LanguageEnv):
@@ -125,6 +127,7 @@ class HighwayEnv(LanguageEnv):
             raise UsageError(f"max_steps is at least 1, or None for no limit, not {max_steps!r}.")
         self._family = family_of(self._id)
         self._env = _open(self._id, self._setup.hz, self._setup.config)
+        self._seconds = float(self._setup.seconds or self._env.config["duration"])
         self._phrases = _vocabulary(self._env)
         default = next(p for p in ("keep", "straight", "brake") if p in self._phrases)
         shape = (self._env.config["screen_height"], self._env.config["screen_width"])
@@ -137,8 +140,8 @@ class HighwayEnv(LanguageEnv):
             render_mode=render_mode,
         )
         self._driver: Driver | None = None
-        self._driven = 0.0
-        self._start = 0.0
+        self._clean = 0
+        self._advance = 0.0
         self._sums: dict[str, float] = {}
 
     @property
@@ -162,33 +165,37 @@ class HighwayEnv(LanguageEnv):
     def _reset(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
         self._env.reset(seed=seed)
         self._driver = Driver(self._env, self._family, self._setup) if self._has_expert else None
-        self._driven, self._start = 0.0, self._remaining()
+        self._clean, self._advance = 0, 0.0
         self._sums = {"speed": 0.0, "comfort": 0.0, "on_road": 0.0}
         return {"id": self._id, "version": highway_env.__version__}
 
     def _step(self, action: str) -> Transition:
         car = self._env.vehicle
-        place, speed, heading = np.array(car.position), float(car.speed), float(car.heading)
+        speed, heading, lane = float(car.speed), float(car.heading), self._lane()
+        before = float(lane.local_coordinates(car.position)[0])
         _, reward, terminated, over, _ = self._env.step(self._executable(action))
         if self._driver:
             self._driver.follow(action)
         car = self._env.vehicle
         seconds = 1 / self._env.config["policy_frequency"]
-        self._driven += float(np.linalg.norm(car.position - place)) * bool(car.on_road)
         along, across = (float(car.speed) - speed) / seconds, float(car.speed) * _wrap(float(car.heading) - heading) / seconds
         self._sums["speed"] += abs(float(car.speed))
         self._sums["comfort"] += LON_ACCELERATION[0] <= round(along, 6) <= LON_ACCELERATION[1] and abs(across) <= LAT_ACCELERATION
         self._sums["on_road"] += bool(car.on_road)
-        arrived = self._arrived()
-        ends = bool(terminated or over or arrived)
-        last = ends or (self.max_steps is not None and len(self._actions) >= self.max_steps)
-        progress = self._progress(arrived, last)
-        success = self._success(arrived) if last else None
         n = len(self._actions)
-        info: dict[str, Any] = {"metrics": {"collision": float(car.crashed), "progress": progress, **{k: round(v / n, 4) for k, v in self._sums.items()}}}
+        self._clean += self._clean == n - 1 and bool(car.on_road) and not car.crashed  # decisions until it first left the road
+        if self._clean == n:
+            self._advance += float(lane.local_coordinates(car.position)[0]) - before
+        arrived, over = self._arrived(), bool(over) or n >= round(self._seconds / seconds)
+        ends = bool(terminated or over or arrived)
+        last = ends or (self.max_steps is not None and n >= self.max_steps)
+        progress = self._progress(arrived)
+        success = (arrived or (over and self._setup.kind == "last" and self._clean == n)) if last else None
+        means = {k: round(v / n, 4) for k, v in self._sums.items()}
+        info: dict[str, Any] = {"metrics": {"collision": float(car.crashed), "progress": progress, "seconds": n * seconds, **means}}
         if last:
-            off = not car.on_road and self._family == "racetrack"
-            info["end_reason"] = "collision" if car.crashed else "off the road" if off else "arrived" if arrived else "time over" if over else "step limit"
+            off = self._setup.kind in ("last", "follow") and self._clean < n
+            info["end_reason"] = "collision" if car.crashed else "arrived" if arrived else "off the road" if off else "time over" if over else "step limit"
         return Transition(round(float(reward), 6), ends, False, progress, success, info)
 
     def _executable(self, action: str) -> Any:
@@ -209,45 +216,47 @@ class HighwayEnv(LanguageEnv):
         env, car = self._env, self._env.vehicle
         if car.crashed:
             return False
-        match self._setup.progress:
+        lane = car.lane_index
+        match self._setup.kind:
+            case "follow":
+                return self._advance >= self._setup.metres
             case "along":
                 return bool(car.position[0] > self._setup.metres)
             case "arrive":
                 return bool(env.has_arrived(car))
+            case "through":
+                return lane[0].startswith("nx") and lane[1].startswith("nx")
             case "exit":
-                return car.lane_index[:2] == ("2", "exit") or (env.time >= env.config["duration"] and bool(env._is_success()))
+                return lane[:2] == ("2", "exit") or (env.time >= env.config["duration"] and bool(env._is_success()))
+            case "turn":
+                return lane[:2] == ("c", "d") and bool(car.lane.local_coordinates(car.position)[0] > self._setup.metres)
             case "park":
                 seen = env.observation_type_parking.observe()
                 return bool(env._is_success(seen["achieved_goal"], seen["desired_goal"]))
         return False
 
-    def _remaining(self) -> float:
+    def _lane(self) -> Any:
+        """The lane whose course counts: the one that winds has a list of its own, which is no road network."""
+        return self._env.lane if self._family == "lane-keeping" else self._env.vehicle.lane
+
+    def _progress(self, arrived: bool) -> float:
+        """What the drive is worth so far: nothing after a collision, and nothing of a goal before it is reached."""
         car = self._env.vehicle
-        return float(np.linalg.norm(car.goal.position - car.position)) if self._family == "parking" else 0.0
-
-    def _progress(self, arrived: bool, last: bool) -> float:
-        env, metres = self._env, self._setup.metres
-        if arrived:
-            return 1.0
-        match self._setup.progress:
-            case "along":
-                share = float(env.vehicle.position[0]) / metres
-            case "arrive":
-                share = min(0.9, self._driven / metres)
-            case "exit":
-                share = 0.5 * min(1.0, self._driven / metres)
-            case "park":
-                share = min(0.99, 1 - self._remaining() / self._start)
+        speeds = getattr(car, "target_speeds", None) if hasattr(self._env.action_type, "actions") else None
+        if car.crashed:
+            return 0.0
+        match self._setup.kind:
+            case "last":
+                share = min(1.0, self._clean / self._env.config["policy_frequency"] / self._seconds)
+            case "follow":
+                share = min(max(self._advance / self._setup.metres, 0.0), 1.0)
             case _:
-                fastest = self._setup.pace or float(env.vehicle.target_speeds[-1])
-                limit = (self.max_steps or 60) / env.config["policy_frequency"]
-                share = self._driven / (fastest * min(limit, env.config.get("duration") or limit))
-        return round(min(max(share, 0.0), 1.0), 6)
-
-    def _success(self, arrived: bool) -> bool:
-        if self._setup.progress == "distance":
-            return bool(not self._env.vehicle.crashed and self._env.vehicle.on_road)
-        return arrived
+                share = float(arrived)
+        if speeds is None:
+            return round(share, 6)
+        slowest, fastest = float(speeds[0]), float(speeds[-1])
+        pace = (self._sums["speed"] / len(self._actions) - slowest) / (fastest - slowest)
+        return round(share * (1 - SPEED + SPEED * min(max(pace, 0.0), 1.0)), 6)
 
     # ----------------------------------------------------------------- what is seen
 
