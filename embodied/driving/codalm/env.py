@@ -30,6 +30,10 @@ _NUMBER = r"\s*(-?\d{1,6}(?:\.\d{1,6})?)\s*"
 _ZOOM = re.compile(rf"[`'\"*\s]*zoom\s*\({','.join([_NUMBER] * 4)}\)[`'\"*.;\s]*", re.IGNORECASE)
 
 
+PICTURED = "There is an image of traffic captured from the perspective of the ego car."
+"""The sentence of CODA-LM's questions that is left out where no image is shown."""
+
+
 class CodaLMEnv(LanguageEnv):
     """CODA-LM: corner cases on the road, asked about in words and answered in words.
 
@@ -222,7 +226,8 @@ class CodaLMEnv(LanguageEnv):
     def _goal(self) -> str:
         if self._question.region is not None and (self._box == "text" or not self._with_image):
             return "Describe the object inside the box given by its corners, and explain why it affects how the ego car drives."
-        return " ".join(self._question.text.split())
+        asked = " ".join(self._question.text.split())
+        return asked if self._with_image else asked.removeprefix(PICTURED).strip()
 
     def _look(self, x: float, y: float, w: float, h: float) -> None:
         """Shows a part from near, clipped to the picture; says why not where that cannot be."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from embodied.driving.closed_loop.boxes import meet
-from embodied.driving.highway import parking, track
+from embodied.driving.highway import parking
 from embodied.driving.highway.tasks import META, MOVE, STEER, Setup
 from embodied.driving.highway.words import lane_point
 
@@ -38,8 +38,6 @@ class Driver:
         """The phrase it would say now."""
         if self._family == "parking":
             return self._park()
-        if self._family == "racetrack" and not hasattr(self._env.vehicle, "target_speeds") and self._env.action_type.size == 1:
-            return track.steer(self._env)
         if self._family in ("lane-keeping", "racetrack") or not hasattr(self._env.vehicle, "target_speeds"):
             return self._steer()
         actions = self._env.action_type.actions

@@ -75,31 +75,40 @@ class HighwayEnv(LanguageEnv):
     highway-env's own.
 
     ## Progress
-    In [0, 1], ours:
+    In [0, 1], ours. 0 after a collision. A road with a goal counts when the goal is reached, and 0 before; where the car has a list of cruising speeds, a quarter of the
+    progress is for speed: `(3 + pace) / 4`, where pace is 0 at a mean of the slowest cruising speed and 1 at the fastest. It does not depend on `max_steps`: each road has its own time.
 
-    - `highway`, `roundabout`, `u-turn`, `lane-keeping`, `racetrack`: metres driven on the road, as a share of what the fastest cruising speed drives
-      in the whole episode (10 m/s on the race track, 8.3 m/s for lane-keeping);
-    - `merge`, `two-way`: the share of the 370 m, or 700 m;
-    - `intersection`: 1 when through, before it metres driven of 100, at most 0.9;
-    - `exit`: 1 when it ends on the exit lane, before it half the share of 400 m;
-    - `parking`: 1 when parked, before it the share by which the car has come nearer to the goal than it began, at most 0.99.
+    | task | counts | its time |
+    |---|---|---|
+    | `highway` | the share of its time that the car was driven without a collision, times the term of speed | 40 s |
+    | `merge` | x = 370 m is passed | 30 s |
+    | `roundabout` | the second exit is taken | 25 s |
+    | `intersection` | through, to the left | 25 s |
+    | `parking` | parked | 20 s |
+    | `exit` | on the exit lane | 18 s |
+    | `two-way` | x = 700 m is passed | 50 s |
+    | `u-turn` | 40 m behind the U-turn | 35 s |
+    | `lane-keeping` | metres gained along the lane, until the car first leaves it, as a share of 200 | 30 s |
+    | `racetrack` | the same, of 180 | 20 s |
 
-    A collision ends the episode and with it the progress. `success`: merged, through, exited, parked; elsewhere the time was over without a collision and
-    on the road.
+    `success`: the goal was reached; of `highway`, its time was over without a collision and on the road. An episode that runs out of steps or of time before has failed.
+
+    Under every run stand the constants (one phrase said always), a random driver and the rule-based one on the same road. On the race track the rule-based driver does no better than
+    `straight`: the car cannot brake, and others are in its way.
 
     ## Episode End
-    As in highway-env: a collision, the goal, leaving the race track; its time (40 s for `highway`, 11 s for `roundabout`, 13 s for `intersection`, 18 s for
-    `exit`, 10 s for `u-turn`) terminates as well, for that is how these roads end; `two-way` ends after 700 m. Truncates after `max_steps`.
+    A collision, the goal, leaving the race track, and the road's time, which terminates as well: 11 s for `roundabout`, 13 s for `intersection` and 10 s for `u-turn` are highway-env's, too short
+    to get through at a calm pace, and are longer here (table above). Truncates after `max_steps`.
 
     ## Info
-    `reset` gives `id` (highway-env's) and `version`. `metrics` holds `collision` (0 or 1), `progress`, `speed` (mean, m/s), `comfort` (share of decisions whose mean acceleration lies
+    `reset` gives `id` (highway-env's) and `version`. `metrics` holds `collision` (0 or 1), `progress`, `seconds`, `speed` (mean, m/s), `comfort` (share of decisions whose mean acceleration lies
     within nuPlan's bounds: -4.05 to 2.40 m/s^2 along, 4.89 m/s^2 across), `on_road` (share of decisions). At the end `end_reason` is `collision`, `off the road`, `arrived`,
     `time over` or `step limit`.
 
     ## Arguments
     - `task`: see above.
     - `image`: observations have an `image`.
-    - `max_steps`: 60 by default; None for highway-env's own ends only (lane-keeping has none).
+    - `max_steps`: 60 by default, as long as the longest road; None for the roads' own ends only.
     - `expert`: observations have an `expert` (`rule_driver`).
     - `render_mode`: None or `rgb_array` (the picture of `image`).
 
@@ -107,7 +116,9 @@ class HighwayEnv(LanguageEnv):
     - Leurent 2018, An Environment for Autonomous Driving Decision-Making (highway-env, MIT licence).
 
     ## Version History
-    - v0: first version.
+    - v1: progress counts a goal when it is reached, nothing after a collision, and speed; it no longer depends on `max_steps`. Each road has its own time; roundabout, intersection and
+      U-turn last longer.
+    - v0: first version. `merge` was won by always `slower` (.90), `roundabout` by always `faster` (.68), and progress was a share of what `max_steps` allowed.
     """  # noqa: E501
 
     def __init__(
