@@ -43,8 +43,8 @@ class Setup:
 
     goal: str
     kind: str
-    """What counts: `last` is to drive until the road's time is over; `follow` to get `metres` along the lane; `along` to pass x = `metres`; arrive, through, exit,
-    turn and park are to reach what the docs of the environment say."""
+    """What counts: `last` is to drive until the road's time is over; `follow` to get `metres` along the lane; `along` to pass x = `metres`; arrive,
+    through, exit, turn and park are to reach what the docs of the environment say."""
     metres: float = 0.0
     seconds: float | None = None
     """The road's own time; None: the one that highway-env gives it."""

@@ -167,3 +167,31 @@ def test_options_that_make_no_sense_are_refused():
         HighwayEnv("merge", expert="rule_drive")
     with pytest.raises(UsageError, match="max_steps"):
         HighwayEnv("merge", max_steps=0)
+
+
+def test_progress_does_not_depend_on_the_step_limit():
+    ends = []
+    for limit in (20, 60, None):
+        env = HighwayEnv("merge", max_steps=limit, expert=True)
+        observation, _ = env.reset(seed=0)
+        over = False
+        while not over:
+            observation, _, terminated, truncated, info = env.step(observation["expert"])
+            over = terminated or truncated
+        ends.append((info["progress"], info["success"]))
+    assert len(set(ends)) == 1 and ends[0][1] and ends[0][0] > 0.75
+
+
+def test_a_goal_counts_when_it_is_reached_and_running_out_of_steps_is_a_failure():
+    env = HighwayEnv("merge", max_steps=3)
+    env.reset(seed=0)
+    for _ in range(3):
+        *_, terminated, truncated, info = env.step("slower")
+    assert (terminated, truncated, info["success"], info["progress"], info["end_reason"]) == (False, True, False, 0.0, "step limit")
+    circles = HighwayEnv("lane-keeping")  # a lane is wide enough to drive in circles on
+    circles.reset(seed=0)
+    over = False
+    while not over:
+        *_, terminated, truncated, info = circles.step("hard right")
+        over = terminated or truncated
+    assert info["progress"] < 0.1 and not info["success"]
