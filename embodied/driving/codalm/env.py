@@ -64,7 +64,7 @@ class CodaLMEnv(LanguageEnv):
       looked at from near fills a picture of the same size as far as its shape allows.
     - `expert` (with `expert=True`): a statement of the facts; in real scenes, whose facts are not known, the reference answer.
 
-    Without `image=True` the question is asked blindly: a control of what can be guessed.
+    Without pictures (`image=False`, `--text`) the question is asked blindly: a control of what can be guessed. `gymnasium.make` shows them by default.
 
     ## Starting State
     Question number `seed % n` of the task's n, in an order that is shuffled once and for all, so that any number of consecutive seeds is a

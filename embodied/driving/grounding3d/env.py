@@ -59,7 +59,7 @@ class Grounding3DEnv(LanguageEnv):
     - `image` (with `image=True`): (720, 1280, 3) uint8.
     - `expert` (with `expert=True`): the right answer.
 
-    Without `image=True` the question is asked blindly: a control of what can be guessed.
+    Without pictures (`image=False`, `--text`) the question is asked blindly: a control of what can be guessed. `gymnasium.make` shows them by default.
 
     ## Starting State
     Item `seed % n` of n. The items go round the scenes, an object of each in turn, so that a few episodes in a row come from as many scenes.
