@@ -2,7 +2,7 @@
 
 Source: Dauner et al. 2024, NAVSIM (NeurIPS), section 3.2 and its scorer (`PDMScorerConfig`, v1: no driving direction, no lane keeping);
 comfort bounds are nuPlan's (Karnchanachari et al. 2024, `ego_is_comfortable`). What differs, because here the others react and a
-drive lasts until it is over, not 4 seconds, stands in the docs of `embodied/CornerCaseDrive-v0`.
+drive lasts until it is over, not 4 seconds, stands in the docs of `embodied/CornerCaseDrive-v1`.
 """
 
 from __future__ import annotations
