@@ -12,9 +12,11 @@ from gymnasium.utils.env_checker import check_env
 pytest.importorskip("highway_env")
 
 from embodied import envs
+from embodied.driving.floors import floors
 from embodied.driving.highway import parking
 from embodied.driving.highway.env import HighwayEnv
 from embodied.driving.highway.tasks import FAMILIES, check_pygame, registered, setup_of
+from embodied.envs.catalog import entry
 from embodied.envs.check import EnvContract
 from embodied.errors import UnknownName, UsageError
 
@@ -195,3 +197,11 @@ def test_a_goal_counts_when_it_is_reached_and_running_out_of_steps_is_a_failure(
         *_, terminated, truncated, info = circles.step("hard right")
         over = terminated or truncated
     assert info["progress"] < 0.1 and not info["success"]
+
+
+def test_floors_are_shipped_for_every_phrase_of_every_road():
+    measured = floors("highway")["tasks"]
+    assert set(measured) == set(entry("highway").tasks)
+    for task, found in measured.items():
+        assert set(found["constants"]) == {f"always {phrase}" for phrase in HighwayEnv(task).action_space}
+        assert all(row["score"]["mean"] <= found["rule_driver"]["score"]["mean"] for row in found["constants"].values()), task
