@@ -86,7 +86,7 @@ EPISODES: dict[str, list[dict[str, Any]]] = {
         {"task": "driving_suggestion", "seed": 3, "kwargs": {}, "actions": ["Stop behind it, and do not change lanes."]},
     ],
     "corner_case_drive": [
-        {"task": "hazards", "seed": 4, "kwargs": {"expert": True}},
+        {"task": "drive", "seed": 4, "kwargs": {"expert": True}},
         {"task": "drive", "seed": 7, "kwargs": {"image": True, "width": 320, "hz": 1}, "actions": ["maintain", "slow", "left", "stop"]},
     ],
     "grounding3d": [

@@ -92,6 +92,10 @@ def judge(
     out: Path | None = typer.Option(None, "--out", help="File of the ratings; the same command goes on in it. By default beside the answers."),
     concurrency: int = typer.Option(8, "--concurrency", min=1, help="Calls at a time."),
     dry_run: bool = typer.Option(False, "--dry-run", help="Print how many calls are to be made, and make none."),
+    prompts: Path | None = typer.Option(
+        None, "--prompts", help="Folder with prompts of yours, TASK.json each (docs/driving.md); their name is in the score's."
+    ),
+    ratings: str = typer.Option("strict", "--ratings", help="With --prompts, how ratings are read: strict or brackets."),
     as_json: bool = _JSON,
 ) -> int:
     """Has a language model rate answers against the references, 1 to 10. It sees no picture.
@@ -104,7 +108,7 @@ def judge(
 
     folders = [w for w in what if "=" not in w or Path(w).exists()]
     words = tuple(w for w in what if w not in folders)
-    return run(Request(folders, words, model, data, split, language, partial, out, concurrency, dry_run, as_json))
+    return run(Request(folders, words, model, data, split, language, partial, out, concurrency, dry_run, as_json, prompts, ratings))
 
 
 @app.command("submission")

@@ -38,21 +38,27 @@ class Request:
     concurrency: int
     dry_run: bool
     as_json: bool
+    prompts: Path | None = None
+    ratings: str = "strict"
 
 
 def run(request: Request) -> int:
     """Judges what has no rating yet and prints the table. Returns the exit code."""
     from embodied import models
     from embodied.config import compose
-    from embodied.driving.codalm import answers, judge, judging, scoring, tables
+    from embodied.driving.codalm import answers, judge, judging, prompts, scoring, tables
+    from embodied.errors import UsageError
 
+    if request.prompts is None and request.ratings != prompts.READINGS[0]:
+        raise UsageError(f"--ratings {request.ratings} goes with --prompts FOLDER: our own words ask for one form of rating.")
+    words = prompts.load(request.prompts, request.ratings) if request.prompts else None
     provider, name = models.parse_model(request.model)
     config = compose([f"model.provider={provider}", f"model.name='{name}'", "model.temperature=0", f"model.max_tokens={MAX_TOKENS}", *request.words])
     found = answers.read(request.what, request.data, request.split, request.language, partial=request.partial)
     cases = judging.cases(found.questions, found.texts)
-    score = judge.score_name(found.set.dataset, f"{provider}/{name}")
+    score = judge.score_name(found.set.dataset, f"{provider}/{name}", words.label if words else "")
     path = request.out or _beside(request.what[0], score, found)
-    ratings = Ratings(path, score, config.model.settings())
+    ratings = Ratings(path, score, config.model.settings(), words)
     if request.dry_run:
         _estimate(config, cases, ratings)
         return 0
@@ -104,7 +110,8 @@ def _estimate(config: EvalConfig, cases: list[Case], ratings: Ratings) -> None:
 
     waiting = [case for case in cases if ratings.judged(case) is None]
     asked = [case for case in waiting if judge.shown(case.answer).text.strip()]
-    characters = sum(len(part.text) for case in asked for m in judge.messages(case.key[0], case.reference, case.answer) for part in m.parts)
+    ask = ratings.prompts.ask if ratings.prompts else judge.messages
+    characters = sum(len(part.text) for case in asked for m in ask(case.key[0], case.reference, case.answer) for part in m.parts)
     typer.echo(f"{ratings.score}: {len(cases)} answers, {len(cases) - len(waiting)} judged before, {len(waiting) - len(asked)} empty.")
     usage, price = Usage(characters // 4, WORDY * len(asked)), price_of(config.model, config.run.price)
     cost = "cost not known" if price is None else f"about {price.cost(usage):.3g} dollars"

@@ -34,7 +34,7 @@ def _patheval() -> Suite:
 
 def _driving() -> Suite:
     codalm = (("codalm", "general_perception", 48), ("codalm", "region_perception", 143), ("codalm", "driving_suggestion", 48))
-    return Suite("driving", "1", (*codalm, ("corner_case_drive", "drive", 48)))
+    return Suite("driving", "2", (*codalm, ("corner_case_drive", "drive", 24)))
 
 
 SUITES = {"balrog": _balrog, "demo": _demo, "patheval": _patheval, "driving": _driving}

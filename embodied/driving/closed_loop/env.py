@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from embodied.driving.closed_loop.describe import ahead, instruments
+from embodied.driving.closed_loop.road import OUTCOMES, Ending, Road
 from embodied.driving.closed_loop.rule_driver import decide
-from embodied.driving.closed_loop.scenes import Drive, chosen, corner_cases, drive_of, hazardous, start
-from embodied.driving.closed_loop.score import Scorer, progress_ratio
-from embodied.driving.closed_loop.world import ACTIONS, World, run_up
+from embodied.driving.closed_loop.scenes import Drive, drive_of, pairs, start
+from embodied.driving.closed_loop.world import ACTIONS, run_up
 from embodied.driving.scene.render import frame
 from embodied.envs.base import LanguageEnv, Transition
 from embodied.envs.catalog import check_task, entry
@@ -23,26 +23,28 @@ RATES = {1: 10, 2: 5}
 """Decisions a second -> ticks of the simulation between them."""
 TEXTS = ("full", "minimal")
 EXPERTS = ("rule_driver",)
-OUTCOMES = ("avoided", "passed", "stopped_for_nothing", "hit", "left_road")
+KINDS = ("hazard", "clear")
+"""The two roads of a pair: with the corner case, and without it."""
+BEGINS = ("The first of two roads begins.", "That road is behind you. The second of two roads begins: a new one, from its start.")
+"""What is said where a road begins: nothing of how the one before went."""
 NARROWEST, WIDEST = 160, 1920
 """Pixels."""
 
 
 class CornerCaseDriveEnv(LanguageEnv):
-    """CornerCaseDrive: the corner cases in motion. Decide once or twice a second; arrive, hit nothing, stop for nothing.
+    """CornerCaseDrive: the corner cases in motion, each road with and without one. Decide once or twice a second; arrive, hit nothing, stop for nothing.
 
     ## Description
-    The scenes of `codalm-procedural`, driven: the car approaches the corner case from farther back (two seconds and a gentle stop before the nearest hazard),
+    An episode is a pair of roads, driven one after the other: the same road with a corner case and without it, in an order that the seed draws. The agent is not told which
+    is which. The scenes are those of `codalm-procedural`: the car approaches the corner case from farther back (two seconds and a gentle stop before the nearest hazard),
     everything moves at 10 Hz, and once or twice a second one of six words says what to do. The car is a kinematic bicycle (wheelbase 2.8 m; 4.6 x 1.8 m) with a pilot
     that carries the words out: it accelerates with at most 2 m/s^2, brakes gently with at most 3.5 m/s^2, on `stop` with half its speed a second, at most
     6 m/s^2, and changes lanes within 4 s. Others follow their scripts (waypoints from when the car is near, constant speed) or keep their distance: the
     Intelligent Driver Model with Treiber's constants (T 1.6 s, s0 2 m, a 0.73 and b 1.67 m/s^2, delta 4) drives all cars that are no part of a script.
 
-    | task | scenes |
-    |---|---|
-    | `drive` | all 48 |
-    | `hazards` | those with a corner case in or near the way |
-    | `negatives` | the twins without one, and what looks odd but does no harm |
+    The task is `drive`: 24 pairs. In 23 of them the second scene is the first without its corner case. In the last one a plastic bag lies on the road, for which nobody should brake, and
+    a stone lies there in its place on the other road. No pair is won by a word that is always said, nor by one that is said blindly at a fixed time on both roads more than now and then: the
+    table under every run says what such drivers earn.
 
     ## Action Space
     `Choice` of `maintain`, `slow`, `stop`, `left`, `right`, `yield`. The default action is `maintain`: a car that is not told goes on.
@@ -55,20 +57,24 @@ class CornerCaseDriveEnv(LanguageEnv):
     - `expert` (with `expert=True`): what the rule-based driver would say.
 
     ## Starting State
-    Scene `seed % n` of n. Each further round of seeds starts up to 10 m farther back and up to 15 % slower; twins start alike.
+    Pair `seed % 24`; the seed draws which road comes first. Each further round of seeds starts up to 10 m farther back and up to 15 % slower; both roads of a pair start
+    alike. Where the first road is over, the text says so and that a new road begins, not how it went; the observation is then the new road's.
 
     ## Rewards
-    The score when the drive is over, 0 before.
+    The progress when both roads are over, 0 before.
 
     ## Progress
-    The score in [0, 1], as NAVSIM (v1) defines it: `NC * DAC * (5 TTC + 5 EP + 2 C) / 12`.
+    In [0, 1]: the smaller of the two roads' NAVSIM numbers, where a road that was not driven as it must be (see `outcome` below) counts as 0. It is 0 until both
+    are over, and 0 where steps run out.
+
+    NAVSIM's number (v1) is `NC * DAC * (5 TTC + 5 EP + 2 C) / 12`. It stands in the metrics; alone it is no score here: who always yields stops for nothing on nearly every road and earns .71 by it.
 
     | part | is |
     |---|---|
     | NC | 1 without a collision that is the car's fault, 0.5 where it met a thing, 0 where it met a vehicle, a person or an animal. At fault by nuPlan's rules: not when the car stands (below 0.05 m/s) or is hit from behind (beyond 150 degrees); when the other stands or the front meets it; at the side when the car is in several lanes or off the road |
     | DAC | 1 while all four corners of the car stay on the carriageway (oncoming lanes included), else 0 |
     | TTC | 1 unless the car, going on as it does for 0, 0.3, 0.6, 0.9 s (horizon 1 s), would meet something ahead (within 30 degrees; when in several lanes all that is not behind); not asked below 0.005 m/s |
-    | EP | metres driven along the road as a share of the reference's; 1 where neither gets 5 m far |
+    | EP | metres driven along the road, within the reference's time and two seconds, as a share of the reference's; 1 where neither gets 5 m far |
     | C | 1 while acceleration along the car is in [-4.05, 2.40] m/s^2 and to the side within 4.89, jerk along within 4.13 and altogether within 8.37 m/s^3, yaw rate within 0.95 rad/s, yaw acceleration within 1.93 rad/s^2 |
 
     Sources: weights, horizon, 5 m and 0.005 m/s from NAVSIM's scorer; the rules of fault and the bounds of comfort from nuPlan's metrics, which NAVSIM uses. What
@@ -76,36 +82,41 @@ class CornerCaseDriveEnv(LanguageEnv):
     PDM-Closed), whose own EP is 1 therefore; time to collision forecasts others at constant velocity (NAVSIM knows their future); acceleration and jerk are those of the
     simulation, unsmoothed, without the last tick of coming to a standstill; animals count as NAVSIM's agents.
 
-    `success`: the corner case was avoided, or the scene without one was passed.
+    `success`: both roads were driven as they must be: the corner case `avoided`, the other road `passed`.
 
     ## Episode End
-    Terminates when the scene has been passed (50 m beyond where the still picture is taken from), at the first contact, when a corner of the car leaves the carriageway, and when the time is over: that of the
-    reference and two seconds (a reference that stands for 6 s has arrived), at most 30 s. Truncates after `max_steps`.
+    A road is over when it has been passed (50 m beyond where the still picture is taken from), at the first contact, when a corner of the car leaves the carriageway, and when its time is over: that of
+    the reference and two seconds, with the corner case half as much again as the reference's and two seconds, at most 30 s. A reference that stands for 6 s has arrived: there the road is blocked.
+    Terminates when the second road is over. Truncates after `max_steps`, which is a failure.
 
     ## Info
-    `reset` gives `scene`, `twin`, `template`, `hazard` (bool), `weather`, `time`, `hz`, `run_up` (metres before where the
-    still picture is taken from), `cruising_speed` (m/s), `seconds` (the longest the drive lasts), `reference_metres`, `reference_stood` (bool).
-    Steps give `position` (x, y in metres and heading in degrees) and `speed`. `metrics` holds `nc`, `dac`, `ttc`, `ep`, `c`, `metres`, `seconds`, `stood` and
-    `stood_for_nothing` (seconds), `hardest_acceleration` and `hardest_jerk` along the car. At the end `outcome` is one of
+    `reset` gives `pair`, `template`, `hazard_first` (bool), `weather`, `time`, `hz`, `run_up` (metres before where the still picture is taken from), `cruising_speed` (m/s), and `roads`: of
+    `hazard` and `clear`, the roads with the corner case and without it, the `scene`, `seconds` (when NAVSIM's number is taken), `longest` (how long the drive may last), `reference_metres`,
+    `reference_stood` and `reference_kept_lane` (bool). Steps give `road` (1 or 2), `position` (x, y in metres and heading in degrees) and `speed`. `metrics` holds for each road, after
+    `hazard_` or `clear_`: `navsim` and its parts `nc`, `dac`, `ttc`, `ep`, `c`, further `metres`, `seconds`, `stood`, `stood_for_nothing` and `elsewhere` (seconds; elsewhere: out of its own lane),
+    `hardest_acceleration` and `hardest_jerk` along the car; and `navsim`, the mean of the roads. Where a road ends, `outcome` is one of
 
-    - `hit`: it met something, and it was its fault;
+    - `hit`: it met something, whoever drove into whom;
     - `left_road`: a corner of the car left the carriageway;
     - `stopped_for_nothing`: it stood for a second or more without a reason (nothing within 20 m ahead in its breadth and 0.8 m to each side, no corner
       case within 25 m), or got less than half as far as the reference without any reason to stand;
+    - `swerved_for_nothing`: without a corner case, it was out of its lane for a second or more, where the reference kept to it;
+    - `late`: it did not come to where the road ends in its time, and the reference did;
     - `avoided` (there was a corner case) or `passed` (there was none): otherwise;
 
-    `end_reason` says how it ended, `met` lists the ids of what was met, and `metrics` has a 1 or 0 for each outcome.
+    `road_ended` (`end_reason` where the episode ends) says how, and `met` lists the ids of what was met. At the end of the episode `outcomes` has both, and `metrics` a 1 or 0 for each
+    outcome of each road.
 
     ## Arguments
-    - `task`: `drive`, `hazards` or `negatives`.
+    - `task`: `drive`.
     - `image`: observations have an `image`.
     - `text`: `full` or `minimal`.
     - `describe`: whether the text describes what is ahead; None: where there is no image.
     - `hz`: decisions a second, 1 or 2.
-    - `template`: only scenes of this template: `animal_crossing`, `broken_down`, `closed_road`, `fallen_cargo`, `harmless`, `obstacle`, `officer_overrides`, `oversize_load`,
+    - `template`: only pairs of this template: `animal_crossing`, `broken_down`, `closed_road`, `fallen_cargo`, `harmless`, `obstacle`, `officer_overrides`, `oversize_load`,
       `overturned_vehicle`, `rider_cuts_in`, `slow_crossing`, `slow_machine`, `stepping_out`, `work_zone`, `wrong_way`.
     - `width`: of the image, pixels, a multiple of 16; it is 16:9.
-    - `max_steps`: 60 by default, 30 s at 2 Hz; None for no limit (the time ends the drive).
+    - `max_steps`: 120 by default, twice 30 s at 2 Hz; None for no limit (the time ends the drives).
     - `expert`: observations have an `expert` (`rule_driver`).
     - `render_mode`: None or `rgb_array` (the picture of `image`).
 
@@ -121,7 +132,9 @@ class CornerCaseDriveEnv(LanguageEnv):
     - Li et al. 2022, CODA: A Real-World Road Corner Case Dataset for Object Detection in Autonomous Driving.
 
     ## Version History
-    - v0: first version.
+    - v1: an episode is a pair of roads; progress is the smaller of NAVSIM number times success; four corner cases set out later, so that nobody who just goes on is past them; a road
+      has to be driven to its end; tasks `hazards` and `negatives` are gone, since one word won them.
+    - v0: first version. An episode was one road, progress was NAVSIM's number: always `yield` earned .71, always `slow` .68.
     """  # noqa: E501
 
     def __init__(
@@ -134,7 +147,7 @@ class CornerCaseDriveEnv(LanguageEnv):
         hz: int = 2,
         template: str | None = None,
         width: int = 640,
-        max_steps: int | None = 60,
+        max_steps: int | None = 120,
         expert: bool | str = False,
         render_mode: str | None = None,
     ):
@@ -158,18 +171,19 @@ class CornerCaseDriveEnv(LanguageEnv):
             expert=expert,
             render_mode=render_mode,
         )
-        self._scenes = chosen(task, template)
+        self._pairs = pairs(template)
         self._full, self._described, self._hz = text == "full", (not image if describe is None else describe), hz
-        self._drive: Drive | None = None
-        self._world: World | None = None
-        self._scorer = Scorer()
+        self._order: tuple[tuple[str, Drive], ...] = ()
+        self._road: Road | None = None
+        self._ended: dict[str, Ending] = {}
 
     @property
     def mission(self) -> Mission:
         seen = "You see the road through the windscreen." if self._pictures else "You are told what can be seen ahead." if self._described else ""
         often = "twice" if self._hz == 2 else "once"
         return Mission(
-            goal="Drive on along the road to where the scene ends: hit nothing, stay on the road, and do not slow down or stop without a reason.",
+            goal="Drive two roads, one after the other, each on to where it ends: hit nothing, stay on the road, and do not slow down, stop or leave your lane"
+            " without a reason. Both must go well.",
             actions=dict(ACTIONS),
             intro=f"You drive a car. {often.capitalize()} a second you say what it does next; it keeps its lane by itself. {seen}".strip(),
             tips=(
@@ -177,88 +191,80 @@ class CornerCaseDriveEnv(LanguageEnv):
                 "Far from everything, `maintain` is right. Slowing down takes time: at 10 m/s a gentle stop takes 17 m.",
                 "Lane changes take 4 seconds. The car does not look out for anything itself.",
                 "Many strange things on or beside the road need no reaction.",
+                "Your time on a road is short: who does not get to its end in time has failed.",
             ),
             default_action=self.default_action,
             max_steps=self.max_steps,
         )
 
     def _reset(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
-        spec, earlier, share = start(self._scenes, seed)
-        self._drive = drive_of(spec, earlier, share, RATES[self._hz])
-        self._world, self._scorer = World(self._drive.route), Scorer()
+        pair, hazard_first, earlier, share = start(self._pairs, seed)
+        made = {kind: drive_of(getattr(pair, kind), earlier, share, RATES[self._hz]) for kind in KINDS}
+        self._order = tuple((kind, made[kind]) for kind in (KINDS if hazard_first else KINDS[::-1]))
+        self._road, self._ended = Road(*self._order[0]), {}
+        spec = pair.hazard
         return {
-            "scene": spec.name,
-            "twin": spec.twin,
+            "pair": pair.clear.name,
             "template": spec.template,
-            "hazard": hazardous(spec),
+            "hazard_first": hazard_first,
             "weather": spec.weather,
             "time": spec.time,
             "hz": self._hz,
             "run_up": round(run_up(spec.ego.speed) + earlier, 2),
-            "cruising_speed": self._drive.route.speed,
-            "seconds": self._drive.seconds,
-            "reference_metres": self._drive.metres,
-            "reference_stood": self._drive.stood,
+            "cruising_speed": made["hazard"].route.speed,
+            "roads": {kind: _facts(drive) for kind, drive in made.items()},
         }
 
     def _step(self, action: str) -> Transition:
-        world, scorer, drive = self._world, self._scorer, self._drive
-        world.command(action)
-        reason = ""
-        for _ in range(RATES[self._hz]):
-            world.tick()
-            scorer.watch(world)
-            if reason := self._over():
-                break
-        last = bool(reason) or (self.max_steps is not None and len(self._actions) >= self.max_steps)
-        metres = max(0.0, min(world.state.y, drive.route.goal))
-        ep = progress_ratio(metres, drive.metres)
-        score = round(scorer.score(metres, drive.metres), 6)
-        info: dict[str, Any] = {"metrics": self._metrics(metres, ep), "position": self._position(), "speed": round(world.state.speed, 3)}
-        if not last:
-            return Transition(0.0, progress=score, info=info)
-        outcome = self._outcome(ep)
-        info |= {"outcome": outcome, "end_reason": reason or "step limit", "met": list(scorer.hit)}
-        info["metrics"] |= {name: float(name == outcome) for name in OUTCOMES}
-        return Transition(score, bool(reason), False, score, outcome in ("avoided", "passed"), info)
+        road = self._road
+        road.drive(action, RATES[self._hz])
+        info: dict[str, Any] = {"road": len(self._ended) + 1, "position": road.position(), "speed": round(road.world.state.speed, 3)}
+        out_of_steps = self.max_steps is not None and len(self._actions) >= self.max_steps
+        if not (road.over or out_of_steps):
+            return Transition(0.0, progress=0.0, info=info | {"metrics": self._metrics()})
+        ending = self._ended[road.kind] = road.ending()
+        info |= {"outcome": ending.outcome, "end_reason": ending.reason, "met": list(ending.met), "metrics": self._metrics()}
+        whole = len(self._ended) == len(KINDS) and bool(road.over)
+        if not whole and not out_of_steps:  # the next road begins with this observation
+            self._road = Road(*self._order[1])
+            return Transition(0.0, progress=0.0, info={key: value for key, value in info.items() if key != "end_reason"} | {"road_ended": ending.reason})
+        info["outcomes"] = {kind: e.outcome for kind, e in self._ended.items()}
+        info["metrics"] |= {f"{kind}_{name}": float(e.outcome == name) for kind, e in self._ended.items() for name in OUTCOMES}
+        progress = min(e.worth for e in self._ended.values()) if whole else 0.0
+        return Transition(progress, whole, False, progress, whole and all(e.success for e in self._ended.values()), info)
 
-    def _over(self) -> str:
-        world, scorer = self._world, self._scorer
-        if scorer.hit:
-            return "collision" if scorer.nc < 1 else "hit by another"
-        if not scorer.dac:
-            return "left the road"
-        if world.state.y >= self._drive.route.goal:
-            return "arrived"
-        return "time over" if world.time >= self._drive.seconds else ""
-
-    def _outcome(self, ep: float) -> str:
-        scorer = self._scorer
-        if scorer.nc < 1 or set(scorer.hit) & corner_cases(self._drive.route.spec):  # met, whoever drove into whom
-            return "hit"
-        if not scorer.dac:
-            return "left_road"
-        if scorer.stood_for_nothing >= 1.0 or (ep < 0.5 and scorer.stood == 0.0):
-            return "stopped_for_nothing"
-        return "avoided" if hazardous(self._drive.route.spec) else "passed"
-
-    def _metrics(self, metres: float, ep: float) -> dict[str, float]:
-        s = self._scorer
-        values = {"nc": s.nc, "dac": s.dac, "ttc": s.ttc, "ep": ep, "c": s.c, "metres": metres, "seconds": self._world.time, "stood": s.stood}
-        values |= {"stood_for_nothing": s.stood_for_nothing, "hardest_acceleration": s.hardest["acceleration"], "hardest_jerk": s.hardest["jerk"]}
-        return {name: round(float(value), 4) for name, value in values.items()}
-
-    def _position(self) -> list[float]:
-        s = self._world.state
-        return [round(s.x, 3), round(s.y, 3), round(float(np.degrees(s.heading)), 3)]
+    def _metrics(self) -> dict[str, float]:
+        """What has been measured: on roads that are over, and on the one that is driven."""
+        parts = {kind: e.parts for kind, e in self._ended.items()}
+        if self._road.kind not in parts:
+            parts[self._road.kind] = self._road.parts()
+        values = {f"{kind}_{name}": value for kind, measured in parts.items() for name, value in measured.items()}
+        values["navsim"] = sum(p["navsim"] for p in parts.values()) / len(parts)
+        return {name: round(float(value), 6) for name, value in values.items()}
 
     def _text(self) -> str:
-        known = instruments(self._world, self._full)
-        return f"{known}\n{ahead(self._world)}" if self._described else known
+        world = self._road.world
+        number = self._order.index((self._road.kind, self._road.plan)) + 1
+        begun = "" if world.ticks else f"{BEGINS[number - 1]}\n"
+        known = begun + instruments(world, self._full)
+        return f"{known}\n{ahead(world)}" if self._described else known
 
     def _image(self) -> np.ndarray:
-        x, y, heading = self._position()
-        return frame(self._drive.route.spec, (x, y, heading), [m.posed() for m in self._world.movers], size=self._size).color
+        x, y, heading = self._road.position()
+        world = self._road.world
+        return frame(world.plan.spec, (x, y, heading), [m.posed() for m in world.movers], size=self._size).color
 
     def _expert(self) -> str:
-        return decide(self._world)
+        return decide(self._road.world)
+
+
+def _facts(drive: Drive) -> dict[str, Any]:
+    """What is known of a road before it is driven."""
+    return {
+        "scene": drive.route.spec.name,
+        "seconds": drive.seconds,
+        "longest": drive.longest,
+        "reference_metres": drive.metres,
+        "reference_stood": drive.stood,
+        "reference_kept_lane": drive.kept_lane,
+    }

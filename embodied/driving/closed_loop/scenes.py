@@ -1,24 +1,34 @@
-"""Which scene a seed stands for, how it begins, and how far the reference gets in it."""
+"""Which pair of roads a seed stands for, how it begins, and how far the reference gets on each of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from embodied.driving.closed_loop.rule_driver import decide
-from embodied.driving.closed_loop.score import Scorer
+from embodied.driving.closed_loop.score import ELSEWHERE, Scorer
 from embodied.driving.closed_loop.world import Route, World, route
 from embodied.driving.scene.planner import HARMLESS
 from embodied.driving.scene.sets import specs
 from embodied.driving.scene.spec import SceneSpec
-from embodied.errors import UsageError
 from embodied.registry import unknown
 from embodied.seeding import generator
 
 LONGEST = 30.0
 """Seconds of the longest drive."""
 SPARE = 2.0
-"""Seconds that everyone has beyond the reference's."""
+"""Seconds beyond the reference's after which NAVSIM's number is taken; on the road without a corner case nobody has more."""
+CARE = 1.5
+"""How many times the reference's seconds, and `SPARE` besides, everyone has on the road with the corner case: stopping for long is dear there, not wrong."""
+RETIMED = {
+    "04_animal_crossing_dog_1": 0.45,
+    "05_animal_crossing_cat_1": 0.5,
+    "16_slow_crossing_wheelchair_1": 0.8,
+    "20_stepping_out_pedestrian_1": 0.6,
+}
+"""Scene -> share of the distance at which its corner case sets out in the still scene's script: at the full distance whoever just goes on is past it."""
+SOLID = "stone"
+"""What lies in place of a harmless oddity on the road with a corner case, so that this pair is not won by going on either."""
 PATIENCE = 6.0
 """Seconds: a reference that stands for so long has arrived where it can."""
 
@@ -31,9 +41,25 @@ class Drive:
     metres: float
     """How far the reference drove."""
     seconds: float
-    """How long the drive lasts at most."""
+    """When NAVSIM's number is taken, at the latest."""
+    longest: float
+    """How long the drive lasts at most, seconds; at least `seconds`."""
     stood: bool
     """Whether the reference stood still on its way."""
+    arrived: bool
+    """Whether the reference came to where the road ends; where a road is blocked it cannot."""
+    kept_lane: bool
+    """Whether the reference kept to its lane."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The same road twice."""
+
+    hazard: SceneSpec
+    """With the corner case."""
+    clear: SceneSpec
+    """Without it, or with an oddity that does no harm."""
 
 
 def corner_cases(spec: SceneSpec) -> set[int]:
@@ -46,35 +72,49 @@ def hazardous(spec: SceneSpec) -> bool:
     return bool(corner_cases(spec))
 
 
-def chosen(task: str, template: str | None = None) -> tuple[SceneSpec, ...]:
-    """The scenes of a task.
+@lru_cache(maxsize=1)
+def _all_pairs() -> tuple[Pair, ...]:
+    named = {s.name: s for s in specs()}
+    found = []
+    for spec in (s for s in specs() if s.name.endswith("_1")):
+        if hazardous(spec):
+            found.append(Pair(_retimed(spec), named[spec.twin]))
+        else:  # an oddity that does no harm: its twin would call for the same
+            actors = tuple(replace(a, category=SOLID, motion="still", path=()) if a.corner_case else a for a in spec.actors)
+            found.append(Pair(replace(spec, name=f"{spec.name}_{SOLID}", twin=spec.name, actors=actors), spec))
+    return tuple(found)
+
+
+def _retimed(spec: SceneSpec) -> SceneSpec:
+    share = RETIMED.get(spec.name, 1.0)
+    return replace(spec, actors=tuple(a if a.trigger is None else replace(a, trigger=round(a.trigger * share, 3)) for a in spec.actors))
+
+
+def pairs(template: str | None = None) -> tuple[Pair, ...]:
+    """The pairs of roads, in the order of the scenes.
 
     Args:
-        task: `drive` (all), `hazards` (those with one) or `negatives` (twins without one, and what looks odd but is harmless).
-        template: Only scenes of this template.
+        template: Only pairs of this template.
 
     Raises:
         UnknownName: No such template.
-        UsageError: The template has no such scenes.
     """
-    known = specs()
-    if template is not None and template not in {s.template for s in known}:
-        raise unknown("template", template, sorted({s.template for s in known}), "embodied show corner_case_drive")
-    keep = tuple(s for s in known if template in (None, s.template) and (task == "drive" or hazardous(s) == (task == "hazards")))
-    if not keep:
-        raise UsageError(f"No scene of the template {template} is among the {task} of corner_case_drive.")
-    return keep
+    known = _all_pairs()
+    names = sorted({p.hazard.template for p in known})
+    if template is not None and template not in names:
+        raise unknown("template", template, names, "embodied show corner_case_drive")
+    return tuple(p for p in known if template in (None, p.hazard.template))
 
 
-def start(scenes: tuple[SceneSpec, ...], seed: int) -> tuple[SceneSpec, float, float]:
-    """The scene of a seed, with metres of run-up and the share of its speed: scenes take turns, and in later rounds begin otherwise.
+def start(known: tuple[Pair, ...], seed: int) -> tuple[Pair, bool, float, float]:
+    """The pair of a seed, whether the road with the corner case comes first, metres of run-up and the share of the scene's speed.
 
-    Twins begin alike.
+    Pairs take turns, and in later rounds begin otherwise; the two roads of a pair begin alike. Half of all seeds have the corner case first.
     """
-    spec, again = scenes[seed % len(scenes)], seed // len(scenes)
-    pair = min(spec.name, spec.twin or spec.name)
-    rng = generator(again, "closed_loop", "start", pair)
-    return spec, round(float(rng.integers(0, 101)) / 10, 1), round(1 - float(rng.integers(0, 16)) / 100, 2)
+    pair, again = known[seed % len(known)], seed // len(known)
+    rng = generator(again, "closed_loop", "start", pair.clear.name)
+    first = bool(generator(seed, "closed_loop", "order").integers(2))
+    return pair, first, round(float(rng.integers(0, 101)) / 10, 1), round(1 - float(rng.integers(0, 16)) / 100, 2)
 
 
 @lru_cache(maxsize=512)
@@ -87,4 +127,7 @@ def drive_of(spec: SceneSpec, earlier: float, share: float, ticks: int) -> Drive
             world.command(decide(world))
         world.tick()
         scorer.watch(world)
-    return Drive(plan, round(min(world.state.y, plan.goal), 3), min(round(world.time + SPARE, 1), LONGEST), scorer.stood >= 1.0)
+    arrived, seconds = world.state.y >= plan.goal, min(round(world.time + SPARE, 1), LONGEST)
+    longest = min(round(CARE * world.time + SPARE, 1), LONGEST) if arrived and hazardous(spec) else seconds
+    metres = round(min(world.state.y, plan.goal), 3)
+    return Drive(plan, metres, seconds, longest, scorer.stood >= 1.0, arrived, scorer.elsewhere < ELSEWHERE)

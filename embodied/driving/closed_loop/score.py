@@ -2,7 +2,7 @@
 
 Source: Dauner et al. 2024, NAVSIM (NeurIPS), section 3.2 and its scorer (`PDMScorerConfig`, v1: no driving direction, no lane keeping);
 comfort bounds are nuPlan's (Karnchanachari et al. 2024, `ego_is_comfortable`). What differs, because here the others react and a
-drive lasts until it is over, not 4 seconds, stands in the docs of `embodied/CornerCaseDrive-v0`.
+drive lasts until it is over, not 4 seconds, stands in the docs of `embodied/CornerCaseDrive-v1`.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ AHEAD, BEHIND = math.radians(30), math.radians(150)
 WAY, ROOM, NEAR = 20.0, 0.8, 25.0
 """Metres: how far ahead, and how far beside the car, something is a reason to stand; how far ahead a corner case is. Ours: from cruising
 speed a gentle stop takes some 17 m."""
+ELSEWHERE = 1.0
+"""Seconds out of its own lane from which on a car has left it. Ours."""
 LON_ACCELERATION = (-4.05, 2.40)
 LAT_ACCELERATION, LON_JERK, JERK, YAW_RATE, YAW_ACCELERATION = 4.89, 4.13, 8.37, 0.95, 1.93
 """nuPlan's bounds of comfort: m/s^2, m/s^2, m/s^3, m/s^3 (magnitude), rad/s, rad/s^2."""
@@ -63,6 +65,8 @@ class Scorer:
     """Seconds the car stood still."""
     stood_for_nothing: float = 0.0
     """Seconds of them without a reason."""
+    elsewhere: float = 0.0
+    """Seconds the middle of the car was not in the lane it began in."""
     hardest: dict[str, float] = field(default_factory=lambda: {"acceleration": 0.0, "jerk": 0.0})
     """Largest acceleration (m/s^2) and jerk (m/s^3) along the car."""
     _motion: tuple[float, float, float] | None = None
@@ -82,6 +86,8 @@ class Scorer:
             self.dac = 0.0
         lanes = {lane_of(world.plan.spec.road, float(x)) for x in xs}
         astray = len(lanes) > 1 or None in lanes
+        if lane_of(world.plan.spec.road, world.state.x) != world.plan.spec.road.ego_lane:
+            self.elsewhere = round(self.elsewhere + TICK, 3)
         if len(boxes):
             touching = meet(ego, boxes)
             self._collide(world, movers, boxes, velocities, touching, astray)

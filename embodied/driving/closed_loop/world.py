@@ -10,7 +10,7 @@ import numpy as np
 from embodied.driving.closed_loop.actors import Mover, hinders, movers
 from embodied.driving.closed_loop.bicycle import HALF_LENGTH, HALF_WIDTH, TICK, Pilot, State
 from embodied.driving.scene.road import lane_centre
-from embodied.driving.scene.spec import SceneSpec
+from embodied.driving.scene.spec import Actor, SceneSpec
 
 SLOW = 0.5
 """`slow` drives at this share of the cruising speed."""
@@ -57,10 +57,16 @@ def route(spec: SceneSpec, earlier: float = 0.0, share: float = 1.0) -> Route:
     """
     speed = round(spec.ego.speed * share, 2)
     shift = round(run_up(spec.ego.speed) + earlier, 2)
-    actors = tuple(replace(a, y=round(a.y + shift, 3), path=tuple((t, x, round(y + shift, 3)) for t, x, y in a.path)) for a in spec.actors)
+    actors = tuple(_moved(a, shift, share) for a in spec.actors)
     crossing = None if spec.road.crossing is None else spec.road.crossing + shift
     moved = replace(spec, actors=actors, road=replace(spec.road, crossing=crossing), ego=replace(spec.ego, speed=speed))
     return Route(moved, speed, round(shift + BEYOND, 2))
+
+
+def _moved(actor: Actor, shift: float, share: float) -> Actor:
+    """An actor farther along; a slower car sets it off from nearer, so that it takes as long to be there."""
+    path = tuple((t, x, round(y + shift, 3)) for t, x, y in actor.path)
+    return replace(actor, y=round(actor.y + shift, 3), path=path, trigger=None if actor.trigger is None else round(actor.trigger * share, 3))
 
 
 def command(pilot: Pilot, action: str, state: State, plan: Route) -> Pilot:

@@ -30,6 +30,10 @@ _NUMBER = r"\s*(-?\d{1,6}(?:\.\d{1,6})?)\s*"
 _ZOOM = re.compile(rf"[`'\"*\s]*zoom\s*\({','.join([_NUMBER] * 4)}\)[`'\"*.;\s]*", re.IGNORECASE)
 
 
+PICTURED = "There is an image of traffic captured from the perspective of the ego car."
+"""The sentence of CODA-LM's questions that is left out where no image is shown."""
+
+
 class CodaLMEnv(LanguageEnv):
     """CODA-LM: corner cases on the road, asked about in words and answered in words.
 
@@ -60,7 +64,7 @@ class CodaLMEnv(LanguageEnv):
       looked at from near fills a picture of the same size as far as its shape allows.
     - `expert` (with `expert=True`): a statement of the facts; in real scenes, whose facts are not known, the reference answer.
 
-    Without `image=True` the question is asked blindly: a control of what can be guessed.
+    Without pictures (`image=False`, `--text`) the question is asked blindly: a control of what can be guessed. `gymnasium.make` shows them by default.
 
     ## Starting State
     Question number `seed % n` of the task's n, in an order that is shuffled once and for all, so that any number of consecutive seeds is a
@@ -222,7 +226,8 @@ class CodaLMEnv(LanguageEnv):
     def _goal(self) -> str:
         if self._question.region is not None and (self._box == "text" or not self._with_image):
             return "Describe the object inside the box given by its corners, and explain why it affects how the ego car drives."
-        return " ".join(self._question.text.split())
+        asked = " ".join(self._question.text.split())
+        return asked if self._with_image else asked.removeprefix(PICTURED).strip()
 
     def _look(self, x: float, y: float, w: float, h: float) -> None:
         """Shows a part from near, clipped to the picture; says why not where that cannot be."""

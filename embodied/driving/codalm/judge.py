@@ -136,9 +136,15 @@ def prompt_hash() -> str:
     return hashlib.sha256("\x1f".join(words + rules).encode()).hexdigest()[:8]
 
 
-def score_name(dataset: str, model: str) -> str:
-    """The name of a score, which says who judged and by which words: `codalm/judge:openai/gpt-4o@1a2b3c4d`."""
-    return f"{dataset}/judge:{model}@{prompt_hash()}"
+def score_name(dataset: str, model: str, prompts: str = "") -> str:
+    """The name of a score, which says who judged and by which words: `codalm/judge:openai/gpt-4o@1a2b3c4d`.
+
+    Args:
+        dataset: What was asked about.
+        model: The judge.
+        prompts: The label of prompts that are not ours (`prompts.Prompts.label`).
+    """
+    return f"{dataset}/judge:{model}@{prompts or prompt_hash()}"
 
 
 def _pair(reference: str, answer: str) -> str:

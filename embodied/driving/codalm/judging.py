@@ -14,6 +14,7 @@ from typing import Literal
 import msgspec
 
 from embodied.driving.codalm import judge
+from embodied.driving.codalm.prompts import Prompts
 from embodied.driving.codalm.records import Key, Question, Task
 from embodied.errors import BudgetSpent, ModelFailure, ModelRefused, StoreError, UsageError
 from embodied.models.base import Model
@@ -94,13 +95,15 @@ class Ratings:
         path: The file; it is made with the first rating.
         score: Name of the score.
         settings: Sampling settings of the judge; an answer judged with others is judged again.
+        prompts: The judge's words where they are not ours.
 
     Raises:
         StoreError: The file cannot be read or written, a line is damaged, or it holds another score.
     """
 
-    def __init__(self, path: Path, score: str, settings: Settings = Settings()):  # noqa: B008
+    def __init__(self, path: Path, score: str, settings: Settings = Settings(), prompts: Prompts | None = None):  # noqa: B008
         self.path = path
+        self.prompts = prompts
         self.score = score
         self.settings = settings
         self.by_key: dict[Key, Rating] = {}
@@ -116,7 +119,7 @@ class Ratings:
     def last(self, case: Case) -> Rating | None:
         """What became last of exactly this answer, a failure too."""
         known = self.by_key.get(case.key)
-        return known if known is not None and known.prompt == digest(case, self.settings) else None
+        return known if known is not None and known.prompt == digest(case, self.settings, self.prompts) else None
 
     def append(self, rating: Rating) -> None:
         """Adds a line; it is with the operating system when this returns."""
@@ -204,13 +207,14 @@ async def judge_all(
     return Outcome(done, len(asked) - len(waiting), stopped, stopping.is_set())
 
 
-def digest(case: Case, settings: Settings) -> str:
+def digest(case: Case, settings: Settings, prompts: Prompts | None = None) -> str:
     """SHA-256 of all that decides a case's rating but the judge itself, hexadecimal."""
-    return hashlib.sha256(encode([_messages(case), case.answer, settings])).hexdigest()
+    return hashlib.sha256(encode([_messages(case, prompts), case.answer, settings])).hexdigest()
 
 
-def _messages(case: Case) -> tuple[Message, ...]:
-    return judge.messages(case.key[0], case.reference, case.answer)
+def _messages(case: Case, prompts: Prompts | None) -> tuple[Message, ...]:
+    ask = prompts.ask if prompts else judge.messages
+    return ask(case.key[0], case.reference, case.answer)
 
 
 async def _judge(case: Case, model: Model, ratings: Ratings) -> tuple[Rating, ModelFailure | None]:
@@ -218,13 +222,13 @@ async def _judge(case: Case, model: Model, ratings: Ratings) -> tuple[Rating, Mo
     shown = judge.shown(case.answer)
 
     def rated(status: Status, rating: float | None = None, **more: object) -> Rating:
-        return Rating(ratings.score, task, scene, region, digest(case, ratings.settings), status, rating, shown.altered, **more)  # type: ignore[arg-type]
+        return Rating(ratings.score, task, scene, region, digest(case, ratings.settings, ratings.prompts), status, rating, shown.altered, **more)  # type: ignore[arg-type]
 
     if not shown.text.strip():
         return rated("empty", float(judge.LOWEST)), None
     try:
-        reply = await model.generate(_messages(case), ratings.settings)
+        reply = await model.generate(_messages(case, ratings.prompts), ratings.settings)
     except ModelFailure as error:
         return rated("failed", error=str(error)), error
-    found = judge.rating(reply.text)
+    found = (ratings.prompts or judge).rating(reply.text)
     return rated("unparsed" if found is None else "judged", found, reply=reply.text, model=reply.model, usage=reply.usage), None

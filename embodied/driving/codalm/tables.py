@@ -16,7 +16,7 @@ from embodied.eval.analysis import Table
 
 PUBLISHED = 10
 """What CODA-LM's tables multiply ratings by: their scale runs from 10, which an empty answer earns, to 100."""
-COLUMNS = ("", "asked", "judged", "empty", "unparsed", "failed", "not asked", "rating (1-10)", "x10 as published", "at least", "at least x10")
+COLUMNS = ("", "asked", "judged", "empty", "unparsed", "failed", "not asked", "rating (1-10)", "x10", "at least", "at least x10")
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _final(counts: dict[Task, Count]) -> tuple[str | int | None, ...]:
 
 def _note(counts: dict[Task, Count]) -> str:
     altered = sum(c.altered for c in counts.values())
-    notes = ["Rated by a language model that sees no picture: comparable only under the same name, which holds judge and prompt.",
+    notes = ["Rated by a language model that sees no picture: comparable only under the same name, which holds judge and prompt, and with no published score.",
              "An empty or missing answer is rated 1 without a call; `at least` counts every answer without a rating as 1."]  # fmt: skip
     if altered:
         notes.append(f"{altered} answers were shown without the ratings or marks of turns they held, or cut at their end.")

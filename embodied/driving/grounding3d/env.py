@@ -59,7 +59,7 @@ class Grounding3DEnv(LanguageEnv):
     - `image` (with `image=True`): (720, 1280, 3) uint8.
     - `expert` (with `expert=True`): the right answer.
 
-    Without `image=True` the question is asked blindly: a control of what can be guessed.
+    Without pictures (`image=False`, `--text`) the question is asked blindly: a control of what can be guessed. `gymnasium.make` shows them by default.
 
     ## Starting State
     Item `seed % n` of n. The items go round the scenes, an object of each in turn, so that a few episodes in a row come from as many scenes.
@@ -143,9 +143,7 @@ class Grounding3DEnv(LanguageEnv):
         seen = bool(self._pictures)
         return Mission(
             goal=goal,
-            intro="You see a street from a car that drives (the ego car)."
-            if seen
-            else "You are asked about a street as it is seen from a car; no picture is shown.",
+            intro="You see a street from a car that drives (the ego car)." if seen else "You are asked about a street in front of a car (the ego car).",
             tips=_FRAME,
             default_action=self.default_action,
             free_text=True,
@@ -205,8 +203,9 @@ class Grounding3DEnv(LanguageEnv):
     def _text(self) -> str:
         view, lines = self._item.view, []
         tilt = "looks straight ahead" if abs(view.tilt) < 0.05 else f"is tilted {'down' if view.tilt > 0 else 'up'} by {abs(view.tilt):.1f} degrees"
+        picture = "The picture" if self._pictures else "No picture is shown. The camera's picture"
         lines.append(
-            f"The picture is {view.width} pixels wide and {view.height} high. Camera: pinhole, focal length {view.focal:.1f} pixels, principal point"
+            f"{picture} is {view.width} pixels wide and {view.height} high. Camera: pinhole, focal length {view.focal:.1f} pixels, principal point"
             f" ({view.centre[0]:g}, {view.centre[1]:g}), {view.above_road:.2f} m above the road; it {tilt}."
         )
         if self._hint == "box":

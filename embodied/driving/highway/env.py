@@ -25,6 +25,8 @@ from embodied.types import Mission
 EXPERTS = ("rule_driver",)
 LON_ACCELERATION, LAT_ACCELERATION = (-4.05, 2.40), 4.89
 """Bounds of comfort, m/s^2: nuPlan's (`ego_is_comfortable`)."""
+SPEED = 0.25
+"""The share of progress that is for speed, where a road has cruising speeds."""
 
 
 class HighwayEnv(LanguageEnv):
@@ -73,31 +75,40 @@ class HighwayEnv(LanguageEnv):
     highway-env's own.
 
     ## Progress
-    In [0, 1], ours:
+    In [0, 1], ours. 0 after a collision. A road with a goal counts when the goal is reached, and 0 before; where the car has a list of cruising speeds, a quarter of the
+    progress is for speed: `(3 + pace) / 4`, where pace is 0 at a mean of the slowest cruising speed and 1 at the fastest. It does not depend on `max_steps`: each road has its own time.
 
-    - `highway`, `roundabout`, `u-turn`, `lane-keeping`, `racetrack`: metres driven on the road, as a share of what the fastest cruising speed drives
-      in the whole episode (10 m/s on the race track, 8.3 m/s for lane-keeping);
-    - `merge`, `two-way`: the share of the 370 m, or 700 m;
-    - `intersection`: 1 when through, before it metres driven of 100, at most 0.9;
-    - `exit`: 1 when it ends on the exit lane, before it half the share of 400 m;
-    - `parking`: 1 when parked, before it the share by which the car has come nearer to the goal than it began, at most 0.99.
+    | task | counts | its time |
+    |---|---|---|
+    | `highway` | the share of its time that the car was driven without a collision, times the term of speed | 40 s |
+    | `merge` | x = 370 m is passed | 30 s |
+    | `roundabout` | the second exit is taken | 25 s |
+    | `intersection` | through, to the left | 25 s |
+    | `parking` | parked | 20 s |
+    | `exit` | on the exit lane | 18 s |
+    | `two-way` | x = 700 m is passed | 50 s |
+    | `u-turn` | 40 m behind the U-turn | 35 s |
+    | `lane-keeping` | metres gained along the lane, until the car first leaves it, as a share of 200 | 30 s |
+    | `racetrack` | the same, of 180 | 20 s |
 
-    A collision ends the episode and with it the progress. `success`: merged, through, exited, parked; elsewhere the time was over without a collision and
-    on the road.
+    `success`: the goal was reached; of `highway`, its time was over without a collision and on the road. An episode that runs out of steps or of time before has failed.
+
+    Under every run stand the constants (one phrase said always), a random driver and the rule-based one on the same road. On the race track the rule-based driver does no better than
+    `straight`: the car cannot brake, and others are in its way.
 
     ## Episode End
-    As in highway-env: a collision, the goal, leaving the race track; its time (40 s for `highway`, 11 s for `roundabout`, 13 s for `intersection`, 18 s for
-    `exit`, 10 s for `u-turn`) terminates as well, for that is how these roads end; `two-way` ends after 700 m. Truncates after `max_steps`.
+    A collision, the goal, leaving the race track, and the road's time, which terminates as well: 11 s for `roundabout`, 13 s for `intersection` and 10 s for `u-turn` are highway-env's, too short
+    to get through at a calm pace, and are longer here (table above). Truncates after `max_steps`.
 
     ## Info
-    `reset` gives `id` (highway-env's) and `version`. `metrics` holds `collision` (0 or 1), `progress`, `speed` (mean, m/s), `comfort` (share of decisions whose mean acceleration lies
+    `reset` gives `id` (highway-env's) and `version`. `metrics` holds `collision` (0 or 1), `progress`, `seconds`, `speed` (mean, m/s), `comfort` (share of decisions whose mean acceleration lies
     within nuPlan's bounds: -4.05 to 2.40 m/s^2 along, 4.89 m/s^2 across), `on_road` (share of decisions). At the end `end_reason` is `collision`, `off the road`, `arrived`,
     `time over` or `step limit`.
 
     ## Arguments
     - `task`: see above.
     - `image`: observations have an `image`.
-    - `max_steps`: 60 by default; None for highway-env's own ends only (lane-keeping has none).
+    - `max_steps`: 60 by default, as long as the longest road; None for the roads' own ends only.
     - `expert`: observations have an `expert` (`rule_driver`).
     - `render_mode`: None or `rgb_array` (the picture of `image`).
 
@@ -105,7 +116,9 @@ class HighwayEnv(LanguageEnv):
     - Leurent 2018, An Environment for Autonomous Driving Decision-Making (highway-env, MIT licence).
 
     ## Version History
-    - v0: first version.
+    - v1: progress counts a goal when it is reached, nothing after a collision, and speed; it no longer depends on `max_steps`. Each road has its own time; roundabout, intersection and
+      U-turn last longer.
+    - v0: first version. `merge` was won by always `slower` (.90), `roundabout` by always `faster` (.68), and progress was a share of what `max_steps` allowed.
     """  # noqa: E501
 
     def __init__(
@@ -125,6 +138,7 @@ class HighwayEnv(LanguageEnv):
             raise UsageError(f"max_steps is at least 1, or None for no limit, not {max_steps!r}.")
         self._family = family_of(self._id)
         self._env = _open(self._id, self._setup.hz, self._setup.config)
+        self._seconds = float(self._setup.seconds or self._env.config["duration"])
         self._phrases = _vocabulary(self._env)
         default = next(p for p in ("keep", "straight", "brake") if p in self._phrases)
         shape = (self._env.config["screen_height"], self._env.config["screen_width"])
@@ -137,8 +151,8 @@ class HighwayEnv(LanguageEnv):
             render_mode=render_mode,
         )
         self._driver: Driver | None = None
-        self._driven = 0.0
-        self._start = 0.0
+        self._clean = 0
+        self._advance = 0.0
         self._sums: dict[str, float] = {}
 
     @property
@@ -162,33 +176,37 @@ class HighwayEnv(LanguageEnv):
     def _reset(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
         self._env.reset(seed=seed)
         self._driver = Driver(self._env, self._family, self._setup) if self._has_expert else None
-        self._driven, self._start = 0.0, self._remaining()
+        self._clean, self._advance = 0, 0.0
         self._sums = {"speed": 0.0, "comfort": 0.0, "on_road": 0.0}
         return {"id": self._id, "version": highway_env.__version__}
 
     def _step(self, action: str) -> Transition:
         car = self._env.vehicle
-        place, speed, heading = np.array(car.position), float(car.speed), float(car.heading)
+        speed, heading, lane = float(car.speed), float(car.heading), self._lane()
+        before = float(lane.local_coordinates(car.position)[0])
         _, reward, terminated, over, _ = self._env.step(self._executable(action))
         if self._driver:
             self._driver.follow(action)
         car = self._env.vehicle
         seconds = 1 / self._env.config["policy_frequency"]
-        self._driven += float(np.linalg.norm(car.position - place)) * bool(car.on_road)
         along, across = (float(car.speed) - speed) / seconds, float(car.speed) * _wrap(float(car.heading) - heading) / seconds
         self._sums["speed"] += abs(float(car.speed))
         self._sums["comfort"] += LON_ACCELERATION[0] <= round(along, 6) <= LON_ACCELERATION[1] and abs(across) <= LAT_ACCELERATION
         self._sums["on_road"] += bool(car.on_road)
-        arrived = self._arrived()
-        ends = bool(terminated or over or arrived)
-        last = ends or (self.max_steps is not None and len(self._actions) >= self.max_steps)
-        progress = self._progress(arrived, last)
-        success = self._success(arrived) if last else None
         n = len(self._actions)
-        info: dict[str, Any] = {"metrics": {"collision": float(car.crashed), "progress": progress, **{k: round(v / n, 4) for k, v in self._sums.items()}}}
+        self._clean += self._clean == n - 1 and bool(car.on_road) and not car.crashed  # decisions until it first left the road
+        if self._clean == n:
+            self._advance += float(lane.local_coordinates(car.position)[0]) - before
+        arrived, over = self._arrived(), bool(over) or n >= round(self._seconds / seconds)
+        ends = bool(terminated or over or arrived)
+        last = ends or (self.max_steps is not None and n >= self.max_steps)
+        progress = self._progress(arrived)
+        success = (arrived or (over and self._setup.kind == "last" and self._clean == n)) if last else None
+        means = {k: round(v / n, 4) for k, v in self._sums.items()}
+        info: dict[str, Any] = {"metrics": {"collision": float(car.crashed), "progress": progress, "seconds": n * seconds, **means}}
         if last:
-            off = not car.on_road and self._family == "racetrack"
-            info["end_reason"] = "collision" if car.crashed else "off the road" if off else "arrived" if arrived else "time over" if over else "step limit"
+            off = self._setup.kind in ("last", "follow") and self._clean < n
+            info["end_reason"] = "collision" if car.crashed else "arrived" if arrived else "off the road" if off else "time over" if over else "step limit"
         return Transition(round(float(reward), 6), ends, False, progress, success, info)
 
     def _executable(self, action: str) -> Any:
@@ -209,45 +227,47 @@ class HighwayEnv(LanguageEnv):
         env, car = self._env, self._env.vehicle
         if car.crashed:
             return False
-        match self._setup.progress:
+        lane = car.lane_index
+        match self._setup.kind:
+            case "follow":
+                return self._advance >= self._setup.metres
             case "along":
                 return bool(car.position[0] > self._setup.metres)
             case "arrive":
                 return bool(env.has_arrived(car))
+            case "through":
+                return lane[0].startswith("nx") and lane[1].startswith("nx")
             case "exit":
-                return car.lane_index[:2] == ("2", "exit") or (env.time >= env.config["duration"] and bool(env._is_success()))
+                return lane[:2] == ("2", "exit") or (env.time >= env.config["duration"] and bool(env._is_success()))
+            case "turn":
+                return lane[:2] == ("c", "d") and bool(car.lane.local_coordinates(car.position)[0] > self._setup.metres)
             case "park":
                 seen = env.observation_type_parking.observe()
                 return bool(env._is_success(seen["achieved_goal"], seen["desired_goal"]))
         return False
 
-    def _remaining(self) -> float:
+    def _lane(self) -> Any:
+        """The lane whose course counts: the one that winds has a list of its own, which is no road network."""
+        return self._env.lane if self._family == "lane-keeping" else self._env.vehicle.lane
+
+    def _progress(self, arrived: bool) -> float:
+        """What the drive is worth so far: nothing after a collision, and nothing of a goal before it is reached."""
         car = self._env.vehicle
-        return float(np.linalg.norm(car.goal.position - car.position)) if self._family == "parking" else 0.0
-
-    def _progress(self, arrived: bool, last: bool) -> float:
-        env, metres = self._env, self._setup.metres
-        if arrived:
-            return 1.0
-        match self._setup.progress:
-            case "along":
-                share = float(env.vehicle.position[0]) / metres
-            case "arrive":
-                share = min(0.9, self._driven / metres)
-            case "exit":
-                share = 0.5 * min(1.0, self._driven / metres)
-            case "park":
-                share = min(0.99, 1 - self._remaining() / self._start)
+        speeds = getattr(car, "target_speeds", None) if hasattr(self._env.action_type, "actions") else None
+        if car.crashed:
+            return 0.0
+        match self._setup.kind:
+            case "last":
+                share = min(1.0, self._clean / self._env.config["policy_frequency"] / self._seconds)
+            case "follow":
+                share = min(max(self._advance / self._setup.metres, 0.0), 1.0)
             case _:
-                fastest = self._setup.pace or float(env.vehicle.target_speeds[-1])
-                limit = (self.max_steps or 60) / env.config["policy_frequency"]
-                share = self._driven / (fastest * min(limit, env.config.get("duration") or limit))
-        return round(min(max(share, 0.0), 1.0), 6)
-
-    def _success(self, arrived: bool) -> bool:
-        if self._setup.progress == "distance":
-            return bool(not self._env.vehicle.crashed and self._env.vehicle.on_road)
-        return arrived
+                share = float(arrived)
+        if speeds is None:
+            return round(share, 6)
+        slowest, fastest = float(speeds[0]), float(speeds[-1])
+        pace = (self._sums["speed"] / len(self._actions) - slowest) / (fastest - slowest)
+        return round(share * (1 - SPEED + SPEED * min(max(pace, 0.0), 1.0)), 6)
 
     # ----------------------------------------------------------------- what is seen
 

@@ -42,33 +42,38 @@ class Setup:
     """How a road is driven."""
 
     goal: str
-    progress: str
-    """distance: metres driven of those that its fastest speed drives; along: x of `metres`; arrive, exit, park: see the docs of the environment."""
+    kind: str
+    """What counts: `last` is to drive until the road's time is over; `follow` to get `metres` along the lane; `along` to pass x = `metres`; arrive,
+    through, exit, turn and park are to reach what the docs of the environment say."""
     metres: float = 0.0
+    seconds: float | None = None
+    """The road's own time; None: the one that highway-env gives it."""
     hz: int = 1
     """Decisions a second."""
     pace: float = 0.0
-    """The speed that `forward` drives at, or that counts as fastest where cars have no list of cruising speeds; m/s."""
+    """The speed that `forward` drives at, m/s."""
     config: dict[str, Any] = field(default_factory=dict)
     """What is set otherwise than in highway-env."""
 
 
 FAMILIES: dict[str, Setup] = {
-    "highway": Setup("Drive fast on a busy motorway without hitting anyone; the right lanes are preferred.", "distance"),
-    "merge": Setup("Drive past the place where an access road joins, fast, without hitting anyone; make room for who joins.", "along", 370.0),
-    "roundabout": Setup("Drive through the roundabout and out of it at its second exit, fast, without hitting anyone.", "distance"),
-    "intersection": Setup(
-        "Cross the intersection and turn left there, without hitting anyone.",
-        "arrive",
-        100.0,
-        config={"other_vehicles_type": "embodied.driving.highway.env.CrossingVehicle"},
+    "highway": Setup("Drive fast on a busy motorway without hitting anyone; the right lanes are preferred.", "last"),
+    "merge": Setup("Drive past the place where an access road joins, fast, without hitting anyone; make room for who joins.", "along", 370.0, 30.0),
+    "roundabout": Setup(
+        "Drive through the roundabout and out of it at its second exit, fast, without hitting anyone.", "through", seconds=25.0, config={"duration": 25}
     ),
-    "parking": Setup("Park the car on the free spot that is the goal, pointing as the spot does.", "park", hz=3, pace=3.0),
-    "exit": Setup("Leave the motorway at the exit on its right side, 400 m ahead, without hitting anyone.", "exit", 400.0),
-    "two-way": Setup("Drive fast on a road with oncoming traffic in the left lane; overtake when there is room.", "along", 700.0),
-    "u-turn": Setup("Drive through the U-turn, fast, without hitting anyone.", "distance"),
-    "lane-keeping": Setup("Keep the car in its lane, which winds.", "distance", hz=2, pace=8.3),
-    "racetrack": Setup("Follow the lane of the race track and hit nobody.", "distance", hz=3, pace=10.0),
+    "intersection": Setup(
+        "Cross the intersection and turn left there, fast, without hitting anyone.",
+        "arrive",
+        seconds=25.0,
+        config={"duration": 25, "other_vehicles_type": "embodied.driving.highway.env.CrossingVehicle"},
+    ),
+    "parking": Setup("Park the car on the free spot that is the goal, pointing as the spot does.", "park", seconds=20.0, hz=3, pace=3.0),
+    "exit": Setup("Leave the motorway at the exit on its right side, 400 m ahead, fast, without hitting anyone.", "exit"),
+    "two-way": Setup("Drive fast on a road with oncoming traffic in the left lane; overtake when there is room.", "along", 700.0, 50.0),
+    "u-turn": Setup("Drive through the U-turn, fast, without hitting anyone.", "turn", 40.0, seconds=35.0, config={"duration": 35}),
+    "lane-keeping": Setup("Keep the car in its lane, which winds.", "follow", 200.0, 30.0, hz=2),
+    "racetrack": Setup("Follow the lane of the race track and hit nobody.", "follow", 180.0, 20.0, hz=3),
 }
 """Family -> how it is driven."""
 NEWEST = {"highway": 0, "merge": 1, "roundabout": 1, "intersection": 2, "parking": 0, "exit": 1, "two-way": 0, "u-turn": 1, "lane-keeping": 0, "racetrack": 1}

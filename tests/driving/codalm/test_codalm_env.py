@@ -62,7 +62,9 @@ def test_the_reference_beats_an_empty_answer(root: Path, task: str) -> None:
     observation, _ = env.reset(seed=0)
     assert env.step(observation["expert"])[1] >= 0.75
     env.reset(seed=0)
-    assert env.step("")[1] == 0.0 and env.mission.goal == " ".join(vqa.QUESTIONS[task].split())
+    asked = " ".join(vqa.QUESTIONS[task].split())
+    assert env.step("")[1] == 0.0 and env.mission.goal == asked.split(". ", 1)[1], "no image is shown, so none is spoken of"
+    assert make(root, task, image=True).mission.goal == asked
 
 
 def test_the_box_is_drawn_red_and_two_pixels_wide(root: Path) -> None:

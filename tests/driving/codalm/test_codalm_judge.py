@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from embodied.blobs import MemoryBlobs
-from embodied.driving.codalm import judge, judging, tables
+from embodied.driving.codalm import judge, judging, prompts, tables
 from embodied.driving.codalm.judging import Case, Outcome, Ratings
 from embodied.driving.codalm.records import TASKS, Question, Region
 from embodied.errors import StoreError, UsageError
@@ -262,3 +263,34 @@ def test_the_table_shows_the_published_scale_beside_the_raw_one(stub: Stub, tmp_
         "driving_suggestion": ("7.00", "70.00", "7.00", "70.00"),
         "final (mean of the three)": ("6.00", "60.00", "6.00", "60.00"),
     }
+
+
+# --------------------------------------------------------------------------- prompts of the user's
+
+
+def _written(folder: Path, last: str = "Reference: {reference} Prediction: {prediction}") -> Path:
+    folder.mkdir()
+    for task in TASKS:
+        words = [{"role": "system", "content": "You judge."}, {"role": "user", "content": last}]
+        (folder / f"{task}.json").write_text(json.dumps(words), encoding="utf-8")
+    return folder
+
+
+def test_prompts_of_a_folder_are_asked_and_their_name_is_in_the_score(tmp_path: Path) -> None:
+    ours, loose = (prompts.load(_written(tmp_path / name), reading) for name, reading in (("coda", "strict"), ("coda2", "brackets")))
+    asked = ours.ask("region_perception", "A {prediction}", "A cone. Rating: [[10]]")
+    assert asked[-1].parts[0].text.startswith("Reference: A {prediction} Prediction: A cone.") and "10" not in asked[-1].parts[0].text
+    name = judge.score_name("codalm", "openai/x", ours.label)
+    assert name.startswith("codalm/judge:openai/x@coda-strict-") and name != judge.score_name("codalm", "openai/x")
+    assert [p.rating("[7] good") for p in (ours, loose)] == [None, 7.0] and loose.rating("[[11]]") is None
+    case = cases(1)[0]
+    assert judging.digest(case, ZERO) != judging.digest(case, ZERO, ours)
+
+
+def test_a_folder_of_prompts_that_is_not_whole_is_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--prompts names a folder"):
+        prompts.load(tmp_path)
+    with pytest.raises(UsageError, match=r"lacks \{prediction\}"):
+        prompts.load(_written(tmp_path / "short", "Reference: {reference}"))
+    with pytest.raises(UsageError, match="strict, brackets"):
+        prompts.load(tmp_path / "short", "loose")

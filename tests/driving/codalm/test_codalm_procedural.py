@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import gymnasium
 import numpy as np
 import pytest
 
+from embodied import envs
 from embodied.driving.codalm import schema, sources
 from embodied.driving.codalm.env import CodaLMEnv
 from embodied.driving.codalm.load import faults
 from embodied.driving.codalm.records import TASKS
+from embodied.envs.catalog import ENTRIES
 from tests.transcripts import again, golden
 
 
@@ -60,3 +63,22 @@ def test_a_run_of_them_is_scored_under_their_name_and_is_no_submission(call, tmp
     assert code == 2 and "a submission is for the real CODA-LM" in err
     code, out, _ = call("codalm", "judge", "run", "--model", "openai/gpt-4o", "--dry-run")
     assert code == 0 and out.startswith("codalm-procedural/judge:openai/gpt-4o@")
+
+
+def test_gymnasium_shows_the_picture_by_default_where_questions_are_about_pictures():
+    for entry in (e for e in ENTRIES.values() if e.seen):
+        env = gymnasium.make(entry.id)
+        assert "image" in env.observation_space.spaces, entry.id
+        env.close()
+    blind = gymnasium.make("embodied/CodaLM-v0", image=False)
+    assert "image" not in blind.observation_space.spaces
+
+
+def test_the_mission_of_a_text_only_variant_does_not_speak_of_an_image():
+    for name in ("codalm", "grounding3d", "patheval", "patheval_loop", "corner_case_drive"):
+        for task in envs.entry(name).tasks:
+            env = envs.make(name, task)
+            env.reset(seed=0)
+            mission = env.mission
+            said = " ".join([mission.goal, mission.intro, *mission.tips]).lower()
+            assert not any(word in said for word in ("image", "picture")), (name, task, said)

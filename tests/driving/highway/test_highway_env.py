@@ -12,9 +12,11 @@ from gymnasium.utils.env_checker import check_env
 pytest.importorskip("highway_env")
 
 from embodied import envs
+from embodied.driving.floors import floors
 from embodied.driving.highway import parking
 from embodied.driving.highway.env import HighwayEnv
 from embodied.driving.highway.tasks import FAMILIES, check_pygame, registered, setup_of
+from embodied.envs.catalog import entry
 from embodied.envs.check import EnvContract
 from embodied.errors import UnknownName, UsageError
 
@@ -167,3 +169,39 @@ def test_options_that_make_no_sense_are_refused():
         HighwayEnv("merge", expert="rule_drive")
     with pytest.raises(UsageError, match="max_steps"):
         HighwayEnv("merge", max_steps=0)
+
+
+def test_progress_does_not_depend_on_the_step_limit():
+    ends = []
+    for limit in (20, 60, None):
+        env = HighwayEnv("merge", max_steps=limit, expert=True)
+        observation, _ = env.reset(seed=0)
+        over = False
+        while not over:
+            observation, _, terminated, truncated, info = env.step(observation["expert"])
+            over = terminated or truncated
+        ends.append((info["progress"], info["success"]))
+    assert len(set(ends)) == 1 and ends[0][1] and ends[0][0] > 0.75
+
+
+def test_a_goal_counts_when_it_is_reached_and_running_out_of_steps_is_a_failure():
+    env = HighwayEnv("merge", max_steps=3)
+    env.reset(seed=0)
+    for _ in range(3):
+        *_, terminated, truncated, info = env.step("slower")
+    assert (terminated, truncated, info["success"], info["progress"], info["end_reason"]) == (False, True, False, 0.0, "step limit")
+    circles = HighwayEnv("lane-keeping")  # a lane is wide enough to drive in circles on
+    circles.reset(seed=0)
+    over = False
+    while not over:
+        *_, terminated, truncated, info = circles.step("hard right")
+        over = terminated or truncated
+    assert info["progress"] < 0.1 and not info["success"]
+
+
+def test_floors_are_shipped_for_every_phrase_of_every_road():
+    measured = floors("highway")["tasks"]
+    assert set(measured) == set(entry("highway").tasks)
+    for task, found in measured.items():
+        assert set(found["constants"]) == {f"always {phrase}" for phrase in HighwayEnv(task).action_space}
+        assert all(row["score"]["mean"] <= found["rule_driver"]["score"]["mean"] for row in found["constants"].values()), task
