@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from embodied.driving.closed_loop.env import OUTCOMES
 from embodied.eval.analysis import Cell, Replies, Table, share
-from embodied.eval.statistics import bootstrap_interval, constant_interval, stratify
+from embodied.eval.intervals import interval
+from embodied.eval.statistics import stratify
 from embodied.types import Episode
 
 PARTS = ("nc", "dac", "ttc", "ep", "c")
@@ -31,10 +32,9 @@ def _mean(values: Sequence[float], episodes: Sequence[Episode]) -> str:
     for value, episode in zip(values, episodes, strict=True):
         scenes.setdefault(("scenes", episode.info["scene"]), []).append(value)
     means = [sum(v) / len(v) for v in scenes.values()]
-    strata = stratify({("scenes", "all"): means})
-    interval = bootstrap_interval(strata) or constant_interval(strata)
+    found = interval(stratify({("scenes", "all"): means}))
     mean = sum(values) / len(values)
-    return f"{mean:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]" if interval else f"{mean:.2f}"
+    return f"{mean:.2f} [{found[0]:.2f}, {found[1]:.2f}]" if found else f"{mean:.2f}"
 
 
 def _parts(episodes: Sequence[Episode]) -> Table:
@@ -46,7 +46,7 @@ def _parts(episodes: Sequence[Episode]) -> Table:
         "Closed loop: NAVSIM's score and its parts",
         ("scenes", "n", "score", "NC", "DAC", "TTC", "EP", "C"),
         tuple(rows),
-        "Score = NC * DAC * (5 TTC + 5 EP + 2 C) / 12 of each drive. Intervals: bootstrap over scenes. A drive that is over early through a collision has"
+        "Score = NC * DAC * (5 TTC + 5 EP + 2 C) / 12 of each drive. Intervals: over scenes. A drive that is over early through a collision has"
         " little EP, and NC makes it 0 or halves it.",
     )
 
