@@ -108,7 +108,9 @@ def _scores(report: Report) -> Html:
 
 
 def _score_row(s: Score, limit: float) -> list[Any]:
-    success = percent(s.success, 0) + (f" ({100 * s.success_interval[0]:.0f} to {100 * s.success_interval[1]:.0f})" if s.success_interval else "")
+    success = percent(s.success, 0) + (
+        f" of {s.decided} ({100 * s.success_interval[0]:.0f} to {100 * s.success_interval[1]:.0f})" if s.success_interval else ""
+    )
     coverage = el("span", f"{s.scored} / {s.planned}", class_="" if s.scored == s.planned else "short")
     interval = f"{100 * s.interval[0]:.1f} to {100 * s.interval[1]:.1f}" if s.interval else "–"
     tokens = f"{_short(s.usage.input)} / {_short(s.usage.output)}" if s.usage.input else "–"

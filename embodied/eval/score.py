@@ -26,7 +26,7 @@ class Score:
     interval: tuple[float, float] | None
     """95 % (see `embodied.eval.intervals`); None when there can be none."""
     success: float | None
-    """Share of scored episodes that succeeded, among those whose environment says so; None where none does."""
+    """Share of scored episodes that succeeded, among those of environments in which one can; None where none can. Who ran out of time has failed."""
     steps: int = 0
     invalid_actions: int = 0
     usage: Usage = field(default_factory=Usage)
@@ -35,6 +35,8 @@ class Score:
     """95 % Wilson interval of `success`."""
     no_interval: str = ""
     """Why `interval` is None, in words."""
+    decided: int = 0
+    """Scored episodes that `success` is the share of."""
     unscorable: int = 0
     """Episodes that ended well and that the environment could not score; not among `scored`."""
 
@@ -90,6 +92,7 @@ def _score(name: str, specs: Sequence[EpisodeSpec], results: Results) -> Score:
         usage=Usage(*(sum(getattr(e.usage, f) for e in episodes) for f in ("input", "output", "reasoning", "cached", "repeated"))),
         outcomes=dict(Counter(e.outcome for e in episodes)),
         success_interval=wilson(sum(decided), len(decided)),
+        decided=len(decided),
         no_interval=why_no_interval(strata),
         unscorable=sum(e.outcome in SCORED for e in episodes) - len(scored),
     )
