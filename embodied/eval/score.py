@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from embodied.eval.results import Results, progress, read
 from embodied.eval.intervals import interval
+from embodied.eval.results import Results, progress, read
 from embodied.eval.statistics import mean, why_no_interval, wilson
 from embodied.store.run import SCORED, Run
 from embodied.types import EpisodeSpec, Usage
