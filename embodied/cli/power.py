@@ -50,6 +50,9 @@ def _print(result: Power) -> None:
     needed = "more than a million episodes" if result.needed is None else f"{result.needed} episodes a task, {result.episodes} in all, of each agent"
     out.print(f"A difference of {100 * result.difference:g} points takes {needed}.", highlight=False)
     out.print(f"At {100 * result.level:g} % and a power of {100 * result.power:g} %, judged by {result.basis}.", style="dim", highlight=False, markup=False)
+    if result.between:
+        low, high = ("more than a million" if n is None else str(n) for n in result.between)
+        out.print(f"So few episodes leave open how scores vary: between {low} and {high} episodes a task (95 %).", style="dim", highlight=False, markup=False)
     shown = table("episodes a task", "show a difference of")
     for n, difference in result.detectable:
         shown.add_row(str(n), f"{100 * difference:.1f} points")

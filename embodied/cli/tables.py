@@ -96,7 +96,7 @@ def print_balrog(summary: Json) -> None:
 def _add(shown: Table, s: Score, indent: bool = False) -> None:
     failed = {k: v for k, v in s.outcomes.items() if k not in ("finished", "limit")}
     coverage = f"{s.scored}/{s.planned}" + (f" ({', '.join(f'{v} {k}' for k, v in failed.items())})" if failed else "")
-    success = percent(s.success, 0) + (f" ({span(s.success_interval, 0)})" if s.success_interval else "")
+    success = percent(s.success, 0) + (f" of {s.decided} ({span(s.success_interval, 0)})" if s.success_interval else "")
     shown.add_row(
         ("  " + s.name.split(" ", 1)[-1]) if indent else s.name,
         percent(s.progress),

@@ -41,7 +41,7 @@ class Transition:
     progress: float | None = 0.0
     """In [0, 1]; None at the end of an episode that cannot be scored (an answer to a question without a reference)."""
     success: bool | None = None
-    """None while undecided; a terminated episode of an environment with a goal says True or False."""
+    """None while undecided. At the end of an episode of an environment that can succeed (`LanguageEnv.can_succeed`), None becomes False."""
     info: dict[str, Any] = field(default_factory=dict)
     """Plain JSON. `metrics` (dict of floats) holds the environment's own metrics, `end_reason` (str) why it ended."""
 
@@ -56,7 +56,8 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
         - `image_2`, `image_3`, ...: further pictures of the same moment, where an environment shows several.
         - `expert`: FreeText, the phrase the environment's own expert (bot, walkthrough, search) would choose; present with `expert=True`.
     Action space: `Choice` of phrases, or `FreeText`.
-    Info: `progress` float in [0, 1], None where an ended episode cannot be scored; `success` bool or None; `valid` bool, false when the phrase
+    Info: `progress` float in [0, 1], None where an ended episode cannot be scored; `success` bool, None before the end and where nothing can
+        succeed: who ran out of time has failed; `valid` bool, false when the phrase
         was outside the action space; `executed` str, the phrase that was executed (the default action when not valid).
 
     A phrase outside the action space never raises: `default_action` is executed and `valid` is false.
@@ -72,6 +73,8 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
         render_mode: None or `"rgb_array"`.
     """
 
+    can_succeed: bool = True
+    """False where there is no success, only progress: then `success` is always None."""
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 8}
 
     def __init__(
@@ -170,7 +173,7 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
         info = {
             **t.info,
             "progress": None if t.progress is None else float(t.progress),
-            "success": t.success,
+            "success": False if self._done and t.success is None and t.progress is not None and self.can_succeed else t.success,
             "valid": valid and t.info.get("valid", True),
             "executed": t.info.get("executed", executed),
         }

@@ -165,6 +165,7 @@ class GenericEnv(LanguageEnv):
         )
         self._names = tuple(observation_names or names.OBSERVATIONS.get(spec.name, ()))
         self._threshold = spec.reward_threshold if reward_threshold is None else reward_threshold
+        self.can_succeed = self._threshold is not None
         self._goal = goal
         self._value: Any = None
         self._return = 0.0
@@ -197,6 +198,7 @@ class GenericEnv(LanguageEnv):
         if self._camera is not None and self._camera is not self._env:
             self._camera.reset(seed=seed, options=options or None)
         self._return = 0.0
+        self.can_succeed = self._threshold is not None
         return _extra(info)
 
     def _step(self, action: str) -> Transition:
@@ -206,6 +208,7 @@ class GenericEnv(LanguageEnv):
             self._camera.step(raw)  # an environment has one render mode: a second instance, in step, draws the pictures
         self._return += float(reward)
         over = bool(terminated or truncated)
+        self.can_succeed |= any(key in info for key in ("success", "is_success"))
         success = self._success(info, over)
         extra = {**_extra(info), "metrics": {"return": self._return}}
         return Transition(float(reward), bool(terminated), bool(truncated), self._progress(info, success, over), success, extra)

@@ -14,6 +14,8 @@ import numpy as np
 
 from embodied.errors import UsageError
 from embodied.eval import statistics as st
+from embodied.eval.intervals import difference_interval
+from embodied.eval.pairs import paired_p
 from embodied.eval.results import Results, Value, progress
 from embodied.types import TaskSpec
 
@@ -54,10 +56,10 @@ class Difference:
     """Of what is common, as is the next one."""
     score_b: float
     interval: st.Interval | None
-    """95 % stratified bootstrap of the difference; None when there can be none."""
+    """95 % (see `embodied.eval.intervals`); None when there can be none."""
     no_interval: str
     p: float
-    """Two-sided permutation test."""
+    """Two-sided: McNemar's exact test of pairs that succeed or fail, else a permutation test (see `embodied.eval.pairs`)."""
     p_holm: float
     """Corrected for all pairs of runs in the comparison."""
     detectable: float | None
@@ -132,12 +134,12 @@ def _paired(a: str, b: str, in_a: dict, in_b: dict, left_out: tuple[str, ...], d
     y = st.stratify({key: [in_b[key][s] for s in found] for key, found in seeds.items()})
     differences = [replace(i, values=i.values - j.values) for i, j in zip(x, y, strict=True)]
     pairs = sum(len(s) for s in seeds.values())
-    p = st.paired_permutation(differences)
-    interval = st.bootstrap_interval(differences)
+    p = paired_p(differences)
+    interval = difference_interval(x, y, paired=True)
     found = st.spread_of(differences)
     # n pairs have 2**n sign patterns, two of which are the most extreme: fewer than six pairs never reach 5 %.
     able = found is not None and found.error > 0 and 2.0 ** (1 - pairs) <= 1 - st.LEVEL
-    reason = "" if interval else st.why_no_interval(differences).replace("the same score", "the same difference")
+    reason = "" if interval else st.why_no_interval(x) or st.why_no_interval(y)
     return Difference(
         a, b, True, pairs, st.mean(x), st.mean(y), interval, reason, p, p, st.detectable(found) if able else None, _by_task(x, y), left_out, differs
     )
@@ -147,12 +149,9 @@ def _unpaired(a: str, b: str, in_a: dict, in_b: dict, left_out: tuple[str, ...],
     x = st.stratify({key: list(found.values()) for key, found in in_a.items()})
     y = st.stratify({key: list(in_b[key].values()) for key in in_a})
     p = st.unpaired_permutation(x, y)
-    found, interval = spread_between(x, y), None
-    if found is not None and found.error > 0:
-        draws = st.bootstrap_draws(x, "a") - st.bootstrap_draws(y, "b")
-        interval = st.percentile_interval(draws, found.freedom)
+    found, interval = spread_between(x, y), difference_interval(x, y, paired=False)
     reason = "" if interval else st.why_no_interval(x) or st.why_no_interval(y)
-    detectable = st.detectable(found) if interval else None
+    detectable = st.detectable(found) if found is not None and found.error > 0 else None
     pairs = sum(len(s.values) for s in (*x, *y))
     return Difference(a, b, False, pairs, st.mean(x), st.mean(y), interval, reason, p, p, detectable, _by_task(x, y), left_out, differs)
 

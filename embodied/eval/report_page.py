@@ -100,7 +100,7 @@ def _top(report: Report, name: str) -> Html:
 def _scores(report: Report) -> Html:
     rows = [*report.score.environments, *([report.score.total] if len(report.score.environments) > 1 else [])]
     limit = top([r.interval[1] if r.interval else r.progress or 0.0 for r in rows])
-    note = f"Progress is the mean over environments, their tasks and seeds, with a {LEVEL:.0%} stratified bootstrap interval; success has a Wilson interval."
+    note = f"Progress is the mean over environments, their tasks and seeds, with a {LEVEL:.0%} interval; success has a Wilson interval."
     if report.score.total.no_interval:
         note += f" No interval for all: {report.score.total.no_interval}."
     header = ["environment", "progress", f"0 to {percent(limit, 0)}", "interval", "success", "scored", "steps", "invalid", "tokens in / out"]
@@ -108,7 +108,9 @@ def _scores(report: Report) -> Html:
 
 
 def _score_row(s: Score, limit: float) -> list[Any]:
-    success = percent(s.success, 0) + (f" ({100 * s.success_interval[0]:.0f} to {100 * s.success_interval[1]:.0f})" if s.success_interval else "")
+    success = percent(s.success, 0) + (
+        f" of {s.decided} ({100 * s.success_interval[0]:.0f} to {100 * s.success_interval[1]:.0f})" if s.success_interval else ""
+    )
     coverage = el("span", f"{s.scored} / {s.planned}", class_="" if s.scored == s.planned else "short")
     interval = f"{100 * s.interval[0]:.1f} to {100 * s.interval[1]:.1f}" if s.interval else "–"
     tokens = f"{_short(s.usage.input)} / {_short(s.usage.output)}" if s.usage.input else "–"

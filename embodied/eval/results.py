@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from embodied.envs.catalog import ENTRIES
 from embodied.eval.statistics import Stratum, by_seed, stratify
 from embodied.store.run import SCORED, Run, RunRecord
 from embodied.types import Episode, EpisodeSpec
@@ -24,6 +25,9 @@ def progress(episode: Episode) -> float | None:
     counted = episode.outcome in SCORED and episode.progress is not None and math.isfinite(episode.progress)
     return float(episode.progress) if counted else None
 
+
+WITHOUT_SUCCESS = {"codalm"}
+"""Our environments that know progress and no success (`LanguageEnv.can_succeed`). Of others, one success said in a run tells that there is one."""
 
 METRICS: dict[str, Value] = {"progress": progress, "success": success}
 """What runs can be compared by."""
@@ -58,5 +62,12 @@ class Results:
 def read(run: Run) -> Results:
     """Reads the results of a run, finished or not; damaged ones are counted, never an error."""
     damaged: list[str] = []
-    ended = {e.spec.id: e for e in run.episodes(damaged)}
+    episodes = list(run.episodes(damaged))
+    can_succeed = {e.spec.task.env for e in episodes if e.success is not None} | (ENTRIES.keys() - WITHOUT_SUCCESS)
+    ended = {e.spec.id: _decided(e) if e.spec.task.env in can_succeed else e for e in episodes}
     return Results(str(run.root), run.record, ended, tuple(damaged))
+
+
+def _decided(episode: Episode) -> Episode:
+    """Who ran out of time has failed; runs of older versions left it open."""
+    return replace(episode, success=False) if episode.success is None and progress(episode) is not None else episode

@@ -6,10 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
+from embodied.eval.intervals import interval
 from embodied.eval.results import Results, progress, read
-from embodied.eval.statistics import LEVEL, RESAMPLES, Stratum, constant_interval, mean, percentile_interval, resampled, spread_of, why_no_interval, wilson
+from embodied.eval.statistics import mean, why_no_interval, wilson
 from embodied.store.run import SCORED, Run
 from embodied.types import EpisodeSpec, Usage
 
@@ -25,10 +24,9 @@ class Score:
     """Mean over environments of the mean over tasks of the mean over seeds, in [0, 1]; None when nothing is scored. Failed
     episodes are neither zeros nor holes: see `scored`."""
     interval: tuple[float, float] | None
-    """95 % stratified percentile bootstrap, or Wilson's where every task is constant at 0 or 1 (see `embodied.eval.statistics`); None
-    when there can be none."""
+    """95 % (see `embodied.eval.intervals`); None when there can be none."""
     success: float | None
-    """Share of scored episodes that succeeded, among those whose environment says so; None where none does."""
+    """Share of scored episodes that succeeded, among those of environments in which one can; None where none can. Who ran out of time has failed."""
     steps: int = 0
     invalid_actions: int = 0
     usage: Usage = field(default_factory=Usage)
@@ -37,6 +35,8 @@ class Score:
     """95 % Wilson interval of `success`."""
     no_interval: str = ""
     """Why `interval` is None, in words."""
+    decided: int = 0
+    """Scored episodes that `success` is the share of."""
     unscorable: int = 0
     """Episodes that ended well and that the environment could not score; not among `scored`."""
 
@@ -57,7 +57,7 @@ class RunScore:
     """A sentence for each result that could not be read."""
 
 
-def score(run: Run | Results, resamples: int = RESAMPLES) -> RunScore:
+def score(run: Run | Results) -> RunScore:
     """Scores a run, finished or not.
 
     The whole is the mean over environments of the environment's score (macro average), so environments with many tasks do not
@@ -69,39 +69,30 @@ def score(run: Run | Results, resamples: int = RESAMPLES) -> RunScore:
     for spec in results.record.planned:
         by_task[spec.task.env, spec.task.task].append(spec)
         by_env[spec.task.env].append(spec)
-    # Tasks are resampled once; an environment's and the whole's draws are sums of theirs.
-    draws = {(s.env, s.task): resampled(s, resamples=resamples) for s in results.strata() if len(s.values) > 1}
-    tasks = [_score(f"{env} {task}".strip(), specs, results, draws) for (env, task), specs in by_task.items()]
-    environments = [_score(env, specs, results, draws) for env, specs in by_env.items()]
-    total = _score("all", results.record.planned, results, draws)
+    tasks = [_score(f"{env} {task}".strip(), specs, results) for (env, task), specs in by_task.items()]
+    environments = [_score(env, specs, results) for env, specs in by_env.items()]
+    total = _score("all", results.record.planned, results)
     return RunScore(total, tuple(environments), tuple(tasks), results.damaged)
 
 
-def _score(name: str, specs: Sequence[EpisodeSpec], results: Results, draws: dict[tuple[str, str], np.ndarray]) -> Score:
+def _score(name: str, specs: Sequence[EpisodeSpec], results: Results) -> Score:
     episodes = [results.ended[s.id] for s in specs if s.id in results.ended]
     scored = [e for e in episodes if progress(e) is not None]
     decided = [e.success for e in scored if e.success is not None]
     strata = results.strata(specs)
-    interval = constant_interval(strata)
-    reason = "" if interval else why_no_interval(strata)
     return Score(
         name=name,
         planned=len(specs),
         scored=len(scored),
         progress=mean(strata),
-        interval=interval if interval or reason else _interval(strata, draws),
+        interval=interval(strata),
         success=sum(decided) / len(decided) if decided else None,
         steps=sum(e.steps for e in episodes),
         invalid_actions=sum(e.invalid_actions for e in episodes),
         usage=Usage(*(sum(getattr(e.usage, f) for e in episodes) for f in ("input", "output", "reasoning", "cached", "repeated"))),
         outcomes=dict(Counter(e.outcome for e in episodes)),
         success_interval=wilson(sum(decided), len(decided)),
-        no_interval=reason,
+        decided=len(decided),
+        no_interval=why_no_interval(strata),
         unscorable=sum(e.outcome in SCORED for e in episodes) - len(scored),
     )
-
-
-def _interval(strata: list[Stratum], draws: dict[tuple[str, str], np.ndarray]) -> tuple[float, float]:
-    found = spread_of(strata)
-    assert found is not None, "why_no_interval says when there is none"
-    return percentile_interval(sum(s.weight * draws[s.env, s.task] for s in strata), found.freedom, LEVEL)

@@ -189,27 +189,20 @@ def bootstrap_interval(strata: Sequence[Stratum], level: float = LEVEL, resample
 
 
 def why_no_interval(strata: Sequence[Stratum]) -> str:
-    """Why a score (or a mean difference) has no interval, in words; empty when it has one."""
+    """Why a score has no interval, in words; empty when it has one.
+
+    Tasks that are constant at 0 or 1 do not hinder one: the interval counts how often a coin would come out so. Nothing is known of how a score
+    varies that never varied at a value between.
+    """
     if not strata:
         return "nothing is scored"
     single = [f"{s.env} {s.task}".strip() for s in strata if len(s.values) < 2]
     if single:
         more = f" and {len(single) - 1} more" if len(single) > 1 else ""
         return f"one episode only in {single[0]}{more}"
-    found = spread_of(strata)
-    return "every episode of a task has the same score" if found is None or found.error == 0 else ""
-
-
-def constant_interval(strata: Sequence[Stratum], level: float = LEVEL) -> Interval | None:
-    """Interval of a score in [0, 1] whose tasks are all constant at 0 or 1, where resampling would claim certainty; None elsewhere.
-
-    Wilson's interval of as many trials: among all variables in [0, 1] with a given mean, a coin is the likeliest to stay at 0 (or 1).
-    """
-    values = np.concatenate([s.values for s in strata]) if strata else np.empty(0)
-    found = spread_of(strata)
-    if found is None or found.error > 0 or not np.isin(values, (0, 1)).all():
-        return None
-    return wilson(mean(strata) * len(values), len(values), level)
+    varied = any(s.values.min() < s.values.max() for s in strata)
+    coins = all(np.isin(s.values, (0, 1)).all() for s in strata)
+    return "" if varied or coins else "every episode of a task has the same score"
 
 
 def wilson(successes: float, n: int, level: float = LEVEL) -> Interval | None:

@@ -10,7 +10,8 @@ from embodied.cli.tables import notes
 from embodied.eval import balrog
 from embodied.eval.results import read
 from embodied.eval.score import score
-from embodied.store.run import Run
+from embodied.rollout.plan import identity
+from embodied.store.run import Run, RunRecord
 from tests.eval.runs import ended, finish, make_run, spec
 
 NAN = float("nan")
@@ -79,3 +80,15 @@ def test_balrogs_statistics_pool_tasks_and_divide_by_n(tmp_path):
     assert summary["environments"]["nle"] == {"progression_percentage": 50, "standard_error": 0, "episodes_played": 1}
     assert summary["average_progress"] == 50 and summary["standard_error"] == 12.5
     assert balrog.environment_summary(results, "babyai")["tasks"]["x"]["episodes_played"] == 3
+
+
+def test_who_ran_out_of_time_has_not_succeeded(tmp_path):
+    """As old runs recorded it: two wins, two time-outs whose success was left open; and an environment in which nothing succeeds."""
+    specs = [spec("some", "x", i, i) for i in range(4)] + [spec("open", "y", i, i) for i in range(2)]
+    run = Run.create(tmp_path / "run", RunRecord(identity({"a": 1}), {"a": 1}, tuple(specs), {"numpy": "2"}, "2026-01-02T03:04:05+00:00", ""))
+    for s in specs:
+        won = s.task.env == "some" and s.index < 2
+        finish(run, ended(s, float(won), "finished" if won else "limit", success=True if won else None))
+    found = {s.name: s for s in score(run).environments}
+    assert (found["some"].success, found["some"].decided) == (0.5, 4)
+    assert (found["open"].success, found["open"].decided) == (None, 0)

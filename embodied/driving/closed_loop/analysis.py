@@ -8,7 +8,8 @@ from embodied.driving.closed_loop.env import KINDS
 from embodied.driving.closed_loop.road import GOOD, OUTCOMES
 from embodied.driving.floors import floors, shown
 from embodied.eval.analysis import Cell, Replies, Table, share
-from embodied.eval.statistics import bootstrap_interval, constant_interval, stratify
+from embodied.eval.intervals import interval
+from embodied.eval.statistics import stratify
 from embodied.types import Episode
 
 PARTS = ("navsim", "nc", "dac", "ttc", "ep", "c")
@@ -34,10 +35,10 @@ def _mean(values: Sequence[float], episodes: Sequence[Episode]) -> str:
     pairs: dict[tuple[str, str], list[float]] = {}
     for value, episode in zip(values, episodes, strict=True):
         pairs.setdefault(("pairs", episode.info["pair"]), []).append(value)
-    strata = stratify({("pairs", "all"): [sum(v) / len(v) for v in pairs.values()]})
-    interval = bootstrap_interval(strata) or constant_interval(strata)
+    means = [sum(v) / len(v) for v in pairs.values()]
+    found = interval(stratify({("pairs", "all"): means}))
     mean = sum(values) / len(values)
-    return f"{mean:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]" if interval else f"{mean:.2f}"
+    return f"{mean:.2f} [{found[0]:.2f}, {found[1]:.2f}]" if found else f"{mean:.2f}"
 
 
 def _good(episode: Episode, kind: str) -> bool:
@@ -59,7 +60,7 @@ def _parts(whole: Sequence[Episode]) -> Table:
     for kind in KINDS:
         rows.append((NAMES[kind], len(whole), *(_mean([e.metrics[f"{kind}_{part}"] for e in whole], whole) for part in PARTS)))
     rows.append(("mean of both", len(whole), _mean([e.metrics["navsim"] for e in whole], whole), *(None for _ in PARTS[1:])))
-    note = "NAVSIM's own number is NC * DAC * (5 TTC + 5 EP + 2 C) / 12 of each road, not the score: who always yields earns .71 by it. Intervals: bootstrap"
+    note = "NAVSIM's own number is NC * DAC * (5 TTC + 5 EP + 2 C) / 12 of each road, not the score: who always yields earns .71 by it. Intervals:"
     return Table("Closed loop: NAVSIM's number and its parts", ("road", "n", "NAVSIM", "NC", "DAC", "TTC", "EP", "C"), tuple(rows), f"{note} over pairs.")
 
 

@@ -107,6 +107,8 @@ class CodaLMEnv(LanguageEnv):
     - v0: first version.
     """
 
+    can_succeed = False
+
     def __init__(
         self,
         task: str = "general_perception",

@@ -16,7 +16,8 @@ from embodied.driving.codalm.sources import PROCEDURAL_NAME
 from embodied.driving.codalm.tables import final
 from embodied.driving.grounded import NAME
 from embodied.eval.analysis import Table
-from embodied.eval.statistics import Stratum, bootstrap_interval
+from embodied.eval.intervals import interval
+from embodied.eval.statistics import Stratum
 
 COLUMNS = ("", "questions", "answered", "scored", "empty", "nothing known named", "unreadable", "grounded-v1", "95 % interval")
 
@@ -87,6 +88,6 @@ def _mean(scored: Sequence[Scored]) -> float | None:
 
 
 def _interval(values: Sequence[float]) -> str | None:
-    """95 % bootstrap interval of a mean; None where there can be none."""
-    found = bootstrap_interval([Stratum("codalm", "", np.array(values), 1.0)]) if values else None
+    """95 % interval of a mean; None where there can be none."""
+    found = interval([Stratum("codalm", "", np.array(values), 1.0)]) if values else None
     return f"{found[0]:.3f} to {found[1]:.3f}" if found else None

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from embodied.driving.floors import floors, shown
 from embodied.eval.analysis import Cell, Replies, Table, share
-from embodied.eval.statistics import bootstrap_interval, constant_interval, stratify
+from embodied.eval.intervals import interval
+from embodied.eval.statistics import stratify
 from embodied.types import Episode
 
 
@@ -39,7 +40,6 @@ def _floors(episodes: Sequence[Episode]) -> Table:
 
 
 def _mean(values: Sequence[float]) -> str:
-    strata = stratify({("highway", ""): values})
-    interval = bootstrap_interval(strata) or constant_interval(strata)
+    found = interval(stratify({("highway", ""): values}))
     mean = sum(values) / len(values)
-    return f"{mean:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]" if interval else f"{mean:.2f}"
+    return f"{mean:.2f} [{found[0]:.2f}, {found[1]:.2f}]" if found else f"{mean:.2f}"

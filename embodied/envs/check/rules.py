@@ -108,6 +108,7 @@ def info_rule(subject: Subject) -> Iterator[Violation]:
                 yield Violation(f"{where} progress is {info['progress']!r}; it is to be a float in [0, 1], or None at the end of an episode without a score.")
             if info["success"] not in (None, True, False) or type(info["success"]) not in (bool, type(None)):
                 yield Violation(f"{where} success is {info['success']!r}; it is to be True, False or None.")
+            yield from _undecided(env, frame, where)
             if type(info["valid"]) is not bool:
                 yield Violation(f"{where} valid is {info['valid']!r}; it is to be a bool.")
             if index and info["executed"] not in env.action_space:
@@ -116,6 +117,17 @@ def info_rule(subject: Subject) -> Iterator[Violation]:
                 yield Violation(f"{where} metrics are {info['metrics']!r}; they are to be numbers.")
             if not isinstance(info.get("end_reason", ""), str):
                 yield Violation(f"{where} end_reason is {info['end_reason']!r}; it is to be a string.")
+
+
+def _undecided(env: gymnasium.Env, frame: Frame, where: str) -> Iterator[Violation]:
+    """Success is decided when an episode is over, unless the environment says that nothing succeeds in it."""
+    success, can_succeed = frame.info.get("success"), getattr(env, "can_succeed", True)
+    if can_succeed and frame.over and success is None and frame.info.get("progress") is not None:
+        yield Violation(
+            f"{where} the episode is over and success is None; who ran out of time has failed (False). Set can_succeed = False where nothing succeeds."
+        )
+    if not can_succeed and success is not None:
+        yield Violation(f"{where} success is {success!r}, but the environment says can_succeed = False.")
 
 
 @_rule
@@ -233,6 +245,7 @@ def truncation_rule(subject: Subject) -> Iterator[Violation]:
             frames = subject.play(env, (subject.phrases(env) * limit)[: limit + 1])
         if not frames[-1].over or len(frames) > limit + 1:
             yield Violation(f"With max_steps = {limit} the episode still goes on after {len(frames) - 1} steps.")
+        yield from _undecided(env, frames[-1], f"After step {len(frames) - 1}, with max_steps = {limit},")
 
 
 @_rule

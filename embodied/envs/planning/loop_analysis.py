@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -10,13 +9,14 @@ import numpy as np
 
 from embodied.envs.planning.scenarios import SCENARIOS
 from embodied.eval.analysis import Replies, Table, share
+from embodied.eval.intervals import interval
+from embodied.eval.statistics import stratify
 from embodied.types import Episode
 
-_Z = 1.959964
 _COLUMNS = ("", "episodes", "regret", "regret if arrived", "arrived", "collision", "decisions", "replans")
 _NOTE = (
     "Regret in [0, 1]: (best - utility) / (best - worst) over policies on the same proposals, 1 where the robot did not arrive; with 95 % intervals"
-    " (regret: of the mean, normal; shares: Wilson)."
+    " (shares: Wilson)."
 )
 
 
@@ -51,14 +51,14 @@ def _row(name: str, episodes: Sequence[Episode]) -> tuple[str | float | int | No
 
 
 def _mean(episodes: Sequence[Episode], of: Callable[[Episode], float]) -> str:
-    """A mean with its 95 % interval, cut to [0, 1]; without one where there are fewer than two episodes."""
+    """A mean with its 95 % interval, cut to [0, 1]; without one where there can be none."""
     if not episodes:
         return "-"
     values = np.array([of(e) for e in episodes])
     if len(values) < 2:
         return f"{values[0]:.2f}"
-    half = _Z * values.std(ddof=1) / math.sqrt(len(values))
-    return f"{values.mean():.2f} [{max(0.0, values.mean() - half):.2f}, {min(1.0, values.mean() + half):.2f}]"
+    found = interval(stratify({("loop", ""): values}))
+    return f"{values.mean():.2f} [{found[0]:.2f}, {found[1]:.2f}]" if found else f"{values.mean():.2f}"
 
 
 def _chosen(episodes: Sequence[Episode], replies: Replies) -> Table:

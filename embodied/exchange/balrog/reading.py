@@ -297,8 +297,6 @@ def _success(env: str, log: Json) -> bool | None:
     """As our environments say it. MiniHack's own word is its `end_reason`: its progression misses wins (see the environment's page)."""
     if env == "minihack":
         return log.get("end_reason") == 2
-    if env == "crafter":
-        return True if log["progression"] == 1 else None
     return log["progression"] == 1
 
 

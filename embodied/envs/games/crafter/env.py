@@ -80,7 +80,7 @@ class CrafterEnv(LanguageEnv):
 
     ## Info
     `reset` gives `world_seed` (int), the seed of the world's own random stream. `metrics` has for each achievement how often it was
-    reached. `success` is true once all are unlocked, else None. At the end `end_reason` is `died` or `step limit`.
+    reached. `success` is true once all are unlocked, false at an end without. At the end `end_reason` is `died` or `step limit`.
 
     ## Arguments
     - `task`: `default`.
