@@ -18,6 +18,11 @@ def percent(value: float | None, digits: int = 1) -> str:
     return "–" if value is None else f"{100 * value:.{digits}f} %"
 
 
+def coverage(scored: int, planned: int) -> str:
+    """How much of a plan has a score, in whole percent, rounded down: 100 % means that nothing is missing."""
+    return "–" if not planned else f"{100 * scored // planned} %"
+
+
 def top(values: Sequence[float]) -> float:
     """A good end for an axis from 0 that holds `values`."""
     highest = max(values, default=0.0)

@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 from embodied.eval.analysis import words
-from embodied.eval.charts import bar, curve_plot, percent, stacked, top, whisker
+from embodied.eval.charts import bar, coverage, curve_plot, percent, stacked, top, whisker
 from embodied.eval.markup import Html, el, join, raw
 from embodied.eval.report import Activity, Report, Times
 from embodied.eval.results import progress
@@ -71,7 +71,7 @@ def _top(report: Report, name: str) -> Html:
     interval = f"{percent(total.interval[0])} to {percent(total.interval[1])}" if total.interval else "no interval"
     figures = [
         ("progress", percent(total.progress), interval),
-        ("coverage", percent(total.coverage, 0), f"{total.scored:,} of {total.planned:,} episodes have a score"),
+        ("coverage", coverage(total.scored, total.planned), f"{total.scored:,} of {total.planned:,} episodes have a score"),
         ("steps", f"{total.steps:,}", f"{percent(_rate(total.invalid_actions, total.steps))} invalid actions"),
     ]
     if total.usage.input:
@@ -109,7 +109,7 @@ def _scores(report: Report) -> Html:
 
 def _score_row(s: Score, limit: float) -> list[Any]:
     success = percent(s.success, 0) + (f" ({100 * s.success_interval[0]:.0f} to {100 * s.success_interval[1]:.0f})" if s.success_interval else "")
-    coverage = el("span", f"{s.scored} / {s.planned}", class_="" if s.scored == s.planned else "short")
+    scored = el("span", f"{s.scored} / {s.planned}", class_="" if s.scored == s.planned else "short")
     interval = f"{100 * s.interval[0]:.1f} to {100 * s.interval[1]:.1f}" if s.interval else "–"
     tokens = f"{_short(s.usage.input)} / {_short(s.usage.output)}" if s.usage.input else "–"
     invalid = percent(_rate(s.invalid_actions, s.steps))
@@ -119,7 +119,7 @@ def _score_row(s: Score, limit: float) -> list[Any]:
         whisker(s.progress, s.interval, limit=limit, width=170),
         interval,
         success,
-        coverage,
+        scored,
         f"{s.steps:,}",
         invalid,
         tokens,

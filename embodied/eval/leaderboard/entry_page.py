@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from embodied.eval.charts import percent, top
+from embodied.eval.charts import coverage, percent, top
 from embodied.eval.leaderboard.board import Board, Cell, Entry
 from embodied.eval.leaderboard.plot import span_bar
 from embodied.eval.leaderboard.site import document, dollars, marks, short, span
@@ -45,7 +45,7 @@ def _figures(board: Board, e: Entry) -> list[tuple[str, str, str]]:
     figures = [
         ("rank", *rank),
         ("progress", percent(total.score), interval),
-        ("coverage", percent(total.coverage, 0), f"{total.scored} of {total.planned} episodes"),
+        ("coverage", coverage(total.scored, total.planned), f"{total.scored} of {total.planned} episodes"),
     ]
     if total.success is not None:
         low, high = total.success_interval

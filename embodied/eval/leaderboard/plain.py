@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from embodied.eval.charts import coverage
 from embodied.eval.leaderboard.board import Board, Cell, Entry
 from embodied.types import Json
 
@@ -72,11 +73,11 @@ def _table(b: Board) -> str:
     header = ["rank", "entry", "score", *b.environments, "coverage", *(["cost"] if money else [])]
     lines = [f"## {_plain(b.title)}", "", _row(header), _row(["---:", "---", *["---:"] * (len(header) - 2)])]
     for e in b.entries:
-        marks = [m for m in ("imported" if e.settings.imported else "", "vision" if e.settings.vision else "") if m]
+        marks = [m for m in ("imported" if e.settings.imported else "", "summary only" if e.summary_only else "", "vision" if e.settings.vision else "") if m]
         name = e.settings.name + (f" ({', '.join(marks)})" if marks else "")
         cost = [] if not money else ["" if e.cost is None else f"${e.cost:,.2f}"]
         cells = [_said(e.environments.get(env)) for env in b.environments]
-        lines.append(_row([ranks(e), name, _said(e.total), *cells, f"{100 * e.total.coverage:.0f} %", *cost]))
+        lines.append(_row([ranks(e), name, _said(e.total), *cells, coverage(e.total.scored, e.total.planned), *cost]))
     return "\n".join([*lines, ""])
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from embodied.errors import StoreError
-from embodied.eval.charts import percent, top
+from embodied.eval.charts import coverage, percent, top
 from embodied.eval.leaderboard import plain
 from embodied.eval.leaderboard.board import Board, Cell, Entry
 from embodied.eval.leaderboard.plot import score_against_cost, span_bar
@@ -241,7 +241,7 @@ def marks(e: Entry) -> Html:
     if e.summary_only:
         found.append(("summary only", "imported"))
     if e.total.coverage < 1:
-        found.append((f"{percent(e.total.coverage, 0)} played" + ("" if e.ranked else ", unranked"), "short"))
+        found.append((f"{coverage(e.total.scored, e.total.planned)} played" + ("" if e.ranked else ", unranked"), "short"))
     return el("span", (el("span", m[0], class_=f"mark {m[1]}".strip()) for m in found if m), class_="marks")
 
 
@@ -267,7 +267,7 @@ def _number(value: float | None, words: str, *more: Any) -> Html:
 
 
 def _coverage(e: Entry) -> Html:
-    words = el("span", percent(e.total.coverage, 0), class_=None if e.total.coverage >= 1 else "short")
+    words = el("span", coverage(e.total.scored, e.total.planned), class_=None if e.total.coverage >= 1 else "short")
     return el("td", words, el("span", f"{e.total.scored}/{e.total.planned}", class_="span"), class_="number", data_value=e.total.coverage)
 
 
