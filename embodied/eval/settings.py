@@ -12,7 +12,7 @@ from embodied.types import Json, Usage
 OPEN = ("gguf", "transformers", "compatible", "vllm")
 """Providers that run weights one has."""
 CLOSED = ("openai", "anthropic", "google", "gemini", "claude", "xai")
-NO_MODEL = ("random", "scripted", "expert", "human")
+NO_MODEL = ("random", "scripted", "constant", "expert", "human")
 PROVIDERS = {"gemini": "google", "claude": "anthropic"}
 """BALROG's client -> our provider, where they differ: for prices."""
 

@@ -7,15 +7,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from embodied.eval import balrog
+from embodied.eval import balrog, floors
 from embodied.eval.compare import defining
+from embodied.eval.floors import Floor
 from embodied.eval.leaderboard.ranking import Standing, rank_ranges
 from embodied.eval.results import Results
 from embodied.eval.score import RunScore, score
 from embodied.eval.settings import Settings, describe, spent
 from embodied.eval.statistics import LEVEL, Interval, Spread, normal_quantile, spread_of
 from embodied.eval.suites import SUITES, suite
-from embodied.types import Json, Usage
+from embodied.types import Json, TaskSpec, Usage
 
 SHOWN_NOT_GROUPED = ("rules",)
 """Options that are shown beside an entry and do not give it another board."""
@@ -69,6 +70,18 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """A row to read scores against; it has no rank."""
+
+    name: str
+    """`random`, or the best constant."""
+    rules: str
+    total: Floor | None
+    """None where an environment of the board has no floor."""
+    environments: dict[str, Floor]
+
+
+@dataclass(frozen=True)
 class Board:
     """Entries that played the same tasks."""
 
@@ -80,6 +93,8 @@ class Board:
     """Options of the environments that a run named, such as `max_steps 20`; those that all tasks share."""
     entries: tuple[Entry, ...]
     """The ranked by place, then the others by score."""
+    floors: tuple[Reference, ...] = ()
+    """What agents earn that look at nothing, for each rule set that entries were played by."""
 
 
 def boards(runs: Sequence[Results], partial: bool = False) -> list[Board]:
@@ -143,7 +158,22 @@ def _board(group: tuple[str, frozenset, str], members: list[tuple[Entry, Standin
     title = " · ".join(filter(None, (group[0], group[2]))) or (", ".join(environments) if environments else "nothing played")
     options = {options for _, _, options in group[1]}
     said = tuple(f"{k} {v}" for k, v in options.pop()) if len(options) == 1 else ()
-    return Board(slug(title), title, environments, len(group[1]), said, (*ranked, *others))
+    return Board(slug(title), title, environments, len(group[1]), said, (*ranked, *others), _references(group[1], environments, members))
+
+
+def _references(tasks: frozenset, environments: tuple[str, ...], members: list[tuple[Entry, Standing]]) -> tuple[Reference, ...]:
+    """The floors of a board's tasks. Entries of several rule sets may stand on one board: each set has floors of its own."""
+    made = []
+    for rules in sorted({e.settings.rules for e, _ in members if e.settings.rules in ("embodied", "balrog")} or {"embodied"}):
+        played = [TaskSpec(env, task, {"rules": rules, **dict(options)}) for env, task, options in tasks]
+        by_env = floors.of_tasks(played)
+        for agent in floors.AGENTS:
+            own = {env: f for env in environments for f in by_env.get(env, ()) if f.agent == agent}
+            if own:
+                whole = floors.mean([own.get(env) for env in environments])
+                name = "random" if agent == "random" else floors.who(whole) if whole and whole.phrase else "best constant"
+                made.append(Reference(name, rules, whole, own))
+    return tuple(made)
 
 
 def _titled(made: list[Board]) -> list[Board]:
