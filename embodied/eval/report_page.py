@@ -13,8 +13,9 @@ from embodied.eval.markup import Html, el, join, raw
 from embodied.eval.report import Activity, Report, Times
 from embodied.eval.results import progress
 from embodied.eval.score import Score
-from embodied.eval.settings import describe
+from embodied.eval.settings import changed, describe
 from embodied.eval.statistics import LEVEL
+from embodied.store.run import Run
 from embodied.types import Episode
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
@@ -32,12 +33,13 @@ MOST_GOAL = 240
 UNSET = ("None", "", "[]", "{}")
 
 
-def page(report: Report, links: Mapping[str, str]) -> bytes:
+def page(report: Report, links: Mapping[str, str], against: Run | None = None) -> bytes:
     """The report as a document.
 
     Args:
         report: From `gather`.
         links: Episode id -> address of its page, relative to the report; episodes that are not in it have no link.
+        against: Another run, to say in which settings the two differ.
     """
     name = report.results.path.rstrip("/").rsplit("/", 1)[-1] or "run"
     style = files("embodied.eval").joinpath("data", "report.css").read_text()
@@ -50,7 +52,9 @@ def page(report: Report, links: Mapping[str, str]) -> bytes:
         el("style", raw(style)),
     )
     sections = [_scores, _tasks, _analysis, _curves, _outcomes, _actions, _tokens, _settings]
-    body = el("body", el("main", _top(report, name), [section(report) for section in sections], _episodes(report, links)))
+    body = el(
+        "body", el("main", _top(report, name), [section(report) for section in sections], against and _against(report, against), _episodes(report, links))
+    )
     return f"<!doctype html>\n{el('html', head, body, lang='en')}\n".encode("utf-8", "replace")
 
 
@@ -277,6 +281,12 @@ def _settings(report: Report) -> Html:
     if unset:
         left.append(el("details", el("summary", f"{len(unset)} settings that are not set"), el("p", el("code", ", ".join(unset)))))
     return _section("Settings and versions", el("div", el("div", left), el("div", _table(["part", "version"], versions)), class_="halves"))
+
+
+def _against(report: Report, other: Run) -> Html:
+    rows = [[el("code", key), el("code", a), el("code", b)] for key, a, b in changed(report.results.record, other.record)]
+    title = f"Settings against {other.root}"
+    return _section(title, _table(["setting", "this run", str(other.root)], rows)) if rows else _section(title, note="The two runs have the same settings.")
 
 
 def _episodes(report: Report, links: Mapping[str, str]) -> Html:
