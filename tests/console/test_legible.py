@@ -47,7 +47,7 @@ def pages(tmp_path_factory, runs, address) -> dict[str, str]:
     for fighter, pictured in zip(fighters, (True, False), strict=True):
         record(fighter, fighter.record.planned[0], 12, pictures=pictured)
     with serving(root / "votes.jsonl", *(f.root for f in fighters)) as (_, arena):
-        yield {"viewer": address("both"), "arena": arena, **{name: path.as_uri() for name, path in files.items()}}
+        yield {"viewer": f"{address('both')}#{runs['deep'].record.planned[1].id}/31", "arena": arena, **{name: path.as_uri() for name, path in files.items()}}
 
 
 @pytest.mark.slow
