@@ -32,12 +32,13 @@ AGENTS = Registry(
         "robust_cot": "embodied.agents.cot:robust_cot",
         "random": "embodied.agents.random:RandomAgent",
         "scripted": "embodied.agents.scripted:ScriptedAgent",
+        "constant": "embodied.agents.constant:ConstantAgent",
         "expert": "embodied.agents.expert:ExpertAgent",
         "human": "embodied.agents.human:HumanAgent",
     },
 )
 
-_WITHOUT_MODEL = frozenset({"random", "scripted", "expert", "human"})
+_WITHOUT_MODEL = frozenset({"random", "scripted", "constant", "expert", "human"})
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ class AgentConfig:
     expert: str = ""
     """For `expert`: which of the environment's experts plays; its first by default."""
     script: list[str] = field(default_factory=list)
-    """For `scripted`: the phrases to play; the default action follows."""
+    """For `scripted`: the phrases to play; the default action follows. For `constant`: the one phrase."""
 
 
 def shows_pictures(config: AgentConfig) -> bool:
@@ -102,5 +102,5 @@ def check(config: AgentConfig) -> None:
         raise UsageError("agent.demonstrations needs episodes and max_steps of at least 1, and min_progress between 0 and 1.")
     if config.expert and config.policy != "expert":
         raise UsageError(f"agent.expert is for the agent `expert`, not for {config.policy!r}.")
-    if config.script and config.policy != "scripted":
-        raise UsageError(f"agent.script is for the agent `scripted`, not for {config.policy!r}.")
+    if config.script and config.policy not in ("scripted", "constant"):
+        raise UsageError(f"agent.script is for the agents `scripted` and `constant`, not for {config.policy!r}.")

@@ -46,6 +46,7 @@ def _register() -> None:
         doctor,
         evaluate,
         export,
+        floors,
         import_,
         leaderboard,
         lists,
@@ -71,6 +72,7 @@ def _register() -> None:
     app.command("score")(score.score)
     app.command("compare")(compare.compare)
     app.command("power")(power.power)
+    app.command("floors")(floors.floors)
     app.command("leaderboard")(leaderboard.leaderboard)
     app.command("report")(report.report)
     app.command("view")(view.view)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import typer
+from rich.markup import escape
 
 if TYPE_CHECKING:
     from embodied.eval.compare import Comparison, Difference
+    from embodied.eval.results import Results
     from embodied.types import Json
 
 
@@ -21,6 +24,7 @@ def compare(
     runs: list[str] = typer.Argument(..., help="Run folders, two or more."),
     metric: Metric = typer.Option(Metric.progress, "--metric", help="What is compared."),
     tasks: bool = typer.Option(False, "--tasks", help="A line for every task as well."),
+    settings: bool = typer.Option(False, "--settings", help="Every setting in which two runs differ as well."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON instead of tables."),
 ) -> None:
     """Says which of two or more runs is better, by how much, and whether that could be luck."""
@@ -29,18 +33,37 @@ def compare(
     from embodied.eval.results import METRICS, read
     from embodied.store.run import Run
 
-    result = compare_runs([read(Run(run)) for run in runs], METRICS[metric])
+    opened = {run: read(Run(run)) for run in runs}
+    result = compare_runs([opened[run] for run in runs], METRICS[metric])
     if as_json:
         print_json({"metric": metric.value, "differences": [_json(d) for d in result.differences], "nothing_in_common": result.nothing_in_common})
     else:
         _print(result, tasks)
+        if settings:
+            for a, b in combinations(opened.values(), 2):
+                _print_settings(a, b)
+
+
+def _print_settings(a: Results, b: Results) -> None:
+    """Every setting in which two runs differ."""
+    from embodied.cli.tables import console, table
+    from embodied.eval.settings import changed
+
+    found = changed(a.record, b.record)
+    if not found:
+        console().print(f"{a.path} and {b.path} have the same settings.", highlight=False, markup=False)
+        return
+    shown = table("setting", a.path, b.path)
+    for key, mine, theirs in found:
+        shown.add_row(escape(key), escape(mine[:200]), escape(theirs[:200]))
+    console().print(shown, highlight=False)
 
 
 def _print(result: Comparison, tasks: bool) -> None:
     from embodied.cli.tables import console, percent, span, table
 
     out = console()
-    shown = table("", "A", "B", "A - B", "95 % interval", "p", "Holm", "could show", "seeds", "tasks won, tied, lost")
+    shown = table("runs", "A", "B", "A - B", "95 % interval", "p", "Holm", "could show", "seeds", "tasks won, tied, lost")
     for d in result.differences:
         shown.add_row(
             f"A {d.a}\nB {d.b}",

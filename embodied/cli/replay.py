@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import typer
 
 DIFFERS = 6
@@ -13,16 +15,20 @@ def replay(
     episode: str | None = typer.Argument(None, help="An episode: its id, a unique beginning of it, or its number; all by default."),
     workers: int | None = typer.Option(None, "--workers", min=1, help="Processes; the number of cores by default."),
     trust: bool = typer.Option(False, "--trust", help="Make environments that the folder names, although another user or machine made it."),
+    data: Path | None = typer.Option(None, "--data", help="For imported TextWorld episodes: the folder of the published games, <task>/*.ulx or *.z8."),
 ) -> int:
     """Executes seeds and recorded actions again and compares every observation, reward and flag; no agent, no model.
 
-    Prints the first step that differs in each episode. Exit code 0 when all agree, 6 when something differs or is damaged.
+    Of imported runs it compares what their records hold, and says what they lack. Prints the first step that differs in each episode. Exit
+    code 0 when all agree, 6 when something differs or is damaged, or when no episode could be compared.
     """
     import asyncio
+    from functools import partial
 
     from embodied.cli.session import cores, versions
     from embodied.cli.trust import require_trust
-    from embodied.errors import StoreError
+    from embodied.errors import StoreError, UsageError
+    from embodied.exchange.balrog.replaying import COMPARED, replay_imported
     from embodied.rollout.replay import Verdict, replay_all
     from embodied.store.run import Run
 
@@ -32,15 +38,24 @@ def replay(
     if not specs:
         raise StoreError(f"{run} has no recorded step" + ("." if wanted is None else f" of {wanted}."))
     require_trust(opened, trust, play=False)
+    imported = "imported" in opened.record.config
+    if data is not None and not (imported and data.is_dir()):
+        raise UsageError(f"There is no folder {data}." if imported else "--data is for imported runs: a run of ours records the games it played.")
+    if imported:
+        typer.echo(COMPARED)
     now = versions()
     if changed := [f"{name} {old} (here {now.get(name, 'none')})" for name, old in opened.record.versions.items() if now.get(name) != old]:
         typer.echo(f"Recorded with {', '.join(changed)}.")
-    agreed: list[bool] = []
+    shown: list[Verdict] = []
 
     def show(verdict: Verdict) -> None:
-        agreed.append(not verdict.difference)
-        typer.echo(f"{verdict.spec.id}  {verdict.steps} steps agree" + (f"; {verdict.difference}" if verdict.difference else ""))
+        shown.append(verdict)
+        said = f"not compared: {verdict.left_out}" if verdict.left_out else f"{verdict.steps} steps agree"
+        typer.echo(f"{verdict.spec.id}  {said}" + (f"; {verdict.difference}" if verdict.difference else ""))
 
-    asyncio.run(replay_all(opened, specs, workers or cores(), show))
-    typer.echo(f"{sum(agreed)} of {len(agreed)} episodes agree.")
-    return 0 if all(agreed) else DIFFERS
+    asyncio.run(replay_all(opened, specs, workers or cores(), show, partial(replay_imported, data=data) if imported else None))
+    compared = [verdict for verdict in shown if not verdict.left_out]
+    agreed = sum(not verdict.difference for verdict in compared)
+    left_out = f" Not compared: {len(shown) - len(compared)}." if len(compared) < len(shown) else ""
+    typer.echo(f"{agreed} of {len(compared)} episodes agree.{left_out}")
+    return 0 if compared and agreed == len(compared) else DIFFERS

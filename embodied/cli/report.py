@@ -10,6 +10,7 @@ import typer
 def report(
     run: str = typer.Argument(..., help="A run folder."),
     out: Path | None = typer.Option(None, "--out", help="The file to write; RUN/report.html by default."),
+    against: str | None = typer.Option(None, "--against", help="Another run folder: the report says in which settings the two differ."),
     pages: bool = typer.Option(False, "--pages", help="Also write a page for every ended episode beside the report (see `export --format html`), and link it."),
 ) -> None:
     """Writes a run's report as one HTML file: scores with intervals and coverage, plots, actions, tokens, settings, episodes."""
@@ -38,7 +39,7 @@ def report(
             links[id_] = f"exports/{id_}.html"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(page(gathered, links))
+        path.write_bytes(page(gathered, links, None if against is None else Run(against)))
     except OSError as error:
         raise StoreError(f"Cannot write {path}: {error.strerror or error}. Name another file with --out.") from error
     typer.echo(str(path))

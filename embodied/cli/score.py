@@ -24,8 +24,8 @@ def score(
 
     from embodied.cli.output import print_json
     from embodied.cli.progress import line
-    from embodied.cli.tables import print_analysis, print_balrog, print_score
-    from embodied.eval import balrog
+    from embodied.cli.tables import print_analysis, print_balrog, print_floors, print_score
+    from embodied.eval import balrog, floors
     from embodied.eval.analysis import analyse
     from embodied.eval.results import read
     from embodied.eval.score import score as score_run
@@ -43,12 +43,14 @@ def score(
     result = score_run(results)
     if as_json:
         body = {"run": results.path, **asdict(result), "tables": [asdict(table) for table in analyse(folder, results)]}
+        body["floors"] = floors.plain(floors.of_specs(results.record.planned))
         if episodes:
             fields = ("outcome", "progress", "success", "steps", "return_", "error", "metrics")
             body["episodes"] = [{"id": e.spec.id, **{f.rstrip("_"): getattr(e, f) for f in fields}} for e in results.ended.values()]
         print_json(body)
         return 0
     print_score(result, tasks=tasks)
+    print_floors(results)
     print_analysis(analyse(folder, results))
     if episodes:
         for spec in results.record.planned:

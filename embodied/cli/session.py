@@ -19,7 +19,7 @@ from embodied.cli.interrupt import interruptible
 from embodied.cli.progress import listener
 from embodied.cli.spend import Announced, build_model, print_cost, print_estimate
 from embodied.cli.tables import episodes as counted
-from embodied.cli.tables import print_analysis, print_score
+from embodied.cli.tables import print_analysis, print_floors, print_score
 from embodied.cli.trust import note, require_trust
 from embodied.config import EvalConfig, compose, env_options, restore
 from embodied.envs import check_options
@@ -197,6 +197,7 @@ def _report(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, result: 
     if not as_json:
         results = read(run)
         print_score(score(results))
+        print_floors(results)
         print_analysis(analyse(run, results))
         print_cost(config, run)
         if result.skipped:

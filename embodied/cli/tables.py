@@ -5,8 +5,10 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from embodied.eval import floors
 from embodied.eval.analysis import Table as Analysed
 from embodied.eval.analysis import words
+from embodied.eval.results import Results
 from embodied.eval.score import RunScore, Score
 from embodied.types import Json
 
@@ -69,6 +71,14 @@ def print_analysis(tables: list[Analysed]) -> None:
         out.print(shown)
         if made.note:
             out.print(made.note, style="dim", highlight=False, markup=False, soft_wrap=True)
+
+
+def print_floors(results: Results) -> None:
+    """Prints what agents earn that look at nothing, by environment; they are for reference and never ranked."""
+    out = console()
+    for env, found in floors.of_specs(results.record.planned).items():
+        said = floors.sentence(found) or "no floor known for what was played (`embodied floors` measures the environments' own tasks)"
+        out.print(f"Floor of {env}: {said}.", style="dim", highlight=False, markup=False, soft_wrap=True)
 
 
 def notes(result: RunScore) -> list[str]:

@@ -13,6 +13,7 @@ import msgspec
 from embodied.blobs import check_png
 from embodied.console.records import shown_message, shown_step
 from embodied.errors import StoreError
+from embodied.eval import floors
 from embodied.store.codec import encode
 from embodied.store.index import ERROR, EpisodeIndex
 from embodied.store.run import SCORED, Run, read_result
@@ -96,6 +97,7 @@ class Library:
             "damaged": index.damaged[:100],
             "damaged_count": len(index.damaged),
             "problem": problem,
+            "floor": floors.sentence(floors.known(spec.task.env, spec.task.task, spec.task.kwargs)),
             "attempts": [f"{spec.id}~{n}" for n in range(1, _attempts(run, spec) + 1)],
             "result": None if episode is None else msgspec.to_builtins(episode),
         }

@@ -34,6 +34,7 @@ STATIC = {
     "viewer.css": "text/css; charset=utf-8",
     "source.js": "text/javascript; charset=utf-8",
     "widgets.js": "text/javascript; charset=utf-8",
+    "diff.js": "text/javascript; charset=utf-8",
     "step.js": "text/javascript; charset=utf-8",
     "viewer.js": "text/javascript; charset=utf-8",
 }

@@ -9,30 +9,26 @@ import numpy as np
 from embodied.eval.markup import Html, el
 from embodied.eval.report import Curve
 
-LIMITS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-"""Ends of a progress axis: the first that holds all."""
-
 
 def percent(value: float | None, digits: int = 1) -> str:
     """A share in percent; a dash for None."""
     return "–" if value is None else f"{100 * value:.{digits}f} %"
 
 
-def top(values: Sequence[float]) -> float:
-    """A good end for an axis from 0 that holds `values`."""
-    highest = max(values, default=0.0)
-    return next((limit for limit in LIMITS if highest <= limit), highest)
+def coverage(scored: int, planned: int) -> str:
+    """How much of a plan has a score, in whole percent, rounded down: 100 % means that nothing is missing."""
+    return "–" if not planned else f"{100 * scored // planned} %"
 
 
-def whisker(mean: float | None, interval: tuple[float, float] | None, values: Sequence[float] = (), limit: float = 1.0, width: int = 260) -> Html:
-    """A mean with its interval on an axis from 0 to `limit`, above a dot for each of `values` (at most 200, evenly picked)."""
+def whisker(mean: float | None, interval: tuple[float, float] | None, values: Sequence[float] = (), width: int = 260) -> Html:
+    """A mean with its interval on an axis from 0 to 100 %, above a dot for each of `values` (at most 200, evenly picked)."""
     height, left, span = 26, 4, width - 8
 
     def x(value: float) -> float:
-        return round(left + min(value / limit, 1.0) * span, 1)
+        return round(left + min(value, 1.0) * span, 1)
 
     parts = [el("line", class_="axis", x1=left, x2=left + span, y1=20, y2=20)]
-    parts += [el("line", class_="axis", x1=x(limit * t), x2=x(limit * t), y1=17, y2=23) for t in (0, 0.5, 1)]
+    parts += [el("line", class_="axis", x1=x(t), x2=x(t), y1=17, y2=23) for t in (0, 0.5, 1)]
     picked = sorted(values)[:: max(1, -(-len(values) // 200))]
     parts += [el("circle", class_="dot", cx=x(v), cy=20, r=3) for v in picked]
     if interval:
@@ -45,16 +41,15 @@ def whisker(mean: float | None, interval: tuple[float, float] | None, values: Se
 
 
 def curve_plot(curve: Curve, width: int = 460, height: int = 190) -> Html:
-    """Mean progress over steps, with the middle half of the episodes as a band."""
+    """Mean progress over steps on an axis from 0 to 100 %, with the middle half of the episodes as a band."""
     left, right, above, below = 48, 12, 10, 30
-    limit = top([float(curve.high.max()), float(curve.mean.max())])
     last = max(int(curve.steps[-1]), 1)
 
     def x(step: float) -> float:
         return round(left + step / last * (width - left - right), 1)
 
     def y(value: float) -> float:
-        return round(height - below - min(value / limit, 1.0) * (height - above - below), 1)
+        return round(height - below - min(value, 1.0) * (height - above - below), 1)
 
     def line(values: np.ndarray) -> str:
         return "L".join(f"{x(s)} {y(float(v))}" for s, v in zip(curve.steps, values, strict=True))
@@ -62,13 +57,20 @@ def curve_plot(curve: Curve, width: int = 460, height: int = 190) -> Html:
     back = "L".join(f"{x(s)} {y(float(v))}" for s, v in zip(curve.steps[::-1], curve.low[::-1], strict=True))
     parts = []
     for share in (0, 0.5, 1):
-        parts.append(el("line", class_="axis", x1=left, x2=width - right, y1=y(limit * share), y2=y(limit * share)))
-        parts.append(el("text", percent(limit * share, 0 if limit >= 0.1 else 1), x=left - 7, y=y(limit * share) + 4, text_anchor="end"))
+        parts.append(el("line", class_="axis", x1=left, x2=width - right, y1=y(share), y2=y(share)))
+        parts.append(el("text", percent(share, 0), x=left - 7, y=y(share) + 4, text_anchor="end"))
         parts.append(el("text", f"{round(last * share):,}", x=x(last * share), y=height - below + 16, text_anchor=("start", "middle", "end")[round(2 * share)]))
     parts.append(el("text", "steps", x=(left + width - right) / 2, y=height - 2, text_anchor="middle"))
     parts.append(el("path", class_="band", d=f"M{line(curve.high)}L{back}Z"))
     parts.append(el("path", class_="curve", d=f"M{line(curve.mean)}"))
-    return el("svg", parts, viewBox=f"0 0 {width} {height}", width="100%", role="img", aria_label=f"Mean progress over {last} steps")
+    return el(
+        "svg",
+        parts,
+        viewBox=f"0 0 {width} {height}",
+        width="100%",
+        role="img",
+        aria_label=f"Mean progress over {last:,} steps: {percent(float(curve.mean[-1]))} at the end",
+    )
 
 
 def stacked(parts: Sequence[tuple[str, str, int]], width: int = 420, height: int = 16) -> Html:
@@ -79,7 +81,9 @@ def stacked(parts: Sequence[tuple[str, str, int]], width: int = 420, height: int
         length = count / total * width
         shown.append(el("rect", el("title", f"{name}: {count}"), class_=class_, x=round(at, 2), y=0, width=round(length, 2), height=height))
         at += length
-    return el("svg", shown, class_="stacked", viewBox=f"0 0 {width} {height}", width="100%", height=height, preserveAspectRatio="none", role="img")
+    said = ", ".join(f"{count:,} {name}" for name, _, count in parts if count) or "nothing"
+    size = {"viewBox": f"0 0 {width} {height}", "width": "100%", "height": height}
+    return el("svg", shown, class_="stacked", **size, preserveAspectRatio="none", role="img", aria_label=said)
 
 
 def bar(share: float, class_: str = "bar", width: int = 160) -> Html:

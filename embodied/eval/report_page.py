@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
+from embodied.eval import floors
 from embodied.eval.analysis import words
-from embodied.eval.charts import bar, curve_plot, percent, stacked, top, whisker
+from embodied.eval.charts import bar, coverage, curve_plot, percent, stacked, whisker
 from embodied.eval.markup import Html, el, join, raw
 from embodied.eval.report import Activity, Report, Times
 from embodied.eval.results import progress
 from embodied.eval.score import Score
-from embodied.eval.settings import describe
+from embodied.eval.settings import changed, describe
 from embodied.eval.statistics import LEVEL
+from embodied.store.run import Run
 from embodied.types import Episode
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
@@ -26,15 +28,18 @@ OUTCOMES = (
     ("", "not played", "none"),
 )
 """Outcome, words, class."""
+MOST_GOAL = 240
+"""Characters of a goal that are shown on top."""
 UNSET = ("None", "", "[]", "{}")
 
 
-def page(report: Report, links: Mapping[str, str]) -> bytes:
+def page(report: Report, links: Mapping[str, str], against: Run | None = None) -> bytes:
     """The report as a document.
 
     Args:
         report: From `gather`.
         links: Episode id -> address of its page, relative to the report; episodes that are not in it have no link.
+        against: Another run, to say in which settings the two differ.
     """
     name = report.results.path.rstrip("/").rsplit("/", 1)[-1] or "run"
     style = files("embodied.eval").joinpath("data", "report.css").read_text()
@@ -47,7 +52,9 @@ def page(report: Report, links: Mapping[str, str]) -> bytes:
         el("style", raw(style)),
     )
     sections = [_scores, _tasks, _analysis, _curves, _outcomes, _actions, _tokens, _settings]
-    body = el("body", el("main", _top(report, name), [section(report) for section in sections], _episodes(report, links)))
+    body = el(
+        "body", el("main", _top(report, name), [section(report) for section in sections], against and _against(report, against), _episodes(report, links))
+    )
     return f"<!doctype html>\n{el('html', head, body, lang='en')}\n".encode("utf-8", "replace")
 
 
@@ -71,7 +78,7 @@ def _top(report: Report, name: str) -> Html:
     interval = f"{percent(total.interval[0])} to {percent(total.interval[1])}" if total.interval else "no interval"
     figures = [
         ("progress", percent(total.progress), interval),
-        ("coverage", percent(total.coverage, 0), f"{total.scored:,} of {total.planned:,} episodes have a score"),
+        ("coverage", coverage(total.scored, total.planned), f"{total.scored:,} of {total.planned:,} episodes have a score"),
         ("steps", f"{total.steps:,}", f"{percent(_rate(total.invalid_actions, total.steps))} invalid actions"),
     ]
     if total.usage.input:
@@ -92,36 +99,62 @@ def _top(report: Report, name: str) -> Html:
         "header",
         el("h1", name),
         el("p", who, f" · begun {record.created}" if record.created else "", class_="note"),
+        [el("p", el("b", f"Goal of {env}: "), goal, class_="goal") for env, goal in _goals(report)],
         el("div", tiles, class_="tiles"),
         (el("p", w, class_="warning") for w in warnings),
     )
 
 
+def _goals(report: Report) -> list[tuple[str, str]]:
+    """What the agent was asked for, by environment: of its first episode, and how many episodes were asked for something else."""
+    asked: dict[str, list[str]] = {}
+    for episode in report.results.ended.values():
+        if episode.mission is not None and episode.mission.goal:
+            asked.setdefault(episode.spec.task.env, []).append(" ".join(episode.mission.goal.split()))
+    shown = []
+    for env, goals in asked.items():
+        others = len(set(goals)) - 1
+        more = f" ({others} other goal{'s' if others > 1 else ''} in {len(goals)} episodes)" if others else ""
+        shown.append((env, (goals[0] if len(goals[0]) <= MOST_GOAL else f"{goals[0][: MOST_GOAL - 1]}…") + more))
+    return shown
+
+
 def _scores(report: Report) -> Html:
     rows = [*report.score.environments, *([report.score.total] if len(report.score.environments) > 1 else [])]
-    limit = top([r.interval[1] if r.interval else r.progress or 0.0 for r in rows])
     note = f"Progress is the mean over environments, their tasks and seeds, with a {LEVEL:.0%} interval; success has a Wilson interval."
     if report.score.total.no_interval:
         note += f" No interval for all: {report.score.total.no_interval}."
-    header = ["environment", "progress", f"0 to {percent(limit, 0)}", "interval", "success", "scored", "steps", "invalid", "tokens in / out"]
-    return _section("Score", _table(header, [_score_row(r, limit) for r in rows], "numbers"), note=note)
+    header = ["environment", "progress", "0 to 100 %", "interval", "success", "scored", "steps", "invalid", "tokens in / out"]
+    return _section("Score", _table(header, [_score_row(r) for r in rows], "numbers"), _floors(report), note=note)
 
 
-def _score_row(s: Score, limit: float) -> list[Any]:
+def _floors(report: Report) -> Html | None:
+    """What agents earn that look at nothing: the rows to read the scores against."""
+    rows = []
+    for env, found in floors.of_specs(report.results.record.planned).items():
+        shown = [[env, floors.who(f), percent(f.progress), whisker(f.progress, None, width=170), f"± {100 * f.error:.1f}", f"{f.episodes:,}"] for f in found]
+        rows += shown or [[env, "no floor known for what was played", "–", "", "–", "–"]]
+    if not rows:
+        return None
+    header = ["environment", "agent that looks at nothing", "progress", "0 to 100 %", "standard error", "episodes"]
+    return join([el("h3", "Floors"), _table(header, rows, "numbers")])
+
+
+def _score_row(s: Score) -> list[Any]:
     success = percent(s.success, 0) + (
         f" of {s.decided} ({100 * s.success_interval[0]:.0f} to {100 * s.success_interval[1]:.0f})" if s.success_interval else ""
     )
-    coverage = el("span", f"{s.scored} / {s.planned}", class_="" if s.scored == s.planned else "short")
+    scored = el("span", f"{s.scored} / {s.planned}", class_="" if s.scored == s.planned else "short")
     interval = f"{100 * s.interval[0]:.1f} to {100 * s.interval[1]:.1f}" if s.interval else "–"
     tokens = f"{_short(s.usage.input)} / {_short(s.usage.output)}" if s.usage.input else "–"
     invalid = percent(_rate(s.invalid_actions, s.steps))
     return [
         s.name,
         el("b", percent(s.progress)),
-        whisker(s.progress, s.interval, limit=limit, width=170),
+        whisker(s.progress, s.interval, width=170),
         interval,
         success,
-        coverage,
+        scored,
         f"{s.steps:,}",
         invalid,
         tokens,
@@ -136,12 +169,11 @@ def _tasks(report: Report) -> Html:
     blocks = []
     for env in report.score.environments:
         tasks = [t for t in report.score.tasks if t.name.split(" ", 1)[0] == env.name]
-        limit = top([v for t in tasks for v in values.get(t.name, [])])
         rows = [
             [
                 t.name.split(" ", 1)[-1],
                 percent(t.progress),
-                whisker(t.progress, t.interval, values.get(t.name, []), limit),
+                whisker(t.progress, t.interval, values.get(t.name, [])),
                 f"{100 * t.interval[0]:.1f} to {100 * t.interval[1]:.1f}" if t.interval else "–",
                 f"{t.scored} / {t.planned}",
                 percent(_rate(t.invalid_actions, t.steps)),
@@ -149,7 +181,7 @@ def _tasks(report: Report) -> Html:
             for t in tasks
         ]
         blocks.append(el("h3", env.name))
-        blocks.append(_table(["task", "progress", f"0 to {percent(limit, 0)}", "interval", "scored", "invalid"], rows, "numbers"))
+        blocks.append(_table(["task", "progress", "0 to 100 %", "interval", "scored", "invalid"], rows, "numbers"))
     return _section("Tasks", blocks, note="A dot is an episode; above them the mean and its interval.")
 
 
@@ -179,15 +211,15 @@ def _outcomes(report: Report) -> Html:
             if key[1]:
                 table[key] = table.get(key, 0) + 1
     lists = []
-    for title, found in (("Why episodes ended", reasons), ("Errors", errors)):
+    for title, heads, found in (("Why episodes ended", ("environment", "reason"), reasons), ("Errors", ("kind", "error"), errors)):
         if found:
             most = sorted(found.items(), key=lambda item: -item[1])[:15]
-            lists.append(el("div", el("h3", title), _table(["", "", "episodes"], [[a, b, f"{n:,}"] for (a, b), n in most])))
+            lists.append(el("div", el("h3", title), _table([*heads, "episodes"], [[a, b, f"{n:,}"] for (a, b), n in most])))
     legend = el("p", (el("span", el("i", class_=f"key {class_}"), words) for _, words, class_ in OUTCOMES), class_="legend")
     return _section(
         "Outcomes",
         legend,
-        _table(["environment", "", ""], rows, "bars"),
+        _table(["environment", "share", "episodes"], rows, "bars"),
         el("div", lists, class_="halves"),
         note="Only finished and step-limit episodes are scored.",
     )
@@ -217,7 +249,12 @@ def _most(activity: Activity) -> Html:
     most = shown[0][1]
     rows = [[el("code", name or "(nothing)"), bar(n / most), percent(n / activity.steps)] for name, n in shown]
     refused = [[el("code", name), bar(n / most, "bar bad"), f"{n:,} times"] for name, n in activity.refused.most_common(5)]
-    return join([_table(["executed", "", "of all steps"], rows, "most"), _table(["said, but not accepted", "", ""], refused, "most") if refused else None])
+    return join(
+        [
+            _table(["executed", "share", "of all steps"], rows, "most"),
+            _table(["said, but not accepted", "share", "how often"], refused, "most") if refused else None,
+        ]
+    )
 
 
 def _tokens(report: Report) -> Html | None:
@@ -246,6 +283,12 @@ def _settings(report: Report) -> Html:
     if unset:
         left.append(el("details", el("summary", f"{len(unset)} settings that are not set"), el("p", el("code", ", ".join(unset)))))
     return _section("Settings and versions", el("div", el("div", left), el("div", _table(["part", "version"], versions)), class_="halves"))
+
+
+def _against(report: Report, other: Run) -> Html:
+    rows = [[el("code", key), el("code", a), el("code", b)] for key, a, b in changed(report.results.record, other.record)]
+    title = f"Settings against {other.root}"
+    return _section(title, _table(["setting", "this run", str(other.root)], rows)) if rows else _section(title, note="The two runs have the same settings.")
 
 
 def _episodes(report: Report, links: Mapping[str, str]) -> Html:

@@ -12,7 +12,7 @@ from embodied.types import Json, Usage
 OPEN = ("gguf", "transformers", "compatible", "vllm")
 """Providers that run weights one has."""
 CLOSED = ("openai", "anthropic", "google", "gemini", "claude", "xai")
-NO_MODEL = ("random", "scripted", "expert", "human")
+NO_MODEL = ("random", "scripted", "constant", "expert", "human")
 PROVIDERS = {"gemini": "google", "claude": "anthropic"}
 """BALROG's client -> our provider, where they differ: for prices."""
 
@@ -60,6 +60,12 @@ def describe(record: RunRecord) -> Settings:
     )
 
 
+def changed(a: RunRecord, b: RunRecord) -> list[tuple[str, str, str]]:
+    """Every setting and version in which two runs differ: dotted key, value in `a`, value in `b`; a dash where one has none."""
+    mine, theirs = (_flat({**record.config, "versions": record.versions}) for record in (a, b))
+    return [(key, mine.get(key, "–"), theirs.get(key, "–")) for key in sorted(mine.keys() | theirs.keys()) if mine.get(key) != theirs.get(key)]
+
+
 def spent(config: Json, usage: Usage, about: Settings) -> float | None:
     """US dollars, by the run's own price or the public one; None where neither is known or nothing was counted."""
     model = config.get("model")
@@ -83,3 +89,9 @@ def _open(provider: str, base_url: str | None) -> bool | None:
     if provider in OPEN or (provider == "openai" and base_url):
         return True
     return False if provider in CLOSED else None
+
+
+def _flat(value: object, path: str = "") -> dict[str, str]:
+    if isinstance(value, dict):
+        return {k: v for key, item in value.items() for k, v in _flat(item, f"{path}.{key}" if path else str(key)).items()}
+    return {} if value in (None, "", []) else {path: str(value)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from embodied.blobs import MemoryBlobs
@@ -36,15 +36,25 @@ class Verdict:
     """Steps that agreed."""
     difference: str = ""
     """Where the first difference is and in what; empty when all agreed."""
+    left_out: str = ""
+    """Why it was not compared at all (an imported record that lacks too much); empty when it was."""
 
 
-async def replay_all(run: Run, specs: Sequence[EpisodeSpec], workers: int, show: Callable[[Verdict], None]) -> None:
-    """Replays episodes, two at a time for every worker, and shows each verdict as it comes."""
+ReplayOne = Callable[[Run, EpisodeSpec, Pool], Awaitable[Verdict]]
+
+
+async def replay_all(run: Run, specs: Sequence[EpisodeSpec], workers: int, show: Callable[[Verdict], None], replay_one: ReplayOne | None = None) -> None:
+    """Replays episodes, two at a time for every worker, and shows each verdict as it comes.
+
+    Args:
+        replay_one: How one is replayed; `replay` by default. Imported records need a way of their own.
+    """
     todo = iter(specs)
+    replay_one = replay_one or replay
 
     async def replay_on() -> None:
         for spec in todo:
-            show(await replay(run, spec, pool))
+            show(await replay_one(run, spec, pool))
 
     async with Pool(workers) as pool:
         try:

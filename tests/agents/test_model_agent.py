@@ -245,7 +245,7 @@ def test_a_model_is_needed(policy):
         (AgentConfig(parse=ParseConfig("lenent")), "parsing policy named 'lenent'"),
         (AgentConfig(history=HistoryConfig(text=0)), "would see nothing"),
         (AgentConfig(history=HistoryConfig(text=-1)), "cannot be negative"),
-        (AgentConfig(script=["north"]), "agent.script is for the agent `scripted`"),
+        (AgentConfig(script=["north"]), "agent.script is for the agents `scripted` and `constant`"),
         (AgentConfig(demonstrations=DemonstrationConfig(runs=["x"])), "agent.demonstrations is for the agent `few_shot`"),
         (AgentConfig(demonstrations=DemonstrationConfig(episodes=0)), "episodes and max_steps of at least 1"),
         (AgentConfig(demonstrations=DemonstrationConfig(min_progress=1.5)), "min_progress between 0 and 1"),

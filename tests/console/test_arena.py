@@ -239,3 +239,16 @@ def test_hostile_records_stay_text(page, tmp_path):
         expect(page.locator("#count")).to_have_text("1 votes")
         page.wait_for_load_state("networkidle")
         assert page.evaluate("window.pwned") is None
+
+
+def test_pictures_against_text_are_hidden_on_both_sides(arena):
+    for _ in range(6):
+        match = arena.match()
+        name = match["match"]
+        mixed = len({c.name.split()[-1] == "cot" for c, _ in (arena._found(name).left, arena._found(name).right)}) == 2
+        assert (match["hidden"] != "") == mixed
+        if mixed:
+            for side in ("left", "right"):
+                assert not arena.step(name, side, 0)["image"] and arena.step(name, side, 0)["thought"] == ""
+                with pytest.raises(NotFound):
+                    arena.image(name, side, 0)

@@ -60,7 +60,7 @@ def test_nothing_in_it_is_markup(page, exported):
     expect(page.locator("#banner")).to_contain_text("onerror")
     assert page.evaluate("window.pwned") is None
     text = path.read_text()
-    assert text.count("</script>") == text.count("<script") == 5 and 'onerror="' not in text.replace('onerror=\\"', "")
+    assert text.count("</script>") == text.count("<script") == 6 and 'onerror="' not in text.replace('onerror=\\"', "")
 
 
 def test_its_policy_names_its_scripts(exported):

@@ -52,6 +52,8 @@ class Match:
 
     left: tuple[Contestant, Episode]
     right: tuple[Contestant, Episode]
+    hidden: str = ""
+    """What neither side shows, because it would say who plays: `pictures`, or `observations` with the pictures' texts; see `_hidden`."""
 
     def side(self, name: str) -> tuple[Contestant, Episode]:
         if name not in SIDES:
@@ -97,7 +99,7 @@ class Arena:
             drawn = derive(0, "arena", self._number)
             one, two = shared[(drawn >> 1) % len(shared)]
             left, right = (a, a.episodes[one]), (b, b.episodes[two])
-            made = Match(left, right) if drawn & 1 else Match(right, left)
+            made = Match(left, right, _hidden(left, right)) if drawn & 1 else Match(right, left, _hidden(right, left))
             name = secrets.token_urlsafe(12)
             self._open[name] = made
             while len(self._open) > OPEN:
@@ -109,31 +111,34 @@ class Arena:
             "env": episode.spec.task.env,
             "task": episode.spec.task.task,
             "goal": mission.goal if mission else "",
+            "hidden": made.hidden,
             "steps": {side: made.side(side)[1].steps for side in SIDES},
         }
 
     def step(self, match: str, side: str, index: int) -> Json:
         """What was seen and done at a step; the one behind the last is the end."""
-        contestant, episode = self._found(match).side(side)
+        found = self._found(match)
+        contestant, episode = found.side(side)
         if index >= episode.steps:
             observation = msgspec.to_builtins(episode.last) if episode.last else {}
-            return {"text": _seen(observation), "image": bool(observation.get("image")), "action": None, "thought": "", "valid": True}
+            return {**_shown(observation, "", found.hidden), "action": None, "valid": True}
         rows = msgspec.json.decode(contestant.library.steps(episode.spec.id, index, index + 1))
         if not rows:
             return {"text": "This step could not be read.", "image": False, "action": None, "thought": "", "valid": True}
         row = rows[0]
         observation, decision = row["observation"], row["decision"]
         return {
-            "text": _seen(observation),
-            "image": bool(observation.get("image")),
+            **_shown(observation, decision.get("thought", ""), found.hidden),
             "action": row["executed"],
-            "thought": decision.get("thought", ""),
             "valid": row["valid"] and decision.get("parsed", True),
         }
 
     def image(self, match: str, side: str, index: int) -> bytes:
-        """The picture of a step, PNG. Raises `NotFound` where it has none."""
-        contestant, episode = self._found(match).side(side)
+        """The picture of a step, PNG. Raises `NotFound` where it has none, or the match hides pictures."""
+        found = self._found(match)
+        if found.hidden:
+            raise NotFound("This match shows no pictures.")
+        contestant, episode = found.side(side)
         if index >= episode.steps:
             digest = episode.last.image.digest if episode.last and episode.last.image else ""
         else:
@@ -214,6 +219,30 @@ def _shared(a: Contestant, b: Contestant) -> list[tuple[tuple[str, str, int], tu
     """Pairs of episodes that can be shown together: of the same seed, or where there are none of the same task."""
     same = [(key, key) for key in a.episodes if key in b.episodes]
     return same or [(x, y) for x in a.episodes for y in b.episodes if x[:2] == y[:2]]
+
+
+def _hidden(left: tuple[Contestant, Episode], right: tuple[Contestant, Episode]) -> str:
+    """What a match must not show. Where one side saw pictures and the other did not, the sight of them would say who plays: both sides hide
+    pictures and thoughts (which speak of pictures). Where even the first texts differ (a text in a picture's place), they hide all
+    observations: actions, steps and the goal are left to judge by."""
+    (one, seen), (two, other) = _first(*left), _first(*right)
+    if seen == other:
+        return ""
+    return "pictures" if one == two else "observations"
+
+
+def _first(contestant: Contestant, episode: Episode) -> tuple[str, bool]:
+    """The text of an episode's first observation, and whether the agent saw pictures in it."""
+    rows = msgspec.json.decode(contestant.library.steps(episode.spec.id, 0, 1).decode("utf-8", "replace"))
+    observation = rows[0]["observation"] if rows else {}
+    last = episode.last is not None and episode.last.image is not None
+    return _seen(observation), bool(observation.get("image")) or last
+
+
+def _shown(observation: dict[str, Any], thought: str, hidden: str) -> Json:
+    """What a page is told of an observation and the thought on it."""
+    text = "" if hidden == "observations" else _seen(observation)
+    return {"text": text, "image": not hidden and bool(observation.get("image")), "thought": "" if hidden else thought}
 
 
 def _seen(observation: dict[str, Any]) -> str:

@@ -120,8 +120,18 @@ function promptPane(view, call, which, opened) {
       const messages = await view.messages(ids);
       const before = new Set(await view.promptBefore());
       const list = ids.map((id) => messageNode(view, messages[id]?.message, !before.has(id)));
+      const changes = h("div", { hidden: true });
+      const shown = h("div", {}, list);
+      const compare = h("button", { type: "button", class: "small differ", "aria-pressed": "false" }, "Text diff");
+      compare.addEventListener("click", async () => {
+        const on = compare.getAttribute("aria-pressed") !== "true";
+        compare.setAttribute("aria-pressed", String(on));
+        changes.hidden = !on;
+        shown.hidden = on;
+        if (on) await fillChanges(view, changes, promptLines(ids, messages));
+      });
       const plain = () => JSON.stringify(ids.map((id) => messages[id]?.message ?? null), null, 1);
-      body.replaceChildren(h("div", { class: "legend" }, "A bar marks what was not in the prompt of the step before.", h("span", { class: "spring" }), copyButton("Copy as JSON", plain)), ...list);
+      body.replaceChildren(h("div", { class: "legend" }, "A bar marks what was not in the prompt of the step before.", h("span", { class: "spring" }), compare, copyButton("Copy as JSON", plain)), shown, changes);
       view.highlight();
     } catch (error) {
       body.replaceChildren(h("p", { class: "missing" }, error.message));
@@ -134,9 +144,27 @@ function promptPane(view, call, which, opened) {
   return box;
 }
 
+// The prompt's text beside that of the step before, and beside that of the episode one compares with.
+async function fillChanges(view, body, lines) {
+  body.replaceChildren(h("p", { class: "missing" }, "Loading…"));
+  try {
+    const others = [["the step before", view, await view.promptBefore()]];
+    if (view.compared) others.push(["the other episode", view.compared, await view.compared.promptHere()]);
+    const nodes = [];
+    for (const [name, owner, ids] of others) {
+      nodes.push(h("h4", {}, `Against the prompt of ${name}`));
+      nodes.push(ids.length ? diffNode(promptLines(ids, await owner.messages(ids)), lines, [name, "this prompt"]) : h("p", { class: "missing" }, "There is no such prompt."));
+    }
+    body.replaceChildren(...nodes);
+    view.highlight();
+  } catch (error) {
+    body.replaceChildren(h("p", { class: "missing" }, error.message));
+  }
+}
+
 function messageNode(view, message, fresh) {
   if (!message) return h("p", { class: "missing" }, "A message of this prompt is missing: its line in messages.jsonl is damaged.");
-  const parts = message.parts.map((part) => (part.type === "image" ? picture(view, part, "small") : textBlock(part.text ?? "")));
+  const parts = (message.parts || []).map((part) => (part.type === "image" ? picture(view, part, "small") : textBlock(part.text ?? "")));
   return h("div", { class: `message ${message.role} ${fresh ? "fresh" : ""}` }, h("span", { class: "role" }, message.role), parts);
 }
 
@@ -176,7 +204,8 @@ function episodePanes(view, opened) {
   const { episode, run } = view;
   const mission = episode.result?.mission;
   const actions = Object.entries(mission?.actions || {});
-  const table = h("table", { class: "vocabulary" }, actions.map(([phrase, gloss]) => h("tr", {}, h("td", {}, h("code", {}, phrase)), h("td", {}, gloss))));
+  const heads = h("thead", {}, h("tr", {}, h("th", {}, mission?.free_text ? "command" : "action"), h("th", {}, "what it does")));
+  const table = h("table", { class: "vocabulary" }, heads, actions.map(([phrase, gloss]) => h("tr", {}, h("td", {}, h("code", {}, phrase)), h("td", {}, gloss))));
   const attempts = episode.attempts.map((key, n) => h("a", { href: `#${encodeURIComponent(key)}` }, `attempt ${n + 1}`));
   return [
     mission ? pane("Mission", h("div", { class: "thought" }, [mission.intro, mission.goal, ...mission.tips.map((tip) => `· ${tip}`)].filter(Boolean).join("\n"))) : null,

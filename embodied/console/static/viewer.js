@@ -61,6 +61,12 @@ class EpisodeView {
     return wanted;
   }
 
+  async promptHere() {
+    if (this.at >= this.rows) return [];
+    const { decision } = await this.stepBlocks.get(this.at);
+    return decision.calls.at(-1)?.messages || [];
+  }
+
   async promptBefore() {
     if (this.at === 0 || this.at > this.rows) return [];
     const { decision } = await this.stepBlocks.get(this.at - 1);
@@ -211,6 +217,9 @@ class Viewer {
       fact("invalid", format.count(this.count(1))), result ? fact("return", format.number(result.return_)) : null,
       usage?.input ? fact("tokens", `${format.short(usage.input)} in · ${format.short(usage.output)} out`) : null, result ? fact("time", format.seconds(result.seconds)) : null,
     ].filter(Boolean));
+    const goal = result?.mission?.goal;
+    $("goal").hidden = !goal && !episode.floor;
+    $("goal").replaceChildren(...[goal && h("b", {}, "Goal: "), goal, goal && episode.floor && h("br"), episode.floor && h("span", { class: "floor" }, `Floor: ${episode.floor}.`)].filter(Boolean));
     const notes = [];
     if (episode.damaged_count) notes.push(`${episode.damaged_count} damaged line${episode.damaged_count > 1 ? "s" : ""} of steps.jsonl could not be read and ${episode.damaged_count > 1 ? "are" : "is"} left out: line ${episode.damaged.slice(0, 8).join(", ")}${episode.damaged_count > 8 ? ", …" : ""}.`);
     if (episode.problem) notes.push(episode.problem);
@@ -295,7 +304,8 @@ class Viewer {
       const head = (v) => h("div", { class: "which" }, `${v.run.name} · ${v.episode.task.task || v.episode.task.env} · episode ${v.episode.number}`);
       if (other) nodes.forEach((node, n) => node.prepend(head(n ? other : view)));
       $("detail").className = `detail ${other ? "two" : ""}`;
-      $("detail").replaceChildren(...(other && this.found ? [this.found] : []), ...nodes);
+      const settings = other && other.run !== view.run ? [settingsPane(view.run, other.run)] : [];
+      $("detail").replaceChildren(...(other && this.found ? [this.found] : []), ...settings, ...nodes);
       this.highlight();
       this.ahead(view, row + 1);
     } catch (error) {
@@ -404,10 +414,12 @@ class Viewer {
         const episode = await this.source.episode(key);
         this.other = new EpisodeView(this.source, episode, this.plan.runs[episode.run]);
         this.other.highlight = () => this.highlight();
+        this.other.compared = this.view;
       }
     } catch (error) {
       this.banner([error.message]);
     }
+    this.view.compared = this.other;
     this.drawChart();
     this.showStep();
   }
@@ -462,7 +474,7 @@ class Viewer {
   }
 
   keys() {
-    $("keys").replaceChildren(h("h2", {}, "Keys"), h("table", {}, KEYS.map(([keys, words]) => h("tr", {}, h("td", {}, keys.split("  ").map((key) => h("kbd", {}, key))), h("td", {}, words)))),
+    $("keys").replaceChildren(h("h2", {}, "Keys"), h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "key"), h("th", {}, "what it does"))), KEYS.map(([keys, words]) => h("tr", {}, h("td", {}, keys.split("  ").map((key) => h("kbd", {}, key))), h("td", {}, words)))),
       h("button", { type: "button", autofocus: true, onclick: () => $("keys").close() }, "Close"));
     $("keys").showModal();
   }

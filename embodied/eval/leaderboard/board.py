@@ -8,15 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
-from embodied.eval import balrog
+from embodied.eval import balrog, floors
 from embodied.eval.compare import defining
+from embodied.eval.floors import Floor
 from embodied.eval.leaderboard.ranking import Standing, rank_ranges
 from embodied.eval.results import Results
 from embodied.eval.score import RunScore, score
 from embodied.eval.settings import Settings, describe, spent
 from embodied.eval.statistics import LEVEL, Interval, Spread, normal_quantile, spread_of
 from embodied.eval.suites import SUITES, suite
-from embodied.types import Json, Usage
+from embodied.types import Json, TaskSpec, Usage
 
 SHOWN_NOT_GROUPED = ("rules",)
 """Options that are shown beside an entry and do not give it another board."""
@@ -61,12 +62,24 @@ class Entry:
     notes: tuple[str, ...]
     """Sentences a reader must know."""
     summary_only: bool = False
-    """Imported without episodes: numbers as published, intervals from published standard errors."""
+    """Imported without episodes: numbers as published, without intervals."""
     ranked: bool = False
     place: int | None = None
-    """By score among the ranked, from 1."""
+    """By score among the ranked, from 1; equal scores share one."""
     ranks: tuple[int, int] | None = None
     """All ranks it could have (see `embodied.eval.leaderboard.ranking`)."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A row to read scores against; it has no rank."""
+
+    name: str
+    """`random`, or the best constant."""
+    rules: str
+    total: Floor | None
+    """None where an environment of the board has no floor."""
+    environments: dict[str, Floor]
 
 
 @dataclass(frozen=True)
@@ -81,6 +94,8 @@ class Board:
     """Options of the environments that a run named, such as `max_steps 20`; those that all tasks share."""
     entries: tuple[Entry, ...]
     """The ranked by place, then the others by score."""
+    floors: tuple[Reference, ...] = ()
+    """What agents earn that look at nothing, for each rule set that entries were played by."""
 
 
 def boards(runs: Sequence[Results], partial: bool = False) -> list[Board]:
@@ -105,35 +120,61 @@ def boards(runs: Sequence[Results], partial: bool = False) -> list[Board]:
 # --------------------------------------------------------------------------- boards
 
 
-def _group(results: Results, entry: Entry) -> tuple:
-    """What must be equal on one board: the suite's name, and every task with the options that make it what it is."""
-    name = entry.settings.suite
+def _group(results: Results, entry: Entry) -> tuple[str, frozenset, str]:
+    """What must be equal on one board: the suite's name, every task with the options that make it what it is, and BALROG's track."""
+    name, track = entry.settings.suite, _track(results.record.config, entry.settings)
     if entry.summary_only:
         played = (
             [(env, task, ()) for env, task, _ in suite(name).tasks if env in entry.environments]
             if name in SUITES
             else [(env, "", ()) for env in entry.environments]
         )
-        return (name, frozenset(played))
+        return (name, frozenset(played), track)
     tasks = set()
+    shown = (*SHOWN_NOT_GROUPED, "image") if track else SHOWN_NOT_GROUPED  # a track says it already
     for spec in results.record.planned:
-        options = tuple(sorted((k, repr(v)) for k, v in defining(spec.task).items() if k not in SHOWN_NOT_GROUPED))
+        options = tuple(sorted((k, repr(v)) for k, v in defining(spec.task).items() if k not in shown))
         tasks.add((spec.task.env, spec.task.task, options))
-    return (name, frozenset(tasks))
+    return (name, frozenset(tasks), track)
 
 
-def _board(group: tuple, members: list[tuple[Entry, Standing]], partial: bool) -> Board:
+def _track(config: Json, settings: Settings) -> str:
+    """Under which of BALROG's headings its suite was played: what a submission was published under, else by whether pictures were shown."""
+    if settings.suite != "balrog":
+        return ""
+    published = config.get("imported")
+    said = published.get("track") if isinstance(published, dict) else None
+    return str(said) if said in ("LLM", "VLM") else "VLM" if settings.vision else "LLM"
+
+
+def _board(group: tuple[str, frozenset, str], members: list[tuple[Entry, Standing]], partial: bool) -> Board:
     able = [(e, s) for e, s in members if e.total.score is not None and (partial or e.total.coverage >= 1)]
     able.sort(key=lambda pair: -pair[0].total.score)
     ranges = rank_ranges([s for _, s in able])
-    ranked = [replace(e, ranked=True, place=n + 1, ranks=r) for n, ((e, _), r) in enumerate(zip(able, ranges, strict=True))]
+    scores = [round(e.total.score, 12) for e, _ in able]
+    ranked = [replace(e, ranked=True, place=1 + scores.index(score), ranks=r) for (e, _), score, r in zip(able, scores, ranges, strict=True)]
     keys = {e.key for e in ranked}
     others = sorted((e for e, _ in members if e.key not in keys), key=lambda e: -(e.total.score if e.total.score is not None else -1))
     environments = tuple(dict.fromkeys(env for e, _ in members for env in e.environments))
-    title = group[0] or (", ".join(environments) if environments else "nothing played")
+    title = " · ".join(filter(None, (group[0], group[2]))) or (", ".join(environments) if environments else "nothing played")
     options = {options for _, _, options in group[1]}
     said = tuple(f"{k} {v}" for k, v in options.pop()) if len(options) == 1 else ()
-    return Board(slug(title), title, environments, len(group[1]), said, (*ranked, *others))
+    return Board(slug(title), title, environments, len(group[1]), said, (*ranked, *others), _references(group[1], environments, members))
+
+
+def _references(tasks: frozenset, environments: tuple[str, ...], members: list[tuple[Entry, Standing]]) -> tuple[Reference, ...]:
+    """The floors of a board's tasks. Entries of several rule sets may stand on one board: each set has floors of its own."""
+    made = []
+    for rules in sorted({e.settings.rules for e, _ in members if e.settings.rules in ("embodied", "balrog")} or {"embodied"}):
+        played = [TaskSpec(env, task, {"rules": rules, **dict(options)}) for env, task, options in tasks]
+        by_env = floors.of_tasks(played)
+        for agent in floors.AGENTS:
+            own = {env: f for env in environments for f in by_env.get(env, ()) if f.agent == agent}
+            if own:
+                whole = floors.mean([own.get(env) for env in environments])
+                name = "random" if agent == "random" else floors.who(whole) if whole and whole.phrase else "best constant"
+                made.append(Reference(name, rules, whole, own))
+    return tuple(made)
 
 
 def _titled(made: list[Board]) -> list[Board]:
@@ -210,7 +251,7 @@ def _from_summary(results: Results, about: Settings, published: Json) -> tuple[E
     environments = {ours.get(name, name): _published(e) for name, e in numbers["environments"].items()}
     played = sum(c.scored for c in environments.values())
     total = _published({"progression_percentage": numbers["average_progress"], "standard_error": numbers["standard_error"], "episodes_played": played})
-    notes = ("Imported without episodes: scores are as published, intervals are 1.96 published standard errors.",)
+    notes = ("Imported without episodes: scores are as published. Rank ranges use the published standard errors, as there is nothing else.",)
     usage = Usage(int(published.get("total_input_tokens", 0)), int(published.get("total_output_tokens", 0)))
     cost = spent(results.record.config, usage, about)
     made = Entry(slug(about.name), about, results.path, total, environments, {}, 0, 0, usage, cost, {}, {}, results.record.config, notes, summary_only=True)
@@ -218,9 +259,8 @@ def _from_summary(results: Results, about: Settings, published: Json) -> tuple[E
 
 
 def _published(e: Mapping[str, float]) -> Cell:
-    value, half = e["progression_percentage"] / 100, 1.96 * e["standard_error"] / 100
     played = int(e["episodes_played"])
-    return Cell(value, (max(0.0, value - half), min(1.0, value + half)) if half > 0 else None, played, played)
+    return Cell(e["progression_percentage"] / 100, None, played, played, no_interval="published without episodes to compute one from")
 
 
 def _notes(found: RunScore) -> list[str]:

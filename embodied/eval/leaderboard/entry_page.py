@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from embodied.eval.charts import percent, top
+from embodied.eval.charts import coverage, percent
 from embodied.eval.leaderboard.board import Board, Cell, Entry
 from embodied.eval.leaderboard.plot import span_bar
 from embodied.eval.leaderboard.site import document, dollars, marks, short, span
@@ -26,11 +26,11 @@ def entry_page(board: Board, entry: Entry, replays: Sequence[tuple[str, str]]) -
             class_="tiles",
         ),
         (el("p", note, class_="warning") for note in entry.notes),
-        _section("Environments", _scores([(env, c) for env, c in entry.environments.items()])),
-        _section("Tasks", _scores([(f"{env} {task}".strip(), c) for (env, task), c in entry.tasks.items()])) if entry.tasks else None,
+        _section("Environments", _scores([(env, c) for env, c in entry.environments.items()], "environment")),
+        _section("Tasks", _scores([(f"{env} {task}".strip(), c) for (env, task), c in entry.tasks.items()], "task")) if entry.tasks else None,
         _section("Replays", el("ul", (el("li", el("a", words, href=address)) for words, address in replays), class_="replays")) if replays else None,
-        _section("Settings", _pairs(_flat(_settings(entry)))),
-        _section("Versions", _pairs(sorted(entry.versions.items()))) if entry.versions else None,
+        _section("Settings", _pairs(_flat(_settings(entry)), ("setting", "value"))),
+        _section("Versions", _pairs(sorted(entry.versions.items()), ("part", "version"))) if entry.versions else None,
     )
     return document(f"{entry.settings.name} – {board.title}", body, script=False)
 
@@ -45,7 +45,7 @@ def _figures(board: Board, e: Entry) -> list[tuple[str, str, str]]:
     figures = [
         ("rank", *rank),
         ("progress", percent(total.score), interval),
-        ("coverage", percent(total.coverage, 0), f"{total.scored} of {total.planned} episodes"),
+        ("coverage", coverage(total.scored, total.planned), f"{total.scored} of {total.planned} episodes"),
     ]
     if total.success is not None:
         low, high = total.success_interval
@@ -63,20 +63,19 @@ def _section(title: str, *children: Any) -> Html:
     return el("section", el("h2", title), children)
 
 
-def _scores(rows: Sequence[tuple[str, Cell]]) -> Html:
-    limit = top([c.interval[1] if c.interval else c.score or 0.0 for _, c in rows])
-    columns = (("", None), ("progress", "number"), (f"0 to {percent(limit, 0)}", "bar"), ("success", "number"), ("scored", "number"))
-    head = el("tr", (el("th", words, class_=class_) for words, class_ in columns))
-    return el("div", el("table", el("thead", head), el("tbody", (_score_row(name, c, limit) for name, c in rows))), class_="wide")
+def _scores(rows: Sequence[tuple[str, Cell]], what: str) -> Html:
+    columns = ((what, None), ("progress", "number"), ("0 to 100 %", "bar"), ("success", "number"), ("scored", "number"))
+    head = el("tr", (el("th", words, class_=class_, scope="col") for words, class_ in columns))
+    return el("div", el("table", el("thead", head), el("tbody", (_score_row(name, c) for name, c in rows))), class_="wide")
 
 
-def _score_row(name: str, c: Cell, limit: float) -> Html:
+def _score_row(name: str, c: Cell) -> Html:
     short_ = None if c.scored == c.planned else "short"
     return el(
         "tr",
         el("td", name),
         el("td", el("b", percent(c.score)), span(c.interval), class_="number", title=c.no_interval or None),
-        el("td", span_bar(c, limit, width=260) if c.score is not None else None, class_="bar"),
+        el("td", span_bar(c, width=260) if c.score is not None else None, class_="bar"),
         el("td", percent(c.success, 0), span(c.success_interval, 0), class_="number"),
         el("td", el("span", f"{c.scored} / {c.planned}", class_=short_), class_="number"),
     )
@@ -96,7 +95,7 @@ def _flat(value: Any, path: str = "") -> list[tuple[str, Any]]:
     return [] if value in UNSET else [(path, value)]
 
 
-def _pairs(pairs: Sequence[tuple[str, Any]]) -> Html:
-    return el(
-        "div", el("table", el("tbody", (el("tr", el("td", key), el("td", el("code", str(value)))) for key, value in pairs)), class_="pairs"), class_="wide"
-    )
+def _pairs(pairs: Sequence[tuple[str, Any]], heads: tuple[str, str]) -> Html:
+    head = el("thead", el("tr", (el("th", words, scope="col") for words in heads)))
+    body = el("tbody", (el("tr", el("td", key), el("td", el("code", str(value)))) for key, value in pairs))
+    return el("div", el("table", head, body, class_="pairs"), class_="wide")

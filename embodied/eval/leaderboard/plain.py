@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from embodied.eval.charts import coverage
+from embodied.eval.floors import Floor
 from embodied.eval.leaderboard.board import Board, Cell, Entry
 from embodied.types import Json
 
@@ -20,7 +22,11 @@ COLUMNS = (
 
 def as_json(boards: Sequence[Board]) -> bytes:
     """Everything but the configurations, indented."""
-    body = {"boards": [{"key": b.key, "title": b.title, "environments": b.environments, "entries": [_entry(e) for e in b.entries]} for b in boards]}
+    body = {
+        "boards": [
+            {"key": b.key, "title": b.title, "environments": b.environments, "entries": [_entry(e) for e in b.entries], "floors": b.floors} for b in boards
+        ]
+    }
     return msgspec.json.format(msgspec.json.encode(body), indent=2) + b"\n"
 
 
@@ -59,6 +65,11 @@ def as_csv(boards: Sequence[Board]) -> str:
             for env, cell in {"all": e.total, **e.environments}.items():
                 low, high = cell.interval or (None, None)
                 writer.writerow([*place, env, cell.score, low, high, cell.success, cell.scored, cell.planned, e.cost if env == "all" else None])
+        for r in b.floors:
+            for env, floor in {"all": r.total, **r.environments}.items():
+                if floor is not None:
+                    about = [b.title, None, None, None, f"floor: {r.name}", floor.agent, None, None, None, r.rules, None]
+                    writer.writerow([*about, env, floor.progress, None, None, None, floor.episodes, floor.episodes, None])
     return out.getvalue()
 
 
@@ -72,12 +83,20 @@ def _table(b: Board) -> str:
     header = ["rank", "entry", "score", *b.environments, "coverage", *(["cost"] if money else [])]
     lines = [f"## {_plain(b.title)}", "", _row(header), _row(["---:", "---", *["---:"] * (len(header) - 2)])]
     for e in b.entries:
-        marks = [m for m in ("imported" if e.settings.imported else "", "vision" if e.settings.vision else "") if m]
+        marks = [m for m in ("imported" if e.settings.imported else "", "summary only" if e.summary_only else "", "vision" if e.settings.vision else "") if m]
         name = e.settings.name + (f" ({', '.join(marks)})" if marks else "")
         cost = [] if not money else ["" if e.cost is None else f"${e.cost:,.2f}"]
         cells = [_said(e.environments.get(env)) for env in b.environments]
-        lines.append(_row([ranks(e), name, _said(e.total), *cells, f"{100 * e.total.coverage:.0f} %", *cost]))
+        lines.append(_row([ranks(e), name, _said(e.total), *cells, coverage(e.total.scored, e.total.planned), *cost]))
+    for r in b.floors:
+        rules = f", rules {r.rules}" if r.rules != "embodied" else ""
+        cells = [_floor(r.total), *(_floor(r.environments.get(env)) for env in b.environments)]
+        lines.append(_row(["–", f"floor: {r.name}{rules}", *cells, "–", *([""] if money else [])]))
     return "\n".join([*lines, ""])
+
+
+def _floor(floor: Floor | None) -> str:
+    return "–" if floor is None else f"{100 * floor.progress:.1f} (± {100 * floor.error:.1f})"
 
 
 def ranks(e: Entry) -> str:

@@ -4,20 +4,57 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from embodied.eval.charts import percent, top
+from embodied.eval.charts import percent
 from embodied.eval.leaderboard.board import Board, Cell, Entry
 from embodied.eval.markup import Html, el
 
-WIDTH, HEIGHT = 1000, 380
 LEFT, RIGHT, ABOVE, BELOW = 52, 30, 14, 40
 
 
-def span_bar(cell: Cell, limit: float, width: int = 92) -> Html:
-    """A score on a track from 0 to `limit`, with its interval."""
+@dataclass(frozen=True)
+class Frame:
+    """Where costs and scores lie in a plot, in pixels: scores from 0 to 100 %, costs on a logarithmic axis, what cost nothing at its left end."""
+
+    width: int
+    height: int
+    first: int
+    """Powers of ten between which costs lie."""
+    last: int
+    free: bool
+    """Whether something cost nothing."""
+
+    @classmethod
+    def of(cls, entries: Sequence[Entry], width: int, height: int) -> Frame:
+        paid = [e.cost for e in entries if e.cost]
+        first = math.floor(math.log10(min(paid))) if paid else 0
+        last = max(math.ceil(math.log10(max(paid))), first + 1) if paid else 1
+        return cls(width, height, first, last, any(not e.cost for e in entries))
+
+    @property
+    def right(self) -> int:
+        return self.width - RIGHT
+
+    @property
+    def ground(self) -> int:
+        return self.height - BELOW
+
+    def x(self, cost: float) -> float:
+        start = LEFT + (70 if self.free else 0)
+        if not cost:
+            return LEFT + 26.0
+        return round(start + 12 + (math.log10(cost) - self.first) / (self.last - self.first) * (self.right - start - 12), 1)
+
+    def y(self, score: float) -> float:
+        return round(self.ground - min(score, 1.0) * (self.ground - ABOVE), 1)
+
+
+def span_bar(cell: Cell, width: int = 92) -> Html:
+    """A score on a track from 0 to 100 %, with its interval."""
 
     def x(value: float) -> float:
-        return round(5 + min(value / limit, 1.0) * (width - 10), 1)
+        return round(5 + min(value, 1.0) * (width - 10), 1)
 
     parts = [el("line", class_="track", x1=5, x2=width - 5, y1=8, y2=8)]
     if cell.interval:
@@ -27,48 +64,63 @@ def span_bar(cell: Cell, limit: float, width: int = 92) -> Html:
     return el("svg", parts, viewBox=f"0 0 {width} 16", width=width, height=16, aria_hidden="true")
 
 
-def score_against_cost(board: Board) -> Html:
-    """Every entry with a price: score up, dollars to the right on a logarithmic axis (what cost nothing stands at its left end)."""
+def priced(board: Board) -> list[Entry]:
+    """The entries of the plot, in the order of the board."""
+    return [e for e in board.entries if e.cost is not None and e.total.score is not None]
+
+
+def score_against_cost(board: Board, narrow: bool = False) -> Html:
+    """Every entry with a price: score up from 0 to 100 %, dollars to the right on a logarithmic axis.
+
+    Args:
+        board: The board.
+        narrow: For a phone: drawn at its size, points with numbers in place of names (`cost_key` names them).
+    """
     from embodied.eval.leaderboard.site import data, dollars
 
-    entries = [e for e in board.entries if e.cost is not None and e.total.score is not None]
-    limit = top([e.total.interval[1] if e.total.interval else e.total.score for e in entries])
-    paid = [e.cost for e in entries if e.cost]
-    first = math.floor(math.log10(min(paid))) if paid else 0
-    last = max(math.ceil(math.log10(max(paid))), first + 1) if paid else 1
-    free = any(not e.cost for e in entries)
-    start = LEFT + (70 if free else 0)
-
-    def x(cost: float) -> float:
-        if not cost:
-            return LEFT + 26.0
-        return round(start + 12 + (math.log10(cost) - first) / (last - first) * (WIDTH - RIGHT - start - 12), 1)
-
-    def y(score: float) -> float:
-        return round(HEIGHT - BELOW - min(score / limit, 1.0) * (HEIGHT - ABOVE - BELOW), 1)
-
-    parts = []
-    for share in (0, 0.2, 0.4, 0.6, 0.8, 1):
-        parts.append(el("line", class_="axis", x1=LEFT, x2=WIDTH - RIGHT, y1=y(limit * share), y2=y(limit * share)))
-        parts.append(el("text", percent(limit * share, 0 if limit >= 0.2 else 1), x=LEFT - 8, y=y(limit * share) + 4, text_anchor="end"))
-    for power in range(first, last + 1) if paid else ():
-        at = x(10.0**power)
-        parts.append(el("line", class_="tick", x1=at, x2=at, y1=HEIGHT - BELOW, y2=HEIGHT - BELOW + 5))
-        parts.append(el("text", f"${10.0**power:,.{max(0, -power)}f}", x=at, y=HEIGHT - BELOW + 19, text_anchor="middle"))
-    if free:
-        parts.append(el("text", "free", x=x(0), y=HEIGHT - BELOW + 19, text_anchor="middle"))
-    parts.append(el("text", "cost of the run", x=(LEFT + WIDTH - RIGHT) / 2, y=HEIGHT - 3, text_anchor="middle"))
+    entries = priced(board)
+    frame = Frame.of(entries, *((350, 330) if narrow else (1000, 380)))
+    parts = _axes(frame, narrow)
     frontier = _frontier([e for e in entries if e.ranked])
     if len(frontier) > 1:
-        parts.append(el("path", class_="frontier", d="M" + "L".join(f"{x(e.cost)} {y(e.total.score)}" for e in frontier)))
-    labels = _labels([(x(e.cost), y(e.total.score), e.settings.name) for e in entries])
+        parts.append(el("path", class_="frontier", d="M" + "L".join(f"{frame.x(e.cost)} {frame.y(e.total.score)}" for e in frontier)))
+    names = [str(n) if narrow else e.settings.name for n, e in enumerate(entries, 1)]
+    labels = _labels([(frame.x(e.cost), frame.y(e.total.score), name) for e, name in zip(entries, names, strict=True)], frame)
     for e, (lx, ly, anchor, words) in zip(entries, labels, strict=True):
-        px, py = x(e.cost), y(e.total.score)
-        whisker = el("line", class_="interval", x1=px, x2=px, y1=y(e.total.interval[0]), y2=y(e.total.interval[1])) if e.total.interval else None
+        px, py = frame.x(e.cost), frame.y(e.total.score)
+        interval = e.total.interval
+        whisker = el("line", class_="interval", x1=px, x2=px, y1=frame.y(interval[0]), y2=frame.y(interval[1])) if interval else None
         title = el("title", f"{e.settings.name}: {percent(e.total.score)}, {dollars(e.cost)}")
         label = el("text", words, class_="name", x=lx, y=ly, text_anchor=anchor)
         parts.append(el("g", title, whisker, el("circle", cx=px, cy=py, r=5.5), label, class_="point" if e.ranked else "point unranked", **data(e)))
-    return el("svg", parts, viewBox=f"0 0 {WIDTH} {HEIGHT}", width="100%", role="img", aria_label="Score against cost of the run")
+    said = "; ".join(f"{e.settings.name} {percent(e.total.score)} for {dollars(e.cost)}" for e in entries)
+    size = {"viewBox": f"0 0 {frame.width} {frame.height}", "width": frame.width if narrow else "100%"}
+    return el("svg", parts, **size, role="img", class_="narrow" if narrow else "broad", aria_label=f"Score against cost of the run: {said}")
+
+
+def cost_key(board: Board) -> Html:
+    """What the numbers of the narrow plot stand for."""
+    from embodied.eval.leaderboard.site import data, dollars
+
+    items = (el("li", e.settings.name, el("span", f" {percent(e.total.score)}, {dollars(e.cost)}"), **data(e)) for e in priced(board))
+    return el("ol", items, class_="narrow key")
+
+
+def _axes(frame: Frame, narrow: bool) -> list[Html]:
+    parts = []
+    for share in (0, 0.25, 0.5, 0.75, 1) if narrow else (0, 0.2, 0.4, 0.6, 0.8, 1):
+        at = frame.y(share)
+        parts.append(el("line", class_="axis", x1=LEFT, x2=frame.right, y1=at, y2=at))
+        parts.append(el("text", percent(share, 0), x=LEFT - 8, y=at + 4, text_anchor="end"))
+    powers = range(frame.first, frame.last + 1)
+    for power in powers[:: 1 + len(powers) // 5] if narrow else powers:
+        at = frame.x(10.0**power)
+        parts.append(el("line", class_="tick", x1=at, x2=at, y1=frame.ground, y2=frame.ground + 5))
+        parts.append(el("text", f"${10.0**power:,.{max(0, -power)}f}", x=at, y=frame.ground + 19, text_anchor="middle"))
+    if frame.free:
+        parts.append(el("text", "free", x=frame.x(0), y=frame.ground + 19, text_anchor="middle"))
+    parts.append(el("text", "cost of the run", x=(LEFT + frame.right) / 2, y=frame.height - 3, text_anchor="middle"))
+    return parts
 
 
 def _frontier(entries: Sequence[Entry]) -> list[Entry]:
@@ -80,18 +132,18 @@ def _frontier(entries: Sequence[Entry]) -> list[Entry]:
     return best
 
 
-def _labels(points: Sequence[tuple[float, float, str]]) -> list[tuple[float, float, str, str]]:
+def _labels(points: Sequence[tuple[float, float, str]], frame: Frame) -> list[tuple[float, float, str, str]]:
     """A place for each name, (x, y, anchor, words): beside its point, moved up or down where another name stands already."""
     taken: list[tuple[float, float, float]] = []
     placed = []
     for px, py, name in points:
         words = name if len(name) <= 34 else f"{name[:33]}…"
         width = 6.6 * len(words)
-        right = px + 10 + width <= WIDTH
+        right = px + 10 + width <= frame.width
         left_end = px + 10 if right else px - 10 - width
         at = py + 4
         for shift in (0, -14, 14, -28, 28, -42, 42, -56, 56):
-            at = min(max(py + 4 + shift, ABOVE + 4), HEIGHT - BELOW - 4)
+            at = min(max(py + 4 + shift, ABOVE + 4), frame.ground - 4)
             if all(abs(at - y) >= 13 or left_end > x + w or left_end + width < x for x, y, w in taken):
                 break
         taken.append((left_end, at, width))

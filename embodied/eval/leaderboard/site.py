@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from embodied.errors import StoreError
-from embodied.eval.charts import percent, top
+from embodied.eval import floors
+from embodied.eval.charts import coverage, percent
+from embodied.eval.floors import Floor
 from embodied.eval.leaderboard import plain
-from embodied.eval.leaderboard.board import Board, Cell, Entry
-from embodied.eval.leaderboard.plot import score_against_cost, span_bar
+from embodied.eval.leaderboard.board import Board, Cell, Entry, Reference
+from embodied.eval.leaderboard.plot import cost_key, score_against_cost, span_bar
 from embodied.eval.markup import Html, el, raw
 
 Links = Mapping[str, Sequence[tuple[str, str]]]
@@ -96,7 +98,8 @@ def index(boards: Sequence[Board], title: str) -> bytes:
                 el(
                     "p",
                     "Mean progress over environments, their tasks and seeds, in percent, with 95 % intervals. A rank range holds every rank that an entry"
-                    " could have, given how uncertain all scores are.",
+                    " could have, given how uncertain all scores are. The rows below the line are floors: what agents earn that look at nothing, with"
+                    " standard errors. They are not ranked.",
                     class_="note",
                 ),
             ),
@@ -115,7 +118,7 @@ def _link(name: str) -> Html:
 
 def _panel(board: Board, hidden: bool) -> Html:
     money = any(e.cost is not None for e in board.entries)
-    plot = score_against_cost(board) if money else None
+    plot = [score_against_cost(board), score_against_cost(board, narrow=True), cost_key(board)] if money else None
     words = f"{board.tasks} tasks in {len(board.environments)} environment{'s' if len(board.environments) != 1 else ''}"
     return el(
         "div",
@@ -187,8 +190,7 @@ def data(e: Entry) -> dict[str, Any]:
 
 
 def _table(board: Board, money: bool) -> Html:
-    limit = top([e.total.interval[1] if e.total.interval else e.total.score or 0.0 for e in board.entries])
-    columns: list[tuple[str, str, str]] = [("rank", "rank", "ascending"), ("entry", "who", "ascending"), ("score", "score", "descending")]
+    columns: list[tuple[str, str, str]] = [("rank", "rank", "ascending"), ("entry", "who", "ascending"), ("score, 0 to 100 %", "score", "descending")]
     columns += [(env, "number", "descending") for env in board.environments] if len(board.environments) > 1 else []
     columns += [
         ("success", "number", "descending"),
@@ -201,12 +203,38 @@ def _table(board: Board, money: bool) -> Html:
         el("th", el("button", words, type="button"), class_=class_, scope="col", data_first=first, aria_sort="ascending" if n == 0 else None)
         for n, (words, class_, first) in enumerate(columns)
     )
-    rows = (_row(board, e, limit, money) for e in board.entries)
-    return el("table", el("thead", el("tr", head)), el("tbody", rows), class_="board")
+    rows = (_row(board, e, money) for e in board.entries)
+    references = el("tbody", (_reference(board, r, money) for r in board.floors), class_="floors") if board.floors else None
+    return el("table", el("thead", el("tr", head)), el("tbody", rows), references, class_="board")
 
 
-def _row(board: Board, e: Entry, limit: float, money: bool) -> Html:
-    cells = [_rank(e), _who(e), _score(e.total, limit)]
+def _reference(board: Board, r: Reference, money: bool) -> Html:
+    """A floor: outside of what is sorted and filtered, without a rank."""
+    rules = el("span", el("span", "floor", class_="mark"), el("span", f"rules: {r.rules}", class_="mark") if r.rules != "embodied" else None, class_="marks")
+    cells = [el("td", "–", class_="rank", title="for reference, not ranked"), el("td", r.name, rules, class_="who")]
+    if r.total is None:
+        cells.append(el("td", "–", class_="score", title="not every environment of the board has this floor"))
+    else:
+        bar = span_bar(Cell(r.total.progress, None, 0, 0))
+        cells.append(el("td", el("b", f"{100 * r.total.progress:.1f}"), " ", bar, plus_minus(r.total), class_="score"))
+    if len(board.environments) > 1:
+        cells += [_floor_cell(r.environments.get(env)) for env in board.environments]
+    return el("tr", cells, [el("td", "–", class_="number") for _ in range(5 if money else 4)])
+
+
+def _floor_cell(floor: Floor | None) -> Html:
+    if floor is None:
+        return el("td", "–", class_="number", title="no floor known")
+    return el("td", f"{100 * floor.progress:.1f}", plus_minus(floor), class_="number", title=floors.sentence([floor]))
+
+
+def plus_minus(floor: Floor) -> Html:
+    """A floor's standard error and number of episodes, small."""
+    return el("span", f"± {100 * floor.error:.1f}, n {floor.episodes}", class_="span")
+
+
+def _row(board: Board, e: Entry, money: bool) -> Html:
+    cells = [_rank(e), _who(e), _score(e.total)]
     if len(board.environments) > 1:
         cells += [_environment(e.environments.get(env)) for env in board.environments]
     tokens = e.usage.input + e.usage.output
@@ -241,7 +269,7 @@ def marks(e: Entry) -> Html:
     if e.summary_only:
         found.append(("summary only", "imported"))
     if e.total.coverage < 1:
-        found.append((f"{percent(e.total.coverage, 0)} played" + ("" if e.ranked else ", unranked"), "short"))
+        found.append((f"{coverage(e.total.scored, e.total.planned)} played" + ("" if e.ranked else ", unranked"), "short"))
     return el("span", (el("span", m[0], class_=f"mark {m[1]}".strip()) for m in found if m), class_="marks")
 
 
@@ -249,10 +277,10 @@ def _who(e: Entry) -> Html:
     return el("td", el("a", e.settings.name, href=f"entries/{e.key}.html"), marks(e), class_="who", data_value=e.settings.name.lower())
 
 
-def _score(cell: Cell, limit: float) -> Html:
+def _score(cell: Cell) -> Html:
     if cell.score is None:
         return el("td", "–", class_="score", data_value="")
-    return el("td", el("b", f"{100 * cell.score:.1f}"), " ", span_bar(cell, limit), span(cell.interval), class_="score", data_value=cell.score)
+    return el("td", el("b", f"{100 * cell.score:.1f}"), " ", span_bar(cell), span(cell.interval), class_="score", data_value=cell.score)
 
 
 def _environment(cell: Cell | None) -> Html:
@@ -267,7 +295,7 @@ def _number(value: float | None, words: str, *more: Any) -> Html:
 
 
 def _coverage(e: Entry) -> Html:
-    words = el("span", percent(e.total.coverage, 0), class_=None if e.total.coverage >= 1 else "short")
+    words = el("span", coverage(e.total.scored, e.total.planned), class_=None if e.total.coverage >= 1 else "short")
     return el("td", words, el("span", f"{e.total.scored}/{e.total.planned}", class_="span"), class_="number", data_value=e.total.coverage)
 
 

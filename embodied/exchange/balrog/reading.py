@@ -108,7 +108,9 @@ def read_submission(path: Path, out: Path) -> Imported:
     notes += missing
     if not found:
         notes.append("The submission published no episodes, only its summary.")
-    record = RunRecord(identity(config), config, specs, {}, str(metadata.get("date") or ""), config["suite"])
+    track = _track(path, config["image"])
+    recorded = {**config, "image": config["image"] or track == "VLM", "imported": {**config["imported"], "track": track}}
+    record = RunRecord(identity(config), recorded, specs, {}, str(metadata.get("date") or ""), config["suite"])
     with Run.made_whole(out, record) as run:
         trajectories = sum(_write(run, f, notes) for f in found)
     return Imported(Run(out), len(found), trajectories, tuple(notes))
@@ -223,6 +225,12 @@ def _config(name: str, agent: Json, client: Json, metadata: Json, summary: Json)
         "model": {"provider": client.get("client_name", ""), "name": client.get("model_id", name), "base_url": client.get("base_url"), **settings},
         "imported": {"format": "balrog", "name": name, "agent": agent, "client": client, "metadata": metadata, "summary": summary},
     }
+
+
+def _track(path: Path, pictures: bool) -> str:
+    """Under which heading of BALROG's leaderboard the submission stands: its folder is in `LLM` or `VLM`, else pictures decide."""
+    said = next((part for part in (path.resolve().parent.name, path.name.partition("__")[0]) if part in ("LLM", "VLM")), "")
+    return said or ("VLM" if pictures else "LLM")
 
 
 def _planned(found: list[_Found], name: str) -> tuple[tuple[EpisodeSpec, ...], list[str]]:

@@ -42,12 +42,19 @@ async function guarded(work) {
 
 // ---- a match
 
+const HIDDEN = {
+  pictures: "Only one of the two players saw pictures. Pictures and thoughts are hidden on both sides, so that nothing says which.",
+  observations: "Only one of the two players saw pictures, and their texts differ. Both sides show only what they do, so that nothing says which.",
+};
+
 function next() {
   return guarded(async () => {
     pause();
     const match = await ask("match", { method: "POST" });
     Object.assign(state, { match, index: 0, last: Math.max(match.steps.left, match.steps.right), voted: false });
     $("task").textContent = `${match.env} ${match.task}${match.goal ? `: ${match.goal}` : ""}`;
+    $("hidden").textContent = HIDDEN[match.hidden] || "";
+    $("hidden").hidden = !match.hidden;
     $("slider").max = state.last;
     $("next").firstChild.textContent = "Skip ";
     for (const choice of choices) {
@@ -86,7 +93,7 @@ function draw(section, step, place) {
     image.alt = "What the agent saw";
     image.src = `api/image?${place}`;
     view.replaceChildren(image, text);
-  } else view.replaceChildren(text);
+  } else view.replaceChildren(...(step.text || !state.match.hidden ? [text] : []));
   section.querySelector(".thought").textContent = step.thought;
   const action = section.querySelector(".action");
   action.className = step.valid ? "action" : "action invalid";

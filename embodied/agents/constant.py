@@ -1,0 +1,37 @@
+"""constant: one phrase for ever. With the best phrase it is a floor: what an environment pays without being looked at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from embodied.errors import UsageError
+from embodied.types import Decision, Mission, Observation, Outcome, Step
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from embodied.agents import Kit
+
+
+class ConstantAgent:
+    """Gives the one phrase of `agent.script` at every step, unchecked."""
+
+    def __init__(self, kit: Kit):
+        if len(kit.config.script) != 1:
+            raise UsageError("The agent `constant` needs its one phrase: agent.script=['go forward'].")
+        self._phrase = kit.config.script[0]
+
+    def begin(self, mission: Mission, rng: np.random.Generator) -> None:
+        """It needs no mission."""
+
+    async def act(self, observation: Observation) -> Decision:
+        return Decision(self._phrase)
+
+    def recall(self, step: Step) -> None:
+        """It is the same at every step."""
+
+    def hear(self, correction: str) -> None:
+        """It does not listen."""
+
+    def end(self, outcome: Outcome) -> None:
+        """Nothing to do."""
