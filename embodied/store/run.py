@@ -13,11 +13,10 @@ line is dropped. While a process plays an episode it holds a lock on the episode
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ import msgspec
 from embodied.errors import StoreError
 from embodied.store.blobs import FileBlobs
 from embodied.store.codec import decode, encode
+from embodied.store.disk import TEMPORARY, disk, lock, locked, write_whole
 from embodied.types import Episode, EpisodeSpec, Json, Message, Step
 
 SCORED = ("finished", "limit")
@@ -54,27 +54,6 @@ class RunRecord:
         return _difference(mine, others) or "the suite differs"
 
 
-@contextmanager
-def disk(what: str) -> Iterator[None]:
-    """Turns an operating-system error into one sentence about the run folder."""
-    try:
-        yield
-    except OSError as error:
-        raise StoreError(
-            f"Cannot {what}: {error.strerror or error}. Nothing recorded before is lost; free space or fix permissions and run the same command again."
-        ) from error
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """Writes a file so that it is either the old one or the new one, never half."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as f:
-        f.write(data)
-        f.flush()
-        os.fsync(f.fileno())
-    temporary.replace(path)
-
-
 class Run:
     """A run folder, opened for reading; writing begins with `create` or `extend`."""
 
@@ -94,8 +73,15 @@ class Run:
             StoreError: `root` is a file, is not writable, holds something else, or holds a run of another plan.
         """
         root = Path(root)
-        if root.exists() and not root.is_dir():
-            raise StoreError(f"{root} is a file. Name a folder with --out.")
+        with disk(f"write the run folder {root}"):
+            if root.exists() and not root.is_dir():
+                raise StoreError(f"{root} is a file. Name a folder with --out.")
+            root.mkdir(parents=True, exist_ok=True)
+            with locked(root):  # of several processes that start in one folder, each finds it empty or finds the run
+                return cls._created(root, record)
+
+    @classmethod
+    def _created(cls, root: Path, record: RunRecord) -> Run:
         if (root / "run.json").exists():
             run = cls(root)
             if run.record.identity != record.identity:
@@ -105,11 +91,12 @@ class Run:
             if not new:
                 return run
             record = replace(run.record, planned=run.record.planned + new)
-        elif root.is_dir() and any(root.iterdir()):
-            raise StoreError(f"{root} is not empty and is not a run folder. Name another folder with --out.")
-        with disk(f"write the run folder {root}"):
-            (root / "episodes").mkdir(parents=True, exist_ok=True)
-            _write_whole(root / "run.json", msgspec.json.format(encode(record), indent=2) + b"\n")
+        elif strange := [path.name for path in root.iterdir() if not _left_by_a_start(path)]:
+            raise StoreError(f"{root} is not empty ({strange[0]}) and is not a run folder. Name another folder with --out.")
+        for left in root.glob(f"run.json.*{TEMPORARY}"):
+            left.unlink()
+        write_whole(root / "run.json", msgspec.json.format(encode(record), indent=2) + b"\n")
+        (root / "episodes").mkdir(exist_ok=True)
         return cls(root)
 
     # ----------------------------------------------------------------- reading
@@ -195,7 +182,7 @@ class Run:
                 return None
             if again or not self._consistent(spec.id):
                 _set_aside(folder)
-            for path in (folder / "episode.json", *folder.glob("episode.json.*.tmp")):  # the latter when a kill fell into its writing
+            for path in (folder / "episode.json", *folder.glob(f"episode.json.*{TEMPORARY}")):  # the latter when a kill fell into its writing
                 path.unlink(missing_ok=True)
             for name in ("steps.jsonl", "messages.jsonl"):
                 _drop_torn_line(folder / name)
@@ -257,7 +244,7 @@ class EpisodeWriter:
         """Writes the result; from then on the episode has ended."""
         self._close_files()
         with disk(f"write {self.folder / 'episode.json'}"):
-            _write_whole(self.folder / "episode.json", encode(episode) + b"\n")
+            write_whole(self.folder / "episode.json", encode(episode) + b"\n")
         self._lock.close()
 
     def close(self) -> None:
@@ -279,16 +266,21 @@ class EpisodeWriter:
         return id_
 
 
+def _left_by_a_start(path: Path) -> bool:
+    """Whether a start that did not come to the end (a kill, a full disk) leaves such a thing in a new run folder."""
+    if path.is_symlink():
+        return False
+    if path.name == "episodes":
+        return path.is_dir() and not any(path.iterdir())
+    return path.name.startswith("run.json.") and path.name.endswith(TEMPORARY) and path.is_file()
+
+
 def _lock(folder: Path, held: ExitStack) -> bool:
     """Locks an episode's folder, making it, until `held` is closed; the lock of a killed process is gone with it. False when another has it."""
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY)
     held.callback(os.close, descriptor)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    return lock(descriptor)
 
 
 def _set_aside(folder: Path) -> None:
