@@ -15,7 +15,7 @@ from typing import Any
 
 from embodied import agents, envs, models
 from embodied.blobs import MemoryBlobs
-from embodied.cli.interrupt import interruptible
+from embodied.cli import interrupt
 from embodied.cli.progress import listener
 from embodied.cli.spend import Announced, build_model, print_cost, print_estimate
 from embodied.cli.tables import episodes as counted
@@ -33,7 +33,7 @@ from embodied.models.prices import price_of
 from embodied.registry import unknown
 from embodied.rollout.plan import Shard, identity, plan
 from embodied.rollout.runner import Result, run_all
-from embodied.rollout.workers import Pool, ProcessWorker, Worker
+from embodied.rollout.workers import Pool, ProcessWorker, Worker, abandon
 from embodied.store.run import Run, RunRecord
 from embodied.types import EpisodeSpec, Json, TaskSpec
 
@@ -155,30 +155,31 @@ def _play(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, model: Mod
     if not as_json:
         print(f"{counted(len(specs))} in {run.root}", flush=True)
     try:
-        result = asyncio.run(_run(run, specs, config, model, as_json))
+        result = interrupt.run(lambda bound: _run(run, specs, config, model, as_json, bound), abandon)
     except asyncio.CancelledError:
         result = Result(0, 0, interrupted=True)
     if result.interrupted:
-        print(f"Stopped. Nothing recorded is lost: the same command, or `embodied resume {run.root}`, goes on from here.", file=sys.stderr)
-        return 130
+        interrupt.say(f"Stopped. Nothing recorded is lost: the same command, or `embodied resume {run.root}`, goes on from here.")
+        return interrupt.INTERRUPTED
     return _report(run, specs, config, result, as_json)
 
 
-async def _run(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, model: Model | None, as_json: bool) -> Result:
+async def _run(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, model: Model | None, as_json: bool, bound: interrupt.Bound) -> Result:
     settings, stopping = config.model.settings(), asyncio.Event()
 
     def make_agent(spec: EpisodeSpec) -> agents.Agent:
         return agents.build(config.agent, model, settings, spec=spec, blobs=run.blobs)
 
-    try:
-        price = price_of(config.model, config.run.price) if model is not None else None
-        with interruptible(stopping), listener(run, specs, price=price, silent=config.agent.policy == "human", as_json=as_json) as shown:
-            workers, launch = _workers(config)
-            async with Pool(workers, config.run.step_seconds, config.run.reset_seconds, launch) as pool:
-                return await run_all(run, specs, make_agent, pool, Announced(shown, model), _concurrency(config, workers), stopping)
-    finally:
-        if model is not None:
-            await model.aclose()
+    price = price_of(config.model, config.run.price) if model is not None else None
+    with interrupt.interruptible(stopping, bound):
+        try:
+            with listener(run, specs, price=price, silent=config.agent.policy == "human", as_json=as_json) as shown:
+                workers, launch = _workers(config)
+                async with Pool(workers, config.run.step_seconds, config.run.reset_seconds, launch) as pool:
+                    return await run_all(run, specs, make_agent, pool, Announced(shown, model), _concurrency(config, workers), stopping)
+        finally:
+            if model is not None:
+                await model.aclose()
 
 
 def _report(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, result: Result, as_json: bool) -> int:

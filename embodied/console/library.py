@@ -14,6 +14,7 @@ from embodied.errors import StoreError
 from embodied.store.codec import encode
 from embodied.store.index import ERROR, EpisodeIndex
 from embodied.store.run import SCORED, Run
+from embodied.store.sealed import unseal
 from embodied.types import Episode, EpisodeSpec, Json
 
 INDEXES = 16
@@ -231,11 +232,11 @@ def _read_result(folder: Path) -> tuple[Episode | None, str]:
     """The result in a folder, or None and, where there is one that cannot be read, what is wrong with it."""
     path = folder / "episode.json"
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Episode), ""
+        return unseal(path.read_bytes(), Episode, "episode.json"), ""
     except FileNotFoundError:
         return None, ""
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return None, f"episode.json is damaged: {error}."
+    except StoreError as error:
+        return None, str(error)
 
 
 def _attempts(run: Run, spec: EpisodeSpec) -> int:

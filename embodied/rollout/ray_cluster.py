@@ -65,7 +65,7 @@ class RayWorker:
             self._kill()
             raise
 
-    async def stop(self) -> None:
+    async def stop(self, seconds: float) -> None:
         self._kill()
 
     def _kill(self) -> None:

@@ -125,5 +125,7 @@ async def _play(run: Run, spec: EpisodeSpec, agent: Agent, writer: EpisodeWriter
     try:
         return await run_episode(spec, env, agent, writer, listener.stepped, stopping)
     finally:
+        if stopping.is_set():
+            pool.hurry()
         writer.close()
         await env.close()

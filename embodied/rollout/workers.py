@@ -35,6 +35,8 @@ ATTEMPTS = 3
 """Workers that may be lost while they serve one episode at the same step. The next would be lost too: it is the simulator's doing."""
 GRACE = 5.0
 """Seconds that a worker has to end in good order."""
+HURRY = 0.7
+"""The same, and for freeing an environment, in a run that was told to stop."""
 LOSSES = 20
 """Workers that one episode may lose in all, through whatever fault, its neighbours' included."""
 ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")}
@@ -55,8 +57,8 @@ class Worker(Protocol):
         """The answer to a packed request. Raises `WorkerLost`, also when there is none within `seconds`; then the worker is of no more use."""
         ...
 
-    async def stop(self) -> None:
-        """Lets the worker end in good order, with its environments closed."""
+    async def stop(self, seconds: float) -> None:
+        """Lets the worker end in good order, with its environments closed, if that takes no longer than `seconds`."""
         ...
 
 
@@ -71,6 +73,7 @@ class ProcessWorker:
         self._silent = 0  # beats missed in a row
         self._verdict = ""  # why the process was ended
         self._said = bytearray()
+        _alive.add(self)
         self._listening = asyncio.create_task(self._listen())
         self._watching = asyncio.create_task(self._watch())
 
@@ -130,10 +133,10 @@ class ProcessWorker:
         said = bytes(self._said).decode(errors="replace").strip().splitlines()
         return how + (f", saying: {said[-1]}" if said else "")
 
-    async def stop(self) -> None:
+    async def stop(self, seconds: float) -> None:
         self._process.stdin.close()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._process.wait(), GRACE)
+            await asyncio.wait_for(self._process.wait(), seconds)
         await self._kill()
 
     async def _kill(self) -> None:
@@ -142,6 +145,12 @@ class ProcessWorker:
         self._process.stdin.close()
         self._listening.cancel()
         self._watching.cancel()
+        self._folder.cleanup()
+        _alive.discard(self)
+
+    def abandon(self) -> None:
+        """Ends the process and removes its folder without waiting, from any thread; the worker is of no more use."""
+        self._signal()
         self._folder.cleanup()
 
     def _signal(self) -> None:
@@ -163,6 +172,16 @@ class ProcessWorker:
         """Keeps the end of what simulators and crashing interpreters print."""
         while data := await self._process.stderr.read(4096):
             self._said = (self._said + data)[-2000:]
+
+
+_alive: set[ProcessWorker] = set()
+"""The workers of this process that were started and not ended."""
+
+
+def abandon() -> None:
+    """Ends all workers of this process at once: it is about to end itself without a word to anyone."""
+    for worker in list(_alive):
+        worker.abandon()
 
 
 class Place:
@@ -190,9 +209,9 @@ class Place:
                 raise lost
             return await self._asked(request, seconds)
 
-    async def stop(self) -> None:
+    async def stop(self, seconds: float) -> None:
         if self.worker is not None:
-            await self.worker.stop()
+            await self.worker.stop(seconds)
             self.worker = None
 
     async def _asked(self, request: Request, seconds: float) -> Response:
@@ -225,7 +244,8 @@ class Pool:
             raise UsageError(f"run.workers is the number of worker processes and must be at least 1, not {size}.")
         if min(step_seconds, reset_seconds) <= 0:
             raise UsageError("run.step_seconds and run.reset_seconds are seconds and must be above 0.")
-        self.step_seconds, self.reset_seconds = step_seconds, reset_seconds
+        self.step_seconds, self.reset_seconds, self.closing_seconds = step_seconds, reset_seconds, reset_seconds
+        self.grace = GRACE
         self._places = [Place(launch) for _ in range(size)]
         self._numbers = itertools.count()
 
@@ -233,7 +253,12 @@ class Pool:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await asyncio.gather(*(place.stop() for place in self._places))
+        await asyncio.gather(*(place.stop(self.grace) for place in self._places))
+
+    def hurry(self) -> None:
+        """From now on nothing that ends is waited for as long as usual: somebody who wants to stop is waiting."""
+        self.grace = HURRY
+        self.closing_seconds = min(self.closing_seconds, HURRY)
 
     def environment(self, task: TaskSpec, blobs: Blobs) -> Environment:
         """An environment for one episode; it takes a place at its reset."""
@@ -302,7 +327,7 @@ class Environment:
         self._leave()
         try:
             if worker is not None:
-                await place.ask(worker, Close(self._number), self._pool.reset_seconds)
+                await place.ask(worker, Close(self._number), self._pool.closing_seconds)
         except EnvironmentFailure:  # the worker is gone, or the simulator fails even here: the episode has ended all the same
             pass
 

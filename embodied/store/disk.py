@@ -27,9 +27,7 @@ def disk(what: str) -> Iterator[None]:
         yield
     except OSError as error:
         advice = "free space" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else "mend that (space, permissions, the path)"
-        raise StoreError(
-            f"Cannot {what}: {error.strerror or error}. Nothing recorded before is lost; {advice} and run the same command again."
-        ) from error
+        raise StoreError(f"Cannot {what}: {error.strerror or error}. Nothing recorded before is lost; {advice} and run the same command again.") from error
 
 
 def write_whole(path: Path, data: bytes, durable: bool = True) -> None:

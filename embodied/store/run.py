@@ -3,7 +3,7 @@
     run.json                        what was planned and with what: RunRecord
     episodes/<id>/steps.jsonl       one Step a line, appended as it happens
     episodes/<id>/messages.jsonl    every distinct message of the episode's prompts, once; steps refer to them by id
-    episodes/<id>/episode.json      Episode; its presence means the episode ended
+    episodes/<id>/episode.json      Episode, with a checksum; its presence means the episode ended
     episodes/<id>/attempt-<n>/      what earlier attempts left that could not be gone on with
     blobs/                          images by content
 
@@ -27,6 +27,8 @@ from embodied.errors import StoreError
 from embodied.store.blobs import FileBlobs
 from embodied.store.codec import decode, encode
 from embodied.store.disk import TEMPORARY, disk, lock, locked, write_whole
+from embodied.store.mending import drop_torn_line, salvage, set_aside
+from embodied.store.sealed import seal, unseal
 from embodied.types import Episode, EpisodeSpec, Json, Message, Step
 
 SCORED = ("finished", "limit")
@@ -104,7 +106,7 @@ class Run:
     def episode(self, id_: str) -> Episode | None:
         """The episode's result, or None while it has none."""
         path = self.folder(id_) / "episode.json"
-        return decode(path.read_bytes(), Episode, str(path)) if path.is_file() else None
+        return unseal(path.read_bytes(), Episode, str(path)) if path.is_file() else None
 
     def episodes(self, damaged: list[str] | None = None) -> list[Episode]:
         """All ended episodes, in the order of the plan.
@@ -168,7 +170,8 @@ class Run:
     def claim(self, spec: EpisodeSpec, again: bool = False) -> EpisodeWriter | None:
         """Takes an episode in hand, to go on behind its last whole step.
 
-        Where the record is damaged, or with `again`, it begins anew, and what is there is kept in `attempt-<n>/`.
+        Where the record is damaged, it goes on behind the last step before the damage; with `again` it begins anew. What is no longer
+        part of the record is kept in `attempt-<n>/`.
 
         Returns:
             None when the episode is scored, or another process is playing it.
@@ -180,12 +183,14 @@ class Run:
         with disk(f"write {folder}"), ExitStack() as held:
             if not _lock(folder, held) or self.scored(spec.id):
                 return None
-            if again or not self._consistent(spec.id):
-                _set_aside(folder)
+            if again:
+                set_aside(folder)
+            elif not self._consistent(spec.id):
+                salvage(folder)
             for path in (folder / "episode.json", *folder.glob(f"episode.json.*{TEMPORARY}")):  # the latter when a kill fell into its writing
                 path.unlink(missing_ok=True)
             for name in ("steps.jsonl", "messages.jsonl"):
-                _drop_torn_line(folder / name)
+                drop_torn_line(folder / name)
             return EpisodeWriter(self, spec.id, held.pop_all())
 
     def result(self, id_: str) -> Episode | None:
@@ -244,7 +249,7 @@ class EpisodeWriter:
         """Writes the result; from then on the episode has ended."""
         self._close_files()
         with disk(f"write {self.folder / 'episode.json'}"):
-            write_whole(self.folder / "episode.json", encode(episode) + b"\n")
+            write_whole(self.folder / "episode.json", seal(episode))
         self._lock.close()
 
     def close(self) -> None:
@@ -281,32 +286,6 @@ def _lock(folder: Path, held: ExitStack) -> bool:
     descriptor = os.open(folder, os.O_RDONLY)
     held.callback(os.close, descriptor)
     return lock(descriptor)
-
-
-def _set_aside(folder: Path) -> None:
-    """Moves what an attempt left into a folder of its own."""
-    left = [p for p in folder.iterdir() if p.is_file()]
-    if left:
-        kept = folder / f"attempt-{1 + sum(p.is_dir() for p in folder.iterdir())}"
-        kept.mkdir()
-        for path in left:
-            path.rename(kept / path.name)
-
-
-def _drop_torn_line(path: Path) -> None:
-    """Cuts off a last line without a newline."""
-    if not path.is_file():
-        return
-    with path.open("rb+") as f:
-        end = f.seek(0, os.SEEK_END)
-        while end > 0:
-            start = max(0, end - 65_536)
-            f.seek(start)
-            if (newline := f.read(end - start).rfind(b"\n")) >= 0:
-                end = start + newline + 1
-                break
-            end = start
-        f.truncate(end)
 
 
 def _lines(path: Path, damaged: list[str] | None) -> Iterator[tuple[str, Any]]:
