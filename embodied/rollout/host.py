@@ -150,7 +150,7 @@ def guard() -> None:
         return
     waiting, held = os.pipe()
     os.register_at_fork(after_in_child=lambda: os.close(held))
-    command = ("/bin/sh", "-c", f"read line; kill -9 -- -{os.getpid()}")
+    command = ("/bin/sh", "-c", f"read line; kill -s KILL -- -{os.getpid()}")
     subprocess.Popen(command, stdin=waiting, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     os.close(waiting)
 

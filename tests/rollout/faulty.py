@@ -36,7 +36,8 @@ class Faulty(gymnasium.Env):
         if where == "making" and "embodied-worker-" in os.environ.get("TMPDIR", ""):
             self._go_wrong()
         if child:
-            process = self._child = subprocess.Popen([sys.executable, "-c", "import signal, time; signal.signal(signal.SIGHUP, signal.SIG_IGN); time.sleep(600)"])
+            deaf = "import signal, time; signal.signal(signal.SIGHUP, signal.SIG_IGN); time.sleep(600)"
+            process = self._child = subprocess.Popen([sys.executable, "-c", deaf])
             Path(child).write_text(str(process.pid))
 
     def reset(self, *, seed=None, options=None):
