@@ -62,6 +62,8 @@ class RunConfig:
     """Seconds that a step of an environment may take before its worker is ended."""
     reset_seconds: float = 600.0
     """Seconds that starting an episode may take."""
+    worker_variables: list[str] = field(default_factory=list)
+    """Environment variables with secrets that environments need: workers inherit no keys, tokens and passwords but these."""
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     price: list[float] | None = None
     """US dollars per million tokens of input, cached input and output; None for the model's public price (`embodied/models/data/prices.toml`)."""

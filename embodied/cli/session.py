@@ -8,6 +8,7 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from math import inf
 from pathlib import Path
@@ -39,7 +40,7 @@ from embodied.types import EpisodeSpec, Json, TaskSpec
 
 SIMULATORS = ("nle", "minihack", "minigrid", "crafter", "textworld", "gymnasium", "numpy", "highway-env", "ompl")
 """Distributions whose version can move a score; recorded with every run."""
-HOW = ("episodes", "out", "workers", "ray", "replicas", "concurrency", "step_seconds", "reset_seconds", "budget", "price", "cache")
+HOW = ("episodes", "out", "workers", "ray", "replicas", "concurrency", "step_seconds", "reset_seconds", "budget", "price", "cache", "worker_variables")
 """Keys of `run` that say how a run is played, not what happens in an episode: no part of a run's identity."""
 
 
@@ -204,11 +205,11 @@ def _report(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, result: 
 def _workers(config: EvalConfig) -> tuple[int, Callable[[], Awaitable[Worker]]]:
     """How many workers, and what starts one."""
     if config.run.ray is None:
-        return config.run.workers or cores(), ProcessWorker.launch
+        return config.run.workers or cores(), partial(ProcessWorker.launch, config.run.worker_variables)
     from embodied.rollout.ray_cluster import RayWorker, connect
 
     there = connect(config.run.ray)
-    return config.run.workers or max(1, there - _taken(config)), RayWorker.launch
+    return config.run.workers or max(1, there - _taken(config)), partial(RayWorker.launch, config.run.worker_variables)
 
 
 def _taken(config: EvalConfig) -> int:

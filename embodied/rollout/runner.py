@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from embodied.agents.base import Agent
-from embodied.errors import UsageError
+from embodied.errors import EnvironmentFailure, RecordDiffers, UsageError
 from embodied.rollout.episode import run_episode
 from embodied.rollout.workers import Pool
 from embodied.store.run import EpisodeWriter, Run
@@ -64,8 +64,8 @@ async def run_all(
 ) -> Result:
     """Plays what is owed, at most `concurrency` episodes at a time.
 
-    An episode that was killed, cancelled or failed by its model goes on behind its last recorded step; one that failed by its
-    simulator begins anew. The run stops early, resumable by the same command, when the model can answer nobody (a bad key stays
+    An episode that was killed, cancelled or failed goes on behind its last recorded step; one whose record can no longer be repeated
+    begins anew. The run stops early, resumable by the same command, when the model can answer nobody (a bad key stays
     bad, a spent budget spent), and when `SAME_FAILURES` episodes in a row fail with the same error.
 
     Args:
@@ -114,10 +114,14 @@ async def run_all(
 
 
 def _claim(run: Run, spec: EpisodeSpec, agent: Agent) -> EpisodeWriter | None:
-    """Takes the episode in hand. It begins anew where repeating it may fail again, and where the agent cannot be told what it did."""
+    """Takes the episode in hand. It begins anew where its record can no longer be repeated, and where the agent cannot be told what it did."""
     before = run.result(spec.id)
-    failed = before is not None and before.outcome == "infra_failure"
-    return run.claim(spec, again=failed or not hasattr(agent, "recall"))
+    return run.claim(spec, again=(before is not None and _differs(before)) or not hasattr(agent, "recall"))
+
+
+def _differs(before: Episode) -> bool:
+    """Whether repeating the record gave something else. Runs from before that error had a name of its own have its words."""
+    return before.error_kind == RecordDiffers.__name__ or (before.error_kind == EnvironmentFailure.__name__ and " gave another " in f" {before.error}")
 
 
 async def _play(run: Run, spec: EpisodeSpec, agent: Agent, writer: EpisodeWriter, pool: Pool, listener: Listener, stopping: asyncio.Event) -> Episode:

@@ -16,14 +16,14 @@ import signal
 import sys
 import tempfile
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import msgspec
 
-from embodied import errors
+from embodied import errors, secrets
 from embodied.blobs import Blobs
-from embodied.errors import EmbodiedError, EnvironmentFailure, UsageError
+from embodied.errors import EmbodiedError, EnvironmentFailure, RecordDiffers, UsageError, WorkersLost
 from embodied.rollout.environment import Answer, Start
 from embodied.rollout.host import BEAT, Close, Request, Reset, Response, Step
 from embodied.store.codec import pack
@@ -78,12 +78,17 @@ class ProcessWorker:
         self._watching = asyncio.create_task(self._watch())
 
     @classmethod
-    async def launch(cls) -> ProcessWorker:
-        """Starts a process. Raises `EnvironmentFailure` when the system refuses."""
+    async def launch(cls, allowed: Sequence[str] = ()) -> ProcessWorker:
+        """Starts a process. It inherits no keys: no environment variable that holds a secret (`embodied.secrets`), but those `allowed`.
+
+        Raises:
+            EnvironmentFailure: The system refuses.
+        """
         command = (sys.executable, "-P", "-m", "embodied.rollout.host")
         try:
             folder = tempfile.TemporaryDirectory(prefix="embodied-worker-", ignore_cleanup_errors=True)  # simulators that are killed leave files
-            environment = {**ONE_THREAD, **os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "TMPDIR": folder.name}
+            own = secrets.without(os.environ, allowed)  # simulators, and what they print, need no keys
+            environment = {**ONE_THREAD, **own, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "TMPDIR": folder.name}
             process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=environment, start_new_session=True)
             return cls(process, folder)
         except OSError as error:
@@ -346,10 +351,10 @@ class Environment:
     async def _restore(self) -> None:
         start = await self._open()
         if start.hash != self._first:
-            raise EnvironmentFailure(f"{self._name} could not be restored after its worker was lost: its reset gave another observation than before.")
+            raise RecordDiffers(f"{self._name} could not be restored after its worker was lost: its reset gave another observation than before.")
         for index, (action, expected) in enumerate(self._past):
             if (await self._step(action)).hash != expected:
-                raise EnvironmentFailure(f"{self._name} could not be restored after its worker was lost: step {index} gave another observation than before.")
+                raise RecordDiffers(f"{self._name} could not be restored after its worker was lost: step {index} gave another observation than before.")
 
     def _received(self, response: Response) -> Response:
         for png in response.pictures:
@@ -364,7 +369,7 @@ class Environment:
         self._guilty += lost.guilty
         if self._guilty >= ATTEMPTS or self._lost >= LOSSES:
             where = f"step {len(self._past)}" if self._first else "reset"
-            raise EnvironmentFailure(f"{self._name} lost {self._lost} worker processes, the last in {where}: {lost}.") from lost
+            raise WorkersLost(f"{self._name} lost {self._lost} worker processes, the last in {where}: {lost}.") from lost
 
     def _leave(self) -> None:
         self._place.environments -= 1

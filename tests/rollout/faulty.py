@@ -20,9 +20,10 @@ class Faulty(gymnasium.Env):
     """A counter with a seed. At step `at` it does `fault`; with `once`, a file, only where that does not exist yet.
 
     Args:
-        fault: raise, hang, exit, segfault, freeze (no sign of life), drift (another observation than before), nan (a reward that is
+        fault: raise, tell (raise, and show the environment's variables), hang, exit, segfault, freeze (no sign of life), drift (another observation than before), nan (a reward that is
             not a number), or nothing.
         seeds: The episodes it happens in; empty for all.
+        only: A file; nothing happens where it is not there.
         where: step; or reset, making or closing, where it hangs instead. Making does so in worker processes alone.
         child: A file for the id of a process that the environment starts, and ends where it is closed.
     """
@@ -30,9 +31,19 @@ class Faulty(gymnasium.Env):
     observation_space = spaces.Text(100)
     action_space = spaces.Discrete(3)
 
-    def __init__(self, fault: str = "", at: int = 3, once: str = "", seeds: tuple[int, ...] = (), seconds: float = 0.0, where: str = "step", child: str = ""):
+    def __init__(
+        self,
+        fault: str = "",
+        at: int = 3,
+        once: str = "",
+        seeds: tuple[int, ...] = (),
+        seconds: float = 0.0,
+        where: str = "step",
+        child: str = "",
+        only: str = "",
+    ):
         self._fault, self._at, self._once, self._seeds, self._seconds = fault, at, once, tuple(seeds), seconds
-        self._where, self._child = where, None
+        self._where, self._child, self._only = where, None, only
         if where == "making" and "embodied-worker-" in os.environ.get("TMPDIR", ""):
             self._go_wrong()
         if child:
@@ -42,7 +53,7 @@ class Faulty(gymnasium.Env):
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
-        if self._where == "reset":
+        if self._where == "reset" and self._happens():
             self._go_wrong()
         self._seed, self._count, self._sum = seed, 0, int(self.np_random.integers(100))
         return f"sum {self._sum}", {}
@@ -64,6 +75,8 @@ class Faulty(gymnasium.Env):
             self._child.kill()
 
     def _happens(self) -> bool:
+        if self._only and not Path(self._only).exists():
+            return False
         if self._seeds and self._seed not in self._seeds:
             return False
         if not self._once:
@@ -76,6 +89,8 @@ class Faulty(gymnasium.Env):
 
     def _go_wrong(self) -> int:
         match self._fault:
+            case "tell":
+                raise RuntimeError(" ".join(f"{name}={value}" for name, value in os.environ.items()))
             case "raise":
                 raise RuntimeError("segment violated")
             case "hang":

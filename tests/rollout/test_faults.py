@@ -108,6 +108,29 @@ def test_an_environment_that_comes_back_different_is_not_gone_on_with(tmp_path):
     assert (episode.outcome, episode.steps) == ("infra_failure", 4) and "step 1 gave another observation" in episode.error
 
 
+@pytest.mark.parametrize("where", ["step", "reset"])
+def test_workers_lost_while_an_episode_is_restored_do_not_cost_its_record(tmp_path, where):
+    """Every worker dies at a step that is repeated, or in the reset before it; once they live again, the episode goes on from its record."""
+    config, whole, asked = AgentConfig(policy="naive", history=HistoryConfig(text=2)), Hashing(), Hashing()
+    bad = tmp_path / "bad"
+    task = faulty(fault="exit", at=2, only=str(bad), where=where)
+    run, specs = make_run(tmp_path / "quiet", 1, task)
+    play(run, specs, config, whole)
+    run, specs = make_run(tmp_path / "run", 1, task)
+    play(run, specs, config, asked, at_step=stop_at(4))
+    before = (run.folder(specs[0].id) / "steps.jsonl").read_bytes()
+    bad.touch()
+    for _ in range(2):
+        play(run, specs, config, asked)
+        episode = run.episode(specs[0].id)
+        assert (episode.outcome, episode.error_kind) == ("infra_failure", "WorkersLost")
+        assert (run.folder(specs[0].id) / "steps.jsonl").read_bytes() == before
+    bad.unlink()
+    play(run, specs, config, asked)
+    assert complete(run, specs) and asked.asked == whole.asked, "no call is made twice"
+    assert content(tmp_path / "run") == content(tmp_path / "quiet")
+
+
 def test_an_environment_that_cannot_be_started_ends_the_run_in_bounded_time(tmp_path):
     run, specs = make_run(tmp_path / "run", 20, faulty(fault="raise", at=0))
     result = play(run, specs, concurrency=2)
