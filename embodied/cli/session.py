@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -21,7 +21,7 @@ from embodied.cli.progress import listener
 from embodied.cli.spend import Announced, build_model, print_cost, print_estimate
 from embodied.cli.tables import episodes as counted
 from embodied.cli.tables import print_analysis, print_score
-from embodied.config import EvalConfig, compose, env_options, restore
+from embodied.config import EvalConfig, compose, env_options, recorded, restore
 from embodied.envs import check_options
 from embodied.envs.catalog import ENTRIES, Entry, check_task, entry
 from embodied.errors import StoreError, UsageError
@@ -37,6 +37,7 @@ from embodied.rollout.runner import Result, run_all
 from embodied.rollout.workers import Pool, ProcessWorker, Worker, abandon
 from embodied.store.run import Run, RunRecord
 from embodied.types import EpisodeSpec, Json, TaskSpec
+from embodied.variables import resolved
 
 SIMULATORS = ("nle", "minihack", "minigrid", "crafter", "textworld", "gymnasium", "numpy", "highway-env", "ompl")
 """Distributions whose version can move a score; recorded with every run."""
@@ -120,10 +121,10 @@ def play(
     config, tasks = _tasks(request, {"episodes": episodes, "seed": seed, "steps": steps, "out": out}, _pictures(request) if image is None else image)
     _check(config, tasks)
 
-    recorded = {"suite": request.suite, "preset": request.agent, **_recorded(config)}
+    whole = {"suite": request.suite, "preset": request.agent, **_recorded(config)}
     if request.suite is not None:
-        recorded["env"] = {spec.env: spec.kwargs for spec, _ in tasks}
-    run_identity = identity({**recorded, "simulators": versions()})
+        whole["env"] = {spec.env: spec.kwargs for spec, _ in tasks}
+    run_identity = identity({**whole, "simulators": versions()})
     name = request.suite or (request.env or "").replace(":", "-").replace("/", "-")
     root = Path(config.run.out or f"runs/{name}-{request.agent}-{run_identity[:8]}")
     specs = plan(tasks, config.run.seed, run_identity)
@@ -132,7 +133,7 @@ def play(
         return 0
     model = _model(config, root)  # before the folder is made: a missing key leaves nothing behind
     _check_agents(config, model, specs)
-    record = RunRecord(run_identity, recorded, specs, versions(), datetime.now(UTC).isoformat(timespec="seconds"), request.suite or "")
+    record = RunRecord(run_identity, whole, specs, versions(), datetime.now(UTC).isoformat(timespec="seconds"), request.suite or "")
     return _play(Run.create(root, record), part.of(specs), config, model, as_json)
 
 
@@ -286,9 +287,10 @@ def _of_environment(config: EvalConfig) -> list[tuple[TaskSpec, int]]:
     found = entry(name)
     if config.image and not found.picture:
         raise UsageError(f"{name} has no picture: leave out --image.")
-    check_options(found, options)
-    if "data" in options and not Path(options["data"]).is_dir():
-        raise UsageError(f"--data: there is no folder {options['data']}.")
+    now = resolved(options)
+    check_options(found, now)
+    if "data" in now and not Path(now["data"]).is_dir():
+        raise UsageError(f"--data: there is no folder {now['data']}.")
     names = [check_task(found, t.strip()) for t in str(wanted).split(",")] if wanted else found.tasks
     return [(TaskSpec(name, task, _for_task(found, task, options, bool(wanted))), config.run.episodes or found.episodes) for task in names]
 
@@ -338,7 +340,7 @@ def _check(config: EvalConfig, tasks: list[tuple[TaskSpec, int]]) -> None:
         if config.run.replicas and there <= needed:
             raise UsageError(f"The Ray cluster has {there} cores: {needed} for the replicas of the model leave none for a worker. Lower run.replicas.")
     for spec in {spec.env: spec for spec, _ in tasks}.values():
-        envs.make(spec.env, spec.task or None, **spec.kwargs).close()
+        envs.make(spec.env, spec.task or None, **resolved(spec.kwargs)).close()
 
 
 def _check_agents(config: EvalConfig, model: Model | None, specs: Sequence[EpisodeSpec]) -> None:
@@ -353,7 +355,7 @@ def _model(config: EvalConfig, root: Path) -> Model | None:
 
 def _recorded(config: EvalConfig) -> Json:
     """The configuration as recorded, and as hashed into the identity of the run: without what does not change an episode."""
-    plain = asdict(config)
+    plain = recorded(config)
     return {**{k: v for k, v in plain.items() if k not in ("suite", "run")}, "run": {k: v for k, v in plain["run"].items() if k not in HOW}}
 
 

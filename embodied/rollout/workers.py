@@ -28,6 +28,7 @@ from embodied.rollout.environment import Answer, Start
 from embodied.rollout.host import BEAT, Close, Request, Reset, Response, Step
 from embodied.store.codec import pack
 from embodied.types import TaskSpec
+from embodied.variables import resolved_task
 
 SILENCE = 60
 """Heartbeats that a worker may miss in the midst of a request before it counts as frozen."""
@@ -266,8 +267,8 @@ class Pool:
         self.closing_seconds = min(self.closing_seconds, HURRY)
 
     def environment(self, task: TaskSpec, blobs: Blobs) -> Environment:
-        """An environment for one episode; it takes a place at its reset."""
-        return Environment(self, task, blobs)
+        """An environment for one episode; it takes a place at its reset. Variables that its options name are read here: workers have no secrets."""
+        return Environment(self, resolved_task(task), blobs)
 
     def workers(self) -> list[Worker]:
         """The workers that run at present."""

@@ -20,8 +20,8 @@ class Faulty(gymnasium.Env):
     """A counter with a seed. At step `at` it does `fault`; with `once`, a file, only where that does not exist yet.
 
     Args:
-        fault: raise, tell (raise, and show the environment's variables), hang, exit, segfault, freeze (no sign of life), drift (another observation than before), nan (a reward that is
-            not a number), or nothing.
+        fault: raise, tell (raise, and show the environment's variables), hang, exit, segfault, freeze (no sign of life), drift
+            (another observation than before), nan (a reward that is not a number), or nothing.
         seeds: The episodes it happens in; empty for all.
         only: A file; nothing happens where it is not there.
         where: step; or reset, making or closing, where it hangs instead. Making does so in worker processes alone.
