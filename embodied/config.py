@@ -177,11 +177,17 @@ def _reads_variable(text: str, raw: dict[str, Any], deep: int = 8) -> bool:
     return False
 
 
+def quoted(text: str) -> str:
+    """`text` as the value of a Hydra word that means exactly this text, whatever characters it is of."""
+    text = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)  # else an interpolation
+    return "'" + re.sub(r"(\\*)('|\Z)", lambda m: 2 * m[1] + (m[2] and "\\'"), text) + "'"
+
+
 def _composed(overrides: list[str]) -> DictConfig:
     extra = os.environ.get("EMBODIED_CONF")
     if extra and not Path(extra).is_dir():
         raise UsageError(f"EMBODIED_CONF names {extra}, which is no folder. It is to hold agent/*.yaml and env/*.yaml of your own.")
-    search = [f"hydra.searchpath=[file://{Path(extra).resolve()}]"] if extra else []
+    search = [f"hydra.searchpath=[{quoted(f'file://{Path(extra).resolve()}')}]"] if extra else []
     return hydra_compose("config", overrides=search + overrides)
 
 

@@ -44,11 +44,11 @@ class Request:
 def run(request: Request) -> int:
     """Judges what has no rating yet and prints the table. Returns the exit code."""
     from embodied import models
-    from embodied.config import compose
+    from embodied.config import compose, quoted
     from embodied.driving.codalm import answers, judge, judging, scoring, tables
 
     provider, name = models.parse_model(request.model)
-    config = compose([f"model.provider={provider}", f"model.name='{name}'", "model.temperature=0", f"model.max_tokens={MAX_TOKENS}", *request.words])
+    config = compose([f"model.provider={provider}", f"model.name={quoted(name)}", "model.temperature=0", f"model.max_tokens={MAX_TOKENS}", *request.words])
     found = answers.read(request.what, request.data, request.split, request.language, partial=request.partial)
     cases = judging.cases(found.questions, found.texts)
     score = judge.score_name(found.set.dataset, f"{provider}/{name}")

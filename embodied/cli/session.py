@@ -21,7 +21,7 @@ from embodied.cli.progress import listener
 from embodied.cli.spend import Announced, build_model, print_cost, print_estimate
 from embodied.cli.tables import episodes as counted
 from embodied.cli.tables import print_analysis, print_score
-from embodied.config import EvalConfig, compose, env_options, recorded, restore
+from embodied.config import EvalConfig, compose, env_options, quoted, recorded, restore
 from embodied.envs import check_options
 from embodied.envs.catalog import ENTRIES, Entry, check_task, entry
 from embodied.errors import StoreError, UsageError
@@ -63,17 +63,17 @@ class Request:
         if env is not None:
             words.append("env=gym" if env.startswith("gym:") else f"env={env}")
             if env.startswith("gym:"):
-                words.append(f"env.name='{env}'")
+                words.append(f"env.name={quoted(env)}")
         if self.task is not None:
-            words.append(f"env.task='{self.task}'")
+            words.append(f"env.task={quoted(self.task)}")
         if self.data is not None:
             if env in ENTRIES and "data" not in env_options(env):
                 raise UsageError(f"--data: {env} has no published files to read.")
-            words.append(f"env.data='{Path(self.data).resolve()}'")
+            words.append(f"env.data={quoted(str(Path(self.data).resolve()))}")
         if self.model is not None:
             provider, name = models.parse_model(self.model)
-            words += [f"model.provider={provider}", f"model.name='{name}'"]
-        words += [f"run.{key}='{value}'" if isinstance(value, str) else f"run.{key}={value}" for key, value in run.items() if value is not None]
+            words += [f"model.provider={provider}", f"model.name={quoted(name)}"]
+        words += [f"run.{key}={quoted(value)}" if isinstance(value, str) else f"run.{key}={value}" for key, value in run.items() if value is not None]
         config = compose([*words, *self._words(env)])
         if config.image and not config.agent.history.image and agents.shows_pictures(config.agent):
             config.agent.history.image = 1  # an agent that is given pictures sees at least the present one
