@@ -66,7 +66,8 @@ async def run_all(
     """Plays what is owed, at most `concurrency` episodes at a time.
 
     An episode that was killed, cancelled, failed by its model or lost its workers goes on behind its last recorded step; one that
-    failed by its simulator, or whose record can no longer be repeated, begins anew. The run stops early, resumable by the same command, when the model can answer nobody (a bad key stays
+    failed by its simulator, or whose record can no longer be repeated, begins anew.
+    The run stops early, resumable by the same command, when the model can answer nobody (a bad key stays
     bad, a spent budget spent), and when `SAME_FAILURES` episodes in a row fail with the same error.
 
     Args:
