@@ -11,10 +11,11 @@ import inspect
 import os
 import re
 import textwrap
-from collections.abc import Sequence
-from dataclasses import dataclass, field, is_dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, is_dataclass
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, get_type_hints
 
 from hydra import compose as hydra_compose
@@ -28,6 +29,7 @@ from embodied.agents.config import AgentConfig
 from embodied.errors import UsageError
 from embodied.models.config import ModelConfig
 from embodied.registry import unknown
+from embodied.variables import REFERENCE
 
 
 @dataclass
@@ -62,6 +64,8 @@ class RunConfig:
     """Seconds that a step of an environment may take before its worker is ended."""
     reset_seconds: float = 600.0
     """Seconds that starting an episode may take."""
+    worker_variables: list[str] = field(default_factory=list)
+    """Environment variables with secrets that environments need: workers inherit no keys, tokens and passwords but these."""
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     price: list[float] | None = None
     """US dollars per million tokens of input, cached input and output; None for the model's public price (`embodied/models/data/prices.toml`)."""
@@ -85,6 +89,9 @@ class EvalConfig:
     """An empty provider: none chosen yet."""
     run: RunConfig = field(default_factory=RunConfig)
 
+    unresolved = MappingProxyType[tuple, str]({})
+    """Not a key: what stands in place of the values that read an environment variable, by path. That is what is recorded."""
+
 
 ConfigStore.instance().store(name="schema", node=EvalConfig)
 
@@ -99,7 +106,7 @@ def compose(overrides: list[str]) -> EvalConfig:
     _check_words(overrides)
     try:
         with initialize_config_module("embodied.conf", version_base="1.3"):
-            return OmegaConf.to_object(_composed(overrides))
+            return _object(_composed(overrides))
     except MissingConfigException as error:
         raise _missing(error) from error
     except (ConfigCompositionException, HydraException, OmegaConfBaseException) as error:
@@ -118,16 +125,69 @@ def restore(recorded: dict[str, Any], words: Sequence[str] = ()) -> EvalConfig:
             raise UsageError(f"{word!r} is not an option of the form key=value. `embodied list options` shows every key.")
     try:
         known = {key: value for key, value in recorded.items() if key in EvalConfig.__dataclass_fields__}
-        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(EvalConfig), known, OmegaConf.from_dotlist(list(words))))
+        return _object(OmegaConf.merge(OmegaConf.structured(EvalConfig), known, OmegaConf.from_dotlist(list(words))))
     except (HydraException, OmegaConfBaseException) as error:
         raise _explained(error) from error
+
+
+def recorded(config: EvalConfig) -> dict[str, Any]:
+    """The whole configuration as plain JSON; what reads an environment variable stands as `${oc.env:NAME}`, never with its value."""
+    plain = asdict(config)
+    for path, text in config.unresolved.items():
+        _put(plain, path, text)
+    return plain
+
+
+def _object(composed: DictConfig) -> EvalConfig:
+    """The configuration with its values. Options of an environment stay references to environment variables until it is made."""
+    config = OmegaConf.to_object(composed)
+    raw = OmegaConf.to_container(composed, resolve=False)
+    references = {path: text for path, text in _strings(raw) if "${" in text and _reads_variable(text, raw)}
+    config.unresolved = {path: text for path, text in references.items() if path[0] not in ("env", "run")}
+    for path, text in references.items():
+        if path[0] == "env" and path[1:] not in (("name",), ("task",)):
+            _put(config.env, path[1:], text)
+    return config
+
+
+def _strings(node: Any, path: tuple = ()) -> Iterator[tuple[tuple, str]]:
+    """Every string in a plain value, with its path of keys and numbers."""
+    if isinstance(node, str):
+        yield path, node
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        yield from _strings(value, (*path, key))
+
+
+def _put(node: Any, path: tuple, value: str) -> None:
+    for key in path[:-1]:
+        node = node[key]
+    node[path[-1]] = value
+
+
+def _reads_variable(text: str, raw: dict[str, Any], deep: int = 8) -> bool:
+    """Whether an interpolation reads an environment variable, itself or through the keys that it names."""
+    if REFERENCE in text:
+        return True
+    for name in re.findall(r"\$\{([\w.]+)\}", text):
+        node: Any = raw
+        for key in name.split("."):
+            node = node.get(key) if isinstance(node, dict) else None
+        if isinstance(node, str) and deep and _reads_variable(node, raw, deep - 1):
+            return True
+    return False
+
+
+def quoted(text: str) -> str:
+    """`text` as the value of a Hydra word that means exactly this text, whatever characters it is of."""
+    text = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)  # else an interpolation
+    return "'" + re.sub(r"(\\*)('|\Z)", lambda m: 2 * m[1] + (m[2] and "\\'"), text) + "'"
 
 
 def _composed(overrides: list[str]) -> DictConfig:
     extra = os.environ.get("EMBODIED_CONF")
     if extra and not Path(extra).is_dir():
         raise UsageError(f"EMBODIED_CONF names {extra}, which is no folder. It is to hold agent/*.yaml and env/*.yaml of your own.")
-    search = [f"hydra.searchpath=[file://{Path(extra).resolve()}]"] if extra else []
+    search = [f"hydra.searchpath=[{quoted(f'file://{Path(extra).resolve()}')}]"] if extra else []
     return hydra_compose("config", overrides=search + overrides)
 
 

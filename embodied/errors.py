@@ -54,6 +54,14 @@ class EnvironmentFailure(EmbodiedError):
     exit_code = 5
 
 
+class WorkersLost(EnvironmentFailure):
+    """Worker processes died, hung or froze again and again. What is recorded is as good as before: the episode goes on from it later."""
+
+
+class RecordDiffers(EnvironmentFailure):
+    """Repeating what is recorded gave something else: a simulator was updated, or is not deterministic. The episode begins anew."""
+
+
 class AgentFailure(EmbodiedError):
     """An agent's own code failed (not its model): the episode ends as `infra_failure`."""
 

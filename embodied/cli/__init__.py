@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 
 import typer
 
 from embodied import __version__
 from embodied.cli.output import unread_is_fine
-from embodied.errors import EmbodiedError
+from embodied.errors import EmbodiedError, StoreError
+from embodied.secrets import mask, mask_tracebacks
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the operating system says of a full disk, a spent quota, and a file that is too large."""
 
 
 def _exit(code: int | None, **_: object) -> None:
@@ -88,9 +93,16 @@ def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and exits: 0 done, 1 unexpected error, 2 bad usage, 3 something is missing, 4 run folder, 5 unscored episodes, 130 Ctrl-C."""
     if not app.registered_commands:
         _register()
+    mask_tracebacks()
     with unread_is_fine():
         try:
             app(arguments)
         except EmbodiedError as error:
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {mask(str(error))}", file=sys.stderr)
             sys.exit(error.exit_code)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            where = f" {error.filename}" if error.filename else ""
+            print(f"error: Cannot write{where}: {error.strerror}. Free space and run the same command again.", file=sys.stderr)
+            sys.exit(StoreError.exit_code)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import typer
 
+from embodied.cli import interrupt
 from embodied.config import EvalConfig
 from embodied.driving.codalm.answers import Answers
 from embodied.driving.codalm.judging import Case, Outcome, Ratings
@@ -45,7 +46,7 @@ class Request:
 def run(request: Request) -> int:
     """Judges what has no rating yet and prints the table. Returns the exit code."""
     from embodied import models
-    from embodied.config import compose
+    from embodied.config import compose, quoted
     from embodied.driving.codalm import answers, judge, judging, prompts, scoring, tables
     from embodied.errors import UsageError
 
@@ -53,7 +54,7 @@ def run(request: Request) -> int:
         raise UsageError(f"--ratings {request.ratings} goes with --prompts FOLDER: our own words ask for one form of rating.")
     words = prompts.load(request.prompts, request.ratings) if request.prompts else None
     provider, name = models.parse_model(request.model)
-    config = compose([f"model.provider={provider}", f"model.name='{name}'", "model.temperature=0", f"model.max_tokens={MAX_TOKENS}", *request.words])
+    config = compose([f"model.provider={provider}", f"model.name={quoted(name)}", "model.temperature=0", f"model.max_tokens={MAX_TOKENS}", *request.words])
     found = answers.read(request.what, request.data, request.split, request.language, partial=request.partial)
     cases = judging.cases(found.questions, found.texts)
     score = judge.score_name(found.set.dataset, f"{provider}/{name}", words.label if words else "")
@@ -62,7 +63,11 @@ def run(request: Request) -> int:
     if request.dry_run:
         _estimate(config, cases, ratings)
         return 0
-    outcome = asyncio.run(_judge(config, cases, ratings, request.concurrency))
+    try:
+        outcome = interrupt.run(lambda bound: _judge(config, cases, ratings, request.concurrency, bound))
+    except asyncio.CancelledError:
+        interrupt.say("Stopped. What is judged so far is kept: the same command goes on from here.")
+        return interrupt.INTERRUPTED
     grounded = scoring.grounded_all(found.questions, {s.name: s for s in found.set.scenes}, found.texts)
     made = [tables.table(score, cases, ratings), tables.agreement(score, cases, ratings, {key: s.value for key, s in grounded.items()})]
     if request.as_json:
@@ -83,10 +88,9 @@ def _beside(what: str, score: str, found: Answers) -> Path:
     return folder / f"{slug}-{suffix}.jsonl"
 
 
-async def _judge(config: EvalConfig, cases: list[Case], ratings: Ratings, concurrency: int) -> Outcome:
+async def _judge(config: EvalConfig, cases: list[Case], ratings: Ratings, concurrency: int, bound: interrupt.Bound) -> Outcome:
     from embodied import models
     from embodied.blobs import MemoryBlobs
-    from embodied.cli.interrupt import interruptible
     from embodied.cli.progress import counted
     from embodied.driving.codalm.judging import judge_all
     from embodied.models.budget import Allowance
@@ -97,7 +101,7 @@ async def _judge(config: EvalConfig, cases: list[Case], ratings: Ratings, concur
     stopping = asyncio.Event()
     try:
         model = models.spending(built, config.model, allowance, price, ratings.used, config.run.cache)
-        with interruptible(stopping), counted("judged", len(cases)) as heard:
+        with interrupt.interruptible(stopping, bound), counted("judged", len(cases)) as heard:
             done = itertools.count(1)
             return await judge_all(cases, model, ratings, concurrency=concurrency, stopping=stopping, heard=lambda _: heard(next(done)))
     finally:

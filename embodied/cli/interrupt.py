@@ -1,36 +1,117 @@
-"""Ctrl-C while a run plays: once to finish the steps in flight, twice to stop now. What is recorded can be resumed either way."""
+"""Ctrl-C while a run plays: once to finish what is in flight, for a moment; twice to stop now. What is recorded can be resumed either way.
+
+A call cannot be told apart from one that hangs: what has not ended `FINISHING` seconds after the first signal is cancelled, and a
+process that has not ended after `AT_LAST` seconds, because something in it cannot be cancelled, is ended as it is.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+FINISHING = 2.5
+"""Seconds that calls and steps in flight have to end after the first signal."""
+AT_LAST = 4.0
+"""Seconds after which nothing is waited for any more: a model or an agent may hang in a thread of this process."""
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+INTERRUPTED = 130
+"""Exit code."""
+
+
+class Bound:
+    """Ends this process some seconds after it was told to stop, unless it is called off."""
+
+    def __init__(self, cleanup: Callable[[], None] = lambda: None):
+        """`cleanup` must neither wait nor fail."""
+        self._cleanup = cleanup
+        self._timer: threading.Timer | None = None
+
+    def begin(self) -> None:
+        """From now on there are `AT_LAST` seconds left."""
+        self._timer = threading.Timer(AT_LAST, self._end)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def call_off(self) -> None:
+        """All has ended in good order."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _end(self) -> None:
+        say("Something in this process hangs and is not waited for. Nothing recorded is lost: the same command goes on from here.")
+        self._cleanup()
+        os._exit(INTERRUPTED)
+
+
+def run(main: Callable[[Bound], Coroutine[Any, Any, T]], cleanup: Callable[[], None] = lambda: None) -> T:
+    """As `asyncio.run`, for a coroutine that hands what it is given to `interruptible`.
+
+    Raises:
+        asyncio.CancelledError: It was interrupted.
+    """
+    bound = Bound(cleanup)
+    try:
+        return asyncio.run(main(bound))
+    finally:
+        bound.call_off()
 
 
 @contextmanager
-def interruptible(stopping: asyncio.Event) -> Iterator[None]:
-    """Turns the first SIGINT or SIGTERM into `stopping.set()` and the second into a cancellation of the present task."""
+def interruptible(stopping: asyncio.Event, bound: Bound) -> Iterator[None]:
+    """Turns the first SIGINT, SIGTERM or SIGHUP into `stopping.set()`, and the second, or `FINISHING` seconds, into a cancellation of the present task."""
     if threading.current_thread() is not threading.main_thread():  # signals are for the main thread
         yield
         return
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    terminals = [descriptor for descriptor in (1, 2) if _is_terminal(descriptor)]
     heard = False
 
-    def handle(*_: object) -> None:
+    def handle(number: int, _: object) -> None:
         nonlocal heard
+        if number == getattr(signal, "SIGHUP", None):
+            _leave(terminals)
         if heard:
             loop.call_soon_threadsafe(task.cancel)
-        else:
-            heard = True
-            loop.call_soon_threadsafe(stopping.set)
-            print("Stopping after the steps in flight. Ctrl-C again stops now; either way the run can be resumed.", file=sys.stderr, flush=True)
+            return
+        heard = True
+        bound.begin()
+        loop.call_soon_threadsafe(stopping.set)
+        loop.call_soon_threadsafe(loop.call_later, FINISHING, task.cancel)
+        say(f"Stopping: what is in flight has {FINISHING:g} s to end. Ctrl-C again stops now; either way the run can be resumed.")
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    # A signal that is ignored stays ignored: `nohup` does that with SIGHUP.
+    before = {number: signal.signal(number, handle) for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def say(text: str) -> None:
+    """Prints on standard error, where there is one."""
+    with contextlib.suppress(OSError, ValueError):  # nobody may be there to read it
+        print(text, file=sys.stderr, flush=True)
+
+
+def _is_terminal(descriptor: int) -> bool:
+    with contextlib.suppress(OSError):
+        return os.isatty(descriptor)
+    return False
+
+
+def _leave(terminals: list[int]) -> None:
+    """The terminal has gone: what is printed from now on would be an error."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in terminals:
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)

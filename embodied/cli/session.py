@@ -6,8 +6,9 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from math import inf
 from pathlib import Path
@@ -15,13 +16,13 @@ from typing import Any
 
 from embodied import agents, envs, models
 from embodied.blobs import MemoryBlobs
-from embodied.cli.interrupt import interruptible
+from embodied.cli import interrupt
 from embodied.cli.progress import listener
 from embodied.cli.spend import Announced, build_model, print_cost, print_estimate
 from embodied.cli.tables import episodes as counted
 from embodied.cli.tables import print_analysis, print_floors, print_score
 from embodied.cli.trust import note, require_trust
-from embodied.config import EvalConfig, compose, env_options, restore
+from embodied.config import EvalConfig, compose, env_options, quoted, recorded, restore
 from embodied.envs import check_options
 from embodied.envs.catalog import ENTRIES, Entry, check_task, entry
 from embodied.errors import StoreError, UsageError
@@ -34,13 +35,14 @@ from embodied.models.prices import price_of
 from embodied.registry import unknown
 from embodied.rollout.plan import Shard, identity, plan
 from embodied.rollout.runner import Result, run_all
-from embodied.rollout.workers import Pool, ProcessWorker, Worker
+from embodied.rollout.workers import Pool, ProcessWorker, Worker, abandon
 from embodied.store.run import Run, RunRecord
 from embodied.types import EpisodeSpec, Json, TaskSpec
+from embodied.variables import resolved
 
 SIMULATORS = ("nle", "minihack", "minigrid", "crafter", "textworld", "gymnasium", "numpy", "highway-env", "ompl")
 """Distributions whose version can move a score; recorded with every run."""
-HOW = ("episodes", "out", "workers", "ray", "replicas", "concurrency", "step_seconds", "reset_seconds", "budget", "price", "cache")
+HOW = ("episodes", "out", "workers", "ray", "replicas", "concurrency", "step_seconds", "reset_seconds", "budget", "price", "cache", "worker_variables")
 """Keys of `run` that say how a run is played, not what happens in an episode: no part of a run's identity."""
 
 
@@ -62,17 +64,17 @@ class Request:
         if env is not None:
             words.append("env=gym" if env.startswith("gym:") else f"env={env}")
             if env.startswith("gym:"):
-                words.append(f"env.name='{env}'")
+                words.append(f"env.name={quoted(env)}")
         if self.task is not None:
-            words.append(f"env.task='{self.task}'")
+            words.append(f"env.task={quoted(self.task)}")
         if self.data is not None:
             if env in ENTRIES and "data" not in env_options(env):
                 raise UsageError(f"--data: {env} has no published files to read.")
-            words.append(f"env.data='{Path(self.data).resolve()}'")
+            words.append(f"env.data={quoted(str(Path(self.data).resolve()))}")
         if self.model is not None:
             provider, name = models.parse_model(self.model)
-            words += [f"model.provider={provider}", f"model.name='{name}'"]
-        words += [f"run.{key}='{value}'" if isinstance(value, str) else f"run.{key}={value}" for key, value in run.items() if value is not None]
+            words += [f"model.provider={provider}", f"model.name={quoted(name)}"]
+        words += [f"run.{key}={quoted(value)}" if isinstance(value, str) else f"run.{key}={value}" for key, value in run.items() if value is not None]
         config = compose([*words, *self._words(env)])
         if config.image and not config.agent.history.image and agents.shows_pictures(config.agent):
             config.agent.history.image = 1  # an agent that is given pictures sees at least the present one
@@ -120,10 +122,10 @@ def play(
     config, tasks = _tasks(request, {"episodes": episodes, "seed": seed, "steps": steps, "out": out}, _pictures(request) if image is None else image)
     _check(config, tasks)
 
-    recorded = {"suite": request.suite, "preset": request.agent, **_recorded(config)}
+    whole = {"suite": request.suite, "preset": request.agent, **_recorded(config)}
     if request.suite is not None:
-        recorded["env"] = {spec.env: spec.kwargs for spec, _ in tasks}
-    run_identity = identity({**recorded, "simulators": versions()})
+        whole["env"] = {spec.env: spec.kwargs for spec, _ in tasks}
+    run_identity = identity({**whole, "simulators": versions()})
     name = request.suite or (request.env or "").replace(":", "-").replace("/", "-")
     root = Path(config.run.out or f"runs/{name}-{request.agent}-{run_identity[:8]}")
     specs = plan(tasks, config.run.seed, run_identity)
@@ -132,7 +134,7 @@ def play(
         return 0
     model = _model(config, root)  # before the folder is made: a missing key leaves nothing behind
     _check_agents(config, model, specs)
-    record = RunRecord(run_identity, recorded, specs, versions(), datetime.now(UTC).isoformat(timespec="seconds"), request.suite or "")
+    record = RunRecord(run_identity, whole, specs, versions(), datetime.now(UTC).isoformat(timespec="seconds"), request.suite or "")
     run = Run.create(root, record)
     note(record)
     return _play(run, part.of(specs), config, model, as_json)
@@ -166,30 +168,31 @@ def _play(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, model: Mod
     if not as_json:
         print(f"{counted(len(specs))} in {run.root}", flush=True)
     try:
-        result = asyncio.run(_run(run, specs, config, model, as_json))
+        result = interrupt.run(lambda bound: _run(run, specs, config, model, as_json, bound), abandon)
     except asyncio.CancelledError:
         result = Result(0, 0, interrupted=True)
     if result.interrupted:
-        print(f"Stopped. Nothing recorded is lost: the same command, or `embodied resume {run.root}`, goes on from here.", file=sys.stderr)
-        return 130
+        interrupt.say(f"Stopped. Nothing recorded is lost: the same command, or `embodied resume {run.root}`, goes on from here.")
+        return interrupt.INTERRUPTED
     return _report(run, specs, config, result, as_json)
 
 
-async def _run(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, model: Model | None, as_json: bool) -> Result:
+async def _run(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, model: Model | None, as_json: bool, bound: interrupt.Bound) -> Result:
     settings, stopping = config.model.settings(), asyncio.Event()
 
     def make_agent(spec: EpisodeSpec) -> agents.Agent:
         return agents.build(config.agent, model, settings, spec=spec, blobs=run.blobs)
 
-    try:
-        price = price_of(config.model, config.run.price) if model is not None else None
-        with interruptible(stopping), listener(run, specs, price=price, silent=config.agent.policy == "human", as_json=as_json) as shown:
-            workers, launch = _workers(config)
-            async with Pool(workers, config.run.step_seconds, config.run.reset_seconds, launch) as pool:
-                return await run_all(run, specs, make_agent, pool, Announced(shown, model), _concurrency(config, workers), stopping)
-    finally:
-        if model is not None:
-            await model.aclose()
+    price = price_of(config.model, config.run.price) if model is not None else None
+    with interrupt.interruptible(stopping, bound):
+        try:
+            with listener(run, specs, price=price, silent=config.agent.policy == "human", as_json=as_json) as shown:
+                workers, launch = _workers(config)
+                async with Pool(workers, config.run.step_seconds, config.run.reset_seconds, launch) as pool:
+                    return await run_all(run, specs, make_agent, pool, Announced(shown, model), _concurrency(config, workers), stopping)
+        finally:
+            if model is not None:
+                await model.aclose()
 
 
 def _report(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, result: Result, as_json: bool) -> int:
@@ -215,11 +218,11 @@ def _report(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, result: 
 def _workers(config: EvalConfig) -> tuple[int, Callable[[], Awaitable[Worker]]]:
     """How many workers, and what starts one."""
     if config.run.ray is None:
-        return config.run.workers or cores(), ProcessWorker.launch
+        return config.run.workers or cores(), partial(ProcessWorker.launch, config.run.worker_variables)
     from embodied.rollout.ray_cluster import RayWorker, connect
 
     there = connect(config.run.ray)
-    return config.run.workers or max(1, there - _taken(config)), RayWorker.launch
+    return config.run.workers or max(1, there - _taken(config)), partial(RayWorker.launch, config.run.worker_variables)
 
 
 def _taken(config: EvalConfig) -> int:
@@ -296,9 +299,10 @@ def _of_environment(config: EvalConfig) -> list[tuple[TaskSpec, int]]:
     found = entry(name)
     if config.image and not found.picture:
         raise UsageError(f"{name} has no picture: leave out --image.")
-    check_options(found, options)
-    if "data" in options and not Path(options["data"]).is_dir():
-        raise UsageError(f"--data: there is no folder {options['data']}.")
+    now = resolved(options)
+    check_options(found, now)
+    if "data" in now and not Path(now["data"]).is_dir():
+        raise UsageError(f"--data: there is no folder {now['data']}.")
     names = [check_task(found, t.strip()) for t in str(wanted).split(",")] if wanted else found.tasks
     return [(TaskSpec(name, task, _for_task(found, task, options, bool(wanted))), config.run.episodes or found.episodes) for task in names]
 
@@ -348,7 +352,7 @@ def _check(config: EvalConfig, tasks: list[tuple[TaskSpec, int]]) -> None:
         if config.run.replicas and there <= needed:
             raise UsageError(f"The Ray cluster has {there} cores: {needed} for the replicas of the model leave none for a worker. Lower run.replicas.")
     for spec in {spec.env: spec for spec, _ in tasks}.values():
-        envs.make(spec.env, spec.task or None, **spec.kwargs).close()
+        envs.make(spec.env, spec.task or None, **resolved(spec.kwargs)).close()
 
 
 def _check_agents(config: EvalConfig, model: Model | None, specs: Sequence[EpisodeSpec]) -> None:
@@ -363,7 +367,7 @@ def _model(config: EvalConfig, root: Path) -> Model | None:
 
 def _recorded(config: EvalConfig) -> Json:
     """The configuration as recorded, and as hashed into the identity of the run: without what does not change an episode."""
-    plain = asdict(config)
+    plain = recorded(config)
     return {**{k: v for k, v in plain.items() if k not in ("suite", "run")}, "run": {k: v for k, v in plain["run"].items() if k not in HOW}}
 
 

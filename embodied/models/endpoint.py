@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import httpx2  # what all three SDKs call through
 
+from embodied import secrets
 from embodied.errors import MissingKey, ModelBusy, ModelErred, ModelFailure, ModelRefused, ModelTimeout, ModelUnavailable, UsageError
 from embodied.models.config import ModelConfig
 from embodied.models.wire import MAX_TEXT, split_thoughts, storable
@@ -31,8 +32,6 @@ _RETRYABLE = {408, 409, 425}
 _BUSY = {429: "is limiting the rate of calls", 529: "is overloaded"}
 """529 is Anthropic's."""
 _MAX_DETAIL = 300
-_SHORTEST_KEY = 12
-"""Characters. What is shorter is no secret but a stand-in for servers that ask for none (EMPTY, ollama, x), and may well be a word of a reply."""
 _CONNECT = 15.0
 """Seconds for a connection: a server that is not there should be known sooner than one that thinks."""
 
@@ -72,6 +71,8 @@ class Endpoint:
                 f"{config.provider}/{config.name} needs the server's URL: set model.base_url (for instance http://127.0.0.1:8000/v1) or {url_variable}."
             )
         _check_url(address)
+        for name in variables:
+            secrets.know(name)
         variable, key = next(((v, k) for v in variables if (k := os.environ.get(v, "").strip())), (variables[0] if variables else "", ""))
         if key and not (key.isascii() and key.isprintable()):
             raise MissingKey(f"{variable} holds characters that no API key has. Set it again: export {variable}=...")
@@ -82,7 +83,8 @@ class Endpoint:
     def clean(self, text: str) -> str:
         """`text` fit to be stored: no key, no lone surrogates, at most `MAX_TEXT` characters."""
         text = storable(text[:MAX_TEXT])
-        return text.replace(self.key, "[key]") if len(self.key) >= _SHORTEST_KEY else text
+        text = text.replace(self.key, secrets.MASK) if len(self.key) >= secrets.SHORTEST else text
+        return secrets.mask(text)
 
     def reply(self, *, text: str, reasoning: str, usage: Usage, stop: str, model: str | None, seconds: float) -> Reply:
         """The reply, cleaned, with thoughts that stand in the text moved to the reasoning."""

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from embodied.agents.base import Agent
-from embodied.errors import AgentFailure, EmbodiedError, EnvironmentFailure, ModelFailure
+from embodied.errors import AgentFailure, EmbodiedError, EnvironmentFailure, ModelFailure, RecordDiffers
 from embodied.models.base import CONVERSATION
 from embodied.rollout.environment import Answer, Start
 from embodied.rollout.replay import difference
 from embodied.rollout.workers import Environment
+from embodied.secrets import mask
 from embodied.seeding import generator
 from embodied.store.run import EpisodeWriter
 from embodied.types import Episode, EpisodeSpec, Json, Mission, Observation, Outcome, Step, Usage
@@ -42,6 +43,10 @@ class Tally:
         self.invalid += not (step.valid and step.decision.parsed)
         self.info = step.info
         self.seconds += step.agent_seconds + step.env_seconds
+        self.pay(step)
+
+    def pay(self, step: Step) -> None:
+        """Counts the step's calls alone."""
         for call in step.decision.calls:
             u, v = self.usage, call.reply.usage
             self.usage = Usage(u.input + v.input, u.output + v.output, u.reasoning + v.reasoning, u.cached + v.cached, u.repeated + v.repeated)
@@ -89,6 +94,9 @@ async def run_episode(
         outcome, error = "model_failure", failure
     except (EnvironmentFailure, AgentFailure) as failure:
         outcome, error = "infra_failure", failure
+        tally.usage = Usage()  # it may have failed amid what is recorded, and all of that is paid for
+        for step in writer.recorded():
+            tally.pay(step)
     except KeyboardInterrupt:  # out of a person's agent
         stopping.set()
     except asyncio.CancelledError as failure:
@@ -114,7 +122,7 @@ def _episode(spec: EpisodeSpec, outcome: Outcome, tally: Tally, start: Start | N
         usage=tally.usage,
         seconds=tally.seconds,
         metrics={name: value for name, value in tally.info.get("metrics", {}).items() if isinstance(value, int | float) and math.isfinite(value)},
-        error=str(error or ""),
+        error=mask(str(error or "")),
         error_kind=type(error).__name__ if error else "",
         end_reason=tally.info.get("end_reason", ""),
         first_hash=start.hash if start else "",
@@ -133,10 +141,10 @@ async def _recall(observation: Observation, agent: Agent, env: Environment, writ
     ended = None
     for step in writer.recorded():
         if step.index == 0 and (observation.text, observation.status) != (step.observation.text, step.observation.status):
-            raise EnvironmentFailure("The episode cannot be resumed: its reset now gives another observation than the record has. Was a simulator updated?")
+            raise RecordDiffers("The episode cannot be resumed: its reset now gives another observation than the record has. Was a simulator updated?")
         answer = await env.step(step.executed)
         if what := difference(step, answer):
-            raise EnvironmentFailure(f"The episode cannot be resumed: repeating step {step.index} gave another {what}. Was a simulator updated?")
+            raise RecordDiffers(f"The episode cannot be resumed: repeating step {step.index} gave another {what}. Was a simulator updated?")
         agent.recall(step)
         tally.add(step, answer.success)
         observation, ended = replace(answer.observation, valid=step.valid), _ending(step)

@@ -18,6 +18,7 @@ from embodied.models.prices import Price
 from embodied.rollout.environment import LocalEnvironment
 from embodied.seeding import generator
 from embodied.types import EpisodeSpec, Message, Observation, Reply, Settings, Usage
+from embodied.variables import resolved_task
 
 REHEARSED = 40
 """Steps played of one episode of every environment: enough to fill a history of 16 and to see it evicted."""
@@ -126,7 +127,7 @@ def _used(prompts: list[Usage], steps: float, reply: float, characters: float) -
 async def _rehearse(config: AgentConfig, spec: EpisodeSpec) -> tuple[list[Usage], int]:
     """The prompts of the first steps of an episode, in characters, and its step limit."""
     blobs = MemoryBlobs()
-    env = LocalEnvironment(spec.task, blobs)
+    env = LocalEnvironment(resolved_task(spec.task), blobs)
     try:
         start = env.reset(spec.seed)
         policy = RandomAgent(agents.Kit(config))

@@ -16,6 +16,7 @@ from embodied.errors import StoreError
 from embodied.rollout.environment import LocalEnvironment
 from embodied.store.run import Run
 from embodied.types import Episode, Observation, Step
+from embodied.variables import resolved_task
 
 MIN_WIDTH, MAX_WIDTH = 480, 1280
 """Pixels. Small pictures are enlarged by a whole factor so that the caption is readable."""
@@ -67,7 +68,7 @@ def _recorded(run: Run, episode: Episode, steps: list[Step]) -> Iterator[np.ndar
 
 def _replayed(run: Run, episode: Episode, steps: list[Step]) -> Iterator[np.ndarray]:
     """Plays the episode again and draws it; observations must be the recorded ones."""
-    env = LocalEnvironment(episode.spec.task, run.blobs, render=True)
+    env = LocalEnvironment(resolved_task(episode.spec.task), run.blobs, render=True)
     try:
         start = env.reset(episode.spec.seed)
         observation, hash_ = start.observation, start.hash

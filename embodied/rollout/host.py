@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -140,10 +141,25 @@ class Channel:
                     os._exit(1)
 
 
+def guard() -> None:
+    """Starts a small process that waits for the end of this one, however it ends, and then ends whatever simulators started.
+
+    It needs this process to lead a group of its own; where that is not so, it does nothing.
+    """
+    if os.getpgrp() != os.getpid():
+        return
+    waiting, held = os.pipe()
+    os.register_at_fork(after_in_child=lambda: os.close(held))
+    command = ("/bin/sh", "-c", f"read line; kill -s KILL -- -{os.getpid()}")
+    subprocess.Popen(command, stdin=waiting, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    os.close(waiting)
+
+
 def main() -> None:
     """Serves until the requests end."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: not even a step that hangs outlives the parent
+    guard()
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
+from collections.abc import Sequence
 from typing import Any
 
+from embodied import secrets
 from embodied.errors import EnvironmentFailure, MissingExtra, UsageError
 from embodied.rollout.host import Host
 from embodied.rollout.workers import ONE_THREAD, WorkerLost
@@ -45,9 +48,10 @@ class RayWorker:
         self._actor = actor
 
     @classmethod
-    async def launch(cls) -> RayWorker:
-        """Asks for an actor; where no core is free, its first request waits for one."""
-        options = {"num_cpus": 1, "max_restarts": 0, "scheduling_strategy": "SPREAD", "runtime_env": {"env_vars": ONE_THREAD}}
+    async def launch(cls, allowed: Sequence[str] = ()) -> RayWorker:
+        """Asks for an actor; where no core is free, its first request waits for one. This process's secrets are empty there, but those `allowed`."""
+        emptied = dict.fromkeys(os.environ.keys() - secrets.without(os.environ, allowed).keys(), "")
+        options = {"num_cpus": 1, "max_restarts": 0, "scheduling_strategy": "SPREAD", "runtime_env": {"env_vars": {**ONE_THREAD, **emptied}}}
         return cls(ray.remote(Host).options(**options).remote())
 
     async def ask(self, request: bytes, seconds: float) -> bytes:
@@ -65,7 +69,7 @@ class RayWorker:
             self._kill()
             raise
 
-    async def stop(self) -> None:
+    async def stop(self, seconds: float) -> None:
         self._kill()
 
     def _kill(self) -> None:

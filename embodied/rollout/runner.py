@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from embodied.agents.base import Agent
-from embodied.errors import UsageError
+from embodied.errors import UsageError, WorkersLost
 from embodied.rollout.episode import run_episode
 from embodied.rollout.workers import Pool
 from embodied.store.run import EpisodeWriter, Run
@@ -19,6 +19,7 @@ SAME_FAILURES = 3
 """After this many episodes in a row that failed with the same error, the run stops: the next would fail too."""
 _NUMBERS = re.compile(r"\d+(\.\d+)?")
 """Seconds and counts do not make two errors different."""
+_LOST = re.compile(r" lost \d+ worker processes, the last in ")
 STOPPING = ("ModelRefused", "BudgetSpent")
 """Errors after which no other episode can do better."""
 
@@ -64,8 +65,9 @@ async def run_all(
 ) -> Result:
     """Plays what is owed, at most `concurrency` episodes at a time.
 
-    An episode that was killed, cancelled or failed by its model goes on behind its last recorded step; one that failed by its
-    simulator begins anew. The run stops early, resumable by the same command, when the model can answer nobody (a bad key stays
+    An episode that was killed, cancelled, failed by its model or lost its workers goes on behind its last recorded step; one that
+    failed by its simulator, or whose record can no longer be repeated, begins anew.
+    The run stops early, resumable by the same command, when the model can answer nobody (a bad key stays
     bad, a spent budget spent), and when `SAME_FAILURES` episodes in a row fail with the same error.
 
     Args:
@@ -116,8 +118,13 @@ async def run_all(
 def _claim(run: Run, spec: EpisodeSpec, agent: Agent) -> EpisodeWriter | None:
     """Takes the episode in hand. It begins anew where repeating it may fail again, and where the agent cannot be told what it did."""
     before = run.result(spec.id)
-    failed = before is not None and before.outcome == "infra_failure"
+    failed = before is not None and before.outcome == "infra_failure" and not _lost_workers(before)
     return run.claim(spec, again=failed or not hasattr(agent, "recall"))
+
+
+def _lost_workers(before: Episode) -> bool:
+    """Whether nothing is wrong with what is recorded. Runs from before that error had a name of its own have its words."""
+    return before.error_kind == WorkersLost.__name__ or bool(_LOST.search(before.error))
 
 
 async def _play(run: Run, spec: EpisodeSpec, agent: Agent, writer: EpisodeWriter, pool: Pool, listener: Listener, stopping: asyncio.Event) -> Episode:
@@ -125,5 +132,7 @@ async def _play(run: Run, spec: EpisodeSpec, agent: Agent, writer: EpisodeWriter
     try:
         return await run_episode(spec, env, agent, writer, listener.stepped, stopping)
     finally:
+        if stopping.is_set():
+            pool.hurry()
         writer.close()
         await env.close()

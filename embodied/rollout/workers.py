@@ -16,18 +16,19 @@ import signal
 import sys
 import tempfile
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import msgspec
 
-from embodied import errors
+from embodied import errors, secrets
 from embodied.blobs import Blobs
-from embodied.errors import EmbodiedError, EnvironmentFailure, UsageError
+from embodied.errors import EmbodiedError, EnvironmentFailure, RecordDiffers, UsageError, WorkersLost
 from embodied.rollout.environment import Answer, Start
 from embodied.rollout.host import BEAT, Close, Request, Reset, Response, Step
 from embodied.store.codec import pack
 from embodied.types import TaskSpec
+from embodied.variables import resolved_task
 
 SILENCE = 60
 """Heartbeats that a worker may miss in the midst of a request before it counts as frozen."""
@@ -35,6 +36,8 @@ ATTEMPTS = 3
 """Workers that may be lost while they serve one episode at the same step. The next would be lost too: it is the simulator's doing."""
 GRACE = 5.0
 """Seconds that a worker has to end in good order."""
+HURRY = 0.7
+"""The same, and for freeing an environment, in a run that was told to stop."""
 LOSSES = 20
 """Workers that one episode may lose in all, through whatever fault, its neighbours' included."""
 ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")}
@@ -55,8 +58,8 @@ class Worker(Protocol):
         """The answer to a packed request. Raises `WorkerLost`, also when there is none within `seconds`; then the worker is of no more use."""
         ...
 
-    async def stop(self) -> None:
-        """Lets the worker end in good order, with its environments closed."""
+    async def stop(self, seconds: float) -> None:
+        """Lets the worker end in good order, with its environments closed, if that takes no longer than `seconds`."""
         ...
 
 
@@ -71,16 +74,22 @@ class ProcessWorker:
         self._silent = 0  # beats missed in a row
         self._verdict = ""  # why the process was ended
         self._said = bytearray()
+        _alive.add(self)
         self._listening = asyncio.create_task(self._listen())
         self._watching = asyncio.create_task(self._watch())
 
     @classmethod
-    async def launch(cls) -> ProcessWorker:
-        """Starts a process. Raises `EnvironmentFailure` when the system refuses."""
+    async def launch(cls, allowed: Sequence[str] = ()) -> ProcessWorker:
+        """Starts a process. It inherits no keys: no environment variable that holds a secret (`embodied.secrets`), but those `allowed`.
+
+        Raises:
+            EnvironmentFailure: The system refuses.
+        """
         command = (sys.executable, "-P", "-m", "embodied.rollout.host")
         try:
             folder = tempfile.TemporaryDirectory(prefix="embodied-worker-", ignore_cleanup_errors=True)  # simulators that are killed leave files
-            environment = {**ONE_THREAD, **os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "TMPDIR": folder.name}
+            own = secrets.without(os.environ, allowed)  # simulators, and what they print, need no keys
+            environment = {**ONE_THREAD, **own, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "TMPDIR": folder.name}
             process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=environment, start_new_session=True)
             return cls(process, folder)
         except OSError as error:
@@ -130,10 +139,10 @@ class ProcessWorker:
         said = bytes(self._said).decode(errors="replace").strip().splitlines()
         return how + (f", saying: {said[-1]}" if said else "")
 
-    async def stop(self) -> None:
+    async def stop(self, seconds: float) -> None:
         self._process.stdin.close()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._process.wait(), GRACE)
+            await asyncio.wait_for(self._process.wait(), seconds)
         await self._kill()
 
     async def _kill(self) -> None:
@@ -142,6 +151,12 @@ class ProcessWorker:
         self._process.stdin.close()
         self._listening.cancel()
         self._watching.cancel()
+        self._folder.cleanup()
+        _alive.discard(self)
+
+    def abandon(self) -> None:
+        """Ends the process and removes its folder without waiting, from any thread; the worker is of no more use."""
+        self._signal()
         self._folder.cleanup()
 
     def _signal(self) -> None:
@@ -163,6 +178,16 @@ class ProcessWorker:
         """Keeps the end of what simulators and crashing interpreters print."""
         while data := await self._process.stderr.read(4096):
             self._said = (self._said + data)[-2000:]
+
+
+_alive: set[ProcessWorker] = set()
+"""The workers of this process that were started and not ended."""
+
+
+def abandon() -> None:
+    """Ends all workers of this process at once: it is about to end itself without a word to anyone."""
+    for worker in list(_alive):
+        worker.abandon()
 
 
 class Place:
@@ -190,9 +215,9 @@ class Place:
                 raise lost
             return await self._asked(request, seconds)
 
-    async def stop(self) -> None:
+    async def stop(self, seconds: float) -> None:
         if self.worker is not None:
-            await self.worker.stop()
+            await self.worker.stop(seconds)
             self.worker = None
 
     async def _asked(self, request: Request, seconds: float) -> Response:
@@ -225,7 +250,8 @@ class Pool:
             raise UsageError(f"run.workers is the number of worker processes and must be at least 1, not {size}.")
         if min(step_seconds, reset_seconds) <= 0:
             raise UsageError("run.step_seconds and run.reset_seconds are seconds and must be above 0.")
-        self.step_seconds, self.reset_seconds = step_seconds, reset_seconds
+        self.step_seconds, self.reset_seconds, self.closing_seconds = step_seconds, reset_seconds, reset_seconds
+        self.grace = GRACE
         self._places = [Place(launch) for _ in range(size)]
         self._numbers = itertools.count()
 
@@ -233,11 +259,16 @@ class Pool:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await asyncio.gather(*(place.stop() for place in self._places))
+        await asyncio.gather(*(place.stop(self.grace) for place in self._places))
+
+    def hurry(self) -> None:
+        """From now on nothing that ends is waited for as long as usual: somebody who wants to stop is waiting."""
+        self.grace = HURRY
+        self.closing_seconds = min(self.closing_seconds, HURRY)
 
     def environment(self, task: TaskSpec, blobs: Blobs) -> Environment:
-        """An environment for one episode; it takes a place at its reset."""
-        return Environment(self, task, blobs)
+        """An environment for one episode; it takes a place at its reset. Variables that its options name are read here: workers have no secrets."""
+        return Environment(self, resolved_task(task), blobs)
 
     def workers(self) -> list[Worker]:
         """The workers that run at present."""
@@ -302,7 +333,7 @@ class Environment:
         self._leave()
         try:
             if worker is not None:
-                await place.ask(worker, Close(self._number), self._pool.reset_seconds)
+                await place.ask(worker, Close(self._number), self._pool.closing_seconds)
         except EnvironmentFailure:  # the worker is gone, or the simulator fails even here: the episode has ended all the same
             pass
 
@@ -321,10 +352,10 @@ class Environment:
     async def _restore(self) -> None:
         start = await self._open()
         if start.hash != self._first:
-            raise EnvironmentFailure(f"{self._name} could not be restored after its worker was lost: its reset gave another observation than before.")
+            raise RecordDiffers(f"{self._name} could not be restored after its worker was lost: its reset gave another observation than before.")
         for index, (action, expected) in enumerate(self._past):
             if (await self._step(action)).hash != expected:
-                raise EnvironmentFailure(f"{self._name} could not be restored after its worker was lost: step {index} gave another observation than before.")
+                raise RecordDiffers(f"{self._name} could not be restored after its worker was lost: step {index} gave another observation than before.")
 
     def _received(self, response: Response) -> Response:
         for png in response.pictures:
@@ -339,7 +370,7 @@ class Environment:
         self._guilty += lost.guilty
         if self._guilty >= ATTEMPTS or self._lost >= LOSSES:
             where = f"step {len(self._past)}" if self._first else "reset"
-            raise EnvironmentFailure(f"{self._name} lost {self._lost} worker processes, the last in {where}: {lost}.") from lost
+            raise WorkersLost(f"{self._name} lost {self._lost} worker processes, the last in {where}: {lost}.") from lost
 
     def _leave(self) -> None:
         self._place.environments -= 1

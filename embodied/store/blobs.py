@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 from embodied.errors import StoreError
 from embodied.store.checks import LONGEST_PICTURE, is_digest, read_plain
+from embodied.store.disk import disk, write_whole
 
 
 class FileBlobs:
@@ -18,14 +18,18 @@ class FileBlobs:
         self._known: set[str] = set()
 
     def put(self, data: bytes) -> str:
+        """Stores `data`. A file of its name that holds anything else (emptied by a power cut, damaged) is written anew.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
         digest = hashlib.sha256(data).hexdigest()
         if digest not in self._known:
             path = self.path(digest)
-            if not path.exists():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                temporary = path.with_suffix(f".{os.getpid()}")
-                temporary.write_bytes(data)
-                temporary.replace(path)
+            with disk(f"write the picture {path}"):
+                if not _holds(path, data):
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    write_whole(path, data, durable=False)  # what a power cut empties is written anew
             self._known.add(digest)
         return digest
 
@@ -42,3 +46,8 @@ class FileBlobs:
     def path(self, digest: str) -> Path:
         """Where the bytes with this digest are."""
         return self.root / digest[:2] / digest
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    """Whether there is a regular file of exactly these bytes."""
+    return path.is_file() and not path.is_symlink() and path.stat().st_size == len(data) and path.read_bytes() == data

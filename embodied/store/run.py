@@ -3,7 +3,7 @@
     run.json                        what was planned and with what: RunRecord
     episodes/<id>/steps.jsonl       one Step a line, appended as it happens
     episodes/<id>/messages.jsonl    every distinct message of the episode's prompts, once; steps refer to them by id
-    episodes/<id>/episode.json      Episode; its presence means the episode ended
+    episodes/<id>/episode.json      Episode, with a checksum; its presence means the episode ended
     episodes/<id>/attempt-<n>/      what earlier attempts left that could not be gone on with
     blobs/                          images by content
 
@@ -13,7 +13,6 @@ line is dropped. While a process plays an episode it holds a lock on the episode
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -41,6 +40,9 @@ from embodied.store.checks import (
     read_plain,
 )
 from embodied.store.codec import decode, encode
+from embodied.store.disk import TEMPORARY, disk, lock, locked, write_whole
+from embodied.store.mending import drop_torn_line, salvage, set_aside
+from embodied.store.sealed import seal, unseal
 from embodied.types import Episode, EpisodeSpec, Json, Message, Step
 
 SCORED = ("finished", "limit")
@@ -68,28 +70,6 @@ class RunRecord:
         """The first key in which the configuration or the versions of `other` differ, in words."""
         mine, others = ({**record.config, "version": record.versions} for record in (self, other))
         return _difference(mine, others) or "the suite differs"
-
-
-@contextmanager
-def disk(what: str) -> Iterator[None]:
-    """Turns an operating-system error into one sentence about the run folder."""
-    try:
-        yield
-    except OSError as error:
-        raise StoreError(
-            f"Cannot {what}: {error.strerror or error}. Nothing recorded before is lost; free space or fix permissions and run the same command again."
-        ) from error
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """Writes a file so that it is either the old one or the new one, never half."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.unlink(missing_ok=True)  # a killed process of the same number may have left one, a stranger a link
-    with temporary.open("xb") as f:
-        f.write(data)
-        f.flush()
-        os.fsync(f.fileno())
-    temporary.replace(path)
 
 
 class Run:
@@ -126,8 +106,15 @@ class Run:
             StoreError: `root` is a file, is not writable, holds something else, or holds a run of another plan.
         """
         root = Path(root)
-        if root.exists() and not root.is_dir():
-            raise StoreError(f"{root} is a file. Name a folder with --out.")
+        with disk(f"write the run folder {root}"):
+            if root.exists() and not root.is_dir():
+                raise StoreError(f"{root} is a file. Name a folder with --out.")
+            root.mkdir(parents=True, exist_ok=True)
+            with locked(root):  # of several processes that start in one folder, each finds it empty or finds the run
+                return cls._created(root, record, unfinished)
+
+    @classmethod
+    def _created(cls, root: Path, record: RunRecord, unfinished: bool) -> Run:
         if (root / "run.json").exists():
             run = cls(root, unfinished=unfinished)
             if run.record.identity != record.identity:
@@ -137,11 +124,12 @@ class Run:
             if not new:
                 return run
             record = replace(run.record, planned=run.record.planned + new)
-        elif root.is_dir() and any(path.name != UNFINISHED for path in root.iterdir()):
-            raise StoreError(f"{root} is not empty and is not a run folder. Name another folder with --out.")
-        with disk(f"write the run folder {root}"):
-            (root / "episodes").mkdir(parents=True, exist_ok=True)
-            _write_whole(root / "run.json", msgspec.json.format(encode(record), indent=2) + b"\n")
+        elif strange := [path.name for path in root.iterdir() if not _left_by_a_start(path)]:
+            raise StoreError(f"{root} is not empty ({strange[0]}) and is not a run folder. Name another folder with --out.")
+        for left in root.glob(f"run.json.*{TEMPORARY}"):
+            left.unlink()
+        write_whole(root / "run.json", msgspec.json.format(encode(record), indent=2) + b"\n")
+        (root / "episodes").mkdir(exist_ok=True)
         return cls(root, unfinished=unfinished)
 
     @classmethod
@@ -157,7 +145,7 @@ class Run:
         with disk(f"write the run folder {root}"):
             if not root.exists() or (root.is_dir() and (not any(root.iterdir()) or (root / "run.json").exists())):
                 root.mkdir(parents=True, exist_ok=True)
-                _write_whole(marker, b"This run is being written. It is whole when this file is gone.\n")
+                write_whole(marker, b"This run is being written. It is whole when this file is gone.\n")
         try:
             run = cls.create(root, record, unfinished=True)
         except StoreError:
@@ -238,7 +226,8 @@ class Run:
     def claim(self, spec: EpisodeSpec, again: bool = False, *, scored_too: bool = False) -> EpisodeWriter | None:
         """Takes an episode in hand, to go on behind its last whole step.
 
-        Where the record is damaged, or with `again`, it begins anew, and what is there is kept in `attempt-<n>/`.
+        Where the record is damaged, it goes on behind the last step before the damage; with `again` it begins anew. What is no longer
+        part of the record is kept in `attempt-<n>/`.
 
         Args:
             spec: The episode.
@@ -255,13 +244,15 @@ class Run:
         with disk(f"write {folder}"), ExitStack() as held:
             if not _lock(folder, held) or (self.scored(spec.id) and not scored_too):
                 return None
-            if again or not self._consistent(spec.id):
-                _set_aside(folder)
-            for path in (folder / "episode.json", *folder.glob("episode.json.*.tmp")):  # the latter when a kill fell into its writing
+            if again:
+                set_aside(folder)
+            elif not self._consistent(spec.id):
+                salvage(folder)
+            for path in (folder / "episode.json", *folder.glob(f"episode.json.*{TEMPORARY}")):  # the latter when a kill fell into its writing
                 path.unlink(missing_ok=True)
             for name in ("steps.jsonl", "messages.jsonl"):
                 _own(folder / name)
-                _drop_torn_line(folder / name)
+                drop_torn_line(folder / name)
             return EpisodeWriter(self, spec.id, held.pop_all())
 
     def result(self, id_: str) -> Episode | None:
@@ -302,7 +293,7 @@ def read_result(folder: Path, spec: EpisodeSpec | None) -> Episode | None:
     data = read_plain(path, LONGEST_RESULT)
     if data is None:
         return None
-    episode = decode(data, Episode, str(path))
+    episode = unseal(data, Episode, str(path))
     check_result(episode, spec, str(path))
     return episode
 
@@ -339,7 +330,7 @@ class EpisodeWriter:
         """Writes the result; from then on the episode has ended."""
         self._close_files()
         with disk(f"write {self.folder / 'episode.json'}"):
-            _write_whole(self.folder / "episode.json", encode(episode) + b"\n")
+            write_whole(self.folder / "episode.json", seal(episode))
         self._lock.close()
 
     def close(self) -> None:
@@ -361,51 +352,32 @@ class EpisodeWriter:
         return id_
 
 
+def _left_by_a_start(path: Path) -> bool:
+    """Whether a start that did not come to the end (a kill, a full disk) leaves such a thing in a new run folder."""
+    if path.is_symlink():
+        return False
+    if path.name == "episodes":
+        return path.is_dir() and not any(path.iterdir())
+    if path.name == UNFINISHED:
+        return path.is_file()
+    return path.name.startswith("run.json.") and path.name.endswith(TEMPORARY) and path.is_file()
+
+
 def _lock(folder: Path, held: ExitStack) -> bool:
     """Locks an episode's folder, making it, until `held` is closed; the lock of a killed process is gone with it. False when another has it."""
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     held.callback(os.close, descriptor)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _set_aside(folder: Path) -> None:
-    """Moves what an attempt left into a folder of its own."""
-    left = [p for p in folder.iterdir() if p.is_symlink() or not p.is_dir() or p.suffix in (".json", ".jsonl")]
-    if left:
-        kept = folder / f"attempt-{1 + sum(p.is_dir() for p in folder.iterdir())}"
-        kept.mkdir()
-        for path in left:
-            path.rename(kept / path.name)
+    return lock(descriptor)
 
 
 def _own(path: Path) -> None:
     """Makes a file that goes by another name too (a hard link, in a copy that saves space) one of its own: only this run is appended to."""
     if plain_size(path) and path.stat().st_nlink > 1:
-        copy = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        copy = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
         copy.unlink(missing_ok=True)
         shutil.copyfile(path, copy, follow_symlinks=False)
         copy.replace(path)
-
-
-def _drop_torn_line(path: Path) -> None:
-    """Cuts off a last line without a newline."""
-    if path.is_symlink() or not path.is_file():
-        return
-    with path.open("rb+") as f:
-        end = f.seek(0, os.SEEK_END)
-        while end > 0:
-            start = max(0, end - 65_536)
-            f.seek(start)
-            if (newline := f.read(end - start).rfind(b"\n")) >= 0:
-                end = start + newline + 1
-                break
-            end = start
-        f.truncate(end)
 
 
 def _lines(path: Path, damaged: list[str] | None) -> Iterator[tuple[str, Any]]:

@@ -130,6 +130,25 @@ def test_replay_says_whether_all_agrees(cli):  # noqa: F811
     assert cli("replay", "nowhere")[0] == 4
 
 
+def test_what_reads_an_environment_variable_is_recorded_as_it_stands_and_resumed(cli, monkeypatch):  # noqa: F811
+    monkeypatch.setenv("DOOR_TOKEN", "none-of-your-business")
+    monkeypatch.setenv("SERVER", "http://127.0.0.1:9/v1")
+    words = ["++env.once=${oc.env:DOOR_TOKEN}", "model.provider=compatible", "model.name=x", "model.base_url=${oc.env:SERVER}"]
+    command = ["eval", "--env", FAULTY, "--agent", "random", "--out", "run", *words]
+    assert cli(*command, "--episodes", 1)[0] == 0
+    record = Run("run").record
+    assert record.config["model"]["base_url"] == "${oc.env:SERVER}" and record.planned[0].task.kwargs["once"] == "${oc.env:DOOR_TOKEN}"
+    for path in Path("run").rglob("*"):
+        assert path.is_dir() or not any(word in path.read_bytes() for word in (b"none-of-your-business", b"127.0.0.1:9")), path
+    monkeypatch.setenv("SERVER", "http://127.0.0.1:10/v1")
+    assert cli(*command, "--episodes", 2)[0] == 0 and cli("resume", "run")[0] == 0 and cli("replay", "run")[0] == 0
+    assert Run("run").record.identity == record.identity and len(Run("run").episodes()) == 2
+    monkeypatch.delenv("DOOR_TOKEN")
+    Path("run/episodes", record.planned[0].id, "episode.json").unlink()
+    code, _, err = cli("resume", "run")
+    assert code == 2 and "DOOR_TOKEN" in err
+
+
 def test_json_lines(cli):  # noqa: F811
     code, out, err = cli(*EVAL, "--episodes", 2, "--out", "run", "--json")
     events = [json.loads(line) for line in out.splitlines()]

@@ -19,7 +19,8 @@ from embodied.types import EpisodeSpec, Message, Reply, Settings, TaskSpec, Usag
 
 TASK = TaskSpec("babyai", "BabyAI-MixedTrainLocal-v0/goto", {"max_steps": 12})
 FAULTY = "gym:tests.rollout.faulty:Faulty-v0"
-TIMINGS = ("seconds", "agent_seconds", "env_seconds", "created")
+TIMINGS = ("seconds", "agent_seconds", "env_seconds", "created", "checksum")
+"""Keys that differ between equal runs; a checksum is also of the timings."""
 
 
 class Saying:

@@ -15,15 +15,18 @@ from pathlib import Path
 
 import pytest
 
+from embodied.agents import AgentConfig
+from embodied.agents.config import HistoryConfig
 from embodied.errors import StoreError, UsageError
 from embodied.rollout import workers
 from embodied.rollout.plan import Shard
+from embodied.rollout.spend import used
 from embodied.rollout.workers import ATTEMPTS, Pool
 from embodied.store.run import SCORED, Run
 from embodied.types import TaskSpec
 from tests.rollout import driver
 from tests.rollout.faulty import LENGTH
-from tests.rollout.playing import FAULTY, TASK, content, make_run, play, stop_at
+from tests.rollout.playing import FAULTY, TASK, Hashing, content, make_run, play, stop_at
 
 ROOT = Path(__file__).parents[2]
 
@@ -105,6 +108,29 @@ def test_an_environment_that_comes_back_different_is_not_gone_on_with(tmp_path):
     assert (episode.outcome, episode.steps) == ("infra_failure", 4) and "step 1 gave another observation" in episode.error
 
 
+@pytest.mark.parametrize("where", ["step", "reset"])
+def test_workers_lost_while_an_episode_is_restored_do_not_cost_its_record(tmp_path, where):
+    """Every worker dies at a step that is repeated, or in the reset before it; once they live again, the episode goes on from its record."""
+    config, whole, asked = AgentConfig(policy="naive", history=HistoryConfig(text=2)), Hashing(), Hashing()
+    bad = tmp_path / "bad"
+    task = faulty(fault="exit", at=2, only=str(bad), where=where)
+    run, specs = make_run(tmp_path / "quiet", 1, task)
+    play(run, specs, config, whole)
+    run, specs = make_run(tmp_path / "run", 1, task)
+    play(run, specs, config, asked, at_step=stop_at(4))
+    before = (run.folder(specs[0].id) / "steps.jsonl").read_bytes()
+    bad.touch()
+    for _ in range(2):
+        play(run, specs, config, asked)
+        episode = run.episode(specs[0].id)
+        assert (episode.outcome, episode.error_kind) == ("infra_failure", "WorkersLost")
+        assert (run.folder(specs[0].id) / "steps.jsonl").read_bytes() == before
+    bad.unlink()
+    play(run, specs, config, asked)
+    assert complete(run, specs) and asked.asked == whole.asked, "no call is made twice"
+    assert content(tmp_path / "run") == content(tmp_path / "quiet")
+
+
 def test_an_environment_that_cannot_be_started_ends_the_run_in_bounded_time(tmp_path):
     run, specs = make_run(tmp_path / "run", 20, faulty(fault="raise", at=0))
     result = play(run, specs, concurrency=2)
@@ -184,6 +210,26 @@ def small_disk(tmp_path) -> Iterator[tuple[Path, Callable[[], None]]]:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
+@pytest.mark.parametrize("size", [0, 4_096, 40_960])
+def test_full_disk_with_pictures_is_a_sentence_and_the_same_command_goes_on(tmp_path, small_disk, size):
+    """Full from the start, after the first files, or in the midst of pictures."""
+    folder, make_room = small_disk
+    pictured = TaskSpec(TASK.env, TASK.task, {"max_steps": 12, "image": True})
+    run, specs = make_run(tmp_path / "quiet", 8, pictured)
+    play(run, specs)
+    if resource.getrlimit(resource.RLIMIT_FSIZE)[0] < 0:  # a disk of its own
+        space = os.statvfs(folder)
+        (folder / "ballast").write_bytes(b"\1" * max(0, space.f_bavail * space.f_frsize - size))
+    with pytest.raises(StoreError, match=r"No space left|File too large"):
+        run, specs = make_run(folder / "run", 8, pictured)
+        play(run, specs, concurrency=2)
+    assert not list((folder / "run").rglob("*.tmp")), "nothing half written is left"
+    make_room()
+    run, specs = make_run(folder / "run", 8, pictured)
+    play(run, specs, concurrency=2)
+    assert complete(run, specs) and content(folder / "run") == content(tmp_path / "quiet")
+
+
 def test_full_disk_stops_the_run_and_room_lets_it_go_on(tmp_path, small_disk):
     folder, make_room = small_disk
     run, specs = make_run(tmp_path / "quiet", 10)
@@ -222,6 +268,55 @@ def test_damaged_record_of_an_unfinished_episode(tmp_path, damage):
         play(run, specs)
     kept = run.folder(specs[0].id) / "attempt-1/steps.jsonl"
     assert complete(run, specs) and kept.exists() == (damage != "torn")
+    assert content(tmp_path / "run") == content(tmp_path / "quiet")
+
+
+PROMPTS = {
+    "the last line gone": (lambda lines: lines[:-1], 1),
+    "torn": (lambda lines: [*lines[:-1], lines[-1][:20]], 1),
+    "half of it gone": (lambda lines: lines[: len(lines) // 2], 5),
+    "noise in a line": (lambda lines: [*lines[:4], b"\xff\0\n", *lines[5:]], 6),
+    "emptied": (lambda lines: [], 8),
+}
+
+
+@pytest.mark.parametrize("damage", PROMPTS)
+def test_prompts_lost_behind_their_steps_cost_the_calls_behind_them_alone(tmp_path, damage):
+    cut, again = PROMPTS[damage]
+    config, whole, broken = AgentConfig(policy="naive", history=HistoryConfig(text=3)), Hashing(), Hashing()
+    run, specs = make_run(tmp_path / "quiet", 1)
+    play(run, specs, config, whole)
+    run, specs = make_run(tmp_path / "run", 1)
+    play(run, specs, config, broken, at_step=stop_at(8))
+    path = run.folder(specs[0].id) / "messages.jsonl"
+    path.write_bytes(b"".join(cut(path.read_bytes().splitlines(keepends=True))))
+    used_before = used(run)
+    play(run, specs, config, broken)
+    assert complete(run, specs) and content(tmp_path / "run") == content(tmp_path / "quiet")
+    assert broken.asked <= whole.asked + again
+    assert used(run).input >= used_before.input, "what was paid and lost still counts"
+    assert used(run).input == used(Run(tmp_path / "quiet")).input + sum(
+        call["reply"]["usage"]["input"]
+        for line in _bytes(run.folder(specs[0].id) / "attempt-1/steps.jsonl").splitlines()
+        for call in json.loads(line)["decision"]["calls"]
+    )
+
+
+def _bytes(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
+
+
+@pytest.mark.parametrize("damage", [b"", b"\0" * 50, b"not a picture"])
+def test_a_damaged_picture_is_written_anew_from_what_the_worker_shows(tmp_path, damage):
+    pictured = TaskSpec(TASK.env, TASK.task, {"max_steps": 6, "image": True})
+    run, specs = make_run(tmp_path / "quiet", 1, pictured)
+    play(run, specs)
+    run, specs = make_run(tmp_path / "run", 1, pictured)
+    play(run, specs, at_step=stop_at(3))
+    for path in list((run.root / "blobs").glob("??/*"))[:2]:
+        path.write_bytes(damage)
+    run = Run(run.root)  # another process
+    play(run, specs)
     assert content(tmp_path / "run") == content(tmp_path / "quiet")
 
 

@@ -18,6 +18,7 @@ from embodied.driving.grounded.reference import facts_of, of_region
 from embodied.errors import EmbodiedError
 from embodied.eval.analysis import Cell, Replies, Table, share
 from embodied.types import Episode
+from embodied.variables import resolved
 
 _ALWAYS_STOP = "Stop."
 
@@ -35,7 +36,7 @@ def tables(episodes: Sequence[Episode], replies: Replies) -> list[Table]:
     by_set: dict[tuple[str, str, str, str | None, str], list[Episode]] = defaultdict(list)
     for episode in episodes:
         info, task = episode.info, episode.spec.task
-        by_set[info["dataset"], info["split"], info["language"], task.kwargs.get("data"), task.task].append(episode)
+        by_set[info["dataset"], info["split"], info["language"], resolved(task.kwargs).get("data"), task.task].append(episode)
     found: list[Table] = []
     twin_answers: dict[str, dict[str, str]] = {}
     for (dataset, split, language, data, task), those in by_set.items():

@@ -13,6 +13,7 @@ from embodied.errors import UsageError
 from embodied.eval.settings import describe
 from embodied.store.run import Run
 from embodied.types import EpisodeSpec
+from embodied.variables import resolved
 
 ENV = "codalm"
 
@@ -93,7 +94,7 @@ def _of_runs(runs: Sequence[Run], data: str | None, split: str | None, language:
     split, language = split and split.casefold(), language and language.casefold()
     if (split or planned_split) != planned_split or (language or planned_language) != planned_language:
         raise UsageError(f"The run is of the split {planned_split} in {planned_language}, not of {split or planned_split} in {language or planned_language}.")
-    folder = None if planned_split == PROCEDURAL else data or specs[0][1].task.kwargs.get("data")
+    folder = None if planned_split == PROCEDURAL else data or resolved(specs[0][1].task.kwargs).get("data")
     scenes = open_set(planned_split, folder, planned_language, partial)
     turns = {task: scenes.turns(task) for task in TASKS}
     asked: dict[Key, Question] = {}
