@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
 from embodied.errors import StoreError
+from embodied.store.codec import encode
 from embodied.store.ours import is_ours, remember
 from embodied.store.run import Run, RunRecord
 from embodied.types import Json
@@ -57,7 +59,15 @@ def deeds(record: RunRecord, *, play: bool) -> list[str]:
                 found[f"read {_quoted(value)}"] = None
     if play:
         found |= dict.fromkeys(_config(record.config))
+    found |= dict.fromkeys(f"use the value of your {_quoted(name)}" for name in _variables(record, play=play))
     return list(found)
+
+
+def _variables(record: RunRecord, *, play: bool) -> list[str]:
+    """The environment variables that the folder asks for: named in its options, or handed to its environments."""
+    text = encode([spec.task.kwargs for spec in record.planned] + ([record.config] if play else [])).decode()
+    handed = _part(record.config, "run").get("worker_variables") if play else None
+    return [*re.findall(r"\$\{\s*([^}]*)", text), *(map(str, handed) if isinstance(handed, list) else ())]
 
 
 def _world(env: str) -> list[str]:

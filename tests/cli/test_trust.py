@@ -47,6 +47,9 @@ HARM = {
     "a model's file": ({"agent": {"policy": "naive"}, "model": {"provider": "gguf", "name": "x", "path": "/tmp/evil.gguf"}}, ("/tmp/evil.gguf",)),
     "demonstrations": ({"agent": {"policy": "few_shot", "demonstrations": {"runs": ["/home/you/secret"]}}}, ("/home/you/secret",)),
     "a cluster": ({"run": {"ray": "evil.example:10001"}}, ("evil.example:10001",)),
+    "a variable in an option": ({"agent": {"policy": "naive", "script": [], "expert": "${oc.env:AWS_SECRET}"}}, ("oc.env:AWS_SECRET",)),
+    "a variable for the environment": ({"rules": "${oc.env:AWS_SECRET}"}, ("oc.env:AWS_SECRET",)),
+    "a variable for the workers": ({"run": {"worker_variables": ["AWS_SECRET"]}}, ("AWS_SECRET",)),
     "a folder of data": ({"env": "textworld", "data": "/etc"}, ("/etc",)),
 }
 
