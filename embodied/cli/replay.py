@@ -27,7 +27,9 @@ def replay(
 
     from embodied.cli.session import cores, versions
     from embodied.cli.trust import require_trust
+    from embodied.envs.catalog import ENTRIES
     from embodied.errors import StoreError, UsageError
+    from embodied.eval.settings import old_version
     from embodied.exchange.balrog.replaying import COMPARED, replay_imported
     from embodied.rollout.replay import Verdict, replay_all
     from embodied.store.run import Run
@@ -43,8 +45,12 @@ def replay(
         raise UsageError(f"There is no folder {data}." if imported else "--data is for imported runs: a run of ours records the games it played.")
     if imported:
         typer.echo(COMPARED)
-    now = versions()
-    if changed := [f"{name} {old} (here {now.get(name, 'none')})" for name, old in opened.record.versions.items() if now.get(name) != old]:
+    now, then = versions(spec.task for spec in specs), opened.record.versions
+    older = {env: old for env in {spec.task.env for spec in specs} if (old := old_version(opened.record, env))}
+    if older:
+        said = ", ".join(f"{env} {old} (here {ENTRIES[env].version})" for env, old in sorted(older.items()))
+        typer.echo(f"Recorded with an older version of the environment: {said}. Its episodes need that version to agree.")
+    if changed := [f"{name} {old} (here {now.get(name, 'none')})" for name, old in then.items() if now.get(name) != old]:
         typer.echo(f"Recorded with {', '.join(changed)}.")
     shown: list[Verdict] = []
 

@@ -43,7 +43,7 @@ def score(
     result = score_run(results)
     if as_json:
         body = {"run": results.path, **asdict(result), "tables": [asdict(table) for table in analyse(folder, results)]}
-        body["floors"] = floors.plain(floors.of_specs(results.record.planned))
+        body["floors"] = floors.plain(floors.of_run(results.record))
         if episodes:
             fields = ("outcome", "progress", "success", "steps", "return_", "error", "metrics")
             body["episodes"] = [{"id": e.spec.id, **{f.rstrip("_"): getattr(e, f) for f in fields}} for e in results.ended.values()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -125,7 +125,8 @@ def play(
     whole = {"suite": request.suite, "preset": request.agent, **_recorded(config)}
     if request.suite is not None:
         whole["env"] = {spec.env: spec.kwargs for spec, _ in tasks}
-    run_identity = identity({**whole, "simulators": versions()})
+    found = versions(spec for spec, _ in tasks)
+    run_identity = identity({**whole, "simulators": found})
     name = request.suite or (request.env or "").replace(":", "-").replace("/", "-")
     root = Path(config.run.out or f"runs/{name}-{request.agent}-{run_identity[:8]}")
     specs = plan(tasks, config.run.seed, run_identity)
@@ -134,7 +135,7 @@ def play(
         return 0
     model = _model(config, root)  # before the folder is made: a missing key leaves nothing behind
     _check_agents(config, model, specs)
-    record = RunRecord(run_identity, whole, specs, versions(), datetime.now(UTC).isoformat(timespec="seconds"), request.suite or "")
+    record = RunRecord(run_identity, whole, specs, found, datetime.now(UTC).isoformat(timespec="seconds"), request.suite or "")
     run = Run.create(root, record)
     note(record)
     return _play(run, part.of(specs), config, model, as_json)
@@ -156,7 +157,7 @@ def resume(root: str, words: Sequence[str], shard: str | None = None, as_json: b
     run, part = Run(root), Shard.parse(shard)
     require_trust(run, trust, play=True)
     config = restore(run.record.config, words)
-    now = replace(run.record, config={**run.record.config, **_recorded(config)}, versions=versions())
+    now = replace(run.record, config={**run.record.config, **_recorded(config)}, versions=versions(spec.task for spec in run.record.planned))
     if identity({**now.config, "simulators": now.versions}) != run.record.identity:
         raise StoreError(f"{root} cannot go on with another plan ({run.record.difference(now)}). `embodied eval ... --out ANOTHER` starts a new run.")
     specs = run.record.planned
@@ -371,9 +372,10 @@ def _recorded(config: EvalConfig) -> Json:
     return {**{k: v for k, v in plain.items() if k not in ("suite", "run")}, "run": {k: v for k, v in plain["run"].items() if k not in HOW}}
 
 
-def versions() -> dict[str, str]:
-    """Installed versions of what can move a score."""
-    found = {}
+def versions(specs: Iterable[TaskSpec] = ()) -> dict[str, str]:
+    """Versions of what can move a score: of installed distributions, and of the environments of `specs` that have had more than one."""
+    played = {ENTRIES[spec.env] for spec in specs if spec.env in ENTRIES}
+    found = {e.family: e.version for e in sorted(played, key=lambda e: e.id) if e.version != "v0"}
     for name in ("embodied-suite", *SIMULATORS):
         try:
             found[name] = version(name)

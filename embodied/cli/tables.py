@@ -76,7 +76,7 @@ def print_analysis(tables: list[Analysed]) -> None:
 def print_floors(results: Results) -> None:
     """Prints what agents earn that look at nothing, by environment; they are for reference and never ranked."""
     out = console()
-    for env, found in floors.of_specs(results.record.planned).items():
+    for env, found in floors.of_run(results.record).items():
         said = floors.sentence(found) or "no floor known for what was played (`embodied floors` measures the environments' own tasks)"
         out.print(f"Floor of {env}: {said}.", style="dim", highlight=False, markup=False, soft_wrap=True)
 

@@ -14,6 +14,7 @@ from embodied.blobs import check_png
 from embodied.console.records import shown_message, shown_step
 from embodied.errors import StoreError
 from embodied.eval import floors
+from embodied.eval.settings import old_version
 from embodied.store.codec import encode
 from embodied.store.index import ERROR, EpisodeIndex
 from embodied.store.run import SCORED, Run, read_result
@@ -97,7 +98,7 @@ class Library:
             "damaged": index.damaged[:100],
             "damaged_count": len(index.damaged),
             "problem": problem,
-            "floor": floors.sentence(floors.known(spec.task.env, spec.task.task, spec.task.kwargs)),
+            "floor": floors.sentence(_floors(run, spec)),
             "attempts": [f"{spec.id}~{n}" for n in range(1, _attempts(run, spec) + 1)],
             "result": None if episode is None else msgspec.to_builtins(episode),
         }
@@ -241,6 +242,11 @@ def _read_result(folder: Path, spec: EpisodeSpec) -> tuple[Episode | None, str]:
         return read_result(folder, spec), ""
     except StoreError as error:
         return None, str(error).replace(f"{folder}/", "")
+
+
+def _floors(run: Run, spec: EpisodeSpec) -> tuple[floors.Floor, ...]:
+    old = old_version(run.record, spec.task.env)
+    return () if old else floors.known(spec.task.env, spec.task.task, spec.task.kwargs)
 
 
 def _attempts(run: Run, spec: EpisodeSpec) -> int:

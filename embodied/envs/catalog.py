@@ -36,6 +36,16 @@ class Entry:
     data_tasks: str = ""
     """How the names of the tasks begin that published files (`data`) can be given for; all of them by default."""
 
+    @property
+    def family(self) -> str:
+        """The Gymnasium id without its version: `embodied/MiniHack`."""
+        return self.id.rpartition("-")[0]
+
+    @property
+    def version(self) -> str:
+        """The version in the Gymnasium id: `v1`. Scores of two versions are not comparable."""
+        return self.id.rpartition("-")[2]
+
 
 _BABA = ["distr_obj_rule", "distr_obj", "distr_rule", "distr_obj-irrelevant_rule"]
 

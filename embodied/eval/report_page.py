@@ -131,7 +131,7 @@ def _scores(report: Report) -> Html:
 def _floors(report: Report) -> Html | None:
     """What agents earn that look at nothing: the rows to read the scores against."""
     rows = []
-    for env, found in floors.of_specs(report.results.record.planned).items():
+    for env, found in floors.of_run(report.results.record).items():
         shown = [[env, floors.who(f), percent(f.progress), whisker(f.progress, None, width=170), f"± {100 * f.error:.1f}", f"{f.episodes:,}"] for f in found]
         rows += shown or [[env, "no floor known for what was played", "–", "", "–", "–"]]
     if not rows:

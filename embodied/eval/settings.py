@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from embodied.envs.catalog import ENTRIES
 from embodied.models.config import ModelConfig
 from embodied.models.prices import price_of
 from embodied.store.run import RunRecord
@@ -95,3 +96,15 @@ def _flat(value: object, path: str = "") -> dict[str, str]:
     if isinstance(value, dict):
         return {k: v for key, item in value.items() for k, v in _flat(item, f"{path}.{key}" if path else str(key)).items()}
     return {} if value in (None, "", []) else {path: str(value)}
+
+
+def old_version(record: RunRecord, env: str) -> str:
+    """The version of an environment that a run was played with, where it is not the present one; else empty.
+
+    Runs name the version of an environment that has had more than one. Imported runs were never played with an older one of ours.
+    """
+    entry = ENTRIES.get(env)
+    if entry is None or "imported" in record.config:
+        return ""
+    then = record.versions.get(entry.family, "v0")
+    return "" if then == entry.version else then

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from embodied.envs.catalog import ENTRIES
 from embodied.errors import StoreError
+from embodied.eval.settings import old_version
 from embodied.store.codec import decode
-from embodied.types import EpisodeSpec, Json, TaskSpec
+from embodied.store.run import RunRecord
+from embodied.types import Json, TaskSpec
 
 AGENTS = ("random", "constant")
 """In the order in which they are shown."""
@@ -76,9 +78,10 @@ def known(env: str, task: str, kwargs: Mapping[str, object] | None = None) -> tu
     return found.tasks.get(task, ()) if found is not None else ()
 
 
-def of_specs(specs: Iterable[EpisodeSpec]) -> dict[str, tuple[Floor, ...]]:
-    """The floors of each environment of a plan (see `of_tasks`)."""
-    return of_tasks(spec.task for spec in specs)
+def of_run(record: RunRecord) -> dict[str, tuple[Floor, ...]]:
+    """The floors of each environment of a run (see `of_tasks`); one that was played with an older version has none."""
+    found = of_tasks(spec.task for spec in record.planned)
+    return {env: () if old_version(record, env) else floors for env, floors in found.items()}
 
 
 def of_tasks(played: Iterable[TaskSpec]) -> dict[str, tuple[Floor, ...]]:

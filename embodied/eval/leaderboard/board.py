@@ -14,7 +14,7 @@ from embodied.eval.floors import Floor
 from embodied.eval.leaderboard.ranking import Standing, rank_ranges
 from embodied.eval.results import Results
 from embodied.eval.score import RunScore, score
-from embodied.eval.settings import Settings, describe, spent
+from embodied.eval.settings import Settings, describe, old_version, spent
 from embodied.eval.statistics import LEVEL, Interval, Spread, normal_quantile, spread_of
 from embodied.eval.suites import SUITES, suite
 from embodied.types import Json, TaskSpec, Usage
@@ -133,7 +133,9 @@ def _group(results: Results, entry: Entry) -> tuple[str, frozenset, str]:
     tasks = set()
     shown = (*SHOWN_NOT_GROUPED, "image") if track else SHOWN_NOT_GROUPED  # a track says it already
     for spec in results.record.planned:
-        options = tuple(sorted((k, repr(v)) for k, v in defining(spec.task).items() if k not in shown))
+        then = old_version(results.record, spec.task.env)
+        told = {**defining(spec.task), **({"version": then} if then else {})}
+        options = tuple(sorted((k, repr(v)) for k, v in told.items() if k not in shown))
         tasks.add((spec.task.env, spec.task.task, options))
     return (name, frozenset(tasks), track)
 
