@@ -42,6 +42,9 @@ SIMULATORS = ("nle", "minihack", "minigrid", "crafter", "textworld", "gymnasium"
 HOW = ("episodes", "out", "workers", "ray", "replicas", "concurrency", "step_seconds", "reset_seconds", "budget", "price", "cache")
 """Keys of `run` that say how a run is played, not what happens in an episode: no part of a run's identity."""
 
+LATER = ("max_completion_tokens",)
+"""Keys of `model` that came later: recorded, and hashed, only where they are set."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -352,6 +355,9 @@ def _model(config: EvalConfig, root: Path) -> Model | None:
 def _recorded(config: EvalConfig) -> Json:
     """The configuration as recorded, and as hashed into the identity of the run: without what does not change an episode."""
     plain = asdict(config)
+    for key in LATER:  # a run of a time before the key is still the same run
+        if plain["model"][key] is None:
+            del plain["model"][key]
     return {**{k: v for k, v in plain.items() if k not in ("suite", "run")}, "run": {k: v for k, v in plain["run"].items() if k not in HOW}}
 
 
