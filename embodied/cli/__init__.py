@@ -8,6 +8,7 @@ import typer
 
 from embodied import __version__
 from embodied.errors import EmbodiedError
+from embodied.terminal import plain
 
 
 def _exit(code: int | None, **_: object) -> None:
@@ -88,5 +89,5 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         app(arguments)
     except EmbodiedError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(plain(f"error: {error}"), file=sys.stderr)
         sys.exit(error.exit_code)

@@ -39,6 +39,12 @@ class Score:
     """Why `interval` is None, in words."""
     unscorable: int = 0
     """Episodes that ended well and that the environment could not score; not among `scored`."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """Sums of `Episode.counts`: replies, those that were empty, cut or cached, notes of decisions."""
+    refusals: dict[str, int] = field(default_factory=dict)
+    """Why episodes were refused -> how many."""
+    models: tuple[str, ...] = ()
+    """The names under which the model reported itself, in order of appearance."""
 
     @property
     def coverage(self) -> float:
@@ -98,6 +104,9 @@ def _score(name: str, specs: Sequence[EpisodeSpec], results: Results, draws: dic
         success_interval=wilson(sum(decided), len(decided)),
         no_interval=reason,
         unscorable=sum(e.outcome in SCORED for e in episodes) - len(scored),
+        counts=dict(sum((Counter(e.counts) for e in episodes), Counter())),
+        refusals=dict(Counter(e.end_reason for e in episodes if e.outcome == "refused")),
+        models=tuple(dict.fromkeys(name for e in episodes for name in e.models)),
     )
 
 
