@@ -93,6 +93,10 @@ class ModelErred(ModelUnavailable):
     """The provider failed at this call, or answered with what is no answer. The same words again and again mean that it always will."""
 
 
+class ModelAbsent(ModelUnavailable):
+    """Nothing listens where the model should be, or nobody knows such a host. Not tried again while nothing has ever answered there."""
+
+
 class ModelTimeout(ModelUnavailable):
     """No complete answer within the time allowed."""
 
@@ -102,11 +106,23 @@ class ModelRefused(ModelFailure):
 
 
 class PromptRefused(ModelFailure):
-    """The provider takes this prompt from nobody (filtered, malformed for this model): the episode ends as `refused`, others go on."""
+    """The provider takes this prompt from nobody (filtered, malformed for this model): the episode ends as `refused`, others go on.
+
+    Attributes:
+        why: In two or three words, for tables: `filtered`, `too long`, `no pictures`, `a setting`, `refused`.
+        parameter: The setting that the provider does not take, in its own spelling; empty where it is not about one.
+    """
+
+    def __init__(self, message: str, why: str = "refused", parameter: str = ""):
+        super().__init__(message)
+        self.why, self.parameter = why, parameter
 
 
 class PromptTooLong(PromptRefused):
     """The prompt does not fit the model's context or the server's limit: a shorter one may."""
+
+    def __init__(self, message: str, why: str = "too long", parameter: str = ""):
+        super().__init__(message, why, parameter)
 
 
 class BudgetSpent(ModelFailure):

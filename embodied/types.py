@@ -125,6 +125,8 @@ class Usage:
     repeated: int = 0
     """The part of `input` that was word for word the beginning of the episode's previous prompt, measured in characters: what a prompt
     cache can serve. Written by the agent."""
+    estimated: int = 0
+    """The part of `input` and `output` that the provider did not count and that was estimated from the number of characters."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from embodied.agents.config import HistoryConfig
+from embodied.agents.fitting import Cut
 from embodied.agents.prompt import message, provided, with_ask
 from embodied.blobs import pictures_of
 from embodied.types import Image, Message, Observation
@@ -24,8 +25,12 @@ class History(Protocol):
         """Takes in what the agent answered: the action, and the thought that led to it, action included, where it is to be remembered."""
         ...
 
-    def messages(self, ask: str = "") -> list[Message]:
-        """The history as messages, the last of which shows what is of use only now and ends with `ask`."""
+    def messages(self, ask: str = "", cut: Cut | None = None) -> list[Message]:
+        """The history as messages, the last of which shows what is of use only now and ends with `ask`; with `cut` only a part of it."""
+        ...
+
+    def pictured(self) -> list[bool]:
+        """Whether pictures are shown, of each turn that `messages` shows, the current one first."""
         ...
 
 
@@ -71,11 +76,14 @@ class Window:
     def did(self, action: str, plan: str = "") -> None:
         self._answer = (action, plan)
 
-    def messages(self, ask: str = "") -> list[Message]:
+    def pictured(self) -> list[bool]:
+        return _pictured(list(self._turns)[::-1], self.config.image)
+
+    def messages(self, ask: str = "", cut: Cut | None = None) -> list[Message]:
         newest_first: list[Message] = []
         images, thoughts = self.config.image, self.config.thought
-        for age, turn in enumerate(reversed(self._turns)):
-            shown = turn.images if images > 0 else ()
+        for age, turn in enumerate(list(self._turns)[::-1][: cut.keep if cut else None]):
+            shown = turn.images if images > 0 and _keeps(cut, age) else ()
             images -= bool(shown)
             newest_first.append(self._observed(turn, shown, current=age == 0, text=age < self.config.text))
             if turn.answer is not None:
@@ -129,14 +137,19 @@ class Blocks:
     def did(self, action: str, plan: str = "") -> None:
         self._answer = (action, plan)
 
-    def messages(self, ask: str = "") -> list[Message]:
+    def pictured(self) -> list[bool]:
+        turns = list(self._turns)[::-1][: self._kept(self._seen, max(self.config.text, self.config.image))]
+        return _pictured(turns, self._kept(self._pictures, self.config.image))
+
+    def messages(self, ask: str = "", cut: Cut | None = None) -> list[Message]:
         config = self.config
         texts, pictures = self._kept(self._seen, config.text), self._kept(self._pictures, config.image)
         plans = self._kept(self._plans, config.thought)
         newest_first: list[Message] = []
-        for age in range(self._kept(self._seen, max(config.text, config.image))):
+        turns = self._kept(self._seen, max(config.text, config.image))
+        for age in range(min(turns, cut.keep) if cut else turns):
             turn = self._turns[-1 - age]
-            shown = turn.images if pictures > 0 else ()
+            shown = turn.images if pictures > 0 and _keeps(cut, age) else ()
             pictures -= bool(shown)
             newest_first.append(_observed(turn, shown, text=age < texts))
             if turn.answer is not None:
@@ -161,6 +174,20 @@ class Blocks:
 
 
 HISTORIES: dict[str, Callable[[HistoryConfig], History]] = {"window": Window, "blocks": Blocks}
+
+
+def _pictured(turns: Sequence[Turn], most: int) -> list[bool]:
+    """Of turns, newest first, whether their pictures are among the newest `most`."""
+    found = []
+    for turn in turns:
+        found.append(bool(turn.images) and most > 0)
+        most -= bool(turn.images)
+    return found
+
+
+def _keeps(cut: Cut | None, age: int) -> bool:
+    """Whether a turn's pictures are left by a cut."""
+    return cut is None or cut.pictures or age == 0
 
 
 def _said(answer: str, plan: str) -> str:

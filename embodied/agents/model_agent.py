@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from embodied.agents.fitting import Fitting, Prompt, cuts
 from embodied.agents.formats import Format
 from embodied.agents.history import HISTORIES, History
+from embodied.agents.notes import SHORTENED
 from embodied.agents.parse import PARSERS, Parser, printable, shorten
 from embodied.agents.perception import PERCEPTIONS, Perception
 from embodied.agents.prompt import instruction, message, repeated
 from embodied.agents.vocabulary import accepted
 from embodied.blobs import Blobs, pictures_of
-from embodied.errors import UsageError
+from embodied.errors import PromptTooLong, UsageError
 from embodied.seeding import derive
-from embodied.types import Call, Decision, Message, Mission, Observation, Outcome, Reply, Settings, Step
+from embodied.types import Call, Decision, Message, Mission, Note, Observation, Outcome, Reply, Settings, Step
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +28,12 @@ if TYPE_CHECKING:
 
 _LONGEST_PLAN = 8_000
 """Characters of a thought, from its end, that a later prompt repeats: a reply that ran away must not fill every prompt after it."""
+
+
+_WAY_OUT = (
+    "Nothing is left to cut: the instruction and the current observation alone are too long. A new run has room with a larger context"
+    " (model.context=N for a model in this process; the server's own option for a server), a smaller model.max_tokens or fewer demonstrations."
+)
 
 
 class Opening(Protocol):
@@ -76,13 +84,14 @@ class ModelAgent:
         self._ask = self.parts.format.ask(mission)
         self._opening: list[Message] | None = None
         self._sent: tuple[Message, ...] = ()
+        self._fitting = Fitting()
         self._seed = int(rng.integers(2**63))
         self._rng = rng
 
     async def act(self, observation: Observation) -> Decision:
         self.parts.history.see(await self._perceived(observation), self._notes(observation))
-        prompt = (*self._beginning(observation), *self.parts.history.messages(self._ask))
-        decision = await self._decide(prompt, observation.step)
+        self._beginning(observation)
+        decision = await self._decide(observation.step)
         self._did(decision)
         return decision
 
@@ -97,6 +106,7 @@ class ModelAgent:
     def recall(self, step: Step) -> None:
         self.parts.history.see(step.observation, self._notes(step.observation))
         self._beginning(step.observation)
+        self._fit_again(step.decision)
         if step.decision.calls:
             self._sent = step.decision.calls[-1].messages
         self._did(step.decision)
@@ -133,21 +143,51 @@ class ModelAgent:
             return ""
         return f"{printable(decision.thought[-_LONGEST_PLAN:])}\n{self.parts.format.wrap(decision.action)}"
 
+    def _prompts(self, tail: tuple[Message, ...]) -> Iterator[Prompt]:
+        """What could be sent, whole first, then ever shorter; `tail` is what was said in this step since the question."""
+        history = self.parts.history
+        for cut in (None, *cuts(history.pictured())):
+            yield Prompt((*(self._opening or ()), *history.messages(self._ask, cut), *tail), cut)
+
+    async def _call(self, tail: tuple[Message, ...], settings: Settings) -> tuple[Prompt, Reply]:
+        """Asks the model, with a history as long as it bears."""
+        refused: PromptTooLong | None = None
+        while (prompt := self._fitting.choose(self._prompts(tail))) is not None:
+            try:
+                return prompt, await self.parts.model.generate(prompt.messages, settings)
+            except PromptTooLong as error:
+                refused = error
+                self._fitting.refuse(prompt)
+        raise PromptTooLong(f"{refused or 'The prompt is too long for the model.'} {_WAY_OUT}", "too long") from refused
+
+    def _fit_again(self, decision: Decision) -> None:
+        """Learns from a step of the record what the model bore, as `_call` did then."""
+        if not self._fitting.tight and not any(note.kind == SHORTENED for note in decision.notes):
+            return
+        for number, call in enumerate(decision.calls):
+            said = len(call.messages) - 2 * number  # each question that was asked again added an answer and a question
+            tail, last = call.messages[said:], call.messages[said - 1]  # what a perception saw is in the last alone, and only there
+            whole = [Prompt((*p.messages[:-1], last, *tail), p.cut) for p in self._prompts(())]
+            self._fitting.repeat(whole, call.messages)
+
     # ----------------------------------------------------------------- reply
 
-    async def _decide(self, prompt: tuple[Message, ...], step: int) -> Decision:
+    async def _decide(self, step: int) -> Decision:
         calls: list[Call] = []
         thought = ""
+        tail: tuple[Message, ...] = ()
+        notes: tuple[Note, ...] = ()
         for number in range(self.parts.parser.calls):
-            reply = await self.parts.model.generate(prompt, self._settings(step, number))
-            calls.append(Call(prompt, self._counted(reply, prompt)))
+            prompt, reply = await self._call(tail, self._settings(step, number))
+            calls.append(Call(prompt.messages, self._counted(reply, prompt.messages)))
+            notes = (prompt.cut.note(len(self.parts.history.pictured())),) if prompt.cut else notes
             parsed = self.parts.parser.parse(reply.text, self.parts.format, self._accepted)
             thought = "\n".join(t for t in (reply.reasoning.strip(), parsed.thought) if t) or thought
             if parsed.action is not None:
-                return Decision(parsed.action, thought=thought, calls=tuple(calls))
+                return Decision(parsed.action, thought=thought, calls=tuple(calls), notes=notes)
             raw = shorten(reply.text)
-            prompt = (*prompt, message("assistant", raw.strip() or "(empty answer)"), message("user", self._again(parsed.problem)))
-        return Decision(raw, parsed=False, thought=thought, calls=tuple(calls))
+            tail = (*tail, message("assistant", raw.strip() or "(empty answer)"), message("user", self._again(parsed.problem)))
+        return Decision(raw, parsed=False, thought=thought, calls=tuple(calls), notes=notes)
 
     def _counted(self, reply: Reply, prompt: tuple[Message, ...]) -> Reply:
         """`reply` with the tokens that its prompt repeated from the one before."""

@@ -11,6 +11,7 @@ from embodied import __version__
 from embodied.cli.output import unread_is_fine
 from embodied.errors import EmbodiedError, StoreError
 from embodied.secrets import mask, mask_tracebacks
+from embodied.terminal import plain
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the operating system says of a full disk, a spent quota, and a file that is too large."""
@@ -98,11 +99,11 @@ def main(arguments: list[str] | None = None) -> None:
         try:
             app(arguments)
         except EmbodiedError as error:
-            print(f"error: {mask(str(error))}", file=sys.stderr)
+            print(plain(f"error: {mask(str(error))}"), file=sys.stderr)
             sys.exit(error.exit_code)
         except OSError as error:
             if error.errno not in FULL:
                 raise
             where = f" {error.filename}" if error.filename else ""
-            print(f"error: Cannot write{where}: {error.strerror}. Free space and run the same command again.", file=sys.stderr)
+            print(plain(f"error: Cannot write{where}: {error.strerror}. Free space and run the same command again."), file=sys.stderr)
             sys.exit(StoreError.exit_code)

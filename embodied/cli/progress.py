@@ -15,6 +15,7 @@ from embodied.cli.watch import Status, Watch
 from embodied.models.prices import Price
 from embodied.rollout.runner import Listener
 from embodied.store.run import SCORED, Run
+from embodied.terminal import line as one_line
 from embodied.types import Episode, EpisodeSpec, Step
 
 PAUSE = 30.0
@@ -72,7 +73,7 @@ def listener(run: Run, planned: Sequence[EpisodeSpec], *, price: Price | None = 
 def line(episode: Episode) -> str:
     """An ended episode in one line."""
     result = f"progress {episode.progress:.3f}" if episode.progress is not None else episode.error or ("no score" if episode.outcome in SCORED else "")
-    return f"{episode.spec.id}  {episode.outcome}  {episode.steps} steps  {result}".rstrip()
+    return f"{one_line(episode.spec.id)}  {episode.outcome}  {episode.steps} steps  {one_line(result)}".rstrip()
 
 
 class Silent:

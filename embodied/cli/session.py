@@ -37,6 +37,7 @@ from embodied.rollout.plan import Shard, identity, plan
 from embodied.rollout.runner import Result, run_all
 from embodied.rollout.workers import Pool, ProcessWorker, Worker, abandon
 from embodied.store.run import Run, RunRecord
+from embodied.terminal import plain
 from embodied.types import EpisodeSpec, Json, TaskSpec
 from embodied.variables import resolved
 
@@ -44,6 +45,9 @@ SIMULATORS = ("nle", "minihack", "minigrid", "crafter", "textworld", "gymnasium"
 """Distributions whose version can move a score; recorded with every run."""
 HOW = ("episodes", "out", "workers", "ray", "replicas", "concurrency", "step_seconds", "reset_seconds", "budget", "price", "cache", "worker_variables")
 """Keys of `run` that say how a run is played, not what happens in an episode: no part of a run's identity."""
+
+LATER = ("max_completion_tokens",)
+"""Keys of `model` that came later: recorded, and hashed, only where they are set."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +172,8 @@ def resume(root: str, words: Sequence[str], shard: str | None = None, as_json: b
 def _play(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, model: Model | None, as_json: bool) -> int:
     if not as_json:
         print(f"{counted(len(specs))} in {run.root}", flush=True)
+        if again := sum((ended := run.result(spec.id)) is not None and ended.outcome == "refused" for spec in specs):
+            print(f"{counted(again, 'be')} refused before; asked again last.", flush=True)
     try:
         result = interrupt.run(lambda bound: _run(run, specs, config, model, as_json, bound), abandon)
     except asyncio.CancelledError:
@@ -208,7 +214,7 @@ def _report(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, result: 
             print(f"{counted(result.skipped, 'be')} already scored and not played again.")
         print(f"Look: embodied view {run.root}, or as films: embodied export {run.root} --format gif")
         if result.stopped:
-            print(f"The run stopped early: {result.stopped} `embodied resume {run.root}` goes on from here.")
+            print(f"The run stopped early: {plain(result.stopped)} `embodied resume {run.root}` goes on from here.")
         elif result.elsewhere:
             print(f"{counted(result.elsewhere, 'be')} left to another process, which is playing them.")
         elif missing:
@@ -368,8 +374,11 @@ def _model(config: EvalConfig, root: Path) -> Model | None:
 
 def _recorded(config: EvalConfig) -> Json:
     """The configuration as recorded, and as hashed into the identity of the run: without what does not change an episode."""
-    plain = recorded(config)
-    return {**{k: v for k, v in plain.items() if k not in ("suite", "run")}, "run": {k: v for k, v in plain["run"].items() if k not in HOW}}
+    whole = recorded(config)
+    for key in LATER:  # a run of a time before the key is still the same run
+        if whole["model"][key] is None:
+            del whole["model"][key]
+    return {**{k: v for k, v in whole.items() if k not in ("suite", "run")}, "run": {k: v for k, v in whole["run"].items() if k not in HOW}}
 
 
 def versions(specs: Iterable[TaskSpec] = ()) -> dict[str, str]:

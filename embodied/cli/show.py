@@ -21,6 +21,7 @@ def show(
     from embodied import envs
     from embodied.cli.output import require_writable
     from embodied.errors import StoreError, UsageError
+    from embodied.terminal import plain
 
     drawn = envs.has_picture(env)
     if picture is not None and not drawn:
@@ -31,11 +32,11 @@ def show(
     made = envs.make(env, task, **({"render_mode": "rgb_array"} if drawn else {}))
     typer.echo(inspect.cleandoc(type(made).__doc__ or ""))
     observation, info = made.reset(seed=seed)
-    typer.echo(f"\n--- mission\n{made.mission.goal}\n")
+    typer.echo(plain(f"\n--- mission\n{made.mission.goal}\n"))
     for key in ("text", "status"):
         if observation.get(key):
-            typer.echo(f"--- {key} (seed {seed})\n{observation[key]}")
-    typer.echo(f"--- info\n{info}")
+            typer.echo(plain(f"--- {key} (seed {seed})\n{observation[key]}"))
+    typer.echo(plain(f"--- info\n{info}"))
     frame = made.render() if drawn else None
     made.close()
     if frame is None:

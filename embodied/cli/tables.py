@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from embodied.eval import floors
 from embodied.eval.analysis import Table as Analysed
 from embodied.eval.analysis import words
+from embodied.eval.remarks import remarks
 from embodied.eval.results import Results
 from embodied.eval.score import RunScore, Score
+from embodied.terminal import line, plain
 from embodied.types import Json
 
 
@@ -66,11 +69,11 @@ def print_analysis(tables: list[Analysed]) -> None:
     for made in tables:
         shown = table(*made.columns)
         for row in made.rows:
-            shown.add_row(*map(words, row))
-        out.print(f"\n{made.title}", style="bold", highlight=False, markup=False)
+            shown.add_row(*(Text(line(words(cell))) for cell in row))
+        out.print(f"\n{line(made.title)}", style="bold", highlight=False, markup=False)
         out.print(shown)
         if made.note:
-            out.print(made.note, style="dim", highlight=False, markup=False, soft_wrap=True)
+            out.print(plain(made.note), style="dim", highlight=False, markup=False, soft_wrap=True)
 
 
 def print_floors(results: Results) -> None:
@@ -90,7 +93,7 @@ def notes(result: RunScore) -> list[str]:
         found.append(f"{episodes(result.total.unscorable)} ended without a score: the environment had nothing to measure them by.")
     if result.damaged:
         found.append(f"Results that could not be read and count as not played: {len(result.damaged)}. The first: {result.damaged[0]}")
-    return found
+    return [line(note) for note in [*found, *remarks(result.total)]]
 
 
 def print_balrog(summary: Json) -> None:
@@ -108,7 +111,7 @@ def _add(shown: Table, s: Score, indent: bool = False) -> None:
     coverage = f"{s.scored}/{s.planned}" + (f" ({', '.join(f'{v} {k}' for k, v in failed.items())})" if failed else "")
     success = percent(s.success, 0) + (f" of {s.decided} ({span(s.success_interval, 0)})" if s.success_interval else "")
     shown.add_row(
-        ("  " + s.name.split(" ", 1)[-1]) if indent else s.name,
+        Text("  " + line(s.name.split(" ", 1)[-1]) if indent else line(s.name)),
         percent(s.progress),
         span(s.interval),
         success,

@@ -10,6 +10,7 @@ from embodied.eval import floors
 from embodied.eval.analysis import words
 from embodied.eval.charts import bar, coverage, curve_plot, percent, stacked, whisker
 from embodied.eval.markup import Html, el, join, raw
+from embodied.eval.remarks import remarks
 from embodied.eval.report import Activity, Report, Times
 from embodied.eval.results import progress
 from embodied.eval.score import Score
@@ -22,6 +23,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri
 OUTCOMES = (
     ("finished", "finished", "good"),
     ("limit", "step limit", "warn"),
+    ("refused", "prompt refused", "bad"),
     ("model_failure", "model failure", "bad"),
     ("infra_failure", "infrastructure failure", "worse"),
     ("cancelled", "cancelled", "quiet"),
@@ -124,6 +126,7 @@ def _scores(report: Report) -> Html:
     note = f"Progress is the mean over environments, their tasks and seeds, with a {LEVEL:.0%} interval; success has a Wilson interval."
     if report.score.total.no_interval:
         note += f" No interval for all: {report.score.total.no_interval}."
+    note = " ".join([note, *remarks(report.score.total)])
     header = ["environment", "progress", "0 to 100 %", "interval", "success", "scored", "steps", "invalid", "tokens in / out"]
     return _section("Score", _table(header, [_score_row(r) for r in rows], "numbers"), _floors(report), note=note)
 

@@ -39,6 +39,12 @@ class Score:
     """Scored episodes that `success` is the share of."""
     unscorable: int = 0
     """Episodes that ended well and that the environment could not score; not among `scored`."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """Sums of `Episode.counts`: replies, those that were empty, cut or cached, notes of decisions."""
+    refusals: dict[str, int] = field(default_factory=dict)
+    """Why episodes were refused -> how many."""
+    models: tuple[str, ...] = ()
+    """The names under which the model reported itself, in order of appearance."""
 
     @property
     def coverage(self) -> float:
@@ -89,10 +95,13 @@ def _score(name: str, specs: Sequence[EpisodeSpec], results: Results) -> Score:
         success=sum(decided) / len(decided) if decided else None,
         steps=sum(e.steps for e in episodes),
         invalid_actions=sum(e.invalid_actions for e in episodes),
-        usage=Usage(*(sum(getattr(e.usage, f) for e in episodes) for f in ("input", "output", "reasoning", "cached", "repeated"))),
+        usage=Usage(*(sum(getattr(e.usage, f) for e in episodes) for f in ("input", "output", "reasoning", "cached", "repeated", "estimated"))),
         outcomes=dict(Counter(e.outcome for e in episodes)),
         success_interval=wilson(sum(decided), len(decided)),
         decided=len(decided),
         no_interval=why_no_interval(strata),
         unscorable=sum(e.outcome in SCORED for e in episodes) - len(scored),
+        counts=dict(sum((Counter(e.counts) for e in episodes), Counter())),
+        refusals=dict(Counter(e.end_reason for e in episodes if e.outcome == "refused")),
+        models=tuple(dict.fromkeys(name for e in episodes for name in e.models)),
     )

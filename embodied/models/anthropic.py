@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import anthropic
-import msgspec
 
 from embodied.blobs import Blobs
 from embodied.errors import ModelRefused
+from embodied.models.answers import Answer, Unreadable, count, text_elsewhere, text_of, thoughts_of, within, word
 from embodied.models.config import ModelConfig
-from embodied.models.endpoint import Endpoint, error_text
+from embodied.models.connection import hooks
+from embodied.models.endpoint import Endpoint
 from embodied.models.wire import base64_png, split_system, storable
 from embodied.types import Message, Part, Reply, Settings, Text, Usage
 
@@ -27,32 +27,6 @@ _EFFORT = {"minimal": "low"}
 """Words of other providers that Claude does not know."""
 
 
-# What is read of an answer.
-class _Block(msgspec.Struct):
-    type: str = ""
-    text: str | None = None
-    thinking: str | None = None
-
-
-class _Details(msgspec.Struct):
-    thinking_tokens: int | None = None
-
-
-class _Usage(msgspec.Struct):
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    output_tokens_details: _Details | None = None
-
-
-class _Answer(msgspec.Struct):
-    content: list[_Block]
-    stop_reason: str | None = None
-    usage: _Usage | None = None
-    model: str | None = None
-
-
 class Anthropic:
     """A Claude model. `thinking_tokens` gives a thinking budget (models up to 4.6), `reasoning_effort` adaptive thinking (4.6 and later).
 
@@ -64,7 +38,10 @@ class Anthropic:
         self.name = self._endpoint.model
         self._model = config.name
         self._blobs = blobs
-        self._client = anthropic.AsyncAnthropic(api_key=self._endpoint.key, base_url=self._endpoint.url, timeout=self._endpoint.timeouts, max_retries=0)
+        http = anthropic.DefaultAsyncHttpxClient(event_hooks=hooks())
+        self._client = anthropic.AsyncAnthropic(
+            api_key=self._endpoint.key, base_url=self._endpoint.url, timeout=self._endpoint.timeouts, max_retries=0, http_client=http
+        )
 
     async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
         start = time.monotonic()
@@ -73,7 +50,7 @@ class Anthropic:
         if system:
             body["system"] = self._blocks(system)
         data = await self._post(body)
-        return self._reply(data, time.monotonic() - start)
+        return self._reply(data, messages, time.monotonic() - start)
 
     async def aclose(self) -> None:
         await self._client.close()
@@ -113,28 +90,32 @@ class Anthropic:
         except anthropic.APITimeoutError as error:
             raise endpoint.timed_out(error) from None
         except anthropic.APIStatusError as error:
-            raise endpoint.failed(error.status_code, error_text(error.body) or error.response.reason_phrase, error.response.headers) from None
+            raise endpoint.failed(error.status_code, error.response.content or error.response.reason_phrase, error.response.headers) from None
         except anthropic.APIError as error:
             raise endpoint.unreachable(error) from None
 
-    def _reply(self, data: bytes, seconds: float) -> Reply:
+    def _reply(self, data: bytes, messages: Sequence[Message], seconds: float) -> Reply:
+        body = self._endpoint.read(data)
+        content = body.get("content")
         try:
-            answer = msgspec.convert(json.loads(data.decode("utf-8", "replace"), strict=False), _Answer)
-        except (ValueError, RecursionError):
-            raise self._endpoint.not_json(data) from None
-        usage = answer.usage or _Usage()
-        cached = usage.cache_read_input_tokens or 0
-        return self._endpoint.reply(
-            text="".join(b.text or "" for b in answer.content if b.type == "text"),
-            reasoning="\n".join(b.thinking or "" for b in answer.content if b.type == "thinking"),
-            usage=Usage(
-                # Anthropic counts the prompt in three parts: new, written to its cache, read from its cache.
-                input=(usage.input_tokens or 0) + (usage.cache_creation_input_tokens or 0) + cached,
-                output=usage.output_tokens or 0,
-                reasoning=(usage.output_tokens_details or _Details()).thinking_tokens or 0,
-                cached=cached,
-            ),
-            stop=_STOP.get(answer.stop_reason or "end_turn", answer.stop_reason or ""),
-            model=answer.model,
-            seconds=seconds,
+            if content is None:
+                raise Unreadable("an answer without content")
+            answer = Answer(text_of(content), thoughts_of(content), _stop(body.get("stop_reason")))
+            if not answer.text and (elsewhere := text_elsewhere({k: v for k, v in body.items() if k != "content"})):
+                raise Unreadable(f"its text in {elsewhere!r}, where no text belongs")
+        except Unreadable as error:
+            raise self._endpoint.garbled(str(error)) from None
+        usage = body.get("usage")
+        cached = count(within(usage, "cache_read_input_tokens"))
+        counted = Usage(
+            # Anthropic counts the prompt in three parts: new, written to its cache, read from its cache.
+            input=count(within(usage, "input_tokens")) + count(within(usage, "cache_creation_input_tokens")) + cached,
+            output=count(within(usage, "output_tokens")),
+            reasoning=count(within(usage, "output_tokens_details", "thinking_tokens")),
+            cached=cached,
         )
+        return self._endpoint.reply(answer, counted, messages, model=body.get("model"), seconds=seconds)
+
+
+def _stop(reason: Any) -> str:
+    return _STOP.get(word(reason) or "end_turn", word(reason))

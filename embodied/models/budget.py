@@ -44,9 +44,10 @@ class Allowance:
         tokens = f"{self.tokens:,} tokens" if self.tokens is not None else ""
         dollars = f"{self.dollars:g} dollars" if self.dollars is not None else ""
         cost = f" for {price.cost(used):.4g} dollars" if dollars and price is not None else ""
+        guessed = f" ({used.estimated:,} of these tokens were not counted by the server, but estimated from characters.)" if used.estimated else ""
         return BudgetSpent(
             f"The budget of {' and '.join(filter(None, (tokens, dollars)))} is spent: {used.input + used.output:,} tokens{cost} so far, and another"
-            " call might not fit."
+            f" call might not fit.{guessed}"
             " Raise run.budget.tokens or run.budget.dollars and give the same command again: the run goes on where it is."
         )
 
@@ -90,4 +91,5 @@ class Budget(Layer):
 
 
 def _sum(*usages: Usage) -> Usage:
-    return Usage(sum(u.input for u in usages), sum(u.output for u in usages), cached=sum(u.cached for u in usages))
+    names = ("input", "output", "cached", "estimated")
+    return Usage(**{name: sum(getattr(usage, name) for usage in usages) for name in names})

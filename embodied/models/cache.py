@@ -35,7 +35,8 @@ class Cache(Layer):
 
     The key is a hash of the model's identity (provider, name, server, weights), the settings, and the messages with the digests of
     their images. At temperature 0 the seed decides nothing and is left out. Several processes may share the folder: an entry is
-    written whole or not at all. An entry that is damaged, too old, or cannot be read is a miss; what cannot be written is not kept.
+    written whole or not at all. Replies that are empty, or were cut or filtered, are not kept. An entry that is damaged, too old, or
+    cannot be read is a miss; what cannot be written is not kept.
 
     Args:
         model: The model to call.
@@ -60,7 +61,8 @@ class Cache(Layer):
             return replace(known, usage=Usage(), cached=True, seconds=0.0, attempts=1)
         self.misses += 1
         reply = await self._model.generate(messages, settings)
-        self._write(path, reply)
+        if _whole(reply):
+            self._write(path, reply)
         return reply
 
     def _path(self, messages: Sequence[Message], settings: Settings) -> Path:
@@ -74,7 +76,8 @@ class Cache(Layer):
             if time.time() - path.stat().st_mtime > MAX_AGE:
                 return None
             digest, _, data = path.read_bytes().partition(b"\n")
-            return _reply.decode(data) if digest == _digest(data) else None
+            reply = _reply.decode(data) if digest == _digest(data) else None
+            return reply if reply is not None and _whole(reply) else None
         except (OSError, msgspec.DecodeError):
             return None
 
@@ -89,6 +92,11 @@ class Cache(Layer):
                 Path(temporary).replace(path)
             except OSError:
                 Path(temporary).unlink(missing_ok=True)
+
+
+def _whole(reply: Reply) -> bool:
+    """Whether a reply is worth keeping: an empty one, or one that was cut or filtered, may come out better next time."""
+    return bool(reply.text.strip()) and reply.stop not in ("length", "content_filter")
 
 
 def user_cache() -> Path:

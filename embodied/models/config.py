@@ -45,6 +45,8 @@ class ModelConfig:
     top_p: float | None = None
     max_tokens: int | None = None
     """Limit of one reply, reasoning included."""
+    max_completion_tokens: int | None = None
+    """The same, in place of max_tokens, for servers of OpenAI's API that take it under this newer name only."""
     stop: list[str] = field(default_factory=list)
     seed: int | None = None
     reasoning_effort: str | None = None
@@ -88,7 +90,7 @@ class ModelConfig:
         return Settings(
             temperature=self.temperature,
             top_p=self.top_p,
-            max_tokens=self.max_tokens,
+            max_tokens=self.max_tokens or self.max_completion_tokens,
             stop=tuple(self.stop),
             seed=self.seed,
             reasoning_effort=self.reasoning_effort,
@@ -115,10 +117,23 @@ def parse_model(text: str) -> tuple[str, str]:
 
 def check(config: ModelConfig) -> None:
     """Checks the numbers of `config`. Raises `UsageError` on the first that makes no sense."""
-    for name in ("timeout", "total_seconds", "attempts", "max_tokens", "context", "threads", "thinking_tokens", "prompt_memory", "batch"):
+    for name in (
+        "timeout",
+        "total_seconds",
+        "attempts",
+        "max_tokens",
+        "max_completion_tokens",
+        "context",
+        "threads",
+        "thinking_tokens",
+        "prompt_memory",
+        "batch",
+    ):
         value = getattr(config, name)
         if value is not None and not value > 0:
             raise UsageError(f"model.{name} must be above 0, not {value}.")
+    if config.max_tokens and config.max_completion_tokens:
+        raise UsageError("model.max_tokens and model.max_completion_tokens are two names of one limit: set one of them.")
     if config.temperature is not None and not 0 <= config.temperature <= 2:
         raise UsageError(f"model.temperature must be between 0 and 2, not {config.temperature}.")
     if config.top_p is not None and not 0 < config.top_p <= 1:

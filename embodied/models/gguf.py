@@ -13,7 +13,7 @@ from typing import Any
 import xllamacpp
 
 from embodied.blobs import Blobs
-from embodied.errors import ModelErred, ModelFailure, ModelRefused, UsageError
+from embodied.errors import ModelErred, ModelFailure, PromptRefused, PromptTooLong, UsageError
 from embodied.models.config import ModelConfig
 from embodied.models.weights import check_gguf, find_gguf
 from embodied.models.wire import MAX_TEXT, chat, has_images, split_thoughts, storable
@@ -53,7 +53,7 @@ class Gguf:
     async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
         images = has_images(messages)
         if images and not self._sees:
-            raise ModelRefused(f"{self.name} reads no images. Play with --text, or give its image projector with model.mmproj=FILE.")
+            raise PromptRefused(f"{self.name} reads no images. Play with --text, or give its image projector with model.mmproj=FILE.", "no pictures")
         body = self._options(settings) | {"messages": chat(messages, self._blobs), "cache_prompt": self._reuse and not images}
         return await self._worker.run(lambda halt: self._complete(body, halt))
 
@@ -100,16 +100,16 @@ class Gguf:
         try:
             self._server.handle_chat_completions(body | options, stream)
         except (RuntimeError, ValueError) as error:  # a template or an image that llama.cpp cannot make sense of
-            raise ModelRefused(f"{self.name} refused the request: {storable(str(error))[:300]}") from error
+            raise PromptRefused(f"{self.name} refused the request: {storable(str(error))[:300]}") from error
         if stream.error:
             raise self._failure(stream.error)
 
     def _failure(self, error: dict[str, Any]) -> ModelFailure:
         said = storable(str(error.get("message", error)))[:300]
         if error.get("type") == "exceed_context_size_error":
-            return ModelRefused(f"{self.name}: {said}. Raise model.context, or shorten the history.")
+            return PromptTooLong(f"{self.name}: {said.rstrip('.')}.")
         if error.get("code", 500) < 500:
-            return ModelRefused(f"{self.name} refused the request: {said}")
+            return PromptRefused(f"{self.name} refused the request: {said}")
         return ModelErred(f"{self.name} failed: {said}")
 
 

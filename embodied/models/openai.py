@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Sequence
 from typing import Any
 
 import httpx2
-import msgspec
 import openai
 
 from embodied.blobs import Blobs
-from embodied.errors import ModelFailure, ModelRefused
+from embodied.models.answers import Unreadable, chat_answer, count, within
 from embodied.models.config import ModelConfig
-from embodied.models.endpoint import Endpoint, error_text
+from embodied.models.connection import hooks
+from embodied.models.endpoint import Endpoint
 from embodied.models.wire import chat
 from embodied.types import Message, Reply, Settings, Usage
 
@@ -25,38 +24,6 @@ _REASONING = re.compile(r"(.*/)?(o\d|gpt-([5-9]|\d\d))(?!.*-chat)")
 """Names of OpenAI's reasoning models: they take `max_completion_tokens` and reject sampling settings."""
 
 
-# What is read of a completion. Loosely typed on purpose: compatible servers send null, lists or nothing where OpenAI sends a string.
-class _Message(msgspec.Struct):
-    content: Any = None
-    refusal: Any = None
-    reasoning_content: Any = None
-    reasoning: Any = None
-
-
-class _Choice(msgspec.Struct):
-    message: _Message = msgspec.field(default_factory=_Message)
-    finish_reason: str | None = None
-
-
-class _Details(msgspec.Struct):
-    reasoning_tokens: int | None = None
-    cached_tokens: int | None = None
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    prompt_tokens_details: _Details | None = None
-    completion_tokens_details: _Details | None = None
-
-
-class _Completion(msgspec.Struct):
-    choices: list[_Choice] | None = None
-    usage: _Usage | None = None
-    model: str | None = None
-    error: Any = None
-
-
 class OpenAI:
     """A model behind OpenAI's chat completions. `base_url` (or OPENAI_BASE_URL) may name any compatible server; the key is then optional."""
 
@@ -64,8 +31,11 @@ class OpenAI:
         self._endpoint = self._find(config)
         self.name = self._endpoint.model
         self._model = config.name
+        self._newer = config.max_completion_tokens is not None
         self._blobs = blobs
-        http = openai.DefaultAioHttpClient()  # a third less CPU a call than the SDK's own: with 32 episodes in flight that is what limits a run
+        http = openai.DefaultAioHttpClient(
+            event_hooks=hooks()
+        )  # a third less CPU a call than the SDK's own: with 32 episodes in flight that is what limits a run
         self._client = openai.AsyncOpenAI(
             api_key=self._endpoint.key, base_url=self._endpoint.url, timeout=self._endpoint.timeouts, max_retries=0, http_client=http
         )
@@ -79,7 +49,7 @@ class OpenAI:
         body = self._options(settings)
         body["messages"] = chat(messages, self._blobs)
         data = await self._post(body)
-        return self._reply(_parse(data, self._endpoint), time.monotonic() - start)
+        return self._reply(data, messages, time.monotonic() - start)
 
     async def aclose(self) -> None:
         await self._client.close()
@@ -88,7 +58,8 @@ class OpenAI:
         """Settings in the API's words. Reasoning models reject sampling settings, so those are left out for them."""
         reasons = _REASONING.match(self._model) is not None
         # OpenAI has deprecated `max_tokens`; compatible servers often know nothing else.
-        limit = "max_completion_tokens" if reasons or self._endpoint.url.rstrip("/") == OPENAI_URL else "max_tokens"
+        newer = reasons or self._newer or self._endpoint.url.rstrip("/") == OPENAI_URL
+        limit = "max_completion_tokens" if newer else "max_tokens"
         options: dict[str, Any] = {"model": self._model, limit: settings.max_tokens, "seed": settings.seed, "reasoning_effort": settings.reasoning_effort}
         if not reasons:
             options |= {"temperature": settings.temperature, "top_p": settings.top_p, "stop": list(settings.stop) or None}
@@ -103,44 +74,30 @@ class OpenAI:
                 response = await self._client.post("/chat/completions", cast_to=httpx2.Response, body=body)
         except openai.APITimeoutError as error:
             raise endpoint.timed_out(error) from None
-        except openai.RateLimitError as error:
-            if error.code == "insufficient_quota":  # OpenAI says 429 for this too, but no waiting helps
-                raise ModelRefused(f"{self.name}: the account of the key in {endpoint.variable} has no quota left.") from None
-            raise endpoint.failed(429, error_text(error.body), error.response.headers) from None
         except openai.APIStatusError as error:
-            raise endpoint.failed(error.status_code, error_text(error.body) or error.response.reason_phrase, error.response.headers) from None
+            raise endpoint.failed(error.status_code, error.response.content or error.response.reason_phrase, error.response.headers) from None
         except openai.APIError as error:
             raise endpoint.unreachable(error) from None
         return response.content
 
-    def _reply(self, completion: _Completion, seconds: float) -> Reply:
-        if completion.error:
-            raise self._upstream(completion.error)
-        if not completion.choices:
-            raise self._endpoint.garbled("an answer without choices")
-        message, stop = completion.choices[0].message, completion.choices[0].finish_reason or "stop"
-        text = _text(message.content)
-        if not text and message.refusal:
-            text, stop = _text(message.refusal), "content_filter"
-        usage = completion.usage or _Usage()
-        return self._endpoint.reply(
-            text=text,
-            reasoning=_text(message.reasoning_content) or _text(message.reasoning) or _parts(message.content, "thinking"),
-            usage=Usage(
-                input=usage.prompt_tokens or 0,
-                output=usage.completion_tokens or 0,
-                reasoning=(usage.completion_tokens_details or _Details()).reasoning_tokens or 0,
-                cached=(usage.prompt_tokens_details or _Details()).cached_tokens or 0,
-            ),
-            stop=stop,
-            model=completion.model,
-            seconds=seconds,
+    def _reply(self, data: bytes, messages: Sequence[Message], seconds: float) -> Reply:
+        body = self._endpoint.read(data)
+        if failure := within(_first(body.get("choices")), "error"):  # as OpenRouter reports a provider that failed half way
+            raise self._endpoint.failed_inside({"error": failure})
+        try:
+            answer = chat_answer(body)
+        except Unreadable as error:
+            raise self._endpoint.garbled(str(error)) from None
+        if answer.stop == "content_filter" and not answer.text:
+            raise self._endpoint.filtered("content_filter")
+        usage = body.get("usage")
+        counted = Usage(
+            input=count(within(usage, "prompt_tokens")),
+            output=count(within(usage, "completion_tokens")),
+            reasoning=count(within(usage, "completion_tokens_details", "reasoning_tokens")),
+            cached=count(within(usage, "prompt_tokens_details", "cached_tokens")),
         )
-
-    def _upstream(self, error: Any) -> ModelFailure:
-        """Routers answer 200 with an error inside when the provider behind them failed."""
-        code = error.get("code") if isinstance(error, dict) else None
-        return self._endpoint.failed(code if isinstance(code, int) and code >= 400 else 502, error_text(error))
+        return self._endpoint.reply(answer, counted, messages, model=body.get("model"), seconds=seconds)
 
 
 class Compatible(OpenAI):
@@ -151,20 +108,5 @@ class Compatible(OpenAI):
         return Endpoint.find(config, url="", url_variable="OPENAI_BASE_URL", key_variables=())
 
 
-def _parse(data: bytes, endpoint: Endpoint) -> _Completion:
-    try:
-        return msgspec.convert(json.loads(data.decode("utf-8", "replace"), strict=False), _Completion)
-    except (ValueError, RecursionError):  # msgspec's ValidationError is a ValueError
-        raise endpoint.not_json(data) from None
-
-
-def _text(content: Any) -> str:
-    """Content is a string, null, or a list of typed parts."""
-    return content if isinstance(content, str) else _parts(content, "text")
-
-
-def _parts(content: Any, kind: str) -> str:
-    """The parts of one kind; a thinking part may hold text or a list of text parts."""
-    if not isinstance(content, list):
-        return ""
-    return "".join(_text(part.get(kind)) for part in content if isinstance(part, dict) and part.get("type") == kind)
+def _first(choices: Any) -> Any:
+    return choices[0] if isinstance(choices, list) and choices else None

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from embodied.blobs import Blobs, MemoryBlobs
-from embodied.errors import MissingExtra, ModelFailure, ModelRefused, ModelTimeout, ModelUnavailable, UsageError
+from embodied.errors import MissingExtra, ModelFailure, ModelRefused, ModelTimeout, ModelUnavailable, PromptRefused, PromptTooLong, UsageError
 from embodied.models.base import CONVERSATION
 from embodied.models.batcher import Batcher
 from embodied.models.config import ModelConfig
@@ -51,6 +51,9 @@ class Answered(msgspec.Struct):
 
     reply: Reply | None = None
     error: str = ""
+    kind: str = ""
+    """Class name of the failure."""
+    why: str = ""
 
 
 class Replica:
@@ -77,7 +80,7 @@ class Replica:
         halt.begin(self._config.timeout)
         answers = self._model.answer([(call.messages, call.settings) for call in batch.calls], halt)
         self._blobs.clear()
-        return pack([] if halt.late else [Answered(error=str(a)) if isinstance(a, ModelFailure) else Answered(a) for a in answers])
+        return pack([] if halt.late else [_packed(a) for a in answers])
 
 
 class Replicas:
@@ -174,7 +177,20 @@ class Replicas:
             return [ModelTimeout(f"{self.name}: no complete reply within {self._config.timeout:g} s. Raise model.timeout, or lower model.max_tokens.")] * len(
                 calls
             )
-        return [a.reply if a.reply is not None else ModelRefused(a.error) for a in answers]
+        return [_unpacked(a) for a in answers]
+
+
+def _packed(answer: Reply | ModelFailure) -> Answered:
+    if isinstance(answer, Reply):
+        return Answered(answer)
+    return Answered(error=str(answer), kind=type(answer).__name__, why=getattr(answer, "why", ""))
+
+
+def _unpacked(answered: Answered) -> Reply | ModelFailure:
+    if answered.reply is not None:
+        return answered.reply
+    kind = {"PromptRefused": PromptRefused, "PromptTooLong": PromptTooLong}.get(answered.kind)
+    return kind(answered.error, answered.why) if kind else ModelRefused(answered.error)
 
 
 def _gpus(config: ModelConfig) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import tenacity
 
-from embodied.errors import ModelErred, ModelFailure, ModelTimeout, ModelUnavailable
+from embodied.errors import ModelAbsent, ModelErred, ModelFailure, ModelTimeout, ModelUnavailable
 from embodied.models.base import Layer, Model
 from embodied.seeding import derive
 from embodied.types import Message, Reply, Settings
@@ -31,6 +31,8 @@ _NUMBERED = re.compile(r"\w*\d\w*")
 class Retry(Layer):
     """Tries a call again after `ModelUnavailable`, never after `ModelRefused`; a `ModelErred` of the same words is the last at `SAME_ERRORS`.
 
+    Where nobody is (`ModelAbsent`) and nobody has been, a call fails at once; a server that has answered before may be starting anew.
+
     Waits double from `FIRST_WAIT` to `LONGEST_WAIT`, shortened by up to half from a random stream of its own, so that episodes that failed together do not
     come back together. A Retry-After from the server is honoured: never sooner, and if it lies beyond `total_seconds` the call fails at once.
 
@@ -48,11 +50,12 @@ class Retry(Layer):
         self._total = total_seconds
         self._random = random.Random(derive(seed, "retry", model.name))
         self._sleep = sleep
+        self._met = False
 
     async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
         start = time.monotonic()
         retrying = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception(lambda error: isinstance(error, ModelFailure) and error.retryable),
+            retry=tenacity.retry_if_exception(self._may_work),
             stop=tenacity.stop_after_attempt(self._attempts) | tenacity.stop_before_delay(self._total) | _Same(),
             wait=self._wait,
             sleep=self._sleep,
@@ -71,9 +74,14 @@ class Retry(Layer):
     async def _once(self, messages: Sequence[Message], settings: Settings, seconds_left: float) -> Reply:
         try:
             async with asyncio.timeout(seconds_left):
-                return await self._model.generate(messages, settings)
+                reply = await self._model.generate(messages, settings)
         except TimeoutError:
             raise ModelTimeout(f"{self.name}: no answer within model.total_seconds={self._total:g}.") from None
+        self._met = True
+        return reply
+
+    def _may_work(self, error: BaseException) -> bool:
+        return isinstance(error, ModelFailure) and error.retryable and (self._met or not isinstance(error, ModelAbsent))
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
@@ -81,6 +89,8 @@ class Retry(Layer):
         return max(backoff, getattr(error, "retry_after", None) or 0.0)
 
     def _given_up(self, error: ModelUnavailable, attempts: int) -> ModelUnavailable:
+        if isinstance(error, ModelAbsent) and attempts == 1:
+            return error
         # Without the seconds: the runner stops when episodes fail with the same words.
         asked = f" The server asked to wait {error.retry_after:g} s." if error.retry_after else ""
         return type(error)(f"{error}{asked} Gave up after {attempts} {'attempt' if attempts == 1 else 'attempts'}.", error.retry_after)

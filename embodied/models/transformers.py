@@ -21,7 +21,7 @@ from PIL import Image as Pillow
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
 
 from embodied.blobs import Blobs
-from embodied.errors import ModelFailure, ModelRefused, UsageError
+from embodied.errors import ModelFailure, PromptRefused, PromptTooLong, UsageError
 from embodied.models.batcher import Batcher
 from embodied.models.config import ModelConfig
 from embodied.models.convert import converted
@@ -117,7 +117,7 @@ class Transformers:
             halt: Asked after every token; when it returns True the replies end where they are.
 
         Returns:
-            For each a reply, or `ModelRefused`: its prompt is too long, holds images that the model cannot read, or does not fit the chat template.
+            For each a reply, or `PromptRefused`: its prompt is too long, holds images that the model cannot read, or does not fit the chat template.
         """
         try:
             return self._answered(requests, halt)
@@ -128,7 +128,7 @@ class Transformers:
             torch.cuda.empty_cache()
         half = len(requests) // 2
         if not half:
-            return [ModelRefused(f"{self.name}: the memory of {self._device} does not suffice for one prompt. Shorten the history, or lower model.max_tokens.")]
+            return [PromptTooLong(f"{self.name}: the memory of {self._device} does not suffice for one prompt.")]
         self._size = min(self._size, half)
         return [*self.answer(requests[:half], halt), *self.answer(requests[half:], halt)]
 
@@ -145,17 +145,17 @@ class Transformers:
         seconds = time.monotonic() - start
         return [self._reply(job, seconds) if isinstance(job, _Job) else job for job in jobs]
 
-    def _job(self, messages: Sequence[Message], settings: Settings) -> _Job | ModelRefused:
+    def _job(self, messages: Sequence[Message], settings: Settings) -> _Job | PromptRefused:
         """A request with all that is made of it before the model sees it; an error where that cannot be done."""
         if not self._sees and has_images(messages):
-            return ModelRefused(f"{self.name} reads no images. Play with --text, or use a model that does.")
+            return PromptRefused(f"{self.name} reads no images. Play with --text, or use a model that does.", "no pictures")
         try:
             text = self._render(messages)
             images = [self._image(p) for m in messages for p in m.parts if isinstance(p, Image)]
             inputs = self._processor(text=[text], return_tensors="pt", add_special_tokens=False, **({"images": [images]} if images else {}))
             tokens = inputs["input_ids"][0].tolist()
             return _Job(text, images, tokens, self._row(settings, self._room(len(tokens))))
-        except ModelRefused as error:
+        except PromptRefused as error:
             return error
 
     def _evaluate_whole(self, jobs: Sequence[_Job], halt: Callable[[], bool]) -> None:
@@ -193,7 +193,7 @@ class Transformers:
         try:
             return self._apply(alternate([Message("user", system), *turns]))
         except jinja2.TemplateError as error:
-            raise ModelRefused(f"{self.name}: its chat template refuses these messages ({error}).") from error
+            raise PromptRefused(f"{self.name}: its chat template refuses these messages ({error}).") from error
 
     def _apply(self, turns: Sequence[Message]) -> str:
         chat = [{"role": m.role, "content": self._content(m)} for m in turns]
@@ -214,7 +214,7 @@ class Transformers:
         if self._context is None:
             return None
         if length >= self._context:
-            raise ModelRefused(f"{self.name}: a prompt of {length} tokens does not fit its context of {self._context}. Shorten the history.")
+            raise PromptTooLong(f"{self.name}: a prompt of {length} tokens does not fit its context of {self._context}.")
         return self._context - length
 
     def _row(self, settings: Settings, room: int | None) -> Row:

@@ -6,11 +6,12 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 
 from embodied.agents.base import Agent
-from embodied.errors import AgentFailure, EmbodiedError, EnvironmentFailure, ModelFailure, RecordDiffers
+from embodied.errors import AgentFailure, EmbodiedError, EnvironmentFailure, ModelFailure, PromptRefused, RecordDiffers
 from embodied.models.base import CONVERSATION
+from embodied.rollout.counts import of_decision
 from embodied.rollout.environment import Answer, Start
 from embodied.rollout.replay import difference
 from embodied.rollout.workers import Environment
@@ -34,6 +35,9 @@ class Tally:
     usage: Usage = field(default_factory=Usage)
     info: Json = field(default_factory=dict)
     seconds: float = 0.0
+    counts: dict[str, int] = field(default_factory=dict)
+    models: dict[str, None] = field(default_factory=dict)
+    """Names under which the model reported itself, in order of appearance."""
 
     def add(self, step: Step, success: bool | None) -> None:
         self.steps += 1
@@ -48,8 +52,12 @@ class Tally:
     def pay(self, step: Step) -> None:
         """Counts the step's calls alone."""
         for call in step.decision.calls:
-            u, v = self.usage, call.reply.usage
-            self.usage = Usage(u.input + v.input, u.output + v.output, u.reasoning + v.reasoning, u.cached + v.cached, u.repeated + v.repeated)
+            pairs = zip(astuple(self.usage), astuple(call.reply.usage), strict=True)
+            self.usage = Usage(*(a + b for a, b in pairs))
+            if call.reply.model:
+                self.models[call.reply.model] = None
+        for name in of_decision(step.decision):
+            self.counts[name] = self.counts.get(name, 0) + 1
 
 
 async def run_episode(
@@ -90,6 +98,8 @@ async def run_episode(
             ended = _ending(step)
             await asyncio.sleep(0)  # let other episodes and Ctrl-C in
         outcome = ended or "cancelled"
+    except PromptRefused as failure:
+        outcome, error = "refused", failure
     except ModelFailure as failure:
         outcome, error = "model_failure", failure
     except (EnvironmentFailure, AgentFailure) as failure:
@@ -124,11 +134,13 @@ def _episode(spec: EpisodeSpec, outcome: Outcome, tally: Tally, start: Start | N
         metrics={name: value for name, value in tally.info.get("metrics", {}).items() if isinstance(value, int | float) and math.isfinite(value)},
         error=mask(str(error or "")),
         error_kind=type(error).__name__ if error else "",
-        end_reason=tally.info.get("end_reason", ""),
+        end_reason=error.why if isinstance(error, PromptRefused) else tally.info.get("end_reason", ""),
         first_hash=start.hash if start else "",
         last=last,
         mission=start.mission if start else None,
         info=start.info if start else {},
+        counts=tally.counts,
+        models=tuple(tally.models),
     )
 
 

@@ -20,6 +20,11 @@ SAME_FAILURES = 3
 _NUMBERS = re.compile(r"\d+(\.\d+)?")
 """Seconds and counts do not make two errors different."""
 _LOST = re.compile(r" lost \d+ worker processes, the last in ")
+UNANSWERED = {"a setting": 3, "no pictures": 3}
+"""Why a prompt was refused -> after how many episodes in a row, each refused at its first call, the run stops while nothing of it was ever
+answered: what is refused is not the prompt then, but all of them."""
+UNANSWERED_ELSE = 10
+"""For the other reasons, which are about one prompt and may still hit several in a row."""
 STOPPING = ("ModelRefused", "BudgetSpent")
 """Errors after which no other episode can do better."""
 
@@ -50,8 +55,32 @@ class Result:
 
 
 def owed(run: Run, planned: Sequence[EpisodeSpec]) -> list[EpisodeSpec]:
-    """The planned episodes that have no score: not ended, or ended by a failure or a cancellation."""
-    return [spec for spec in planned if not run.scored(spec.id)]
+    """The planned episodes that have no score: those that nobody has given up first, then those that failed, then those that were refused."""
+    return sorted((spec for spec in planned if not run.scored(spec.id)), key=lambda spec: _given_up(run.result(spec.id)))
+
+
+def _given_up(episode: Episode | None) -> int:
+    """How late an episode is its turn again."""
+    if episode is None or episode.outcome == "cancelled" or episode.error_kind in STOPPING:
+        return 0
+    return 2 if episode.outcome == "refused" else 1
+
+
+class _Refusals:
+    """Counts episodes in a row whose first call was refused, as long as nobody was ever answered in the run."""
+
+    def __init__(self, answered: bool):
+        self._answered = answered
+        self._row: list[str] = []
+
+    def enough(self, episode: Episode) -> bool:
+        """Takes in how an episode ended. True when the next would be refused too."""
+        self._answered = self._answered or episode.steps > 0
+        if self._answered or episode.outcome == "cancelled":
+            return False
+        self._row = [*self._row, episode.end_reason] if episode.outcome == "refused" else []
+        most = UNANSWERED.get(episode.end_reason, UNANSWERED_ELSE)
+        return len(self._row) >= most and len(set(self._row[-most:])) == 1
 
 
 async def run_all(
@@ -66,9 +95,10 @@ async def run_all(
     """Plays what is owed, at most `concurrency` episodes at a time.
 
     An episode that was killed, cancelled, failed by its model or lost its workers goes on behind its last recorded step; one that
-    failed by its simulator, or whose record can no longer be repeated, begins anew.
-    The run stops early, resumable by the same command, when the model can answer nobody (a bad key stays
-    bad, a spent budget spent), and when `SAME_FAILURES` episodes in a row fail with the same error.
+    failed by its simulator, or whose record can no longer be repeated, begins anew. Episodes that were given up come last.
+    The run stops early, resumable by the same command, when the model can answer nobody (a bad key stays bad, a spent budget spent),
+    when `SAME_FAILURES` episodes in a row fail with the same error, and when the first episodes of a run are all refused for the same
+    reason (`UNANSWERED`). A refused prompt stops nothing else.
 
     Args:
         stopping: Once it is set, episodes in flight end after their present step, and no other begins.
@@ -83,6 +113,7 @@ async def run_all(
     waiting = owed(run, planned)
     todo = iter(waiting)
     failures: list[str] = []
+    refusals = _Refusals(any((before := run.result(spec.id)) is not None and before.steps > 0 for spec in planned))
     stopped = ""
     played = elsewhere = 0
 
@@ -100,6 +131,10 @@ async def run_all(
             episode = await _play(run, spec, agent, writer, pool, listener, stopping)
             listener.ended(episode)
             played += 1
+            many = refusals.enough(episode)
+            if episode.outcome == "refused":
+                stopped = f"The first episodes were all refused: {episode.error}" if many else stopped
+                continue  # it is about its prompt, not about the next one
             failures.append(_NUMBERS.sub("#", episode.error))
             if episode.error_kind in STOPPING:
                 stopped = episode.error

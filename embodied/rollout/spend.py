@@ -50,6 +50,7 @@ def used(run: Run) -> Usage:
                 total.reasoning + usage.reasoning,
                 total.cached + usage.cached,
                 total.repeated + usage.repeated,
+                total.estimated + usage.estimated,
             )
     return total
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from embodied.blobs import MemoryBlobs
-from embodied.errors import ModelFailure, ModelRefused
+from embodied.errors import ModelFailure, ModelRefused, PromptTooLong
 from embodied.models import ModelConfig, build
 from embodied.models.batcher import Batcher
 from embodied.types import Message, Reply, Settings, Text
@@ -299,4 +299,4 @@ async def test_a_prompt_too_long_fails_alone(reading: Transformers) -> None:
         reading.generate(ask("hi"), settings), reading.generate(ask("x" * 3000), dataclasses.replace(settings)), return_exceptions=True
     )
     await reading.aclose()
-    assert good.usage.output == 3 and isinstance(bad, ModelRefused) and "does not fit its context" in str(bad)
+    assert good.usage.output == 3 and isinstance(bad, PromptTooLong) and "does not fit its context" in str(bad)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from embodied.blobs import MemoryBlobs
-from embodied.errors import MissingExtra, ModelRefused, ModelTimeout, UsageError
+from embodied.errors import MissingExtra, ModelRefused, ModelTimeout, PromptRefused, PromptTooLong, UsageError
 from embodied.models import ModelConfig, build
 from embodied.types import Image, Message, Reply, Settings, Text
 
@@ -116,12 +116,12 @@ async def test_too_slow(blobs: MemoryBlobs) -> None:
 
 
 async def test_images_need_a_projector(engine: Gguf, picture: Image) -> None:
-    with pytest.raises(ModelRefused, match=r"reads no images.*--text.*model.mmproj"):
+    with pytest.raises(PromptRefused, match=r"reads no images.*--text.*model.mmproj"):
         await engine.generate([Message("user", (picture,))], Settings())
 
 
 async def test_a_prompt_beyond_the_context(engine: Gguf) -> None:
-    with pytest.raises(ModelRefused, match=r"exceeds the available context size.*model.context"):
+    with pytest.raises(PromptTooLong, match="exceeds the available context size"):
         await engine.generate([user("word " * 3000)], Settings())
 
 

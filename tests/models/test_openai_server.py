@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from embodied.blobs import MemoryBlobs
-from embodied.errors import ModelRefused
+from embodied.errors import PromptRefused, PromptTooLong
 from embodied.models import Model, ModelConfig, build
 from embodied.types import Image, Message, Settings, Text
 
@@ -41,10 +41,10 @@ async def test_stop_strings(model: Model) -> None:
 
 
 async def test_images_that_the_server_cannot_read(model: Model, picture: Image) -> None:
-    with pytest.raises(ModelRefused, match="image input is not supported"):
+    with pytest.raises(PromptRefused, match="image input is not supported"):
         await model.generate([Message("user", (Text("look"), picture))], SETTINGS)
 
 
 async def test_a_prompt_beyond_its_context(model: Model) -> None:
-    with pytest.raises(ModelRefused, match="exceeds the available context size"):
+    with pytest.raises(PromptTooLong, match="exceeds the available context size"):
         await model.generate([Message("user", (Text("word " * 5000),))], SETTINGS)

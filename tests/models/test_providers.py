@@ -11,7 +11,17 @@ from contextlib import asynccontextmanager
 import pytest
 
 from embodied.blobs import MemoryBlobs
-from embodied.errors import ModelBusy, ModelErred, ModelFailure, ModelRefused, ModelTimeout, ModelUnavailable
+from embodied.errors import (
+    ModelAbsent,
+    ModelBusy,
+    ModelErred,
+    ModelFailure,
+    ModelRefused,
+    ModelTimeout,
+    ModelUnavailable,
+    PromptRefused,
+    PromptTooLong,
+)
 from embodied.models import MODELS, Model, ModelConfig
 from embodied.models.wire import MAX_TEXT
 from embodied.types import Image, Message, Settings, Text, Usage
@@ -141,6 +151,12 @@ async def test_openai_thoughts_apart(opened: Open, fault: str) -> None:
     [("null", "", "stop"), ("cut", "north", "length"), ("filter", {"openai": "north"}, "content_filter"), ("odd", "a\ufffdb\x00c\U0001f600d\u202e", "stop")],
 )
 async def test_odd_but_usable_replies(provider: str, opened: Open, fault: str, text: str | dict, stop: str) -> None:
+    if (provider, fault) == ("google", "filter"):
+        async with opened(provider, fault) as model:
+            with pytest.raises(PromptRefused, match=r"keeps back its answer to this prompt \(SAFETY\)") as caught:
+                await model.generate(HELLO, Settings())
+        assert caught.value.why == "filtered"
+        return
     async with opened(provider, fault) as model:
         reply = await model.generate(HELLO, Settings())
     assert (reply.text, reply.stop) == (text.get(provider, "") if isinstance(text, dict) else text, stop)
@@ -164,7 +180,10 @@ DEEP = ("[" * 5000).encode().hex()
 @pytest.mark.parametrize(
     ("fault", "kind", "says"),
     [
-        ("400", ModelRefused, "refused the request"),
+        ("400", PromptRefused, "refused the request"),
+        ("413", PromptTooLong, "too long"),
+        ("402", ModelRefused, "must pay first"),
+        ("422", PromptRefused, "refused the request"),
         ("401", ModelRefused, "rejected the key in [A-Z]+_API_KEY"),
         ("403", ModelRefused, "no access"),
         ("404", ModelRefused, "Check model.name and model.base_url"),
@@ -213,7 +232,7 @@ async def test_no_quota_is_final(opened: Open) -> None:
 
 async def test_unreachable(provider: str, keys: str, blobs: MemoryBlobs) -> None:
     model = MODELS.get(provider)(ModelConfig(provider, "x", base_url="http://127.0.0.1:9/v1"), blobs)
-    with pytest.raises(ModelUnavailable, match=r"connection to http://127\.0\.0\.1:9/v1 failed"):
+    with pytest.raises(ModelAbsent, match=r"connection to http://127\.0\.0\.1:9/v1 failed: nothing listens on 127\.0\.0\.1:9; is the server running\?"):
         await model.generate(HELLO, Settings())
     await model.aclose()
 

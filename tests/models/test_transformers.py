@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from embodied.blobs import MemoryBlobs
-from embodied.errors import ModelRefused, ModelTimeout, UsageError
+from embodied.errors import ModelRefused, ModelTimeout, PromptRefused, PromptTooLong, UsageError
 from embodied.models import ModelConfig, build
 from embodied.types import Image, Message, Part, Reply, Settings, Text
 
@@ -140,7 +140,7 @@ def test_texts_of_one_turn_are_kept_apart(seeing: Transformers, picture: Image) 
 
 
 def test_text_models_refuse_images(reading: Transformers, picture: Image) -> None:
-    with pytest.raises(ModelRefused, match=r"reads no images.*--text"):
+    with pytest.raises(PromptRefused, match=r"reads no images.*--text"):
         reading.generate_batch([(ask("look", picture), GREEDY)])
 
 
@@ -199,7 +199,7 @@ def test_stop_strings_and_limits_row_by_row(reading: Transformers) -> None:
 
 
 def test_a_prompt_beyond_the_context(reading: Transformers) -> None:
-    with pytest.raises(ModelRefused, match="does not fit its context of 2048"):
+    with pytest.raises(PromptTooLong, match="does not fit its context of 2048"):
         reading.generate_batch([(ask("x" * 3000), GREEDY)])
     (reply,) = reading.generate_batch([(ask("x" * 2010), Settings(temperature=0, max_tokens=500))])
     assert reply.stop in ("length", "stop") and reply.usage.input + reply.usage.output <= 2048
@@ -223,7 +223,7 @@ def test_a_template_without_a_system_role(tmp_path: Path, blobs: MemoryBlobs) ->
 
 def test_a_template_that_refuses(tmp_path: Path, blobs: MemoryBlobs) -> None:
     model = Transformers(ModelConfig("transformers", str(tiny.text_model(tmp_path / "m", "{{ raise_exception('never') }}"))), blobs)
-    with pytest.raises(ModelRefused, match=r"chat template refuses.*never"):
+    with pytest.raises(PromptRefused, match=r"chat template refuses.*never"):
         model.generate_batch([(ask("hello"), GREEDY)])
 
 

@@ -2,7 +2,7 @@
 // One step, the end of an episode, and the facts about an episode, as nodes.
 
 const OUTCOMES = {
-  finished: ["finished", "good"], limit: ["step limit", "warn"], model_failure: ["model failure", "bad"], infra_failure: ["infrastructure failure", "bad"],
+  finished: ["finished", "good"], limit: ["step limit", "warn"], refused: ["prompt refused", "bad"], model_failure: ["model failure", "bad"], infra_failure: ["infrastructure failure", "bad"],
   cancelled: ["cancelled", "quiet"], damaged: ["damaged record", "bad"],
 };
 const EVENT_KINDS = { invalid: "bad", unread: "bad", retry: "warn", "asked again": "warn", "cut off": "warn", damaged: "warn", error: "bad", correction: "note" };

@@ -16,7 +16,7 @@ import msgspec
 from embodied.driving.codalm import judge
 from embodied.driving.codalm.prompts import Prompts
 from embodied.driving.codalm.records import Key, Question, Task
-from embodied.errors import BudgetSpent, ModelFailure, ModelRefused, StoreError, UsageError
+from embodied.errors import BudgetSpent, ModelFailure, ModelRefused, PromptRefused, StoreError, UsageError
 from embodied.models.base import Model
 from embodied.store.codec import encode
 from embodied.types import Message, Settings, Usage
@@ -181,10 +181,10 @@ async def judge_all(
     waiting = [case for case in asked if ratings.judged(case) is None]
     todo = iter(waiting)
     failures: list[str] = []
-    done, stopped = 0, ""
+    done, stopped, answered = 0, "", False
 
     async def go_on() -> None:
-        nonlocal done, stopped
+        nonlocal done, stopped, answered
         for case in todo:
             if stopped or stopping.is_set():
                 return
@@ -193,8 +193,11 @@ async def judge_all(
             heard(rating)
             done += 1
             failures.append(rating.error)
+            answered = answered or error is None
             if isinstance(error, ModelRefused | BudgetSpent):
                 stopped = str(error)
+            elif answered and isinstance(error, PromptRefused):
+                continue  # it is about this answer, not about the judge
             elif error is not None and failures[-SAME_FAILURES:] == [str(error)] * SAME_FAILURES:
                 stopped = f"{SAME_FAILURES} calls in a row failed with the same error: {error}"
 

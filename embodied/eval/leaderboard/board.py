@@ -12,6 +12,7 @@ from embodied.eval import balrog, floors
 from embodied.eval.compare import defining
 from embodied.eval.floors import Floor
 from embodied.eval.leaderboard.ranking import Standing, rank_ranges
+from embodied.eval.remarks import remarks
 from embodied.eval.results import Results
 from embodied.eval.score import RunScore, score
 from embodied.eval.settings import Settings, describe, old_version, spent
@@ -275,6 +276,7 @@ def _notes(found: RunScore) -> list[str]:
         notes.append(f"No interval: {total.no_interval}.")
     if total.unscorable:
         notes.append(f"{total.unscorable} of the planned episodes ended without a score: the environment had nothing to measure them by.")
+    notes += remarks(total)
     if found.damaged:
         notes.append(f"Results that could not be read and count as not played: {len(found.damaged)}.")
     return notes

@@ -1,0 +1,59 @@
+"""Remarks: what a reader of a score must know about the replies behind it, each with what to do about it."""
+
+from __future__ import annotations
+
+from embodied.agents import notes
+from embodied.eval.score import Score
+from embodied.rollout import counts
+
+_NOTED = {
+    notes.SHORTENED: "times the prompt was too long for the model and was shortened: the step saw less of its history than agent.history asks for",
+    notes.DROPPED: "times a reply gave more than one command: the first was executed, what followed was dropped",
+    notes.UNKNOWN_MARKER: "times a reply began with what looks like a marker that is not known: look at one with `embodied view`",
+}
+SHOWN = 5
+"""Names of models that are told."""
+
+
+def remarks(score: Score) -> list[str]:
+    """Sentences about refused episodes, replies that are no whole answers, the cache, estimates and the model's names."""
+    return [*_refused(score), *_replies(score), *_notes(score), *_models(score)]
+
+
+def _refused(score: Score) -> list[str]:
+    if not score.refusals:
+        return []
+    episodes = sum(score.refusals.values())
+    reasons = ", ".join(f"{number} {why}" for why, number in score.refusals.items())
+    was = "episode ended because its prompt was" if episodes == 1 else "episodes ended because their prompts were"
+    return [f"{episodes} {was} refused ({reasons}); they have no score. `embodied resume` asks again, last of all."]
+
+
+def _replies(score: Score) -> list[str]:
+    def told(name: str, what: str, advice: str) -> list[str]:
+        number = score.counts.get(name, 0)
+        return [f"{number} of {of} replies {'was' if number == 1 else 'were'} {what}{advice}"] if number else []
+
+    of = score.counts.get(counts.REPLIES, 0)
+    return [
+        *told(counts.EMPTY, "empty", ": look at one with `embodied view`; a model that reasons needs room for both, a larger model.max_tokens."),
+        *told(counts.CUT, "cut at the limit of tokens", ": raise model.max_tokens, which counts thoughts too."),
+        *told(counts.FILTERED, "held back or ended by the provider's filter", "."),
+        *told(counts.CACHED, "taken from the cache", " and cost nothing; run.cache=off asks anew."),
+        *told(
+            counts.ESTIMATED,
+            "sent without a count of tokens",
+            f": {score.usage.estimated:,} tokens are estimated from characters, and so are costs and budgets.",
+        ),
+    ]
+
+
+def _notes(score: Score) -> list[str]:
+    return [f"{score.counts[kind]} {words}." for kind, words in _NOTED.items() if score.counts.get(kind)]
+
+
+def _models(score: Score) -> list[str]:
+    if len(score.models) < 2:
+        return []
+    names = ", ".join(score.models[:SHOWN]) + (" and others" if len(score.models) > SHOWN else "")
+    return [f"The model reported itself under {len(score.models)} names: {names}. The run may mix the replies of several models."]

@@ -1,0 +1,35 @@
+"""What an episode counts besides its score: replies that are no whole answers, and notes of its decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from embodied.types import Decision, Reply
+
+REPLIES = "replies"
+EMPTY = "replies_empty"
+CUT = "replies_cut"
+FILTERED = "replies_filtered"
+CACHED = "replies_cached"
+ESTIMATED = "replies_estimated"
+"""Replies whose tokens the server did not count."""
+
+
+def of_decision(decision: Decision) -> Iterator[str]:
+    """The names under which a decision counts, each as often as it does."""
+    yield from (note.kind for note in decision.notes)
+    for call in decision.calls:
+        yield from of_reply(call.reply)
+
+
+def of_reply(reply: Reply) -> Iterator[str]:
+    """The names under which a reply counts."""
+    yield REPLIES
+    found = {
+        EMPTY: not reply.text.strip(),
+        CUT: reply.stop == "length",
+        FILTERED: reply.stop == "content_filter",
+        CACHED: reply.cached,
+        ESTIMATED: reply.usage.estimated > 0,
+    }
+    yield from (name for name, so in found.items() if so)
