@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from embodied.eval.statistics import LEVEL, Interval, Stratum, mean, student_quantile, why_no_interval
+from embodied.eval.statistics import LEVEL, Interval, Stratum, mean, student_quantile, why_no_interval, wilson
 
 PRIOR = 8.0
 """Values' worth of belief, over all tasks of an environment together, that its tasks are alike; a single task has none to be like."""
@@ -48,6 +48,8 @@ def interval(strata: Sequence[Stratum], level: float = LEVEL) -> Interval | None
         share = sum(s.weight for s in tasks)
         centre = sum(s.weight * float(s.values.mean()) for s in tasks) / share
         low, high = _environment(tasks, share, level)
+        if len(tasks) == 1 and (alone := _coin(tasks[0], level)):
+            low, high = min(low, alone[0]), max(high, alone[1])
         below += (share * (centre - low)) ** 2
         above += (share * (high - centre)) ** 2
     return max(0.0, score - math.sqrt(below)), min(1.0, score + math.sqrt(above))
@@ -100,6 +102,12 @@ def _coins(tasks: Sequence[Stratum]) -> float:
     around = sum(float(((s.values - s.values.mean()) ** 2).sum()) for s in tasks)
     between = sum(float((s.values * (1 - s.values)).sum()) for s in tasks)
     return min(1.0, (around + COINS) / (around + max(0.0, between) + COINS))
+
+
+def _coin(task: Stratum, level: float) -> Interval | None:
+    """Wilson's interval of a task's values where all are 0 or 1: with two or three of them, the other one alone covers too little."""
+    ones = int(task.values.sum())
+    return wilson(ones, len(task.values), level) if set(task.values.tolist()) <= {0.0, 1.0} else None
 
 
 def _environment(tasks: Sequence[Stratum], share: float, level: float) -> Interval:

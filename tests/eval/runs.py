@@ -7,10 +7,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from embodied.envs.catalog import ENTRIES
 from embodied.rollout.plan import identity
 from embodied.store.run import Run, RunRecord
 from embodied.types import Call, Decision, Episode, EpisodeSpec, Message, Mission, Observation, Reply, Step, TaskSpec, Text, Usage
 
+PRESENT = {e.family: e.version for e in ENTRIES.values() if e.version != "v0"}
+"""What a run records of environments that have had more than one version."""
 CONFIG = {"suite": None, "preset": "naive", "image": False, "agent": {"policy": "naive"}, "model": {"provider": "openai", "name": "gpt-4o"}}
 
 
@@ -41,7 +44,7 @@ def make_run(
     config = {**CONFIG, **(config or {}), "test": root.name}
     specs = {key: [spec(*key, first_seed + i, i, **(kwargs or {})) for i in range(len(values))] for key, values in results.items()}
     planned = tuple(s for group in specs.values() for s in group)
-    run = Run.create(root, RunRecord(identity(config), dict(config), planned, dict(versions or {"numpy": "2"}), "2026-01-02T03:04:05+00:00", suite))
+    run = Run.create(root, RunRecord(identity(config), dict(config), planned, {"numpy": "2", **PRESENT} if versions is None else dict(versions), "2026-01-02T03:04:05+00:00", suite))
     for key, values in results.items():
         for s, value in zip(specs[key], values, strict=True):
             finish(run, ended(s, value) if value is not None else ended(s, None, "infra_failure", error="it died", error_kind="EnvironmentFailure"))

@@ -301,3 +301,12 @@ def test_the_paired_test_counts_coins_and_permutes_everything_else():
     assert paired_p(uneven) == st.paired_permutation(uneven)
     graded = strata([0.5] * 6)
     assert paired_p(graded) == st.paired_permutation(graded)
+
+
+@pytest.mark.parametrize(("n", "least"), [(2, 0.88), (3, 0.92), (5, 0.92), (10, 0.94), (20, 0.935)])
+def test_interval_of_one_small_task_covers_every_chance(n, least):
+    """Exact, over chances of .01 to .99. Two episodes cannot do better than .88 without an interval of nearly everything."""
+    found = [interval(strata([1.0] * k + [0.0] * (n - k))) for k in range(n + 1)]
+    chances = np.linspace(0.01, 0.99, 99)
+    covered = [sum(math.comb(n, k) * p**k * (1 - p) ** (n - k) for k, (low, high) in enumerate(found) if low <= p <= high) for p in chances]
+    assert min(covered) >= least
