@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from embodied.agents.formats import Format
 from embodied.agents.history import HISTORIES, History
-from embodied.agents.parse import PARSERS, Parser, printable, shorten
+from embodied.agents.parse import Parser, parser, printable, shorten
 from embodied.agents.perception import PERCEPTIONS, Perception
 from embodied.agents.prompt import instruction, message, repeated
 from embodied.agents.vocabulary import accepted
@@ -137,17 +137,18 @@ class ModelAgent:
 
     async def _decide(self, prompt: tuple[Message, ...], step: int) -> Decision:
         calls: list[Call] = []
-        thought = ""
+        thought, notes = "", ()
         for number in range(self.parts.parser.calls):
             reply = await self.parts.model.generate(prompt, self._settings(step, number))
             calls.append(Call(prompt, self._counted(reply, prompt)))
             parsed = self.parts.parser.parse(reply.text, self.parts.format, self._accepted)
             thought = "\n".join(t for t in (reply.reasoning.strip(), parsed.thought) if t) or thought
+            notes = (*notes, *parsed.notes)
             if parsed.action is not None:
-                return Decision(parsed.action, thought=thought, calls=tuple(calls))
+                return Decision(parsed.action, thought=thought, calls=tuple(calls), notes=notes)
             raw = shorten(reply.text)
             prompt = (*prompt, message("assistant", raw.strip() or "(empty answer)"), message("user", self._again(parsed.problem)))
-        return Decision(raw, parsed=False, thought=thought, calls=tuple(calls))
+        return Decision(raw, parsed=False, thought=thought, calls=tuple(calls), notes=notes)
 
     def _counted(self, reply: Reply, prompt: tuple[Message, ...]) -> Reply:
         """`reply` with the tokens that its prompt repeated from the one before."""
@@ -183,7 +184,7 @@ def compose(kit: Kit, format: Format, opening: Opening | None = None) -> ModelAg
             settings=kit.settings,
             history=HISTORIES[config.history.policy](config.history),
             format=format,
-            parser=PARSERS[config.parse.policy](),
+            parser=parser(config.parse.policy, config.parse.reader),
             opening=opening,
             perception=perception,
             blobs=kit.blobs,

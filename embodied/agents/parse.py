@@ -149,9 +149,7 @@ def printable(text: str) -> str:
     return CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def _parsed(
-    text: str, found: tuple[str, ...], thought: str, accepted: Vocabulary | Commands, problem: str = "", said: tuple[Note, ...] = ()
-) -> Parsed:
+def _parsed(text: str, found: tuple[str, ...], thought: str, accepted: Vocabulary | Commands, problem: str = "", said: tuple[Note, ...] = ()) -> Parsed:
     if len(found) == 1:
         return Parsed(found[0], thought, notes=said)
     if found:

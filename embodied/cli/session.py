@@ -142,8 +142,12 @@ def resume(root: str, words: Sequence[str], shard: str | None = None, as_json: b
         StoreError: The run was made with other versions, or `words` would make another run of it.
     """
     run, part = Run(root), Shard.parse(shard)
-    config = restore(run.record.config, words)
-    now = replace(run.record, config={**run.record.config, **_recorded(config)}, versions=versions())
+    unversioned = "reader" not in run.record.config.get("agent", {}).get("parse", {"reader": ""})
+    config = restore(run.record.config, ["agent.parse.reader=v1", *words] if unversioned else words)
+    recorded = _recorded(config)
+    if unversioned and recorded["agent"]["parse"]["reader"] == "v1":
+        del recorded["agent"]["parse"]["reader"]  # a run of before readers had versions goes on as what it is
+    now = replace(run.record, config={**run.record.config, **recorded}, versions=versions())
     if identity({**now.config, "simulators": now.versions}) != run.record.identity:
         raise StoreError(f"{root} cannot go on with another plan ({run.record.difference(now)}). `embodied eval ... --out ANOTHER` starts a new run.")
     specs = run.record.planned

@@ -126,14 +126,16 @@ def _marked(text: str) -> Thoughts:
             opened = match
     if opened is None:
         kept.append(text[position:])
-    elif opened.lastgroup in ("open", "pipe", "bracket", "fence", "here") and not text[: opened.start()].rpartition("\n")[2].strip(" \t>*_#\"'`"):
-        thoughts.append(text[opened.end() :])
-    elif not (before := "".join(kept).strip()) and opened.lastgroup != "comment":
+    elif opened.lastgroup != "comment" and (_begins_line(text, opened.start()) or not "".join(kept).strip()):
         thoughts.append(text[opened.end() :])
     else:  # in the middle of a line, and without an end: perhaps no mark at all
-        kept.append(text[opened.start() :] if before or opened.lastgroup == "comment" else "")
+        kept.append(text[opened.start() :])
         return _result(thoughts, kept, text, False)
     return _result(thoughts, kept, text, opened is not None)
+
+
+def _begins_line(text: str, place: int) -> bool:
+    return not text[text.rfind("\n", 0, place) + 1 : place].strip(" \t>*_#\"'`")
 
 
 def _may_hold_marks(text: str) -> bool:

@@ -75,8 +75,13 @@ _PRAISED = re.compile(
 )
 _QUOTES = "\"'`*“‘«「[<"
 _OTHER_WORD = {
-    "up": re.compile(r"(?:pick|look|give|stand|wake|sum|end|set|back|line|follow|speed|write|pull|hurry|get|got|open|mess|show|turn|grow|make|made|come|came|build|straight|bring|move it|clear|keep)(?:s|ed|ing|ting)?[\s-]$", re.IGNORECASE),
-    "down": re.compile(r"(?:slow|calm|break|write|sit|put|turn|come|shut|track|narrow|boil|lie|settle|cool|note|fall|upside|lay|close)(?:s|ed|ing|ting)?[\s-]$", re.IGNORECASE),
+    "up": re.compile(
+        r"(?:pick|look|give|stand|wake|sum|end|set|back|line|follow|speed|write|pull|hurry|get|got|open|mess|show|turn|grow|make|made|come|came|build|straight|bring|move it|clear|keep)(?:s|ed|ing|ting)?[\s-]$",
+        re.IGNORECASE,
+    ),
+    "down": re.compile(
+        r"(?:slow|calm|break|write|sit|put|turn|come|shut|track|narrow|boil|lie|settle|cool|note|fall|upside|lay|close)(?:s|ed|ing|ting)?[\s-]$", re.IGNORECASE
+    ),
 }
 _OTHER_WORD_BEHIND = {
     "right": re.compile(r"[\s]?(?:now|away|choice|answer|action|one|thing|decision|order|path|away|place|next|after|before|!|,|\.\s|there|here|above|below|behind|way|question|track|angle)", re.IGNORECASE),
@@ -202,4 +207,3 @@ def _pattern(actions: tuple[str, ...]) -> re.Pattern[str] | None:
     if not phrases:
         return None
     return re.compile(rf"(?<![\w'])(?<!\w-)(?=({'|'.join(map(expression, phrases))})(?![\w])(?!-\w))", re.IGNORECASE)
-

@@ -32,7 +32,9 @@ _PROSE = re.compile(
     r"|observations?|obs|results?|user|human|environment|system|step)(?=[\s,.:;!?*_])",
     re.IGNORECASE,
 )
-_SENTENCE = re.compile(r"\b(?:is|are|was|were|would|could|might|should|seems?|will|i|i'll|i'm|we|won't|isn't|don't|doesn't|can't|cannot|must|may|not|never)\b", re.IGNORECASE)
+_SENTENCE = re.compile(
+    r"\b(?:is|are|was|were|would|could|might|should|seems?|will|i|i'll|i'm|we|won't|isn't|don't|doesn't|can't|cannot|must|may|not|never)\b", re.IGNORECASE
+)
 _QUOTED = re.compile(r"\"[^\"]*\"|'(?<!\w')[^']*'(?!\w)")
 _ALTERNATIVE = re.compile(r"\s(?:or|vs\.?|versus|oder|rather than|instead of|and not|but not|if|unless|until)\s|\s/\s", re.IGNORECASE)
 _TAIL = re.compile(
@@ -77,7 +79,7 @@ class Speech:
         """The command that `line` is, dress aside. `rest` is what follows in the lines below."""
         line = CONTROL.sub("", line).strip()
         shape = _undressed(line)
-        if not shape or len(shape) > LONGEST_COMMAND or shape.startswith(("{", "[{", "</", "<|", "\\")):
+        if not shape or len(shape) > LONGEST_COMMAND or _JSON.match(line) or shape.startswith(("{", "[{", "</", "<|", "\\")):
             return _NONE
         if "_" in shape and " " not in shape:
             shape = shape.replace("_", " ").strip()
@@ -159,6 +161,8 @@ class Speech:
         return "; ".join(more)
 
 
+_JSON = re.compile(r"\[?\s?\{?\s?[\"'][\w ]{1,30}[\"']\s?:|[\[{]\s?[\"'{]")
+"""What remains of JSON in which no answer was found."""
 _DENIED = re.compile(r"\b(?:not|don't|won't|can't|cannot|never|instead of|rather than|avoid|but|could|might|or|failed|tried|if)\b|n't\b", re.IGNORECASE)
 
 

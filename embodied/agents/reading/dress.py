@@ -24,7 +24,23 @@ CJK_LABELS = r"(?:最终|下一步|我的|所选|选择的|次の|最終)?(?:的
 _LABEL = re.compile(rf"(?:{LABELS}[\"'`*_ ]{{0,4}}(?:[:=]|=>|->)|{CJK_LABELS}[\"'`*_ ]{{0,4}}[:=])[ *_]{{0,4}}", re.IGNORECASE)
 _SPEAKER = re.compile(r"(?:assistant|ai|agent|player|bot|model|me|step \d{1,3}|turn \d{1,3}|action \d{1,3})[*_ ]{0,3}[:)]\s{0,3}", re.IGNORECASE)
 _BULLET = re.compile(r"(?:[-*•·+]|>{1,4}|#{1,6}|\d{1,2}[.)]|=>|->|→|➡|✅|👉|\$|&gt;|>>>)\s{1,4}|(?:→|➡|✅|👉)")
-_PAIRS = {'"': '"', "'": "'", "`": "`", "*": "*", "_": "_", "«": "»", "(": ")", "[": "]", "<": ">", "{": "}", "$": "$", "【": "】", "~": "~", "|": "|", "‹": "›"}
+_PAIRS = {
+    '"': '"',
+    "'": "'",
+    "`": "`",
+    "*": "*",
+    "_": "_",
+    "«": "»",
+    "(": ")",
+    "[": "]",
+    "<": ">",
+    "{": "}",
+    "$": "$",
+    "【": "】",
+    "~": "~",
+    "|": "|",
+    "‹": "›",
+}
 _LATEX = re.compile(r"\\(?:boxed|fbox|text|mathrm|mathbf|textbf|texttt|textit|mathtt|mathit|mbox|emph|operatorname)\s?\{(.{1,500})\}")
 _MATHS = re.compile(r"(?:\\\((.{1,500})\\\)|\\\[(.{1,500})\\\])")
 _TAGGED = re.compile(r"<([a-z][\w.:-]{0,30})(?:\s[^<>]{0,60})?>(.{0,500})</\1\s?>", re.IGNORECASE)
@@ -34,8 +50,46 @@ _CALL = re.compile(
     re.IGNORECASE,
 )
 _DOING = frozenset(
-    "act action step execute exec command cmd do perform play move send submit choose select input run respond answer type enter print take_action "
-    "make_action apply_action next_action final final_answer game env agent invoke tool call interact output take_step do_action".split()
+    [
+        "act",
+        "action",
+        "step",
+        "execute",
+        "exec",
+        "command",
+        "cmd",
+        "do",
+        "perform",
+        "play",
+        "move",
+        "send",
+        "submit",
+        "choose",
+        "select",
+        "input",
+        "run",
+        "respond",
+        "answer",
+        "type",
+        "enter",
+        "print",
+        "take_action",
+        "make_action",
+        "apply_action",
+        "next_action",
+        "final",
+        "final_answer",
+        "game",
+        "env",
+        "agent",
+        "invoke",
+        "tool",
+        "call",
+        "interact",
+        "output",
+        "take_step",
+        "do_action",
+    ]
 )
 _FENCE = re.compile(r"(`{3,}|~{3,})[a-z]{0,12}\s{0,4}([^`~]{1,500}?)\s{0,4}\1", re.IGNORECASE)
 _END = ".,;:!…。！}"

@@ -150,7 +150,9 @@ def _parameters(text: str) -> list[Said]:
 def json_values(text: str) -> list[Said]:
     """Values of the most telling key in JSON, whole or cut, of one line or many, with either kind of quotes."""
     found = _pairs(text)
-    if not found and '\\"' in text:  # JSON within a string: the arguments of a call as OpenAI writes them
+    if '\\"' in text and not any(
+        key in _RANK or key == "action_input" for key, _ in found
+    ):  # JSON within a string: the arguments of a call as OpenAI writes them
         found = _pairs(text.replace('\\"', '"'))
     inputs = [said for key, said in found if key in ("action_input", "actioninput")]
     if inputs:
@@ -164,7 +166,30 @@ def json_values(text: str) -> list[Said]:
     return names if names and _EMPTY_CALL.search(text) else []
 
 
-_TOOLS = frozenset("act action step execute command do perform play move send submit input type game final answer final_answer take_action send_command execute_action".split()) | {
+_TOOLS = frozenset(
+    [
+        "act",
+        "action",
+        "step",
+        "execute",
+        "command",
+        "do",
+        "perform",
+        "play",
+        "move",
+        "send",
+        "submit",
+        "input",
+        "type",
+        "game",
+        "final",
+        "answer",
+        "final_answer",
+        "take_action",
+        "send_command",
+        "execute_action",
+    ]
+) | {
     "final answer",
     "game_step",
     "text_game",

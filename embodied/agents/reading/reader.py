@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,8 +19,8 @@ from embodied.agents.vocabulary import Commands, Vocabulary
 from embodied.models.thoughts import opens, split
 from embodied.types import Note
 
-LONGEST_REPLY = 200_000
-"""Characters, thoughts aside, of a reply that is read: ten times what a model writes that still has an answer in mind."""
+LONGEST_REPLY = 65_536
+"""Characters of a reply, thoughts aside and from its end, in which an answer and what stands before it are looked for."""
 
 _REVISED = re.compile(
     r"\b(?:no|nope|wait|actually|instead|correction|corrected|rather|scratch|sorry|oops|hmm+|but|however|better|revis\w+|chang\w+|final|mistake\w*|wrong|reconsider\w*|second thought|would"
@@ -27,7 +28,10 @@ _REVISED = re.compile(
     re.IGNORECASE,
 )
 """Words between two answers that tell the second to be in place of the first."""
-_STRONG = re.compile(r"act|command|cmd|answer|move|decision|choice|befehl|aktion|antwort|acci|respuesta|comando|r.ponse|commande|azione|risposta|resposta|动|行|答|命|指|操|选|ア|コ|행|명|답|결", re.IGNORECASE)
+_STRONG = re.compile(
+    r"act|command|cmd|answer|move|decision|choice|befehl|aktion|antwort|acci|respuesta|comando|r.ponse|commande|azione|risposta|resposta|动|行|答|命|指|操|选|ア|コ|행|명|답|결",
+    re.IGNORECASE,
+)
 _NESTED = ("{", "[", "<", "\\", "$", "```", "~~~")
 
 
@@ -43,9 +47,12 @@ class Reading:
     notes: tuple[Note, ...] = ()
 
 
+_NOWHERE = -1
+
+
 @dataclass(frozen=True)
 class _Found:
-    """What a stage found in a text: phrases or a command, and where it is stated."""
+    """What a stage found in a text: phrases or a command, and where the mark before it begins (`_NOWHERE` without one)."""
 
     actions: tuple[str, ...]
     place: int = 0
@@ -71,8 +78,8 @@ def read(reply: str, format: Format, accepted: Vocabulary | Commands) -> Reading
     text = turn(text)
     if not text.strip():
         return Reading((), thought, "ended within its thoughts" if cut else "is nothing but thoughts" if thought else "")
-    if len(text) > LONGEST_REPLY:
-        return Reading((), thought, f"is longer than {LONGEST_REPLY:,} characters")
+    if len(text) > LONGEST_REPLY and not accepted.prose:
+        thought, text = "\n".join(filter(None, (thought, text[:-LONGEST_REPLY]))), text[-LONGEST_REPLY:]
     if opens(text[:WINDOW]) or opens(text[-WINDOW:]):
         return Reading((), thought or text.strip(), "holds a mark of a thought that does not end")
     text = text if accepted.prose else plain(text)
@@ -119,8 +126,13 @@ def _said(text: str, thought: str, format: Format, accepted: Vocabulary | Comman
         stage = _Orders(format, accepted)
     mine = stage.own_turn(text)
     found = stage.look(mine) if mine is not None else _NOTHING
-    before = mine[: found.place].rstrip(' \t\n\r*_`"{') if mine is not None and found.actions else text if format.thinks else ""
-    dropped = (Note(notes.DROPPED, f'Only "{found.actions[0]}" was taken; what followed was dropped: "{found.dropped[:120]}".'),) if found.dropped and found.actions else ()
+    marked = mine is not None and found.place >= 0
+    before = mine[: found.place].rstrip(' \t\n\r*_`"{') if marked else text if format.thinks else ""
+    dropped = (
+        (Note(notes.DROPPED, f'Only "{found.actions[0]}" was taken; what followed was dropped: "{found.dropped[:120]}".'),)
+        if found.dropped and found.actions
+        else ()
+    )
     return Reading(found.actions, "\n".join(filter(None, (thought, before.strip()))), "", dropped)
 
 
@@ -149,8 +161,10 @@ class _Reader:
         window = text[start:]
         for kind in (self._own, marks.containers, marks.labelled):
             if (said := kind(window)) and (found := self._resolved(said, window)) is not None:
-                return _Found(found.actions, found.place + start, found.dropped, found.clear)
-        return self.unmarked(text)
+                place = found.place if found.actions else said[-1].start
+                return _Found(found.actions, place + start, found.dropped, found.clear)
+        found = self.unmarked(text)
+        return _Found(found.actions, _NOWHERE, found.dropped, found.clear)
 
     def _own(self, window: str) -> list[Said]:
         return marks.own(window, self.format)
@@ -201,7 +215,8 @@ class _Choices(_Reader):
         self.vocabulary = vocabulary
 
     def of(self, said: Said, window: str) -> _Found:
-        line = first_line(said)
+        if not (line := first_line(said)):  # a sign such as `-` may be all there is
+            return _Found(choice.whole(self.vocabulary, said.text.strip()), said.start, clear=True)
         if phrases := choice.whole(self.vocabulary, line) or choice.whole(self.vocabulary, said.text.strip()):
             return _Found(self._with_next_lines(said, line, phrases), said.start, clear=True)
         if nested := self._nested(said):
@@ -244,12 +259,13 @@ class _Orders(_Reader):
         if nested := self._nested(said):
             inner = self._resolved(nested, said.text)
             return _Found(inner.actions, said.start, inner.dropped, inner.clear) if inner else _NOTHING
-        line = first_line(said)
+        if not (line := first_line(said)):
+            return _NOTHING
         return _found(self.speech.of_line(line, said.text.partition(line)[2]), said.start)
 
     def conflict(self, results: list[_Found], said: list[Said], window: str) -> _Found:
         """Commands one behind the other are a plan: its first step is taken. With other text between them there is no telling."""
-        for one, following in zip(said, said[1:], strict=False):
+        for one, following in itertools.pairwise(said):
             if window[_end_of_answer(one) : following.start].strip(" \t\n*_`-,;[{}]\"'"):
                 return _NOTHING
         rest = "; ".join(action for result in results[1:] for action in result.actions)
