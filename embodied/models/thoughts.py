@@ -41,8 +41,8 @@ _MARK = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE | re.MULTILINE,
 )
-_SIGNS = ("<", "◁", "[", "【", "```", "~~~", "&lt;", "＜", "⟨", "〈", "&LT;")
-_HERE = re.compile("here(?: is|'s|’s) ", re.IGNORECASE)
+_SIGNS = ("<", "◁", "[", "【", "&lt;", "＜", "⟨", "〈", "&LT;")
+_HERE = re.compile("(?:```|~~~)[ \t]?(?:think|thought|reason)|here(?: is|'s|’s) ", re.IGNORECASE)
 _OPENS = {"comment": "uncomment", "fence": "unfence", "here": "said", "pipe": "unpipe", "open": "close", "bracket": "unbracket"}
 _TAGS = frozenset({"unpipe", "close", "unbracket"})
 """Closing marks that end any thought, whichever mark opened it."""
