@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from embodied.errors import UnknownName, UsageError
 from embodied.registry import unknown
 
-PARSE_POLICIES = ("strict", "lenient", "reask")
+PARSE_POLICIES = ("strict", "lenient", "reask", "balrog")
+READERS = ("v2", "v1")
 HISTORY_POLICIES = ("window", "blocks")
 PERCEPTIONS = ("none", "vector")
 
@@ -33,7 +34,10 @@ class ParseConfig:
     """How a reply becomes an action. A declared setting, because it moves scores (see `embodied.agents.parse`)."""
 
     policy: str = "lenient"
-    """strict: the exact phrase in the exact form. lenient: forgives wrapping, never guesses. reask: lenient, then one more call."""
+    """strict: the exact phrase in the exact form. lenient: forgives wrapping, never guesses. reask: lenient, then one more call.
+    balrog: what BALROG's agents send."""
+    reader: str = "v2"
+    """Version of the reader behind lenient and reask (`embodied.agents.reading`). v1: the one of runs that record none."""
 
 
 @dataclass
@@ -84,6 +88,8 @@ def check(config: AgentConfig) -> None:
     history, demonstrations = config.history, config.demonstrations
     if config.parse.policy not in PARSE_POLICIES:
         raise UnknownName(f"There is no parsing policy named {config.parse.policy!r}. agent.parse.policy is one of {', '.join(PARSE_POLICIES)}.")
+    if config.parse.reader not in READERS:
+        raise UnknownName(f"There is no reader named {config.parse.reader!r}. agent.parse.reader is one of {', '.join(READERS)}.")
     if history.policy not in HISTORY_POLICIES:
         raise UnknownName(f"There is no history policy named {history.policy!r}. agent.history.policy is one of {', '.join(HISTORY_POLICIES)}.")
     if history.block < 1:

@@ -11,7 +11,7 @@ from embodied.agents.fitting import Fitting, Prompt, cuts
 from embodied.agents.formats import Format
 from embodied.agents.history import HISTORIES, History
 from embodied.agents.notes import SHORTENED
-from embodied.agents.parse import PARSERS, Parser, printable, shorten
+from embodied.agents.parse import Parser, parser, printable, shorten
 from embodied.agents.perception import PERCEPTIONS, Perception
 from embodied.agents.prompt import instruction, message, repeated
 from embodied.agents.vocabulary import accepted
@@ -183,6 +183,7 @@ class ModelAgent:
             notes = (prompt.cut.note(len(self.parts.history.pictured())),) if prompt.cut else notes
             parsed = self.parts.parser.parse(reply.text, self.parts.format, self._accepted)
             thought = "\n".join(t for t in (reply.reasoning.strip(), parsed.thought) if t) or thought
+            notes = (*notes, *parsed.notes)
             if parsed.action is not None:
                 return Decision(parsed.action, thought=thought, calls=tuple(calls), notes=notes)
             raw = shorten(reply.text)
@@ -223,7 +224,7 @@ def compose(kit: Kit, format: Format, opening: Opening | None = None) -> ModelAg
             settings=kit.settings,
             history=HISTORIES[config.history.policy](config.history),
             format=format,
-            parser=PARSERS[config.parse.policy](),
+            parser=parser(config.parse.policy, config.parse.reader),
             opening=opening,
             perception=perception,
             blobs=kit.blobs,

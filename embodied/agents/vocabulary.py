@@ -89,6 +89,15 @@ class Vocabulary:
                 return tuple(dict.fromkeys(phrases))
         return ()
 
+    def folded(self, form: str) -> tuple[str, ...]:
+        """The phrases that differ from `form` in nothing but case and narrow gaps."""
+        return tuple(dict.fromkeys(self._folded.get(fold(form), ())))
+
+    @property
+    def longest_line(self) -> int:
+        """Characters of the longest line that is a phrase: `phrase: gloss` of the list."""
+        return self._longest_line
+
     def mentioned(self, text: str) -> tuple[str, ...]:
         """The phrases that occur in `text` as whole words, each once, in order; of overlapping ones the longest.
 
@@ -121,7 +130,7 @@ class Vocabulary:
         phrases = sorted((p.strip() for p in self.actions if len(p.strip()) > 1 and not p.strip().isdigit()), key=len, reverse=True)
         if not phrases:
             return None
-        alternatives = "|".join(r"[\s_-]{0,2}".join(map(_spaced, _GAP.split(phrase))) for phrase in phrases)
+        alternatives = "|".join(map(expression, phrases))
         # A look-ahead, so that a phrase which begins within another one is seen too. Behind an apostrophe no word begins ("that's it").
         return re.compile(rf"(?<!\w)(?<!\w['’])(?=({alternatives})(?!\w))", re.IGNORECASE)
 
@@ -178,6 +187,11 @@ def _shown(phrases: list[str], glosses: list[str]) -> list[tuple[str, str]]:
 def _general(phrase: str, gloss: str) -> str:
     """A gloss that holds for the neighbours too: "the key a: a choice" says "the key itself: a choice"."""
     return "" if gloss == phrase else re.sub(rf"\b{phrase}\b", "itself", gloss, count=1)
+
+
+def expression(phrase: str) -> str:
+    """A regular expression for `phrase` within a sentence, with other gaps between its words or none."""
+    return r"[\s_-]{0,2}".join(map(_spaced, _GAP.split(phrase)))
 
 
 def _spaced(word: str) -> str:

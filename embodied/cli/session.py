@@ -160,8 +160,13 @@ def resume(root: str, words: Sequence[str], shard: str | None = None, as_json: b
     """
     run, part = Run(root), Shard.parse(shard)
     require_trust(run, trust, play=True)
-    config = restore(run.record.config, words)
-    now = replace(run.record, config={**run.record.config, **_recorded(config)}, versions=versions(spec.task for spec in run.record.planned))
+    unversioned = "reader" not in run.record.config.get("agent", {}).get("parse", {"reader": ""})
+    config = restore(run.record.config, ["agent.parse.reader=v1", *words] if unversioned else words)
+    whole = _recorded(config)
+    if unversioned and whole["agent"]["parse"]["reader"] == "v1":
+        del whole["agent"]["parse"]["reader"]  # a run of before readers had versions goes on as what it is
+    found = versions(spec.task for spec in run.record.planned)
+    now = replace(run.record, config={**run.record.config, **whole}, versions=found)
     if identity({**now.config, "simulators": now.versions}) != run.record.identity:
         raise StoreError(f"{root} cannot go on with another plan ({run.record.difference(now)}). `embodied eval ... --out ANOTHER` starts a new run.")
     specs = run.record.planned

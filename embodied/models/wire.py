@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from embodied.blobs import Blobs
+from embodied.models.thoughts import split
 from embodied.types import Image, Message, Part, Text
 
 MAX_TEXT = 1_000_000
 """Characters of a reply that are kept: several times what any model writes, and still a record that can be read."""
-
-_THOUGHTS = re.compile(r"\s*(?:<think(?:ing)?>)?(.*?)</think(?:ing)?>", re.DOTALL)
-_UNFINISHED = re.compile(r"\s*<think(?:ing)?>(.*)", re.DOTALL)
 
 
 def storable(text: str) -> str:
@@ -23,17 +20,13 @@ def storable(text: str) -> str:
 
 
 def split_thoughts(text: str) -> tuple[str, str]:
-    """Splits off the thoughts that some open models write into the answer itself.
-
-    Knows `<think>...</think>answer`, the same without the opening tag (chat templates that end in it), and thoughts that never end
-    because the reply was cut.
+    """Splits off the thoughts that some open models write into the answer itself (see `embodied.models.thoughts`).
 
     Returns:
         Thoughts and answer, both stripped when there are thoughts.
     """
-    if match := _THOUGHTS.match(text) or _UNFINISHED.match(text):
-        return match.group(1).strip(), text[match.end() :].strip()
-    return "", text
+    thoughts = split(text)
+    return thoughts.thought, thoughts.answer
 
 
 def alternate(messages: Iterable[Message]) -> list[Message]:

@@ -102,7 +102,7 @@ def check(mission: str, form: str, reply: str, strict: str | None, lenient: str 
         ("🙂", N, N),
         ("gehe vorwärts", N, N),
         ("🙂 go forward 🙂", N, "go forward"),
-        ("ｇo forward", N, N),
+        ("ｇo forward", N, "go forward"),
         ("go\u00a0forward", N, "go forward"),
     ],
 )

@@ -44,7 +44,12 @@ def make_run(
     config = {**CONFIG, **(config or {}), "test": root.name}
     specs = {key: [spec(*key, first_seed + i, i, **(kwargs or {})) for i in range(len(values))] for key, values in results.items()}
     planned = tuple(s for group in specs.values() for s in group)
-    run = Run.create(root, RunRecord(identity(config), dict(config), planned, {"numpy": "2", **PRESENT} if versions is None else dict(versions), "2026-01-02T03:04:05+00:00", suite))
+    run = Run.create(
+        root,
+        RunRecord(
+            identity(config), dict(config), planned, {"numpy": "2", **PRESENT} if versions is None else dict(versions), "2026-01-02T03:04:05+00:00", suite
+        ),
+    )
     for key, values in results.items():
         for s, value in zip(specs[key], values, strict=True):
             finish(run, ended(s, value) if value is not None else ended(s, None, "infra_failure", error="it died", error_kind="EnvironmentFailure"))
