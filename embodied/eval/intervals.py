@@ -48,7 +48,7 @@ def interval(strata: Sequence[Stratum], level: float = LEVEL) -> Interval | None
         share = sum(s.weight for s in tasks)
         centre = sum(s.weight * float(s.values.mean()) for s in tasks) / share
         low, high = _environment(tasks, share, level)
-        if len(tasks) == 1 and (alone := _coin(tasks[0], level)):
+        if len(strata) == 1 and (alone := _coin(tasks[0], level)):
             low, high = min(low, alone[0]), max(high, alone[1])
         below += (share * (centre - low)) ** 2
         above += (share * (high - centre)) ** 2
@@ -105,7 +105,8 @@ def _coins(tasks: Sequence[Stratum]) -> float:
 
 
 def _coin(task: Stratum, level: float) -> Interval | None:
-    """Wilson's interval of a task's values where all are 0 or 1: with two or three of them, the other one alone covers too little."""
+    """Wilson's interval of a task's values where all are 0 or 1: with two or three of them, the other one alone covers too little.
+    Among other environments it is not needed: the suite's total covers without it, and would be a quarter wider with it."""
     ones = int(task.values.sum())
     return wilson(ones, len(task.values), level) if set(task.values.tolist()) <= {0.0, 1.0} else None
 
