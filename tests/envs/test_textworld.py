@@ -144,6 +144,21 @@ def test_rejected_commands_are_said_to_be():
     assert {command for command, valid in said.items() if valid} == taken
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_the_mission_says_that_a_step_is_one_command(task: str):
+    tips = {rules: make("textworld", task, rules=rules).mission.tips for rules in ("embodied", "balrog")}
+    said = "Type one command a step: of several, only the first is carried out."
+    assert said in tips["embodied"] and said not in tips["balrog"]
+
+
+@pytest.mark.parametrize("piece", [".", ". ", "\n", "\r", ",", "then ", ", .", "\0", "é", "\u0301", "\\", "east. ", "look "])
+def test_a_megabyte_is_divided_in_no_time(piece: str):
+    began = time.process_time()
+    command, _ = first_command(piece * (1_000_000 // len(piece)))
+    assert time.process_time() - began < 5
+    assert "\n" not in command
+
+
 @pytest.mark.parametrize("rules", ["embodied", "balrog"])
 def test_no_string_is_too_strange(rules: str, ulx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)

@@ -86,9 +86,10 @@ class TextWorldEnv(LanguageEnv):
     | `coin_collector` | find the coin and take it | 60 rooms, no doors, 20 commands | 1 |
 
     ## Action Space
-    `FreeText`: every string is a command, and a step carries out one. Of several (`east. south`, `east then south`, `east, south`, several
-    lines) the first is played; the rest is dropped, `info["dropped"]` holds it and the text says so. Things may be strung together where
-    the game takes a turn for all of them (`take knife, apple`). Letter case does not matter, hyphens, apostrophes and digits do; accents are dropped and curly
+    `FreeText`: every string is a command, and a step carries out one, as the mission's tips say. Of several (`east. south`,
+    `east then south`, `east, south`, several lines) the first is played; the rest is dropped, `info["dropped"]` holds it and the text says
+    so. Things may be strung together where the game takes a turn for all of them (`take knife, apple`). Letter case does not matter,
+    hyphens, apostrophes and digits do; accents are dropped and curly
     quotes made straight. `mission.actions` lists the patterns that are of use. The default action is `look` (`help` under `rules="balrog"`).
 
     ## Observation Space
@@ -207,7 +208,7 @@ class TextWorldEnv(LanguageEnv):
     @property
     def mission(self) -> Mission:
         target = self._game.facts.target if self._game is not None and self._mended else ""
-        return missions.mission(self._task, target, self.default_action, self.max_steps)
+        return missions.mission(self._task, target, self.default_action, self.max_steps, one_command=self._mended)
 
     @property
     def game_file(self) -> Path | None:
