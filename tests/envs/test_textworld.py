@@ -144,6 +144,48 @@ def test_rejected_commands_are_said_to_be():
     assert {command for command, valid in said.items() if valid} == taken
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_the_mission_says_that_a_step_is_one_command(task: str):
+    tips = {rules: make("textworld", task, rules=rules).mission.tips for rules in ("embodied", "balrog")}
+    said = "Type one command a step: of several, only the first is carried out."
+    assert said in tips["embodied"] and said not in tips["balrog"]
+
+
+def test_the_score_is_not_undone_and_nothing_hidden_is_repeated(ulx: Path):
+    """`undo` as the first command took back the environment's own, after which the game never told its score; `again` repeated it."""
+    for options in ({"game": "coin_collector-0"}, {"game": str(ulx)}):
+        env = make("textworld", COIN, expert=True)
+        observation, _ = env.reset(seed=0, options=options)
+        for command, answer in (
+            ("undo", "That command is not part of this game."),
+            ("again", "You can hardly repeat that."),
+            ("G", "You can hardly repeat that."),
+        ):
+            said, *_, info = env.step(command)
+            assert (said["text"], info["valid"]) == (answer, False)
+        for command in ("", "oops"):
+            env.step(command)
+            assert env.step("again")[0]["text"] == "You can hardly repeat that."
+        rewards, over = [], False
+        while not over:
+            observation, reward, over, _, info = env.step(observation["expert"])
+            rewards.append(reward)
+        assert sum(rewards) == info["metrics"]["score"] == 1 and info["success"]
+        env.reset(seed=0, options=options)
+        looked = env.step("look")[0]["text"]
+        assert env.step("xyzzy")[-1]["valid"] is False
+        assert env.step("look")[0]["text"] == env.step("again")[0]["text"] == looked
+        env.close()
+
+
+@pytest.mark.parametrize("piece", [".", ". ", "\n", "\r", ",", "then ", ", .", "\0", "é", "\u0301", "\\", "east. ", "look "])
+def test_a_megabyte_is_divided_in_no_time(piece: str):
+    began = time.process_time()
+    command, _ = first_command(piece * (1_000_000 // len(piece)))
+    assert time.process_time() - began < 5
+    assert "\n" not in command
+
+
 @pytest.mark.parametrize("rules", ["embodied", "balrog"])
 def test_no_string_is_too_strange(rules: str, ulx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)

@@ -127,8 +127,8 @@ class MiniHackEnv(NetHackBase):
     ## Version History
 
     - v1: NLE is asked to describe what it draws (`screen_descriptions`), as MiniHack asks it, because the answer changes the game: things
-      looked at from nearby count as seen, and a corpse that was seen does not stack with one that was not. It costs 4 to 8 us a step
-      (7 to 16 %). v0 left it out. Random players meet a difference in 1 of 640 episodes of the eight tasks,
+      looked at from nearby count as seen, and a corpse that was seen does not stack with one that was not. It costs 2 to 9 us a step,
+      depending on the task (at most 18 %). v0 left it out. Random players meet a difference in 1 of 640 episodes of the eight tasks,
       a hero who attacks whatever stands beside him in 4 of 40 of CorridorBattle-Dark.
     - v0: first version.
     """

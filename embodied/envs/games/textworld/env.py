@@ -39,10 +39,15 @@ _START = r"(?:^|[.,;:\n\r]|\bthen\b)\s*(?:(?:oops|o)\s+)?"
 """Where a command begins on a line that may hold several. `oops` makes a command of the last one by correcting a word."""
 _FILES = r"(?:save|restore|script|unscript|replay)\b|transcrip|recording"
 """Commands that make an interpreter write or read files, or ask for one. Inform reads the first nine letters of a word."""
-_META = r"(?:quit|q|restart|restrict|enable|disable|tw-print)\b|print_sta|tw-extra-|tw-trace-"
-"""Commands that leave the game, and the doors that TextWorld left open for itself (`print_state` tells where everything is)."""
+_META = r"(?:quit|q|restart|restrict|enable|disable|tw-print|undo)\b|print_sta|tw-extra-|tw-trace-"
+"""Commands that leave the game, and the doors that TextWorld left open for itself (`print_state` tells where everything is). `undo` takes back
+the command that makes the game print its score, too, and the .z8 interpreter has none."""
+_AGAIN = re.compile(r"(?:again|g)\b.*", re.IGNORECASE)
+_UNREPEATABLE = re.compile(r"\W*|(?:oops|o)\b.*", re.IGNORECASE)
+"""What the game does not keep for `again`: there, that is still the line before."""
 _REFUSED = {"balrog": re.compile(f"{_START}(?:{_FILES})", re.IGNORECASE), "embodied": re.compile(f"{_START}(?:{_FILES}|{_META})", re.IGNORECASE)}
 _NO_SUCH_COMMAND = "That command is not part of this game."
+_NOTHING_TO_REPEAT = "You can hardly repeat that."
 
 _REJECTIONS = (
     "I beg your pardon?",
@@ -86,9 +91,10 @@ class TextWorldEnv(LanguageEnv):
     | `coin_collector` | find the coin and take it | 60 rooms, no doors, 20 commands | 1 |
 
     ## Action Space
-    `FreeText`: every string is a command, and a step carries out one. Of several (`east. south`, `east then south`, `east, south`, several
-    lines) the first is played; the rest is dropped, `info["dropped"]` holds it and the text says so. Things may be strung together where
-    the game takes a turn for all of them (`take knife, apple`). Letter case does not matter, hyphens, apostrophes and digits do; accents are dropped and curly
+    `FreeText`: every string is a command, and a step carries out one, as the mission's tips say. Of several (`east. south`,
+    `east then south`, `east, south`, several lines) the first is played; the rest is dropped, `info["dropped"]` holds it and the text says
+    so. Things may be strung together where the game takes a turn for all of them (`take knife, apple`). Letter case does not matter,
+    hyphens, apostrophes and digits do; accents are dropped and curly
     quotes made straight. `mission.actions` lists the patterns that are of use. The default action is `look` (`help` under `rules="balrog"`).
 
     ## Observation Space
@@ -152,8 +158,8 @@ class TextWorldEnv(LanguageEnv):
 
     A refused command costs a step and is not `valid`. `rules="balrog"` gives BALROG's text, rewards, progress and default action, refuses
     only what touches files, and sends commands as they are, several in one step too (cut at what the interpreter can read, and without
-    control characters). Both interpreters are child processes that can write no files. `undo` is the game's: .ulx games take a turn back,
-    .z8 games say that they cannot.
+    control characters). Both interpreters are child processes that can write no files. `undo` is refused, since it also takes back what
+    makes the game print its score; under `rules="balrog"` it is the game's: .ulx games take a turn back, .z8 games say that they cannot.
 
     ## References
     - Côté et al. 2018, TextWorld: A Learning Environment for Text-based Games.
@@ -203,11 +209,12 @@ class TextWorldEnv(LanguageEnv):
         self._screen = ""
         self._score = 0
         self._walked = 0
+        self._played = False  # whether the game has read a line of the player's that `again` repeats
 
     @property
     def mission(self) -> Mission:
         target = self._game.facts.target if self._game is not None and self._mended else ""
-        return missions.mission(self._task, target, self.default_action, self.max_steps)
+        return missions.mission(self._task, target, self.default_action, self.max_steps, one_command=self._mended)
 
     @property
     def game_file(self) -> Path | None:
@@ -226,6 +233,7 @@ class TextWorldEnv(LanguageEnv):
         for what in _TRACKED["embodied" if self._mended else "balrog"]:
             self._machine.send(f"tw-extra-infos {what}")
         self._score = self._walked = 0
+        self._played = False
         self._screen = self._cut(screen)
         facts = {"game": game.name, "format": game.story.suffix[1:], "sha256": game.digest}
         return {**facts, "walkthrough_length": len(game.facts.walkthrough), "max_score": game.facts.max_score}
@@ -236,10 +244,13 @@ class TextWorldEnv(LanguageEnv):
         taken, quit_ = False, False
         if self._is_refused(command):
             screen = _NO_SUCH_COMMAND
+        elif self._mended and not self._played and _AGAIN.fullmatch(command):
+            screen = _NOTHING_TO_REPEAT  # but what the environment itself has asked for
         elif (answer := self._machine.send(command)) is None:
             screen, quit_ = "", True
         else:
             screen, taken = self._read_score(answer)
+            self._played = self._played or _UNREPEATABLE.fullmatch(command) is None
         won, lost = _WON in screen, _LOST in screen
         self._screen = self._cut(screen)
         if self._has_expert:

@@ -30,6 +30,7 @@ _FOOD = {
 }
 
 _INTRO = "You play a text adventure: you walk through rooms, read what is there and type commands."
+_ONE_COMMAND = "Type one command a step: of several, only the first is carried out."
 
 _TASKS: dict[str, tuple[str, str, dict[str, str], tuple[str, ...]]] = {
     "treasure_hunter": (
@@ -66,14 +67,14 @@ _TASKS: dict[str, tuple[str, str, dict[str, str], tuple[str, ...]]] = {
 """Task -> (goal, goal that names the target, commands, tips)."""
 
 
-def mission(task: str, target: str, default_action: str, max_steps: int | None) -> Mission:
-    """The mission of a task. With a `target` the goal may name it."""
+def mission(task: str, target: str, default_action: str, max_steps: int | None, *, one_command: bool) -> Mission:
+    """The mission of a task. With a `target` the goal may name it; `one_command` says that a step carries out no more."""
     goal, named, commands, tips = _TASKS[task]
     return Mission(
         goal=named.format(target=target) if target and named else goal,
         actions=commands,
         intro=_INTRO,
-        tips=(*tips, "A command that is not understood costs a step like any other."),
+        tips=(*tips, *((_ONE_COMMAND,) if one_command else ()), "A command that is not understood costs a step like any other."),
         default_action=default_action,
         free_text=True,
         max_steps=max_steps,
