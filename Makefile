@@ -3,11 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHON
 
-.PHONY: help install demo test test-balrog test-inspect bench docs lint clean
+.PHONY: help install demo test test-all tools test-balrog test-inspect bench docs lint clean
 
 help:
 	@echo "make demo         install into .venv, let the embedded model play the six games, print the table"
-	@echo "make test         install into .venv, run the tests"
+	@echo "make test         install into .venv, run the tests but the slow ones"
+	@echo "make test-all     all tests"
 	@echo "make test-balrog  build a second environment with BALROG's NetHack and replay its public records"
 	@echo "make test-inspect build an environment with inspect_ai and read an exported log with it"
 	@echo "make bench        steps beside the raw simulators, runs, memory, resuming, local models, planning, drawing, driving"
@@ -23,11 +24,16 @@ demo: install
 	$(BIN)/embodied eval --suite demo --agent smollm2 --steps 8 --out runs/demo
 	$(BIN)/embodied export runs/demo --format gif
 
-test: install
+test: tools
+	$(BIN)/python -m pytest -n auto -m "not slow"
+
+test-all: tools
+	$(BIN)/python -m pytest -n auto
+
+tools: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	-scripts/debian.sh $(PYTHON) chromium  # without a browser the tests of the pages are skipped, and say so
-	$(BIN)/python -m pytest
 
 test-balrog:
 	scripts/make_balrog_venv.sh
