@@ -34,7 +34,7 @@ def power(
         found = powers.from_guess(sd, tasks, correlation)
     else:
         found = powers.from_pair(*opened) if len(opened) == 2 else powers.from_run(opened[0], correlation)
-    result = powers.power(*found, difference / 100, level, chance)
+    result = powers.power(found, difference / 100, level, chance)
     if as_json:
         import msgspec
 
