@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import lru_cache
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,13 @@ from embodied.eval import statistics as st
 from embodied.eval.pairs import paired_p
 from embodied.eval.power import Pilot, _pilot, need_interval
 from embodied.eval.simulation import simulated_need
+from embodied.seeding import generator
 
 COMPARISONS = 2_000
-PILOTS = 2_000
-LARGE = 4_000
+PILOTS = 500
+SIGNS = 2_000
+"""Sign patterns of a permutation test."""
+LARGE = 40_000
 """Episodes of a pilot that leaves nothing open."""
 
 Draw = Callable[[int, float, np.random.Generator], tuple[np.ndarray, np.ndarray]]
@@ -81,7 +85,7 @@ def delivered(tasks: list[Draw], n: int, difference: float, rng: np.random.Gener
     seen = 0
     for _ in range(COMPARISONS):
         scores = {("env", str(i)): np.subtract(*draw(n, difference, rng)) for i, draw in enumerate(tasks)}
-        seen += paired_p(st.stratify(scores)) <= 0.05
+        seen += paired_p(st.stratify(scores), SIGNS) <= 0.05
     return seen / COMPARISONS
 
 
@@ -92,7 +96,7 @@ def formula(found: Pilot, difference: float) -> int:
 def coverage(tasks: list[Draw], n: int, two: bool, difference: float, correlation: float, truth: int, correction: float, rng) -> dict[str, float]:
     """How often the range from pilots of `n` episodes holds the number that is enough. Pilots in which nothing varies get no answer."""
 
-    @lru_cache(maxsize=None)
+    @cache
     def ends(key: tuple) -> tuple[int | None, int | None]:
         needed = round(correction * formula(found, difference))  # what the simulation corrects hardly depends on the pilot
         return need_interval(found, needed, difference, st.LEVEL, st.POWER)
@@ -111,19 +115,25 @@ def coverage(tasks: list[Draw], n: int, two: bool, difference: float, correlatio
     return {"covers": round(held / answered, 4), "without an answer": round(1 - answered / PILOTS, 4), "median range": medians}
 
 
+def measure(name: str, two: bool) -> tuple[str, dict]:
+    """One row of the table."""
+    tasks, difference, correlation = designs()[name]
+    rng = generator(80, "benchmark", name, int(two))
+    large = pilot(tasks, LARGE, two, difference, correlation, rng)
+    needed = simulated_need(large.tasks, difference)
+    row = {"difference": difference, "formula": formula(large, difference), "needed": needed}
+    row["delivered"] = delivered(tasks, needed, difference, rng)
+    for n in (10, 25):
+        row[f"pilot of {n}"] = coverage(tasks, n, two, difference, correlation, needed, needed / row["formula"], rng)
+    row_name = f"{name}; pilot: {'two runs' if two else 'one run'}"
+    print(row_name, row, flush=True)
+    return row_name, row
+
+
 def main() -> None:
-    rng = np.random.default_rng(80)
-    rows = {}
-    for name, (tasks, difference, correlation) in designs().items():
-        for two in (False, True):
-            large = pilot(tasks, LARGE, two, difference, correlation, rng)
-            needed = simulated_need(large.tasks, difference)
-            row = {"difference": difference, "formula": formula(large, difference), "needed": needed}
-            row["delivered"] = delivered(tasks, needed, difference, rng)
-            for n in (10, 25):
-                row[f"pilot of {n}"] = coverage(tasks, n, two, difference, correlation, needed, needed / row["formula"], rng)
-            rows[f"{name}; pilot: {'two runs' if two else 'one run'}"] = row
-            print(name, two, row, flush=True)
+    names = [(name, two) for name in designs() for two in (False, True)]
+    with ProcessPoolExecutor(2) as pool:
+        rows = dict(pool.map(measure, *zip(*names, strict=True)))
     body = {"comparisons": COMPARISONS, "pilots": PILOTS, "designs": rows}
     Path(__file__).with_suffix(".json").write_text(json.dumps(body, indent=1) + "\n")
 
