@@ -67,8 +67,6 @@ def designs() -> dict[str, tuple[list[Draw], float, float]]:
     for kind in ("Beta(1, 4)", "0 seven times in ten, else uniform"):
         for r in (0.0, 0.5):
             found[f"progress, 1 task, {kind}, correlation {r}"] = ([graded(kind, r)], 0.1, r)
-    found["success, 3 tasks at 0.1, 0.5, 0.9, correlation 0"] = ([coins(p, 0.0) for p in (0.1, 0.5, 0.9)], 0.1, 0.0)
-    found["progress, 5 tasks, Beta(1, 4), correlation 0"] = ([graded("Beta(1, 4)", 0.0)] * 5, 0.05, 0.0)
     return found
 
 
