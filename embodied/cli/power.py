@@ -34,7 +34,7 @@ def power(
         found = powers.from_guess(sd, tasks, correlation)
     else:
         found = powers.from_pair(*opened) if len(opened) == 2 else powers.from_run(opened[0], correlation)
-    result = powers.power(*found, difference / 100, level, chance)
+    result = powers.power(found, difference / 100, level, chance)
     if as_json:
         import msgspec
 
@@ -52,7 +52,12 @@ def _print(result: Power) -> None:
     out.print(f"At {100 * result.level:g} % and a power of {100 * result.power:g} %, judged by {result.basis}.", style="dim", highlight=False, markup=False)
     if result.between:
         low, high = ("more than a million" if n is None else str(n) for n in result.between)
-        out.print(f"So few episodes leave open how scores vary: between {low} and {high} episodes a task (95 %).", style="dim", highlight=False, markup=False)
+        out.print(
+            f"So few episodes leave open how scores vary: between {low} and {high} episodes a task (95 %, less sure for skewed progress).",
+            style="dim",
+            highlight=False,
+            markup=False,
+        )
     shown = table("episodes a task", "show a difference of")
     for n, difference in result.detectable:
         shown.add_row(str(n), f"{100 * difference:.1f} points")

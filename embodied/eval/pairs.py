@@ -34,10 +34,11 @@ def paired_p(strata: Sequence[Stratum], resamples: int = RESAMPLES) -> float:
 @lru_cache(maxsize=4096)
 def mcnemar(a: int, b: int, n: int) -> float:
     """Two-sided p value of the exact unconditional test: `a` of `n` pairs only A succeeded in, `b` only B."""
-    differ = a + b
-    if a == b:
-        return 1.0
-    seen = (a - b) ** 2 / differ
+    return 1.0 if a == b else lopsided_p((a - b) ** 2 / (a + b), a + b, n)
+
+
+def lopsided_p(seen: float, differ: int, n: int) -> float:
+    """p value of `mcnemar` for a statistic (a - b)² / (a + b) of `seen`, any number above 0, where `differ` of `n` pairs differ."""
     # Of m pairs that differ, the chance that they are as lopsided as those seen: k of m with (2k - m)² / m >= seen.
     lopsided = np.zeros(n + 1)
     for m in range(1, n + 1):

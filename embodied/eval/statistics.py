@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -121,6 +122,7 @@ def _beta_fraction(x: float, a: float, b: float) -> float:
     return front * fraction
 
 
+@lru_cache(maxsize=4096)
 def student_quantile(p: float, freedom: float) -> float:
     """Quantile of Student's t distribution, 0 < p < 1, by bisection to 1e-12 of its size."""
     if p < 0.5:
@@ -271,7 +273,8 @@ def holm(p: Sequence[float]) -> list[float]:
 
 def detectable(found: Spread, level: float = LEVEL, power: float = POWER) -> float:
     """The smallest true difference that a two-sided test at `level` sees with probability `power`."""
-    return (student_quantile((1 + level) / 2, found.freedom) + student_quantile(power, found.freedom)) * found.error
+    freedom = round(found.freedom, 6)  # sums in another order are the same number: it is looked up, not computed again
+    return (student_quantile((1 + level) / 2, freedom) + student_quantile(power, freedom)) * found.error
 
 
 def episodes_needed(parts: Sequence[tuple[float, float]], difference: float, level: float = LEVEL, power: float = POWER, most: int = 1_000_000) -> int | None:
