@@ -11,8 +11,9 @@ import inspect
 import os
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
@@ -204,7 +205,14 @@ def _check_words(overrides: Sequence[str]) -> None:
 
 def env_options(name: str) -> set[str]:
     """The options in an environment's configuration (`embodied/conf/env/<name>.yaml`)."""
-    return set(OmegaConf.load(Path(__file__).parent / "conf/env" / f"{name}.yaml")) - {"name", "task"}
+    return set(env_defaults(name))
+
+
+@cache
+def env_defaults(name: str) -> Mapping[str, Any]:
+    """The options in an environment's configuration with their defaults."""
+    options = OmegaConf.to_container(OmegaConf.load(Path(__file__).parent / "conf/env" / f"{name}.yaml"))
+    return MappingProxyType({k: v for k, v in options.items() if k not in ("name", "task")})
 
 
 def members(group: str) -> list[str]:

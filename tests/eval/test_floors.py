@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from embodied.cli.session import Request, _tasks
 from embodied.envs.catalog import ENTRIES
 from embodied.eval import floors
 from embodied.eval.floors import Floor
@@ -31,6 +32,15 @@ def test_shipped_floors_are_of_tasks_that_exist_and_of_the_known_size():
 def test_what_was_played_otherwise_has_no_floor(env, task, options):
     assert floors.known(env, task, options) == ()
     assert floors.known("babyai", GOTO, {"image": True, "expert": True})
+
+
+@pytest.mark.parametrize("env", [name for name in ENTRIES if name != "highway"])
+def test_what_eval_plays_by_default_has_the_floors_of_the_environment(env):
+    """`embodied eval` records every option of the environment, defaults too."""
+    _, tasks = _tasks(Request(env=env, task=None, suite=None, agent="random", model=None), {}, False)
+    played = floors.of_tasks(task for task, _ in tasks)[env]
+    assert played == floors.of_tasks(TaskSpec(env, task) for task in ENTRIES[env].tasks)[env]
+    assert played or floors.known(env, ENTRIES[env].tasks[0])
 
 
 def test_a_whole_has_a_floor_where_every_part_has():

@@ -12,6 +12,7 @@ from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
+from embodied.config import env_defaults
 from embodied.envs.catalog import ENTRIES
 from embodied.errors import StoreError
 from embodied.eval.settings import old_version
@@ -69,10 +70,14 @@ def known(env: str, task: str, kwargs: Mapping[str, object] | None = None) -> tu
     Args:
         env: Command-line name; `gym:ID` and names of others have no floors.
         task: The task.
-        kwargs: Options it was played with; any that changes the task leaves it without floors.
+        kwargs: Options it was played with; any that changes the task leaves it without floors. Those that stand at the environment's
+            default, as `embodied eval` records them, do not.
     """
-    options = {k: v for k, v in (kwargs or {}).items() if v is not None}
-    if env not in ENTRIES or any(k not in NO_MATTER for k in options):
+    if env not in ENTRIES:
+        return ()
+    usual = env_defaults(env)
+    options = {k: v for k, v in (kwargs or {}).items() if v is not None and (k in NO_MATTER or v != usual.get(k))}
+    if any(k not in NO_MATTER for k in options):
         return ()
     found = _read(ENTRIES[env].id, str(options.get("rules", "embodied")))
     return found.tasks.get(task, ()) if found is not None else ()
