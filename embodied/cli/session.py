@@ -64,9 +64,9 @@ class Request:
 
     def compose(self, env: str | None, run: dict[str, Any], image: bool) -> EvalConfig:
         """The configuration for one environment. A suite has several: a word `env.<option>` reaches those that have the option."""
-        words = [f"agent={self.agent}", f"image={str(image).lower()}"]
+        words = [f"agent={quoted(self.agent)}", f"image={str(image).lower()}"]
         if env is not None:
-            words.append("env=gym" if env.startswith("gym:") else f"env={env}")
+            words.append("env=gym" if env.startswith("gym:") else f"env={quoted(env)}")
             if env.startswith("gym:"):
                 words.append(f"env.name={quoted(env)}")
         if self.task is not None:
