@@ -53,13 +53,13 @@ def search(words: Iterable[str], schema: DictConfig) -> Iterator[list[Path]]:
         UsageError: A preset cannot be read, or has a value of a wrong type; names the file and the key.
         UnknownName: A preset has a key or name that does not exist; names the file, the key and the nearest one.
     """
-    own = folder()
+    own, chosen = folder(), list(_chosen(words))
     with ExitStack() as stack:
         if own is None:
             yield []
             return
         copies: dict[str, str] = {}
-        for group, name in _chosen(words):
+        for group, name in chosen:
             _check(own, group, name, schema, copies)
         if not copies:
             yield [own]
@@ -76,7 +76,10 @@ def _chosen(words: Iterable[str]) -> Iterator[tuple[str, str]]:
         key, _, value = word.lstrip("+").partition("=")
         if key in GROUPS:
             quote = value[:1] if value[:1] in ("'", '"') and value[-1:] == value[:1] and len(value) > 1 else ""
-            yield key, (value[1:-1].replace(f"\\{quote}", quote) if quote else value)
+            name = value[1:-1].replace(f"\\{quote}", quote) if quote else value
+            if ".." in Path(name).parts:
+                raise UsageError(f"{key}={name} leaves the folder of presets. `embodied list {key}s` lists the names.")
+            yield key, name
 
 
 def _check(own: Path, group: str, name: str, schema: DictConfig, copies: dict[str, str]) -> None:

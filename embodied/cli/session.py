@@ -294,7 +294,9 @@ def _blind(config: EvalConfig) -> bool:
 def _of_environment(config: EvalConfig) -> list[tuple[TaskSpec, int]]:
     """The tasks of the configuration's environment, each with its options and number of episodes."""
     options = {k: v for k, v in (config.env or {}).items() if v is not None}
-    name, wanted = options.pop("name"), options.pop("task", None)
+    name, wanted = options.pop("name", None), options.pop("task", None)
+    if not isinstance(name, str):
+        raise UsageError("No environment is named: the key env.name is missing. `embodied list envs` lists the environments.")
     if config.image:
         options["image"] = True
     if config.run.steps is not None:

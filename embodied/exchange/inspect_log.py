@@ -34,8 +34,8 @@ def write_log(export: Export) -> Exported:
     damaged: list[str] = []
     episodes = [e for id_ in export.ids if (e := export.run.episode(id_)) is not None]
     path = export.out / f"{export.run.root.resolve().name}.eval"
-    with writing(path):
-        write_eval_log(_log(export.run, episodes, damaged), str(path), format="eval")
+    with writing(path) as target:
+        write_eval_log(_log(export.run, episodes, damaged), str(target), format="eval")
     return Exported([path], damaged_note(damaged))
 
 
