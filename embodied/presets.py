@@ -61,14 +61,15 @@ def search(words: Iterable[str], schema: DictConfig) -> Iterator[list[Path]]:
         copies: dict[str, str] = {}
         for group, name in chosen:
             _check(own, group, name, schema, copies)
-        if not copies:
+        if not copies and "$" not in str(own):
             yield [own]
             return
         mended = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="embodied-presets-")))
+        (mended / "own").symlink_to(own, target_is_directory=True)  # under a name that Hydra does not take for an interpolation
         for name, text in copies.items():
             (mended / name).parent.mkdir(exist_ok=True)
             (mended / name).write_text(text, encoding="utf-8")
-        yield [mended, own]
+        yield [mended, mended / "own"]
 
 
 def _chosen(words: Iterable[str]) -> Iterator[tuple[str, str]]:
