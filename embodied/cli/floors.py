@@ -20,6 +20,7 @@ def floors(
 
     A phrase is chosen in stages on seeds of their own, and reported on fresh ones, so that no number is a maximum over noise.
     """
+    from embodied.cli.output import require_writable
     from embodied.cli.session import cores
     from embodied.config import env_options
     from embodied.envs.catalog import ENTRIES, entry
@@ -30,6 +31,8 @@ def floors(
         raise UsageError(f"--rules is embodied or balrog, not {rules!r}.")
     wanted = [(name, r) for name in names for r in (("embodied", "balrog") if "rules" in env_options(name) else ("embodied",)) if rules in (None, r)]
     if measure:
+        require_writable(work / "x" / "x", "--work")
+        require_writable((out or work / "data") / "x", "--out")
         _measure(wanted, episodes, work, out or work / "data", workers or cores())
     else:
         _print(wanted)
