@@ -77,18 +77,16 @@ def check(cli, disk, command: list[str], left: int, name: str = "out") -> None: 
 
 
 FILMS = [pytest.param(name, marks=pytest.mark.slow) for name in ("gif", "mp4")]
-FORMATS = (*FILMS, "html", "csv", "parquet", "sft", "inspect", "balrog")
+FORMATS = (*FILMS, "html", "csv", "parquet", "sft", "balrog")
 
 
 @pytest.mark.parametrize("left", SIZES)
 @pytest.mark.parametrize("format_", FORMATS)
 def test_export(cli, small_disk, recorded, format_, left):  # noqa: F811
-    if format_ == "inspect":
-        pytest.importorskip("inspect_ai")
     if format_ == "parquet":
         pytest.importorskip("pyarrow")
-    if left and format_ in ("csv", "parquet", "balrog", "inspect"):
-        left = 0 if format_ in ("parquet", "balrog", "inspect") else 4_096
+    if left and format_ in ("csv", "parquet", "balrog"):
+        left = 0 if format_ in ("parquet", "balrog") else 4_096
     check(cli, small_disk, ["export", str(recorded), "--format", format_, "--out"], left)
 
 

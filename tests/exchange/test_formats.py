@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import resource
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from embodied.blobs import put_frame
-from embodied.errors import UsageError
+from embodied.errors import DiskFull, UsageError
 from embodied.exchange import EXPORTS, Export
 from embodied.store.run import Run
 from embodied.types import Call, Message, Observation, Reply, Text, Usage
@@ -225,6 +226,19 @@ def test_inspect_log_has_times_whatever_the_run_says_of_its_making(tmp_path, cre
     run.record = replace(run.record, created=created)
     read = log.read_eval_log(str(export(run, "inspect", tmp_path).paths[0]))
     assert lasted(read.stats) == pytest.approx(read.samples[0].total_time, abs=1e-3)
+
+
+def test_inspect_log_on_a_full_disk_is_a_sentence(tmp_path):
+    pytest.importorskip("inspect_ai.log")
+    run, limits = with_pictures(tmp_path / "run"), resource.getrlimit(resource.RLIMIT_FSIZE)
+    export(run, "inspect", tmp_path / "room")  # imports all that is imported then
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(DiskFull, match="Free space"):
+            export(run, "inspect", tmp_path / "full")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list((tmp_path / "full").iterdir())
 
 
 def test_every_format_is_registered():
