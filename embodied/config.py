@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import os
 import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +25,7 @@ from hydra.errors import ConfigCompositionException, HydraException, MissingConf
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from embodied import presets
 from embodied.agents.config import AgentConfig
 from embodied.errors import UsageError
 from embodied.models.config import ModelConfig
@@ -185,11 +185,9 @@ def quoted(text: str) -> str:
 
 
 def _composed(overrides: list[str]) -> DictConfig:
-    extra = os.environ.get("EMBODIED_CONF")
-    if extra and not Path(extra).is_dir():
-        raise UsageError(f"EMBODIED_CONF names {extra}, which is no folder. It is to hold agent/*.yaml and env/*.yaml of your own.")
-    search = [f"hydra.searchpath=[{quoted(f'file://{Path(extra).resolve()}')}]"] if extra else []
-    return hydra_compose("config", overrides=search + overrides)
+    with presets.search(overrides, OmegaConf.structured(EvalConfig)) as folders:
+        places = ",".join(quoted(f"file://{folder}") for folder in folders)
+        return hydra_compose("config", overrides=[*([f"hydra.searchpath=[{places}]"] if folders else []), *overrides])
 
 
 def _check_words(overrides: Sequence[str]) -> None:
@@ -217,10 +215,8 @@ def env_defaults(name: str) -> Mapping[str, Any]:
 
 def members(group: str) -> list[str]:
     """Names in a configuration group (`env`, `agent`), the user's included."""
-    folders = [Path(__file__).parent / "conf" / group]
-    if extra := os.environ.get("EMBODIED_CONF"):
-        folders.append(Path(extra) / group)
-    return sorted({p.stem for folder in folders for p in folder.glob("*.yaml")})
+    folders = [Path(__file__).parent / "conf", *filter(None, [presets.folder()])]
+    return sorted({p.stem for folder in folders for p in (folder / group).glob("*.yaml")})
 
 
 def keys(config: EvalConfig) -> list[str]:

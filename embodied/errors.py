@@ -48,6 +48,10 @@ class StoreError(EmbodiedError):
     exit_code = 4
 
 
+class DiskFull(StoreError):
+    """No room for a file. What was whole before still is; the same command works when there is room."""
+
+
 class EnvironmentFailure(EmbodiedError):
     """The simulator failed (not the agent): the episode ends as `infra_failure`."""
 

@@ -49,8 +49,10 @@ def questions(
     partial: bool = _PARTIAL,
 ) -> None:
     """Writes a split as the three question-answer files that CODA-LM's own conversion makes."""
+    from embodied.cli.output import require_writable
     from embodied.driving.codalm import sources, vqa
 
+    require_writable(out / "vqa_anno" / "x", "--out")
     for path, number in vqa.write(out, sources.open_set(split, data, language, partial).scenes, pictures):
         typer.echo(f"{path}: {number} questions")
 
@@ -119,8 +121,10 @@ def submission(
     partial: bool = typer.Option(False, "--partial", help="Write what is there, although answers are missing."),
 ) -> int:
     """Writes the challenge's three files from runs. The exit code is 5 where answers are missing."""
+    from embodied.cli.output import require_writable
     from embodied.driving.codalm import submit
 
+    require_writable(out / "x", "--out")
     made = submit.write(runs, data, out, partial)
     for path, lines in made.files:
         typer.echo(f"{path}: {lines} answers")

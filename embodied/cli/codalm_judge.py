@@ -46,6 +46,7 @@ class Request:
 def run(request: Request) -> int:
     """Judges what has no rating yet and prints the table. Returns the exit code."""
     from embodied import models
+    from embodied.cli.output import require_writable
     from embodied.config import compose, quoted
     from embodied.driving.codalm import answers, judge, judging, prompts, scoring, tables
     from embodied.errors import UsageError
@@ -59,6 +60,8 @@ def run(request: Request) -> int:
     cases = judging.cases(found.questions, found.texts)
     score = judge.score_name(found.set.dataset, f"{provider}/{name}", words.label if words else "")
     path = request.out or _beside(request.what[0], score, found)
+    if not request.dry_run:
+        require_writable(path, "--out")
     ratings = Ratings(path, score, config.model.settings(), words)
     if request.dry_run:
         _estimate(config, cases, ratings)

@@ -50,9 +50,11 @@ def codalm(
     seed: int = typer.Option(0, "--seed", min=0, help="Decides the further pairs."),
 ) -> None:
     """Procedural corner cases: writes the scenes in CODA-LM's layout, with pictures, annotations, questions and facts."""
+    from embodied.cli.output import require_writable
     from embodied.cli.progress import counted
     from embodied.driving.scene import export, sets
 
+    require_writable(out / "x", "--out")
     specs = sets.more(more, seed) if more else sets.specs()
     scenes = [sets.scene_of(spec) for spec in specs] if more else sets.scenes()
     with counted("scenes", len(specs)) as heard:
@@ -61,20 +63,17 @@ def codalm(
 
 
 def _write(out: Path, recipe, views: list[str], workers: int | None) -> int:
+    from embodied.cli.output import require_writable
     from embodied.cli.progress import counted
     from embodied.envs.planning import published
     from embodied.envs.planning.items import EMBEDDED, embedded
     from embodied.envs.planning.making import make
     from embodied.envs.planning.planners import PLANNERS
-    from embodied.errors import UsageError
     from embodied.registry import unknown
 
     if recipe.planner not in PLANNERS:
         raise unknown("planner", recipe.planner, list(PLANNERS), "embodied data patheval --help")
-    try:
-        out.mkdir(parents=True, exist_ok=True)  # now, and not after hours of planning
-    except OSError as error:
-        raise UsageError(f"{out} cannot be written: {error}.") from error
+    require_writable(out / "x", "--out")  # now, and not after hours of planning
     with counted("maps", recipe.maps) as heard:
         made = make(recipe, workers, lambda done, total: heard(done))
     typer.echo(", ".join(f"{value} {key}" for key, value in made.counts.items()))

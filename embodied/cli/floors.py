@@ -20,6 +20,7 @@ def floors(
 
     A phrase is chosen in stages on seeds of their own, and reported on fresh ones, so that no number is a maximum over noise.
     """
+    from embodied.cli.output import require_writable
     from embodied.cli.session import cores
     from embodied.config import env_options
     from embodied.envs.catalog import ENTRIES, entry
@@ -30,6 +31,8 @@ def floors(
         raise UsageError(f"--rules is embodied or balrog, not {rules!r}.")
     wanted = [(name, r) for name in names for r in (("embodied", "balrog") if "rules" in env_options(name) else ("embodied",)) if rules in (None, r)]
     if measure:
+        require_writable(work / "x" / "x", "--work")
+        require_writable((out or work / "data") / "x", "--out")
         _measure(wanted, episodes, work, out or work / "data", workers or cores())
     else:
         _print(wanted)
@@ -41,21 +44,18 @@ def _measure(wanted: list[tuple[str, str]], episodes: int | None, work: Path, ou
     import msgspec
 
     from embodied.cli.session import versions
-    from embodied.errors import StoreError
     from embodied.eval.floors import file_name
     from embodied.rollout.floors import Effort, Measurement
     from embodied.rollout.workers import Pool
+    from embodied.store.disk import named, write_whole
 
     async def play() -> None:
         async with Pool(workers) as pool:
             for name, rules in wanted:
                 found = await Measurement(name, rules, Effort.of(name, episodes), work, versions(), pool, typer.echo).floors()
                 path = out / file_name(found.id, rules)
-                try:
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
-                except OSError as error:
-                    raise StoreError(f"Cannot write {path}: {error.strerror or error}. Name another folder with --out.") from error
+                with named(path):
+                    write_whole(path, msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
                 typer.echo(str(path))
 
     asyncio.run(play())

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
+
+from embodied.terminal import plain
+
+if TYPE_CHECKING:
+    from embodied.config import EvalConfig
 
 app = typer.Typer(help="Lists environments, tasks, agents, models, suites and options.", no_args_is_help=True)
 
@@ -28,13 +35,24 @@ def tasks(env: str | None = typer.Option(None, "--env", help="Of this environmen
             typer.echo(f"{e.name:17}  {task}")
 
 
+def _presets() -> list[tuple[str, EvalConfig]]:
+    """Every preset that can be read, with its configuration. Says which cannot, and why."""
+    from embodied.config import compose, members, quoted
+    from embodied.errors import UsageError
+
+    found = []
+    for name in members("agent"):
+        try:
+            found.append((name, compose([f"agent={quoted(name)}"])))
+        except UsageError as error:
+            typer.echo(plain(f"{name} is left out. {error}"), err=True)
+    return found
+
+
 @app.command()
 def agents() -> None:
     """Agents: policies, and presets of a policy with a model."""
-    from embodied.config import compose, members
-
-    for name in members("agent"):
-        config = compose([f"agent={name}"])
+    for name, config in _presets():
         model = f"{config.model.provider}/{config.model.name}" if config.model.provider else ""
         typer.echo(f"{name:16}  {config.agent.policy:14}  {model}".rstrip())
 
@@ -53,12 +71,11 @@ _PROVIDERS = {
 @app.command()
 def models() -> None:
     """Model providers for `--model provider/name`, and the models that have a preset."""
-    from embodied.config import compose, members
     from embodied.models import MODELS
 
     presets: dict[str, list[str]] = {}
-    for preset in members("agent"):
-        model = compose([f"agent={preset}"]).model
+    for preset, config in _presets():
+        model = config.model
         presets.setdefault(model.provider, []).append(f"{model.provider}/{model.name} (--agent {preset})")
     for name in MODELS:  # providers of other distributions have no line of ours
         typer.echo(f"{name:14}  {_PROVIDERS.get(name, '')}".rstrip())

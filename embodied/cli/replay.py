@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from embodied.store.run import Run
 
 DIFFERS = 6
 """Exit code: something differs."""
@@ -36,7 +40,7 @@ def replay(
 
     opened = Run(run)
     wanted = None if episode is None else opened.find(episode)
-    specs = [spec for spec in opened.record.planned if wanted in (None, spec.id) and (opened.folder(spec.id) / "steps.jsonl").exists()]
+    specs = [spec for spec in opened.record.planned if wanted in (None, spec.id) and _recorded(opened, spec.id)]
     if not specs:
         raise StoreError(f"{run} has no recorded step" + ("." if wanted is None else f" of {wanted}."))
     require_trust(opened, trust, play=False)
@@ -65,3 +69,16 @@ def replay(
     left_out = f" Not compared: {len(shown) - len(compared)}." if len(compared) < len(shown) else ""
     typer.echo(f"{agreed} of {len(compared)} episodes agree.{left_out}")
     return 0 if compared and agreed == len(compared) else DIFFERS
+
+
+def _recorded(run: Run, id_: str) -> bool:
+    """Whether something of an episode can be compared, or is damaged and must be named."""
+    from embodied.errors import StoreError
+
+    if (run.folder(id_) / "steps.jsonl").exists():
+        return True
+    try:
+        episode = run.episode(id_)
+    except StoreError:
+        return True
+    return episode is not None and episode.steps > 0 and "imported" not in run.record.config  # of imported ones often the result alone is there

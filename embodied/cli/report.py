@@ -17,10 +17,10 @@ def report(
     from embodied.cli.output import require_writable
     from embodied.console.library import Library
     from embodied.console.page import write_page
-    from embodied.errors import StoreError
     from embodied.eval.report import gather
     from embodied.eval.report_page import page
     from embodied.store.checks import check_place
+    from embodied.store.disk import named, write_whole
     from embodied.store.run import Run
 
     opened = Run(run)
@@ -37,9 +37,7 @@ def report(
             write_page(library, id_, written)
         if pages or written.is_file():
             links[id_] = f"exports/{id_}.html"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(page(gathered, links, None if against is None else Run(against)))
-    except OSError as error:
-        raise StoreError(f"Cannot write {path}: {error.strerror or error}. Name another file with --out.") from error
+    made = page(gathered, links, None if against is None else Run(against))
+    with named(path):
+        write_whole(path, made)
     typer.echo(str(path))

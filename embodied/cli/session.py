@@ -64,9 +64,9 @@ class Request:
 
     def compose(self, env: str | None, run: dict[str, Any], image: bool) -> EvalConfig:
         """The configuration for one environment. A suite has several: a word `env.<option>` reaches those that have the option."""
-        words = [f"agent={self.agent}", f"image={str(image).lower()}"]
+        words = [f"agent={quoted(self.agent)}", f"image={str(image).lower()}"]
         if env is not None:
-            words.append("env=gym" if env.startswith("gym:") else f"env={env}")
+            words.append("env=gym" if env.startswith("gym:") else f"env={quoted(env)}")
             if env.startswith("gym:"):
                 words.append(f"env.name={quoted(env)}")
         if self.task is not None:
@@ -299,7 +299,9 @@ def _blind(config: EvalConfig) -> bool:
 def _of_environment(config: EvalConfig) -> list[tuple[TaskSpec, int]]:
     """The tasks of the configuration's environment, each with its options and number of episodes."""
     options = {k: v for k, v in (config.env or {}).items() if v is not None}
-    name, wanted = options.pop("name"), options.pop("task", None)
+    name, wanted = options.pop("name", None), options.pop("task", None)
+    if not isinstance(name, str):
+        raise UsageError("No environment is named: the key env.name is missing. `embodied list envs` lists the environments.")
     if config.image:
         options["image"] = True
     if config.run.steps is not None:

@@ -20,7 +20,8 @@ def show(
 
     from embodied import envs
     from embodied.cli.output import require_writable
-    from embodied.errors import StoreError, UsageError
+    from embodied.errors import UsageError
+    from embodied.store.disk import named, whole
     from embodied.terminal import plain
 
     drawn = envs.has_picture(env)
@@ -42,10 +43,8 @@ def show(
     if frame is None:
         return
     if picture is not None:
-        try:
-            Image.fromarray(frame).save(picture)
-        except OSError as error:
-            raise StoreError(f"Cannot write {picture}: {error.strerror or error}. Name another file with --picture.") from error
+        with named(picture, "--picture"), whole(picture, picture.suffix) as target:
+            Image.fromarray(frame).save(target)
         typer.echo(f"Picture: {picture} ({frame.shape[1]}x{frame.shape[0]})")
     elif sys.stdout.isatty():
         _blocks(frame)

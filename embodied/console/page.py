@@ -16,6 +16,7 @@ import msgspec
 from embodied.console.library import Library, shown
 from embodied.errors import StoreError
 from embodied.store.codec import encode
+from embodied.store.disk import named, write_whole
 
 _BLOCK = 200
 """Steps read at once."""
@@ -28,11 +29,8 @@ def write_page(library: Library, key: str, path: Path) -> Path:
         StoreError: There is no such episode, or the file cannot be written.
     """
     document = _document(_data(library, key))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(document)
-    except OSError as error:
-        raise StoreError(f"Cannot write {path}: {error.strerror or error}.") from error
+    with named(path):
+        write_whole(path, document, durable=False)
     return path
 
 

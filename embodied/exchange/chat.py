@@ -166,8 +166,8 @@ class Chat:
         name = f"images/{image.digest[:24]}.png"
         path = self.folder / name
         if not path.exists():
-            with writing(path):
-                path.write_bytes(run.blobs.get(image.digest))
+            with writing(path) as target:
+                target.write_bytes(run.blobs.get(image.digest))
         return name
 
 

@@ -6,19 +6,20 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from embodied.errors import StoreError
 from embodied.store.codec import encode
+from embodied.store.disk import named, whole
 from embodied.types import Json
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[Path]:
-    """Makes the folder of `path`, and turns an operating-system error into one sentence."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield path
-    except OSError as error:
-        raise StoreError(f"Cannot write {path}: {error.strerror or error}.") from error
+    """Gives the path of a file to write, which then becomes `path`, whole or not at all. Makes its folder.
+
+    Raises:
+        StoreError: It cannot be written; says what to do.
+    """
+    with named(path), whole(path, path.suffix) as temporary:
+        yield temporary
 
 
 def damaged_note(damaged: list[str]) -> list[str]:
@@ -28,7 +29,7 @@ def damaged_note(damaged: list[str]) -> list[str]:
 
 def write_lines(path: Path, lines: Iterable[Json]) -> Path:
     """Writes JSON objects, one a line."""
-    with writing(path), path.open("wb") as file:
+    with writing(path) as target, target.open("wb") as file:
         for line in lines:
             file.write(encode(line) + b"\n")
     return path

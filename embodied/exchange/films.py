@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from embodied.errors import EnvironmentFailure, StoreError
+from embodied.errors import DiskFull, EnvironmentFailure, StoreError
 from embodied.exchange import Export, Exported
 from embodied.rollout.film import write_film
 
@@ -17,6 +17,8 @@ def films(export: Export) -> Exported:
     for id_ in export.ids:
         try:
             written.paths.append(write_film(export.run, id_, export.out / f"{id_}.{export.format}", export.fps))
+        except DiskFull:
+            raise
         except (StoreError, EnvironmentFailure) as error:
             failed.append(error)
             written.notes.append(f"{id_} has no film: {error}")

@@ -3,11 +3,15 @@
 A sample is an episode: its messages are the instruction, then what the agent was shown and what it answered at each step; pictures are
 attached. Its score is the progress, and the success where the environment says so. Prompts as sent are in the run folder: an Inspect
 sample has one conversation, and our agents send a new prompt at every step.
+
+A run records when it was made and how long each episode and step took, not when they began: in the log every episode begins with the
+run, and the run ends with its longest episode. The durations of episodes are those that were measured.
 """
 
 from __future__ import annotations
 
 import base64
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from embodied.blobs import pictures_of
@@ -17,11 +21,11 @@ from embodied.eval.score import score
 from embodied.eval.settings import describe
 from embodied.exchange import Export, Exported
 from embodied.exchange.files import damaged_note, writing
-from embodied.store.run import Run
+from embodied.store.run import Run, RunRecord
 from embodied.types import Episode, Image, Observation, Step, Usage
 
 if TYPE_CHECKING:
-    from inspect_ai.log import EvalLog, EvalSample
+    from inspect_ai.log import EvalLog, EvalSample, EvalSpec
     from inspect_ai.model import ModelUsage
 
 
@@ -34,8 +38,8 @@ def write_log(export: Export) -> Exported:
     damaged: list[str] = []
     episodes = [e for id_ in export.ids if (e := export.run.episode(id_)) is not None]
     path = export.out / f"{export.run.root.resolve().name}.eval"
-    with writing(path):
-        write_eval_log(_log(export.run, episodes, damaged), str(path), format="eval")
+    with writing(path) as target:
+        write_eval_log(_log(export.run, episodes, damaged), str(target), format="eval")
     return Exported([path], damaged_note(damaged))
 
 
@@ -48,7 +52,7 @@ def _log(run: Run, episodes: list[Episode], damaged: list[str]) -> EvalLog:
     metrics = {} if total.progress is None else {"mean": EvalMetric(name="mean", value=total.progress, metadata={"interval": total.interval})}
     name = record.suite or "-".join(dict.fromkeys(s.task.env for s in record.planned)) or run.root.name
     spec = EvalSpec(
-        created=record.created or "1970-01-01T00:00:00+00:00",
+        created=_began(record),
         task=f"embodied/{name}",
         task_id=record.identity[:22],
         run_id=record.identity[:22],
@@ -66,8 +70,23 @@ def _log(run: Run, episodes: list[Episode], damaged: list[str]) -> EvalLog:
         scores=[EvalScore(name="progress", scorer="progress", scored_samples=len(scored), unscored_samples=len(episodes) - len(scored), metrics=metrics)],
     )
     usage = {spec.model: _usage(total.usage)} if total.usage.input else {}
-    samples = [_sample(run, e, spec.model, damaged) for e in episodes]
-    return EvalLog(status="success", eval=spec, results=results, stats=EvalStats(model_usage=usage), samples=samples)
+    samples = [_sample(run, e, spec, damaged) for e in episodes]
+    stats = EvalStats(started_at=spec.created, completed_at=_after(spec.created, max((e.seconds for e in episodes), default=0.0)), model_usage=usage)
+    return EvalLog(status="success", eval=spec, results=results, stats=stats, samples=samples)
+
+
+def _began(record: RunRecord) -> str:
+    """When the run was made, as inspect wants it: ISO 8601 with a zone; of an imported run often a day alone, or nothing."""
+    try:
+        began = datetime.fromisoformat(record.created)
+    except ValueError:
+        began = datetime.fromtimestamp(0, UTC)
+    return (began if began.tzinfo else began.replace(tzinfo=UTC)).isoformat(timespec="seconds")
+
+
+def _after(began: str, seconds: float) -> str:
+    """`began` and so many seconds later."""
+    return (datetime.fromisoformat(began) + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
 
 
 def _name(episode: Episode) -> str:
@@ -75,15 +94,17 @@ def _name(episode: Episode) -> str:
     return f"{task.env} {task.task} {episode.spec.index}".strip()
 
 
-def _sample(run: Run, episode: Episode, model: str, damaged: list[str]) -> EvalSample:
+def _sample(run: Run, episode: Episode, spec: EvalSpec, damaged: list[str]) -> EvalSample:
     from inspect_ai._util.error import EvalError
     from inspect_ai.log import EvalSample, EvalSampleLimit
     from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, ModelOutput
     from inspect_ai.scorer import Score
 
+    model, worked = spec.model, 0.0
     mission = episode.mission.goal if episode.mission else _name(episode)
     messages: list[Any] = [ChatMessageUser(content=mission)]
     for step in run.steps(episode.spec.id, damaged):
+        worked += step.agent_seconds + step.env_seconds
         messages.append(ChatMessageUser(content=_content(run, step.observation), metadata={"step": step.index}))
         messages.append(ChatMessageAssistant(content=_answer(step), model=model, metadata=_facts(step)))
     if episode.last is not None:
@@ -102,7 +123,10 @@ def _sample(run: Run, episode: Episode, model: str, damaged: list[str]) -> EvalS
         scores=scores or None,
         metadata={"episode": episode.spec.id, "seed": episode.spec.seed, "outcome": episode.outcome, "steps": episode.steps, **episode.metrics},
         model_usage={model: _usage(episode.usage)} if episode.usage.input else {},
+        started_at=spec.created,
+        completed_at=_after(spec.created, episode.seconds),
         total_time=episode.seconds,
+        working_time=min(worked, episode.seconds),
         error=EvalError(message=episode.error, traceback="", traceback_ansi="") if episode.error else None,
         limit=EvalSampleLimit(type="custom", limit=episode.steps) if episode.outcome == "limit" else None,
     )

@@ -107,7 +107,7 @@ def _step(id_: str, s: Step) -> Json:
 
 
 def _csv(path: Path, columns: list[str], rows: Iterator[Json]) -> Path:
-    with writing(path), path.open("w", newline="", encoding="utf-8") as file:
+    with writing(path) as target, target.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(rows)
@@ -122,7 +122,7 @@ def _parquet(path: Path, columns: dict[str, type], rows: Iterator[Json]) -> Path
         raise MissingExtra("The format parquet", "parquet") from error
     types = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_(), dict: pa.map_(pa.string(), pa.float64())}
     schema = pa.schema([(name, types[kind]) for name, kind in columns.items()])
-    with writing(path), pq.ParquetWriter(path, schema, compression="zstd") as writer:
+    with writing(path) as target, pq.ParquetWriter(target, schema, compression="zstd") as writer:
         while batch := list(islice(rows, ROWS)):
             writer.write_table(pa.Table.from_pylist(batch, schema))
     return path

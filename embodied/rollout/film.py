@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from embodied.blobs import decode_png, pictures_of
 from embodied.envs.catalog import has_picture
 from embodied.errors import StoreError
 from embodied.rollout.environment import LocalEnvironment
+from embodied.store.disk import named, whole
 from embodied.store.run import Run
 from embodied.types import Episode, Observation, Step
 from embodied.variables import resolved_task
@@ -46,15 +48,26 @@ def write_film(run: Run, id_: str, path: Path, fps: int) -> Path:
     else:
         pictures = (_page(observation) for observation in [*(s.observation for s in steps), episode.last])
     frames = [_composed(picture, caption) for picture, caption in zip(pictures, _captions(steps, episode), strict=True)]
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with named(path), whole(path, path.suffix) as target:
         if path.suffix == ".gif":
-            imageio.imwrite(path, frames, duration=1000 / fps, loop=0)
+            imageio.imwrite(target, frames, duration=1000 / fps, loop=0)
         else:
-            imageio.imwrite(path, frames, fps=fps, codec="libx264", macro_block_size=2)
-    except OSError as error:
-        raise StoreError(f"Cannot write {path}: {error.strerror or error}.") from error
+            target.write_bytes(_video(frames, fps))
     return path
+
+
+def _video(frames: list[np.ndarray], fps: int) -> bytes:
+    """The frames as MP4. The encoder, a process of its own, does not say when its disk is full: it writes elsewhere, and what it wrote is looked at."""
+    with tempfile.TemporaryDirectory(prefix="embodied-film-") as folder:
+        path = Path(folder, "film.mp4")
+        try:
+            imageio.imwrite(path, frames, fps=fps, codec="libx264", macro_block_size=2)
+            data = path.read_bytes()
+        except OSError as error:
+            raise StoreError(f"The video encoder failed in {folder}: {str(error).splitlines()[0]}. Is there space? TMPDIR names another place.") from error
+    if b"moov" not in data:  # the table of contents, which comes last
+        raise StoreError(f"The video encoder wrote half a film in {folder}. Is there space? TMPDIR names another place.")
+    return data
 
 
 def _recorded(run: Run, episode: Episode, steps: list[Step]) -> Iterator[np.ndarray]:

@@ -68,10 +68,13 @@ async def replay_all(run: Run, specs: Sequence[EpisodeSpec], workers: int, show:
 async def replay(run: Run, spec: EpisodeSpec, pool: Pool) -> Verdict:
     """Executes an episode's seed and recorded actions again, up to the first difference, or where the record is damaged."""
     env = pool.environment(spec.task, MemoryBlobs())
-    steps = 0
+    steps, episode, damage = 0, None, ""
+    try:
+        episode = run.episode(spec.id)
+    except StoreError as error:
+        damage = f"the record is damaged: {error}"
     try:
         start = await env.reset(spec.seed)
-        episode = run.result(spec.id)
         if episode is not None and episode.first_hash not in ("", start.hash):
             return Verdict(spec, 0, "reset: another observation")
         for step in run.steps(spec.id):
@@ -79,7 +82,9 @@ async def replay(run: Run, spec: EpisodeSpec, pool: Pool) -> Verdict:
             if what:
                 return Verdict(spec, steps, f"step {step.index}: another {what}")
             steps += 1
-        return Verdict(spec, steps)
+        if episode is not None and episode.steps != steps:
+            damage = f"the record is damaged: its result counts {episode.steps} steps"
+        return Verdict(spec, steps, damage)
     except EnvironmentFailure as failure:
         return Verdict(spec, steps, f"step {steps}: {failure}")
     except StoreError as error:

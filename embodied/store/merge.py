@@ -99,7 +99,9 @@ def _copy_blobs(source: Path, target: FileBlobs) -> int:
     for path in source.glob("??/*"):
         if is_digest(path.name) and path.parent.name == path.name[:2] and not plain_size(target.path(path.name)):
             try:
-                target.put(theirs.get(path.name))
+                data = theirs.get(path.name)
             except StoreError:
                 bad += 1
+                continue
+            target.put(data)
     return bad

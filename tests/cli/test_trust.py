@@ -144,6 +144,10 @@ def test_what_cannot_be_written_is_said_before_work_begins(call, tmp_path):
         ("leaderboard", run, "--serve", "--votes", "file/votes.jsonl"),
         ("leaderboard", run, "--serve", "--votes", "."),
         ("leaderboard", run, "--out", "file/site"),
+        ("data", "patheval", "--out", "file/x"),
+        ("data", "codalm", "--out", "file/x"),
+        ("codalm", "questions", "--split", "mini", "--out", "file/x"),
+        ("codalm", "submission", run, "--out", "file"),
         ("report", run, "--out", "file/x.html"),
         ("show", "babyai", "--picture", "x.nothing"),
     ):

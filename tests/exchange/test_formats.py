@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
+import resource
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from embodied.blobs import put_frame
-from embodied.errors import UsageError
+from embodied.errors import DiskFull, UsageError
 from embodied.exchange import EXPORTS, Export
 from embodied.store.run import Run
 from embodied.types import Call, Message, Observation, Reply, Text, Usage
@@ -205,6 +207,38 @@ def test_inspect_log_is_read_by_inspect(tmp_path):
     assert won.scores["progress"].value == 1.0 and won.scores["success"].value == "C" and [m.role for m in won.messages].count("assistant") == 2
     assert any(part.type == "image" for part in won.messages[1].content) and failed.error.message == "it died" and failed.scores is None
     assert len(log.read_eval_log(str(written.paths[0]), header_only=True).eval.dataset.sample_ids) == 2
+    assert lasted(read.stats) == max(s.total_time for s in read.samples) and won.total_time == run.episode(won.metadata["episode"]).seconds > 0
+    assert all(lasted(s) == pytest.approx(s.total_time, abs=1e-3) and 0 <= s.working_time <= s.total_time for s in read.samples)
+    assert (read.stats.started_at, read.eval.created) == (won.started_at, won.started_at)
+
+
+def lasted(part) -> float:
+    """Seconds between the two times that inspect reads, which it takes to be ISO 8601 with a zone."""
+    begun, done = (datetime.fromisoformat(time) for time in (part.started_at, part.completed_at))
+    assert begun.tzinfo is not None and done.tzinfo is not None
+    return (done - begun).total_seconds()
+
+
+@pytest.mark.parametrize("created", ["", "2024-10-30", "2026-01-02T03:04:05+02:00", "last spring"])
+def test_inspect_log_has_times_whatever_the_run_says_of_its_making(tmp_path, created):
+    log = pytest.importorskip("inspect_ai.log")
+    run = with_pictures(tmp_path / "run")
+    run.record = replace(run.record, created=created)
+    read = log.read_eval_log(str(export(run, "inspect", tmp_path).paths[0]))
+    assert lasted(read.stats) == pytest.approx(read.samples[0].total_time, abs=1e-3)
+
+
+def test_inspect_log_on_a_full_disk_is_a_sentence(tmp_path):
+    pytest.importorskip("inspect_ai.log")
+    run, limits = with_pictures(tmp_path / "run"), resource.getrlimit(resource.RLIMIT_FSIZE)
+    export(run, "inspect", tmp_path / "room")  # imports all that is imported then
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(DiskFull, match="Free space"):
+            export(run, "inspect", tmp_path / "full")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list((tmp_path / "full").iterdir())
 
 
 def test_every_format_is_registered():

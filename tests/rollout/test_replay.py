@@ -88,3 +88,19 @@ def test_a_damaged_record_is_said_and_the_others_are_replayed(tmp_path):
     path.write_text("nonsense\n" + path.read_text())
     said = {verdict.spec.id: verdict.difference for verdict in verdicts(run)}
     assert "damaged" in said[specs[0].id] and "steps.jsonl, line 1" in said[specs[0].id] and said[specs[1].id] == ""
+
+
+def test_a_damaged_or_missing_part_of_a_record_is_named(tmp_path, call):
+    run, specs = make_run(tmp_path / "run", 3)
+    play(run, specs)
+    result, steps = run.folder(specs[0].id) / "episode.json", run.folder(specs[1].id) / "steps.jsonl"
+    result.write_bytes(result.read_bytes().replace(b'"steps":', b'"stops":'))
+    steps.unlink()
+    lines = (run.folder(specs[2].id) / "steps.jsonl").read_bytes().splitlines(keepends=True)
+    (run.folder(specs[2].id) / "steps.jsonl").write_bytes(b"".join(lines[:-1]))
+    code, out, err = call("replay", run.root, "--workers", 1, "--trust")
+    said = {line.split("  ")[0]: line for line in out.splitlines() if "  " in line}
+    assert code == 6 and "0 of 3 episodes agree" in out, out + err
+    assert "damaged" in said[specs[0].id] and str(result) in said[specs[0].id] and f"{len(lines)} steps agree" in said[specs[0].id]
+    assert "0 steps agree" in said[specs[1].id] and "counts" in said[specs[1].id]
+    assert f"counts {len(lines)} steps" in said[specs[2].id]

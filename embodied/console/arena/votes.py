@@ -11,6 +11,7 @@ import msgspec
 
 from embodied.errors import StoreError
 from embodied.store.codec import encode
+from embodied.store.disk import append_whole, named
 
 Choice = Literal["left", "right", "tie"]
 
@@ -71,15 +72,9 @@ class Votes:
         Raises:
             StoreError: The file cannot be written.
         """
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("ab+") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)  # two arenas may share a file
-                end = file.seek(0, os.SEEK_END)
-                file.seek(max(0, end - 1))
-                torn = end > 0 and file.read(1) != b"\n"
-                file.write((b"\n" if torn else b"") + encode(vote) + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise StoreError(f"Cannot write {self.path}: {error.strerror or error}. Name another file with --votes.") from error
+        with named(self.path, "--votes"), self.path.open("ab+", buffering=0) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # two arenas may share a file
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(0, end - 1))
+            torn = end > 0 and file.read(1) != b"\n"
+            append_whole(file, (b"\n" if torn else b"") + encode(vote) + b"\n")

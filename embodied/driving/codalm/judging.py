@@ -19,6 +19,7 @@ from embodied.driving.codalm.records import Key, Question, Task
 from embodied.errors import BudgetSpent, ModelFailure, ModelRefused, PromptRefused, StoreError, UsageError
 from embodied.models.base import Model
 from embodied.store.codec import encode
+from embodied.store.disk import append_whole
 from embodied.types import Message, Settings, Usage
 
 Status = Literal["judged", "empty", "unparsed", "failed"]
@@ -122,11 +123,11 @@ class Ratings:
         return known if known is not None and known.prompt == digest(case, self.settings, self.prompts) else None
 
     def append(self, rating: Rating) -> None:
-        """Adds a line; it is with the operating system when this returns."""
+        """Adds a line; it is on the disk when this returns."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("ab") as file:
-                file.write(encode(rating) + b"\n")
+            with self.path.open("ab", buffering=0) as file:
+                append_whole(file, encode(rating) + b"\n")
         except OSError as error:
             raise StoreError(f"Cannot write {self.path}: {error.strerror or error}. What is judged so far is kept; free space and go on.") from error
         self._add(rating)

@@ -16,6 +16,7 @@ from pathlib import Path
 from embodied.driving.codalm.records import TASKS, Key, Question, Task
 from embodied.driving.codalm.vqa import key_of, line, made
 from embodied.errors import UsageError
+from embodied.store.disk import named, write_whole
 
 FILES: dict[Task, str] = {task: f"{task}_answer.jsonl" for task in TASKS}
 _FIELDS = ("question_id", "image", "question", "answer")
@@ -70,7 +71,8 @@ def write(folder: Path, questions: Iterable[Question], answers: Mapping[Key, str
     paths = []
     for task, said in lines.items():
         path = folder / FILES[task]
-        path.write_bytes(b"".join(said))
+        with named(path):
+            write_whole(path, b"".join(said))
         paths.append(path)
     return paths
 

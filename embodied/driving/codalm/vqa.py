@@ -13,6 +13,7 @@ from PIL import Image
 from embodied.driving.codalm.pictures import boxed
 from embodied.driving.codalm.records import Annotation, Key, Question, Region, Scene, Task
 from embodied.errors import UsageError
+from embodied.store.disk import named, whole, write_whole
 
 QUESTIONS: MappingProxyType[Task, str] = MappingProxyType(
     {
@@ -86,14 +87,16 @@ def write(folder: Path, scenes: Sequence[Scene], pictures: bool = False) -> list
     for task in QUESTIONS:
         asked = questions(scenes, task)
         path = made(folder / "vqa_anno") / f"{task}.jsonl"
-        path.write_bytes(b"".join(line(q.id, q.image, q.text, q.answer if q.answer.strip() else None) for q in asked))
+        with named(path):
+            write_whole(path, b"".join(line(q.id, q.image, q.text, q.answer if q.answer.strip() else None) for q in asked))
         files.append((path, len(asked)))
     if pictures:
         by_name = {scene.name: scene for scene in scenes}
         for q in questions(scenes, "region_perception"):
             path = folder / q.image
-            made(path.parent)
-            Image.fromarray(boxed(by_name[q.scene].picture(), q.region.box)).save(path, quality=95)  # type: ignore[union-attr]
+            picture = Image.fromarray(boxed(by_name[q.scene].picture(), q.region.box))  # type: ignore[union-attr]
+            with named(path), whole(path, path.suffix) as target:
+                picture.save(target, quality=95)
     return files
 
 

@@ -10,6 +10,7 @@ specs.json, facts.json                          what the scenes are made from, a
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from PIL import Image
 from embodied.driving.codalm import schema, vqa
 from embodied.driving.codalm.records import Scene
 from embodied.driving.scene.spec import SceneSpec, encode
-from embodied.errors import UsageError
+from embodied.errors import StoreError, UsageError
+from embodied.store.disk import FULL
 
 QUALITY = 95
 """Of the JPEG files, as CODA-LM writes its pictures with boxes. Runs of this package show the pictures themselves, without loss."""
@@ -38,11 +40,11 @@ def write(folder: Path, specs: Sequence[SceneSpec], scenes: Sequence[Scene], don
         How many files were written.
 
     Raises:
-        UsageError: The folder holds something, or cannot be written.
+        UsageError: The folder holds something.
+        StoreError: It cannot be written; then nothing is left in it.
     """
+    there = _empty(folder)
     try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UsageError(f"{folder} is there already and holds something; name a new folder, so that old and new scenes do not mix.")
         images, annotations = folder / "procedural" / "images", folder / "CODA-LM" / "Procedural"
         for place in (images, annotations):
             place.mkdir(parents=True)
@@ -55,5 +57,28 @@ def write(folder: Path, specs: Sequence[SceneSpec], scenes: Sequence[Scene], don
         (folder / "specs.json").write_bytes(encode(tuple(specs)))
         (folder / "facts.json").write_bytes(msgspec.json.format(msgspec.json.encode([scene.facts for scene in scenes]), indent=1) + b"\n")
     except OSError as error:
-        raise UsageError(f"{folder} cannot be written ({error.strerror}). Name another folder with --out.") from error
+        _clear(folder, there)
+        way_out = "Free space and run the same command again" if error.errno in FULL else "Name another folder with --out"
+        raise StoreError(f"{folder} cannot be written ({error.strerror or error}). {way_out}.") from error
+    except StoreError:
+        _clear(folder, there)
+        raise
     return sum(path.is_file() for path in folder.rglob("*"))
+
+
+def _empty(folder: Path) -> bool:
+    """Whether the folder is there and empty, not whether it is missing. Raises `UsageError` where it holds something."""
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise UsageError(f"{folder} is there already and holds something; name a new folder, so that old and new scenes do not mix.")
+        return folder.exists()
+    except OSError as error:
+        raise StoreError(f"Cannot read {folder}: {error.strerror or error}. Name another folder with --out.") from error
+
+
+def _clear(folder: Path, there: bool) -> None:
+    """Takes away what was written before the disk was full, so that the same command can be given again."""
+    for part in list(folder.iterdir()) if folder.is_dir() else []:
+        shutil.rmtree(part) if part.is_dir() else part.unlink()
+    if not there and folder.is_dir():
+        folder.rmdir()

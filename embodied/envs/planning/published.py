@@ -25,7 +25,8 @@ from embodied.envs.planning.descriptors import NAMES
 from embodied.envs.planning.items import Item, ItemSet, MapKey, Pair, check, drawn, pair_from_json, pair_json
 from embodied.envs.planning.making import PARAMETERS
 from embodied.envs.planning.scenarios import SCENARIOS, recognise
-from embodied.errors import EmbodiedError, EnvironmentFailure, UsageError
+from embodied.errors import EmbodiedError, EnvironmentFailure, StoreError, UsageError
+from embodied.store.disk import FULL, whole, write_whole
 
 FILES = {"test": "test_dataset_{}.json", "train": "train_set_{}.json", "dev": "dev_set_{}.json"}
 """Split -> name of its file; the originals have no dev."""
@@ -290,7 +291,7 @@ def write(folder: str | Path, sets: Iterable[ItemSet], dims: Iterable[str] = vie
         progress: Called with how many pictures are drawn.
 
     Raises:
-        UsageError: The folder cannot be written.
+        StoreError: The folder cannot be written.
     """
     folder, written, about, drawn_before = Path(folder), [], {}, 0
     try:
@@ -302,11 +303,12 @@ def write(folder: str | Path, sets: Iterable[ItemSet], dims: Iterable[str] = vie
                 names = _draw(path.parent, items, view, lambda n, before=drawn_before: progress(before + n))
                 drawn_before += len(names)
                 records = [_record(number, item, names[item.pair]) for number, item in enumerate(items.items)]
-                path.write_text(json.dumps(records, separators=(",", ":")), encoding="utf-8")
+                write_whole(path, json.dumps(records, separators=(",", ":")).encode())
                 written.append(path)
-        (folder / _ABOUT).write_text(json.dumps(about, indent=1), encoding="utf-8")
+        write_whole(folder / _ABOUT, json.dumps(about, indent=1).encode())
     except OSError as error:
-        raise UsageError(f"{folder} cannot be written: {error}.") from error
+        way_out = "Free space and run the same command again" if error.errno in FULL else "Name another folder with --out"
+        raise StoreError(f"{folder} cannot be written: {error.strerror or error}. {way_out}.") from error
     return written
 
 
@@ -315,7 +317,8 @@ def _draw(folder: Path, items: ItemSet, view: str, progress: Callable[[int], Non
     names = {}
     for pair in items.pairs:
         names[pair] = f"combined_images/{pair.name}_{view.upper()}.png"
-        Image.fromarray(views.draw(drawn(pair.map), pair.paths, view=view)[0]).save(folder / names[pair], optimize=False)
+        with whole(folder / names[pair], ".png") as target:
+            Image.fromarray(views.draw(drawn(pair.map), pair.paths, view=view)[0]).save(target, optimize=False)
         progress(len(names))
     return names
 

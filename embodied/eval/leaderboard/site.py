@@ -15,7 +15,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from embodied.errors import StoreError
 from embodied.eval import floors
 from embodied.eval.charts import coverage, percent
 from embodied.eval.floors import Floor
@@ -23,6 +22,7 @@ from embodied.eval.leaderboard import plain
 from embodied.eval.leaderboard.board import Board, Cell, Entry, Reference
 from embodied.eval.leaderboard.plot import cost_key, score_against_cost, span_bar
 from embodied.eval.markup import Html, el, raw
+from embodied.store.disk import named, write_whole
 
 Links = Mapping[str, Sequence[tuple[str, str]]]
 """Entry key -> (words, address relative to the entry's page) of each replay."""
@@ -52,11 +52,8 @@ def write_site(boards: Sequence[Board], out: Path, replays: Links, title: str = 
     paths = []
     for name, data in documents.items():
         path = out / name
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-        except OSError as error:
-            raise StoreError(f"Cannot write {path}: {error.strerror or error}. Name another folder with --out.") from error
+        with named(path):
+            write_whole(path, data, durable=False)
         paths.append(path)
     return paths
 

@@ -41,7 +41,10 @@ async def replay_imported(run: Run, spec: EpisodeSpec, pool: Pool, data: Path | 
     Returns:
         The verdict of the possibility that agreed furthest; `left_out` says why an episode cannot be compared.
     """
-    episode = run.result(spec.id)
+    try:
+        episode = run.episode(spec.id)
+    except StoreError as error:
+        return Verdict(spec, 0, f"the record is damaged: {error}")
     if episode is None:
         return Verdict(spec, 0, left_out="it has no result")
     if reason := _missing(spec, episode, data):

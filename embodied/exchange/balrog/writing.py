@@ -10,13 +10,14 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from embodied.errors import StoreError, UsageError
+from embodied.errors import UsageError
 from embodied.eval import balrog
 from embodied.eval.results import progress, read
 from embodied.eval.settings import describe
 from embodied.eval.suites import suite
 from embodied.exchange import Export, Exported
 from embodied.exchange.balrog.layout import COLUMNS, DIALECT, episode_path, notice
+from embodied.exchange.files import writing
 from embodied.types import Episode, Json, Observation, Step
 
 CLIENTS = {"google": "gemini", "anthropic": "claude", "compatible": "vllm"}
@@ -41,19 +42,15 @@ def write(export: Export) -> Exported:
     if any(e.spec.task.kwargs.get("rules") != "balrog" or "max_steps" in e.spec.task.kwargs for e in ended.values()):
         written.notes.append("Not all of it was played by BALROG's rules (env.rules=balrog, no --steps): its leaderboard would compare unlike things.")
     agent, client = _settings(results.record.config)
-    try:
-        for episode in ended.values():
-            written.paths += _write_episode(export, episode, agent, client)
-        for env in dict.fromkeys(e.spec.task.env for e in ended.values()):
-            name = balrog.NAMES.get(env, env)
-            written.paths.append(_dump(export.out / name / f"{name}_summary.json", balrog.environment_summary(kept, env)))
-        whole = balrog.summary(kept)
-        published = results.record.config.get("imported", {}).get("summary", {})
-        summary = dict(published) if published and not ended else {**whole, "client": client, "agent": agent}
-        written.paths.append(_dump(export.out / "summary.json", summary))
-        written.paths.append(_metadata(export))
-    except OSError as error:
-        raise StoreError(f"Cannot write {export.out}: {error.strerror or error}.") from error
+    for episode in ended.values():
+        written.paths += _write_episode(export, episode, agent, client)
+    for env in dict.fromkeys(e.spec.task.env for e in ended.values()):
+        name = balrog.NAMES.get(env, env)
+        written.paths.append(_dump(export.out / name / f"{name}_summary.json", balrog.environment_summary(kept, env)))
+    published = results.record.config.get("imported", {}).get("summary", {})
+    summary = dict(published) if published and not ended else {**balrog.summary(kept), "client": client, "agent": agent}
+    written.paths.append(_dump(export.out / "summary.json", summary))
+    written.paths.append(_metadata(export))
     return written
 
 
@@ -61,13 +58,12 @@ def _write_episode(export: Export, episode: Episode, agent: Json, client: Json) 
     task = episode.spec.task
     env = balrog.NAMES.get(task.env, task.env)
     path = episode_path(export.out, env, task.task, episode.spec.index)
-    path.parent.mkdir(parents=True, exist_ok=True)
     steps = list(export.run.steps(episode.spec.id))
     log = episode.info.get("balrog") or {**_log(env, episode, steps), "agent": agent, "client": client}
     paths = [_dump(path.with_name(path.name + ".json"), log)]
     if steps:
         paths.append(path.with_name(path.name + ".csv"))
-        with paths[-1].open("w", newline="", encoding="utf-8") as file:
+        with writing(paths[-1]) as target, target.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, **DIALECT)
             writer.writerow(COLUMNS)
             writer.writerows(_rows(steps, episode.last or Observation("")))
@@ -153,11 +149,12 @@ def _metadata(export: Export) -> Path:
     fresh = {"name": about.name, "oss": False, "site": None, "verified": False}
     fresh |= {"date": record.created[:10], "trajs": True, "org_logo": None}
     path = export.out / "metadata.yaml"
-    OmegaConf.save(OmegaConf.create(known or fresh), path)
+    with writing(path) as target:
+        OmegaConf.save(OmegaConf.create(known or fresh), target)
     return path
 
 
 def _dump(path: Path, value: Json) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value, indent=4), encoding="utf-8")
+    with writing(path) as target:
+        target.write_text(json.dumps(value, indent=4), encoding="utf-8")
     return path
