@@ -22,7 +22,7 @@ _REACH = 160
 """Characters before and behind a phrase that are looked at."""
 
 _NOT = re.compile(
-    r"(?:\b(?:not|never|no|nor|neither|without|avoid(?:s|ed|ing)?|except|cannot|dont|wont|cant|shouldnt|isnt|unable|unwilling|refus\w+|stop(?:ping)?|against|excluding|exclude[sd]?"
+    r"(?:\b(?:not|never|no|nor|neither|false|untrue|without|avoid(?:s|ed|ing)?|except|cannot|dont|wont|cant|shouldnt|isnt|unable|unwilling|refus\w+|stop(?:ping)?|against|excluding|exclude[sd]?"
     r"|reject(?:s|ed|ing)?|ruled? out|ruling out|skip(?:ping)?|unlike|versus|vs|than|hardly|instead of|rather than|other than|apart from|aside from|anything but|all but|but not"
     r"|far from|fail(?:s|ed|ing)?|discard\w*|eliminat\w+|dismiss\w*|wrong|worse|nicht|kein\w*|nie|statt|ohne|ne|pas|jamais|nunca|jam[aá]s|sin|non|nao|não|niet|geen|evitar|vermeide\w*"
     r"|forget(?:ting)?|ignor\w+|oppose\w*|prevent\w*|forbid\w*|forbidden|prohibit\w*|ban(?:ned)?|illegal|invalid|impossible|useless|bad idea to|mistake to)\b|n't\b|不|别|勿|没|非|而非|避免)",
@@ -73,6 +73,8 @@ _PRAISED = re.compile(
     r"|what i (?:choose|will do|pick)|it)\b",
     re.IGNORECASE,
 )
+_CONDITION = re.compile(r"\b(?:if|unless|otherwise|or|else|until|except|but|wenn|oder|si|ou)\b|如果|或", re.IGNORECASE)
+"""Behind a phrase: it is not the whole of what is decided."""
 _QUOTES = "\"'`*“‘«「[<"
 _OTHER_WORD = {
     "up": re.compile(
@@ -93,6 +95,11 @@ _OTHER_WORD_BEHIND = {
     "wait": re.compile(r"\s?[,.!…-]", re.IGNORECASE),
 }  # fmt: skip
 _DENIES = -2
+_CONTRAST = 1_000
+"""Characters of a text in which one phrase is set against another."""
+_REFUSED = re.compile(r"\s*I (?:won't|will not|don't|do not|shouldn't|should not) $", re.IGNORECASE)
+_INSTEAD = re.compile(r"\s*(?:instead of|rather than) $", re.IGNORECASE)
+_BUT_NOT = re.compile(r",\s(?:and |but )?not $", re.IGNORECASE)
 _FAR = re.compile(r"\b(?:far|half|almost|slightly|hard|sharp|double)[\s_-]{1,2}$", re.IGNORECASE)
 
 
@@ -136,12 +143,37 @@ def chosen(vocabulary: Vocabulary, text: str, marked: bool = False) -> tuple[str
         mentions = _mentions(vocabulary, view)
         if not mentions:
             continue
-        phrases = tuple(dict.fromkeys(phrase for phrase, _, _ in mentions))
-        if len(phrases) > 1:
-            return phrases
-        stances = [_stance(view, phrase, start, end) for phrase, start, end in mentions]
-        return phrases if max(stances) >= (0 if marked else 1) and _DENIES not in stances else ()
+        stances: dict[str, list[int]] = {}
+        for phrase, start, end in mentions:
+            stances.setdefault(phrase, []).append(_stance(view, phrase, start, end))
+        if len(stances) > 1:
+            rest = _without_contrast(view, mentions)
+            return (chosen(vocabulary, rest, marked) if rest != view else _singled_out(view, mentions, stances)) or tuple(stances)
+        (only,) = stances.values()
+        return tuple(stances) if max(only) >= (0 if marked else 1) and _DENIES not in only else ()
     return ()
+
+
+def _without_contrast(text: str, mentions: list[tuple[str, int, int]]) -> str:
+    """`text` without the one phrase that it plainly sets against another: "Instead of A, B", "I won't A; B", "B, not A"."""
+    for _, start, end in mentions if len(text) <= _CONTRAST else ():
+        before, behind = text[:start], text[end:]
+        if _REFUSED.match(before) and re.match(r"\s?[;.]\s+(?!and\b|or\b|nor\b)", behind):
+            return behind.lstrip(" ;.")
+        if _INSTEAD.match(before) and re.match(r"\s?,\s*(?!and\b|or\b|nor\b)|\s+I (?:choose|pick|select)\b", behind):
+            return behind.lstrip(" ,")
+        if (ahead := _BUT_NOT.search(before)) and re.fullmatch(r"\s*[.!]?\s*", behind):
+            return text[: ahead.start()]
+    return text
+
+
+def _singled_out(text: str, mentions: list[tuple[str, int, int]], stances: dict[str, list[int]]) -> tuple[str, ...]:
+    """The one phrase that is chosen, without a condition, where each other one is denied, asked about or supposed; else none."""
+    wanted = [phrase for phrase, found in stances.items() if max(found) >= 0]
+    if len(wanted) != 1 or min(stances[wanted[0]]) < 1:
+        return ()
+    behind = (_after(_STATEMENT, text[end : end + _REACH]) for phrase, _, end in mentions if phrase == wanted[0])
+    return () if any(_CONDITION.search(rest) for rest in behind) else tuple(wanted)
 
 
 def _blank(match: re.Match[str]) -> str:
@@ -191,6 +223,12 @@ def _is_other_word(phrase: str, before: str, behind: str) -> bool:
     word = phrase.lower()
     ahead, following = _OTHER_WORD.get(word), _OTHER_WORD_BEHIND.get(word)
     return bool((ahead and ahead.search(before)) or (following and following.match(behind)))
+
+
+def _after(pattern: re.Pattern[str], behind: str) -> str:
+    """What follows up to the first match."""
+    end = pattern.search(behind)
+    return behind[: end.start()] if end else behind
 
 
 def _after_last(pattern: re.Pattern[str], text: str) -> str:

@@ -75,6 +75,10 @@ class Speech:
             re.IGNORECASE,
         )
 
+    def knows(self, line: str) -> bool:
+        """Whether `line`, dress aside, begins with a verb of the game or of its kind."""
+        return self._is_known(_undressed(line.strip()))
+
     def of_line(self, line: str, rest: str = "") -> Command:
         """The command that `line` is, dress aside. `rest` is what follows in the lines below."""
         line = CONTROL.sub("", line).strip()

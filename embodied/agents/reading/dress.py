@@ -49,6 +49,8 @@ _CALL = re.compile(
     r"(?:(?:await|return|print)\s)?(?:[a-z_]\w{0,30}\.){0,3}(?P<name>[a-z_]\w{0,40})\(\s?(?:\w{1,30}\s?[=:]\s?)?(?P<quote>[\"'`]?)(?P<value>[^\"`()]{0,300}?)(?P=quote)\s?,?\s?\);?",
     re.IGNORECASE,
 )
+_TOKEN = re.compile(r"<[|｜][\w▁]{1,30}[|｜]>$")
+_PRINTED = re.compile(r"print\((.{1,300}\))\);?")
 _DOING = frozenset(
     [
         "act",
@@ -116,11 +118,17 @@ def _less(line: str) -> str:
         return line[match.end() :]
     if match := _LABEL.match(line) or _SPEAKER.match(line):
         return line[match.end() :]
+    if match := _TAGGED.fullmatch(line):
+        return match[2].strip()
     if len(line) >= 2 and _PAIRS.get(line[0]) == line[-1] and not (line[0] in "(['\"" and _several(line)):
         return line[1:-1]
-    for pattern in (_FENCE, _LATEX, _MATHS, _TAGGED):
+    for pattern in (_FENCE, _LATEX, _MATHS):
         if match := pattern.fullmatch(line):
             return match[match.lastindex or 0].strip()
+    if line.endswith(("|>", "｜>")) and (match := _TOKEN.search(line)):
+        return line[: match.start()].rstrip()
+    if match := _PRINTED.fullmatch(line):
+        return match[1].strip()
     if match := _CALL.fullmatch(line):
         return _called(match, line)
     if "\\" in line:

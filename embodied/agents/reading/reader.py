@@ -90,11 +90,11 @@ def read(reply: str, format: Format, accepted: Vocabulary | Commands) -> Reading
 
 def imagined(text: str, format: Format, accepted: Vocabulary | Commands) -> str:
     """`text` up to the first observation behind a stated action: for readings that look at the exact form alone."""
-    spelled = text if accepted.prose else plain(text)
-    if accepted.prose or len(spelled) != len(text):
+    text = turn(text)
+    if accepted.prose:
         return text
     for place, _ in observations(text):
-        if any(accepted.exact(said.text if said.closed else first_line(said)) for said in marks.own(text[:place], format)):
+        if read(text[:place], format, accepted).found:  # in whatever dress
             return text[:place]
     return text
 
@@ -262,6 +262,10 @@ class _Orders(_Reader):
         if not (line := first_line(said)):
             return _NOTHING
         return _found(self.speech.of_line(line, said.text.partition(line)[2]), said.start)
+
+    def _telling(self, said: list[Said]) -> list[Said]:
+        """Behind a label such as "Result:" stands a command only where it begins as one; any text could be one."""
+        return [one for one in super()._telling(said) if one.closed or _STRONG.search(one.label) or self.speech.knows(first_line(one))]
 
     def conflict(self, results: list[_Found], said: list[Said], window: str) -> _Found:
         """Commands one behind the other are a plan: its first step is taken. With other text between them there is no telling."""
