@@ -12,6 +12,8 @@ from itertools import combinations
 
 import numpy as np
 
+from embodied.config import env_defaults
+from embodied.envs.catalog import ENTRIES
 from embodied.errors import UsageError
 from embodied.eval import statistics as st
 from embodied.eval.intervals import difference_interval
@@ -234,6 +236,7 @@ def _options(results: Results) -> dict[tuple[str, str], dict]:
 
 
 def defining(task: TaskSpec) -> dict:
-    """The options of a task that make it the task it is."""
-    options = {k: v for k, v in task.kwargs.items() if k not in SEEN_BY_THE_AGENT}
+    """The options of a task that make it the task it is: those that do not stand at the environment's default, which `embodied eval` records too."""
+    usual = env_defaults(task.env) if task.env in ENTRIES else {}
+    options = {k: v for k, v in task.kwargs.items() if k not in SEEN_BY_THE_AGENT and not (k in usual and usual[k] == v)}
     return {**options, "data": "published"} if task.kwargs.get("data") else options

@@ -52,5 +52,7 @@ def test_a_whole_has_a_floor_where_every_part_has():
 
 
 def test_floors_stand_on_a_board_and_are_not_ranked(tmp_path):
-    (board,) = boards([read(make_run(tmp_path / "a", {("babyai", GOTO): [1, 0]}))])
-    assert [r.name for r in board.floors] == ["random", "always `turn left`"] and len(board.entries) == 1
+    usual = {"distractors": 0, "rules": "embodied"}  # as `embodied eval` records them
+    runs = [make_run(tmp_path / "a", {("babyai", GOTO): [1, 0]}), make_run(tmp_path / "b", {("babyai", GOTO): [1, 0]}, kwargs=usual)]
+    (board,) = boards([read(run) for run in runs])
+    assert [r.name for r in board.floors] == ["random", "always `turn left`"] and len(board.entries) == 2

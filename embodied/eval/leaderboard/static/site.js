@@ -58,7 +58,8 @@ for (const panel of panels) {
       if (entry.tagName !== "TR") entry.style.display = entry.hasAttribute("hidden") ? "none" : "";
     }
     const shown = rows.filter((row) => !row.hidden).length;
-    count.textContent = shown === rows.length ? `${shown} entries` : `${shown} of ${rows.length} entries`;
+    const noun = rows.length === 1 ? "entry" : "entries";
+    count.textContent = shown === rows.length ? `${shown} ${noun}` : `${shown} of ${rows.length} ${noun}`;
   };
   for (const control of [...choices, partial]) control.addEventListener("change", filter);
   filter();
