@@ -37,7 +37,7 @@ def replay(
     from embodied.errors import StoreError, UsageError
     from embodied.eval.settings import older_versions
     from embodied.exchange.balrog.replaying import COMPARED, replay_imported
-    from embodied.rollout.replay import Verdict, replay_all
+    from embodied.rollout.replay import replay_all
     from embodied.store.run import Run
 
     opened = Run(run)
