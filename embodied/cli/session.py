@@ -160,10 +160,10 @@ def resume(root: str, words: Sequence[str], shard: str | None = None, as_json: b
         StoreError: The run was made with other versions, `words` would make another run of it, or nobody answers for the folder.
     """
     run, part = Run(root), Shard.parse(shard)
+    require_trust(run, trust, play=True)
     if older := older_versions(run.record):
         only_read = f"{root} was recorded with an older version of the environment, {older}, and can only be read"
         raise StoreError(f"{only_read}: `embodied eval ... --out ANOTHER` starts a new run.")
-    require_trust(run, trust, play=True)
     unversioned = "reader" not in run.record.config.get("agent", {}).get("parse", {"reader": ""})
     config = restore(run.record.config, ["agent.parse.reader=v1", *words] if unversioned else words)
     whole = _recorded(config)
