@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
+    from embodied.rollout.replay import Verdict
+    from embodied.rollout.workers import Pool
     from embodied.store.run import Run
+    from embodied.types import EpisodeSpec
 
 DIFFERS = 6
 """Exit code: something differs."""
@@ -31,11 +34,10 @@ def replay(
 
     from embodied.cli.session import cores, versions
     from embodied.cli.trust import require_trust
-    from embodied.envs.catalog import ENTRIES
     from embodied.errors import StoreError, UsageError
-    from embodied.eval.settings import old_version
+    from embodied.eval.settings import older_versions
     from embodied.exchange.balrog.replaying import COMPARED, replay_imported
-    from embodied.rollout.replay import Verdict, replay_all
+    from embodied.rollout.replay import replay_all
     from embodied.store.run import Run
 
     opened = Run(run)
@@ -50,10 +52,9 @@ def replay(
     if imported:
         typer.echo(COMPARED)
     now, then = versions(spec.task for spec in specs), opened.record.versions
-    older = {env: old for env in {spec.task.env for spec in specs} if (old := old_version(opened.record, env))}
+    older = older_versions(opened.record)
     if older:
-        said = ", ".join(f"{env} {old} (here {ENTRIES[env].version})" for env, old in sorted(older.items()))
-        typer.echo(f"Recorded with an older version of the environment: {said}. Its episodes need that version to agree.")
+        typer.echo(f"Recorded with an older version of the environment: {older}. Its episodes need that version to agree.")
     if changed := [f"{name} {old} (here {now.get(name, 'none')})" for name, old in then.items() if now.get(name) != old]:
         typer.echo(f"Recorded with {', '.join(changed)}.")
     shown: list[Verdict] = []
@@ -63,12 +64,28 @@ def replay(
         said = f"not compared: {verdict.left_out}" if verdict.left_out else f"{verdict.steps} steps agree"
         typer.echo(f"{verdict.spec.id}  {said}" + (f"; {verdict.difference}" if verdict.difference else ""))
 
-    asyncio.run(replay_all(opened, specs, workers or cores(), show, partial(replay_imported, data=data) if imported else None))
+    replay_one = partial(replay_imported, data=data) if imported else _replay_older if older else None
+    asyncio.run(replay_all(opened, specs, workers or cores(), show, replay_one))
     compared = [verdict for verdict in shown if not verdict.left_out]
     agreed = sum(not verdict.difference for verdict in compared)
     left_out = f" Not compared: {len(shown) - len(compared)}." if len(compared) < len(shown) else ""
     typer.echo(f"{agreed} of {len(compared)} episodes agree.{left_out}")
     return 0 if compared and agreed == len(compared) else DIFFERS
+
+
+async def _replay_older(run: Run, spec: EpisodeSpec, pool: Pool) -> Verdict:
+    """As any other, but an episode whose task or options the present version does not have is not compared."""
+    from embodied.errors import UsageError
+    from embodied.eval.settings import old_version
+    from embodied.rollout.replay import Verdict, replay
+
+    try:
+        return await replay(run, spec, pool)
+    except UsageError:
+        old = old_version(run.record, spec.task.env)
+        if not old:
+            raise
+        return Verdict(spec, 0, left_out=f"only {spec.task.env} {old} can make it")
 
 
 def _recorded(run: Run, id_: str) -> bool:

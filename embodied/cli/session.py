@@ -29,6 +29,7 @@ from embodied.errors import StoreError, UsageError
 from embodied.eval.analysis import analyse
 from embodied.eval.results import read
 from embodied.eval.score import score
+from embodied.eval.settings import older_versions
 from embodied.eval.suites import suite as find_suite
 from embodied.models.base import Model
 from embodied.models.prices import price_of
@@ -160,6 +161,9 @@ def resume(root: str, words: Sequence[str], shard: str | None = None, as_json: b
     """
     run, part = Run(root), Shard.parse(shard)
     require_trust(run, trust, play=True)
+    if older := older_versions(run.record):
+        only_read = f"{root} was recorded with an older version of the environment, {older}, and can only be read"
+        raise StoreError(f"{only_read}: `embodied eval ... --out ANOTHER` starts a new run.")
     unversioned = "reader" not in run.record.config.get("agent", {}).get("parse", {"reader": ""})
     config = restore(run.record.config, ["agent.parse.reader=v1", *words] if unversioned else words)
     whole = _recorded(config)

@@ -108,3 +108,9 @@ def old_version(record: RunRecord, env: str) -> str:
         return ""
     then = record.versions.get(entry.family, "v0")
     return "" if then == entry.version else then
+
+
+def older_versions(record: RunRecord) -> str:
+    """`minihack v0 (here v1)`, for every environment that a run was played with in another version than the present one; else empty."""
+    found = {env: old for env in {spec.task.env for spec in record.planned} if (old := old_version(record, env))}
+    return ", ".join(f"{env} {old} (here {ENTRIES[env].version})" for env, old in sorted(found.items()))
