@@ -18,6 +18,7 @@ from embodied.envs.base import LanguageEnv, Transition
 from embodied.envs.catalog import check_task, entry
 from embodied.envs.spaces import FreeText
 from embodied.errors import UsageError
+from embodied.numerals import spelled
 from embodied.registry import unknown
 from embodied.types import Mission
 
@@ -26,7 +27,7 @@ LIMIT = 16
 """Steps of an episode: an answer, and as many looks from near as anyone should need."""
 SMALLEST = 16
 """Pixels: a part that is looked at is at least so wide and so high."""
-_NUMBER = r"\s*(-?\d{1,6}(?:\.\d{1,6})?)\s*"
+_NUMBER = r"\s*(?:[xywh]\s?[=:]\s?)?(-?\d{1,6}(?:\.\d{1,6})?)\s*"
 _ZOOM = re.compile(rf"[`'\"*\s]*zoom\s*\({','.join([_NUMBER] * 4)}\)[`'\"*.;\s]*", re.IGNORECASE)
 
 
@@ -180,7 +181,7 @@ class CodaLMEnv(LanguageEnv):
         return info
 
     def _step(self, action: str) -> Transition:
-        if self._zoom and (asked := _ZOOM.fullmatch(action)):
+        if self._zoom and (asked := _ZOOM.fullmatch(spelled(action))):
             self._look(*(float(n) for n in asked.groups()))
             over = self.max_steps is not None and len(self._actions) >= self.max_steps
             info: dict[str, Any] = {"metrics": {"zooms": float(self._zooms)}}

@@ -94,6 +94,13 @@ _PLANTED = re.compile(
 _RATING = re.compile(r"\[\[\s*(\d{1,2}(?:\.\d{1,2})?)(?:\s*/\s*10)?\s*\]\]")
 _BARE = re.compile(r"^[\W_]*rating[\W_]{1,6}(\d{1,2}(?:\.\d{1,2})?)(?:\s*/\s*10)?[\W_]*$", re.IGNORECASE | re.MULTILINE)
 
+_SIGNS = re.compile(r"[\W_]{100,}+")
+
+
+def _fewer(signs: re.Match[str]) -> str:
+    """Few signs for many, which `_BARE` reads alike: it would look through each of them from each line."""
+    return "\n" * 8 if "\n" in signs[0] else signs[0][:100]
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -106,7 +113,7 @@ class Shown:
 
 def shown(answer: str) -> Shown:
     """`answer` without ratings and marks of turns in it, and no longer than `LONGEST`."""
-    text = answer
+    text = answer[: 2 * LONGEST]  # before the loop: its passes may be as many as the brackets are deep
     while (shorter := _PLANTED.sub("", text)) != text:  # what is left may close up to another
         text = shorter
     text = text[:LONGEST]
@@ -123,7 +130,7 @@ def messages(task: Task, reference: str, answer: str) -> tuple[Message, ...]:
 
 def rating(reply: str) -> float | None:
     """The rating in a judge's reply, 1 to 10; None where there is none, or more than one and they differ."""
-    found = {float(n) for n in _RATING.findall(reply) or _BARE.findall(reply)}
+    found = {float(n) for n in _RATING.findall(reply) or _BARE.findall(_SIGNS.sub(_fewer, reply))}
     value = found.pop() if len(found) == 1 else None
     return value if value is not None and LOWEST <= value <= HIGHEST else None
 

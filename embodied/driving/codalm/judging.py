@@ -18,6 +18,7 @@ from embodied.driving.codalm.prompts import Prompts
 from embodied.driving.codalm.records import Key, Question, Task
 from embodied.errors import BudgetSpent, ModelFailure, ModelRefused, PromptRefused, StoreError, UsageError
 from embodied.models.base import Model
+from embodied.models.thoughts import split
 from embodied.store.codec import encode
 from embodied.store.disk import append_whole
 from embodied.types import Message, Settings, Usage
@@ -234,5 +235,5 @@ async def _judge(case: Case, model: Model, ratings: Ratings) -> tuple[Rating, Mo
         reply = await model.generate(_messages(case, ratings.prompts), ratings.settings)
     except ModelFailure as error:
         return rated("failed", error=str(error)), error
-    found = (ratings.prompts or judge).rating(reply.text)
+    found = (ratings.prompts or judge).rating(split(reply.text).answer)
     return rated("unparsed" if found is None else "judged", found, reply=reply.text, model=reply.model, usage=reply.usage), None

@@ -18,6 +18,7 @@ from embodied.driving.grounded import NAME
 from embodied.eval.analysis import Table
 from embodied.eval.intervals import interval
 from embodied.eval.statistics import Stratum
+from embodied.models.thoughts import split
 
 COLUMNS = ("", "questions", "answered", "scored", "empty", "nothing known named", "unreadable", "grounded-v1", "95 % interval")
 
@@ -44,8 +45,8 @@ def grounded(question: Question, scene: Scene, answer: str) -> Scored:
 
 
 def grounded_all(questions: Iterable[Question], scenes: Mapping[str, Scene], answers: Mapping[Key, str]) -> dict[Key, Scored]:
-    """Scores every question; one without an answer is scored as an empty one."""
-    return {q.key: grounded(q, scenes[q.scene], answers.get(q.key, "")) for q in questions}
+    """Scores every question; one without an answer is scored as an empty one. What a model thought is no part of its answer."""
+    return {q.key: grounded(q, scenes[q.scene], split(answers.get(q.key, "")).answer) for q in questions}
 
 
 def tables(found: Answers) -> list[Table]:
@@ -63,7 +64,10 @@ def tables(found: Answers) -> list[Table]:
     means = [mean for task in found.tasks if (mean := _mean([scored[q.key] for q in found.questions if q.task == task])) is not None]
     if len(means) == len(TASKS):
         rows.append(("mean of the three", *[None] * 6, final(*means), None))
+    thoughts = sum(split(found.texts[q.key]).answer != found.texts[q.key] for q in found.questions if q.key in found.texts)
     note = "In [0, 1], by rules on facts, without a model; not a judge's rating, and not on the published scale. A missing answer counts as an empty one."
+    if thoughts:
+        note += f" {thoughts} answers hold thoughts of the model (<think> and the like), which are not scored."
     whole = Table(f"{name}/{NAME}", COLUMNS, tuple(rows), note)
     return [whole, *(table for task in found.tasks for table in _with_controls(name, task, found, scenes, scored))]
 

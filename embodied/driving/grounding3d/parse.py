@@ -1,7 +1,8 @@
 """Boxes and points out of replies, whatever their wrapping: what cannot be read without guessing is no answer.
 
 A 3D box is read as a list of seven numbers (six: no yaw), as labelled numbers (`x = 1.2, y: 0.8, ...`, JSON, in any order and under the usual
-names), or as JSON of lists (`"center": [...], "size": [...]`). Where a reply holds several, the last one counts: what comes before is thought.
+names), or as JSON of lists (`"center": [...], "size": [...]`). Digits, brackets and minus signs may be those of any script.
+Where a reply holds several boxes, the last one counts: what comes before is thought.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import re
 from dataclasses import dataclass
 
 from embodied.driving.grounding3d.boxes import Box2D, Box3D, Point
+from embodied.numerals import spelled
 
 LIMIT = 8_000
 """Characters of a reply, from its end, that are read."""
 _FAR, _LARGE = 1_000.0, 100.0
 """Metres: beyond these a number is no place and no size in a street."""
-_NUMBER = r"[-+−]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,2})?"
+_NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,2})?"
 _UNIT = r"(?:\s*(?:metres|meters|metre|meter|m|pixels|px|degrees|degree|deg|°|radians|rad)(?![a-z]))?"
 _LIST = re.compile(rf"(?<![\w.])({_NUMBER}){_UNIT}(?:\s*[,;]\s*({_NUMBER}){_UNIT})+(?![\w.])", re.IGNORECASE)
 _EACH = re.compile(rf"({_NUMBER})\s*(rad)?", re.IGNORECASE)
@@ -47,7 +49,7 @@ class Answer:
 
 def read_box(reply: str) -> Answer | None:
     """The 3D box a reply states, or None: none, a size that is not positive, a number out of all proportion."""
-    text = reply[-LIMIT:]
+    text = spelled(reply[-LIMIT:])
     stated = _CONFIDENCE.search(text)
     # Cut out, lest it be taken for the box's last number.
     rest = text if stated is None else text[: stated.start()] + text[stated.end() :]
@@ -62,7 +64,7 @@ def read_box(reply: str) -> Answer | None:
 
 def read_box_2d(reply: str) -> Box2D | None:
     """The last list of four numbers as left, top, right, bottom in pixels; None where there is none, or it has no area."""
-    found = [n for n in _lists(reply[-LIMIT:]) if len(n) == 4]
+    found = [n for n in _lists(spelled(reply[-LIMIT:])) if len(n) == 4]
     if not found:
         return None
     left, top, right, bottom = found[-1]
@@ -71,7 +73,7 @@ def read_box_2d(reply: str) -> Box2D | None:
 
 def read_point(reply: str) -> Point | None:
     """The last list of two numbers as a point in pixels; None where there is none."""
-    found = [n for n in _lists(reply[-LIMIT:]) if len(n) == 2]
+    found = [n for n in _lists(spelled(reply[-LIMIT:])) if len(n) == 2]
     return (found[-1][0], found[-1][1]) if found else None
 
 
@@ -106,10 +108,10 @@ def _grouped(text: str) -> list[float] | None:
 
 
 def _value(match: re.Match[str], group: int = 1) -> float:
-    value = float(match[group].replace("−", "-"))
+    value = float(match[group])
     return math.degrees(value) if match[group + 1] else value
 
 
 def _share(match: re.Match[str]) -> float:
-    value = float(match[1].replace("−", "-")) / (100 if match[2] else 1)
+    value = float(match[1]) / (100 if match[2] else 1)
     return min(1.0, max(0.0, value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
@@ -10,6 +11,7 @@ import numpy as np
 
 from embodied.envs.planning.descriptors import DESCRIPTORS, Descriptor
 from embodied.envs.planning.items import Item
+from embodied.numerals import spelled
 
 NO_ANSWER = "no answer"
 """What stands for an answer that names both paths or neither."""
@@ -225,15 +227,26 @@ QUESTIONS: dict[str, type[Question]] = {"decide": Decide, "perceive": Perceive, 
 
 # --------------------------------------------------------------------------- answers in words
 
-_NUMBER = r"[-+]?(?:\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?(?![\d.,]*\d)"
-"""As written in English. Of `12,5`, which may be a decimal or a list, nothing is read."""
+_NUMBER = r"[-+]?(?:\d++(?:,\d{3})*+(?:\.\d++)?+|\.\d++)(?:[eE][-+]?\d++)?(?![\d.,]*\d)"
+"""As written in English. Of `12,5`, which may be a decimal or a list, nothing is read. What is longer than this could be is not read in parts."""
 _PAIR = re.compile(rf"({_NUMBER})\W+(?:and\W+)?({_NUMBER})", re.IGNORECASE)
+_BOXED = re.compile(r"\s{0,20}\$?\\boxed\s?\{([^{}]{1,200})\}\$?\.?\s{0,20}|\s{0,20}<answer>([^<>]{1,200})</answer>\s{0,20}")
+_AROUND = " \t\n*()[]{}`$\"'"
+"""What may stand around two bare numbers."""
+_LONGEST_NUMBER = 60
+"""Characters."""
 
 
 def numbers(answer: str, names: tuple[str, str]) -> tuple[float, float] | None:
-    """One number for each of two names; two numbers and nothing else, if the names do not come with them; else None."""
-    if plain := _PAIR.fullmatch(answer.strip(" \t\n*().")):
-        return float(plain[1].replace(",", "")), float(plain[2].replace(",", ""))
+    """One number for each of two names; two numbers and nothing else, if the names do not come with them; else None.
+
+    Time is linear in the length of the answer. A number that is too large for a float is none.
+    """
+    answer = _spelled(answer)
+    if boxed := _BOXED.fullmatch(answer):
+        answer = boxed[1] or boxed[2]
+    if plain := _PAIR.fullmatch(answer.lstrip(_AROUND).rstrip(_AROUND + ".")):
+        return _finite(plain[1], plain[2])
     for mark, name in zip("\x01\x02", names, strict=True):
         words = [*map(re.escape, name.split())]
         if not words[-1].isdigit():  # `P7PX` is enough, `1` is not
@@ -245,8 +258,19 @@ def numbers(answer: str, names: tuple[str, str]) -> tuple[float, float] | None:
         found = [[one for one, _ in together], [other for _, other in together]]
     if any(len(set(values)) != 1 for values in found):
         return None
-    first, second = (float(values[0].replace(",", "")) for values in found)
-    return first, second
+    return _finite(found[0][0], found[1][0])
+
+
+def _finite(first: str, second: str) -> tuple[float, float] | None:
+    if max(len(first), len(second)) > _LONGEST_NUMBER:
+        return None
+    values = float(first.replace(",", "")), float(second.replace(",", ""))
+    return values if all(map(math.isfinite, values)) else None
+
+
+def _spelled(answer: str) -> str:
+    """`answer` with plain digits, hyphens and signs, and without the backslashes that LaTeX and Markdown put before underscores."""
+    return spelled(answer).replace("\\_", "_").replace("\x01", " ").replace("\x02", " ")
 
 
 _NAMES = {
@@ -258,10 +282,12 @@ _NAMES = {
     "sharp turns": r"sharp[\s_-]turns?",
     "maximum angle": r"max(?:imum|\.)?[\s_-](?:turn(?:ing)?[\s_-])?angle",
 }
+_STATED = r"(?<!\bnot )(?<!\bnever )(?<!\bnot be )(?<!n't be )"
+"""`not higher` tells no direction."""
 _WAYS = {
     "none": r"irrelevant|neutral|ignored?|(?:does|do)(?: not|n't) matter|not (?:relevant|important|needed|used)",
-    "higher": r"higher|high|more|greater|larger|longer|wider|increased?|maximal|maximi[sz]ed?",
-    "lower": r"lower|low|less|fewer|smaller|shorter|decreased?|reduced?|minimal|minimi[sz]ed?",
+    "higher": rf"{_STATED}(?:higher|high|more|greater|larger|longer|wider|increased?|maximal|maximi[sz]ed?)",
+    "lower": rf"{_STATED}(?:lower|low|less|fewer|smaller|shorter|decreased?|reduced?|minimal|minimi[sz]ed?)",
 }
 _TOKEN = re.compile(
     "|".join(f"(?P<{kind}{index}>{p})" for kind, group in (("n", _NAMES), ("w", _WAYS)) for index, p in enumerate(rf"\b(?:{e})\b" for e in group.values())),
@@ -276,7 +302,7 @@ def directions(answer: str) -> dict[str, str]:
     before it, or behind it if the part begins with a direction.
     """
     found: dict[str, set[str]] = {}
-    for part in re.split(r"[;\n]", answer):
+    for part in re.split(r"[;\n]", _spelled(answer)):
         tokens = [(m.lastgroup[0], int(m.lastgroup[1:])) for m in _TOKEN.finditer(part)]
         ways = {list(_WAYS)[index] for kind, index in tokens if kind == "w"}
         for at, (kind, index) in enumerate(tokens):

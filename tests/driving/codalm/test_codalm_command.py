@@ -124,6 +124,16 @@ def test_a_submission_is_scored_without_a_model(call, root: Path, sent: Path) ->
     assert code == 2 and "belongs to the split test: it begins with 'test/images_w_boxes/0001_object_1.jpg'" in err
 
 
+def test_thoughts_in_a_submission_are_not_scored_and_are_said(call, root: Path, sent: Path) -> None:
+    score = ("codalm", "score", sent, "--data", root, "--split", "mini", "--json")
+    bare = json.loads(call(*score)[1])["tables"][0]
+    for path in sent.glob("*.jsonl"):
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        path.write_text("".join(json.dumps(row | {"answer": f"[THINK]A dog, or a bus.[/THINK]{row['answer']}"}) + "\n" for row in rows))
+    thinking = json.loads(call(*score)[1])["tables"][0]
+    assert thinking["rows"] == bare["rows"] and "hold thoughts" in thinking["note"] and "hold thoughts" not in bare["note"]
+
+
 def test_a_submission_is_judged_and_gone_on_with(call, root: Path, sent: Path, stub: Stub, monkeypatch, tmp_path: Path) -> None:  # noqa: F811
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     words = ("codalm", "judge", sent, "--data", root, "--split", "mini", "--model", "compatible/stub", "--concurrency", 1, "run.cache=off")

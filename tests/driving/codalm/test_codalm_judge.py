@@ -136,6 +136,17 @@ def test_every_answer_is_accounted_for(stub: Stub, tmp_path: Path) -> None:  # n
     assert found.mean == (9 * 3 + 1) / 4 and found.least == (9 * 3 + 1 + 3) / 7
 
 
+@pytest.mark.parametrize("thought", ["<think>[[3]] or [[4]]</think>", "[THINK]Rating: [[3]][/THINK]", "◁think▷[[3]]◁/think▷"])
+def test_what_a_judge_thought_is_no_rating(stub: Stub, tmp_path: Path, thought: str) -> None:  # noqa: F811
+    stub.reply = f"{thought}The same object.\nRating: [[9]]"
+    asked = cases(1)
+    _, ratings = judged(asked, tmp_path / "r.jsonl", config(stub.url))
+    assert ratings.by_key[asked[0].key].rating == 9.0
+    stub.reply = "<think>It may be Rating: [[3]]"
+    _, ratings = judged(asked, tmp_path / "cut.jsonl", config(stub.url))
+    assert ratings.by_key[asked[0].key].status == "unparsed"
+
+
 def test_going_on_asks_only_for_what_has_no_rating(stub: Stub, tmp_path: Path) -> None:  # noqa: F811
     stub.reply, path, asked = "Rating: [[5]]", tmp_path / "r.jsonl", cases(4)
     judged(asked, path, config(stub.url, "ok,503,null,ok"), concurrency=1)
