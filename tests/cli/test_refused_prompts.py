@@ -136,10 +136,10 @@ def varied(text: str) -> str:
     return replies[hashlib.sha256(text.encode()).digest()[0] % len(replies)]
 
 
-def sent(server: Refusing) -> list[Any]:
-    """The bodies of the prompts that were answered, those that are asked twice in a row once."""
-    bodies = [seen.body for seen, (_, no) in zip(server.seen, server.asked, strict=True) if not no]
-    return [body for number, body in enumerate(bodies) if number == 0 or body != bodies[number - 1]]
+def sent(server: Refusing) -> list[str]:
+    """The bodies of the prompts that were answered, byte for byte, each once: what a kill leaves unwritten, the calls of one step, is asked again."""
+    bodies = [json.dumps(seen.body) for seen, (_, no) in zip(server.seen, server.asked, strict=True) if not no]
+    return list(dict.fromkeys(bodies))
 
 
 LONG = ("run.concurrency=1", "agent.parse.policy=reask", "agent.history.text=8")
