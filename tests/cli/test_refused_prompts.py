@@ -167,10 +167,21 @@ def test_a_prompt_that_cannot_be_shortened_enough_ends_its_episode(cli: Call) ->
     assert "Nothing is left to cut" in next(iter(Run("run").episodes())).error
 
 
+def test_a_question_that_does_not_fit_a_second_time_is_not_asked_again(cli: Call) -> None:
+    """The prompt itself fits; with the unread answer and the listing of the actions it does not, whatever is cut."""
+    with serving(longer_than(1350), lambda text: "I do not know.") as server:
+        code, out, err = cli(*request(server, 4, 1, "run", *LONG))
+    assert code == 0, out + err
+    steps = list(Run("run").steps(Run("run").record.planned[0].id))
+    assert all(not step.decision.parsed and len(step.decision.calls) == 1 for step in steps) and len(steps) == 4
+    assert all([note.kind for note in step.decision.notes][-1] == "questions_unasked" for step in steps)
+    assert "4 times an answer could not be read" in out and "100.0 %" in out
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [(), ("--image", "agent.history.image=3")], ids=["text", "pictures"])
-def test_a_run_that_was_killed_sends_the_prompts_of_one_that_was_not(cli: Call, words: tuple[str, ...]) -> None:
-    limit = longer_than(1600)
+@pytest.mark.parametrize(("most", "words"), [(1350, ()), (1600, ()), (1900, ("--image", "agent.history.image=3"))], ids=["tight", "text", "pictures"])
+def test_a_run_that_was_killed_sends_the_prompts_of_one_that_was_not(cli: Call, most: int, words: tuple[str, ...]) -> None:
+    limit = longer_than(most)
     with serving(limit, varied) as whole:
         assert cli(*request(whole, 12, 2, "whole", *LONG, *words))[0] == 0
     assert any(no for _, no in whole.asked)
