@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from embodied.agents.fitting import Fitting, Prompt, cuts
 from embodied.agents.formats import Format
 from embodied.agents.history import HISTORIES, History
-from embodied.agents.notes import SHORTENED
+from embodied.agents.notes import SHORTENED, UNASKED
 from embodied.agents.parse import Parser, parser, printable, shorten
 from embodied.agents.perception import PERCEPTIONS, Perception
 from embodied.agents.prompt import instruction, message, repeated
@@ -178,7 +179,15 @@ class ModelAgent:
         tail: tuple[Message, ...] = ()
         notes: tuple[Note, ...] = ()
         for number in range(self.parts.parser.calls):
-            prompt, reply = await self._call(tail, self._settings(step, number))
+            before = copy.copy(self._fitting)
+            try:
+                prompt, reply = await self._call(tail, self._settings(step, number))
+            except PromptTooLong:
+                if not calls:
+                    raise
+                self._fitting = before  # no record holds what was tried in vain, so nothing may be learnt from it
+                notes = (*notes, Note(UNASKED, "The answer could not be read, and asking again would have been too long for the model."))
+                break
             calls.append(Call(prompt.messages, self._counted(reply, prompt.messages)))
             notes = (prompt.cut.note(len(self.parts.history.pictured())),) if prompt.cut else notes
             parsed = self.parts.parser.parse(reply.text, self.parts.format, self._accepted)

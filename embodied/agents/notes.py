@@ -2,6 +2,8 @@
 
 SHORTENED = "prompts_shortened"
 """The prompt was too long for the model, so the history was cut for this step."""
+UNASKED = "questions_unasked"
+"""An answer could not be read, and asking again would have been too long for the model."""
 DROPPED = "text_dropped"
 """More than one command was given; the first was executed."""
 UNKNOWN_MARKER = "markers_unknown"

@@ -8,6 +8,7 @@ from embodied.rollout import counts
 
 _NOTED = {
     notes.SHORTENED: "times the prompt was too long for the model and was shortened: the step saw less of its history than agent.history asks for",
+    notes.UNASKED: "times an answer could not be read and asking again would have been too long for the model: the step is invalid",
     notes.DROPPED: "times a reply gave more than one command: the first was executed, what followed was dropped",
     notes.UNKNOWN_MARKER: "times a reply began with what looks like a marker that is not known: look at one with `embodied view`",
 }

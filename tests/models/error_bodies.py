@@ -1,6 +1,7 @@
-"""Error bodies as services send them, with what each is about: (service, HTTP status, body, kind, setting).
+"""Error bodies in the shapes that services send, with what each is about: (service, HTTP status, body, kind, setting).
 
-From the services' documentation and from public issue reports of litellm, vLLM, llama.cpp, SGLang, LangChain, openai-python and others.
+About half are copied from the services' documentation and from public issue reports (litellm, vLLM, llama.cpp, SGLang, LangChain, openai-python
+and others). The rest were written from memory, in the services' formats: their words may differ from what a service sends today.
 """
 
 from __future__ import annotations

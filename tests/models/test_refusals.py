@@ -1,4 +1,4 @@
-"""What an error is about: a hundred bodies of real services, each with what must come of it."""
+"""What an error is about: a hundred bodies in the formats of real services, each with what must come of it."""
 
 from __future__ import annotations
 
