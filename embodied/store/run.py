@@ -118,7 +118,9 @@ class Run:
         if (root / "run.json").exists():
             run = cls(root, unfinished=unfinished)
             if run.record.identity != record.identity:
-                raise StoreError(f"{root} holds a run of another plan ({run.record.difference(record)}). Name another folder with --out.")
+                goes_on = "" if "imported" in run.record.config else f", or go on with that run: `embodied resume {root}`"
+                what = run.record.difference(record)
+                raise StoreError(f"{root} holds a run of another plan ({what}). Name another folder with --out{goes_on}.")
             have = {spec.id for spec in run.record.planned}
             new = tuple(spec for spec in record.planned if spec.id not in have)
             if not new:

@@ -62,6 +62,13 @@ def test_one_whole_scores_and_replays(call, old):
     assert code == 0 and "2 episodes were already scored" in out
 
 
+def test_the_command_of_before_says_what_goes_on(call, old):
+    folder = old("babyai-random.cut")
+    asked = ("--env", "babyai", "--task", "BabyAI-MixedTrainLocal-v0/goto", "--agent", "random", "--steps", "12", "--episodes", "2")
+    code, _, err = call("eval", *asked, "env.distractors=0", "--out", folder)
+    assert code == 4 and "agent.parse.reader" in err and f"`embodied resume {folder}`" in err
+
+
 @pytest.mark.slow
 def test_one_of_a_model_goes_on(call, old):
     folder = old("baba-smollm2.cut")
