@@ -28,7 +28,8 @@ LIMIT = 16
 SMALLEST = 16
 """Pixels: a part that is looked at is at least so wide and so high."""
 _NUMBER = r"\s*(?:[xywh]\s?[=:]\s?)?(-?\d{1,6}(?:\.\d{1,6})?)\s*"
-_ZOOM = re.compile(rf"[`'\"*\s]*zoom\s*\({','.join([_NUMBER] * 4)}\)[`'\"*.;\s]*", re.IGNORECASE)
+_ZOOM = re.compile(rf"[\W_]*(?:(?:action|command|answer|python|json)[\W_]*){{0,2}}zoom\s*\({','.join([_NUMBER] * 4)}\)[\W_]*", re.IGNORECASE)
+"""A look and nothing else, in any dress: a fence, a label, JSON."""
 
 
 PICTURED = "There is an image of traffic captured from the perspective of the ego car."

@@ -11,7 +11,7 @@ from embodied.agents.formats import Format, Marked, Plain, Tagged
 from embodied.agents.parse import Lenient
 from embodied.agents.vocabulary import accepted
 from embodied.driving.codalm import judge
-from embodied.driving.codalm.env import CodaLMEnv
+from embodied.driving.codalm.env import _ZOOM, CodaLMEnv
 from embodied.driving.codalm.prompts import Prompts
 from embodied.driving.codalm.records import TASKS
 from embodied.driving.codalm.scoring import grounded, grounded_all
@@ -109,7 +109,14 @@ def test_thoughts_in_a_submission_are_not_scored_and_are_said(asked):
 
 @pytest.mark.parametrize(
     "asked_for",
-    ["zoom(10, 20, 300, 200)", "zoom（１０，２０，３００，２００）", "`zoom(x=10, y=20, w=300, h=200)`", "ZOOM(x: 10, y: 20, w: 300, h: 200)."],
+    [
+        "zoom(10, 20, 300, 200)",
+        "zoom（１０，２０，３００，２００）",
+        "`zoom(x=10, y=20, w=300, h=200)`",
+        "ZOOM(x: 10, y: 20, w: 300, h: 200).",
+        '{"action": "zoom(10,20,300,200)"}',
+        "**Action:** zoom(10, 20, 300, 200)",
+    ],
 )
 def test_a_look_in_another_dress_is_a_look(asked_for):
     env = CodaLMEnv("general_perception", image=True, zoom=1)
@@ -118,12 +125,18 @@ def test_a_look_in_another_dress_is_a_look(asked_for):
     assert not terminated and info["metrics"]["zooms"] == 1.0
 
 
+def test_an_answer_that_speaks_of_a_look_is_an_answer():
+    env = CodaLMEnv("general_perception", image=True, zoom=1)
+    env.reset(seed=0)
+    assert env.step("A car ahead; zoom(10, 20, 300, 200) showed it.")[2]
+
+
 def test_readers_are_linear():
     facts = SceneFacts("", 10, 10, (ObjectFact(1, "car", "vehicle", (0, 0, 1, 1), "left"),), ("stop",), ("proceed",))
     strict, brackets = judge.rating, Prompts("other", {}, "brackets").rating
     readers = [
         lambda text: score_region(text, "car"), lambda text: score_general(text, facts), lambda text: score_suggestion(text, facts),
-        lambda text: rouge_l(text, "a car"), strict, brackets, judge.shown,
+        lambda text: rouge_l(text, "a car"), strict, brackets, judge.shown, _ZOOM.fullmatch,
     ]  # fmt: skip
     began = time.process_time()
     for text in MEGABYTES.values():
