@@ -24,6 +24,7 @@ from embodied.driving.scene.annotate import annotation_of, facts_of
 from embodied.driving.scene.render import SIZE, frame
 from embodied.driving.scene.spec import SceneSpec, Surroundings, Time, Weather, decode
 from embodied.driving.scene.templates import PAVED, TEMPLATES, make
+from embodied.errors import StoreError
 from embodied.seeding import generator
 
 NAME = "codalm-procedural"
@@ -136,7 +137,7 @@ def picture(spec: SceneSpec) -> np.ndarray:
     path = cache() / f"{spec.digest}-{DRAWN}.png"
     try:
         return decode_png(path.read_bytes())
-    except (OSError, SyntaxError):  # not there, or damaged (Pillow says SyntaxError)
+    except (OSError, StoreError):  # not there, or damaged
         drawn = frame(spec, size=SIZE, samples=SAMPLES).color
     keep(path, encode_png(drawn))
     return drawn

@@ -136,7 +136,7 @@ def test_a_chain_goes_on_after_a_first_answer_that_is_wrong_or_cannot_be_read():
 
 
 def test_the_prompt_says_what_one_must_know():
-    """Camera, convention and form; the hint only where it was asked for; without a picture that there is none."""
+    """Camera, convention and form; the hint only where it was asked for; without a picture not a word of one."""
     plain, hinted = Grounding3DEnv(), Grounding3DEnv(hint="box")
     (observation, _), (told, info) = plain.reset(seed=1), hinted.reset(seed=1)
     focal = camera().focal
@@ -149,8 +149,8 @@ def test_the_prompt_says_what_one_must_know():
     box = "[" + ", ".join(f"{n:g}" for n in info["box_2d"]) + "]"
     assert box in told["text"] and box not in observation["text"]
     words = " ".join(plain.mission.tips)
-    assert "x points right, y down" in words and "yaw is in degrees" in words and "no picture" in plain.mission.intro
-    assert "no picture" not in Grounding3DEnv(image=True).mission.intro and "image" not in observation
+    assert "x points right, y down" in words and "yaw is in degrees" in words and "picture" not in plain.mission.intro
+    assert "You see a street" in Grounding3DEnv(image=True).mission.intro and "image" not in observation
 
 
 def test_the_same_seed_shows_the_same_picture():
