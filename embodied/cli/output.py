@@ -5,15 +5,20 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import typer
 
 from embodied.errors import StoreError
+from embodied.terminal import plain
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
 
 
 def print_json(body: Any) -> None:
@@ -60,17 +65,49 @@ class _Unread(io.FileIO):
 
 @contextmanager
 def unread_is_fine() -> Iterator[None]:
-    """Lets a command finish its work when its reader leaves early (`embodied eval ... | head`), and prints what has no character as an escape."""
+    """Lets a command finish its work when its reader leaves early (`embodied eval ... | head`), and prints what has no character as an escape.
+
+    What a terminal would obey is taken out of all that is printed: models, servers and run folders may write anything.
+    """
     before = sys.stdout, sys.stderr
-    made = [_wrapped(stream) for stream in before]
+    made = [_Cleaned(_wrapped(stream)) for stream in before]
     sys.stdout, sys.stderr = made
     try:
         yield
     finally:
         for stream in made:
-            if stream not in before:
-                stream.flush()
+            stream.flush()
         sys.stdout, sys.stderr = before
+
+
+class _Cleaned:
+    """A text stream to which text goes without control characters (see `embodied.terminal`)."""
+
+    def __init__(self, stream: Any):
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        self.stream.write(plain(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for text in lines:
+            self.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+def console(*, stderr: bool = False, **options: Any) -> Console:
+    """A console for tables, bars and live figures. It moves the cursor itself; texts that it is given are cleaned and hold no markup."""
+    from rich.console import Console as RichConsole
+
+    class Console(RichConsole):
+        def render_str(self, text: str, **how: Any) -> Text:
+            return super().render_str(plain(text), **how)
+
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(file=getattr(stream, "stream", stream), markup=False, emoji=False, **options)
 
 
 def _wrapped(stream: Any) -> Any:

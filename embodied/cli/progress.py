@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from embodied.cli.output import console
 from embodied.cli.watch import Status, Watch
 from embodied.models.prices import Price
 from embodied.rollout.runner import Listener
@@ -26,10 +27,9 @@ PAUSE = 30.0
 def counted(what: str, total: int) -> Iterator[Callable[[int], None]]:
     """Shows on standard error how many of `total` are done, to be told with the number: a bar on a terminal, now and then a line elsewhere."""
     if sys.stderr.isatty():
-        from rich.console import Console
         from rich.progress import Progress
 
-        with Progress(console=Console(stderr=True), transient=True) as bar:
+        with Progress(console=console(stderr=True), transient=True) as bar:
             task = bar.add_task(what, total=total)
             yield lambda done: bar.update(task, completed=done)
         return
@@ -63,7 +63,7 @@ def listener(run: Run, planned: Sequence[EpisodeSpec], *, price: Price | None = 
         from rich.live import Live
 
         table = Table(run, planned, price)
-        with Live(get_renderable=table.render, refresh_per_second=2) as live:
+        with Live(get_renderable=table.render, refresh_per_second=2, console=console()) as live:
             table.say = lambda text: live.console.print(text, highlight=False, markup=False)
             yield table
     else:

@@ -67,16 +67,17 @@ def _blocks(frame) -> None:
     """Prints a frame with coloured half blocks, as wide as the terminal."""
     from PIL import Image
     from rich.color import Color
-    from rich.console import Console
     from rich.style import Style
     from rich.text import Text
 
-    console = Console()
-    width = min(console.width, frame.shape[1])
+    from embodied.cli.output import console
+
+    screen = console()
+    width = min(screen.width, frame.shape[1])
     height = max(2, round(frame.shape[0] * width / frame.shape[1]) // 2 * 2)
     pixels = Image.fromarray(frame).resize((width, height)).load()
     for y in range(0, height, 2):
         row = Text()
         for x in range(width):
             row.append("▀", Style(color=Color.from_rgb(*pixels[x, y]), bgcolor=Color.from_rgb(*pixels[x, y + 1])))
-        console.print(row)
+        screen.print(row)

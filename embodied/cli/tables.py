@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from embodied.cli import output
 from embodied.eval import floors
 from embodied.eval.analysis import Table as Analysed
 from embodied.eval.analysis import words
@@ -18,8 +19,8 @@ from embodied.types import Json
 
 def console() -> Console:
     """A console that never wraps a table when its output is not a terminal."""
-    plain = Console(markup=False, emoji=False)  # names come from records: none of them is markup
-    return plain if plain.is_terminal else Console(width=160, markup=False, emoji=False)
+    made = output.console()
+    return made if made.is_terminal else output.console(width=160)
 
 
 def table(*columns: str) -> Table:
