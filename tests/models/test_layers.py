@@ -316,6 +316,29 @@ async def test_a_damaged_entry_is_a_miss_and_is_mended(tmp_path: Path, damage: s
     assert not [p for p in tmp_path.rglob("tmp*")]
 
 
+class Saying(Counting):
+    """Answers with one reply."""
+
+    def __init__(self, reply: Reply):
+        super().__init__()
+        self.reply = reply
+
+    async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
+        self.calls += 1
+        return self.reply
+
+
+@pytest.mark.parametrize(
+    ("reply", "calls"),
+    [(Reply("go"), 1), (Reply(""), 2), (Reply("  \n"), 2), (Reply("go", stop="length"), 2), (Reply("go", stop="content_filter"), 2)],
+    ids=["whole", "empty", "blank", "cut", "filtered"],
+)
+async def test_only_whole_replies_are_kept(tmp_path: Path, reply: Reply, calls: int) -> None:
+    saying = Saying(reply)
+    said = [await cached(saying, tmp_path).generate(HELLO, COLD) for _ in range(2)]
+    assert saying.calls == calls and [one.cached for one in said] == [False, calls == 1]
+
+
 async def test_a_folder_that_cannot_be_written_costs_nothing_but_the_call(tmp_path: Path) -> None:
     counting = Counting()
     (tmp_path / "file").write_text("")
