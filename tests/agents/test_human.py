@@ -19,7 +19,7 @@ from tests.agents.play import DUNGEON, ROOM, STORY
 
 MISSIONS = {"ROOM": ROOM, "STORY": STORY, "DUNGEON": DUNGEON}
 PROGRAM = """
-import asyncio, sys
+import asyncio, signal, sys
 from embodied.types import Observation
 from tests.agents import play
 
@@ -31,6 +31,7 @@ async def episode():
         await asyncio.sleep(0)
     agent.end("finished")
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started the tests with Ctrl-C ignored
 try:
     asyncio.run(episode())
 except KeyboardInterrupt:
