@@ -7,10 +7,10 @@ from embodied.eval.score import Score
 from embodied.rollout import counts
 
 _NOTED = {
-    notes.SHORTENED: "times the prompt was too long for the model and was shortened: the step saw less of its history than agent.history asks for",
-    notes.UNASKED: "times an answer could not be read and asking again would have been too long for the model: the step is invalid",
-    notes.DROPPED: "times a reply gave more than one command: the first was executed, what followed was dropped",
-    notes.UNKNOWN_MARKER: "times a reply began with what looks like a marker that is not known: look at one with `embodied view`",
+    notes.SHORTENED: "the prompt was too long for the model and was shortened: the step saw less of its history than agent.history asks for",
+    notes.UNASKED: "an answer could not be read and asking again would have been too long for the model: the step is invalid",
+    notes.DROPPED: "a reply gave more than one command: the first was executed, what followed was dropped",
+    notes.UNKNOWN_MARKER: "a reply began with what looks like a marker that is not known: look at one with `embodied view`",
 }
 SHOWN = 5
 """Names of models that are told."""
@@ -50,7 +50,8 @@ def _replies(score: Score) -> list[str]:
 
 
 def _notes(score: Score) -> list[str]:
-    return [f"{score.counts[kind]} {words}." for kind, words in _NOTED.items() if score.counts.get(kind)]
+    found = [(score.counts.get(kind, 0), words) for kind, words in _NOTED.items()]
+    return [f"{number} time{'s' if number > 1 else ''} {words}." for number, words in found if number]
 
 
 def _models(score: Score) -> list[str]:

@@ -96,3 +96,12 @@ def test_games_are_for_imported_runs(call, tmp_path):
     )
     code, _, err = call("replay", "own", "--data", tmp_path)
     assert code == 2 and "--data is for imported runs" in err
+
+
+def test_a_record_without_steps_agrees_with_nothing(submission, call, tmp_path):
+    part = only(submission[0], ("babaisai",), tmp_path / "part")
+    for trajectory in part.rglob("*.csv"):
+        trajectory.unlink()
+    read_submission(part, tmp_path / "run")
+    code, out, err = call("replay", "run")
+    assert code != 0 and "episodes agree" not in out.replace("0 of 0 episodes agree", "") and ("holds no steps" in out or "no recorded step" in err)

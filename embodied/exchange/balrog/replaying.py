@@ -53,6 +53,8 @@ async def replay_imported(run: Run, spec: EpisodeSpec, pool: Pool, data: Path | 
         steps = list(run.steps(spec.id))
     except StoreError as error:
         return Verdict(spec, 0, f"the record is damaged: {error}")
+    if not steps:
+        return Verdict(spec, 0, left_out="its record holds no steps")
     best = Verdict(spec, -1)
     for task, seed in _possibilities(spec, data or Path()):
         verdict = await _replay(spec, task, seed, episode, steps, pool)
