@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+import aiohttp
 import httpx2
 
 MAX_BODY = 16 * 2**20
@@ -82,6 +83,13 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
         seen.add(id(one))
         yield one
         waiting += [one.__cause__, one.__context__, getattr(one, "os_error", None), *getattr(one, "exceptions", ())]
+
+
+def wants_password(error: BaseException) -> bool:
+    """Whether a proxy turned a call away for want of a password. The text alone is no sign: a port or a host may hold "407"."""
+    found = list(causes(error))
+    by_status = any(isinstance(e, aiohttp.ClientHttpProxyError) and e.status == 407 for e in found)
+    return by_status or any(isinstance(e, httpx2.ProxyError) and str(e).startswith("407") for e in found)
 
 
 def absent(error: BaseException, url: str) -> str:

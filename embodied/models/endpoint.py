@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
+import aiohttp
 import httpx2  # what all three SDKs call through
 
 from embodied import secrets
@@ -34,7 +35,7 @@ from embodied.errors import (
 )
 from embodied.models.answers import Answer, count, estimated_reply, estimated_tokens, parsed, within, word
 from embodied.models.config import ModelConfig
-from embodied.models.connection import TooMuch, absent, causes, proxy_of
+from embodied.models.connection import TooMuch, absent, causes, proxy_of, wants_password
 from embodied.models.refusal import kind_of, said
 from embodied.models.wire import MAX_TEXT, split_thoughts, storable
 from embodied.terminal import plain
@@ -188,7 +189,7 @@ class Endpoint:
         too_much = next((e for e in causes(error) if isinstance(e, TooMuch)), None)
         if too_much is not None:
             return self.garbled(str(too_much))
-        if "407" in str(error.__cause__ or error):
+        if wants_password(error):
             return self.failed(407, "Proxy Authentication Required")
         proxy = proxy_of(self.url)
         if nobody := absent(error, proxy[1] if proxy else self.url):
@@ -241,6 +242,8 @@ class Endpoint:
         found = list(causes(error))
         if any(isinstance(e, OSError) and not isinstance(e, TimeoutError) for e in found):
             return self.unreachable(error)
+        if any(isinstance(e, aiohttp.ServerDisconnectedError) for e in found):
+            return self.unreachable(httpx2.RemoteProtocolError("the server closed it without an answer"))
         connecting = any(isinstance(e, httpx2.ConnectTimeout) for e in found)
         return self.unreachable(httpx2.ConnectTimeout("no connection in time")) if connecting else self.late()
 

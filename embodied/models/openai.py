@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import aiohttp
 import httpx2
 import openai
 
@@ -76,7 +77,7 @@ class OpenAI:
             raise endpoint.timed_out(error) from None
         except openai.APIStatusError as error:
             raise endpoint.failed(error.status_code, error.response.content or error.response.reason_phrase, error.response.headers) from None
-        except openai.APIError as error:
+        except (openai.APIError, aiohttp.ClientError) as error:  # aiohttp's own where the answer is not HTTP
             raise endpoint.unreachable(error) from None
         return response.content
 

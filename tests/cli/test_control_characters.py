@@ -13,8 +13,8 @@ import pytest
 from embodied.store.run import Run, RunRecord
 from embodied.types import Call, Decision, Episode, EpisodeSpec, Message, Mission, Note, Observation, Reply, Step, TaskSpec, Text, Usage
 
-EVIL = "\x1b[2J\x1b]0;owned\x07\x9b1A\u202egnp\u2066\x08\x0bevil"
-OBEYED = ("\x1b", "\x07", "\x9b", "\u202e", "\u2066", "\x08", "\x0b")
+EVIL = "\x1b[2J\r\x1b]0;owned\x07\x9b1A\u202egnp\u2066\x08\x0bevil"
+OBEYED = ("\x1b", "\x07", "\r", "\x9b", "\u202e", "\u2066", "\x08", "\x0b")
 COMMANDS = (
     ("score",),
     ("score", "--json"),

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from embodied.blobs import MemoryBlobs
-from embodied.errors import ModelErred, ModelFailure, PromptRefused
+from embodied.errors import ModelAbsent, ModelErred, ModelFailure, ModelRefused, ModelUnavailable, PromptRefused
 from embodied.models import ModelConfig, build
 from embodied.models.connection import MAX_BODY
 from embodied.types import Message, Reply, Settings, Text
@@ -26,11 +26,16 @@ class _Server:
 
     def __init__(self) -> None:
         self.body, self.headers, self.endless, self.status = b"", {}, False, 200
+        self.raw: bytes | None = None
+        """Sent in place of a response, then the connection is closed."""
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers.get("content-length", 0)))
+                if outer.raw is not None:
+                    self.broken(outer.raw)
+                    return
                 self.send_response(outer.status)
                 for name, value in {"content-type": "application/json", **outer.headers}.items():
                     self.send_header(name, value)
@@ -41,6 +46,18 @@ class _Server:
                     self.wfile.write(outer.body)
                     while outer.endless:
                         self.wfile.write(b" " * 65_536)
+                except OSError:
+                    pass  # the client has had enough
+
+            def do_CONNECT(self) -> None:
+                self.broken(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+
+            def broken(self, raw: bytes) -> None:
+                self.close_connection = True
+                try:
+                    self.wfile.write(raw)
+                    while outer.endless:
+                        self.wfile.write(b"X-More: a\r\n" * 1000)
                 except OSError:
                     pass  # the client has had enough
 
@@ -206,5 +223,56 @@ async def test_a_proxy_that_is_not_there_is_named(server: _Server, monkeypatch: 
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     model = build(ModelConfig("compatible", "m", base_url="http://models.invalid/v1", attempts=1), MemoryBlobs())
     with pytest.raises(ModelFailure, match=r"proxy.*127\.0\.0\.1:9.*http_proxy"):
+        await model.generate(ASKED, Settings())
+    await model.aclose()
+
+
+BROKEN = {
+    "no HTTP": b"hello world\r\n\r\n",
+    "a status that is none": b"HTTP/1.1 abc OK\r\n\r\n",
+    "a chunk that is none": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{}",
+    "two lengths": b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 9\r\n\r\n{}",
+    "a length that is none": b"HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n{}",
+    "a zero byte in a header": b"HTTP/1.1 200 OK\r\nX: a\x00b\r\n\r\n{}",
+    "a header of 200 kB": b"HTTP/1.1 200 OK\r\nX: " + b"a" * 200_000 + b"\r\n\r\n{}",
+    "half a body": b"HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n{}",
+    "nothing at all": b"",
+}
+
+
+@pytest.mark.parametrize("provider", ["compatible", "anthropic", "google"])
+@pytest.mark.parametrize("how", BROKEN)
+async def test_an_answer_that_is_not_http_is_garbled(server: _Server, keys: str, how: str, provider: str) -> None:
+    server.raw = BROKEN[how]
+    with pytest.raises((ModelUnavailable, ModelErred)) as said:
+        await ask(server, provider)
+    assert "no connection in time" not in str(said.value)
+
+
+@pytest.mark.parametrize("provider", ["compatible", "anthropic", "google"])
+async def test_headers_without_an_end_end(server: _Server, keys: str, provider: str) -> None:
+    server.raw, server.endless = b"HTTP/1.1 200 OK\r\n", True
+    with pytest.raises((ModelUnavailable, ModelErred)):
+        await ask(server, provider)
+
+
+@pytest.mark.parametrize("provider", ["compatible", "anthropic", "google"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:40700/v1", "http://h407.invalid/v1"])
+async def test_407_in_a_port_or_a_name_is_no_proxys_word(keys: str, provider: str, url: str) -> None:
+    model = build(ModelConfig(provider, "m", base_url=url, attempts=1), MemoryBlobs())
+    with pytest.raises(ModelAbsent):
+        await model.generate(ASKED, Settings())
+    await model.aclose()
+
+
+@pytest.mark.parametrize("provider", ["compatible", "anthropic", "google"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_proxy_wants_a_password(server: _Server, keys: str, monkeypatch: pytest.MonkeyPatch, scheme: str, provider: str) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(f"{scheme}_proxy", server.url)
+    server.status, server.body = 407, b"Proxy Authentication Required"
+    model = build(ModelConfig(provider, "m", base_url=f"{scheme}://models.invalid/v1", attempts=1), MemoryBlobs())
+    with pytest.raises(ModelRefused, match=rf"407.*proxy.*{scheme}_proxy"):
         await model.generate(ASKED, Settings())
     await model.aclose()
