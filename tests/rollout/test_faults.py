@@ -202,7 +202,7 @@ def small_disk(tmp_path) -> Iterator[tuple[Path, Callable[[], None]]]:
     folder.mkdir()
     if os.geteuid() == 0 and subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], capture_output=True).returncode == 0:
         yield folder, lambda: subprocess.run(["mount", "-o", "remount,size=16m", folder], check=True)
-        subprocess.run(["umount", folder], check=True)
+        subprocess.run(["umount", "-l", folder], check=True)
     else:
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (6_000, limits[1]))
