@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+from bootstrap import percentile_interval
 
 from embodied.eval import statistics as st
 from embodied.eval.intervals import interval
@@ -57,7 +58,7 @@ def bootstrap(found: list[st.Stratum], rng: np.random.Generator) -> tuple[float,
     for s in found:
         n, share = len(s.values), s.values.mean()
         draws += s.weight * (share if share in (0, 1) else rng.binomial(n - 1, share, size=RESAMPLES) / (n - 1))
-    return st.percentile_interval(draws, spread.freedom)
+    return percentile_interval(draws, spread.freedom)
 
 
 def measure(draw, truth: float, rng: np.random.Generator, runs: int = RUNS) -> dict[str, float]:
@@ -80,7 +81,7 @@ def suite(shape: dict, rng: np.random.Generator) -> list[st.Stratum]:
 
 
 def continuous(rng: np.random.Generator) -> dict[str, dict[str, float]]:
-    """Progress that is no coin: coverage and width of the interval, where there is one."""
+    """Progress that is not a coin: coverage and width of the interval, where there is one."""
     kinds = {
         "Beta(1, 4)": (lambda n: rng.beta(1, 4, n), 0.2),
         "Beta(5, 5)": (lambda n: rng.beta(5, 5, n), 0.5),

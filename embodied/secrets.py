@@ -21,7 +21,7 @@ _NAMES = re.compile(
 )
 """OPENAI_API_KEY, HF_TOKEN, AWS_SECRET_ACCESS_KEY, GOOGLE_APPLICATION_CREDENTIALS, MY_SERVER_KEY, ..."""
 SHORTEST = 12
-"""Characters. What is shorter is no secret but a stand-in (EMPTY, ollama, x), and may well be a word of a reply."""
+"""Characters. What is shorter is not a secret but a stand-in (EMPTY, ollama, x), and may well be a word of a reply."""
 MASK = "[key]"
 
 _named: set[str] = set()

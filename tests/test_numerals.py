@@ -1,4 +1,4 @@
-"""One spelling for digits and signs; what is no digit stays."""
+"""One spelling for digits and signs; what is not a digit stays."""
 
 import pytest
 

@@ -111,7 +111,7 @@ def console(*, stderr: bool = False, **options: Any) -> Console:
 
 
 def _wrapped(stream: Any) -> Any:
-    """`stream` over an `_Unread`; itself where it is no text stream of a descriptor."""
+    """`stream` over an `_Unread`; itself where it is not a text stream of a descriptor."""
     try:
         descriptor, encoding = stream.fileno(), stream.encoding
         stream.flush()

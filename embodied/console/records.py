@@ -66,7 +66,7 @@ def shown_step(line: bytes, index: int) -> Json:
     """A line of `steps.jsonl` as plain values, whole; a step that says so in its place where the line has another shape.
 
     Args:
-        line: JSON. Bytes that are no UTF-8 (a damaged text) are replaced.
+        line: JSON. Bytes that are not UTF-8 (a damaged text) are replaced.
         index: The step's own number, for the step that stands in.
     """
     try:

@@ -17,7 +17,7 @@ SHOWN = 5
 
 
 def remarks(score: Score) -> list[str]:
-    """Sentences about refused episodes, replies that are no whole answers, the cache, estimates and the model's names."""
+    """Sentences about refused episodes, replies that are not whole answers, the cache, estimates and the model's names."""
     return [*_refused(score), *_replies(score), *_notes(score), *_models(score)]
 
 

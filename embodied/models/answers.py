@@ -14,7 +14,7 @@ from typing import Any
 from embodied.types import Message, Text
 
 MOST_TOKENS = 10**9
-"""A count above it is no count."""
+"""A count above it is not a count."""
 BYTES_A_TOKEN = 4
 """Of UTF-8, for an estimate: plain English with the tokenizers of the last years."""
 PIXELS_A_TOKEN = 750

@@ -86,7 +86,7 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def wants_password(error: BaseException) -> bool:
-    """Whether a proxy turned a call away for want of a password. The text alone is no sign: a port or a host may hold "407"."""
+    """Whether a proxy turned a call away for want of a password. The text alone is not a sign: a port or a host may hold "407"."""
     found = list(causes(error))
     by_status = any(isinstance(e, aiohttp.ClientHttpProxyError) and e.status == 407 for e in found)
     return by_status or any(isinstance(e, httpx2.ProxyError) and str(e).startswith("407") for e in found)

@@ -134,7 +134,7 @@ _QUOTA = _words(r"""
 exceeded your current quota
 you have run out of
 """)
-"""Of the account where it is no rate limit (429)."""
+"""Of the account where it is not a rate limit (429)."""
 
 _FILTERED = _words(r"""
 content management polic

@@ -1,4 +1,4 @@
-"""What an episode counts besides its score: replies that are no whole answers, and notes of its decisions."""
+"""What an episode counts besides its score: replies that are not whole answers, and notes of its decisions."""
 
 from __future__ import annotations
 

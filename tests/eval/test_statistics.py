@@ -6,7 +6,9 @@ the method is known to be off for tiny samples, what was measured.
 
 from __future__ import annotations
 
+import importlib.util
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,15 @@ from embodied.eval import statistics as st
 from embodied.eval.bradley_terry import PRIOR, bradley_terry
 from embodied.eval.intervals import difference_interval, interval
 from embodied.eval.pairs import mcnemar, paired_p
+
+
+@pytest.fixture(scope="module")
+def bootstrap():
+    """The interval that the benchmark of coverage measures against."""
+    spec = importlib.util.spec_from_file_location("bootstrap", Path(__file__).parents[2] / "benchmarks/bootstrap.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def strata(*tasks):
@@ -70,12 +81,12 @@ def test_weights_are_environments_then_tasks_then_seeds():
     assert st.by_seed([(7, 1.0), (8, 0.0), (7, 0.0)]) == {7: 0.5, 8: 0.0}
 
 
-def test_bootstrap_spread_is_the_unbiased_standard_error():
+def test_bootstrap_spread_is_the_unbiased_standard_error(bootstrap):
     rng = np.random.default_rng(1)
     found = strata(*(rng.random(n) for n in (3, 4, 9)))
-    draws = st.bootstrap_draws(found, resamples=40_000)
+    draws = bootstrap.bootstrap_draws(found, resamples=40_000)
     assert draws.std() == pytest.approx(st.spread_of(found).error, rel=0.02)
-    assert np.array_equal(draws, st.bootstrap_draws(found, resamples=40_000)), "seeded"
+    assert np.array_equal(draws, bootstrap.bootstrap_draws(found, resamples=40_000)), "seeded"
 
 
 @pytest.mark.parametrize("n", [6, 10])
@@ -163,21 +174,21 @@ SUITES = {
 
 
 @pytest.mark.parametrize("suite", SUITES)
-def test_bootstrap_intervals_cover(suite):
+def test_bootstrap_intervals_cover(bootstrap, suite):
     """95 % intervals of success rates. Measured over 2,000 runs: 0.952, 0.963, 0.943 (4 runs without any success had no interval)."""
     chances, n = SUITES[suite]
     rng = np.random.default_rng(6)
-    found = [st.bootstrap_interval(strata(*(rng.random(n) < p for p in chances)), resamples=1_000) for _ in range(RUNS)]
+    found = [bootstrap.bootstrap_interval(strata(*(rng.random(n) < p for p in chances)), resamples=1_000) for _ in range(RUNS)]
     found = [i for i in found if i is not None]
     assert len(found) > 0.98 * RUNS
     assert 0.95 - 0.033 <= covered(found, chances.mean()) <= 0.995
 
 
 @pytest.mark.parametrize(("n", "measured"), [(30, 0.944), (10, 0.931), (5, 0.892)])
-def test_bootstrap_intervals_of_one_skewed_task_cover(n, measured):
+def test_bootstrap_intervals_of_one_skewed_task_cover(bootstrap, n, measured):
     """One task alone, skewed progress (Beta(1, 4)): fewer than ten episodes of one task are few, and docs/statistics.md says so."""
     rng = np.random.default_rng(7)
-    found = [st.bootstrap_interval(strata(rng.beta(1, 4, n)), resamples=1_000) for _ in range(RUNS)]
+    found = [bootstrap.bootstrap_interval(strata(rng.beta(1, 4, n)), resamples=1_000) for _ in range(RUNS)]
     assert covered(found, 0.2) == pytest.approx(measured, abs=3 * math.sqrt(measured * (1 - measured) / RUNS))
 
 
@@ -185,13 +196,13 @@ def covered(intervals, truth) -> float:
     return float(np.mean([low - 1e-12 <= truth <= high + 1e-12 for low, high in intervals]))
 
 
-def test_differences_of_paired_runs_cover():
+def test_differences_of_paired_runs_cover(bootstrap):
     rng = np.random.default_rng(8)
     hits = 0
     for _ in range(RUNS):
         luck = rng.random((6, 5))
         differences = [(luck[t] < 0.7).astype(float) - (luck[t] < 0.5) for t in range(6)]
-        found = st.bootstrap_interval(strata(*differences), resamples=1_000)
+        found = bootstrap.bootstrap_interval(strata(*differences), resamples=1_000)
         hits += found is not None and found[0] - 1e-12 <= 0.2 <= found[1] + 1e-12
     assert hits / RUNS >= 0.95 - 0.033
 

@@ -79,7 +79,7 @@ def test_random_dress_never_hides_another_action(world):
         right, wrong = (str(a) for a in rng.choice(actions, 2, replace=False))
         reply, asked = _reply(rng, right, wrong), forms[int(rng.integers(len(forms)))]
         found = Lenient().parse(reply, asked, accepts).action
-        assert found is None or found.rstrip(".") == right, (reply, found)  # a full stop behind a command is no harm
+        assert found is None or found.rstrip(".") == right, (reply, found)  # a full stop behind a command does no harm
         unread += found is None
         if accepts.finite:
             assert Strict().parse(reply, asked, accepts).action in (right, None), reply

@@ -142,7 +142,7 @@ def _less(line: str) -> str:
 
 
 def _several(line: str) -> bool:
-    """Whether the sign that opens `line` is closed before its end: `"a" or "b"` is no quotation."""
+    """Whether the sign that opens `line` is closed before its end: `"a" or "b"` is not a quotation."""
     return line[-1] in line[1:-1] and line[0] in line[1:-1]
 
 

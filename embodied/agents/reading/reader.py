@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -112,7 +113,7 @@ def _behind_marker(text: str, marker: re.Match[str], thought: str, format: Forma
     if rest is not None and not accepted.prose and (marks.own(rest[-WINDOW:], format) or marks.containers(rest[-WINDOW:]) or marks.labelled(rest[-WINDOW:])):
         found = _said(rest, thought, format, accepted)
     note = Note(notes.UNKNOWN_MARKER, f"The reply begins with {name}, a marker that the reader does not know.")
-    return Reading(found.found, found.thought or thought, found.problem or f"begins with {name}, which is no part of the form asked for", (note, *found.notes))
+    return Reading(found.found, found.thought or thought, found.problem or f"begins with {name}, which is not part of the form asked for", (note, *found.notes))
 
 
 def _said(text: str, thought: str, format: Format, accepted: Vocabulary | Commands) -> Reading:
@@ -136,7 +137,7 @@ def _said(text: str, thought: str, format: Format, accepted: Vocabulary | Comman
     return Reading(found.actions, "\n".join(filter(None, (thought, before.strip()))), "", dropped)
 
 
-class _Reader:
+class _Reader(ABC):
     """What finite vocabularies and commands have in common: marks, and the end of the turn."""
 
     def __init__(self, format: Format):
@@ -190,14 +191,17 @@ class _Reader:
         inputs = [one for one in said if "input" in one.label.lower() and self.of(one, "").actions]
         return inputs or [one for one in said if "input" not in one.label.lower() and (one.closed or _STRONG.search(one.label) or self.of(one, "").clear)]
 
+    @abstractmethod
     def of(self, said: Said, window: str) -> _Found:
-        raise NotImplementedError
+        """What one place states."""
 
+    @abstractmethod
     def conflict(self, results: list[_Found], said: list[Said], window: str) -> _Found:
-        raise NotImplementedError
+        """What several places that disagree come to."""
 
+    @abstractmethod
     def unmarked(self, text: str) -> _Found:
-        raise NotImplementedError
+        """What a text without marks states."""
 
     def _nested(self, said: Said) -> list[Said]:
         """Answers in containers within `said`."""
@@ -227,7 +231,7 @@ class _Choices(_Reader):
         return _Found(choice.chosen(self.vocabulary, line, marked=True), said.start)
 
     def _with_next_lines(self, said: Said, line: str, phrases: tuple[str, ...]) -> tuple[str, ...]:
-        """`phrases`, and those of the lines right below that are phrases too: a plan of several steps is no choice of one."""
+        """`phrases`, and those of the lines right below that are phrases too: a plan of several steps is not a choice of one."""
         below = said.text.partition(line)[2].splitlines()[1:12]
         for following in filter(str.strip, below):
             more = choice.whole(self.vocabulary, following.strip())

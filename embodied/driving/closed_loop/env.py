@@ -67,7 +67,7 @@ class CornerCaseDriveEnv(LanguageEnv):
     In [0, 1]: the smaller of the two roads' NAVSIM numbers, where a road that was not driven as it must be (see `outcome` below) counts as 0. It is 0 until both
     are over, and 0 where steps run out.
 
-    NAVSIM's number (v1) is `NC * DAC * (5 TTC + 5 EP + 2 C) / 12`. It stands in the metrics; alone it is no score here: who always yields stops for nothing on nearly every road and earns .71 by it.
+    NAVSIM's number (v1) is `NC * DAC * (5 TTC + 5 EP + 2 C) / 12`. It stands in the metrics; alone it is not a score here: who always yields stops for nothing on nearly every road and earns .71 by it.
 
     | part | is |
     |---|---|

@@ -45,7 +45,7 @@ def grounded(question: Question, scene: Scene, answer: str) -> Scored:
 
 
 def grounded_all(questions: Iterable[Question], scenes: Mapping[str, Scene], answers: Mapping[Key, str]) -> dict[Key, Scored]:
-    """Scores every question; one without an answer is scored as an empty one. What a model thought is no part of its answer."""
+    """Scores every question; one without an answer is scored as an empty one. What a model thought is not part of its answer."""
     return {q.key: grounded(q, scenes[q.scene], split(answers.get(q.key, "")).answer) for q in questions}
 
 

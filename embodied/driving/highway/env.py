@@ -247,7 +247,7 @@ class HighwayEnv(LanguageEnv):
         return False
 
     def _lane(self) -> Any:
-        """The lane whose course counts: the one that winds has a list of its own, which is no road network."""
+        """The lane whose course counts: the one that winds has a list of its own, which is not a road network."""
         return self._env.lane if self._family == "lane-keeping" else self._env.vehicle.lane
 
     def _progress(self, arrived: bool) -> float:
