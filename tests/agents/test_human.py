@@ -73,6 +73,10 @@ class Terminal:
         before, _, self.text = self.text.partition(what)
         return before + what
 
+    def shows_more(self, seconds: float) -> bool:
+        """Whether anything comes within so many seconds."""
+        return bool(self.text or select.select([self._fd], [], [], seconds)[0])
+
     def type(self, keys: str | bytes) -> None:
         os.write(self._fd, keys if isinstance(keys, bytes) else keys.encode())
 
@@ -140,6 +144,8 @@ def test_a_story(terminal):
 def test_the_end_is_polite(terminal, key):
     assert terminal.answer("go forward") == "go forward"
     terminal.type(key)
+    if not terminal.shows_more(10):  # CPython's readline misses a signal that comes between the prompt and the wait for a key
+        terminal.type(key)
     assert "Traceback" not in terminal.until("<<interrupted>>")
     assert terminal.process.wait(30) == 0
 

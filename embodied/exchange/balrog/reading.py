@@ -100,7 +100,7 @@ def read_submission(path: Path, out: Path) -> Imported:
     if not found and not isinstance(summary.get("environments"), dict):
         about = f" {notes[0]}" if notes else ""
         raise StoreError(
-            f"{path} is not a BALROG submission: it has neither episodes (<env>/<task>/<task>_run_00.json) nor a summary.json with environments.{about}"
+            f"{path} is no BALROG submission: it has neither episodes (<env>/<task>/<task>_run_00.json) nor a summary.json with environments.{about}"
         )
     first = summary if "agent" in summary or not found else found[0].log  # settings can differ between episodes; the summary's were published
     config = _config(name, _object(first, "agent"), _object(first, "client"), metadata, summary)
