@@ -37,7 +37,7 @@ tools: install
 
 test-balrog:
 	scripts/make_balrog_venv.sh
-	.venv-balrog/bin/python -m pytest tests/envs/test_nethack_replay.py tests/envs/test_minihack_replay.py
+	.venv-balrog/bin/python -m pytest tests/games/test_nethack_replay.py tests/games/test_minihack_replay.py
 
 test-inspect:
 	scripts/make_inspect_venv.sh

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from embodied import envs
-from embodied.envs.catalog import entry
+from embodied.catalog import entry
 from embodied.seeding import generator
 
 RESULT = Path(__file__).with_suffix(".json")

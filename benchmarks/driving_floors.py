@@ -144,7 +144,7 @@ def main() -> None:
     if options.what == "corner_case_drive":
         write(options.what, corner_cases(options.rounds))
         return
-    from embodied.envs.catalog import entry
+    from embodied.catalog import entry
 
     command = "python benchmarks/driving_floors.py highway --task TASK --seeds SEEDS"
     for task in options.task.split(",") if options.task else entry("highway").tasks:

@@ -84,7 +84,7 @@ def ours(name: str, seconds: float, image: bool) -> tuple[float, float]:
 def raw_nethack(seconds: float) -> float:
     from nle.nethack import USEFUL_ACTIONS
 
-    from embodied.envs.games.nethack.raw import NetHack
+    from embodied.games.nethack.raw import NetHack
 
     game = NetHack()
     return rate(lambda n: game.press(int(USEFUL_ACTIONS[n % len(USEFUL_ACTIONS)])), lambda seed: game.start(seed), seconds)[0]
@@ -94,7 +94,7 @@ def raw_babyai(seconds: float) -> float:
     """Minigrid's own step and observation on the same levels."""
     from minigrid.core.roomgrid import RoomGrid
 
-    from embodied.envs.games.babyai.levels import MixedTrainLevel
+    from embodied.games.babyai.levels import MixedTrainLevel
 
     class Level(MixedTrainLevel):
         gen_obs = RoomGrid.gen_obs  # ours makes none: text and picture come from the grid

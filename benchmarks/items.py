@@ -12,7 +12,7 @@ import os
 import tempfile
 import time
 
-from embodied.envs.planning.making import Recipe, make
+from embodied.planning.making import Recipe, make
 
 
 def main() -> None:

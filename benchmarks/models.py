@@ -27,9 +27,9 @@ from embodied.agents.config import HistoryConfig
 from embodied.blobs import MemoryBlobs
 from embodied.models import ModelConfig
 from embodied.models.base import Model
-from embodied.models.decoding import Ending
-from embodied.models.prefixes import common
-from embodied.models.transformers import Transformers
+from embodied.models.local.decoding import Ending
+from embodied.models.local.prefixes import common
+from embodied.models.local.transformers import Transformers
 from embodied.types import Decision, Message, Observation, Reply, Settings, Usage
 
 TASK = "BabyAI-MixedTrainLocal-v0/pickup"

@@ -15,8 +15,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from embodied.console.library import Library
-from embodied.console.page import write_page
+from embodied.console.viewer.library import Library
+from embodied.console.viewer.page import write_page
 from embodied.store.codec import encode
 from embodied.store.run import Run
 from tests.console.recorded import new_run, record

@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from embodied.envs.planning import world as w
-from embodied.envs.planning.descriptors import denses
-from embodied.envs.planning.maps import generate
-from embodied.envs.planning.planners import PLANNERS, plan
-from embodied.envs.planning.policies import Search
-from embodied.envs.planning.portfolio import PLANNERS as PORTFOLIO
-from embodied.envs.planning.scenarios import SCENARIOS
 from embodied.errors import MissingExtra
+from embodied.planning import world as w
+from embodied.planning.descriptors import denses
+from embodied.planning.maps import generate
+from embodied.planning.planners import PLANNERS, plan
+from embodied.planning.policies import Search
+from embodied.planning.portfolio import PLANNERS as PORTFOLIO
+from embodied.planning.scenarios import SCENARIOS
 
 SIZES = {"maze": 14, "rings": 8, "waves": 8, "random": 16}
 

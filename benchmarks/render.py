@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from embodied.driving.scene import render, sets
-from embodied.envs.planning import views
-from embodied.envs.planning.maps import FAMILIES, GOAL, START, generate
+from embodied.planning import views
+from embodied.planning.maps import FAMILIES, GOAL, START, generate
 
 SIZES = ((1280, 720), (640, 360))
 PARAMETERS = {"maze": 18, "rings": 2, "waves": 10, "random": 20}

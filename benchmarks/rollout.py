@@ -23,11 +23,11 @@ from pathlib import Path
 from embodied import agents, models
 from embodied.agents import AgentConfig
 from embodied.blobs import MemoryBlobs
-from embodied.envs.catalog import ENTRIES
+from embodied.catalog import ENTRIES
 from embodied.models import ModelConfig
 from embodied.rollout.plan import plan
 from embodied.rollout.runner import run_all
-from embodied.rollout.workers import Environment, Pool
+from embodied.rollout.worlds.workers import Environment, Pool
 from embodied.seeding import generator
 from embodied.store.run import Run, RunRecord
 from embodied.types import Observation, TaskSpec

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from embodied import envs
-from embodied.envs.catalog import ENTRIES, Entry
+from embodied.catalog import ENTRIES, Entry
 
 OUT = Path(__file__).parent / "envs"
 STEPS = 12

@@ -205,8 +205,8 @@ def _check_value(path: Path, value: Any, schema: DictConfig, key: str) -> None:
 
 def _check_environment(path: Path, content: dict[str, Any]) -> None:
     """Checks the environment that a preset names, and its options."""
+    from embodied.catalog import entry
     from embodied.envs import check_options
-    from embodied.envs.catalog import entry
 
     name = content.get("name")
     if not isinstance(name, str) or name == "???":

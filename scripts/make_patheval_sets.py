@@ -1,4 +1,4 @@
-"""Makes the PathEval sets that the package ships: embodied/envs/planning/data/{test,dev}.json.xz.
+"""Makes the PathEval sets that the package ships: embodied/planning/data/{test,dev}.json.xz.
 
     nice python scripts/make_patheval_sets.py            # both; about 20 CPU minutes
     nice python scripts/make_patheval_sets.py --check    # makes them anew and compares
@@ -16,9 +16,9 @@ import sys
 import time
 from pathlib import Path
 
-import embodied.envs.planning as package
-from embodied.envs.planning.items import check
-from embodied.envs.planning.making import Recipe, make
+import embodied.planning as package
+from embodied.planning.items import check
+from embodied.planning.making import Recipe, make
 
 DATA = Path(package.__file__).parent / "data"
 RECIPES = (Recipe(split="test", maps=240, each=70), Recipe(split="dev", maps=80, each=20))

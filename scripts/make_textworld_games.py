@@ -1,9 +1,9 @@
-"""Makes the TextWorld games that the package ships: embodied/envs/games/textworld/data/<task>-<seed>.json.xz, seeds 0 to 9.
+"""Makes the TextWorld games that the package ships: embodied/games/textworld/data/<task>-<seed>.json.xz, seeds 0 to 9.
 
     nice python scripts/make_textworld_games.py                      # those that are missing; about 15 CPU minutes for all
     nice python scripts/make_textworld_games.py --check --task ...   # makes them anew and compares
 
-The games depend on TextWorld's version and on `embodied.envs.games.textworld.generate`. Every game is compiled and won by its walkthrough
+The games depend on TextWorld's version and on `embodied.games.textworld.generate`. Every game is compiled and won by its walkthrough
 before it is written.
 """
 
@@ -18,11 +18,11 @@ import tempfile
 import time
 from pathlib import Path
 
-import embodied.envs.games.textworld as package
-from embodied.envs.games.textworld.compiler import compile_story
-from embodied.envs.games.textworld.games import SHIPPED
-from embodied.envs.games.textworld.generate import CHALLENGES, generate
-from embodied.envs.games.textworld.interpreters import ZMachine
+import embodied.games.textworld as package
+from embodied.games.textworld.compiler import compile_story
+from embodied.games.textworld.games import SHIPPED
+from embodied.games.textworld.generate import CHALLENGES, generate
+from embodied.games.textworld.interpreters import ZMachine
 
 DATA = Path(package.__file__).parent / "data"
 

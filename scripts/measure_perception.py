@@ -14,13 +14,13 @@ import re
 
 import numpy as np
 
-from embodied.agents.perception import vector
-from embodied.agents.shapes import Shape
+from embodied.agents.perception.perception import vector
+from embodied.agents.perception.shapes import Shape
 from embodied.blobs import MemoryBlobs, put_frame
-from embodied.envs.planning import views
-from embodied.envs.planning.descriptors import DESCRIPTORS, THRESHOLDS
-from embodied.envs.planning.items import ItemSet, Pair, drawn, embedded
 from embodied.eval.analysis import share
+from embodied.planning import views
+from embodied.planning.descriptors import DESCRIPTORS, THRESHOLDS
+from embodied.planning.items import ItemSet, Pair, drawn, embedded
 
 READ = (3, 4, 5, 6)
 """Descriptors that are read: length, total turning, sharp turns, maximum angle."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from embodied.envs.games.babaisai.engine import State
-from embodied.envs.games.babaisai.pieces import BITS, BORDER, DEFAULT, IS, NOUN, PROPERTY, TOP
+from embodied.games.babaisai.engine import State
+from embodied.games.babaisai.pieces import BITS, BORDER, DEFAULT, IS, NOUN, PROPERTY, TOP
 
 BLOCKS = {"IS": IS, **{word.upper(): piece for word, piece in {**NOUN, **PROPERTY}.items()}}
 

@@ -383,7 +383,7 @@ def _llama(port: int) -> str:
     """Starts llama.cpp's own server in this process and returns its URL."""
     import xllamacpp
 
-    from embodied.models.weights import embedded
+    from embodied.models.local.weights import embedded
 
     params = xllamacpp.CommonParams()
     params.model.path = str(embedded())

@@ -14,7 +14,7 @@ import pytest
 
 from embodied import secrets
 from embodied.errors import StoreError
-from embodied.rollout import workers
+from embodied.rollout.worlds import workers
 from embodied.types import TaskSpec
 from tests.rollout.playing import FAULTY, make_run, play
 

@@ -69,7 +69,7 @@ class AgentConfig:
     demonstrations: DemonstrationConfig = field(default_factory=DemonstrationConfig)
     perception: str = "none"
     """What is made of pictures before the model is asked. none: nothing. vector: shapes with places and measures, as text (see
-    `embodied.agents.perception`), said of the current observation."""
+    `embodied.agents.perception.perception`), said of the current observation."""
     perception_keep_image: bool = False
     """With a perception: the pictures are shown too. Otherwise its text stands in their place, and the model need not read pictures."""
     expert: str = ""

@@ -13,7 +13,7 @@ from embodied.agents.formats import Format
 from embodied.agents.history import HISTORIES, History
 from embodied.agents.notes import SHORTENED, UNASKED
 from embodied.agents.parse import Parser, parser, printable, shorten
-from embodied.agents.perception import PERCEPTIONS, Perception
+from embodied.agents.perception.perception import PERCEPTIONS, Perception
 from embodied.agents.prompt import instruction, message, repeated
 from embodied.agents.vocabulary import accepted
 from embodied.blobs import Blobs, pictures_of

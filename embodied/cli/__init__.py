@@ -46,7 +46,6 @@ def _root(version: bool = typer.Option(False, "--version", callback=_version, is
 
 def _register() -> None:
     from embodied.cli import (
-        codalm,
         compare,
         data,
         doctor,
@@ -67,6 +66,7 @@ def _register() -> None:
         show,
         view,
     )
+    from embodied.cli.codalm.codalm import codalm
 
     app.command("eval", context_settings={"allow_extra_args": True}, options_metavar="[OPTIONS] [KEY=VALUE]...")(evaluate.evaluate)
     app.command("resume", context_settings={"allow_extra_args": True})(resume.resume)

@@ -26,8 +26,8 @@ def patheval(
     workers: int | None = typer.Option(None, "--workers", min=1, help="Processes; one a core by default."),
 ) -> int:
     """PathEval: writes labelled pairs of paths with pictures, or checks a folder of them. Exit code 5 when a record cannot be used."""
-    from embodied.envs.planning.views import VIEWS
     from embodied.errors import UsageError
+    from embodied.planning.views import VIEWS
     from embodied.registry import unknown
 
     if (out is None) == (check is None):
@@ -38,7 +38,7 @@ def patheval(
             raise unknown("view of paths", view, list(VIEWS), "embodied show patheval")
     if check is not None:
         return _check(check)
-    from embodied.envs.planning.making import Recipe
+    from embodied.planning.making import Recipe
 
     return _write(out, Recipe(seed=seed, maps=maps, each=each, planner=planner), wanted, workers)
 
@@ -65,10 +65,10 @@ def codalm(
 def _write(out: Path, recipe, views: list[str], workers: int | None) -> int:
     from embodied.cli.output import require_writable
     from embodied.cli.progress import counted
-    from embodied.envs.planning import published
-    from embodied.envs.planning.items import EMBEDDED, embedded
-    from embodied.envs.planning.making import make
-    from embodied.envs.planning.planners import PLANNERS
+    from embodied.planning import published
+    from embodied.planning.items import EMBEDDED, embedded
+    from embodied.planning.making import make
+    from embodied.planning.planners import PLANNERS
     from embodied.registry import unknown
 
     if recipe.planner not in PLANNERS:
@@ -88,9 +88,9 @@ def _write(out: Path, recipe, views: list[str], workers: int | None) -> int:
 
 
 def _check(folder: Path) -> int:
-    from embodied.envs.planning import published
-    from embodied.envs.planning.views import VIEWS
     from embodied.errors import UsageError
+    from embodied.planning import published
+    from embodied.planning.views import VIEWS
 
     found = [(split, view) for split in published.FILES for view in VIEWS if published.path_of(folder, split, view).is_file()]
     if not found:

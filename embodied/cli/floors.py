@@ -20,10 +20,10 @@ def floors(
 
     A phrase is chosen in stages on seeds of their own, and reported on fresh ones, so that no number is a maximum over noise.
     """
+    from embodied.catalog import ENTRIES, entry
     from embodied.cli.output import require_writable
     from embodied.cli.session import cores
     from embodied.config import env_options
-    from embodied.envs.catalog import ENTRIES, entry
     from embodied.errors import UsageError
 
     names = [entry(name.strip()).name for name in env.split(",")] if env else list(ENTRIES)
@@ -46,7 +46,7 @@ def _measure(wanted: list[tuple[str, str]], episodes: int | None, work: Path, ou
     from embodied.cli.session import versions
     from embodied.eval.floors import file_name
     from embodied.rollout.floors import Effort, Measurement
-    from embodied.rollout.workers import Pool
+    from embodied.rollout.worlds.workers import Pool
     from embodied.store.disk import named, write_whole
 
     async def play() -> None:
@@ -62,7 +62,7 @@ def _measure(wanted: list[tuple[str, str]], episodes: int | None, work: Path, ou
 
 
 def _print(wanted: list[tuple[str, str]]) -> None:
-    from embodied.envs.catalog import ENTRIES
+    from embodied.catalog import ENTRIES
     from embodied.eval.floors import AGENTS, known, mean, sentence
 
     for name, rules in wanted:

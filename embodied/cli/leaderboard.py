@@ -46,8 +46,8 @@ def leaderboard(
 
 def _replays(made: list[Board], opened: list[Run], out: Path, each: int) -> dict[str, list[tuple[str, str]]]:
     """Writes the first recorded episodes of each environment of each entry as pages; returns their links by entry."""
-    from embodied.console.library import Library
-    from embodied.console.page import write_page
+    from embodied.console.viewer.library import Library
+    from embodied.console.viewer.page import write_page
 
     by_path = {str(run.root): run for run in opened}
     links: dict[str, list[tuple[str, str]]] = {}

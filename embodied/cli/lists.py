@@ -17,7 +17,7 @@ app = typer.Typer(help="Lists environments, tasks, agents, models, suites and op
 @app.command()
 def envs() -> None:
     """Environments: name, number of tasks, Gymnasium id, what it is."""
-    from embodied.envs.catalog import ENTRIES
+    from embodied.catalog import ENTRIES
 
     for e in ENTRIES.values():
         experts = f" (experts: {', '.join(e.experts)})" if e.experts else ""
@@ -28,7 +28,7 @@ def envs() -> None:
 @app.command()
 def tasks(env: str | None = typer.Option(None, "--env", help="Of this environment only.")) -> None:
     """Tasks by environment."""
-    from embodied.envs.catalog import ENTRIES, entry
+    from embodied.catalog import ENTRIES, entry
 
     for e in [entry(env)] if env else ENTRIES.values():
         for task in e.tasks:

@@ -14,9 +14,9 @@ def play(
     out: str | None = typer.Option(None, "--out", help="Run folder."),
 ) -> int:
     """You play an episode in the terminal; it is recorded like any other run and can serve as a demonstration."""
+    from embodied.catalog import entry
     from embodied.cli.session import Request
     from embodied.cli.session import play as play_request
-    from embodied.envs.catalog import entry
 
     if task is None and not env.startswith("gym:"):
         task = entry(env).tasks[0]

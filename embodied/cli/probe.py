@@ -32,10 +32,10 @@ def patheval(
 
     from embodied.cli.output import print_json
     from embodied.cli.tables import print_analysis
-    from embodied.envs.planning.encoders import CONTROLS, MEANING
-    from embodied.envs.planning.encoders import encoder as make
-    from embodied.envs.planning.probe import Panels, probe, table
     from embodied.errors import UsageError
+    from embodied.planning.encoders import CONTROLS, MEANING
+    from embodied.planning.encoders import encoder as make
+    from embodied.planning.probe import Panels, probe, table
 
     if not encoder and (tune or not controls):
         raise UsageError("Name what to probe or tune with --encoder (random-vit can be tuned too).")
@@ -60,9 +60,9 @@ def patheval(
 
 def _pairs(split: str, data: Path | None, view: str, maps: int | None):
     """The distinct pairs to probe, in the order of their sets; of the first maps only where so many are asked for."""
-    from embodied.envs.planning.items import EMBEDDED, SPLITS, embedded
-    from embodied.envs.planning.published import read_split
     from embodied.errors import UsageError
+    from embodied.planning.items import EMBEDDED, SPLITS, embedded
+    from embodied.planning.published import read_split
     from embodied.registry import unknown
 
     if split not in ("all", *SPLITS):

@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from embodied.rollout.replay import Verdict
-    from embodied.rollout.workers import Pool
+    from embodied.rollout.worlds.workers import Pool
     from embodied.store.run import Run
     from embodied.types import EpisodeSpec
 

@@ -15,8 +15,8 @@ def report(
 ) -> None:
     """Writes a run's report as one HTML file: scores with intervals and coverage, plots, actions, tokens, settings, episodes."""
     from embodied.cli.output import require_writable
-    from embodied.console.library import Library
-    from embodied.console.page import write_page
+    from embodied.console.viewer.library import Library
+    from embodied.console.viewer.page import write_page
     from embodied.eval.report import gather
     from embodied.eval.report_page import page
     from embodied.store.checks import check_place

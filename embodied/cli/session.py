@@ -16,6 +16,7 @@ from typing import Any
 
 from embodied import agents, envs, models
 from embodied.blobs import MemoryBlobs
+from embodied.catalog import ENTRIES, Entry, check_task, entry
 from embodied.cli import interrupt
 from embodied.cli.progress import listener
 from embodied.cli.spend import Announced, build_model, print_cost, print_estimate
@@ -24,7 +25,6 @@ from embodied.cli.tables import print_analysis, print_floors, print_score
 from embodied.cli.trust import note, require_trust
 from embodied.config import EvalConfig, compose, env_options, quoted, recorded, restore
 from embodied.envs import check_options
-from embodied.envs.catalog import ENTRIES, Entry, check_task, entry
 from embodied.errors import StoreError, UsageError
 from embodied.eval.analysis import analyse
 from embodied.eval.results import read
@@ -36,7 +36,7 @@ from embodied.models.prices import price_of
 from embodied.registry import unknown
 from embodied.rollout.plan import Shard, identity, plan
 from embodied.rollout.runner import Result, run_all
-from embodied.rollout.workers import Pool, ProcessWorker, Worker, abandon
+from embodied.rollout.worlds.workers import Pool, ProcessWorker, Worker, abandon
 from embodied.store.run import Run, RunRecord
 from embodied.terminal import plain
 from embodied.types import EpisodeSpec, Json, TaskSpec
@@ -235,7 +235,7 @@ def _workers(config: EvalConfig) -> tuple[int, Callable[[], Awaitable[Worker]]]:
     """How many workers, and what starts one."""
     if config.run.ray is None:
         return config.run.workers or cores(), partial(ProcessWorker.launch, config.run.worker_variables)
-    from embodied.rollout.ray_cluster import RayWorker, connect
+    from embodied.rollout.worlds.ray_cluster import RayWorker, connect
 
     there = connect(config.run.ray)
     return config.run.workers or max(1, there - _taken(config)), partial(RayWorker.launch, config.run.worker_variables)
@@ -364,7 +364,7 @@ def _check(config: EvalConfig, tasks: list[tuple[TaskSpec, int]]) -> None:
     if config.run.replicas < 0 or (config.run.replicas and config.run.ray is None):
         raise UsageError("run.replicas counts copies of the model on a Ray cluster: name the cluster with run.ray, and give a number above 0.")
     if config.run.ray is not None:
-        from embodied.rollout.ray_cluster import connect
+        from embodied.rollout.worlds.ray_cluster import connect
 
         there, needed = connect(config.run.ray), _taken(config)
         if config.run.replicas and there <= needed:

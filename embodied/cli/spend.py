@@ -9,8 +9,8 @@ from embodied import agents, models
 from embodied.cli.tables import console, table
 from embodied.config import EvalConfig
 from embodied.models.base import Model
-from embodied.models.budget import Allowance
 from embodied.models.config import LOCAL
+from embodied.models.layers.budget import Allowance
 from embodied.models.prices import Price, price_of, prices_date
 from embodied.rollout.estimate import Range, estimate
 from embodied.rollout.runner import Listener

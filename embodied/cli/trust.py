@@ -71,7 +71,7 @@ def _variables(record: RunRecord, *, play: bool) -> list[str]:
 
 
 def _world(env: str) -> list[str]:
-    from embodied.envs.catalog import ENTRIES
+    from embodied.catalog import ENTRIES
 
     if env in ENTRIES:
         return []

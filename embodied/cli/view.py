@@ -14,8 +14,8 @@ def view(
     """Shows a run's episodes step by step in the browser. Serves this machine only, at an address nobody can guess; Ctrl-C ends it."""
     import threading
 
-    from embodied.console.library import Library
-    from embodied.console.server import serve
+    from embodied.console.viewer.library import Library
+    from embodied.console.viewer.server import serve
     from embodied.store.run import Run
 
     opened = [Run(run) for run in runs]

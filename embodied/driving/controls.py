@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from embodied.driving.categories import label
-from embodied.driving.codalm.records import Task
 from embodied.driving.facts import ObjectFact, SceneFacts
 from embodied.driving.grounded import GeneralScore, RegionScore, SuggestionScore, score_general, score_region, score_suggestion
+from embodied.driving.records import Task
 from embodied.seeding import generator
 
 CONSTANT: dict[Task, str] = {

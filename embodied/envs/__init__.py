@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from embodied.envs.catalog import ENTRIES, Entry, check_task, entry, has_picture
+from embodied.catalog import ENTRIES, Entry, check_task, entry, has_picture
 from embodied.registry import unknown
 
 __all__ = ["ENTRIES", "Entry", "check_options", "check_task", "entry", "has_picture", "load", "make", "register"]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
-from embodied.envs.catalog import ENTRIES
+from embodied.catalog import ENTRIES
 from embodied.errors import EmbodiedError
 from embodied.eval.results import Results, progress
 from embodied.eval.statistics import wilson

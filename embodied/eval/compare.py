@@ -12,8 +12,8 @@ from itertools import combinations
 
 import numpy as np
 
+from embodied.catalog import ENTRIES
 from embodied.config import env_defaults
-from embodied.envs.catalog import ENTRIES
 from embodied.errors import UsageError
 from embodied.eval import statistics as st
 from embodied.eval.intervals import difference_interval

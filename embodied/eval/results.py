@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from embodied.envs.catalog import ENTRIES
+from embodied.catalog import ENTRIES
 from embodied.eval.statistics import Stratum, by_seed, stratify
 from embodied.store.run import SCORED, Run, RunRecord
 from embodied.types import Episode, EpisodeSpec

@@ -5,7 +5,7 @@ from __future__ import annotations
 from embodied.errors import DiskFull, EmbodiedError, EnvironmentFailure, StoreError, UsageError
 from embodied.eval.settings import older_versions
 from embodied.exchange import Export, Exported
-from embodied.rollout.film import write_film
+from embodied.exchange.film import write_film
 
 
 def films(export: Export) -> Exported:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from embodied.console.library import Library
-from embodied.console.page import write_page
+from embodied.console.viewer.library import Library
+from embodied.console.viewer.page import write_page
 from embodied.exchange import Export, Exported
 
 

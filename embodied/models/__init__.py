@@ -19,7 +19,7 @@ from embodied.models.config import LOCAL, MODELS, ModelConfig, check, parse_mode
 from embodied.types import Usage
 
 if TYPE_CHECKING:
-    from embodied.models.budget import Allowance
+    from embodied.models.layers.budget import Allowance
     from embodied.models.prices import Price
 
 __all__ = ["MODELS", "Model", "ModelConfig", "build", "check", "parse_model", "spending"]
@@ -45,13 +45,13 @@ def build(config: ModelConfig, blobs: Blobs, seed: int = 0, replicas: int = 0) -
         MissingExtra: The provider's library is not installed.
         MissingKey: No API key where the provider looks for one.
     """
-    from embodied.models.limit import Limit, Rate, Sense
-    from embodied.models.retry import Retry
+    from embodied.models.layers.limit import Limit, Rate, Sense
+    from embodied.models.layers.retry import Retry
 
     check(config)
     try:
         if replicas:
-            from embodied.models.replicas import Replicas
+            from embodied.models.local.replicas import Replicas
 
             provider: Model = Replicas(config, blobs, replicas)
         else:
@@ -80,8 +80,8 @@ def spending(model: Model, config: ModelConfig, allowance: Allowance, price: Pri
         UsageError: The allowance or `cache` makes no sense.
         BudgetSpent: There is nothing left.
     """
-    from embodied.models.budget import Budget
-    from embodied.models.cache import POLICIES, Cache
+    from embodied.models.layers.budget import Budget
+    from embodied.models.layers.cache import POLICIES, Cache
 
     if cache not in POLICIES:
         raise UnknownName(f"There is no cache policy named {cache!r}. run.cache is one of {', '.join(POLICIES)}.")

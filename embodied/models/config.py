@@ -12,12 +12,12 @@ from embodied.types import Settings
 MODELS = Registry(
     "model",
     {
-        "openai": "embodied.models.openai:OpenAI",
-        "compatible": "embodied.models.openai:Compatible",
-        "anthropic": "embodied.models.anthropic:Anthropic",
-        "google": "embodied.models.google:Google",
-        "gguf": "embodied.models.gguf:Gguf",
-        "transformers": "embodied.models.transformers:Transformers",
+        "openai": "embodied.models.services.openai:OpenAI",
+        "compatible": "embodied.models.services.openai:Compatible",
+        "anthropic": "embodied.models.services.anthropic:Anthropic",
+        "google": "embodied.models.services.google:Google",
+        "gguf": "embodied.models.local.gguf:Gguf",
+        "transformers": "embodied.models.local.transformers:Transformers",
         "scripted": "embodied.models.scripted:Scripted",
     },
 )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from embodied.blobs import Blobs
 from embodied.errors import ModelRefused, UsageError
 from embodied.models.config import ModelConfig
-from embodied.models.wire import plain, split_thoughts, storable
+from embodied.models.services.wire import plain, split_thoughts, storable
 from embodied.registry import unknown
 from embodied.types import Message, Reply, Settings, Usage
 

@@ -12,9 +12,9 @@ from embodied.agents.base import Agent
 from embodied.errors import AgentFailure, EmbodiedError, EnvironmentFailure, ModelFailure, PromptRefused, RecordDiffers
 from embodied.models.base import CONVERSATION
 from embodied.rollout.counts import of_decision
-from embodied.rollout.environment import Answer, Start
 from embodied.rollout.replay import difference
-from embodied.rollout.workers import Environment
+from embodied.rollout.worlds.environment import Answer, Start
+from embodied.rollout.worlds.workers import Environment
 from embodied.secrets import mask
 from embodied.seeding import generator
 from embodied.store.run import EpisodeWriter

@@ -15,7 +15,7 @@ from embodied.agents.random import RandomAgent
 from embodied.blobs import MemoryBlobs
 from embodied.models.config import ModelConfig
 from embodied.models.prices import Price
-from embodied.rollout.environment import LocalEnvironment
+from embodied.rollout.worlds.environment import LocalEnvironment
 from embodied.seeding import generator
 from embodied.types import EpisodeSpec, Message, Observation, Reply, Settings, Usage
 from embodied.variables import resolved_task

@@ -17,12 +17,12 @@ from statistics import fmean, stdev
 
 from embodied import agents, envs
 from embodied.agents.config import AgentConfig
-from embodied.envs.catalog import entry
+from embodied.catalog import entry
 from embodied.errors import EnvironmentFailure
 from embodied.eval.floors import Floor, Floors
 from embodied.rollout.plan import identity, plan
 from embodied.rollout.runner import run_all
-from embodied.rollout.workers import Pool
+from embodied.rollout.worlds.workers import Pool
 from embodied.store.run import Run, RunRecord
 from embodied.types import Episode, EpisodeSpec, Json, Step, TaskSpec
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from embodied.blobs import MemoryBlobs
 from embodied.errors import EnvironmentFailure, StoreError
-from embodied.rollout.environment import Answer
-from embodied.rollout.workers import Pool
+from embodied.rollout.worlds.environment import Answer
+from embodied.rollout.worlds.workers import Pool
 from embodied.store.run import Run
 from embodied.types import EpisodeSpec, Step
 

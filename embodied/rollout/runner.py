@@ -11,7 +11,7 @@ from typing import Protocol
 from embodied.agents.base import Agent
 from embodied.errors import UsageError, WorkersLost
 from embodied.rollout.episode import run_episode
-from embodied.rollout.workers import Pool
+from embodied.rollout.worlds.workers import Pool
 from embodied.store.run import EpisodeWriter, Run
 from embodied.types import Episode, EpisodeSpec, Step
 

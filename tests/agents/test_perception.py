@@ -14,9 +14,9 @@ from PIL import ImageDraw
 from embodied import agents
 from embodied.agents import AgentConfig
 from embodied.agents.config import HistoryConfig
-from embodied.agents.perception import LONGEST, described, vector
-from embodied.agents.shapes import Shape, shapes
-from embodied.agents.strokes import reduced, sharpened, strokes, thinned
+from embodied.agents.perception.perception import LONGEST, described, vector
+from embodied.agents.perception.shapes import Shape, shapes
+from embodied.agents.perception.strokes import reduced, sharpened, strokes, thinned
 from embodied.blobs import MemoryBlobs, put_frame
 from embodied.cli import main
 from embodied.errors import UnknownName, UsageError
@@ -126,7 +126,7 @@ def test_thinning_leaves_one_pixel_and_short_strokes_are_nothing():
 
 
 def test_patheval_paths_have_the_length_they_have_on_the_map():
-    from embodied.envs.planning.env import PathEvalEnv
+    from embodied.planning.env import PathEvalEnv
 
     off = []
     for family in ("rings", "waves", "random"):
@@ -210,7 +210,7 @@ def test_what_makes_no_sense_is_refused(config, error, says):
 def test_without_vtracer_the_pip_line_is_said():
     code = (
         "import sys; sys.modules['vtracer'] = None\n"
-        "import numpy as np\nfrom embodied.agents.shapes import shapes\nfrom embodied.errors import MissingExtra\n"
+        "import numpy as np\nfrom embodied.agents.perception.shapes import shapes\nfrom embodied.errors import MissingExtra\n"
         "p = np.full((60, 60, 3), 255, np.uint8); p[20:40, 20:40] = 0\n"
         "try:\n    shapes(p)\nexcept MissingExtra as error:\n    print(error)"
     )

@@ -13,7 +13,7 @@ from embodied import agents, envs
 from embodied.agents import AgentConfig
 from embodied.agents.config import HistoryConfig
 from embodied.agents.prompt import common
-from embodied.models.wire import alternate, plain
+from embodied.models.services.wire import alternate, plain
 from embodied.types import Decision, Message, Observation, Reply, Settings, Usage
 
 STEPS = 50

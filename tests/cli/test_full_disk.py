@@ -144,8 +144,8 @@ def test_votes(small_disk):
 
 
 def test_ratings_of_a_judge(small_disk):
-    from embodied.driving.codalm.judging import Rating, Ratings
     from embodied.errors import StoreError
+    from embodied.exchange.codalm.judging import Rating, Ratings
 
     fill, make_room = small_disk
     path = fill(4_096) / "ratings.jsonl"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from embodied.console.library import Library
+from embodied.console.viewer.library import Library
 from embodied.store.run import Run
 
 RECORDED = Path(__file__).parents[1] / "fixtures/runs"

@@ -17,7 +17,7 @@ from playwright.sync_api import expect
 
 from embodied.console.arena.arena import Arena
 from embodied.console.arena.votes import Vote, Votes
-from embodied.console.library import NotFound
+from embodied.console.viewer.library import NotFound
 from embodied.errors import StoreError, UsageError
 from embodied.eval.bradley_terry import bradley_terry
 from tests.console.conftest import hostile

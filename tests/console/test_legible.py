@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from embodied.console.library import Library
-from embodied.console.page import write_page
+from embodied.console.viewer.library import Library
+from embodied.console.viewer.page import write_page
 from embodied.eval.leaderboard.board import boards
 from embodied.eval.leaderboard.site import write_site
 from embodied.eval.report import gather

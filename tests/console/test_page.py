@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from embodied.console.library import Library
-from embodied.console.page import write_page
+from embodied.console.viewer.library import Library
+from embodied.console.viewer.page import write_page
 from embodied.errors import StoreError
 from tests.console.conftest import PAYLOAD
 

@@ -141,7 +141,7 @@ def test_damaged_lines_are_counted(get, runs):
 
 
 def test_an_earlier_attempt_can_be_seen(tmp_path):
-    from embodied.console.library import Library
+    from embodied.console.viewer.library import Library
 
     run = new_run(tmp_path / "run", {"hall": 1})
     spec = run.record.planned[0]

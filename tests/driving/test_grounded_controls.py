@@ -9,7 +9,7 @@ import pytest
 from embodied.driving import controls
 from embodied.driving.codalm import twins
 from embodied.driving.codalm.analysis import score_tables, twin_tables
-from embodied.driving.codalm.records import TASKS
+from embodied.driving.records import TASKS
 from tests.driving.streets import items, pairs, scenes
 
 

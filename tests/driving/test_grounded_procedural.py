@@ -9,7 +9,7 @@ import pytest
 from embodied.driving import controls
 from embodied.driving.codalm import sources, twins
 from embodied.driving.codalm.analysis import item, pairs
-from embodied.driving.codalm.records import TASKS
+from embodied.driving.records import TASKS
 
 
 def _items(task: str) -> list[controls.Item]:

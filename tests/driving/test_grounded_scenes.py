@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from embodied.driving import schema
 from embodied.driving.actions import ACTIONS, CONTRADICTIONS, SYNONYMS
 from embodied.driving.categories import CATEGORIES
-from embodied.driving.codalm import schema
 from embodied.driving.controls import oracle
 from embodied.driving.facts import SceneFacts
 from embodied.driving.grounded import score_general, score_region, score_suggestion

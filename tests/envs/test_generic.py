@@ -14,9 +14,9 @@ from gymnasium.utils.env_checker import check_env
 from embodied.envs import make
 from embodied.envs.base import LanguageEnv
 from embodied.envs.describe import describe, from_terminal, plain
-from embodied.envs.games.babyai.env import BabyAIEnv
 from embodied.envs.generic import GenericEnv
 from embodied.errors import UnknownName, UsageError
+from embodied.games.babyai.env import BabyAIEnv
 
 IDS = ("CartPole-v1", "FrozenLake-v1", "Taxi-v3", "MiniGrid-Empty-5x5-v0", "Blackjack-v1")
 

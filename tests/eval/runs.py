@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from embodied.envs.catalog import ENTRIES
+from embodied.catalog import ENTRIES
 from embodied.rollout.plan import identity
 from embodied.store.run import Run, RunRecord
 from embodied.types import Call, Decision, Episode, EpisodeSpec, Message, Mission, Observation, Reply, Step, TaskSpec, Text, Usage

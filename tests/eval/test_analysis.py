@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from embodied.envs.catalog import ENTRIES
+from embodied.catalog import ENTRIES
 from embodied.eval.analysis import analyse, share, words
 from embodied.eval.results import read
 from embodied.store.run import Run

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from embodied.catalog import ENTRIES
 from embodied.cli.session import Request, _tasks
-from embodied.envs.catalog import ENTRIES
 from embodied.eval import floors
 from embodied.eval.floors import Floor
 from embodied.eval.leaderboard.board import boards

@@ -22,7 +22,7 @@ from embodied.exchange import Export
 from embodied.exchange.balrog.layout import DIALECT, submissions
 from embodied.exchange.balrog.reading import read_submission
 from embodied.exchange.balrog.writing import write
-from embodied.rollout.film import write_film
+from embodied.exchange.film import write_film
 from embodied.store.run import Run
 from tests.eval.runs import MISSION, ended, finish, make_run, spec, step
 

@@ -14,15 +14,15 @@ import pytest
 from embodied.blobs import MemoryBlobs
 from embodied.errors import ModelFailure, ModelRefused, PromptTooLong
 from embodied.models import ModelConfig, build
-from embodied.models.batcher import Batcher
+from embodied.models.local.batcher import Batcher
 from embodied.types import Message, Reply, Settings, Text
 
 pytest.importorskip("torch")
 import torch
 
-from embodied.models.packed import WASTE, _buckets, _Prompt
-from embodied.models.prefixes import Evaluated, Prefixes
-from embodied.models.transformers import Transformers
+from embodied.models.local.packed import WASTE, _buckets, _Prompt
+from embodied.models.local.prefixes import Evaluated, Prefixes
+from embodied.models.local.transformers import Transformers
 from tests.models import tiny
 
 

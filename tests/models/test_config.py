@@ -82,6 +82,6 @@ def test_every_target_exists() -> None:
 
 def test_a_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)  # what the import system does for a module that is not there
-    monkeypatch.delitem(sys.modules, "embodied.models.transformers", raising=False)
+    monkeypatch.delitem(sys.modules, "embodied.models.local.transformers", raising=False)
     with pytest.raises(MissingExtra, match=r"pip install 'embodied-suite\[local\]'"):
         build(ModelConfig("transformers", "smollm2"), MemoryBlobs())

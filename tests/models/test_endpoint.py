@@ -10,7 +10,7 @@ import pytest
 from embodied.blobs import MemoryBlobs
 from embodied.errors import MissingKey, UsageError
 from embodied.models import ModelConfig, build
-from embodied.models.endpoint import retry_after
+from embodied.models.services.endpoint import retry_after
 from tests.models.conftest import KEY
 
 VARIABLES = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY", "google": "GEMINI_API_KEY"}

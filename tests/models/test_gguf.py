@@ -20,8 +20,8 @@ from embodied.models import ModelConfig, build
 from embodied.types import Image, Message, Reply, Settings, Text
 
 pytest.importorskip("xllamacpp")
-from embodied.models.gguf import Gguf
-from embodied.models.weights import embedded
+from embodied.models.local.gguf import Gguf
+from embodied.models.local.weights import embedded
 
 WORDS = ["the", "cat", "north", "south", "wall", "door", "key", "goes", "opens", "sees", "red", "green", "blue"]
 

@@ -15,11 +15,11 @@ import pytest
 from embodied.blobs import MemoryBlobs
 from embodied.errors import BudgetSpent, ModelBusy, ModelErred, UnknownName, UsageError
 from embodied.models import ModelConfig, build, spending
-from embodied.models.budget import Allowance, Budget
-from embodied.models.cache import MAX_AGE, Cache
-from embodied.models.limit import Limit, Rate, Sense
+from embodied.models.layers.budget import Allowance, Budget
+from embodied.models.layers.cache import MAX_AGE, Cache
+from embodied.models.layers.limit import Limit, Rate, Sense
+from embodied.models.layers.retry import Retry
 from embodied.models.prices import Price, price_of, prices_date
-from embodied.models.retry import Retry
 from embodied.types import Image, Message, Reply, Settings, Text, Usage
 from tests.servers import Stub
 

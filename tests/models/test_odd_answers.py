@@ -15,7 +15,7 @@ import pytest
 from embodied.blobs import MemoryBlobs
 from embodied.errors import ModelAbsent, ModelErred, ModelFailure, ModelRefused, ModelUnavailable, PromptRefused
 from embodied.models import ModelConfig, build
-from embodied.models.connection import MAX_BODY
+from embodied.models.services.connection import MAX_BODY
 from embodied.types import Message, Reply, Settings, Text
 
 ASKED = (Message("user", (Text("What now?"),)),)

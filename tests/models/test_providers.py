@@ -23,7 +23,7 @@ from embodied.errors import (
     PromptTooLong,
 )
 from embodied.models import MODELS, Model, ModelConfig
-from embodied.models.wire import MAX_TEXT
+from embodied.models.services.wire import MAX_TEXT
 from embodied.types import Image, Message, Settings, Text, Usage
 from tests.servers import Stub
 
@@ -239,7 +239,7 @@ async def test_unreachable(provider: str, keys: str, blobs: MemoryBlobs) -> None
 
 async def test_a_server_that_takes_no_connection(provider: str, keys: str, blobs: MemoryBlobs, monkeypatch: pytest.MonkeyPatch) -> None:
     """A listening socket whose queue is full: packets to it are dropped, as by a firewall."""
-    monkeypatch.setattr("embodied.models.endpoint._CONNECT", 0.2)
+    monkeypatch.setattr("embodied.models.services.endpoint._CONNECT", 0.2)
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(4):

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from embodied.models.refusal import kind_of, said
+from embodied.models.services.refusal import kind_of, said
 from tests.models.error_bodies import BODIES
 
 

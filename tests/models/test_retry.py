@@ -10,7 +10,7 @@ import pytest
 from embodied.blobs import MemoryBlobs
 from embodied.errors import ModelBusy, ModelErred, ModelRefused, ModelTimeout, ModelUnavailable
 from embodied.models import ModelConfig, build
-from embodied.models.retry import FIRST_WAIT, LONGEST_WAIT, Retry
+from embodied.models.layers.retry import FIRST_WAIT, LONGEST_WAIT, Retry
 from embodied.types import Message, Reply, Settings, Text
 from tests.servers import Stub
 

@@ -17,7 +17,7 @@ from embodied.types import Image, Message, Part, Reply, Settings, Text
 pytest.importorskip("torch")
 import torch
 
-from embodied.models.transformers import Transformers
+from embodied.models.local.transformers import Transformers
 from tests.models import tiny
 
 GREEDY = Settings(temperature=0, max_tokens=6)
@@ -75,7 +75,7 @@ async def test_answers(smollm2: Transformers) -> None:
 async def test_agrees_with_the_other_engine(smollm2: Transformers, blobs: MemoryBlobs) -> None:
     """The two engines tokenize alike and, but for rounding, give the first token the same probability."""
     pytest.importorskip("xllamacpp")
-    from embodied.models.gguf import Gguf
+    from embodied.models.local.gguf import Gguf
 
     other = Gguf(ModelConfig(threads=1, logprobs=True, context=1024), blobs)
     prompt = [Message("system", (Text("You are a guide."),)), *ask("What is the capital of France?")]
@@ -168,7 +168,7 @@ def test_draws_follow_the_distribution() -> None:
     """1,600 draws from known probabilities: frequencies within four standard errors (0.05), nothing outside top_p or top_k."""
     import random
 
-    from embodied.models.decoding import Row, _sample
+    from embodied.models.local.decoding import Row, _sample
 
     shares = torch.tensor([0.1, 0.4, 0.2, 0.3])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from embodied.blobs import MemoryBlobs
-from embodied.models.wire import alternate, chat, plain, split_system, split_thoughts, storable
+from embodied.models.services.wire import alternate, chat, plain, split_system, split_thoughts, storable
 from embodied.types import Image, Message, Text
 
 

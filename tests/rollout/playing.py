@@ -13,7 +13,7 @@ from embodied.agents import AgentConfig
 from embodied.agents.base import Agent
 from embodied.rollout.plan import identity, plan
 from embodied.rollout.runner import Result, run_all
-from embodied.rollout.workers import Pool, ProcessWorker, Worker
+from embodied.rollout.worlds.workers import Pool, ProcessWorker, Worker
 from embodied.store.run import Run, RunRecord
 from embodied.types import EpisodeSpec, Message, Reply, Settings, TaskSpec, Usage
 

@@ -18,10 +18,10 @@ import pytest
 from embodied.agents import AgentConfig
 from embodied.agents.config import HistoryConfig
 from embodied.errors import StoreError, UsageError
-from embodied.rollout import workers
 from embodied.rollout.plan import Shard
 from embodied.rollout.spend import used
-from embodied.rollout.workers import ATTEMPTS, Pool
+from embodied.rollout.worlds import workers
+from embodied.rollout.worlds.workers import ATTEMPTS, Pool
 from embodied.store.run import SCORED, Run
 from embodied.types import TaskSpec
 from tests.rollout import driver

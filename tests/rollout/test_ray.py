@@ -44,7 +44,7 @@ def _whereabouts(host: object) -> tuple[str, int]:
 
 
 def test_a_cluster_plays_the_same_run_and_survives_a_lost_actor(tmp_path, cluster):
-    from embodied.rollout.ray_cluster import RayWorker, connect
+    from embodied.rollout.worlds.ray_cluster import RayWorker, connect
 
     assert connect(cluster) == 2
     run, specs = make_run(tmp_path / "here", 4, PICTURED)
@@ -86,7 +86,7 @@ async def test_replicas_answer_as_one_model_does_even_when_one_is_lost(tmp_path,
     from embodied.blobs import MemoryBlobs
     from embodied.models import ModelConfig, build
     from embodied.models.base import CONVERSATION
-    from embodied.rollout.ray_cluster import connect
+    from embodied.rollout.worlds.ray_cluster import connect
     from embodied.types import Message, Settings, Text
     from tests.models import tiny
 
@@ -136,8 +136,9 @@ def test_replicas_need_a_cluster_and_a_local_model(tmp_path):
 def test_a_gpu_that_is_not_there_and_a_place_that_is_not_free_end_in_a_clear_error(tmp_path, cluster, monkeypatch):
     from embodied.blobs import MemoryBlobs
     from embodied.errors import UsageError
-    from embodied.models import ModelConfig, build, replicas
-    from embodied.rollout.ray_cluster import connect
+    from embodied.models import ModelConfig, build
+    from embodied.models.local import replicas
+    from embodied.rollout.worlds.ray_cluster import connect
     from tests.models import tiny
 
     connect(cluster)
@@ -152,7 +153,7 @@ def test_a_gpu_that_is_not_there_and_a_place_that_is_not_free_end_in_a_clear_err
 def test_workers_get_the_cores_that_replicas_leave(monkeypatch):
     from embodied.cli import session
     from embodied.config import compose
-    from embodied.rollout import ray_cluster
+    from embodied.rollout.worlds import ray_cluster
 
     monkeypatch.setattr(ray_cluster, "connect", lambda address: 8)
     config = compose(["env=babyai", "agent=smollm2", "run.ray=auto", "run.replicas=2", "model.threads=3"])

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from embodied.envs.catalog import ENTRIES
+from embodied.catalog import ENTRIES
 from embodied.rollout.replay import Verdict, replay_all
 from embodied.store.run import Run
 from embodied.types import TaskSpec

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from embodied.console.library import Library
+from embodied.console.viewer.library import Library
 from embodied.errors import StoreError
 from embodied.store.run import Run
 from tests.store import hostile

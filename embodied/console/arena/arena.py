@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from embodied.console.arena.votes import Choice, Vote, Votes
-from embodied.console.library import Library, NotFound
+from embodied.console.viewer.library import Library, NotFound
 from embodied.errors import UsageError
 from embodied.eval.bradley_terry import bradley_terry
 from embodied.eval.results import progress, read

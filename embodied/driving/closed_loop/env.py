@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from embodied.catalog import check_task, entry
 from embodied.driving.closed_loop.describe import ahead, instruments
 from embodied.driving.closed_loop.road import OUTCOMES, Ending, Road
 from embodied.driving.closed_loop.rule_driver import decide
@@ -13,7 +14,6 @@ from embodied.driving.closed_loop.scenes import Drive, drive_of, pairs, start
 from embodied.driving.closed_loop.world import ACTIONS, run_up
 from embodied.driving.scene.render import frame
 from embodied.envs.base import LanguageEnv, Transition
-from embodied.envs.catalog import check_task, entry
 from embodied.envs.spaces import Choice
 from embodied.errors import UsageError
 from embodied.registry import unknown

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from embodied.driving import controls
 from embodied.driving.categories import GROUPS, label
 from embodied.driving.codalm import sources, twins
-from embodied.driving.codalm.records import Question, Scene
 from embodied.driving.controls import Item, Score
 from embodied.driving.facts import ObjectFact
 from embodied.driving.grounded import NAME, GeneralScore, RegionScore, SuggestionScore
 from embodied.driving.grounded.overlap import rouge_l, tfidf_cosine
 from embodied.driving.grounded.reference import facts_of, of_region
+from embodied.driving.records import Question, Scene
 from embodied.errors import EmbodiedError
 from embodied.eval.analysis import Cell, Replies, Table, share
 from embodied.types import Episode

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
+from embodied.catalog import check_task, entry
 from embodied.driving import controls
 from embodied.driving.categories import canonical
 from embodied.driving.codalm import pictures, sources
 from embodied.driving.codalm.analysis import item
-from embodied.driving.codalm.records import Question
-from embodied.driving.codalm.scoring import grounded
+from embodied.driving.records import Question
 from embodied.envs.base import LanguageEnv, Transition
-from embodied.envs.catalog import check_task, entry
 from embodied.envs.spaces import FreeText
 from embodied.errors import UsageError
+from embodied.exchange.codalm.scoring import grounded
 from embodied.numerals import spelled
 from embodied.registry import unknown
 from embodied.types import Mission

@@ -19,9 +19,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from embodied.driving import schema
 from embodied.driving.categories import CATEGORIES, canonical
-from embodied.driving.codalm import pictures, schema, vqa
-from embodied.driving.codalm.records import LANGUAGES, SPLITS, Annotation, Problem, Question, Scene, Task
+from embodied.driving.codalm import pictures, vqa
+from embodied.driving.records import LANGUAGES, SPLITS, Annotation, Problem, Question, Scene, Task
 from embodied.errors import UsageError
 from embodied.registry import unknown
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from embodied.driving.codalm.records import Box
+from embodied.driving.records import Box
 from embodied.errors import EnvironmentFailure
 
 LINE = 2

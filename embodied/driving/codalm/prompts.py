@@ -13,9 +13,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from embodied.driving.codalm.judge import HIGHEST, LOWEST, rating, shown
-from embodied.driving.codalm.records import TASKS, Task
+from embodied.driving.records import TASKS, Task
 from embodied.errors import UsageError
+from embodied.exchange.codalm.judge import HIGHEST, LOWEST, rating, shown
 from embodied.types import Message, Text
 
 READINGS = ("strict", "brackets")

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from embodied.driving.codalm import load, vqa
-from embodied.driving.codalm.records import LANGUAGES, SPLITS, Problem, Question, Scene, Task
+from embodied.driving.records import LANGUAGES, SPLITS, Problem, Question, Scene, Task
 from embodied.errors import UsageError
 from embodied.registry import unknown
 from embodied.seeding import derive

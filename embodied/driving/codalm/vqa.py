@@ -11,7 +11,7 @@ from types import MappingProxyType
 from PIL import Image
 
 from embodied.driving.codalm.pictures import boxed
-from embodied.driving.codalm.records import Annotation, Key, Question, Region, Scene, Task
+from embodied.driving.records import Annotation, Key, Question, Region, Scene, Task
 from embodied.errors import UsageError
 from embodied.store.disk import named, whole, write_whole
 

@@ -6,13 +6,13 @@ from functools import lru_cache
 
 from embodied.driving.actions import ACTIONS
 from embodied.driving.categories import CATEGORIES, canonical
-from embodied.driving.codalm.records import Annotation, Region, Scene
 from embodied.driving.facts import Light, ObjectFact, SceneFacts, Side
 from embodied.driving.grounded.advice import advice
 from embodied.driving.grounded.mentions import Mention, mentions
 from embodied.driving.grounded.region import head_nouns
 from embodied.driving.grounded.suggestion import forbidden_by
 from embodied.driving.grounded.text import normalise
+from embodied.driving.records import Annotation, Region, Scene
 
 _SIDES: dict[str, tuple[Side, ...]] = {"left": ("left",), "right": ("right",), "ahead": ("ahead",), "both": ("left", "right"), "": ("",)}
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from embodied.catalog import check_task, entry
 from embodied.driving.grounding3d.boxes import Box2D, Box3D, distance, distance_3d, iou_2d, iou_3d, iou_bev, yaw_error
 from embodied.driving.grounding3d.items import SIZE, Item, items
 from embodied.driving.grounding3d.parse import Answer, read_box, read_box_2d, read_point
 from embodied.envs.base import LanguageEnv, Transition
-from embodied.envs.catalog import check_task, entry
 from embodied.envs.spaces import FreeText
 from embodied.errors import UsageError
 from embodied.registry import unknown

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from embodied.driving.categories import CATEGORIES, GROUPS, label
-from embodied.driving.codalm.records import Annotation, Mention, Region
 from embodied.driving.facts import Distance, ObjectFact, SceneFacts, Side
+from embodied.driving.records import Annotation, Mention, Region
 from embodied.driving.scene.objects import build, colour_of
 from embodied.driving.scene.planner import Advice, advise
 from embodied.driving.scene.render import SIZE, camera, frame

@@ -17,8 +17,9 @@ from pathlib import Path
 import msgspec
 from PIL import Image
 
-from embodied.driving.codalm import schema, vqa
-from embodied.driving.codalm.records import Scene
+from embodied.driving import schema
+from embodied.driving.codalm import vqa
+from embodied.driving.records import Scene
 from embodied.driving.scene.spec import SceneSpec, encode
 from embodied.errors import StoreError, UsageError
 from embodied.store.disk import FULL

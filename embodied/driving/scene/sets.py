@@ -18,8 +18,8 @@ import numpy as np
 
 from embodied.blobs import decode_png, encode_png
 from embodied.caches import keep
-from embodied.driving.codalm.records import Scene
 from embodied.driving.facts import SceneFacts
+from embodied.driving.records import Scene
 from embodied.driving.scene.annotate import annotation_of, facts_of
 from embodied.driving.scene.render import SIZE, frame
 from embodied.driving.scene.spec import SceneSpec, Surroundings, Time, Weather, decode

@@ -12,8 +12,8 @@ from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
+from embodied.catalog import ENTRIES
 from embodied.config import env_defaults
-from embodied.envs.catalog import ENTRIES
 from embodied.errors import StoreError
 from embodied.eval.settings import old_version
 from embodied.store.codec import decode

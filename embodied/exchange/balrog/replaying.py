@@ -13,11 +13,11 @@ from itertools import pairwise
 from pathlib import Path
 
 from embodied.blobs import MemoryBlobs
-from embodied.envs.games.nethack.raw import wheel
 from embodied.errors import EnvironmentFailure, StoreError
-from embodied.rollout.environment import Answer
+from embodied.games.nethack.raw import wheel
 from embodied.rollout.replay import Verdict
-from embodied.rollout.workers import Pool
+from embodied.rollout.worlds.environment import Answer
+from embodied.rollout.worlds.workers import Pool
 from embodied.store.run import Run
 from embodied.types import Episode, EpisodeSpec, Observation, Step, TaskSpec
 
@@ -87,7 +87,7 @@ def _possibilities(spec: EpisodeSpec, data: Path) -> Iterator[tuple[TaskSpec, in
     if len(options) < len(task.kwargs) and task.env in ("nethack", "minihack"):
         options["text"] = "language"  # what BALROG shows beside a picture
     if task.env == "textworld":
-        from embodied.envs.games.textworld.games import folder
+        from embodied.games.textworld.games import folder
 
         for number in range(len(folder(data, task.task))):  # with `data` the seed chooses among the files, and does nothing else
             yield replace(task, kwargs={**options, "data": str(data.resolve())}), number

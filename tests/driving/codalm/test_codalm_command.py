@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from embodied.driving.codalm import judge, submission
+from embodied.exchange.codalm import judge, submission
 from tests.driving.codalm.coda_folder import add, annotation, build
 from tests.servers import Stub, stub  # noqa: F401
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from embodied.driving.codalm import load, schema, sources, vqa
-from embodied.driving.codalm.records import TASKS
+from embodied.driving import schema
+from embodied.driving.codalm import load, sources, vqa
+from embodied.driving.records import TASKS
 from embodied.errors import EnvironmentFailure, UnknownName, UsageError
 from tests.driving.codalm.coda_folder import add, annotation, build
 

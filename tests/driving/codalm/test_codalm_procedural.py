@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from embodied import envs
-from embodied.driving.codalm import schema, sources
+from embodied.catalog import ENTRIES
+from embodied.driving import schema
+from embodied.driving.codalm import sources
 from embodied.driving.codalm.env import CodaLMEnv
 from embodied.driving.codalm.load import faults
-from embodied.driving.codalm.records import TASKS
-from embodied.envs.catalog import ENTRIES
+from embodied.driving.records import TASKS
 from tests.transcripts import again, golden
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from embodied.driving.codalm import submission, vqa
-from embodied.driving.codalm.records import TASKS, Question, Region
-from embodied.driving.codalm.tables import final
+from embodied.driving.codalm import vqa
+from embodied.driving.records import TASKS, Question, Region
 from embodied.errors import UsageError
+from embodied.exchange.codalm import submission
+from embodied.exchange.codalm.tables import final
 
 
 @pytest.fixture(scope="module")

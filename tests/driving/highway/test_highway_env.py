@@ -12,11 +12,11 @@ from gymnasium.utils.env_checker import check_env
 pytest.importorskip("highway_env")
 
 from embodied import envs
+from embodied.catalog import entry
 from embodied.driving.floors import floors
 from embodied.driving.highway import parking
 from embodied.driving.highway.env import HighwayEnv
 from embodied.driving.highway.tasks import FAMILIES, check_pygame, registered, setup_of
-from embodied.envs.catalog import entry
 from embodied.envs.check import EnvContract
 from embodied.errors import UnknownName, UsageError
 

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 from PIL import Image
 
-from embodied.driving.codalm import load, schema
+from embodied.driving import schema
+from embodied.driving.codalm import load
 from embodied.driving.facts import SceneFacts
 from embodied.driving.scene import sets
 from embodied.driving.scene.spec import decode

@@ -11,9 +11,9 @@ import msgspec
 import numpy as np
 import pytest
 
+from embodied.driving import schema
 from embodied.driving.actions import ACTIONS, CONTRADICTIONS
 from embodied.driving.categories import CATEGORIES
-from embodied.driving.codalm import schema
 from embodied.driving.scene import sets
 from embodied.driving.scene.annotate import annotation_of, facts_of, seen_in
 from embodied.driving.scene.objects import BUILDERS, SIZES, build

@@ -1,0 +1,1 @@
+"""What an agent is given to see: pictures as they are, or said in words and outlines."""

@@ -1,0 +1,192 @@
+"""What environments there are: light facts, read by the command line without importing a simulator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from embodied.registry import unknown
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One environment of the suite."""
+
+    name: str
+    """Command-line name."""
+    id: str
+    """Gymnasium id."""
+    target: str
+    """`module:class`, imported when the environment is made."""
+    tasks: tuple[str, ...]
+    """Task names, BALROG's where it has the task; the first is the default of `gymnasium.make`."""
+    episodes: int
+    """Episodes per task where none are asked for; of the games, those of BALROG (balrog/config/config.yaml, eval.num_episodes)."""
+    extra: str
+    """The pip extra that installs the simulator."""
+    summary: str
+    picture: bool = True
+    """Whether it can be asked for an image."""
+    seen: bool = False
+    """Whether its questions are about pictures: models that see are given them unless told otherwise (`--text`)."""
+    experts: tuple[str, ...] = ()
+    """Its own experts (`agent.expert` chooses one); the first is the one meant where none is named."""
+    analysis: str = ""
+    """`module:function` that makes the environment's own tables from scored episodes (see `embodied.eval.analysis`)."""
+    data_tasks: str = ""
+    """How the names of the tasks begin that published files (`data`) can be given for; all of them by default."""
+
+    @property
+    def family(self) -> str:
+        """The Gymnasium id without its version: `embodied/MiniHack`."""
+        return self.id.rpartition("-")[0]
+
+    @property
+    def version(self) -> str:
+        """The version in the Gymnasium id: `v1`. Scores of two versions are not comparable."""
+        return self.id.rpartition("-")[2]
+
+
+_BABA = ["distr_obj_rule", "distr_obj", "distr_rule", "distr_obj-irrelevant_rule"]
+
+
+def _baba_tasks() -> tuple[str, ...]:
+    plain = ["goto_win", "make_win"]
+    rooms = [f"two_room-{r}" for r in ("goto_win", "break_stop-goto_win", "maybe_break_stop-goto_win", "make_win", "break_stop-make_win")]
+    tasks = [f"env/{base}{suffix}" for base in plain + rooms for suffix in ("", *(f"-{s}" for s in _BABA))]
+    tasks += [f"env/two_room-{r}-distr_win_rule" for r in ("goto_win", "make_win")]
+    return (*tasks, "env/two_room-make_you", "env/two_room-make_you-make_win", "env/two_room-make_wall_win")
+
+
+_MINIHACK = ("Boxoban-Hard", "Boxoban-Medium", "MazeWalk-9x9", "MazeWalk-15x15", "Corridor-R3", "CorridorBattle-Dark", "Quest-Easy", "Quest-Medium")
+_BABYAI = ("goto", "pickup", "open", "putnext", "pick_up_seq_go_to")
+
+
+def _game(name: str, id: str, tasks: tuple[str, ...], episodes: int, summary: str, **more: Any) -> Entry:
+    cls = id.partition("-")[0]
+    return Entry(name, f"embodied/{id}", f"embodied.games.{name}.env:{cls}Env", tasks, episodes, "games", summary, **more)
+
+
+ENTRIES: dict[str, Entry] = {
+    e.name: e
+    for e in (
+        _game("nethack", "NetHack-v0", ("NetHackChallenge-v0",), 5, "the whole dungeon, scored by how deep and how experienced the hero gets"),
+        _game(
+            "minihack",
+            "MiniHack-v1",
+            tuple(f"MiniHack-{t}-v0" for t in _MINIHACK),
+            5,
+            "small NetHack levels with one goal: mazes, battles, Boxoban, quests",
+            data_tasks="MiniHack-Boxoban",
+        ),
+        _game(
+            "babyai",
+            "BabyAI-v0",
+            tuple(f"BabyAI-MixedTrainLocal-v0/{t}" for t in _BABYAI),
+            10,
+            "one room, one instruction: go to, pick up, open, put next",
+            experts=("bot",),
+        ),
+        _game("crafter", "Crafter-v0", ("default",), 10, "open-world survival, scored by 22 achievements"),
+        _game(
+            "textworld",
+            "TextWorld-v1",
+            ("treasure_hunter", "the_cooking_game", "coin_collector"),
+            10,
+            "text adventures: a treasure, a meal, a coin",
+            picture=False,
+            experts=("walkthrough",),
+        ),
+        _game("babaisai", "BabaIsAI-v0", _baba_tasks(), 3, "puzzles in which the rules are blocks one can push", experts=("search",)),
+        Entry(
+            "patheval",
+            "embodied/PathEval-v0",
+            "embodied.planning.env:PathEvalEnv",
+            ("decide", "perceive", "abstract", "integrate"),
+            150,
+            "",
+            "which of two robot paths suits a scenario: judging, seeing, knowing what matters",
+            seen=True,
+            experts=("oracle",),
+            analysis="embodied.planning.analysis:tables",
+        ),
+        Entry(
+            "patheval_loop",
+            "embodied/PathEvalLoop-v0",
+            "embodied.planning.loop:PathEvalLoopEnv",
+            ("drive",),
+            30,
+            "",
+            "a robot that drives the paths an agent chooses, among obstacles that appear; scored by regret",
+            seen=True,
+            experts=("oracle", "shortest_path"),
+            analysis="embodied.planning.loop_analysis:tables",
+        ),
+        Entry(
+            "codalm",
+            "embodied/CodaLM-v0",
+            "embodied.driving.codalm.env:CodaLMEnv",
+            ("general_perception", "region_perception", "driving_suggestion"),
+            48,
+            "",
+            "corner cases on the road: what is there, what is in the box, what to do",
+            seen=True,
+            experts=("oracle",),
+            analysis="embodied.driving.codalm.analysis:tables",
+        ),
+        Entry(
+            "corner_case_drive",
+            "embodied/CornerCaseDrive-v1",
+            "embodied.driving.closed_loop.env:CornerCaseDriveEnv",
+            ("drive",),
+            24,
+            "",
+            "the corner cases in motion, each road with and without one: decide once or twice a second, arrive, hit nothing, stop for nothing",
+            seen=True,
+            experts=("rule_driver",),
+            analysis="embodied.driving.closed_loop.analysis:tables",
+        ),
+        Entry(
+            "grounding3d",
+            "embodied/Grounding3D-v0",
+            "embodied.driving.grounding3d.env:Grounding3DEnv",
+            ("locate",),
+            48,
+            "",
+            "where is it: a 3D box in metres from one picture",
+            seen=True,
+            experts=("oracle",),
+            analysis="embodied.driving.grounding3d.analysis:tables",
+        ),
+        Entry(
+            "highway",
+            "embodied/Highway-v1",
+            "embodied.driving.highway.env:HighwayEnv",
+            ("highway", "merge", "roundabout", "intersection", "parking", "exit", "two-way", "u-turn", "lane-keeping", "racetrack"),
+            10,
+            "driving",
+            "highway-env's roads in words: lanes, gaps and speeds",
+            experts=("rule_driver",),
+            analysis="embodied.driving.highway.analysis:tables",
+        ),
+    )
+}
+
+
+def entry(name: str) -> Entry:
+    """The environment named `name`. Raises `UnknownName`."""
+    if name not in ENTRIES:
+        raise unknown("environment", name, list(ENTRIES), "embodied list envs")
+    return ENTRIES[name]
+
+
+def has_picture(name: str) -> bool:
+    """Whether the environment named `name` can be asked for an image; any other Gymnasium environment is taken to."""
+    return name.startswith("gym:") or entry(name).picture
+
+
+def check_task(e: Entry, task: str) -> str:
+    """Returns `task` if `e` has it (MiniHack and highway-env: or is like one of their ids, which the environment looks up). Raises `UnknownName`."""
+    if task in e.tasks or (e.name == "minihack" and task.startswith("MiniHack-")) or (e.name == "highway" and task[-3:-1] == "-v"):
+        return task
+    raise unknown(f"task of {e.name}", task, list(e.tasks), f"embodied list tasks --env {e.name}")

@@ -1,0 +1,1 @@
+"""`embodied codalm`: the tools of CODA-LM's challenge."""

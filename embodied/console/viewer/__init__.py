@@ -1,0 +1,1 @@
+"""The viewer: recorded runs in the browser."""

@@ -1,0 +1,1 @@
+"""CODA-LM's challenge: answers, submissions, the judge and its tables."""

@@ -1,0 +1,229 @@
+"""Baba Is AI as a LanguageEnv: puzzles in which the rules are blocks one can push."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from embodied.catalog import check_task, entry
+from embodied.envs.base import LanguageEnv, Transition
+from embodied.envs.spaces import Choice
+from embodied.errors import UsageError
+from embodied.games.babaisai.engine import State, focus, step
+from embodied.games.babaisai.image import TILE, paint
+from embodied.games.babaisai.levels import draw, size
+from embodied.games.babaisai.search import solve
+from embodied.games.babaisai.text import describe, describe_as_balrog, describe_swap
+from embodied.registry import unknown
+from embodied.types import Mission
+
+ACTIONS = {
+    "idle": "wait a turn",
+    "up": "take one step up",
+    "right": "take one step to the right",
+    "down": "take one step down",
+    "left": "take one step to the left",
+}
+"""Phrase -> gloss, in the original's order."""
+LIMIT = 100
+"""Steps of an episode (baba/grid.py, BabaIsYouEnv); what the reward is measured by where there is no limit."""
+
+
+class BabaIsAIEnv(LanguageEnv):
+    """Baba Is AI: puzzles in which the rules are blocks one can push.
+
+    ## Description
+    On a walled grid lie objects (baba, wall, ball, key, door) and word blocks. Three blocks in a row, from left to right or from top
+    to bottom, that read "[object] is [property]" are a rule, and hold as long as they lie so. The player moves all that is YOU and
+    wins by bringing it onto what is WIN. YOU pushes blocks, several in a line too, and so breaks rules and makes others. STOP blocks
+    the way of objects and blocks; objects that are neither STOP nor PUSH are walked over, and a block can be pushed over them. "[object] is
+    [object]" turns the one into the other. Of the pieces in one cell only the top one is seen and acts; the others wait below it.
+
+    The 40 tasks are BALROG's. A name says what to do, and after it what is there to distract:
+
+    | task `env/...` | board | to do |
+    |---|---|---|
+    | `goto_win` | 8 x 8 | go to the object that is WIN |
+    | `make_win` | 8 x 8 | complete a rule that says what is WIN, go there |
+    | `two_room-goto_win` | 13 x 9 | as `goto_win`, on Baba's side of the wall |
+    | `two_room-break_stop-goto_win` | 13 x 9 | break "wall is stop" to get to the other room |
+    | `two_room-maybe_break_stop-goto_win` | 13 x 9 | the object may be in either room |
+    | `two_room-make_win` | 13 x 9 | the noun of the rule is in the other room, the wall is no STOP |
+    | `two_room-break_stop-make_win` | 13 x 9 | break "wall is stop", make the rule, go there |
+    | `two_room-make_you` | 13 x 9 | make YOU what is in the other room |
+    | `two_room-make_you-make_win` | 13 x 9 | the same, and make the rule of what is WIN |
+    | `two_room-make_wall_win` | 13 x 9 | the noun of the rule is out of reach: use that of "wall is stop" |
+
+    | suffix | what distracts |
+    |---|---|
+    | `-distr_obj` | a second object |
+    | `-distr_rule` | a noun block of an object that is not there |
+    | `-distr_obj_rule` | a second object and its noun, the noun out of reach or use |
+    | `-distr_obj-irrelevant_rule` | a second object and the noun of a third |
+    | `-distr_win_rule` | (two tasks) a second object, its noun, and a rule that makes a third WIN |
+
+    ## Action Space
+    `Choice` of `idle`, `up`, `right`, `down`, `left`. The default action is `idle`.
+
+    ## Observation Space
+    - `text`: the active rules, then every object and block in reading order with its way from the first YOU object in reading order:
+      "ball 3 steps to the right and 1 step up", "rule `win` 2 steps to the left". Where several objects are YOU, or what is YOU is
+      not baba, a line says so and names the one positions are relative to; the others are marked "(you)". The outer wall is not listed.
+    - `image` (with `image=True`): (32 * rows, 32 * columns, 3) uint8, the whole board from above, outer wall included.
+    - `expert` (with `expert=True`): the next action of a solution found by search from the present position. The search is made at
+      `reset` and whenever play leaves its solution; it costs milliseconds as a rule, some 20 seconds at worst. Once it finds none it
+      gives up and says `idle` for the rest of the episode.
+
+    ## Starting State
+    The seed draws the objects, their colors and where all is. A seed gives the level it gives in BALROG.
+
+    ## Rewards
+    `1 - 0.9 * steps / max_steps` for winning (100 in place of `max_steps` where that is None, and at least 0.1), else 0.
+
+    ## Progress
+    1 when won, else 0.
+
+    ## Episode End
+    Terminates when won, when YOU meets what is LOSE, and when nothing is YOU any more; truncates after `max_steps`.
+
+    ## Info
+    `reset` gives `plan` (str: how the level is meant to be solved, BALROG's `target_plan`), `columns` and `rows` (int).
+    `metrics` holds `rule_changes`: turns that changed the active rules. At the end `end_reason` is `won`, `lost` or `step limit`.
+
+    ## Arguments
+    - `task`: one of the 40.
+    - `rules`: `embodied` (default) or `balrog`.
+    - `image`: observations have an `image`.
+    - `max_steps`: 100 by default; the reward is measured by it. None for no limit.
+    - `expert`: observations have an `expert`.
+    - `render_mode`: None or `rgb_array` (the picture of `image`).
+
+    ## Defects mended
+    | BALROG | here |
+    |---|---|
+    | When nothing is YOU any more the level is swapped for another and the game goes on. | Lost: the episode ends. |
+    | It is swapped, too, when only the object of the last "is you" rule is gone; a win on that turn counts as none. | Anything that is YOU will do. |
+    | The text then holds the Python repr of an observation, with memory addresses. | The text says that nothing is YOU. |
+    | Rules "X is Y" are not listed. | They are. |
+    | Baba is not listed; an empty line stands for the object positions are relative to where that is not Baba. | All but that object are listed. |
+    | Positions are relative to the first object the last "is you" rule names, unsaid which. | To the first YOU object; said, and others marked. |
+    | "4 step up", "2 step to the left" | "4 steps up" |
+    | Of several YOU objects only the last in reading order wins or loses. | Each does. |
+    | A YOU object that is WIN itself wins by bumping into something. | By any step. |
+    | Going right or down, a YOU object that another walks onto loses its turn. | The foremost goes first. |
+    | "X is Y" lays a Y on every X, which stays below and comes to light again. | X turns into Y. |
+    | The picture is drawn and encoded at every step, asked for or not. | Only with `image=True`. |
+
+    `rules="balrog"` gives BALROG's behaviour in all of these but the last; memory addresses are written as `0x...`. Pictures are
+    ours under either: BALROG's layout, tiles of our own.
+
+    ## References
+    - Cloos et al. 2024, Baba Is AI: Break the Rules to Beat the Benchmark.
+    - Paglieri et al. 2024, BALROG: Benchmarking Agentic LLM and VLM Reasoning On Games.
+    - Hempuli 2019, Baba Is You (the game).
+
+    ## Version History
+    - v0: first version.
+    """
+
+    def __init__(
+        self,
+        task: str = "env/goto_win",
+        *,
+        rules: str = "embodied",
+        image: bool = False,
+        max_steps: int | None = LIMIT,
+        expert: bool = False,
+        render_mode: str | None = None,
+    ):
+        self._task = check_task(entry("babaisai"), task)
+        if rules not in ("embodied", "balrog"):
+            raise unknown("rule set of babaisai", rules, ["embodied", "balrog"], "embodied show babaisai")
+        if max_steps is not None and max_steps < 1:
+            raise UsageError(f"max_steps is at least 1, or None for no limit, not {max_steps!r}.")
+        columns, rows = size(task)
+        super().__init__(
+            action_space=Choice(ACTIONS),
+            default_action="idle",
+            max_steps=max_steps,
+            image_shape=(rows * TILE, columns * TILE) if image else None,
+            expert=expert,
+            render_mode=render_mode,
+        )
+        self._original = rules == "balrog"
+        self._random = np.random.RandomState(0)
+        self._state: State | None = None
+        self._clock = 0
+        self._rule_changes = 0
+        self._swapped: State | None = None
+        self._plan: list[str] | None = None
+        """The expert's next actions; None where it has given up."""
+
+    @property
+    def mission(self) -> Mission:
+        return Mission(
+            goal="Bring an object that is `you` onto an object that is `win`.",
+            actions=ACTIONS,
+            intro=(
+                "This is a puzzle on a grid. What holds is spelt by word blocks lying in the grid, three in a row from left to right or"
+                " from top to bottom: [object] is [property]. You move every object that is `you`, all at once."
+            ),
+            tips=(
+                "Word blocks can be pushed, several in a line too; so rules can be broken and made.",
+                "An object that is `stop` blocks the way of objects and blocks. Any other object can be walked over.",
+                "Where no rule says what is `win`, make one, of an object you can get to.",
+                "Mind the blocks that say what is `you`: where nothing is, there is nothing you can do.",
+                "A wall that is not listed and cannot be passed runs all around the grid; a block that touches it cannot be pushed off it.",
+            ),
+            default_action=self.default_action,
+            max_steps=self.max_steps,
+        )
+
+    def _reset(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
+        self._random.seed(seed)
+        self._state, plan = draw(self._task, self._random)
+        self._clock = self._rule_changes = 0
+        self._swapped = None
+        self._plan = solve(self._state, original=self._original) if self._has_expert else None
+        columns, rows = size(self._task)
+        return {"plan": plan, "columns": columns, "rows": rows}
+
+    def _step(self, action: str) -> Transition:
+        before, self._swapped = self._state, None
+        self._state, outcome = step(before, action, original=self._original)
+        self._clock += 1
+        self._rule_changes += self._state.rules.listed != before.rules.listed
+        won = outcome == "won"
+        reward = max(0.1, 1 - 0.9 * (self._clock / (self.max_steps or LIMIT))) if won else 0.0
+        if self._original and focus(self._state, original=True) is None:
+            # BALROG's wrapper draws another level while it writes the observation: the clock starts anew and a win is forgotten.
+            self._swapped = self._state
+            self._state, _ = draw(self._task, self._random)
+            self._clock, won = 0, False
+        info: dict[str, Any] = {"metrics": {"rule_changes": float(self._rule_changes)}}
+        over = bool(outcome)
+        if over or (self.max_steps is not None and len(self._actions) >= self.max_steps):
+            info["end_reason"] = "won" if won else "lost" if over else "step limit"
+            return Transition(reward, over, not over, float(won), won, info)
+        if self._has_expert:
+            self._follow(action, before)
+        return Transition(reward, info=info)
+
+    def _text(self) -> str:
+        if not self._original:
+            return describe(self._state)
+        return describe_as_balrog(self._state) if self._swapped is None else describe_swap(self._swapped, self._state)
+
+    def _image(self) -> np.ndarray:
+        return paint(self._state)
+
+    def _expert(self) -> str:
+        return self._plan[0] if self._plan else self.default_action
+
+    def _follow(self, action: str, before: State) -> None:
+        """Keeps the expert's plan for the present state; searches anew where play has left it, unless it has given up before."""
+        if self._plan and self._plan[0] == action:
+            self._plan.pop(0)
+        elif self._plan is not None and self._state.cells != before.cells:
+            self._plan = solve(self._state, original=self._original)

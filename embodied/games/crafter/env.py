@@ -1,0 +1,194 @@
+"""Crafter as a LanguageEnv: survive, gather, craft; scored by 22 achievements."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from crafter import constants
+
+from embodied.catalog import check_task, entry
+from embodied.envs.base import LanguageEnv, Transition
+from embodied.envs.spaces import Choice
+from embodied.errors import UsageError
+from embodied.games.crafter.game import Game
+from embodied.games.crafter.picture import SIZE, draw
+from embodied.games.crafter.view import WORDINGS, describe, describe_status
+from embodied.registry import unknown
+from embodied.types import Mission
+
+ACTIONS = {
+    "Noop": "wait",
+    "Move West": "face west and step there if the ground is free",
+    "Move East": "face east and step there if the ground is free",
+    "Move North": "face north and step there if the ground is free",
+    "Move South": "face south and step there if the ground is free",
+    "Do": "use what you face: gather the material, drink the water, hit the creature, eat the ripe plant",
+    "Sleep": "sleep, when energy is below its maximum",
+    "Place Stone": "put a stone where you face",
+    "Place Table": "build a table where you face, from wood",
+    "Place Furnace": "build a furnace where you face, from stone",
+    "Place Plant": "plant a sapling in the grass you face",
+    "Make Wood Pickaxe": "make a wood pickaxe next to a table, from wood",
+    "Make Stone Pickaxe": "make a stone pickaxe next to a table, from wood and stone",
+    "Make Iron Pickaxe": "make an iron pickaxe next to a table and a furnace, from wood, coal and iron",
+    "Make Wood Sword": "make a wood sword next to a table, from wood",
+    "Make Stone Sword": "make a stone sword next to a table, from wood and stone",
+    "Make Iron Sword": "make an iron sword next to a table and a furnace, from wood, coal and iron",
+}
+"""Phrase -> gloss, in the order of the package's action numbers."""
+_PLAYED = dict(zip(ACTIONS, constants.actions, strict=True))
+_GOALS = ", ".join(name.replace("_", " ") for name in constants.achievements)
+
+
+class CrafterEnv(LanguageEnv):
+    """Crafter: stay alive in an open world and unlock 22 achievements.
+
+    ## Description
+    The player starts in a meadow of a world of 64 x 64 cells: grass, trees, water, sand, and mountains with caves, tunnels,
+    lava and ores. It must eat, drink and sleep, fight zombies by night and skeletons in tunnels, and can gather, plant, build and
+    craft. Achievements build on each other, from wood to the diamond that only an iron pickaxe breaks. A day has 300 steps.
+
+    ## Action Space
+    `Choice` of 17 phrases: `Noop`, `Move West`, `Move East`, `Move North`, `Move South`, `Do`, `Sleep`, `Place Stone`,
+    `Place Table`, `Place Furnace`, `Place Plant`, `Make Wood Pickaxe`, `Make Stone Pickaxe`, `Make Iron Pickaxe`,
+    `Make Wood Sword`, `Make Stone Sword`, `Make Iron Sword`. The default action is `Noop`. `Do` and the placing actions act on
+    the cell the player faces, which is the one it last moved or tried to move to. What cannot be done passes like `Noop`; so do
+    all actions of a sleeper, who wakes when energy is full or when hurt.
+
+    ## Observation Space
+    - `text`: whether the player sleeps or died; of every kind of thing among the 9 x 7 cells around it the closest, in the order
+      in which the view is scanned, column by column from the north-west (`- tree 3 steps to your north-west`; distance is counted
+      in steps along the axes); and the thing in front (`You face grass at your front.`). Darkness hides nothing here, and a ripe
+      plant is a `plant` like any other.
+    - `status`: health, food, drink and energy, out of 9, and the inventory.
+    - `image` (with `image=True`): (256, 256, 3) uint8, the same cells from above and the inventory below, darker and noisy by
+      night, as the package draws it.
+
+    ## Starting State
+    The seed draws the world and all that happens in it. It is the world that `crafter.Env(seed=seed)` makes for its first episode.
+    The player stands in the middle and faces south, with nothing but full vital signs.
+
+    ## Rewards
+    1 in a step that unlocks an achievement for the first time, plus a tenth of the health gained or lost.
+
+    ## Progress
+    Achievements unlocked / 22.
+
+    ## Episode End
+    Terminates when the player dies; truncates at the step limit. It goes on after the last achievement.
+
+    ## Info
+    `reset` gives `world_seed` (int), the seed of the world's own random stream. `metrics` has for each achievement how often it was
+    reached. `success` is true once all are unlocked, false at an end without. At the end `end_reason` is `died` or `step limit`.
+
+    ## Arguments
+    - `task`: `default`.
+    - `rules`: `embodied` (default) or `balrog`.
+    - `image`: observations have an `image`.
+    - `max_steps`: 2000 by default, as in BALROG; None for no limit.
+    - `wording`: with `rules="balrog"`, BALROG's text since `2025-08` (default), since `2025-04`, or since `2024-11`.
+    - `render_mode`: None or `rgb_array` (the picture of `image`).
+
+    ## Defects mended
+    | BALROG | here |
+    |---|---|
+    | The seed recorded is not the seed of the world. | The seed decides the world. |
+    | The order of a chunk's creatures, and with it the game, depends on memory addresses. | Creatures keep their order. |
+    | Noise of night pictures comes from the game's random stream: their number and size change the game. | Pictures have a stream of their own. |
+    | Two pictures are drawn a step, asked for or not. | One, when asked for. |
+    | `reset` plays a hidden `Noop`, so the first observation is that of step 1. | It does not. |
+    | Within 4 columns of the western or 3 rows of the northern edge of the world nothing is seen. | The part of the view inside the world is. |
+    | Who dies in sleep reads `You are sleeping`. | `You died.` |
+    | Any error of the describer reads `Error, you are out of the map.` | Errors are not caught. |
+    | Before 2025-04-24 the thing in front was read with rows and columns mixed up, so it was most often the wrong one. | The cell in front. |
+    | Before 2025-08-19 the distance always had `steps`, also for 1. | `1 step` |
+
+    `rules="balrog"` brings back the hidden `Noop`, the pictures' draws from the game's stream (a picture or none makes no difference:
+    the draws are made), the blindness at the edges and the sleeping dead; the world and the order of creatures stay decided by the
+    seed. The records of the leaderboard were made with the older texts: `wording="2024-11"`, or `wording="2025-04"`
+    from 2025-04-24.
+
+    ## References
+    - Hafner 2022, Benchmarking the Spectrum of Agent Capabilities (Crafter; the package `crafter` 1.8.3).
+    - Wu et al. 2024, SmartPlay: A Benchmark for LLMs as Intelligent Agents (the text).
+    - Paglieri et al. 2024, BALROG: Benchmarking Agentic LLM and VLM Reasoning On Games.
+
+    ## Version History
+    - v0: first version.
+    """
+
+    def __init__(
+        self,
+        task: str = "default",
+        *,
+        rules: str = "embodied",
+        image: bool = False,
+        max_steps: int | None = 2000,
+        wording: str = "2025-08",
+        render_mode: str | None = None,
+    ):
+        check_task(entry("crafter"), task)
+        if rules not in ("embodied", "balrog"):
+            raise unknown("rule set of crafter", rules, ["embodied", "balrog"], "embodied show crafter")
+        if wording not in WORDINGS:
+            raise unknown("wording of crafter", wording, list(WORDINGS), "embodied show crafter")
+        if wording != "2025-08" and rules != "balrog":
+            raise UsageError(f'The wording {wording!r} names the wrong thing or number; it goes with rules="balrog" only.')
+        if max_steps is not None and max_steps < 1:
+            raise UsageError(f"max_steps is at least 1, or None for no limit, not {max_steps!r}.")
+        super().__init__(
+            action_space=Choice(ACTIONS),
+            default_action="Noop",
+            max_steps=max_steps,
+            image_shape=(SIZE, SIZE) if image else None,
+            status=True,
+            render_mode=render_mode,
+        )
+        self._original = rules == "balrog"
+        self._wording = WORDINGS[wording]
+        self._game: Game | None = None
+        self._played = 0
+
+    @property
+    def mission(self) -> Mission:
+        return Mission(
+            goal=f"Stay alive and unlock as many as you can of these achievements: {_GOALS}.",
+            actions=ACTIONS,
+            intro="You are in an open world of square cells seen from above, where you can gather, build, craft and fight, and must eat, drink and sleep.",
+            tips=(
+                "You face the cell you last moved or tried to move to; `Do` and the placing actions act on it.",
+                "An action whose materials, tools or place are wanting changes nothing.",
+            ),
+            default_action=self.default_action,
+            max_steps=self.max_steps,
+        )
+
+    def _reset(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
+        self._game = Game(seed, pictures_draw=self._original)
+        self._played = 0
+        if self._original:
+            self._game.step("noop")
+        return {"world_seed": self._game.world_seed}
+
+    def _step(self, action: str) -> Transition:
+        reward = self._game.step(_PLAYED[action])
+        self._played += 1
+        achievements = self._game.player.achievements
+        unlocked = len(self._game.unlocked)
+        info: dict[str, Any] = {"metrics": {name: float(count) for name, count in achievements.items()}}
+        died = self._game.player.health <= 0
+        truncated = not died and self._played == self.max_steps
+        if died or truncated:
+            info["end_reason"] = "died" if died else "step limit"
+        success = True if unlocked == len(achievements) else None
+        return Transition(reward, died, truncated, unlocked / len(achievements), success, info)
+
+    def _text(self) -> str:
+        return describe(self._game.world, self._game.player, wording=self._wording, original=self._original)
+
+    def _status(self) -> str:
+        return describe_status(self._game.player)
+
+    def _image(self) -> np.ndarray:
+        return draw(self._game)

@@ -1,0 +1,1 @@
+"""Models around a model: retry, limit, cache and budget."""

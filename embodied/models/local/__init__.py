@@ -1,0 +1,1 @@
+"""Models that run in processes of this machine."""

@@ -1,0 +1,307 @@
+"""Local models in this process, through Hugging Face transformers: text, and text with images; CPU or CUDA."""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when huggingface_hub is imported: nothing is ever downloaded
+
+import jinja2
+import torch
+import transformers
+from PIL import Image as Pillow
+from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+
+from embodied.blobs import Blobs
+from embodied.errors import ModelFailure, PromptRefused, PromptTooLong, UsageError
+from embodied.models.config import ModelConfig
+from embodied.models.local.batcher import Batcher
+from embodied.models.local.convert import converted
+from embodied.models.local.decoding import Choose, Ending, Finish, Row
+from embodied.models.local.packed import Packed, packable
+from embodied.models.local.prefixes import Prefixes
+from embodied.models.local.weights import EMBEDDED, check_gguf, embedded
+from embodied.models.local.worker import Worker
+from embodied.models.services.wire import MAX_TEXT, alternate, has_images, plain, split_system, split_thoughts, storable
+from embodied.types import Image, Message, Reply, Settings, Text, Usage
+
+DEFAULT_MAX_TOKENS = 1024
+"""Where no limit is given: small models may never end on their own."""
+
+Request = tuple[Sequence[Message], Settings]
+
+
+@dataclass
+class _Job:
+    """A request on its way."""
+
+    text: str
+    images: list[Pillow.Image]
+    tokens: list[int]
+    row: Row
+    known: int = 0
+    """Tokens of the prompt that had been evaluated before."""
+
+
+class Transformers:
+    """A model folder, a GGUF file (converted once), or a model in the local Hugging Face cache, with its own chat template.
+
+    One model, shared by all callers; calls are answered in batches (`Batcher`), which wait for every live episode. Without a seed, 0 is taken; without
+    a temperature, what the model's own generation config says. A row's random stream depends on its seed alone, not on the batch.
+
+    Prompts of text alone are prefilled only where they are new: what was evaluated for earlier prompts is kept (`Prefixes`). Prompts with images, and
+    models whose attention slides or counts positions in two dimensions, are evaluated whole.
+    """
+
+    def __init__(self, config: ModelConfig, blobs: Blobs):
+        self.name = f"transformers/{config.name}"
+        self._blobs = blobs
+        self._logprobs = config.logprobs
+        self._size = config.batch
+        self._device = _device(config.device)
+        if config.threads:
+            torch.set_num_threads(config.threads)
+        transformers.logging.set_verbosity_error()
+        transformers.logging.disable_progress_bar()
+        source = _source(config)
+        self._model: Any
+        self._model, self._processor = _load(self.name, source, _dtype(config.dtype, self._device), self._device)
+        self._tokenizer = getattr(self._processor, "tokenizer", self._processor)
+        self._sees = self._tokenizer is not self._processor
+        self._tokenizer.padding_side = "left"  # the next token follows the last of every row
+        if self._tokenizer.pad_token is None:
+            self._tokenizer.pad_token = self._tokenizer.eos_token
+        if getattr(self._processor, "chat_template", None) is None:
+            raise UsageError(f"{self.name}: {source} has no chat template, so it is no instruction model.")
+        self._context = config.context or getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
+        self._ending = Ending(_ends(self._model, self._tokenizer), self._tokenizer.pad_token_id)
+        kept = Prefixes(int(config.prompt_memory * 2**30) if config.reuse_prompt else 0)
+        self._packed = Packed(self._model, self._tokenizer, self._ending, self._logprobs, kept) if packable(self._model) else None
+        self._worker = Worker(self.name, config.timeout)
+        self._batcher = Batcher[Request](lambda requests: self._worker.run(lambda halt: self.answer(requests, halt)), lambda: self._size)
+
+    async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
+        return await self._batcher.ask((messages, settings))
+
+    def live(self, episodes: int) -> None:
+        """How many episodes are being played: a batch waits for all of them."""
+        self._batcher.live(episodes)
+
+    async def aclose(self) -> None:
+        self._worker.close()
+        self._model = self._packed = None  # frees the weights
+
+    def generate_batch(self, requests: Sequence[Request], halt: Callable[[], bool] = lambda: False) -> list[Reply]:
+        """As `answer`, but raises the first error."""
+        answers = self.answer(requests, halt)
+        for answer in answers:
+            if isinstance(answer, ModelFailure):
+                raise answer
+        return answers
+
+    def answer(self, requests: Sequence[Request], halt: Callable[[], bool] = lambda: False) -> list[Reply | ModelFailure]:
+        """Answers several requests together, in the calling thread. Not for several threads at once.
+
+        When the device's memory does not suffice, the batch is halved, now and from then on.
+
+        Args:
+            requests: Messages and settings of each.
+            halt: Asked after every token; when it returns True the replies end where they are.
+
+        Returns:
+            For each a reply, or `PromptRefused`: its prompt is too long, holds images that the model cannot read, or does not fit the chat template.
+        """
+        try:
+            return self._answered(requests, halt)
+        except torch.OutOfMemoryError:
+            if self._packed is not None:
+                self._packed.prefixes.clear()
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        half = len(requests) // 2
+        if not half:
+            return [PromptTooLong(f"{self.name}: the memory of {self._device} does not suffice for one prompt.")]
+        self._size = min(self._size, half)
+        return [*self.answer(requests[:half], halt), *self.answer(requests[half:], halt)]
+
+    def _answered(self, requests: Sequence[Request], halt: Callable[[], bool]) -> list[Reply | ModelFailure]:
+        start = time.monotonic()
+        jobs = [self._job(*request) for request in requests]
+        ready = [job for job in jobs if isinstance(job, _Job)]
+        packed = [job for job in ready if self._packed is not None and not job.images]
+        if packed:
+            known = self._packed.answer([job.tokens for job in packed], [job.row for job in packed], halt)
+            for job, count in zip(packed, known, strict=True):
+                job.known = count
+        self._evaluate_whole([job for job in ready if self._packed is None or job.images], halt)
+        seconds = time.monotonic() - start
+        return [self._reply(job, seconds) if isinstance(job, _Job) else job for job in jobs]
+
+    def _job(self, messages: Sequence[Message], settings: Settings) -> _Job | PromptRefused:
+        """A request with all that is made of it before the model sees it; an error where that cannot be done."""
+        if not self._sees and has_images(messages):
+            return PromptRefused(f"{self.name} reads no images. Play with --text, or use a model that does.", "no pictures")
+        try:
+            text = self._render(messages)
+            images = [self._image(p) for m in messages for p in m.parts if isinstance(p, Image)]
+            inputs = self._processor(text=[text], return_tensors="pt", add_special_tokens=False, **({"images": [images]} if images else {}))
+            tokens = inputs["input_ids"][0].tolist()
+            return _Job(text, images, tokens, self._row(settings, self._room(len(tokens))))
+        except PromptRefused as error:
+            return error
+
+    def _evaluate_whole(self, jobs: Sequence[_Job], halt: Callable[[], bool]) -> None:
+        """Answers jobs by transformers' own generation: any model, any input."""
+        if not jobs:
+            return
+        rows = [job.row for job in jobs]
+        given = {"images": [job.images for job in jobs]} if any(job.images for job in jobs) else {}
+        inputs = self._processor(text=[job.text for job in jobs], padding=True, return_tensors="pt", add_special_tokens=False, **given)
+        options = transformers.GenerationConfig(
+            do_sample=False, max_new_tokens=max(r.max_tokens for r in rows), pad_token_id=self._ending.padding, eos_token_id=sorted(self._ending.tokens)
+        )
+        with torch.inference_mode():
+            self._model.generate(
+                **{name: self._moved(tensor) for name, tensor in inputs.items()},
+                generation_config=options,
+                logits_processor=transformers.LogitsProcessorList([Choose(rows, self._ending, self._logprobs)]),
+                stopping_criteria=transformers.StoppingCriteriaList([Finish(rows, self._tokenizer, halt)]),
+            )
+
+    def _moved(self, tensor: torch.Tensor) -> torch.Tensor:
+        """`tensor` on the model's device; pixels in its type. Pinned memory lets CUDA copy while it computes."""
+        tensor = tensor.pin_memory() if self._device.type == "cuda" else tensor
+        return tensor.to(self._device, self._model.dtype if tensor.is_floating_point() else tensor.dtype, non_blocking=True)
+
+    def _image(self, image: Image) -> Pillow.Image:
+        return Pillow.open(io.BytesIO(self._blobs.get(image.digest))).convert("RGB")
+
+    def _render(self, messages: Sequence[Message]) -> str:
+        """The prompt as the model's chat template writes it; the system message becomes part of the first turn where the template knows none."""
+        try:
+            return self._apply(alternate(messages))
+        except jinja2.TemplateError:
+            system, turns = split_system(messages)
+        try:
+            return self._apply(alternate([Message("user", system), *turns]))
+        except jinja2.TemplateError as error:
+            raise PromptRefused(f"{self.name}: its chat template refuses these messages ({error}).") from error
+
+    def _apply(self, turns: Sequence[Message]) -> str:
+        chat = [{"role": m.role, "content": self._content(m)} for m in turns]
+        return self._processor.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
+
+    def _content(self, message: Message) -> str | list[dict[str, Any]]:
+        if not self._sees:
+            return plain(message.parts)
+        parts: list[dict[str, Any]] = []
+        for p in message.parts:
+            # Templates write parts one behind the other; texts are kept apart as `plain` keeps them apart.
+            gap = "\n" if parts and parts[-1]["type"] == "text" else ""
+            parts.append({"type": "text", "text": gap + storable(p.text)} if isinstance(p, Text) else {"type": "image"})
+        return parts
+
+    def _room(self, length: int) -> int | None:
+        """Tokens left for the reply after a prompt of `length`; None without a limit."""
+        if self._context is None:
+            return None
+        if length >= self._context:
+            raise PromptTooLong(f"{self.name}: a prompt of {length} tokens does not fit its context of {self._context}.")
+        return self._context - length
+
+    def _row(self, settings: Settings, room: int | None) -> Row:
+        own = self._model.generation_config
+        own = own if own.do_sample else transformers.GenerationConfig()
+        sampled = own.temperature if own.temperature is not None else 1.0 if own.do_sample else 0.0
+        limit = settings.max_tokens or DEFAULT_MAX_TOKENS
+        return Row(
+            temperature=settings.temperature if settings.temperature is not None else sampled,
+            top_p=settings.top_p or own.top_p or 1.0,
+            top_k=own.top_k or 0,
+            max_tokens=min(limit, room) if room else limit,
+            stop=settings.stop,
+            random=random.Random(settings.seed or 0),
+        )
+
+    def _reply(self, job: _Job, seconds: float) -> Reply:
+        row = job.row
+        text = self._tokenizer.decode([t for t in row.tokens if t not in self._ending.tokens], skip_special_tokens=True)
+        cut = min((at for stop in row.stop if (at := text.find(stop)) >= 0), default=len(text))
+        thoughts, text = split_thoughts(text[:cut])
+        return Reply(
+            text=storable(text.strip())[:MAX_TEXT],
+            reasoning=storable(thoughts)[:MAX_TEXT],
+            usage=Usage(input=len(job.tokens), output=len(row.tokens), cached=job.known),
+            stop=row.ended or "stop",
+            model=self.name.partition("/")[2],
+            seconds=seconds,
+            token_ids=tuple(row.tokens) if self._logprobs else None,
+            logprobs=tuple(row.logprobs) if self._logprobs else None,
+        )
+
+
+def _source(config: ModelConfig) -> str:
+    """A model folder, or a name in the local Hugging Face cache."""
+    if not config.path and config.name == EMBEDDED:
+        return str(converted(embedded()))
+    place = Path(config.path or config.name).expanduser()
+    if place.suffix == ".gguf":
+        return str(converted(check_gguf(place, f"transformers/{config.name}")))
+    if (config.path or place.is_absolute()) and not place.is_dir():
+        raise UsageError(f"transformers/{config.name}: there is no folder {place}. Give a model folder or a GGUF file with model.path.")
+    return str(place) if place.is_dir() else config.name
+
+
+def _load(name: str, source: str, dtype: torch.dtype, device: torch.device) -> tuple[Any, Any]:
+    """The model, and its processor (with images) or tokenizer (without)."""
+    try:
+        sees = transformers.AutoConfig.from_pretrained(source, local_files_only=True).model_type in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+        auto = transformers.AutoModelForImageTextToText if sees else transformers.AutoModelForCausalLM
+        reader = transformers.AutoProcessor if sees else transformers.AutoTokenizer
+        model = auto.from_pretrained(source, dtype=dtype, local_files_only=True)
+        return model.to(device).eval(), reader.from_pretrained(source, local_files_only=True)
+    except ImportError as error:
+        raise UsageError(f"{name}: loading {source} needs a library that is not installed: {_first(error)}") from error
+    except (OSError, ValueError, KeyError) as error:
+        hint = "" if Path(source).is_dir() else " Nothing is downloaded: give a model folder with model.path, or fetch the model into the local cache before."
+        raise UsageError(f"{name}: {source} cannot be loaded ({_first(error)}).{hint}") from error
+
+
+def _first(error: BaseException) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:200]
+
+
+def _ends(model: Any, tokenizer: Any) -> frozenset[int]:
+    """Tokens that end a reply."""
+    own = model.generation_config.eos_token_id
+    own = own if isinstance(own, list) else [own]
+    return frozenset(token for token in (*own, tokenizer.eos_token_id) if token is not None)
+
+
+def _device(name: str) -> torch.device:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+        raise UsageError(f"model.device={name!r} is not one of auto, cpu, cuda, cuda:N.")
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.startswith("cuda") and int(name.partition(":")[2] or 0) >= torch.cuda.device_count():
+        raise UsageError(f"model.device={name}: PyTorch sees {torch.cuda.device_count()} CUDA devices here. Use model.device=cpu.")
+    return torch.device(name)
+
+
+def _dtype(name: str, device: torch.device) -> torch.dtype:
+    # bfloat16 is slower than float32 on CPUs without its instructions.
+    known = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    if name == "auto":
+        return torch.bfloat16 if device.type == "cuda" else torch.float32
+    if name not in known:
+        raise UsageError(f"model.dtype={name!r} is not one of auto, {', '.join(known)}.")
+    return known[name]

@@ -1,0 +1,1 @@
+"""Models behind an API: OpenAI, Anthropic, Google and every compatible server."""

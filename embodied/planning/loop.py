@@ -1,0 +1,338 @@
+"""PathEval in the loop: a robot that drives the paths an agent chooses, among obstacles that turn up on the way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from embodied.catalog import check_task, entry
+from embodied.envs.base import LanguageEnv, Transition
+from embodied.envs.spaces import Choice
+from embodied.errors import UsageError
+from embodied.planning import loop_view, views
+from embodied.planning.descriptors import DESCRIPTORS, NAMES, denses
+from embodied.planning.geometry import Together
+from embodied.planning.inputs import inputs_of
+from embodied.planning.making import PARAMETERS
+from embodied.planning.maps import GOAL, Map, read
+from embodied.planning.policies import WAIT, Search, shortest
+from embodied.planning.portfolio import PLANNERS
+from embodied.planning.questions import number
+from embodied.planning.scenarios import SCENARIOS
+from embodied.planning.scenarios import scenario as find_scenario
+from embodied.planning.utility import regret
+from embodied.planning.world import MOVER, State, World, draw, drive, first, known, seen_movers, wait
+from embodied.registry import unknown
+from embodied.types import Mission
+
+REPLAN = "replan"
+LIMIT = 12
+MOST_PATHS = 4
+
+
+class PathEvalLoopEnv(LanguageEnv):
+    """PathEval in the loop: a robot that drives the paths an agent chooses, among obstacles that turn up on the way.
+
+    ## Description
+    A disc robot is to get from one corner of a map to the other, and a scenario says what matters on the way: few turns, much room, cover, a long way.
+    At each decision several planners propose paths from where the robot is. The agent chooses one, or asks for others; the robot drives along
+    it with a unicycle's kinematics and a little tracking noise, for `horizon` map units at most. It stops earlier where a crate it did not know
+    of comes into sight in its way, and where a moving obstacle comes near; then there are new paths to choose from.
+
+    Planners: `short`, `roomy` (dear near obstacles), `close` (dear far from them), `wander` (prices drawn anew) on one probabilistic
+    roadmap, and `rrt_connect`. They know the map, the crates seen so far, and where moving obstacles in sight will be in the next 9 units of
+    time. The order in which they are asked is drawn at each decision, so `path 1` is no planner in particular. What they propose is a function of
+    the seed, the place, what was seen and the number of decisions taken.
+
+    ## Action Space
+    `Choice` of `path 1` to `path N` (`paths`, 2 to 4) and `replan`, the default action: the robot stands for 5 units of time (it drives 1 map unit
+    in one) while other paths are sought. A path that is not offered is executed as `replan`, and not valid: now and then fewer paths differ.
+
+    ## Observation Space
+    - `text`: the scenario; the robot's radius, place and heading; what it stopped for and what it sees; the paths, with their seven descriptors
+      where `inputs` has them.
+    - `image` (with `image=True`): (508, 480, 3) uint8 from above, or (540, 960, 3) in 3D: obstacles, crates seen, the paths in four colours. From above also
+      what was driven (grey), the robot at its size, and moving obstacles in sight (orange, with a line to where each will be in 9 units of time).
+    - `expert` (with `expert=...`): `oracle` plays the best policy it finds by trying choices in the world itself; `shortest_path` takes the shortest path.
+
+    ## Starting State
+    Seeds in a row walk through the 15 scenarios and the four families of maps, so any 60 cover all combinations. The seed draws map, radius (0.5 to 1.0),
+    three crates on or near ways to the goal, which leave a way open, and one obstacle that moves up and down a line. Maps on which the robot cannot get
+    to the goal are passed over; `passed_over` says how many.
+
+    ## Rewards
+    At the end the progress, else 0.
+
+    ## Progress
+    1 - regret when the robot arrived, else 0. **Regret** = (best - utility) / (best - worst), in [0, 1]. The **utility** of a driven trajectory in a scenario
+    is ours (PathEval compares descriptor by descriptor): the mean, over the descriptors that matter, of weight * (value - mean) / deviation.
+    Weight is 1 or -1 as more or less is better; mean and deviation are those of a fixed reference set of trajectories driven by random choice
+    (`data/loop_reference.json`). Clearance is measured along the whole trajectory to the map and all crates; length and turns on the trajectory
+    with its trembling smoothed off (0.4 map units). Best and worst are those of policies that arrive, which a beam search over choices among
+    the same proposals finds (two moments kept a decision, towards either end); where the agent did better or worse still, its own.
+
+    ## Episode End
+    Terminates at the goal (within 1.0) and with a collision; truncates after `max_steps` decisions.
+
+    ## Info
+    `reset` gives `scenario`, `scenario_number`, `weights`, `map` (name, family, parameter, seed), `radius`, `passed_over`, and `offers` (the planners behind
+    path 1, 2, ...). Steps give `chosen` (the planner), `stopped_for` (`crate`, `moving obstacle` or empty) and the next `offers`.
+    `metrics` holds `decisions`, `replans`, `driven` (map units), `collision` (0 or 1); at the end `regret` (1 where the robot did not arrive), and where it
+    arrived `utility`, `best` and `worst`. `end_reason` is `goal`, `collision: wall`, `collision: crate`, `collision: moving obstacle` or `step limit`.
+
+    ## Arguments
+    - `task`: `drive`.
+    - `image`: observations have an `image`.
+    - `inputs`: `image`, `image+descriptors` or `descriptors`. By default `image` with a picture and `descriptors` without.
+    - `view`: `2d` or `3d`.
+    - `paths`: how many are proposed at each decision, 2 to 4.
+    - `horizon`: map units driven on a path at most.
+    - `hidden`, `moving`: how many crates and moving obstacles.
+    - `planners`: names separated by commas; all by default.
+    - `scenario`: only this one (name or number).
+    - `family`: only maps of this family (`maze`, `rings`, `waves`, `random`).
+    - `data`: a folder of maps in the published format (`*.txt`), to drive on these.
+    - `max_steps`: decisions, 12 by default. None for no limit; best and worst are then those of 12.
+    - `expert`: `oracle` (or true) or `shortest_path`.
+    - `render_mode`: None or `rgb_array`.
+
+    ## References
+    - Aghzal, Xiang, Plaku, Yao 2025, Evaluating Vision-Language Models as Evaluators in Path Planning (CVPR): scenarios and descriptors.
+    - Kavraki, Svestka, Latombe, Overmars 1996, Probabilistic roadmaps; Kuffner, LaValle 2000, RRT-Connect.
+
+    ## Version History
+    - v0: first version.
+    """
+
+    def __init__(
+        self,
+        task: str = "drive",
+        *,
+        image: bool = False,
+        inputs: str | None = None,
+        view: str = "2d",
+        paths: int = 3,
+        horizon: float = 40.0,
+        hidden: int = 3,
+        moving: int = 1,
+        planners: str | Sequence[str] | None = None,
+        scenario: str | int | None = None,
+        family: str | None = None,
+        data: str | None = None,
+        max_steps: int | None = LIMIT,
+        expert: bool | str = False,
+        render_mode: str | None = None,
+    ):
+        check_task(entry("patheval_loop"), task)
+        self._inputs = inputs_of(inputs, image, "patheval_loop")
+        self._view = _one_of("view of paths", view, views.VIEWS)
+        self._scenarios = SCENARIOS if scenario is None else (find_scenario(scenario),)
+        names = tuple(PLANNERS if planners is None else planners.replace(" ", "").split(",") if isinstance(planners, str) else planners)
+        for name in names:
+            _one_of("planner", name, PLANNERS)
+        if family is not None:
+            _one_of("map family", family, tuple(PARAMETERS))
+        _check_numbers(paths, horizon, hidden, moving, max_steps)
+        self._expert_name = "oracle" if expert is True else expert
+        if self._expert_name:
+            _one_of("expert", str(self._expert_name), entry("patheval_loop").experts)
+        self._draw = {
+            "fields": _fields(data),
+            "family": family,
+            "hidden": hidden,
+            "moving": moving,
+            "planners": names,
+            "count": paths,
+            "horizon": float(horizon),
+        }
+        self._gloss = {f"path {k + 1}": f"drive along path {k + 1}" for k in range(paths)} | {REPLAN: "stand for a moment and ask for other paths"}
+        super().__init__(
+            action_space=Choice(self._gloss),
+            default_action=REPLAN,
+            max_steps=max_steps,
+            image_shape=views.shapes(view, "overlay", paths, labels=True)[0] if image else None,
+            expert=expert,
+            render_mode=render_mode,
+        )
+        self._world: World | None = None
+        self._state: State | None = None
+        self._search: Search | None = None
+        self._scenario = self._scenarios[0]
+        self._plan: list[int] = []
+        self._replans = 0
+
+    @property
+    def mission(self) -> Mission:
+        return Mission(
+            goal="Get the robot to its goal without a collision, on paths that suit the scenario.",
+            actions=self._gloss,
+            intro=(
+                "A round robot drives across a map of 80 by 80 map units with obstacles. Planners propose paths from where it is to the goal; it drives"
+                f" along the one you choose for {self._draw['horizon']:g} map units at most, then you are asked again."
+            ),
+            tips=(
+                "What counts in the end is all of what was driven, from the start to the goal.",
+                "Crates that are not on the map come into sight on the way, and some obstacles move; planners go around those in sight.",
+                "Keep some room where you can: the robot strays from its path a little.",
+            ),
+            default_action=self.default_action,
+            max_steps=self.max_steps,
+        )
+
+    def _reset(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
+        self._scenario = self._scenarios[seed % len(self._scenarios)]
+        self._world, passed_over = draw(seed, **self._draw)
+        self._state = first(self._world)
+        self._search = Search(self._world, self._scenario, self.max_steps or LIMIT)
+        self._plan, self._replans = [], 0
+        field = self._world.field
+        return {
+            "scenario": self._scenario.name,
+            "scenario_number": self._scenario.number,
+            "weights": dict(zip(NAMES, self._scenario.weights, strict=True)),
+            "map": {"name": field.name, "family": field.family, "parameter": field.parameter, "seed": field.seed},
+            "radius": self._world.radius,
+            "passed_over": passed_over,
+            "offers": [planner for planner, _ in self._offers()],
+        }
+
+    def _step(self, action: str) -> Transition:
+        offers, state = self._offers(), self._state
+        at = WAIT if action == REPLAN else list(self._gloss).index(action)
+        offered = at < len(offers)
+        at = at if offered else WAIT
+        self._plan = self._plan[1:] if self._plan[:1] == [at] else []
+        self._replans += at == WAIT
+        self._state = state = wait(self._world, state) if at == WAIT else drive(self._world, state, offers[at][1])
+        over = bool(state.end) or (self.max_steps is not None and state.step >= self.max_steps)
+        info: dict[str, Any] = {
+            "chosen": "" if at == WAIT else offers[at][0],
+            "stopped_for": state.news,
+            "offers": [] if over else [planner for planner, _ in self._offers()],
+            "metrics": self._metrics(over),
+        }
+        if not offered:
+            info |= {"valid": False, "executed": REPLAN}
+        if not over:
+            return Transition(info=info)
+        arrived = state.end == "goal"
+        info["end_reason"] = "goal" if arrived else f"collision: {state.end}" if state.end else "step limit"
+        progress = 1.0 - info["metrics"]["regret"] if arrived else 0.0
+        return Transition(progress, bool(state.end), not state.end, progress, arrived, info)
+
+    def _metrics(self, over: bool) -> dict[str, float]:
+        state = self._state
+        steps = np.diff(state.track, axis=0)
+        metrics = {
+            "decisions": float(state.step),
+            "replans": float(self._replans),
+            "driven": round(float(np.sqrt((steps**2).sum(axis=1)).sum()), 4),
+            "collision": float(state.end not in ("", "goal")),
+        }
+        if over and state.end == "goal":
+            value, start = self._search.value(state.track), first(self._world)
+            best, worst = (policy.value if policy else value for policy in (self._search.best(start), self._search.worst(start)))
+            metrics |= {"utility": value, "best": max(best, value), "worst": min(worst, value), "regret": regret(value, best, worst)}
+        elif over:
+            metrics["regret"] = 1.0
+        return metrics
+
+    def _offers(self) -> list[tuple[str, np.ndarray]]:
+        return self._search.offers(self._state)
+
+    def _expert(self) -> str:
+        offers = self._offers()
+        if not offers:
+            return REPLAN
+        if self._expert_name == "shortest_path":
+            return f"path {shortest(offers) + 1}"
+        if not self._plan:
+            policy = self._search.best(self._state)
+            self._plan = list(policy.choices) if policy else [shortest(offers)]
+        return REPLAN if self._plan[0] == WAIT else f"path {self._plan[0] + 1}"
+
+    # ----------------------------------------------------------------- what is shown
+
+    def _text(self) -> str:
+        if self._done:
+            ends = {"goal": "The robot has arrived.", "": "No decisions are left."}
+            return ends.get(self._state.end, f"The robot hit a {self._state.end}.")
+        return "\n\n".join(filter(None, [f"Scenario: {self._scenario.text}", self._robot(), self._around(), self._paths(), "Which path should it drive?"]))
+
+    def _robot(self) -> str:
+        state, world = self._state, self._world
+        (x, y), degrees = state.place, math.degrees(state.heading) % 360
+        toward = ("east", "northeast", "north", "northwest", "west", "southwest", "south", "southeast")[round(degrees / 45) % 8]
+        left = "" if self.max_steps is None else f" Decisions left: {self.max_steps - state.step}."
+        why = {
+            "crate": " It stopped since a crate came into sight in its way.",
+            "moving obstacle": " It stopped since a moving obstacle came near.",
+        }.get(state.news, "")
+        return (
+            f"The robot has a radius of {world.radius:g} map units. It is at ({x:.1f}, {y:.1f}), heading {toward}; the goal is at"
+            f" ({GOAL[0]:.1f}, {GOAL[1]:.1f}).{why}{left}"
+        )
+
+    def _around(self) -> str:
+        crates = self._world.crates[[k for k in sorted(self._state.seen) if k < len(self._world.crates)]]
+        lines = [f"- crate at ({x:.1f}, {y:.1f}), radius {radius:.1f}" for x, y, radius in crates]
+        lines += [
+            f"- moving obstacle at ({x:.1f}, {y:.1f}), radius {MOVER}, soon at ({u:.1f}, {v:.1f})"
+            for (x, y), (u, v) in seen_movers(self._world, self._state)[[0, -1]].swapaxes(0, 1)
+        ]
+        return "\n".join(["Not on the map, but seen:", *lines]) if lines else ""
+
+    def _paths(self) -> str:
+        offers = self._offers()
+        if not offers:
+            return "No path was found just now."
+        colours = list(views.COLOURS)
+        names = [f"path {k + 1}" for k in range(len(offers))]
+        parts = []
+        if self._pictures:
+            seen = "from above, obstacles in black" if self._view == "2d" else "in 3D; walls may hide parts of a path"
+            where = ", ".join(f"{name} is {colour}" for name, colour in zip(names, colours, strict=False))
+            parts.append(f"The picture shows the map {seen}. The red dot is the robot, the blue dot is the goal; {where}.")
+        if self._inputs != "image":
+            solid = Together(self._world.field.obstacles, known(self._world, self._state)[0])
+            values = denses([path for _, path in offers], solid)
+            parts.append("The paths from here to the goal:")
+            parts[-1] += "".join(
+                f"\n- {d.key} ({d.gloss}; {d.unit}): " + ", ".join(f"{name} {number(d, v)}" for name, v in zip(names, values[:, k], strict=True))
+                for k, d in enumerate(DESCRIPTORS)
+            )
+        return "\n\n".join(parts)
+
+    def _image(self) -> np.ndarray:
+        return loop_view.picture(self._world, self._state, [] if self._done else [path for _, path in self._offers()], self._view)
+
+
+def _one_of(kind: str, value: str, known_names: Sequence[str]) -> str:
+    if value not in known_names:
+        raise unknown(f"{kind} of patheval_loop", value, list(known_names), "embodied show patheval_loop")
+    return value
+
+
+def _check_numbers(paths: int, horizon: float, hidden: int, moving: int, max_steps: int | None) -> None:
+    if not 2 <= paths <= MOST_PATHS:
+        raise UsageError(f"paths is from 2 to {MOST_PATHS}, not {paths!r}.")
+    if not 1 <= horizon < math.inf:
+        raise UsageError(f"horizon is a number of map units, at least 1, not {horizon!r}.")
+    if not (0 <= hidden <= 20 and 0 <= moving <= 20):
+        raise UsageError(f"hidden and moving are from 0 to 20, not {hidden!r} and {moving!r}.")
+    if max_steps is not None and max_steps < 1:
+        raise UsageError(f"max_steps is at least 1, or None for no limit, not {max_steps!r}.")
+
+
+def _fields(data: str | None) -> tuple[Map, ...]:
+    if data is None:
+        return ()
+    files = sorted(Path(data).expanduser().glob("*.txt"))
+    if not files:
+        raise UsageError(f"There is no map (*.txt) in {data}. Give the folder of PathEval's published maps, or leave data out.")
+    return tuple(replace(read(file), name=file.stem) for file in files)

@@ -1,0 +1,75 @@
+"""Tables of PathEvalLoop-v0: regret, arrival and collisions, of all episodes and by scenario and family of maps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from embodied.eval.analysis import Replies, Table, share
+from embodied.eval.intervals import interval
+from embodied.eval.statistics import stratify
+from embodied.planning.scenarios import SCENARIOS
+from embodied.types import Episode
+
+_COLUMNS = ("", "episodes", "regret", "regret if arrived", "arrived", "collision", "decisions", "replans")
+_NOTE = (
+    "Regret in [0, 1]: (best - utility) / (best - worst) over policies on the same proposals, 1 where the robot did not arrive; with 95 % intervals"
+    " (shares: Wilson)."
+)
+
+
+def tables(episodes: Sequence[Episode], replies: Replies) -> list[Table]:
+    """The tables of scored episodes."""
+    order = {s.name: s.number for s in SCENARIOS}
+    scenarios = sorted({str(e.info["scenario"]) for e in episodes}, key=lambda name: order[name])
+    families = sorted({str(e.info["map"]["family"]) for e in episodes})
+    rows = [_row("all", episodes)]
+    rows += [_row(f"scenario {name}", [e for e in episodes if e.info["scenario"] == name]) for name in scenarios]
+    rows += [_row(f"maps {name}", [e for e in episodes if e.info["map"]["family"] == name]) for name in families]
+    passed = sum(int(e.info.get("passed_over") or 0) for e in episodes)
+    note = _NOTE + (f" Maps passed over because no path leads through them: {passed}." if passed else "")
+    return [Table("PathEvalLoop-v0: choosing paths on the way", _COLUMNS, tuple(rows), note), _chosen(episodes, replies)]
+
+
+def _row(name: str, episodes: Sequence[Episode]) -> tuple[str | float | int | None, ...]:
+    def mean(key: str) -> float:
+        return float(np.mean([e.metrics[key] for e in episodes]))
+
+    arrived = [e for e in episodes if e.success]
+    return (
+        name,
+        len(episodes),
+        _mean(episodes, lambda e: e.metrics["regret"]),
+        _mean(arrived, lambda e: e.metrics["regret"]),
+        share(len(arrived), len(episodes)),
+        share(sum(e.metrics["collision"] for e in episodes), len(episodes)),
+        round(mean("decisions"), 1),
+        round(mean("replans"), 1),
+    )
+
+
+def _mean(episodes: Sequence[Episode], of: Callable[[Episode], float]) -> str:
+    """A mean with its 95 % interval, cut to [0, 1]; without one where there can be none."""
+    if not episodes:
+        return "-"
+    values = np.array([of(e) for e in episodes])
+    if len(values) < 2:
+        return f"{values[0]:.2f}"
+    found = interval(stratify({("loop", ""): values}))
+    return f"{values.mean():.2f} [{found[0]:.2f}, {found[1]:.2f}]" if found else f"{values.mean():.2f}"
+
+
+def _chosen(episodes: Sequence[Episode], replies: Replies) -> Table:
+    """Whose paths were driven, and in which place they stood: a position that is always taken shows here."""
+    planners: Counter[str] = Counter()
+    places: Counter[str] = Counter()
+    for episode in episodes:
+        for step in replies(episode):
+            planners[str(step.info.get("chosen") or "none: replan")] += 1
+            places[step.executed] += 1
+    total = sum(planners.values())
+    rows = [(f"planner {name}", count, count / total) for name, count in sorted(planners.items())]
+    rows += [(name, count, count / total) for name, count in sorted(places.items())]
+    return Table("What was chosen", ("", "decisions", "share"), tuple(rows), "The order of the planners is drawn at every decision.")

@@ -1,0 +1,144 @@
+"""The environment's side of the loop: turns Gymnasium's arrays into records, and a simulator's exceptions into one kind of error."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from embodied import envs
+from embodied.blobs import Blobs, put_frame
+from embodied.envs.base import picture_keys
+from embodied.errors import EmbodiedError, EnvironmentFailure
+from embodied.store.codec import without_surrogates
+from embodied.types import Json, Mission, Observation, TaskSpec
+
+SEPARATE = ("progress", "success", "valid", "executed")
+"""Info keys that have fields of their own in the record."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What the environment answered to `reset`."""
+
+    observation: Observation
+    hash: str
+    mission: Mission
+    info: Json
+    """What the seed chose."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the environment answered to one action."""
+
+    observation: Observation
+    hash: str
+    reward: float
+    terminated: bool
+    truncated: bool
+    progress: float | None
+    success: bool | None
+    executed: str
+    valid: bool
+    info: Json
+    seconds: float
+
+
+class LocalEnvironment:
+    """An environment in this process: what a worker hosts (`embodied.rollout.worlds.host`), and what films are drawn with."""
+
+    def __init__(self, task: TaskSpec, blobs: Blobs, render: bool = False):
+        """Makes the environment. Raises `EnvironmentFailure` when the simulator fails."""
+        self._task = task
+        self._blobs = blobs
+        options = {**task.kwargs, "render_mode": "rgb_array"} if render else task.kwargs
+        with self._boundary("its making"):
+            self._env = envs.make(task.env, task.task or None, **options)
+        self._step = 0
+
+    def reset(self, seed: int) -> Start:
+        """Starts the episode."""
+        with self._boundary("reset"):
+            raw, info = self._env.reset(seed=seed)
+            mission = self._env.mission
+        self._step = 0
+        return Start(self._observation(raw), observation_hash(raw), mission, {k: v for k, v in info.items() if k not in SEPARATE})
+
+    def step(self, action: str) -> Answer:
+        """Executes a phrase. Raises `EnvironmentFailure` when the simulator fails, or gives a reward or progress that is not a number."""
+        start = time.perf_counter()
+        with self._boundary(f"step {self._step}"):
+            raw, reward, terminated, truncated, info = self._env.step(action)
+        seconds = time.perf_counter() - start
+        for what, value in (("reward", reward), ("progress", info["progress"])):
+            if value is not None and not math.isfinite(value):  # no mean could be made with it, and JSON has no word for it
+                raise EnvironmentFailure(f"{self._task.env} {self._task.task} gave in step {self._step} a {what} that is not a number: {value}.")
+        self._step += 1
+        return Answer(
+            observation=self._observation(raw, info, float(reward)),
+            hash=observation_hash(raw),
+            reward=float(reward),
+            terminated=terminated,
+            truncated=truncated,
+            progress=info["progress"],
+            success=info["success"],
+            executed=info["executed"],
+            valid=info["valid"],
+            info={k: v for k, v in info.items() if k not in SEPARATE},
+            seconds=seconds,
+        )
+
+    def frame(self) -> np.ndarray | None:
+        """The picture of the present state, (H, W, 3) uint8; None for an environment without one. Needs `render=True`."""
+        return self._env.render()
+
+    def close(self) -> None:
+        self._env.close()
+
+    def _observation(self, raw: dict[str, Any], info: dict[str, Any] | None = None, reward: float = 0.0) -> Observation:
+        pictures = [put_frame(self._blobs, frame) for frame in frames(raw)]
+        return Observation(
+            text=without_surrogates(raw["text"]),
+            status=without_surrogates(raw.get("status", "")),
+            image=pictures[0] if pictures else None,
+            more_images=tuple(pictures[1:]),
+            expert=raw.get("expert", ""),
+            step=self._step,
+            executed=info["executed"] if info else None,
+            valid=info["valid"] if info else True,
+            reward=reward,
+        )
+
+    @contextmanager
+    def _boundary(self, what: str) -> Iterator[None]:
+        """An exception out of a simulator is data, whatever its type: the episode ends as `infra_failure`, the run goes on."""
+        try:
+            yield
+        except (EmbodiedError, gymnasium.error.ResetNeeded):
+            raise
+        except Exception as error:
+            raise EnvironmentFailure(f"{self._task.env} {self._task.task} failed in {what}: {type(error).__name__}: {error}") from error
+
+
+def observation_hash(raw: dict[str, Any]) -> str:
+    """SHA-256 over a Gymnasium observation: its text, status and pixels. Independent of the PNG encoder and of `expert`."""
+    digest = hashlib.sha256()
+    for key in ("text", "status"):
+        digest.update(raw.get(key, "").encode("utf-8", "surrogatepass") + b"\0")
+    for frame in frames(raw):
+        digest.update(repr(frame.shape).encode() + np.ascontiguousarray(frame).tobytes())
+    return digest.hexdigest()
+
+
+def frames(raw: dict[str, Any]) -> list[np.ndarray]:
+    """The pictures of a Gymnasium observation, in order."""
+    return [raw[key] for key in takewhile(raw.__contains__, picture_keys())]

@@ -1,0 +1,176 @@
+"""What runs inside a worker process: a host of environments that executes one request after another.
+
+`python -m embodied.rollout.worlds.host` reads requests from standard input and writes answers to standard output. A frame is four bytes of
+length, big-endian, and a msgpack record; an empty frame is a heartbeat, sent while a request is being worked on. Simulators that
+print do so on standard error. The process ends with its parent.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import BinaryIO
+
+import msgspec
+
+from embodied.blobs import MemoryBlobs
+from embodied.errors import EmbodiedError, EnvironmentFailure
+from embodied.rollout.worlds.environment import Answer, LocalEnvironment, Start
+from embodied.store.codec import pack
+from embodied.types import TaskSpec
+
+BEAT = 1.0
+"""Seconds between heartbeats."""
+
+
+class Reset(msgspec.Struct, tag=True):
+    """Starts an episode; makes the environment `env` when there is none yet."""
+
+    env: int
+    task: TaskSpec
+    seed: int
+
+
+class Step(msgspec.Struct, tag=True):
+    """Executes a phrase."""
+
+    env: int
+    action: str
+
+
+class Close(msgspec.Struct, tag=True):
+    """Frees an environment; does nothing when there is none."""
+
+    env: int
+
+
+Request = Reset | Step | Close
+
+
+class Response(msgspec.Struct):
+    """The answer to a request: `start` to `Reset`, `answer` to `Step`, `error` to either."""
+
+    start: Start | None = None
+    answer: Answer | None = None
+    pictures: list[bytes] = []
+    """PNGs that the observation refers to."""
+    error: str = ""
+    kind: str = ""
+    """Class name of the error."""
+
+
+class Outbox(MemoryBlobs):
+    """Pictures of the observations made since the last `take`."""
+
+    def take(self) -> list[bytes]:
+        taken = list(self._data.values())
+        self._data.clear()
+        return taken
+
+
+class Host:
+    """Environments by number."""
+
+    def __init__(self) -> None:
+        self._outbox = Outbox()
+        self._environments: dict[int, LocalEnvironment] = {}
+
+    def handle(self, data: bytes) -> bytes:
+        """Executes a packed request and returns the packed response."""
+        request = msgspec.msgpack.decode(data, type=Request)
+        try:
+            response = self._execute(request)
+            response.pictures = self._outbox.take()
+            return pack(response)
+        except EmbodiedError as error:
+            return pack(Response(error=str(error), kind=type(error).__name__))
+        except (TypeError, OverflowError, msgspec.MsgspecError) as error:  # out of pack(): what the environment gave is no plain record
+            return pack(Response(error=f"An environment gave what cannot be recorded: {error}", kind=EnvironmentFailure.__name__))
+
+    def close(self) -> None:
+        for environment in self._environments.values():
+            environment.close()
+
+    def _execute(self, request: Request) -> Response:
+        match request:
+            case Reset(env, task, seed):
+                if env not in self._environments:
+                    self._environments[env] = LocalEnvironment(task, self._outbox)
+                return Response(start=self._environments[env].reset(seed))
+            case Step(env, action):
+                return Response(answer=self._environments[env].step(action))
+            case Close(env):
+                if environment := self._environments.pop(env, None):
+                    environment.close()
+                return Response()
+
+
+class Channel:
+    """Frames over two pipes; its heart beats while `busy`."""
+
+    def __init__(self, requests: BinaryIO, answers: BinaryIO):
+        self._requests = requests
+        self._answers = answers
+        self._lock = threading.Lock()
+        self.busy = False
+        threading.Thread(target=self._beat, daemon=True).start()
+
+    def read(self) -> bytes | None:
+        """The next request; None at the end."""
+        head = self._requests.read(4)
+        data = self._requests.read(int.from_bytes(head)) if len(head) == 4 else b""
+        return data or None
+
+    def write(self, data: bytes) -> None:
+        with self._lock:
+            self._answers.write(len(data).to_bytes(4) + data)
+            self._answers.flush()
+
+    def _beat(self) -> None:
+        while True:
+            time.sleep(BEAT)
+            if self.busy:
+                try:
+                    self.write(b"")
+                except OSError:  # the parent is gone, and the request may never end
+                    os._exit(1)
+
+
+def guard() -> None:
+    """Starts a small process that waits for the end of this one, however it ends, and then ends whatever simulators started.
+
+    It needs this process to lead a group of its own; where that is not so, it does nothing.
+    """
+    if os.getpgrp() != os.getpid():
+        return
+    waiting, held = os.pipe()
+    os.register_at_fork(after_in_child=lambda: os.close(held))
+    command = ("/bin/sh", "-c", f"read line; kill -s KILL -- -{os.getpid()}")
+    subprocess.Popen(command, stdin=waiting, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    os.close(waiting)
+
+
+def main() -> None:
+    """Serves until the requests end."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: not even a step that hangs outlives the parent
+    guard()
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    host, channel = Host(), Channel(requests, answers)
+    while (request := channel.read()) is not None:
+        channel.busy = True
+        response = host.handle(request)
+        channel.busy = False
+        channel.write(response)
+    host.close()
+
+
+if __name__ == "__main__":
+    main()

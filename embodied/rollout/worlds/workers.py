@@ -1,0 +1,387 @@
+"""Worker processes: where environments live, so that what kills, hangs or freezes a simulator costs an attempt and not the run.
+
+A `Pool` has places for workers and fills them when they are needed. A worker hosts several environments and executes one request
+after another. An `Environment` belongs to an episode and outlives its worker: when that is lost, it is restored in another one by
+repeating the actions so far, without the agent, and every observation is compared with what it was before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import math
+import os
+import signal
+import sys
+import tempfile
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from embodied import errors, secrets
+from embodied.blobs import Blobs
+from embodied.errors import EmbodiedError, EnvironmentFailure, RecordDiffers, UsageError, WorkersLost
+from embodied.rollout.worlds.environment import Answer, Start
+from embodied.rollout.worlds.host import BEAT, Close, Request, Reset, Response, Step
+from embodied.store.codec import pack
+from embodied.types import TaskSpec
+from embodied.variables import resolved_task
+
+SILENCE = 60
+"""Heartbeats that a worker may miss in the midst of a request before it counts as frozen."""
+ATTEMPTS = 3
+"""Workers that may be lost while they serve one episode at the same step. The next would be lost too: it is the simulator's doing."""
+GRACE = 5.0
+"""Seconds that a worker has to end in good order."""
+HURRY = 0.7
+"""The same, and for freeing an environment, in a run that was told to stop."""
+LOSSES = 20
+"""Workers that one episode may lose in all, through whatever fault, its neighbours' included."""
+ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")}
+"""Workers share the cores among themselves; a sum also must not depend on how many threads share it."""
+
+
+class WorkerLost(EnvironmentFailure):
+    """The worker died, hung past the deadline, or froze; its environments are gone."""
+
+    guilty = True
+    """Whether the episode that hears of it was being served at that moment; for the others it is an accident."""
+
+
+class Worker(Protocol):
+    """One end of a worker process. Executes one request at a time."""
+
+    async def ask(self, request: bytes, seconds: float) -> bytes:
+        """The answer to a packed request. Raises `WorkerLost`, also when there is none within `seconds`; then the worker is of no more use."""
+        ...
+
+    async def stop(self, seconds: float) -> None:
+        """Lets the worker end in good order, with its environments closed, if that takes no longer than `seconds`."""
+        ...
+
+
+class ProcessWorker:
+    """A worker on this machine: a process of its own session (Ctrl-C is not for it), never forked from this one, spoken to over pipes."""
+
+    def __init__(self, process: Process, folder: tempfile.TemporaryDirectory):
+        """Use `launch`."""
+        self._process = process
+        self._folder = folder
+        self._left = 0  # beats that the present request may still take
+        self._silent = 0  # beats missed in a row
+        self._verdict = ""  # why the process was ended
+        self._said = bytearray()
+        _alive.add(self)
+        self._listening = asyncio.create_task(self._listen())
+        self._watching = asyncio.create_task(self._watch())
+
+    @classmethod
+    async def launch(cls, allowed: Sequence[str] = ()) -> ProcessWorker:
+        """Starts a process. It inherits no keys: no environment variable that holds a secret (`embodied.secrets`), but those `allowed`.
+
+        Raises:
+            EnvironmentFailure: The system refuses.
+        """
+        command = (sys.executable, "-P", "-m", "embodied.rollout.worlds.host")
+        try:
+            folder = tempfile.TemporaryDirectory(prefix="embodied-worker-", ignore_cleanup_errors=True)  # simulators that are killed leave files
+            own = secrets.without(os.environ, allowed)  # simulators, and what they print, need no keys
+            environment = {**ONE_THREAD, **own, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "TMPDIR": folder.name}
+            process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=environment, start_new_session=True)
+            return cls(process, folder)
+        except OSError as error:
+            raise EnvironmentFailure(f"Cannot start a worker process: {error.strerror}. Fewer workers (run.workers) need less.") from error
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    async def ask(self, request: bytes, seconds: float) -> bytes:
+        self._left, self._silent = math.ceil(seconds / BEAT) + 1, 0  # the first beat may come at once
+        try:
+            return await self._exchange(request)
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            verdict = self._verdict.format(seconds=seconds) or await self._cause()
+            await self._kill()
+            raise WorkerLost(f"a worker process {verdict}") from error
+        except asyncio.CancelledError:  # what it might still say would be taken for the answer to the next request
+            await self._kill()
+            raise
+        finally:
+            self._left = 0
+
+    async def _watch(self) -> None:
+        """Ends the process when a request takes too long, or no heartbeat comes.
+
+        Time is counted in beats, not by the clock: that in which this process itself stood still (Ctrl-Z, a closed laptop) does not count.
+        """
+        while True:
+            await asyncio.sleep(BEAT)
+            if not self._left:
+                continue
+            self._left -= 1
+            self._silent += 1
+            if self._silent > SILENCE:
+                self._verdict = f"gave no sign of life for {SILENCE * BEAT:g} s and was ended"
+            elif not self._left:
+                self._verdict = "did not answer within {seconds:g} s and was ended"
+            if self._verdict:
+                return self._signal()
+
+    async def _cause(self) -> str:
+        """Why the process ended of itself."""
+        code = await self._process.wait()
+        await asyncio.wait({self._listening}, timeout=BEAT)
+        how = f"was killed by signal {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+        said = bytes(self._said).decode(errors="replace").strip().splitlines()
+        return how + (f", saying: {said[-1]}" if said else "")
+
+    async def stop(self, seconds: float) -> None:
+        self._process.stdin.close()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._process.wait(), seconds)
+        await self._kill()
+
+    async def _kill(self) -> None:
+        self._signal()
+        await self._process.wait()
+        self._process.stdin.close()
+        self._listening.cancel()
+        self._watching.cancel()
+        self._folder.cleanup()
+        _alive.discard(self)
+
+    def abandon(self) -> None:
+        """Ends the process and removes its folder without waiting, from any thread; the worker is of no more use."""
+        self._signal()
+        self._folder.cleanup()
+
+    def _signal(self) -> None:
+        """Ends the process with all that its simulators started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    async def _exchange(self, request: bytes) -> bytes:
+        pipe = self._process.stdin
+        pipe.write(len(request).to_bytes(4) + request)
+        await pipe.drain()
+        while True:
+            size = int.from_bytes(await self._process.stdout.readexactly(4))
+            if size:
+                return await self._process.stdout.readexactly(size)
+            self._silent = 0
+
+    async def _listen(self) -> None:
+        """Keeps the end of what simulators and crashing interpreters print."""
+        while data := await self._process.stderr.read(4096):
+            self._said = (self._said + data)[-2000:]
+
+
+_alive: set[ProcessWorker] = set()
+"""The workers of this process that were started and not ended."""
+
+
+def abandon() -> None:
+    """Ends all workers of this process at once: it is about to end itself without a word to anyone."""
+    for worker in list(_alive):
+        worker.abandon()
+
+
+class Place:
+    """A place for a worker in a pool. A worker that was lost is replaced at the next `Reset`."""
+
+    def __init__(self, launch: Callable[[], Awaitable[Worker]]):
+        self._launch = launch
+        self._lock = asyncio.Lock()
+        self.worker: Worker | None = None
+        self.environments = 0
+
+    async def staffed(self) -> Worker:
+        """The present worker, or a new one."""
+        async with self._lock:
+            if self.worker is None:
+                self.worker = await self._launch()
+            return self.worker
+
+    async def ask(self, worker: Worker, request: Request, seconds: float) -> Response:
+        """Asks `worker`, when its turn comes. Raises `WorkerLost`."""
+        async with self._lock:
+            if worker is not self.worker:
+                lost = WorkerLost("a worker process was lost by another episode's doing")
+                lost.guilty = False
+                raise lost
+            return await self._asked(request, seconds)
+
+    async def stop(self, seconds: float) -> None:
+        if self.worker is not None:
+            await self.worker.stop(seconds)
+            self.worker = None
+
+    async def _asked(self, request: Request, seconds: float) -> Response:
+        try:
+            data = await self.worker.ask(pack(request), seconds)
+        except (WorkerLost, asyncio.CancelledError):
+            self.worker = None
+            raise
+        response = msgspec.msgpack.decode(data, type=Response)
+        if response.error:
+            raise _error(response)
+        return response
+
+
+class Pool:
+    """Places for workers. Use it as an asynchronous context; at its end all workers are stopped.
+
+    Args:
+        size: Workers at most; one starts when there is an environment for it.
+        step_seconds: Seconds that a step may take.
+        reset_seconds: Seconds that making an environment and starting an episode may take.
+        launch: Starts a worker.
+
+    Raises:
+        UsageError: A number makes no sense.
+    """
+
+    def __init__(self, size: int, step_seconds: float = 60.0, reset_seconds: float = 600.0, launch: Callable[[], Awaitable[Worker]] = ProcessWorker.launch):
+        if size < 1:
+            raise UsageError(f"run.workers is the number of worker processes and must be at least 1, not {size}.")
+        if min(step_seconds, reset_seconds) <= 0:
+            raise UsageError("run.step_seconds and run.reset_seconds are seconds and must be above 0.")
+        self.step_seconds, self.reset_seconds, self.closing_seconds = step_seconds, reset_seconds, reset_seconds
+        self.grace = GRACE
+        self._places = [Place(launch) for _ in range(size)]
+        self._numbers = itertools.count()
+
+    async def __aenter__(self) -> Pool:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.gather(*(place.stop(self.grace) for place in self._places))
+
+    def hurry(self) -> None:
+        """From now on nothing that ends is waited for as long as usual: somebody who wants to stop is waiting."""
+        self.grace = HURRY
+        self.closing_seconds = min(self.closing_seconds, HURRY)
+
+    def environment(self, task: TaskSpec, blobs: Blobs) -> Environment:
+        """An environment for one episode; it takes a place at its reset. Variables that its options name are read here: workers have no secrets."""
+        return Environment(self, resolved_task(task), blobs)
+
+    def workers(self) -> list[Worker]:
+        """The workers that run at present."""
+        return [place.worker for place in self._places if place.worker is not None]
+
+    def take(self) -> tuple[Place, int]:
+        """The place with the fewest environments, and a number for one more."""
+        place = min(self._places, key=lambda p: p.environments)
+        place.environments += 1
+        return place, next(self._numbers)
+
+
+class Environment:
+    """The environment of one episode, in whichever worker. Pictures arrive in `blobs` before the answer does.
+
+    Made by `Pool.environment`.
+    """
+
+    def __init__(self, pool: Pool, task: TaskSpec, blobs: Blobs):
+        self._pool = pool
+        self._task = task
+        self._blobs = blobs
+        self._place: Place | None = None
+        self._worker: Worker | None = None
+        self._first = ""
+        self._past: list[tuple[str, str]] = []
+        self._guilty = self._lost = 0
+
+    async def reset(self, seed: int) -> Start:
+        """Starts the episode. Called once.
+
+        Raises:
+            EnvironmentFailure: The simulator failed, or workers were lost again and again.
+            UsageError, MissingExtra: The environment cannot be made.
+        """
+        self._seed = seed
+        while True:
+            try:
+                return await self._open()
+            except WorkerLost as lost:
+                self._forgive(lost)
+
+    async def step(self, action: str) -> Answer:
+        """Executes a phrase. Raises `EnvironmentFailure`, as `reset` does, and when the environment could not be brought back to where it was."""
+        while True:
+            try:
+                if self._place is None:
+                    await self._restore()
+                answer = await self._step(action)
+            except WorkerLost as lost:
+                self._forgive(lost)
+            else:
+                self._past.append((action, answer.hash))
+                self._guilty = 0
+                return answer
+
+    async def close(self) -> None:
+        """Frees the environment; calling it again does nothing."""
+        place, worker = self._place, self._worker
+        if place is None:
+            return
+        self._leave()
+        try:
+            if worker is not None:
+                await place.ask(worker, Close(self._number), self._pool.closing_seconds)
+        except EnvironmentFailure:  # the worker is gone, or the simulator fails even here: the episode has ended all the same
+            pass
+
+    async def _open(self) -> Start:
+        self._place, self._number = self._pool.take()
+        self._worker = await self._place.staffed()
+        response = await self._place.ask(self._worker, Reset(self._number, self._task, self._seed), self._pool.reset_seconds)
+        start = self._received(response).start
+        self._first = self._first or start.hash
+        return start
+
+    async def _step(self, action: str) -> Answer:
+        response = await self._place.ask(self._worker, Step(self._number, action), self._pool.step_seconds)
+        return self._received(response).answer
+
+    async def _restore(self) -> None:
+        start = await self._open()
+        if start.hash != self._first:
+            raise RecordDiffers(f"{self._name} could not be restored after its worker was lost: its reset gave another observation than before.")
+        for index, (action, expected) in enumerate(self._past):
+            if (await self._step(action)).hash != expected:
+                raise RecordDiffers(f"{self._name} could not be restored after its worker was lost: step {index} gave another observation than before.")
+
+    def _received(self, response: Response) -> Response:
+        for png in response.pictures:
+            self._blobs.put(png)
+        return response
+
+    def _forgive(self, lost: WorkerLost) -> None:
+        """Leaves the lost worker; raises when it was one too many."""
+        if self._place is not None:
+            self._leave()
+        self._lost += 1
+        self._guilty += lost.guilty
+        if self._guilty >= ATTEMPTS or self._lost >= LOSSES:
+            where = f"step {len(self._past)}" if self._first else "reset"
+            raise WorkersLost(f"{self._name} lost {self._lost} worker processes, the last in {where}: {lost}.") from lost
+
+    def _leave(self) -> None:
+        self._place.environments -= 1
+        self._place = self._worker = None
+
+    @property
+    def _name(self) -> str:
+        return f"{self._task.env} {self._task.task}".strip()
+
+
+def _error(response: Response) -> EmbodiedError:
+    """The error that a host reported."""
+    kind = getattr(errors, response.kind, EnvironmentFailure)
+    return kind(response.error) if kind in (UsageError, errors.UnknownName, errors.StoreError) else EnvironmentFailure(response.error)
