@@ -66,7 +66,7 @@ def _register() -> None:
         show,
         view,
     )
-    from embodied.cli.codalm.codalm import codalm
+    from embodied.cli.codalm import commands as codalm
 
     app.command("eval", context_settings={"allow_extra_args": True}, options_metavar="[OPTIONS] [KEY=VALUE]...")(evaluate.evaluate)
     app.command("resume", context_settings={"allow_extra_args": True})(resume.resume)

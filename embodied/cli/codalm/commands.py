@@ -25,7 +25,7 @@ def check(
     as_json: bool = _JSON,
 ) -> int:
     """Lists everything that is wrong with a copy of CODA-LM. The exit code is 5 where something hinders scoring."""
-    from embodied.cli.codalm.codalm_check import run
+    from embodied.cli.codalm.check import run
 
     return run(data, split, language, pictures, as_json)
 
@@ -106,7 +106,7 @@ def judge(
 
     The same command goes on where it stopped and skips what is judged. The exit code is 5 where an answer has no rating.
     """
-    from embodied.cli.codalm.codalm_judge import Request, run
+    from embodied.cli.codalm.judge import Request, run
 
     folders = [w for w in what if "=" not in w or Path(w).exists()]
     words = tuple(w for w in what if w not in folders)
