@@ -1,9 +1,11 @@
-"""What BabyAI's five tasks give to who never reads the instruction: success and the first object touched, beside minigrid's bot and random actions.
+"""What BabyAI's five tasks give to who never reads the instruction: success and the first object touched, beside
+minigrid's bot and random actions.
 
 python benchmarks/babyai_blind.py [--episodes 100]     # writes benchmarks/babyai_blind.json
 
-The blind walker gets the text of every observation and nothing else. It goes to objects in random order, picks each up, carries it to the others,
-sets it down beside them and takes it up again; a key whose locked door it has seen comes first. Everything is a function of the seeds.
+The blind walker gets the text of every observation and nothing else. It goes to objects in random order, picks each up,
+carries it to the others, sets it down beside them and takes it up again; a key whose locked door it has seen comes
+first. Everything is a function of the seeds.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ FIRST_SEED = 1000
 Cell = tuple[int, int]
 _HEADINGS = ((0, 1), (1, 0), (0, -1), (-1, 0))
 """North, east, south, west, as the walker counts from where it began."""
-_LINE = re.compile(r"an? (?:(open|locked|closed) )?(?:(\w+) )?(\w+)(?: (\d) steps? (left|right))?(?: and)?(?: (\d) steps? forward)?")
+_LINE = re.compile(
+    r"an? (?:(open|locked|closed) )?(?:(\w+) )?(\w+)(?: (\d) steps? (left|right))?(?: and)?(?: (\d) steps? forward)?"
+)
 _REACH, _SIDE = 6, 3
 """Cells in sight ahead and to each side."""
 
@@ -147,7 +151,11 @@ class BlindWalker:
         return "go forward" if self._free(self._ahead(1)) else "turn left"
 
     def _next(self) -> Cell | None:
-        left = [cell for cell in sorted(self._things) if cell not in self._done and (self._carried or cell not in self._taken)]
+        left = [
+            cell
+            for cell in sorted(self._things)
+            if cell not in self._done and (self._carried or cell not in self._taken)
+        ]
         doors = {color for state, color, kind in self._things.values() if kind == "door" and state == "locked"}
         if self._carried and self._carried[1] == "key" and self._carried[0] in doors:
             left = [c for c in left if self._things[c][1:] == (self._carried[0], "door")] or left
@@ -164,7 +172,9 @@ class BlindWalker:
         while queue:
             state = (x, y), heading = queue.popleft()
             dx, dy = _HEADINGS[heading]
-            if (x + distance * dx, y + distance * dy) == goal and all(self._free((x + k * dx, y + k * dy)) for k in range(1, distance)):
+            if (x + distance * dx, y + distance * dy) == goal and all(
+                self._free((x + k * dx, y + k * dy)) for k in range(1, distance)
+            ):
                 return first[state]
             for action, after in (
                 ("turn right", ((x, y), (heading + 1) % 4)),
@@ -216,8 +226,13 @@ def main() -> None:
         for player in ("bot", "blind", "random"):
             found = np.array([list(episodes(task, distractors, player, seeds)) for task in tasks])
             measures = {name: found[:, :, k] for k, name in enumerate(("success", "first_object_named"))}
-            row = {"distractors": distractors, "player": player} | {name: summary(values) for name, values in measures.items()}
-            row["tasks"] = {task.rpartition("/")[2]: {n: summary(v[k : k + 1]) for n, v in measures.items()} for k, task in enumerate(tasks)}
+            row = {"distractors": distractors, "player": player} | {
+                name: summary(values) for name, values in measures.items()
+            }
+            row["tasks"] = {
+                task.rpartition("/")[2]: {n: summary(v[k : k + 1]) for n, v in measures.items()}
+                for k, task in enumerate(tasks)
+            }
             rows.append(row)
             print(distractors, player, row["success"], row["first_object_named"], flush=True)
     result = {

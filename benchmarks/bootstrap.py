@@ -17,8 +17,9 @@ CHUNK = 2_000_000
 def resampled(stratum: Stratum, *path: str | int, resamples: int = RESAMPLES) -> np.ndarray:
     """Bootstrap means of one stratum, shape (resamples,).
 
-    Draws N - 1 of the N values with replacement (Rao and Wu 1988): then the spread of the means is that of the unbiased variance
-    s²/N. Drawing N, as for one large sample, gives (N-1)/N of it, which with three episodes a task is a third too little.
+    Draws N - 1 of the N values with replacement (Rao and Wu 1988): then the spread of the means is that of the unbiased
+    variance s²/N. Drawing N, as for one large sample, gives (N-1)/N of it, which with three episodes a task is a third
+    too little.
 
     Args:
         stratum: With at least two values.
@@ -45,8 +46,8 @@ def bootstrap_draws(strata: Sequence[Stratum], *path: str | int, resamples: int 
 def percentile_interval(draws: np.ndarray, freedom: float, level: float = LEVEL) -> Interval:
     """Percentile interval of bootstrap draws, widened for the few degrees of freedom of the variance.
 
-    The tails are those a Student t quantile has on the normal scale (the expanded percentile interval of Hesterberg 2015,
-    section 3.3; his factor sqrt(n/(n-1)) is in the draws already, see `resampled`).
+    The tails are those a Student t quantile has on the normal scale (the expanded percentile interval of Hesterberg
+    2015, section 3.3; his factor sqrt(n/(n-1)) is in the draws already, see `resampled`).
 
     Args:
         draws: (R,) float64.

@@ -1,7 +1,8 @@
-"""How often 95 % intervals cover, and how wide they are, beside the percentile bootstrap they replace: `python benchmarks/coverage.py`.
+"""How often 95 % intervals cover, and how wide they are, beside the percentile bootstrap they replace:
+`python benchmarks/coverage.py`.
 
-Writes `benchmarks/coverage.json`. Successes are drawn by task; the truth is the mean over tasks of their chances (over environments, of
-theirs). The bootstrap's score of coins is drawn from binomials, which is the same as drawing values.
+Writes `benchmarks/coverage.json`. Successes are drawn by task; the truth is the mean over tasks of their chances (over
+environments, of theirs). The bootstrap's score of coins is drawn from binomials, which is the same as drawing values.
 """
 
 from __future__ import annotations
@@ -69,7 +70,12 @@ def measure(draw, truth: float, rng: np.random.Generator, runs: int = RUNS) -> d
         for at, (low, high) in ((0, bootstrap(found, rng)), (2, interval(found))):
             sums[at : at + 2] += (low - 1e-12 <= truth <= high + 1e-12, high - low)
     before, width, covers, wide = (sums / runs).tolist()
-    return {"bootstrap covers": round(before, 4), "bootstrap width": round(width, 4), "covers": round(covers, 4), "width": round(wide, 4)}
+    return {
+        "bootstrap covers": round(before, 4),
+        "bootstrap width": round(width, 4),
+        "covers": round(covers, 4),
+        "width": round(wide, 4),
+    }
 
 
 def coins(chances: np.ndarray, n: int, rng: np.random.Generator) -> list[np.ndarray]:
@@ -77,7 +83,13 @@ def coins(chances: np.ndarray, n: int, rng: np.random.Generator) -> list[np.ndar
 
 
 def suite(shape: dict, rng: np.random.Generator) -> list[st.Stratum]:
-    return st.stratify({(env, str(i)): v for env, (n, chances) in shape.items() for i, v in enumerate(coins(np.array(chances), n, rng))})
+    return st.stratify(
+        {
+            (env, str(i)): v
+            for env, (n, chances) in shape.items()
+            for i, v in enumerate(coins(np.array(chances), n, rng))
+        }
+    )
 
 
 def continuous(rng: np.random.Generator) -> dict[str, dict[str, float]]:

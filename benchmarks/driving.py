@@ -1,4 +1,5 @@
-"""Decisions a CPU second of the closed loops, with and without pictures, on one core; and whether two runs give the same bytes.
+"""Decisions a CPU second of the closed loops, with and without pictures, on one core; and whether two runs give the
+same bytes.
 
 python benchmarks/driving.py [--episodes 4] [--highway]
 """
@@ -40,7 +41,10 @@ def closed_loop(name: str, episodes: int, **options) -> None:
     env, seeds = CornerCaseDriveEnv(**options), range(0, 12 * episodes, 12)
     (decisions, resets, seconds, one), (_, again, other, two) = drive(env, seeds), drive(env, seeds)
     rate, same = decisions / min(seconds, other), "equal" if one == two else "DIFFER"
-    print(f"{name:28} {rate:7.1f} decisions/s; reset {resets / episodes:.2f} s, then {again / episodes:.3f} s; bytes {same} on two runs")
+    print(
+        f"{name:28} {rate:7.1f} decisions/s; reset {resets / episodes:.2f} s, then {again / episodes:.3f} s; bytes"
+        f" {same} on two runs"
+    )
 
 
 def highway() -> None:

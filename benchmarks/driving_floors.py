@@ -1,11 +1,12 @@
 """What drivers that look at nothing earn on the driving environments: the rows that every score there is read beside.
 
-python benchmarks/driving_floors.py corner_case_drive [--rounds 2]     # writes embodied/driving/data/floors.json, its part of it
-python benchmarks/driving_floors.py highway [--seeds 50] [--task merge,exit]
+python benchmarks/driving_floors.py corner_case_drive [--rounds 2]     # writes embodied/driving/data/floors.json, its
+part of it python benchmarks/driving_floors.py highway [--seeds 50] [--task merge,exit]
 
-Corner cases in motion: one word said always, by pair; words said at fixed times, the same on both roads, and others on the second road than on the first
-(who has passed the first road knows that the second one is of the other kind). highway-env: one phrase said always, phrases drawn at random, the rule-based
-driver. Everything is a function of the seeds.
+Corner cases in motion: one word said always, by pair; words said at fixed times, the same on both roads, and others on
+the second road than on the first (who has passed the first road knows that the second one is of the other kind).
+highway-env: one phrase said always, phrases drawn at random, the rule-based driver. Everything is a function of the
+seeds.
 """
 
 from __future__ import annotations
@@ -51,7 +52,9 @@ def programs() -> dict[str, Program]:
 
 
 def corner_cases(rounds: int) -> dict[str, Any]:
-    """Every program on both roads of every pair. The order of the roads is drawn with equal chances, so its mean is exact."""
+    """Every program on both roads of every pair. The order of the roads is drawn with equal chances, so its mean is
+    exact.
+    """
     from embodied.driving.closed_loop.env import KINDS
     from embodied.driving.closed_loop.road import Road
     from embodied.driving.closed_loop.rule_driver import decide
@@ -74,7 +77,12 @@ def corner_cases(rounds: int) -> dict[str, Any]:
         both = [min(pair[0].worth, pair[1].worth) for pair in zip(*endings.values(), strict=True)]
         navsim = [sum(e.parts["navsim"] for e in pair) / 2 for pair in zip(*endings.values(), strict=True)]
         worth = {kind: [e.worth for e in found] for kind, found in endings.items()}
-        return {"score": mean_and_error(both), "navsim": mean_and_error(navsim), "pairs_won": sum(v > 0 for v in both), "worth": worth}
+        return {
+            "score": mean_and_error(both),
+            "navsim": mean_and_error(navsim),
+            "pairs_won": sum(v > 0 for v in both),
+            "worth": worth,
+        }
 
     words = {f"always {word}" for word in ACTIONS}
     rows = {name: row(program) for name, program in programs().items()}
@@ -94,10 +102,24 @@ def corner_cases(rounds: int) -> dict[str, Any]:
         "pairs": len(known),
         "rule_driver": {k: v for k, v in row(None).items() if k != "worth"},
         "constants": shown,
-        "pairs_a_constant_wins": sorted({known[s % len(known)].clear.name for s in seeds for n in words if min(rows[n]["worth"][k][s] for k in KINDS) > 0}),
+        "pairs_a_constant_wins": sorted(
+            {
+                known[s % len(known)].clear.name
+                for s in seeds
+                for n in words
+                if min(rows[n]["worth"][k][s] for k in KINDS) > 0
+            }
+        ),
         "blind_programs": len(names),
-        "best_blind_same_on_both": {"name": names[int(np.argmax(same))], "score": rows[names[int(np.argmax(same))]]["score"]},
-        "best_blind_two_programs": {"first": names[best[0]], "second": names[best[1]], "score": mean_and_error(mixed[best])},
+        "best_blind_same_on_both": {
+            "name": names[int(np.argmax(same))],
+            "score": rows[names[int(np.argmax(same))]]["score"],
+        },
+        "best_blind_two_programs": {
+            "first": names[best[0]],
+            "second": names[best[1]],
+            "score": mean_and_error(mixed[best]),
+        },
         "best_blind_by_pair": {"score": mean_and_error(memorised), "seeds_won": int((memorised > 0).sum())},
     }
 
@@ -119,7 +141,11 @@ def highway(task: str, seeds: int) -> dict[str, Any]:
                 observation, _, terminated, truncated, info = env.step(choose(observation, rng))
                 over = terminated or truncated
             ends.append(info)
-        values = {"score": [i["progress"] for i in ends], "success": [bool(i["success"]) for i in ends], "collision": [i["metrics"]["collision"] for i in ends]}
+        values = {
+            "score": [i["progress"] for i in ends],
+            "success": [bool(i["success"]) for i in ends],
+            "collision": [i["metrics"]["collision"] for i in ends],
+        }
         return {name: mean_and_error(v) for name, v in values.items()}
 
     rows = {f"always {p}": row(lambda o, rng, p=p: p, False) for p in phrases}
@@ -148,7 +174,10 @@ def main() -> None:
 
     command = "python benchmarks/driving_floors.py highway --task TASK --seeds SEEDS"
     for task in options.task.split(",") if options.task else entry("highway").tasks:
-        write("highway", {"environment": entry("highway").id, "command": command, "tasks": {task: highway(task, options.seeds)}})
+        write(
+            "highway",
+            {"environment": entry("highway").id, "command": command, "tasks": {task: highway(task, options.seeds)}},
+        )
         print(task, flush=True)
 
 

@@ -1,7 +1,7 @@
 """Steps per CPU second of every game beside its raw simulator, in one run; and the CPU seconds of a reset.
 
-CPU time is that of this process and of the children it has waited for, so that other work on the machine matters little. Actions are
-random but seeded. Resets during the measurement are not counted as steps' time.
+CPU time is that of this process and of the children it has waited for, so that other work on the machine matters
+little. Actions are random but seeded. Resets during the measurement are not counted as steps' time.
 
     python benchmarks/games.py [--seconds 3] [--only nethack,crafter]
 """
@@ -87,7 +87,9 @@ def raw_nethack(seconds: float) -> float:
     from embodied.games.nethack.raw import NetHack
 
     game = NetHack()
-    return rate(lambda n: game.press(int(USEFUL_ACTIONS[n % len(USEFUL_ACTIONS)])), lambda seed: game.start(seed), seconds)[0]
+    return rate(
+        lambda n: game.press(int(USEFUL_ACTIONS[n % len(USEFUL_ACTIONS)])), lambda seed: game.start(seed), seconds
+    )[0]
 
 
 def raw_babyai(seconds: float) -> float:
@@ -141,7 +143,13 @@ def raw_textworld(seconds: float) -> float:
     return rate(step, reset, seconds)[0]
 
 
-RAW = {"nethack": raw_nethack, "minihack": raw_nethack, "babyai": raw_babyai, "crafter": raw_crafter, "textworld": raw_textworld}
+RAW = {
+    "nethack": raw_nethack,
+    "minihack": raw_nethack,
+    "babyai": raw_babyai,
+    "crafter": raw_crafter,
+    "textworld": raw_textworld,
+}
 
 
 def main() -> None:
@@ -149,7 +157,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0, help="CPU seconds per figure")
     parser.add_argument("--only", default=",".join(TASKS), help="games, separated by commas")
     arguments = parser.parse_args()
-    print(f"{'game':10} {'raw':>8} {'text':>8} {'of raw':>7} {'image':>8} {'reset':>9}   (steps per CPU second; CPU ms)")
+    print(
+        f"{'game':10} {'raw':>8} {'text':>8} {'of raw':>7} {'image':>8} {'reset':>9}   (steps per CPU second; CPU ms)"
+    )
     for name in arguments.only.split(","):
         raw = RAW[name](arguments.seconds) if name in RAW else None
         text, reset = ours(name, arguments.seconds, image=False)

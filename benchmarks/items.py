@@ -1,4 +1,5 @@
-"""Labelled PathEval items a minute: maps, paths, descriptors, pairs and labels, on as many processes as there are cores.
+"""Labelled PathEval items a minute: maps, paths, descriptors, pairs and labels, on as many processes as there are
+cores.
 
 Target: 1,000 labelled items in under 5 minutes with the NumPy planner.
 
@@ -31,7 +32,9 @@ def main() -> None:
     print(f"{counts['questions']} questions (pair, scenario), {counts['labelled']} of them labelled")
     print(f"{seconds:.0f} s on {cores} cores, {processor:.0f} CPU s: {processor / counts['paths']:.2f} CPU s a path")
     per_minute = 60 * counts["labelled"] / (processor / cores)
-    print(f"{per_minute:.0f} labelled items a minute with {cores} cores of its own; 1,000 in {60000 / per_minute:.0f} s")
+    print(
+        f"{per_minute:.0f} labelled items a minute with {cores} cores of its own; 1,000 in {60000 / per_minute:.0f} s"
+    )
     print(f"load when it ended: {os.getloadavg()[0]:.1f}")
 
 

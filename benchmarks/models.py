@@ -1,9 +1,10 @@
 """Prompts and the local model, each figure a ratio of two measurements made side by side in one run.
 
-- how much of a prompt repeats the one before, with `window` and with `blocks` (characters, as recorded, and the model's tokens)
+- how much of a prompt repeats the one before, with `window` and with `blocks` (characters, as recorded, and the model's
+  tokens)
 - prompt tokens that are computed with prefix reuse over those without, on one episode
-- tokens generated per second with 8 live episodes over one at a time: with replies of equal length, and as the model ends them, where a batch
-  lasts as long as its longest reply
+- tokens generated per second with 8 live episodes over one at a time: with replies of equal length, and as the model
+  ends them, where a batch lasts as long as its longest reply
 
 The model is the embedded one, through transformers. The game is BabyAI.
 
@@ -88,7 +89,8 @@ def prefix(model: Transformers, steps: int) -> None:
         tokens = [np.asarray(model._job(messages, Settings()).tokens) for messages in prompts]
         shares = [common(a, b) / len(b) for a, b in itertools.pairwise(tokens)]
         print(
-            f"{policy:7} prompt that repeats the one before, after step {SETTLED}: {statistics.fmean(recorded[SETTLED:]):.3f} of its characters,"
+            f"{policy:7} prompt that repeats the one before, after step {SETTLED}:"
+            f" {statistics.fmean(recorded[SETTLED:]):.3f} of its characters,"
             f" {statistics.fmean(shares[SETTLED - 1 :]):.3f} of its tokens",
             flush=True,
         )
@@ -98,9 +100,15 @@ def prefill(model: Transformers, steps: int) -> None:
     for policy in ("window", "blocks"):
         prompts, _ = prompts_of(policy, steps)
         model._packed.prefixes.clear()
-        usages = [model.generate_batch([(messages, Settings(temperature=0.0, max_tokens=1))])[0].usage for messages in prompts]
+        usages = [
+            model.generate_batch([(messages, Settings(temperature=0.0, max_tokens=1))])[0].usage for messages in prompts
+        ]
         computed, asked = sum(u.input - u.cached for u in usages), sum(u.input for u in usages)
-        print(f"{policy:7} prompt tokens computed with prefix reuse over without: {computed}/{asked} = {computed / asked:.3f}", flush=True)
+        print(
+            f"{policy:7} prompt tokens computed with prefix reuse over without: {computed}/{asked} ="
+            f" {computed / asked:.3f}",
+            flush=True,
+        )
 
 
 def batch(reply: int, threads: int | None, equal: bool, steps: int = 3) -> None:
@@ -133,14 +141,19 @@ def batch(reply: int, threads: int | None, equal: bool, steps: int = 3) -> None:
 
     wall, cpu = (statistics.median(ratios) for ratios in zip(*asyncio.run(rounds()), strict=True))
     replies = f"replies of {reply} tokens" if equal else f"replies as the model ends them, at most {reply} tokens"
-    print(f"{LIVE} live over 1, {replies}: {wall:.2f} times the tokens a second, {cpu:.2f} times a CPU second (medians)", flush=True)
+    print(
+        f"{LIVE} live over 1, {replies}: {wall:.2f} times the tokens a second, {cpu:.2f} times a CPU second (medians)",
+        flush=True,
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--reply", type=int, default=64)
-    parser.add_argument("--threads", type=int, help="Threads of the model, for --only batch; PyTorch's choice by default.")
+    parser.add_argument(
+        "--threads", type=int, help="Threads of the model, for --only batch; PyTorch's choice by default."
+    )
     parser.add_argument("--only", default="prefix,prefill,batch")
     options = parser.parse_args()
     wanted = options.only.split(",")

@@ -1,7 +1,8 @@
-"""Viewer and report on long runs, generated through the store's own API: CPU seconds and peak memory. Prints a table; asserts nothing.
+"""Viewer and report on long runs, generated through the store's own API: CPU seconds and peak memory. Prints a table;
+asserts nothing.
 
-python benchmarks/pages.py                                 # 10,000 steps in the viewer; 5,000 episodes of 200 steps in the report
-python benchmarks/pages.py --episodes 500 --folder /tmp/runs  # smaller; the runs are kept and used again
+python benchmarks/pages.py                                 # 10,000 steps in the viewer; 5,000 episodes of 200 steps in
+the report python benchmarks/pages.py --episodes 500 --folder /tmp/runs  # smaller; the runs are kept and used again
 """
 
 from __future__ import annotations
@@ -78,7 +79,9 @@ def main() -> None:
         run = generated(root / f"many-{given.episodes}", tasks, given.steps, prompts=False)
         done = subprocess.run([sys.executable, "-c", REPORT, str(run.root)], capture_output=True, text=True, check=True)
         seconds, peak, size = map(float, done.stdout.split())
-        line(f"report of {given.episodes * given.steps:,} steps", seconds, f"{peak:.0f} MiB peak, {size:.1f} MB written")
+        line(
+            f"report of {given.episodes * given.steps:,} steps", seconds, f"{peak:.0f} MiB peak, {size:.1f} MB written"
+        )
 
 
 if __name__ == "__main__":

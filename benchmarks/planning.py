@@ -1,4 +1,5 @@
-"""CPU seconds of a map, of a path by each planner, of descriptors, and of the closed loop's proposals and search; medians over the four families.
+"""CPU seconds of a map, of a path by each planner, of descriptors, and of the closed loop's proposals and search;
+medians over the four families.
 
 python benchmarks/planning.py [--maps 2] [--paths 3]
 """
@@ -47,23 +48,34 @@ def main() -> None:
 
     for family, parameter in SIZES.items():
         for seed in range(args.maps):
-            seconds, field = timed(lambda family=family, parameter=parameter, seed=seed: generate(family, parameter, seed))
+            seconds, field = timed(
+                lambda family=family, parameter=parameter, seed=seed: generate(family, parameter, seed)
+            )
             note("map", seconds)
             note("distances made ready", timed(lambda field=field: field.obstacles)[0])
             for planner in PLANNERS:
                 for index in range(args.paths):
                     rng = np.random.default_rng(index)
                     try:
-                        seconds, path = timed(lambda field=field, planner=planner, rng=rng: plan(field, planner, round(float(rng.uniform(0.5, 1.5)), 2), rng))
+                        seconds, path = timed(
+                            lambda field=field, planner=planner, rng=rng: plan(
+                                field, planner, round(float(rng.uniform(0.5, 1.5)), 2), rng
+                            )
+                        )
                     except MissingExtra:
                         break
                     note(f"path, {planner}", seconds)
                     if path is None:
                         failed[planner] = failed.get(planner, 0) + 1
                     else:
-                        note("descriptors of a path", timed(lambda path=path, field=field: denses([path], field.obstacles))[0])
+                        note(
+                            "descriptors of a path",
+                            timed(lambda path=path, field=field: denses([path], field.obstacles))[0],
+                        )
     for seed in range(4):
-        seconds, (world, _) = timed(lambda seed=seed: w.draw(seed, hidden=3, moving=1, planners=PORTFOLIO, count=3, horizon=40.0))
+        seconds, (world, _) = timed(
+            lambda seed=seed: w.draw(seed, hidden=3, moving=1, planners=PORTFOLIO, count=3, horizon=40.0)
+        )
         note("loop: world", seconds)
         note("loop: three proposals", timed(lambda world=world: w.proposals(world, w.first(world)))[0])
         search = Search(world, SCENARIOS[seed], 12)

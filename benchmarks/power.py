@@ -1,7 +1,7 @@
 """What `embodied power` delivers where it promises 80 %, and how often its range covers: `python benchmarks/power.py`.
 
-Writes `benchmarks/power.json`. Runs are drawn here, from their own models of agents, and compared by the test of `embodied compare`;
-nothing of them is known to `embodied.eval.simulation` but a pilot.
+Writes `benchmarks/power.json`. Runs are drawn here, from their own models of agents, and compared by the test of
+`embodied compare`; nothing of them is known to `embodied.eval.simulation` but a pilot.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ def coins(rate: float, correlation: float) -> Draw:
 
 
 def graded(kind: str, correlation: float) -> Draw:
-    """Progress in [0, 1]; on a share `correlation` of the seeds both would do the same. A then gains a share of what is left to 1."""
+    """Progress in [0, 1]; on a share `correlation` of the seeds both would do the same. A then gains a share of what is
+    left to 1.
+    """
 
     def own(n: int, rng: np.random.Generator) -> np.ndarray:
         return rng.beta(1, 4, n) if kind == "Beta(1, 4)" else rng.random(n) * (rng.random(n) < 0.3)
@@ -70,7 +72,9 @@ def designs() -> dict[str, tuple[list[Draw], float, float]]:
     return found
 
 
-def pilot(tasks: list[Draw], n: int, two: bool, difference: float, correlation: float, rng: np.random.Generator) -> Pilot:
+def pilot(
+    tasks: list[Draw], n: int, two: bool, difference: float, correlation: float, rng: np.random.Generator
+) -> Pilot:
     """Of one run of an agent between A and B, or of both runs."""
     values = {}
     for i, draw in enumerate(tasks):
@@ -91,12 +95,17 @@ def formula(found: Pilot, difference: float) -> int:
     return st.episodes_needed([(w, task.variance(difference)) for w, task in found.tasks], difference)
 
 
-def coverage(tasks: list[Draw], n: int, two: bool, difference: float, correlation: float, truth: int, correction: float, rng) -> dict[str, float]:
-    """How often the range from pilots of `n` episodes holds the number that is enough. Pilots in which nothing varies get no answer."""
+def coverage(
+    tasks: list[Draw], n: int, two: bool, difference: float, correlation: float, truth: int, correction: float, rng
+) -> dict[str, float]:
+    """How often the range from pilots of `n` episodes holds the number that is enough. Pilots in which nothing varies
+    get no answer.
+    """
 
     @cache
     def ends(key: tuple) -> tuple[int | None, int | None]:
-        needed = round(correction * formula(found, difference))  # what the simulation corrects hardly depends on the pilot
+        # what the simulation corrects hardly depends on the pilot
+        needed = round(correction * formula(found, difference))
         return need_interval(found, needed, difference, st.LEVEL, st.POWER)
 
     held, low_sum, high_sum, answered = 0, [], [], 0
@@ -110,7 +119,11 @@ def coverage(tasks: list[Draw], n: int, two: bool, difference: float, correlatio
         low_sum.append((low or 10**6) / truth)
         high_sum.append((high or 10**6) / truth)
     medians = [round(float(np.median(x)), 2) for x in (low_sum, high_sum)]
-    return {"covers": round(held / answered, 4), "without an answer": round(1 - answered / PILOTS, 4), "median range": medians}
+    return {
+        "covers": round(held / answered, 4),
+        "without an answer": round(1 - answered / PILOTS, 4),
+        "median range": medians,
+    }
 
 
 def measure(name: str, two: bool) -> tuple[str, dict]:

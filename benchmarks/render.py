@@ -1,4 +1,5 @@
-"""CPU seconds a frame of the driving scenes at both sizes, and panels of paths a CPU second, on one core; and whether two runs give the same bytes.
+"""CPU seconds a frame of the driving scenes at both sizes, and panels of paths a CPU second, on one core; and whether
+two runs give the same bytes.
 
 Targets: 1.5 s at 1280 x 720, 0.25 s at 640 x 360; 50 panels a second from above, 4 in 3D.
 
@@ -47,7 +48,10 @@ def frames(scenes: int) -> None:
         render.frame(specs[0], size=size)
         seconds, same = measured([lambda spec=spec, size=size: render.frame(spec, size=size).color for spec in specs])
         words = f"{statistics.median(seconds):6.3f} s (slowest {max(seconds):.3f})"
-        print(f"driving scene {size[0]:4} x {size[1]:3}  {words}  of {len(specs)} scenes; bytes {'equal' if same else 'DIFFER'} on two runs")
+        print(
+            f"driving scene {size[0]:4} x {size[1]:3}  {words}  of {len(specs)} scenes; bytes"
+            f" {'equal' if same else 'DIFFER'} on two runs"
+        )
 
 
 def panels(count: int) -> None:
@@ -58,7 +62,10 @@ def panels(count: int) -> None:
             views.draw(drawn, [path], view=view)
             seconds, same = measured([lambda drawn=drawn, view=view: views.draw(drawn, [path], view=view)[0]] * count)
             rate = 1 / statistics.median(seconds)
-            print(f"path panel {view} {family:7} {rate:7.1f} panels/s  ({len(drawn.polygons)} obstacles); bytes {'equal' if same else 'DIFFER'} on two runs")
+            print(
+                f"path panel {view} {family:7} {rate:7.1f} panels/s  ({len(drawn.polygons)} obstacles); bytes"
+                f" {'equal' if same else 'DIFFER'} on two runs"
+            )
 
 
 def main() -> None:

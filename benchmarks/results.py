@@ -1,7 +1,7 @@
 """Score, compare, report and leaderboard over 1,000,000 steps in 5,000 episodes, generated through the store's own API.
 
-Five runs of ten tasks with a hundred seeds each, 200 steps an episode. Each command runs in a process of its own: CPU seconds (its
-own, imports included), wall seconds, peak memory. Prints a table; asserts nothing.
+Five runs of ten tasks with a hundred seeds each, 200 steps an episode. Each command runs in a process of its own: CPU
+seconds (its own, imports included), wall seconds, peak memory. Prints a table; asserts nothing.
 
     python benchmarks/results.py
     python benchmarks/results.py --episodes 500 --folder /tmp/runs   # smaller; the runs are kept and used again
@@ -23,7 +23,20 @@ import numpy as np
 from embodied.rollout.plan import identity
 from embodied.seeding import generator
 from embodied.store.run import Run, RunRecord
-from embodied.types import Call, Decision, Episode, EpisodeSpec, Message, Mission, Observation, Reply, Step, TaskSpec, Text, Usage
+from embodied.types import (
+    Call,
+    Decision,
+    Episode,
+    EpisodeSpec,
+    Message,
+    Mission,
+    Observation,
+    Reply,
+    Step,
+    TaskSpec,
+    Text,
+    Usage,
+)
 
 RUNS, TASKS = 5, 10
 ACTIONS = ("north", "east", "south", "west", "search")
@@ -33,11 +46,17 @@ INSTRUCTION = Message("user", (Text("You are in a cellar. " * 20),))
 
 def generate(root: Path, number: int, episodes: int, steps: int) -> Run:
     """One run; what is there already is kept."""
-    config = {"agent": {"policy": "naive"}, "model": {"provider": "openai", "name": ("gpt-5", "gpt-4o", "gpt-4.1", "gpt-5-mini", "gpt-4o-mini")[number]}}
+    config = {
+        "agent": {"policy": "naive"},
+        "model": {"provider": "openai", "name": ("gpt-5", "gpt-4o", "gpt-4.1", "gpt-5-mini", "gpt-4o-mini")[number]},
+    }
     each = episodes // RUNS // TASKS
     tasks = [TaskSpec(f"cellar{n % 3}", f"task {n}") for n in range(TASKS)]
     specs = tuple(EpisodeSpec(f"{t.env}-{n}-{i:04d}", t, i, i, i) for n, t in enumerate(tasks) for i in range(each))
-    run = Run.create(root, RunRecord(identity(config), config, specs, {"numpy": np.__version__}, "2026-01-01T00:00:00+00:00", "cellars"))
+    run = Run.create(
+        root,
+        RunRecord(identity(config), config, specs, {"numpy": np.__version__}, "2026-01-01T00:00:00+00:00", "cellars"),
+    )
     for spec in specs:
         writer = run.claim(spec)
         if writer is not None:
@@ -57,13 +76,46 @@ def play(writer, spec: EpisodeSpec, number: int, steps: int) -> None:
         prompt = (INSTRUCTION, Message("user", (Text(f"Current Observation:\n{seen}"),)))
         action = ACTIONS[drawn]
         valid = n % 20 != 7
-        decision = Decision(action, parsed=valid, calls=(Call(prompt, Reply(action, usage=usage, seconds=0.4, model="m")),))
+        decision = Decision(
+            action, parsed=valid, calls=(Call(prompt, Reply(action, usage=usage, seconds=0.4, model="m")),)
+        )
         info = {"metrics": {"depth": 1.0}}
-        writer.append(Step(n, Observation(seen, step=n), decision, action, valid, 0.0, n == steps - 1, False, reached * n / steps, info, "0" * 64, 0.4, 0.001))
+        writer.append(
+            Step(
+                n,
+                Observation(seen, step=n),
+                decision,
+                action,
+                valid,
+                0.0,
+                n == steps - 1,
+                False,
+                reached * n / steps,
+                info,
+                "0" * 64,
+                0.4,
+                0.001,
+            )
+        )
     total = Usage(900 * steps, 4 * steps)
     won = reached == 1
     end = Observation("The end.", step=steps)
-    writer.finish(Episode(spec, "finished", steps, reached, won, reached, steps // 20, total, 80.0, {"depth": 3.0}, last=end, mission=MISSION))
+    writer.finish(
+        Episode(
+            spec,
+            "finished",
+            steps,
+            reached,
+            won,
+            reached,
+            steps // 20,
+            total,
+            80.0,
+            {"depth": 3.0},
+            last=end,
+            mission=MISSION,
+        )
+    )
 
 
 def measure(what: str, *arguments: str) -> None:
@@ -77,7 +129,11 @@ def measure(what: str, *arguments: str) -> None:
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(f"{what:44} {cpu:7.1f} s CPU {time.perf_counter() - start:7.1f} s wall {int(done.stderr.split()[-1]) / 1024:7.0f} MiB peak", flush=True)
+    print(
+        f"{what:44} {cpu:7.1f} s CPU {time.perf_counter() - start:7.1f} s wall"
+        f" {int(done.stderr.split()[-1]) / 1024:7.0f} MiB peak",
+        flush=True,
+    )
 
 
 def main() -> None:
@@ -91,13 +147,22 @@ def main() -> None:
         start = time.process_time()
         roots = [str(generate(root / f"run{n}", n, given.episodes, given.steps).root) for n in range(RUNS)]
         print(
-            f"{given.episodes * given.steps:,} steps in {given.episodes:,} episodes of {RUNS} runs; written in {time.process_time() - start:.0f} s CPU",
+            f"{given.episodes * given.steps:,} steps in {given.episodes:,} episodes of {RUNS} runs; written in"
+            f" {time.process_time() - start:.0f} s CPU",
             flush=True,
         )
         measure("score, one run (a fifth)", "score", roots[0])
         measure("compare, two runs", "compare", *roots[:2])
         measure(f"compare, all {RUNS} runs, ten pairs", "compare", *roots)
-        measure(f"leaderboard, all {RUNS} runs, no replays", "leaderboard", *roots, "--replays", "0", "--out", str(root / "site"))
+        measure(
+            f"leaderboard, all {RUNS} runs, no replays",
+            "leaderboard",
+            *roots,
+            "--replays",
+            "0",
+            "--out",
+            str(root / "site"),
+        )
         measure(f"leaderboard, all {RUNS} runs, with replays", "leaderboard", *roots, "--out", str(root / "site"))
         measure("report, one run (a fifth)", "report", roots[0], "--out", str(root / "report.html"))
 

@@ -1,10 +1,13 @@
-"""The runner in ratios: how close a run comes to the latency of its model, what a live episode costs in memory, how fast a run is resumed.
+"""The runner in ratios: how close a run comes to the latency of its model, what a live episode costs in memory, how
+fast a run is resumed.
 
     python benchmarks/rollout.py [--steps 200] [--only latency,memory,resume]
 
-latency: 32 episodes of BabyAI against a server on this machine that answers every call after 100 ms: wall time over the least possible, the longest
+latency: 32 episodes of BabyAI against a server on this machine that answers every call after 100 ms: wall time over the
+least possible, the longest
     chain of calls; with what goes before and after the calls (starting workers, 32 resets, writing).
-memory: peak memory of a worker with five live episodes less that of one with a single episode, divided by four, for each game; 50 random steps each.
+memory: peak memory of a worker with five live episodes less that of one with a single episode, divided by four, for
+each game; 50 random steps each.
 resume: `embodied resume` of a run of 1,000 scored episodes.
 """
 
@@ -44,14 +47,18 @@ async def serve() -> None:
     """An OpenAI-compatible server that says "turn left" 100 ms after it was asked; prints its port."""
     usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
     choice = {"index": 0, "message": {"role": "assistant", "content": "turn left"}, "finish_reason": "stop"}
-    body = json.dumps({"id": "x", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice], "usage": usage}).encode()
+    body = json.dumps(
+        {"id": "x", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice], "usage": usage}
+    ).encode()
     response = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                length = next(int(line.split(b":")[1]) for line in head.lower().splitlines() if line.startswith(b"content-length"))
+                length = next(
+                    int(line.split(b":")[1]) for line in head.lower().splitlines() if line.startswith(b"content-length")
+                )
                 await reader.readexactly(length)
                 await asyncio.sleep(LATENCY)
                 writer.write(response)
@@ -76,7 +83,11 @@ class Quiet:
 def clocks() -> tuple[float, float, float]:
     """Seconds of wall time, of CPU, and of waiting for a core, of this process."""
     waited = Path("/proc/self/schedstat")
-    return time.perf_counter(), time.process_time(), int(waited.read_text().split()[1]) / 1e9 if waited.exists() else 0.0
+    return (
+        time.perf_counter(),
+        time.process_time(),
+        int(waited.read_text().split()[1]) / 1e9 if waited.exists() else 0.0,
+    )
 
 
 async def play(root: Path, url: str, steps: int) -> tuple[int, list[float]]:
@@ -88,7 +99,14 @@ async def play(root: Path, url: str, steps: int) -> tuple[int, list[float]]:
     model = models.build(config, run.blobs)  # before the clock: imports the provider's library
     before = clocks()
     async with Pool(os.cpu_count() or 1) as pool:
-        await run_all(run, specs, lambda spec: agents.build(AgentConfig(), model, config.settings(), spec=spec), pool, Quiet(), EPISODES)
+        await run_all(
+            run,
+            specs,
+            lambda spec: agents.build(AgentConfig(), model, config.settings(), spec=spec),
+            pool,
+            Quiet(),
+            EPISODES,
+        )
     took = [after - start for start, after in zip(before, clocks(), strict=True)]
     await model.aclose()
     assert all(run.scored(spec.id) for spec in specs)
@@ -97,13 +115,22 @@ async def play(root: Path, url: str, steps: int) -> tuple[int, list[float]]:
 
 def latency(steps: int) -> None:
     os.environ["BENCHMARK_KEY"] = "none"
-    with tempfile.TemporaryDirectory() as folder, subprocess.Popen([sys.executable, __file__, "--serve"], stdout=subprocess.PIPE, text=True) as server:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        subprocess.Popen([sys.executable, __file__, "--serve"], stdout=subprocess.PIPE, text=True) as server,
+    ):
         url = f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
         chain, (wall, spent, waited) = asyncio.run(play(Path(folder) / "run", url, steps))
         server.terminate()
     calls = chain * EPISODES
-    print(f"latency: {EPISODES} episodes of {chain} calls in {wall:.2f} s over {chain * LATENCY:.1f} s: ratio {wall / (chain * LATENCY):.3f} (target <= 1.10)")
-    print(f"         {1000 * spent / calls:.2f} ms of CPU a step in this process; {waited:.1f} s of the wall time it waited for a core (other programs)")
+    print(
+        f"latency: {EPISODES} episodes of {chain} calls in {wall:.2f} s over {chain * LATENCY:.1f} s: ratio"
+        f" {wall / (chain * LATENCY):.3f} (target <= 1.10)"
+    )
+    print(
+        f"         {1000 * spent / calls:.2f} ms of CPU a step in this process; {waited:.1f} s of the wall time it"
+        " waited for a core (other programs)"
+    )
 
 
 # --------------------------------------------------------------------------- memory
@@ -146,7 +173,8 @@ def memory() -> None:
             one, five = (asyncio.run(live(name, n, image)) for n in (1, 5))
             label = f"{name} with pictures" if image else name
             print(
-                f"memory: {label:24} {(five - one) / 4 / 2**20:6.1f} MB for each further live episode ({one / 2**20:.0f} MB for the first, worker and all)",
+                f"memory: {label:24} {(five - one) / 4 / 2**20:6.1f} MB for each further live episode"
+                f" ({one / 2**20:.0f} MB for the first, worker and all)",
                 flush=True,
             )
 
@@ -157,7 +185,20 @@ def memory() -> None:
 def resume(episodes: int = 1000) -> None:
     embodied = (sys.executable, "-m", "embodied")
     with tempfile.TemporaryDirectory() as folder:
-        words = ("--env", "babyai", "--task", BABYAI, "--agent", "random", "--episodes", str(episodes), "--steps", "2", "--out", f"{folder}/run")
+        words = (
+            "--env",
+            "babyai",
+            "--task",
+            BABYAI,
+            "--agent",
+            "random",
+            "--episodes",
+            str(episodes),
+            "--steps",
+            "2",
+            "--out",
+            f"{folder}/run",
+        )
         subprocess.run([*embodied, "eval", *words], check=True, stdout=subprocess.DEVNULL)
         start, before = time.perf_counter(), os.times()
         subprocess.run([*embodied, "resume", f"{folder}/run"], check=True, stdout=subprocess.DEVNULL)
@@ -166,7 +207,10 @@ def resume(episodes: int = 1000) -> None:
         nothing = time.perf_counter()
         subprocess.run([*embodied, "--version"], check=True, stdout=subprocess.DEVNULL)
         nothing = time.perf_counter() - nothing
-    print(f"resume: {episodes} scored episodes in {wall:.2f} s, {cpu:.2f} s of CPU (target < 2 s); `embodied --version` takes {nothing:.2f} s")
+    print(
+        f"resume: {episodes} scored episodes in {wall:.2f} s, {cpu:.2f} s of CPU (target < 2 s); `embodied --version`"
+        f" takes {nothing:.2f} s"
+    )
 
 
 def main() -> None:

@@ -25,7 +25,14 @@ def page(entry: Entry) -> str:
     ]
     if entry.picture:
         lines += [f"![{entry.name} as an agent sees it]({entry.name}.png)", ""]
-    lines += [inspect.cleandoc(envs.load(entry).__doc__), "", "## Tasks", "", *(f"- `{task}`" for task in entry.tasks), ""]
+    lines += [
+        inspect.cleandoc(envs.load(entry).__doc__),
+        "",
+        "## Tasks",
+        "",
+        *(f"- `{task}`" for task in entry.tasks),
+        "",
+    ]
     env = envs.make(entry.name)
     observation, _ = env.reset(seed=0)
     lines += [
@@ -58,7 +65,9 @@ def picture(entry: Entry) -> None:
             observation, _ = env.reset(seed=0)
     frame = Image.fromarray(np.asarray(observation["image"]))
     factor = max(1, 384 // frame.height)
-    frame.resize((frame.width * factor, frame.height * factor), Image.Resampling.NEAREST).save(OUT / f"{entry.name}.png", optimize=True)
+    frame.resize((frame.width * factor, frame.height * factor), Image.Resampling.NEAREST).save(
+        OUT / f"{entry.name}.png", optimize=True
+    )
     env.close()
 
 

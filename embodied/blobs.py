@@ -68,7 +68,8 @@ def check_png(data: bytes, name: str, image: Image | None = None) -> bytes:
         image: The record's reference to it; its size must be the picture's.
 
     Raises:
-        StoreError: It is not a PNG, is of another size than its record says, or has more than `MOST_PIXELS` pixels or none.
+        StoreError: It is not a PNG, is of another size than its record says, or has more than `MOST_PIXELS` pixels or
+            none.
     """
     if data[:8] != b"\x89PNG\r\n\x1a\n" or data[12:16] != b"IHDR" or len(data) < 33:
         raise StoreError(f"The picture {name} is damaged: it is not a PNG.")
@@ -76,7 +77,10 @@ def check_png(data: bytes, name: str, image: Image | None = None) -> bytes:
     if not 0 < width * height <= MOST_PIXELS:
         raise StoreError(f"The picture {name} is damaged: it claims {width:,} by {height:,} pixels.")
     if image is not None and (width, height) != (image.width, image.height):
-        raise StoreError(f"The picture {name} is damaged: it has {width} by {height} pixels, and its record says {image.width} by {image.height}.")
+        raise StoreError(
+            f"The picture {name} is damaged: it has {width} by {height} pixels, and its record says {image.width} by"
+            f" {image.height}."
+        )
     return data
 
 

@@ -1,4 +1,6 @@
-"""Files that are kept because making them again takes time: each appears complete, so that several processes may share a folder."""
+"""Files that are kept because making them again takes time: each appears complete, so that several processes may share
+a folder.
+"""
 
 from __future__ import annotations
 
@@ -17,4 +19,6 @@ def keep(path: Path, data: bytes) -> None:
             file.write(data)
         os.replace(file.name, path)
     except OSError as error:
-        raise EnvironmentFailure(f"The cache {path.parent} cannot be written ({error}). Set XDG_CACHE_HOME to a writable folder.") from error
+        raise EnvironmentFailure(
+            f"The cache {path.parent} cannot be written ({error}). Set XDG_CACHE_HOME to a writable folder."
+        ) from error

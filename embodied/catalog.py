@@ -21,7 +21,9 @@ class Entry:
     tasks: tuple[str, ...]
     """Task names, BALROG's where it has the task; the first is the default of `gymnasium.make`."""
     episodes: int
-    """Episodes per task where none are asked for; of the games, those of BALROG (balrog/config/config.yaml, eval.num_episodes)."""
+    """Episodes per task where none are asked for; of the games, those of BALROG (balrog/config/config.yaml,
+    eval.num_episodes).
+    """
     extra: str
     """The pip extra that installs the simulator."""
     summary: str
@@ -52,25 +54,45 @@ _BABA = ["distr_obj_rule", "distr_obj", "distr_rule", "distr_obj-irrelevant_rule
 
 def _baba_tasks() -> tuple[str, ...]:
     plain = ["goto_win", "make_win"]
-    rooms = [f"two_room-{r}" for r in ("goto_win", "break_stop-goto_win", "maybe_break_stop-goto_win", "make_win", "break_stop-make_win")]
+    rooms = [
+        f"two_room-{r}"
+        for r in ("goto_win", "break_stop-goto_win", "maybe_break_stop-goto_win", "make_win", "break_stop-make_win")
+    ]
     tasks = [f"env/{base}{suffix}" for base in plain + rooms for suffix in ("", *(f"-{s}" for s in _BABA))]
     tasks += [f"env/two_room-{r}-distr_win_rule" for r in ("goto_win", "make_win")]
     return (*tasks, "env/two_room-make_you", "env/two_room-make_you-make_win", "env/two_room-make_wall_win")
 
 
-_MINIHACK = ("Boxoban-Hard", "Boxoban-Medium", "MazeWalk-9x9", "MazeWalk-15x15", "Corridor-R3", "CorridorBattle-Dark", "Quest-Easy", "Quest-Medium")
+_MINIHACK = (
+    "Boxoban-Hard",
+    "Boxoban-Medium",
+    "MazeWalk-9x9",
+    "MazeWalk-15x15",
+    "Corridor-R3",
+    "CorridorBattle-Dark",
+    "Quest-Easy",
+    "Quest-Medium",
+)
 _BABYAI = ("goto", "pickup", "open", "putnext", "pick_up_seq_go_to")
 
 
 def _game(name: str, id: str, tasks: tuple[str, ...], episodes: int, summary: str, **more: Any) -> Entry:
     cls = id.partition("-")[0]
-    return Entry(name, f"embodied/{id}", f"embodied.games.{name}.env:{cls}Env", tasks, episodes, "games", summary, **more)
+    return Entry(
+        name, f"embodied/{id}", f"embodied.games.{name}.env:{cls}Env", tasks, episodes, "games", summary, **more
+    )
 
 
 ENTRIES: dict[str, Entry] = {
     e.name: e
     for e in (
-        _game("nethack", "NetHack-v0", ("NetHackChallenge-v0",), 5, "the whole dungeon, scored by how deep and how experienced the hero gets"),
+        _game(
+            "nethack",
+            "NetHack-v0",
+            ("NetHackChallenge-v0",),
+            5,
+            "the whole dungeon, scored by how deep and how experienced the hero gets",
+        ),
         _game(
             "minihack",
             "MiniHack-v1",
@@ -97,7 +119,14 @@ ENTRIES: dict[str, Entry] = {
             picture=False,
             experts=("walkthrough",),
         ),
-        _game("babaisai", "BabaIsAI-v0", _baba_tasks(), 3, "puzzles in which the rules are blocks one can push", experts=("search",)),
+        _game(
+            "babaisai",
+            "BabaIsAI-v0",
+            _baba_tasks(),
+            3,
+            "puzzles in which the rules are blocks one can push",
+            experts=("search",),
+        ),
         Entry(
             "patheval",
             "embodied/PathEval-v0",
@@ -141,7 +170,8 @@ ENTRIES: dict[str, Entry] = {
             ("drive",),
             24,
             "",
-            "the corner cases in motion, each road with and without one: decide once or twice a second, arrive, hit nothing, stop for nothing",
+            "the corner cases in motion, each road with and without one: decide once or twice a second, arrive, hit"
+            " nothing, stop for nothing",
             seen=True,
             experts=("rule_driver",),
             analysis="embodied.driving.closed_loop.analysis:tables",
@@ -162,7 +192,18 @@ ENTRIES: dict[str, Entry] = {
             "highway",
             "embodied/Highway-v1",
             "embodied.driving.highway.env:HighwayEnv",
-            ("highway", "merge", "roundabout", "intersection", "parking", "exit", "two-way", "u-turn", "lane-keeping", "racetrack"),
+            (
+                "highway",
+                "merge",
+                "roundabout",
+                "intersection",
+                "parking",
+                "exit",
+                "two-way",
+                "u-turn",
+                "lane-keeping",
+                "racetrack",
+            ),
             10,
             "driving",
             "highway-env's roads in words: lanes, gaps and speeds",
@@ -186,7 +227,13 @@ def has_picture(name: str) -> bool:
 
 
 def check_task(e: Entry, task: str) -> str:
-    """Returns `task` if `e` has it (MiniHack and highway-env: or is like one of their ids, which the environment looks up). Raises `UnknownName`."""
-    if task in e.tasks or (e.name == "minihack" and task.startswith("MiniHack-")) or (e.name == "highway" and task[-3:-1] == "-v"):
+    """Returns `task` if `e` has it (MiniHack and highway-env: or is like one of their ids, which the environment looks
+    up). Raises `UnknownName`.
+    """
+    if (
+        task in e.tasks
+        or (e.name == "minihack" and task.startswith("MiniHack-"))
+        or (e.name == "highway" and task[-3:-1] == "-v")
+    ):
         return task
     raise unknown(f"task of {e.name}", task, list(e.tasks), f"embodied list tasks --env {e.name}")

@@ -1,7 +1,7 @@
 """Configuration: Hydra's compose API over dataclass schemas.
 
-`compose(["env=nethack", "agent=gpt4o", "agent.history.text=4"])` gives an `EvalConfig`. Groups are folders of `embodied/conf`; users
-add their own folder with the environment variable `EMBODIED_CONF`.
+`compose(["env=nethack", "agent=gpt4o", "agent.history.text=4"])` gives an `EvalConfig`. Groups are folders of
+`embodied/conf`; users add their own folder with the environment variable `EMBODIED_CONF`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ from embodied.variables import REFERENCE
 
 @dataclass
 class BudgetConfig:
-    """What a run may use in all, from its beginning, resumed or not. It stops before it goes over, and can be resumed with more."""
+    """What a run may use in all, from its beginning, resumed or not. It stops before it goes over, and can be resumed
+    with more.
+    """
 
     tokens: int | None = None
     """Input and output together."""
@@ -56,22 +58,33 @@ class RunConfig:
     workers: int | None = None
     """Processes that environments live in; None for the number of cores."""
     ray: str | None = None
-    """Address of a Ray cluster to put the workers on (`host:port`, `auto`, `local`), one for each of its cores; None for this machine without Ray."""
+    """Address of a Ray cluster to put the workers on (`host:port`, `auto`, `local`), one for each of its cores; None
+    for this machine without Ray.
+    """
     replicas: int = 0
-    """Copies of the model (provider transformers) on the Ray cluster, a core or a GPU each; 0 for one in this process."""
+    """Copies of the model (provider transformers) on the Ray cluster, a core or a GPU each; 0 for one in this process.
+    """
     concurrency: int | None = None
-    """Episodes in flight; None for 8 a worker where a service is asked, 2 where no model is, `model.batch` (a replica) for transformers, else 1."""
+    """Episodes in flight; None for 8 a worker where a service is asked, 2 where no model is, `model.batch` (a replica)
+    for transformers, else 1.
+    """
     step_seconds: float = 60.0
     """Seconds that a step of an environment may take before its worker is ended."""
     reset_seconds: float = 600.0
     """Seconds that starting an episode may take."""
     worker_variables: list[str] = field(default_factory=list)
-    """Environment variables with secrets that environments need: workers inherit no keys, tokens and passwords but these."""
+    """Environment variables with secrets that environments need: workers inherit no keys, tokens and passwords but
+    these.
+    """
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     price: list[float] | None = None
-    """US dollars per million tokens of input, cached input and output; None for the model's public price (`embodied/models/data/prices.toml`)."""
+    """US dollars per million tokens of input, cached input and output; None for the model's public price
+    (`embodied/models/data/prices.toml`).
+    """
     cache: str = "deterministic"
-    """Replies kept on disk: off; deterministic: of services, at temperature 0; all: sampled ones and those of local models too."""
+    """Replies kept on disk: off; deterministic: of services, at temperature 0; all: sampled ones and those of local
+    models too.
+    """
     out: str | None = None
     """Run folder; None for `runs/<environment>-<agent>-<hash>`."""
 
@@ -91,7 +104,9 @@ class EvalConfig:
     run: RunConfig = field(default_factory=RunConfig)
 
     unresolved = MappingProxyType[tuple, str]({})
-    """Not a key: what stands in place of the values that read an environment variable, by path. That is what is recorded."""
+    """Not a key: what stands in place of the values that read an environment variable, by path. That is what is
+    recorded.
+    """
 
 
 ConfigStore.instance().store(name="schema", node=EvalConfig)
@@ -123,7 +138,9 @@ def restore(recorded: dict[str, Any], words: Sequence[str] = ()) -> EvalConfig:
     """
     for word in words:
         if "=" not in word:
-            raise UsageError(f"{word!r} is not an option of the form key=value. `embodied list options` shows every key.")
+            raise UsageError(
+                f"{word!r} is not an option of the form key=value. `embodied list options` shows every key."
+            )
     try:
         known = {key: value for key, value in recorded.items() if key in EvalConfig.__dataclass_fields__}
         return _object(OmegaConf.merge(OmegaConf.structured(EvalConfig), known, OmegaConf.from_dotlist(list(words))))
@@ -132,7 +149,9 @@ def restore(recorded: dict[str, Any], words: Sequence[str] = ()) -> EvalConfig:
 
 
 def recorded(config: EvalConfig) -> dict[str, Any]:
-    """The whole configuration as plain JSON; what reads an environment variable stands as `${oc.env:NAME}`, never with its value."""
+    """The whole configuration as plain JSON; what reads an environment variable stands as `${oc.env:NAME}`, never with
+    its value.
+    """
     plain = asdict(config)
     for path, text in config.unresolved.items():
         _put(plain, path, text)
@@ -140,7 +159,9 @@ def recorded(config: EvalConfig) -> dict[str, Any]:
 
 
 def _object(composed: DictConfig) -> EvalConfig:
-    """The configuration with its values. Options of an environment stay references to environment variables until it is made."""
+    """The configuration with its values. Options of an environment stay references to environment variables until it is
+    made.
+    """
     config = OmegaConf.to_object(composed)
     raw = OmegaConf.to_container(composed, resolve=False)
     references = {path: text for path, text in _strings(raw) if "${" in text and _reads_variable(text, raw)}
@@ -191,11 +212,15 @@ def _composed(overrides: list[str]) -> DictConfig:
 
 
 def _check_words(overrides: Sequence[str]) -> None:
-    """What Hydra would take, or complain of in its parser's words. Only an environment has options that we cannot know."""
+    """What Hydra would take, or complain of in its parser's words. Only an environment has options
+    that we cannot know.
+    """
     known = keys(EvalConfig())
     for word in overrides:
         if "=" not in word or word.startswith("~"):
-            raise UsageError(f"{word!r} is not an option of the form key=value. `embodied list options` shows every key.")
+            raise UsageError(
+                f"{word!r} is not an option of the form key=value. `embodied list options` shows every key."
+            )
         key = word.lstrip("+").partition("=")[0]
         if word.startswith("+") and not key.startswith("env.") and key not in known:
             raise unknown("option", key, known, "embodied list options")
@@ -260,13 +285,20 @@ def _explained(error: Exception) -> UsageError:
     cause = error.__cause__ or error
     if isinstance(error, OverrideParseException):
         word = error.override
-        says = f"The value of {word!r} cannot be read. Lists are [a,b]; text with blanks, brackets or commas goes in quotes within quotes: \"key='a b'\"."
+        says = (
+            f"The value of {word!r} cannot be read. Lists are [a,b]; text with blanks, brackets or commas goes in"
+            " quotes within quotes: \"key='a b'\"."
+        )
         return UsageError(says)
     text = " ".join(str(cause).split("\n")[0].split()).rstrip(".")
-    key = getattr(cause, "full_key", None) or (m.group(1) if (m := re.search(r"Could not override '([^']+)'", str(error))) else None)
+    key = getattr(cause, "full_key", None) or (
+        m.group(1) if (m := re.search(r"Could not override '([^']+)'", str(error))) else None
+    )
     if key and ("not in struct" in str(cause) or "not in '" in str(cause)):
         shipped = (path.stem for path in (Path(__file__).parent / "conf/env").glob("*.yaml"))
         own = sorted({f"env.{option}" for name in shipped for option in env_options(name)})
         return unknown("option", key, [*keys(EvalConfig()), "env.task", *own], "embodied list options")
     where = f" at {key}" if key else ""
-    return UsageError(f"The configuration is not valid{where}: {text}. `embodied list options` shows every key with its default.")
+    return UsageError(
+        f"The configuration is not valid{where}: {text}. `embodied list options` shows every key with its default."
+    )

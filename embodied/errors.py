@@ -1,4 +1,5 @@
-"""The error tree. Each class is one kind of thing that went wrong; the message says what failed, on which thing, and what to do next.
+"""The error tree. Each class is one kind of thing that went wrong; the message says what failed, on which thing, and
+what to do next.
 
 `exit_code` is what the command line returns when the error ends it (docs/cli.md lists the codes).
 """
@@ -28,7 +29,10 @@ class MissingExtra(EmbodiedError):
     exit_code = 3
 
     def __init__(self, what: str, extra: str):
-        super().__init__(f"{what} needs an optional dependency that is not installed. Install it with: pip install 'embodied-suite[{extra}]'")
+        super().__init__(
+            f"{what} needs an optional dependency that is not installed. Install it with: pip install"
+            f" 'embodied-suite[{extra}]'"
+        )
         self.what, self.extra = what, extra
 
     def __reduce__(self) -> tuple[type, tuple[str, str]]:
@@ -59,11 +63,15 @@ class EnvironmentFailure(EmbodiedError):
 
 
 class WorkersLost(EnvironmentFailure):
-    """Worker processes died, hung or froze again and again. What is recorded is as good as before: the episode goes on from it later."""
+    """Worker processes died, hung or froze again and again. What is recorded is as good as before: the episode goes on
+    from it later.
+    """
 
 
 class RecordDiffers(EnvironmentFailure):
-    """Repeating what is recorded gave something else: a simulator was updated, or is not deterministic. The episode begins anew."""
+    """Repeating what is recorded gave something else: a simulator was updated, or is not deterministic. The episode
+    begins anew.
+    """
 
 
 class AgentFailure(EmbodiedError):
@@ -94,11 +102,15 @@ class ModelBusy(ModelUnavailable):
 
 
 class ModelErred(ModelUnavailable):
-    """The provider failed at this call, or answered with what is no answer. The same words again and again mean that it always will."""
+    """The provider failed at this call, or answered with what is no answer. The same words again and again mean that it
+    always will.
+    """
 
 
 class ModelAbsent(ModelUnavailable):
-    """Nothing listens where the model should be, or nobody knows such a host. Not tried again while nothing has ever answered there."""
+    """Nothing listens where the model should be, or nobody knows such a host. Not tried again while nothing has ever
+    answered there.
+    """
 
 
 class ModelTimeout(ModelUnavailable):
@@ -106,11 +118,14 @@ class ModelTimeout(ModelUnavailable):
 
 
 class ModelRefused(ModelFailure):
-    """The provider says no to this account or model: bad key, no permission, no quota, unknown model. It stops the run."""
+    """The provider says no to this account or model: bad key, no permission, no quota, unknown
+    model. It stops the run.
+    """
 
 
 class PromptRefused(ModelFailure):
-    """The provider takes this prompt from nobody (filtered, malformed for this model): the episode ends as `refused`, others go on.
+    """The provider takes this prompt from nobody (filtered, malformed for this model): the episode ends as `refused`,
+    others go on.
 
     Attributes:
         why: In two or three words, for tables: `filtered`, `too long`, `no pictures`, `a setting`, `refused`.
@@ -130,4 +145,6 @@ class PromptTooLong(PromptRefused):
 
 
 class BudgetSpent(ModelFailure):
-    """The run's budget of tokens or money leaves no room for another call. The run stops, and goes on where it was once the budget is raised."""
+    """The run's budget of tokens or money leaves no room for another call. The run stops, and goes on where it was once
+    the budget is raised.
+    """

@@ -1,7 +1,7 @@
 """Numbers and signs in one spelling, for those who read numbers out of replies.
 
-Digits of every script, full-width letters and signs, hyphens and minus signs that look alike. Character by character, so time is linear.
-A superscript is not a digit: `m²` stays what it is.
+Digits of every script, full-width letters and signs, hyphens and minus signs that look alike. Character by character,
+so time is linear. A superscript is not a digit: `m²` stays what it is.
 """
 
 from __future__ import annotations
@@ -36,7 +36,11 @@ class _Spelling(dict[int, str]):
 
 
 _TABLE = _Spelling({code: chr(code) for code in range(128)})
-_TABLE.update(dict.fromkeys(map(ord, _HYPHENS), "-") | dict.fromkeys(map(ord, _NOTHING), "") | {ord(sign): plain for sign, plain in _CJK.items()})
+_TABLE.update(
+    dict.fromkeys(map(ord, _HYPHENS), "-")
+    | dict.fromkeys(map(ord, _NOTHING), "")
+    | {ord(sign): plain for sign, plain in _CJK.items()}
+)
 
 
 def spelled(text: str) -> str:

@@ -1,6 +1,7 @@
 """Presets of the user's own: files `agent/*.yaml` and `env/*.yaml` in the folder that `EMBODIED_CONF` names.
 
-Each file that a request uses is read and checked before Hydra composes it, so that an error names the file, the key and the nearest one.
+Each file that a request uses is read and checked before Hydra composes it, so that an error names the file, the key and
+the nearest one.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ def folder() -> Path | None:
     if not named:
         return None
     if not Path(named).is_dir():
-        raise UsageError(f"EMBODIED_CONF names {named}, which is not a folder. It must hold agent/*.yaml and env/*.yaml of your own.")
+        raise UsageError(
+            f"EMBODIED_CONF names {named}, which is not a folder. It must hold agent/*.yaml and env/*.yaml of your own."
+        )
     return Path(named).resolve()
 
 
@@ -47,7 +50,8 @@ def search(words: Iterable[str], schema: DictConfig) -> Iterator[list[Path]]:
         schema: The configuration's structure, with its defaults.
 
     Yields:
-        Folders for Hydra to search: the user's, behind one with copies of the files that Hydra would not read (a byte order mark).
+        Folders for Hydra to search: the user's, behind one with copies of the files that Hydra would not read (a byte
+        order mark).
 
     Raises:
         UsageError: A preset cannot be read, or has a value of a wrong type; names the file and the key.
@@ -65,7 +69,8 @@ def search(words: Iterable[str], schema: DictConfig) -> Iterator[list[Path]]:
             yield [own]
             return
         mended = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="embodied-presets-")))
-        (mended / "own").symlink_to(own, target_is_directory=True)  # under a name that Hydra does not take for an interpolation
+        # under a name that Hydra does not take for an interpolation
+        (mended / "own").symlink_to(own, target_is_directory=True)
         for name, text in copies.items():
             (mended / name).parent.mkdir(exist_ok=True)
             (mended / name).write_text(text, encoding="utf-8")
@@ -84,7 +89,9 @@ def _chosen(words: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 
 def _check(own: Path, group: str, name: str, schema: DictConfig, copies: dict[str, str]) -> None:
-    """Checks one preset, and those of its group that its `defaults` name. Puts the text of a file with a byte order mark into `copies`."""
+    """Checks one preset, and those of its group that its `defaults` name. Puts the text of a file with a byte order
+    mark into `copies`.
+    """
     relative = f"{group}/{name}.yaml"
     path = own / relative
     if relative in copies or not path.exists():
@@ -95,7 +102,8 @@ def _check(own: Path, group: str, name: str, schema: DictConfig, copies: dict[st
     content = _content(path, text)
     if not content:
         raise UsageError(
-            f"{path} sets no key. A preset must set some, for instance {'agent.policy' if group == 'agent' else 'name'}; the first line is {HEADER!r}."
+            f"{path} sets no key. A preset must set some, for instance"
+            f" {'agent.policy' if group == 'agent' else 'name'}; the first line is {HEADER!r}."
         )
     package = _package(text)
     based = content.pop("defaults", None) or []
@@ -130,7 +138,10 @@ def _content(path: Path, text: str) -> dict[Any, Any]:
     except (YAMLError, OmegaConfBaseException, ValueError) as error:
         raise UsageError(f"{path}{_explained(error, text)}") from error
     if not isinstance(content, dict):
-        raise UsageError(f"{path} holds a list where a mapping belongs: write `key: value` lines, for instance `agent:` and below it `  policy: cot`.")
+        raise UsageError(
+            f"{path} holds a list where a mapping belongs: write `key: value` lines, for instance `agent:` and below it"
+            " `  policy: cot`."
+        )
     return content
 
 
@@ -159,10 +170,17 @@ def _package(text: str) -> str | None:
 def _check_package(path: Path, group: str, package: str | None, content: dict[Any, Any], schema: DictConfig) -> None:
     """Checks that the keys of a file mean what they say at the place that its first lines name."""
     there = set(schema.agent) if group == "agent" else set()
-    outside = [key for key in content if key in schema and key not in there and (group == "agent" or isinstance(content[key], dict))]
+    outside = [
+        key
+        for key in content
+        if key in schema and key not in there and (group == "agent" or isinstance(content[key], dict))
+    ]
     if package is None and outside:
         means = f"{group}.{outside[0]}"
-        raise UsageError(f"{path}: the line {HEADER!r} must be its first line, else its key {outside[0]!r} means {means!r}, which does not exist.")
+        raise UsageError(
+            f"{path}: the line {HEADER!r} must be its first line, else its key {outside[0]!r} means {means!r}, which"
+            " does not exist."
+        )
     if package not in (None, "_global_", "_group_") and not _exists(schema, package):
         raise UsageError(f"{path}: there is no package {package!r}: its first line must be {HEADER!r}.")
 
@@ -177,11 +195,16 @@ def _check_keys(path: Path, content: Any, schema: DictConfig, key: str) -> None:
         return
     if key and not _exists(schema, key):
         known = keys(OmegaConf.to_object(schema))
-        raise _in_file(path, unknown("option", key, [*known, *(k for k in schema if k not in known)], "embodied list options"))
+        raise _in_file(
+            path, unknown("option", key, [*known, *(k for k in schema if k not in known)], "embodied list options")
+        )
     node = OmegaConf.select(schema, key) if key else schema
     if isinstance(node, DictConfig) and not _free(node):
         if not isinstance(content, dict):
-            raise UsageError(f"{path}: {key} must be a mapping of keys and values ({', '.join(list(node)[:3])}, ...), not {_kind(content)}.")
+            raise UsageError(
+                f"{path}: {key} must be a mapping of keys and values ({', '.join(list(node)[:3])}, ...), not"
+                f" {_kind(content)}."
+            )
         for name, value in content.items():
             _check_keys(path, value, schema, f"{key}.{name}" if key else str(name))
         return
@@ -196,7 +219,10 @@ def _check_value(path: Path, value: Any, schema: DictConfig, key: str) -> None:
         OmegaConf.update(OmegaConf.create(schema), key, value, merge=False)
     except (OmegaConfBaseException, ValueError, TypeError) as error:
         says = " ".join(str(error).split("\n")[0].split()).rstrip(".")
-        raise UsageError(f"{path}: {key} has a value of the wrong type: {says}. `embodied list options` shows every key with its default.") from error
+        raise UsageError(
+            f"{path}: {key} has a value of the wrong type: {says}. `embodied list options` shows every key with its"
+            " default."
+        ) from error
     if kind := _CHOICES.get(key):
         known = (AGENTS if kind == "agent" else MODELS).names()
         if isinstance(value, str) and value and "${" not in value and value not in known:
@@ -210,7 +236,9 @@ def _check_environment(path: Path, content: dict[str, Any]) -> None:
 
     name = content.get("name")
     if not isinstance(name, str) or name == "???":
-        raise UsageError(f"{path}: the key env.name must name an environment (`embodied list envs`), not {_kind(name)}.")
+        raise UsageError(
+            f"{path}: the key env.name must name an environment (`embodied list envs`), not {_kind(name)}."
+        )
     if "${" in name or name.startswith("gym:"):
         return
     try:

@@ -16,7 +16,8 @@ def unknown(kind: str, name: str, known: list[str], list_command: str) -> Unknow
     name = str(name)
     folded = {k.casefold(): k for k in known}
     near = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.5)
-    near = near or [k for k in folded if name and name.casefold() in k][:1]  # `goto` for `BabyAI-MixedTrainLocal-v0/goto`
+    # `goto` for `BabyAI-MixedTrainLocal-v0/goto`
+    near = near or [k for k in folded if name and name.casefold() in k][:1]
     hint = f" Did you mean {folded[near[0]]!r}?" if near else ""
     return UnknownName(f"There is no {kind} named {name!r}.{hint} `{list_command}` lists them all.")
 

@@ -1,4 +1,5 @@
-"""Secrets in the environment of this process: which variables hold them, and how they are kept out of records, logs and workers.
+"""Secrets in the environment of this process: which variables hold them, and how they are kept out of records, logs and
+workers.
 
 A variable is taken for a secret by its name. Nothing here stores a value.
 """
@@ -41,8 +42,12 @@ def is_secret(variable: str) -> bool:
 def without(environment: Mapping[str, str], allowed: Iterable[str] = ()) -> dict[str, str]:
     """`environment` without secrets, under whatever name their values stand; those `allowed` by name stay."""
     kept = set(allowed)
-    values = {value for name, value in environment.items() if is_secret(name) and name not in kept and len(value) >= SHORTEST}
-    return {name: value for name, value in environment.items() if name in kept or not (is_secret(name) or value in values)}
+    values = {
+        value for name, value in environment.items() if is_secret(name) and name not in kept and len(value) >= SHORTEST
+    }
+    return {
+        name: value for name, value in environment.items() if name in kept or not (is_secret(name) or value in values)
+    }
 
 
 def mask(text: str) -> str:
@@ -76,4 +81,8 @@ def _forms(value: str) -> set[str]:
         inner = base64.b64encode(b"\0" * shift + data).decode()[4:]
         coded.add(inner[: (len(data) + shift - 3) // 3 * 4])
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return {form for form in {value, quote(value, safe=""), quote(value), quote_plus(value), escaped, data.hex(), *coded} if len(form) >= SHORTEST}
+    return {
+        form
+        for form in {value, quote(value, safe=""), quote(value), quote_plus(value), escaped, data.hex(), *coded}
+        if len(form) >= SHORTEST
+    }

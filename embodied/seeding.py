@@ -10,11 +10,13 @@ if TYPE_CHECKING:
 
 
 def derive(seed: int, *path: str | int, bits: int = 63) -> int:
-    """Derives a seed from `seed` and `path`: the same arguments give the same number on every machine and Python version.
+    """Derives a seed from `seed` and `path`: the same arguments give the same number on every machine and Python
+    version.
 
     Args:
         seed: The root, any non-negative integer.
-        path: What the seed is for, for instance `("env", "nethack", "NetHackChallenge-v0", 3)`. An integer and its decimal string differ.
+        path: What the seed is for, for instance `("env", "nethack", "NetHackChallenge-v0", 3)`. An integer and its
+            decimal string differ.
         bits: Size of the result, 1 to 256.
 
     Returns:

@@ -1,4 +1,6 @@
-"""Text from strangers on its way to a terminal: models, servers and run folders may write anything, a terminal obeys some of it."""
+"""Text from strangers on its way to a terminal: models, servers and run folders may write anything, a terminal obeys
+some of it.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +8,19 @@ import re
 
 _ESCAPES = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]{0,4000}(?:\x07|\x1b\\)?|\x1b[@-_]?")
 """Control sequences: colours and cursor (CSI), titles and links (OSC), single escapes."""
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
-"""Control characters but tab and line end, and the marks that turn or hide text (Unicode TR 36: bidirectional overrides)."""
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
+)
+"""Control characters but tab and line end, and the marks that turn or hide text (Unicode TR 36: bidirectional
+overrides).
+"""
 _LINES = re.compile(r"[ \t\n]+")
 
 
 def plain(text: str) -> str:
-    """`text` without control sequences, and with U+FFFD for every other character that a terminal obeys or hides. Lines and tabs stay."""
+    """`text` without control sequences, and with U+FFFD for every other character that a terminal obeys or hides. Lines
+    and tabs stay.
+    """
     text = _ESCAPES.sub("", text) if "\x1b" in text or "\x9b" in text else text
     text = text.replace("\r\n", "\n")
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)

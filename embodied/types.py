@@ -1,7 +1,7 @@
 """Every record that is persisted or crosses a process boundary: frozen dataclasses, no logic.
 
-The codec is msgspec (`embodied.store.codec`): a record is written as the JSON object of its fields. `Text` and `Image` are
-msgspec structs because only those carry the tag that tells the parts of a message apart.
+The codec is msgspec (`embodied.store.codec`): a record is written as the JSON object of its fields. `Text` and `Image`
+are msgspec structs because only those carry the tag that tells the parts of a message apart.
 Field docs say unit, range and who writes the field.
 """
 
@@ -58,7 +58,9 @@ class Mission:
     goal: str
     """What to achieve, one or two sentences."""
     actions: dict[str, str] = field(default_factory=dict)
-    """Phrase -> gloss, in order. With `free_text` false it is exactly the set of accepted phrases; else a list of command patterns."""
+    """Phrase -> gloss, in order. With `free_text` false it is exactly the set of accepted phrases; else a list of
+    command patterns.
+    """
     intro: str = ""
     """What kind of world this is, one or two sentences."""
     tips: tuple[str, ...] = ()
@@ -67,7 +69,8 @@ class Mission:
     free_text: bool = False
     """True where any string is an action (TextWorld)."""
     prose: bool = False
-    """With `free_text`: an action is an answer in sentences, of as many lines as it takes, not a command of one line."""
+    """With `free_text`: an action is an answer in sentences, of as many lines as it takes, not a command of one line.
+    """
     max_steps: int | None = None
     """Steps after which the environment truncates; None for no limit."""
 
@@ -82,7 +85,9 @@ class Observation:
     """The part that is of use only now (inventory, vital signs); shown for the current step only."""
     image: Image | None = None
     expert: str = ""
-    """What the environment's own expert would do; only where the environment was made with `expert=True`, never shown to a model."""
+    """What the environment's own expert would do; only where the environment was made with `expert=True`, never shown
+    to a model.
+    """
     step: int = 0
     """0 for the observation of `reset`."""
     executed: str | None = None
@@ -91,7 +96,9 @@ class Observation:
     """False when the agent's previous action was outside the vocabulary and `executed` is the default action."""
     reward: float = 0.0
     more_images: tuple[Image, ...] = ()
-    """Further pictures of the same moment, in order, where an environment shows several (two paths side by side, a crop)."""
+    """Further pictures of the same moment, in order, where an environment shows several (two paths side by side, a
+    crop).
+    """
 
 
 # --------------------------------------------------------------------------- model calls
@@ -123,10 +130,12 @@ class Usage:
     cached: int = 0
     """The part of `input` that the provider served from its prompt cache."""
     repeated: int = 0
-    """The part of `input` that was word for word the beginning of the episode's previous prompt, measured in characters: what a prompt
-    cache can serve. Written by the agent."""
+    """The part of `input` that was word for word the beginning of the episode's previous prompt, measured in
+    characters: what a prompt cache can serve. Written by the agent."""
     estimated: int = 0
-    """The part of `input` and `output` that the provider did not count and that was estimated from the number of characters."""
+    """The part of `input` and `output` that the provider did not count and that was estimated from the number of
+    characters.
+    """
 
 
 @dataclass(frozen=True)
@@ -186,8 +195,8 @@ class Decision:
 # --------------------------------------------------------------------------- episodes
 
 Outcome = Literal["finished", "limit", "refused", "model_failure", "infra_failure", "cancelled"]
-"""finished: the environment terminated. limit: step limit reached. Only these two are scored. refused: the model's provider took no
-prompt of this episode's kind (too long, filtered); other episodes go on."""
+"""finished: the environment terminated. limit: step limit reached. Only these two are scored. refused: the model's
+provider took no prompt of this episode's kind (too long, filtered); other episodes go on."""
 
 
 @dataclass(frozen=True)
@@ -203,7 +212,9 @@ class TaskSpec:
 
 @dataclass(frozen=True)
 class EpisodeSpec:
-    """One planned episode. `id` is derived from everything that decides what happens in it (see `embodied.rollout.plan`)."""
+    """One planned episode. `id` is derived from everything that decides what happens in it (see
+    `embodied.rollout.plan`).
+    """
 
     id: str
     task: TaskSpec
@@ -219,7 +230,8 @@ class EpisodeSpec:
 class Step:
     """One line of `steps.jsonl`: the observation acted on, the decision, and what the environment answered.
 
-    The observation that `reset` returned is the `observation` of step 0; the one that ends the episode is `Episode.last`.
+    The observation that `reset` returned is the `observation` of step 0; the one that ends the episode is
+    `Episode.last`.
     """
 
     index: int
@@ -231,7 +243,8 @@ class Step:
     terminated: bool
     truncated: bool
     progress: float | None
-    """In [0, 1]; None where the environment cannot score what was done (an answer to a question without a reference)."""
+    """In [0, 1]; None where the environment cannot score what was done (an answer to a question without a reference).
+    """
     info: Json
     """The environment's info, plain JSON, without progress and valid."""
     next_hash: str
@@ -269,6 +282,8 @@ class Episode:
     info: Json = field(default_factory=dict)
     """Info of `reset`: what the seed chose (the game file, the level, ...)."""
     counts: dict[str, int] = field(default_factory=dict)
-    """How often something happened that the table counts: kinds of `Decision.notes`, and replies that were empty, cut or cached."""
+    """How often something happened that the table counts: kinds of `Decision.notes`, and replies that were empty, cut
+    or cached.
+    """
     models: tuple[str, ...] = ()
     """The names under which the model reported itself, in order of appearance."""

@@ -1,4 +1,6 @@
-"""References to environment variables in the options of an environment: `${oc.env:NAME}`, resolved where it is made and recorded as they are."""
+"""References to environment variables in the options of an environment: `${oc.env:NAME}`, resolved where it is made and
+recorded as they are.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,10 @@ def resolved(options: Json) -> Json:
         asked = {key: value for key, value in options.items() if refers(value)}
         return {**options, **OmegaConf.to_container(OmegaConf.create(asked), resolve=True)}
     except OmegaConfBaseException as error:
-        raise UsageError(f"An option of the environment cannot be resolved: {str(error).splitlines()[0].rstrip('.')}. Set the variable first.") from error
+        raise UsageError(
+            f"An option of the environment cannot be resolved: {str(error).splitlines()[0].rstrip('.')}. Set the"
+            " variable first."
+        ) from error
 
 
 def resolved_task(task: TaskSpec) -> TaskSpec:

@@ -1,4 +1,5 @@
-"""Writes the embedded driving scenes: specifications and their facts. Run it when templates, objects or the annotator change, and look at the contact sheet.
+"""Writes the embedded driving scenes: specifications and their facts. Run it when templates, objects or the annotator
+change, and look at the contact sheet.
 
 python scripts/make_driving_scenes.py [--sheet docs/images/driving/scenes.jpg]
 """
@@ -30,7 +31,10 @@ def sheet(specs: tuple[SceneSpec, ...], facts: tuple[SceneFacts, ...]) -> Image.
         canvas.paste(Image.fromarray(sets.picture(spec)).resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS), (left, top))
         for o in sorted(known.objects, key=lambda o: o.corner_case):
             x, y, w, h = (v * WIDTH / known.width for v in o.box)
-            draw.rectangle((left + x, top + y, left + x + w, top + y + h), outline=(255, 40, 30) if o.corner_case else (90, 220, 120))
+            draw.rectangle(
+                (left + x, top + y, left + x + w, top + y + h),
+                outline=(255, 40, 30) if o.corner_case else (90, 220, 120),
+            )
         caption = f"{spec.name}\n{spec.weather}, {spec.time}: {', '.join(known.required)}"
         draw.multiline_text((left + 4, top + HEIGHT + 1), caption, fill=(230, 230, 230), font=font, spacing=1)
     return canvas

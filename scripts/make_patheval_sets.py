@@ -3,8 +3,8 @@
     nice python scripts/make_patheval_sets.py            # both; about 20 CPU minutes
     nice python scripts/make_patheval_sets.py --check    # makes them anew and compares
 
-The sets depend on the maps, the planner `rrt` and the recipes below. Maps that were worked through once are taken from the cache
-(`$XDG_CACHE_HOME/embodied/patheval`); to make all anew, point it to an empty folder.
+The sets depend on the maps, the planner `rrt` and the recipes below. Maps that were worked through once are taken from
+the cache (`$XDG_CACHE_HOME/embodied/patheval`); to make all anew, point it to an empty folder.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ def main() -> int:
             data = json.dumps({**made.to_json(), "digest": made.digest}, separators=(",", ":")).encode()
             path.write_bytes(lzma.compress(data, preset=9 | lzma.PRESET_EXTREME))
         print(
-            f"{path.name}: {verdict}, digest {made.digest[:16]}, {dict(made.counts)}, {path.stat().st_size} bytes, {time.monotonic() - began:.0f} s", flush=True
+            f"{path.name}: {verdict}, digest {made.digest[:16]}, {dict(made.counts)}, {path.stat().st_size} bytes,"
+            f" {time.monotonic() - began:.0f} s",
+            flush=True,
         )
     return 1 if differ else 0
 

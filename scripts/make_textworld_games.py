@@ -1,10 +1,10 @@
 """Makes the TextWorld games that the package ships: embodied/games/textworld/data/<task>-<seed>.json.xz, seeds 0 to 9.
 
-    nice python scripts/make_textworld_games.py                      # those that are missing; about 15 CPU minutes for all
-    nice python scripts/make_textworld_games.py --check --task ...   # makes them anew and compares
+    nice python scripts/make_textworld_games.py                      # those that are missing; about 15 CPU minutes for
+    all nice python scripts/make_textworld_games.py --check --task ...   # makes them anew and compares
 
-The games depend on TextWorld's version and on `embodied.games.textworld.generate`. Every game is compiled and won by its walkthrough
-before it is written.
+The games depend on TextWorld's version and on `embodied.games.textworld.generate`. Every game is compiled and won by
+its walkthrough before it is written.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ def won_by_walkthrough(story: bytes, walkthrough: list[str]) -> bool:
 def main() -> int:
     """The command line. Returns 1 when a game failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--task", choices=sorted(CHALLENGES), action="append", help="only this task; may be given more than once")
+    parser.add_argument(
+        "--task", choices=sorted(CHALLENGES), action="append", help="only this task; may be given more than once"
+    )
     parser.add_argument("--check", action="store_true", help="write nothing, compare with what is there")
     args = parser.parse_args()
     failed = 0
@@ -61,7 +63,11 @@ def main() -> int:
                     path.write_bytes(lzma.compress(data, preset=9 | lzma.PRESET_EXTREME))
             failed += not good
             verdict = "good" if good else "FAILED"
-            print(f"{path.name}: {verdict}, {len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()[:16]}, {time.monotonic() - began:.0f} s", flush=True)
+            print(
+                f"{path.name}: {verdict}, {len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()[:16]},"
+                f" {time.monotonic() - began:.0f} s",
+                flush=True,
+            )
     return 1 if failed else 0
 
 

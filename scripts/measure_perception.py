@@ -1,10 +1,12 @@
-"""Measures what `agent.perception=vector` says of PathEval's paths: is what a text-only judge would have to know in the text, and is it right?
+"""Measures what `agent.perception=vector` says of PathEval's paths: is what a text-only judge would have to know in the
+text, and is it right?
 
     nice python scripts/measure_perception.py            # both views of the test set; about 10 CPU minutes
 
-Length, turns and greatest angle of both paths are read out of the text, by its words and the corner points it lists, as a reader of
-nothing else could. Then a rule judges the 1,050 items with them: the scenario's weights times the differences in thresholds (at most 3 each), summed
-up. Clearance is not read, though the obstacles are in the text as far as there is room.
+Length, turns and greatest angle of both paths are read out of the text, by its words and the corner points it lists, as
+a reader of nothing else could. Then a rule judges the 1,050 items with them: the scenario's weights times the
+differences in thresholds (at most 3 each), summed up. Clearance is not read, though the obstacles are in the text as
+far as there is room.
 """
 
 from __future__ import annotations
@@ -51,7 +53,13 @@ def read(pair: Pair, view: str) -> np.ndarray:
     found = np.zeros((2, len(READ)))
     for length, corners in LINE.findall(text):
         points = np.array(POINT.findall(corners), dtype=float)
-        ends = np.array(POINT.findall(text[text.index(f"length {length} ") - 60 : text.index(f"length {length} ")]), dtype=float) if not len(points) else points
+        ends = (
+            np.array(
+                POINT.findall(text[text.index(f"length {length} ") - 60 : text.index(f"length {length} ")]), dtype=float
+            )
+            if not len(points)
+            else points
+        )
         panel = int(ends[:, 0].mean() >= picture.shape[1] / 2)
         found[panel, 0] += int(length) / UNITS[view]
         if len(points) > 2:
@@ -71,7 +79,8 @@ def _report(view: str, items: ItemSet, pairs: tuple[Pair, ...], said: np.ndarray
         right = int((np.sign(told) == np.sign(gap))[differ].sum())
         error, bias = np.abs(said - true)[..., d].mean(), (said - true)[..., d].mean()
         print(
-            f"  {DESCRIPTORS[at].key:14} mean error {error:7.2f} (bias {bias:+7.2f})   which has more, of pairs that differ: {share(right, int(differ.sum()))}"
+            f"  {DESCRIPTORS[at].key:14} mean error {error:7.2f} (bias {bias:+7.2f})   which has more, of pairs that"
+            f" differ: {share(right, int(differ.sum()))}"
         )
     number = {id(pair): k for k, pair in enumerate(pairs)}
     judged = [item for item in items.items if id(item.pair) in number]

@@ -9,7 +9,9 @@ BLOCKS = {"IS": IS, **{word.upper(): piece for word, piece in {**NOUN, **PROPERT
 
 
 def board(drawing: str) -> State:
-    """A state as drawn: `.` empty, `baba` an object, `BABA` a block, `ball+baba` a stack, the top last. The border is added."""
+    """A state as drawn: `.` empty, `baba` an object, `BABA` a block, `ball+baba` a stack, the top last. The border is
+    added.
+    """
     rows = [line.split() for line in drawing.strip().splitlines()]
     width = len(rows[0]) + 2
     cells = [BORDER] * width

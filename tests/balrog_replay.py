@@ -4,12 +4,13 @@
 
 A record is the JSON and CSV of one episode of the leaderboard. How it becomes a replay:
 
-- Seed: `env.reset(seed=record["seed"])` under `rules="balrog"`. Records without a seed (one TextWorld episode) depend on the game alone.
-- Action: the CSV has what the model said. Where the row's observation opens with BALROG's notice on an invalid action, the
-  executed action is the one the notice names; otherwise the environment decides, as it does for every phrase.
+- Seed: `env.reset(seed=record["seed"])` under `rules="balrog"`. Records without a seed (one TextWorld episode) depend
+  on the game alone.
+- Action: the CSV has what the model said. Where the row's observation opens with BALROG's notice on an invalid action,
+  the executed action is the one the notice names; otherwise the environment decides, as it does for every phrase.
 - Observation: the CSV has the text after the row's action, behind that notice. What `reset` returned is not recorded.
-- TextWorld: the manifest names the game file. NetHack: the manifest says how pages of a long message were joined, and a record
-  made with images has the text BALROG shows beside them.
+- TextWorld: the manifest names the game file. NetHack: the manifest says how pages of a long message were joined, and a
+  record made with images has the text BALROG shows beside them.
 """
 
 from __future__ import annotations
@@ -119,7 +120,16 @@ def load(root: Path, entry: dict[str, Any]) -> Record:
         kwargs["text"] = "language"  # what BALROG shows beside a picture; no picture is needed to compare it
     options = {"game": str(root / "games" / entry["game"])} if entry.get("game") else {}
     rows = tuple(_rows(path.with_suffix(".csv")))
-    return Record(env, entry["task"], f"{entry['submission']}__{entry['run']}", meta.get("seed") or 0, meta["progression"], rows, kwargs, options)
+    return Record(
+        env,
+        entry["task"],
+        f"{entry['submission']}__{entry['run']}",
+        meta.get("seed") or 0,
+        meta["progression"],
+        rows,
+        kwargs,
+        options,
+    )
 
 
 def _rows(path: Path) -> Iterator[Row]:
@@ -158,7 +168,11 @@ def replay(record: Record) -> Replay:
 
 
 def _difference(row: int, action: str, ours: tuple, theirs: tuple) -> str:
-    named = [f"{what}\n  recorded: {b!r}\n  ours:     {a!r}" for what, a, b in zip(("text", "reward", "done"), ours, theirs, strict=True) if a != b]
+    named = [
+        f"{what}\n  recorded: {b!r}\n  ours:     {a!r}"
+        for what, a, b in zip(("text", "reward", "done"), ours, theirs, strict=True)
+        if a != b
+    ]
     return f"row {row}, action {action!r}: " + "\n".join(named)
 
 
@@ -167,7 +181,12 @@ def main(argv: list[str] | None = None) -> int:
     here = Path(__file__).parents[2] / "shared/data/balrog"
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--env", default="babyai,babaisai,textworld", help="our names, separated by commas")
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("EMBODIED_BALROG_DATA", here)), help="folder with manifest.json")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=Path(os.environ.get("EMBODIED_BALROG_DATA", here)),
+        help="folder with manifest.json",
+    )
     parser.add_argument("--filter", default="", help="only records whose task or name contains this")
     args = parser.parse_args(argv)
     total = exact = 0

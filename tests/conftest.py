@@ -9,7 +9,9 @@ import pytest
 
 
 def _public_data(name: str, what: str, sign: str) -> Path:
-    """A folder of public data: `EMBODIED_<NAME>_DATA`, or `../shared/data/<name>` beside the checkout. Skips the test without it."""
+    """A folder of public data: `EMBODIED_<NAME>_DATA`, or `../shared/data/<name>` beside the checkout. Skips the test
+    without it.
+    """
     variable = f"EMBODIED_{name.upper()}_DATA"
     root = Path(os.environ.get(variable, Path(__file__).parents[2] / "shared/data" / name))
     if not (root / sign).is_file():
@@ -38,7 +40,8 @@ def codalm_data() -> Path:
 @pytest.fixture
 def call(capfd, monkeypatch, tmp_path):
     """Calls the command line in an empty folder; gives exit code, output and errors."""
-    from embodied.cli import main  # not above: the environment that replays BALROG's records holds no more than that takes
+    # not above: the environment that replays BALROG's records holds no more than that takes
+    from embodied.cli import main
 
     monkeypatch.chdir(tmp_path)
 

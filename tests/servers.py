@@ -1,13 +1,16 @@
-"""Two servers for tests: a real model behind a real OpenAI-compatible server, and a stub that checks wire formats and misbehaves on request.
+"""Two servers for tests: a real model behind a real OpenAI-compatible server, and a stub that checks wire formats and
+misbehaves on request.
 
     python -m tests.servers llama [--port N]                  SmolLM2 served by llama.cpp
     python -m tests.servers stub [--port N] [--reply TEXT]    the stub, replying TEXT
 
-Either prints its URL on the first line and runs until its standard input ends. Test modules import the fixtures `stub` and `llama_url`.
+Either prints its URL on the first line and runs until its standard input ends. Test modules import the fixtures `stub`
+and `llama_url`.
 
-The stub speaks OpenAI's chat completions under /v1, Anthropic's messages under /, and Gemini's generateContent under /. It answers 400 to
-anything the real services would refuse. Faults are asked for in the path, so that a process under test needs nothing but a base URL:
-`URL/fault/429@0.1,reset,ok/v1` treats the first request so, the second so, and so on; the last word goes on for ever.
+The stub speaks OpenAI's chat completions under /v1, Anthropic's messages under /, and Gemini's generateContent under /.
+It answers 400 to anything the real services would refuse. Faults are asked for in the path, so that a process under
+test needs nothing but a base URL: `URL/fault/429@0.1,reset,ok/v1` treats the first request so, the second so, and so
+on; the last word goes on for ever.
 """
 
 from __future__ import annotations
@@ -114,10 +117,19 @@ class OpenAIWire:
         if how == "reasoning":
             message["reasoning_content"] = "I think."
         if how == "typed":
-            message["content"] = [{"type": "thinking", "thinking": [{"type": "text", "text": "I think."}]}, {"type": "text", "text": text}]
+            message["content"] = [
+                {"type": "thinking", "thinking": [{"type": "text", "text": "I think."}]},
+                {"type": "text", "text": text},
+            ]
         if how == "refusal":
             message |= {"content": None, "refusal": "I cannot."}
-        choices = [{"index": 0, "message": message, "finish_reason": {"filter": "content_filter", "cut": "length"}.get(how, "stop")}]
+        choices = [
+            {
+                "index": 0,
+                "message": message,
+                "finish_reason": {"filter": "content_filter", "cut": "length"}.get(how, "stop"),
+            }
+        ]
         usage = {
             "prompt_tokens": seen.words,
             "completion_tokens": 7,
@@ -125,10 +137,24 @@ class OpenAIWire:
             "prompt_tokens_details": {"cached_tokens": 2},
             "completion_tokens_details": {"reasoning_tokens": 5},
         }
-        return {"id": "x", "object": "chat.completion", "created": 0, "model": seen.model, "choices": [] if how == "nothing" else choices, "usage": usage}
+        return {
+            "id": "x",
+            "object": "chat.completion",
+            "created": 0,
+            "model": seen.model,
+            "choices": [] if how == "nothing" else choices,
+            "usage": usage,
+        }
 
     def error(self, status: int, said: str) -> Any:
-        return {"error": {"message": said, "type": "test", "param": None, "code": "insufficient_quota" if "quota" in said else None}}
+        return {
+            "error": {
+                "message": said,
+                "type": "test",
+                "param": None,
+                "code": "insufficient_quota" if "quota" in said else None,
+            }
+        }
 
 
 class AnthropicWire:
@@ -172,7 +198,15 @@ class AnthropicWire:
             "output_tokens_details": {"thinking_tokens": 5},
         }
         stop = {"filter": "refusal", "cut": "max_tokens"}.get(how, "end_turn")
-        return {"id": "x", "type": "message", "role": "assistant", "model": seen.model, "content": content, "stop_reason": stop, "usage": usage}
+        return {
+            "id": "x",
+            "type": "message",
+            "role": "assistant",
+            "model": seen.model,
+            "content": content,
+            "stop_reason": stop,
+            "usage": usage,
+        }
 
     def error(self, status: int, said: str) -> Any:
         return {"type": "error", "error": {"type": "test", "message": said}}
@@ -203,7 +237,12 @@ class GeminiWire:
         parts = [] if text is None else [{"text": text}]
         if how == "reasoning" or "thinkingConfig" in seen.body.get("generationConfig", {}):
             parts.insert(0, {"text": "I think.", "thought": True})
-        usage = {"promptTokenCount": seen.words, "candidatesTokenCount": 2, "thoughtsTokenCount": 5, "cachedContentTokenCount": 2}
+        usage = {
+            "promptTokenCount": seen.words,
+            "candidatesTokenCount": 2,
+            "thoughtsTokenCount": 5,
+            "cachedContentTokenCount": 2,
+        }
         if how == "filter":
             return {"promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": usage, "modelVersion": seen.model}
         stop = {"cut": "MAX_TOKENS", "refusal": "SAFETY"}.get(how, "STOP")
@@ -293,7 +332,9 @@ class Stub:
         self._faults[words] += 1
         return "/" + rest, faults[min(number, len(faults) - 1)]
 
-    async def _misbehave(self, fault: str, wire: OpenAIWire | AnthropicWire | GeminiWire, seen: Seen, writer: asyncio.StreamWriter) -> None:
+    async def _misbehave(
+        self, fault: str, wire: OpenAIWire | AnthropicWire | GeminiWire, seen: Seen, writer: asyncio.StreamWriter
+    ) -> None:
         word, _, value = fault.partition("@")
         if word.isdigit():
             retry = {"retry-after": value} if value else {}
@@ -331,7 +372,8 @@ class Stub:
             case "huge":
                 _send(writer, 200, wire.answer(seen, "x" * int(value)))
             case "odd":
-                _send(writer, 200, wire.answer(seen, "a\ud800b\x00c\U0001f600d\u202e"))  # json.dumps writes the lone surrogate as an escape
+                # json.dumps writes the lone surrogate as an escape
+                _send(writer, 200, wire.answer(seen, "a\ud800b\x00c\U0001f600d\u202e"))
             case "think":
                 _send(writer, 200, wire.answer(seen, "<think>hm</think>\n" + self.reply))
             case "leak":
@@ -343,10 +385,21 @@ class Stub:
 
 
 def _send(
-    writer: asyncio.StreamWriter, status: int, body: Any, headers: dict[str, str] | None = None, *, kind: str = "application/json", length: int | None = None
+    writer: asyncio.StreamWriter,
+    status: int,
+    body: Any,
+    headers: dict[str, str] | None = None,
+    *,
+    kind: str = "application/json",
+    length: int | None = None,
 ) -> None:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    lines = {"content-type": kind, "content-length": length if length is not None else len(data), "connection": "close", **(headers or {})}
+    lines = {
+        "content-type": kind,
+        "content-length": length if length is not None else len(data),
+        "connection": "close",
+        **(headers or {}),
+    }
     head = f"HTTP/1.1 {status} Test\r\n" + "".join(f"{k}: {v}\r\n" for k, v in lines.items())
     writer.write(head.encode() + b"\r\n" + data)
 
@@ -368,10 +421,18 @@ def stub() -> Iterator[Stub]:
 
 @pytest.fixture(scope="session")
 def llama_url() -> Iterator[str]:
-    """Base URL (with /v1) of llama.cpp serving SmolLM2 in a child process, one thread; skips where it is not installed."""
+    """Base URL (with /v1) of llama.cpp serving SmolLM2 in a child process, one thread; skips where
+    it is not installed.
+    """
     pytest.importorskip("xllamacpp")
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    with subprocess.Popen([sys.executable, "-m", "tests.servers", "llama"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as child:
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.servers", "llama"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as child:
         assert child.stdin and child.stdout
         url = child.stdout.readline().strip()
         assert url.startswith("http://127.0.0.1:"), f"the server did not start: {url}"

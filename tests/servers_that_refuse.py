@@ -40,7 +40,11 @@ class Refusing(Stub):
 
 def mentions(word: str) -> Refuse:
     """Refuses prompts that hold `word`, as a content filter does."""
-    error = {"message": "The prompt was flagged by our content filter.", "type": "invalid_request_error", "code": "content_filter"}
+    error = {
+        "message": "The prompt was flagged by our content filter.",
+        "type": "invalid_request_error",
+        "code": "content_filter",
+    }
     return lambda text: error if word in text else None
 
 
@@ -53,5 +57,9 @@ def longer_than(characters: int) -> Refuse:
 
 def setting(name: str) -> Refuse:
     """Refuses every prompt, for a setting."""
-    error = {"message": f"Unsupported parameter: '{name}' is not supported with this model.", "code": "unsupported_parameter", "param": name}
+    error = {
+        "message": f"Unsupported parameter: '{name}' is not supported with this model.",
+        "code": "unsupported_parameter",
+        "param": name,
+    }
     return lambda text: error

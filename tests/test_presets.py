@@ -104,7 +104,13 @@ def test_an_environment_preset_that_is_wrong(presets, data, words):
 
 
 @pytest.mark.parametrize(
-    "data", [b"name: babyai\ntask: goto\n", b"\xef\xbb\xbfname: babyai\r\n", b"defaults: [babyai]\ntask: goto\n", HEAD + b"env: {name: babyai}\n"]
+    "data",
+    [
+        b"name: babyai\ntask: goto\n",
+        b"\xef\xbb\xbfname: babyai\r\n",
+        b"defaults: [babyai]\ntask: goto\n",
+        HEAD + b"env: {name: babyai}\n",
+    ],
 )
 def test_an_environment_preset_works(presets, data):
     presets("env", data)

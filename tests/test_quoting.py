@@ -42,7 +42,9 @@ def test_any_text_means_itself():
         assert compose([f"model.name={quoted(text)}"]).model.name == text, text
 
 
-@pytest.mark.parametrize("name", ["Läufe", "运行", "a,b=c", "[x]", "it's", "with blank", "100%", "a'b\"c", "${x}", "$HOME"])
+@pytest.mark.parametrize(
+    "name", ["Läufe", "运行", "a,b=c", "[x]", "it's", "with blank", "100%", "a'b\"c", "${x}", "$HOME"]
+)
 def test_presets_are_found_in_a_folder_of_any_name(tmp_path, monkeypatch, name):
     folder = tmp_path / name / "agent"
     folder.mkdir(parents=True)

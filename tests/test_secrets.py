@@ -22,13 +22,37 @@ KEY = "sk-proj/se+cr et=1234567890"
 
 
 @pytest.mark.parametrize(
-    "name", ["OPENAI_API_KEY", "HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "DB_PASSWORD", "MY_KEY", "APIKEY", "api_key", "CLIENT_SECRET"]
+    "name",
+    [
+        "OPENAI_API_KEY",
+        "HF_TOKEN",
+        "AWS_SECRET_ACCESS_KEY",
+        "GITHUB_TOKEN",
+        "DB_PASSWORD",
+        "MY_KEY",
+        "APIKEY",
+        "api_key",
+        "CLIENT_SECRET",
+    ],
 )
 def test_names_of_secrets(name):
     assert secrets.is_secret(name)
 
 
-@pytest.mark.parametrize("name", ["PATH", "KEYBOARD", "MONKEY", "TOKENIZERS_PARALLELISM", "HOME", "SSH_AUTH_SOCK", "LANG", "OMP_NUM_THREADS", "SECRETARY"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PATH",
+        "KEYBOARD",
+        "MONKEY",
+        "TOKENIZERS_PARALLELISM",
+        "HOME",
+        "SSH_AUTH_SOCK",
+        "LANG",
+        "OMP_NUM_THREADS",
+        "SECRETARY",
+    ],
+)
 def test_names_of_other_things(name):
     assert not secrets.is_secret(name)
 
@@ -39,7 +63,10 @@ def test_a_secret_is_taken_out_under_every_name_and_stays_where_it_is_allowed():
 
 
 @pytest.mark.parametrize("before", ["", "u:", "us:", "use:", "user:"])
-@pytest.mark.parametrize("form", [str, quote, quote_plus, lambda t: quote(t, safe=""), json.dumps, lambda t: base64.b64encode(t.encode()).decode()])
+@pytest.mark.parametrize(
+    "form",
+    [str, quote, quote_plus, lambda t: quote(t, safe=""), json.dumps, lambda t: base64.b64encode(t.encode()).decode()],
+)
 def test_a_secret_is_masked_in_every_dress(monkeypatch, before, form):
     monkeypatch.setenv("MY_TOKEN", KEY)
     said = secrets.mask(f"401 for {form(before + KEY)} at the door")
@@ -65,9 +92,14 @@ def test_workers_inherit_no_keys_but_those_that_are_named_and_no_error_shows_the
 
 
 def test_a_traceback_that_ends_the_command_shows_no_key():
-    code = "from embodied.secrets import mask_tracebacks; import os; mask_tracebacks(); raise RuntimeError(os.environ['MY_TOKEN'])"
+    code = (
+        "from embodied.secrets import mask_tracebacks; import os; mask_tracebacks(); raise"
+        " RuntimeError(os.environ['MY_TOKEN'])"
+    )
     root = Path(__file__).parents[1]
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, env={**os.environ, "MY_TOKEN": KEY}, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, env={**os.environ, "MY_TOKEN": KEY}, capture_output=True, text=True
+    )
     assert "RuntimeError: [key]" in done.stderr and KEY not in done.stderr
 
 

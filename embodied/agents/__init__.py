@@ -1,7 +1,7 @@
 """Agents: what turns observations into decisions.
 
-`build` makes one agent for one episode. A policy is a name in `AGENTS`; other distributions add theirs through the entry-point
-group `embodied.agents`: a callable that takes a `Kit` and returns an `Agent`.
+`build` makes one agent for one episode. A policy is a name in `AGENTS`; other distributions add theirs through the
+entry-point group `embodied.agents`: a callable that takes a `Kit` and returns an `Agent`.
 """
 
 from __future__ import annotations
@@ -60,7 +60,12 @@ def needs_model(policy: str) -> bool:
 
 
 def build(
-    config: AgentConfig, model: Model | None = None, settings: Settings | None = None, *, spec: EpisodeSpec | None = None, blobs: Blobs | None = None
+    config: AgentConfig,
+    model: Model | None = None,
+    settings: Settings | None = None,
+    *,
+    spec: EpisodeSpec | None = None,
+    blobs: Blobs | None = None,
 ) -> Agent:
     """Makes the agent for one episode.
 

@@ -14,7 +14,9 @@ class Agent(Protocol):
     """The protocol of all agents."""
 
     def begin(self, mission: Mission, rng: np.random.Generator) -> None:
-        """Called once, after the environment's reset. `rng` is the episode's own stream: the agent's only source of chance."""
+        """Called once, after the environment's reset. `rng` is the episode's own stream: the agent's only source of
+        chance.
+        """
         ...
 
     async def act(self, observation: Observation) -> Decision:
@@ -26,8 +28,9 @@ class Agent(Protocol):
         ...
 
     def recall(self, step: Step) -> None:
-        """Takes in a step that it played before the run was interrupted, as if it had just acted: in order, after `begin`, without
-        asking a model. An agent that has no such method plays an interrupted episode from its beginning."""
+        """Takes in a step that it played before the run was interrupted, as if it had just acted: in order, after
+        `begin`, without asking a model. An agent that has no such method plays an interrupted episode from its
+        beginning."""
         ...
 
     def hear(self, correction: str) -> None:

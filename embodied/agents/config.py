@@ -18,13 +18,19 @@ class HistoryConfig:
     """How much of the episode a prompt holds. The three caps are independent; the defaults are BALROG's."""
 
     policy: str = "window"
-    """window: the oldest goes with every step, as in BALROG. blocks: the oldest go together, so that most prompts continue the one before."""
+    """window: the oldest goes with every step, as in BALROG. blocks: the oldest go together, so that most prompts
+    continue the one before.
+    """
     text: int = 16
     """Observations, counting back from the current one, that are shown with their text."""
     image: int = 0
-    """Observations, counting back from the current one, that are shown with their picture. 0 for an agent that sees text alone."""
+    """Observations, counting back from the current one, that are shown with their picture. 0 for an agent that sees
+    text alone.
+    """
     thought: int = 1
-    """Past actions, counting back, that are shown with the thought that led to them. Only for agents that think in words."""
+    """Past actions, counting back, that are shown with the thought that led to them. Only for agents that think in
+    words.
+    """
     block: int = 12
     """For blocks: how many go together once a cap is reached; a cap below it goes empty at once."""
 
@@ -34,10 +40,12 @@ class ParseConfig:
     """How a reply becomes an action. A declared setting, because it moves scores (see `embodied.agents.parse`)."""
 
     policy: str = "lenient"
-    """strict: the exact phrase in the exact form. lenient: forgives wrapping, never guesses. reask: lenient, then one more call.
+    """strict: the exact phrase in the exact form. lenient: forgives wrapping, never guesses. reask: lenient, then one
+    more call.
     balrog: what BALROG's agents send."""
     reader: str = "v2"
-    """Version of the reader behind lenient and reask (`embodied.agents.reading`). v1: the one of runs that record none."""
+    """Version of the reader behind lenient and reask (`embodied.agents.reading`). v1: the one of runs that record none.
+    """
 
 
 @dataclass
@@ -49,7 +57,8 @@ class DemonstrationConfig:
     episodes: int = 1
     """Demonstrations to show."""
     max_steps: int = 500
-    """Steps of all demonstrations together; the one that goes over is cut short. BALROG's 1,000 events are 500 steps."""
+    """Steps of all demonstrations together; the one that goes over is cut short. BALROG's 1,000 events are 500 steps.
+    """
     min_progress: float = 0.0
     """Only episodes that got at least this far, in [0, 1]."""
 
@@ -65,13 +74,17 @@ class AgentConfig:
     feedback: bool = True
     """Whether the agent is told when its action was not valid, and what was executed instead."""
     seed_calls: bool = True
-    """Whether each model call gets a sampling seed derived from the episode's, where the settings name none. Makes local models repeatable."""
+    """Whether each model call gets a sampling seed derived from the episode's, where the settings name none. Makes
+    local models repeatable.
+    """
     demonstrations: DemonstrationConfig = field(default_factory=DemonstrationConfig)
     perception: str = "none"
-    """What is made of pictures before the model is asked. none: nothing. vector: shapes with places and measures, as text (see
-    `embodied.agents.perception.perception`), said of the current observation."""
+    """What is made of pictures before the model is asked. none: nothing. vector: shapes with places and measures, as
+    text (see `embodied.agents.perception.perception`), said of the current observation."""
     perception_keep_image: bool = False
-    """With a perception: the pictures are shown too. Otherwise its text stands in their place, and the model need not read pictures."""
+    """With a perception: the pictures are shown too. Otherwise its text stands in their place, and the model need not
+    read pictures.
+    """
     expert: str = ""
     """For `expert`: which of the environment's experts plays; its first by default."""
     script: list[str] = field(default_factory=list)
@@ -87,25 +100,42 @@ def check(config: AgentConfig) -> None:
     """Raises `UsageError` when a value makes no sense; the message names the key."""
     history, demonstrations = config.history, config.demonstrations
     if config.parse.policy not in PARSE_POLICIES:
-        raise UnknownName(f"There is no parsing policy named {config.parse.policy!r}. agent.parse.policy is one of {', '.join(PARSE_POLICIES)}.")
+        raise UnknownName(
+            f"There is no parsing policy named {config.parse.policy!r}. agent.parse.policy is one of"
+            f" {', '.join(PARSE_POLICIES)}."
+        )
     if config.parse.reader not in READERS:
-        raise UnknownName(f"There is no reader named {config.parse.reader!r}. agent.parse.reader is one of {', '.join(READERS)}.")
+        raise UnknownName(
+            f"There is no reader named {config.parse.reader!r}. agent.parse.reader is one of {', '.join(READERS)}."
+        )
     if history.policy not in HISTORY_POLICIES:
-        raise UnknownName(f"There is no history policy named {history.policy!r}. agent.history.policy is one of {', '.join(HISTORY_POLICIES)}.")
+        raise UnknownName(
+            f"There is no history policy named {history.policy!r}. agent.history.policy is one of"
+            f" {', '.join(HISTORY_POLICIES)}."
+        )
     if history.block < 1:
-        raise UsageError(f"agent.history.block counts turns that go together and must be at least 1, not {history.block}.")
+        raise UsageError(
+            f"agent.history.block counts turns that go together and must be at least 1, not {history.block}."
+        )
     if min(history.text, history.image, history.thought) < 0:
         raise UsageError("agent.history.text, .image and .thought count turns and cannot be negative.")
     if history.text == history.image == 0:
-        raise UsageError("With agent.history.text=0 and agent.history.image=0 the agent would see nothing. Set one of them to at least 1.")
+        raise UsageError(
+            "With agent.history.text=0 and agent.history.image=0 the agent would see nothing. Set one of them to at"
+            " least 1."
+        )
     if config.perception not in PERCEPTIONS:
         raise unknown("perception", config.perception, list(PERCEPTIONS), "embodied list options")
     if config.perception_keep_image and config.perception == "none":
         raise UsageError("agent.perception_keep_image goes with a perception: add agent.perception=vector.")
     if not shows_pictures(config) and history.text == 0:
-        raise UsageError(f"With agent.perception={config.perception} pictures are not shown: set agent.history.text to at least 1.")
+        raise UsageError(
+            f"With agent.perception={config.perception} pictures are not shown: set agent.history.text to at least 1."
+        )
     if demonstrations.episodes < 1 or demonstrations.max_steps < 1 or not 0 <= demonstrations.min_progress <= 1:
-        raise UsageError("agent.demonstrations needs episodes and max_steps of at least 1, and min_progress between 0 and 1.")
+        raise UsageError(
+            "agent.demonstrations needs episodes and max_steps of at least 1, and min_progress between 0 and 1."
+        )
     if config.expert and config.policy != "expert":
         raise UsageError(f"agent.expert is for the agent `expert`, not for {config.policy!r}.")
     if config.script and config.policy not in ("scripted", "constant"):

@@ -1,4 +1,6 @@
-"""constant: one phrase for ever. With the best phrase it is a floor: what an environment pays without being looked at."""
+"""constant: one phrase for ever. With the best phrase it is a floor: what an environment pays
+without being looked at.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""cot and robust_cot: ask for a thought first. The thought is kept apart from the action, and shown again for `history.thought` turns."""
+"""cot and robust_cot: ask for a thought first. The thought is kept apart from the action, and shown again for
+`history.thought` turns.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""expert: plays what the environment's own expert (a bot, a walkthrough, a search) would do. It records demonstrations."""
+"""expert: plays what the environment's own expert (a bot, a walkthrough, a search) would do. It
+records demonstrations.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ if TYPE_CHECKING:
 
 
 class ExpertAgent:
-    """Plays `observation.expert`, which environments with an expert give when made with `expert=True` or with an expert's name."""
+    """Plays `observation.expert`, which environments with an expert give when made with `expert=True` or with an
+    expert's name.
+    """
 
     def __init__(self, kit: Kit):
         self._env = kit.spec.task.env if kit.spec else "the environment"
@@ -24,7 +28,10 @@ class ExpertAgent:
 
     async def act(self, observation: Observation) -> Decision:
         if not observation.expert:
-            raise UsageError(f"{self._env} tells no expert action. Make it with env.expert=true; `embodied list envs` says which have one.")
+            raise UsageError(
+                f"{self._env} tells no expert action. Make it with env.expert=true; `embodied list envs` says which"
+                " have one."
+            )
         return Decision(observation.expert)
 
     def recall(self, step: Step) -> None:

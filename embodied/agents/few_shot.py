@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 OTHER_TASK = frozenset({"babaisai"})
-"""Environments in which a demonstration comes from another task than the one played: an episode of the same task is the solution."""
+"""Environments in which a demonstration comes from another task than the one played: an episode of the same task is the
+solution.
+"""
 
 
 def few_shot(kit: Kit) -> ModelAgent:
@@ -38,20 +40,24 @@ class Demonstration(NamedTuple):
 class Demonstrations:
     """Recorded episodes as messages, put between the instruction and the history.
 
-    An episode of the run folders can serve when it was scored, got far enough, and is of the same environment and task (Baba Is
-    AI: another task, as in BALROG). It can never serve when it has the seed of the episode to be played, or begins with the same
+    An episode of the run folders can serve when it was scored, got far enough, and is of the same environment and task
+    (Baba Is
+    AI: another task, as in BALROG). It can never serve when it has the seed of the episode to be played, or begins with
+    the same
     observation: two seeds can choose the same text game. Among the rest the agent's random stream chooses.
 
     The demonstrator's executed actions are shown, and observations without their status.
     """
 
     def __init__(self, kit: Kit):
-        """Raises `UsageError` when no run is named or none of its episodes can serve, `StoreError` when a folder is not a run."""
+        """Raises `UsageError` when no run is named or none of its episodes can serve, `StoreError` when a folder is not
+        a run.
+        """
         self.config = kit.config.demonstrations
         if not self.config.runs or kit.spec is None:
             raise UsageError(
-                "The agent few_shot needs recorded episodes: add 'agent.demonstrations.runs=[RUN]', with the folder of a run of the same"
-                " environment, for instance one of `embodied eval --agent expert`."
+                "The agent few_shot needs recorded episodes: add 'agent.demonstrations.runs=[RUN]', with the folder of"
+                " a run of the same environment, for instance one of `embodied eval --agent expert`."
             )
         self.spec = kit.spec
         self._blobs = kit.blobs
@@ -62,11 +68,17 @@ class Demonstrations:
             raise UsageError(self._none(f"has another seed and reached a progress of {self.config.min_progress:g}"))
 
     def messages(self, first: Observation, rng: np.random.Generator) -> list[Message]:
-        """The demonstrations, chosen by `rng`. Raises `UsageError` when all of them begin as the episode to be played does."""
+        """The demonstrations, chosen by `rng`. Raises `UsageError` when all of them begin as the episode to be played
+        does.
+        """
         chosen = self._choose(first, rng)
         if not chosen:
             raise UsageError(self._none("begins differently from the episode to be played"))
-        shown = [m for number, demonstration in enumerate(chosen, 1) for m in self._shown(demonstration, f"{number} of {len(chosen)}")]
+        shown = [
+            m
+            for number, demonstration in enumerate(chosen, 1)
+            for m in self._shown(demonstration, f"{number} of {len(chosen)}")
+        ]
         return [*shown, message("user", "The demonstrations are over. Now it is your turn.")]
 
     def _can_serve(self, episode: Episode) -> bool:
@@ -101,7 +113,9 @@ class Demonstrations:
             yield message("assistant", step.executed)
             heading = ""
         whole = len(steps) == episode.steps and episode.last is not None
-        end = f"Demonstration {number} ends here." if whole else f"Demonstration {number} went on; the rest is left out."
+        end = (
+            f"Demonstration {number} ends here." if whole else f"Demonstration {number} went on; the rest is left out."
+        )
         yield with_ask(self._observed(run, episode.last, ""), end) if whole else message("user", end)
 
     def _observed(self, run: Run, observation: Observation, heading: str) -> Message:
@@ -119,6 +133,7 @@ class Demonstrations:
         task = self.spec.task
         which = f"another task of {task.env}" if task.env in OTHER_TASK else f"{task.env} {task.task}"
         return (
-            f"No episode of {', '.join(self.config.runs)} can be a demonstration for seed {self.spec.seed} of {task.env} {task.task}: it takes a scored episode"
-            f" of {which} that {what}. Record more with `embodied play {task.env}`, or --agent expert where there is one."
+            f"No episode of {', '.join(self.config.runs)} can be a demonstration for seed {self.spec.seed} of"
+            f" {task.env} {task.task}: it takes a scored episode of {which} that {what}. Record more with `embodied"
+            f" play {task.env}`, or --agent expert where there is one."
         )

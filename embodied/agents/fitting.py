@@ -1,7 +1,7 @@
 """Fitting: prompts that are too long for the model are cut until they fit, and how far is learnt from what was refused.
 
-What is cut goes in this order: the oldest turns that are without pictures, then all pictures but those of the current observation,
-then the other turns. The instruction, demonstrations and the current observation always stay.
+What is cut goes in this order: the oldest turns that are without pictures, then all pictures but those of the current
+observation, then the other turns. The instruction, demonstrations and the current observation always stay.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from embodied.agents.prompt import size
 from embodied.types import Message, Note
 
 SHARE = 0.75
-"""Of the shortest prompt that was refused: what the next ones may have. Few attempts find what fits, and it is not sought anew every step."""
+"""Of the shortest prompt that was refused: what the next ones may have. Few attempts find what fits, and it is not
+sought anew every step.
+"""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,9 @@ class Cut:
     def note(self, whole: int) -> Note:
         """What a reader of the step must know, where the history was `whole` turns long."""
         without = "" if self.pictures else ", and no pictures but the current"
-        return Note(SHORTENED, f"The prompt was too long for the model: it holds {self.keep} of {whole} turns{without}.")
+        return Note(
+            SHORTENED, f"The prompt was too long for the model: it holds {self.keep} of {whole} turns{without}."
+        )
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,9 @@ def cuts(pictured: Sequence[bool]) -> Iterator[Cut]:
 
 
 class Fitting:
-    """What the prompts of one episode may measure, in characters. It depends on nothing but what was tried and refused."""
+    """What the prompts of one episode may measure, in characters. It depends on nothing but what
+    was tried and refused.
+    """
 
     def __init__(self) -> None:
         self._refused = math.inf
@@ -84,7 +90,9 @@ class Fitting:
         self._refused = min(self._refused, _size(prompt))
 
     def repeat(self, prompts: Sequence[Prompt], sent: tuple[Message, ...]) -> None:
-        """Takes in a call of the record, `sent` in the end, as if it had just been made: what would have been tried before was refused."""
+        """Takes in a call of the record, `sent` in the end, as if it had just been made: what would have been tried
+        before was refused.
+        """
         if not any(prompt.messages == sent for prompt in prompts):
             return
         while (prompt := self.choose(prompts)) is not None and prompt.messages != sent:

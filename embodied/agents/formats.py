@@ -1,4 +1,6 @@
-"""Reply formats: the form in which an agent asks for its action, and where in a reply the thought ends and the action begins."""
+"""Reply formats: the form in which an agent asks for its action, and where in a reply the thought ends and the action
+begins.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ class Format(Protocol):
 
 
 def _labelled(text: str, thinks: bool, prose: bool) -> Split:
-    """Takes the first line (in prose, all) behind the last "Action:" (or JSON's `"action":`, "Command:", "Answer:") in the last `LIMIT` characters."""
+    """Takes the first line (in prose, all) behind the last "Action:" (or JSON's `"action":`, "Command:", "Answer:") in
+    the last `LIMIT` characters.
+    """
     labels = list(_LABEL.finditer(text, max(0, len(text) - LIMIT)))
     behind = text[labels[-1].end() :] if labels else ""
     lines = [behind] if prose else behind.splitlines()
@@ -65,7 +69,9 @@ class Plain:
     def ask(self, mission: Mission) -> str:
         if mission.prose:
             return "Write your answer and nothing else: all that you write is taken as your answer."
-        which = "one command" if mission.free_text else "one of the actions listed above, exactly as it is written there,"
+        which = (
+            "one command" if mission.free_text else "one of the actions listed above, exactly as it is written there,"
+        )
         return f"Answer with {which} and nothing else: no explanation, no other text."
 
     def wrap(self, action: str) -> str:
@@ -87,7 +93,10 @@ class Marked:
     def ask(self, mission: Mission) -> str:
         noun = _noun(mission)
         end = "your final answer" if mission.prose else f"a line that names exactly one {noun}"
-        return f"Think step by step about what to do next. Then end your answer with {end}, in this form:\n{self.MARK} <your {noun}>"
+        return (
+            f"Think step by step about what to do next. Then end your answer with {end}, in this form:\n{self.MARK}"
+            f" <your {noun}>"
+        )
 
     def wrap(self, action: str) -> str:
         return f"{self.MARK} {action}"
@@ -113,7 +122,10 @@ class Tagged:
         which = f"exactly one {noun}" if mission.free_text else f"exactly one of the listed {noun}s"
         first = f"Think about what to do next. Then choose {which}" if self.thinks else f"Choose {which}"
         last = "" if self.thinks else " Write nothing before or after it."
-        return f"{first} and write it in precisely this form:\n\n{self.wrap(f'your {noun}')}\n\nPut your {noun} in place of the words between the tags.{last}"
+        return (
+            f"{first} and write it in precisely this form:\n\n{self.wrap(f'your {noun}')}\n\nPut your {noun} in place"
+            f" of the words between the tags.{last}"
+        )
 
     def wrap(self, action: str) -> str:
         return f"{self.OPEN}{action}{self.CLOSE}"

@@ -18,15 +18,21 @@ class History(Protocol):
     """What an agent remembers of its episode word by word. `see` and `did` alternate, beginning with `see`."""
 
     def see(self, observation: Observation, notes: Sequence[str] = ()) -> None:
-        """Takes in an observation. `notes` are said before it: what became of the last action, a person's correction."""
+        """Takes in an observation. `notes` are said before it: what became of the last action, a
+        person's correction.
+        """
         ...
 
     def did(self, action: str, plan: str = "") -> None:
-        """Takes in what the agent answered: the action, and the thought that led to it, action included, where it is to be remembered."""
+        """Takes in what the agent answered: the action, and the thought that led to it, action included, where it is to
+        be remembered.
+        """
         ...
 
     def messages(self, ask: str = "", cut: Cut | None = None) -> list[Message]:
-        """The history as messages, the last of which shows what is of use only now and ends with `ask`; with `cut` only a part of it."""
+        """The history as messages, the last of which shows what is of use only now and ends with `ask`; with `cut` only
+        a part of it.
+        """
         ...
 
     def pictured(self) -> list[bool]:
@@ -49,10 +55,11 @@ class Turn:
 class Window:
     """The last turns, shown as BALROG's prompt builder shows them (balrog/prompt_builder/history.py at af7d1f1).
 
-    The window is as long as the larger of the caps for text and images. Within it the newest `text` observations have their text,
-    the newest `image` pictures are shown, and the newest `thought` plans stand in place of the bare action; an observation that is
-    beyond its caps stays as an empty "Observation:". The current one is headed "Current Observation:" and begins with its status.
-    A turn that leaves the window takes its observation along, but the answer given to it stays as the first message.
+    The window is as long as the larger of the caps for text and images. Within it the newest `text` observations have
+    their text, the newest `image` pictures are shown, and the newest `thought` plans stand in place of the bare action;
+    an observation that is beyond its caps stays as an empty "Observation:". The current one is headed "Current
+    Observation:" and begins with its status. A turn that leaves the window takes its observation along, but the answer
+    given to it stays as the first message.
 
     Notes are ours: they come first in their message, and go when its text goes.
 
@@ -104,16 +111,19 @@ class Window:
 
 
 class Blocks:
-    """A history that grows and is cut in blocks, so that most prompts begin with all of the prompt before but its last message.
+    """A history that grows and is cut in blocks, so that most prompts begin with all of the prompt before but its last
+    message.
 
-    Once there is more than a cap allows, the oldest `block` texts (pictures, plans) go together; a cap below `block` goes empty but for
-    the newest. So a prompt holds between `cap - block + 1` and `cap` of each, and only one prompt in `block` is new to a cache.
+    Once there is more than a cap allows, the oldest `block` texts (pictures, plans) go together; a cap below `block`
+    goes empty but for the newest. So a prompt holds between `cap - block + 1` and `cap` of each, and only one prompt in
+    `block` is new to a cache.
 
-    What has been sent stays as it was sent: an observation is a message of its own, notes included, without a heading that says it is
-    the current one. What is of use only now, the status and the question, is the last message and never seen again. A turn goes with
-    the answer that led to it, so the history begins with an observation.
+    What has been sent stays as it was sent: an observation is a message of its own, notes included, without a heading
+    that says it is the current one. What is of use only now, the status and the question, is the last message and never
+    seen again. A turn goes with the answer that led to it, so the history begins with an observation.
 
-    With `thought` below `block` the plans go so often that the prompts after a plan went repeat less; make it as large as `block`.
+    With `thought` below `block` the plans go so often that the prompts after a plan went repeat less; make it as large
+    as `block`.
 
     Args:
         config: The caps: `text` and `image`, one of them at least 1, and `thought`; and `block`.

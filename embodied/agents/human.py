@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class HumanAgent:
     """Prints what there is to see and reads an action, asking until there is one. The episode loop waits meanwhile.
 
-    Ctrl-C and the end of input cancel the run: under `asyncio.run` as a Ctrl-C does, else `act` raises `KeyboardInterrupt`.
+    Ctrl-C and the end of input cancel the run: under `asyncio.run` as a Ctrl-C does, else `act` raises
+    `KeyboardInterrupt`.
     """
 
     def __init__(self, kit: Kit):
@@ -35,8 +36,18 @@ class HumanAgent:
         self._accepted = accepted(mission)
         self._numbered = not any(phrase.isdigit() for phrase in mission.actions)  # else a number is an action
         self._help = "??" if "?" in mission.actions else "?"
-        how = "a command" if mission.free_text else "an action, the beginning of one, or its number" if self._numbered else "an action, or the beginning of one"
-        print(f"{instruction(mission)}\n\nType {how}. {self._help} lists them, Tab completes, Ctrl-D stops.", flush=True)
+        how = (
+            "a command"
+            if mission.free_text
+            else (
+                "an action, the beginning of one, or its number"
+                if self._numbered
+                else "an action, or the beginning of one"
+            )
+        )
+        print(
+            f"{instruction(mission)}\n\nType {how}. {self._help} lists them, Tab completes, Ctrl-D stops.", flush=True
+        )
 
     async def act(self, observation: Observation) -> Decision:
         self._show(observation)
@@ -45,7 +56,8 @@ class HumanAgent:
                 while (action := self._read()) is None:
                     pass
         except KeyboardInterrupt:
-            signal.raise_signal(signal.SIGINT)  # to asyncio's handler, which is back in place and cancels what runs in good order
+            # to asyncio's handler, which is back in place and cancels what runs in good order
+            signal.raise_signal(signal.SIGINT)
             await asyncio.sleep(1)
             raise
         return Decision(action)
@@ -84,11 +96,20 @@ class HumanAgent:
         elif found:
             print(f"Which one? {', '.join(found)}", flush=True)
         else:
-            print(f"{shorten(line.strip())!r} is not an action; {self._help} lists them." if line.strip() else f"{self._help} lists the actions.", flush=True)
+            print(
+                (
+                    f"{shorten(line.strip())!r} is not an action; {self._help} lists them."
+                    if line.strip()
+                    else f"{self._help} lists the actions."
+                ),
+                flush=True,
+            )
         return None
 
     def _meant(self, line: str) -> tuple[str, ...]:
-        """The actions `line` can mean: exactly one, or one by another case or wrapping, by number, or by its beginning."""
+        """The actions `line` can mean: exactly one, or one by another case or wrapping, by number,
+        or by its beginning.
+        """
         if exact := self._accepted.exact(line):
             return (exact,)
         if isinstance(self._accepted, Commands) or not line.strip():
@@ -103,12 +124,17 @@ class HumanAgent:
     def _listed(self) -> list[str]:
         numbered = self._numbered and not self._mission.free_text
         items = self._mission.actions.items() if numbered else self._accepted.lines()
-        return [f"{number:3}  " * numbered + f"{phrase}: {gloss}".removesuffix(": ") for number, (phrase, gloss) in enumerate(items, 1)]
+        return [
+            f"{number:3}  " * numbered + f"{phrase}: {gloss}".removesuffix(": ")
+            for number, (phrase, gloss) in enumerate(items, 1)
+        ]
 
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
-    """Lets Ctrl-C end a waiting `input` at once: asyncio's own handler would only ask the loop, which is not running meanwhile."""
+    """Lets Ctrl-C end a waiting `input` at once: asyncio's own handler would only ask the loop, which is not running
+    meanwhile.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -28,12 +28,15 @@ if TYPE_CHECKING:
     from embodied.models.base import Model
 
 _LONGEST_PLAN = 8_000
-"""Characters of a thought, from its end, that a later prompt repeats: a reply that ran away must not fill every prompt after it."""
+"""Characters of a thought, from its end, that a later prompt repeats: a reply that ran away must not fill every prompt
+after it.
+"""
 
 
 _WAY_OUT = (
-    "Nothing is left to cut: the instruction and the current observation alone are too long. A new run has room with a larger context"
-    " (model.context=N for a model in this process; the server's own option for a server), a smaller model.max_tokens or fewer demonstrations."
+    "Nothing is left to cut: the instruction and the current observation alone are too long. A new run has room with a"
+    " larger context (model.context=N for a model in this process; the server's own option for a server), a smaller"
+    " model.max_tokens or fewer demonstrations."
 )
 
 
@@ -65,11 +68,13 @@ class Parts:
 class ModelAgent:
     """Shows a model the instruction, the history and the current observation, and reads an action out of its reply.
 
-    A prompt is the instruction, demonstrations where there are any, and the history, whose last message ends with what is asked.
-    Every call is recorded in the decision. A reply from which no action can be read is a decision that is not `parsed`.
+    A prompt is the instruction, demonstrations where there are any, and the history, whose last message ends with what
+    is asked. Every call is recorded in the decision. A reply from which no action can be read is a decision that is not
+    `parsed`.
 
-    With `seed_calls`, and no seed in the settings, the seed of a call is derived from the episode's stream, the step and the
-    call's number within the step. So equal episodes sample equally, and it does not matter which steps were played before.
+    With `seed_calls`, and no seed in the settings, the seed of a call is derived from the episode's stream, the step
+    and the call's number within the step. So equal episodes sample equally, and it does not matter which steps were
+    played before.
 
     Args:
         parts: Model, settings, history, reply format, parsing policy, ...
@@ -97,7 +102,9 @@ class ModelAgent:
         return decision
 
     async def _perceived(self, observation: Observation) -> Observation:
-        """`observation` with what its pictures show in words, in the part that is of use only now: prompts hold one such text, however long the history."""
+        """`observation` with what its pictures show in words, in the part that is of use only now: prompts hold one
+        such text, however long the history.
+        """
         pictures = pictures_of(observation)
         if self.parts.perception is None or not pictures:
             return observation
@@ -138,14 +145,17 @@ class ModelAgent:
         return notes
 
     def _plan(self, decision: Decision) -> str:
-        """The thought as a later prompt repeats it, ending in the action. Empty for agents that were not asked to think, and where
-        there was no telling thought from action: the prompt then repeats the beginning of the reply."""
+        """The thought as a later prompt repeats it, ending in the action. Empty for agents that were not asked to
+        think, and where there was no telling thought from action: the prompt then repeats the beginning of the
+        reply."""
         if not (self.parts.format.thinks and decision.thought and decision.parsed):
             return ""
         return f"{printable(decision.thought[-_LONGEST_PLAN:])}\n{self.parts.format.wrap(decision.action)}"
 
     def _prompts(self, tail: tuple[Message, ...]) -> Iterator[Prompt]:
-        """What could be sent, whole first, then ever shorter; `tail` is what was said in this step since the question."""
+        """What could be sent, whole first, then ever shorter; `tail` is what was said in this step
+        since the question.
+        """
         history = self.parts.history
         for cut in (None, *cuts(history.pictured())):
             yield Prompt((*(self._opening or ()), *history.messages(self._ask, cut), *tail), cut)
@@ -167,7 +177,8 @@ class ModelAgent:
             return
         for number, call in enumerate(decision.calls):
             said = len(call.messages) - 2 * number  # each question that was asked again added an answer and a question
-            tail, last = call.messages[said:], call.messages[said - 1]  # what a perception saw is in the last alone, and only there
+            # what a perception saw is in the last alone, and only there
+            tail, last = call.messages[said:], call.messages[said - 1]
             whole = [Prompt((*p.messages[:-1], last, *tail), p.cut) for p in self._prompts(())]
             self._fitting.repeat(whole, call.messages)
 
@@ -186,7 +197,13 @@ class ModelAgent:
                 if not calls:
                     raise
                 self._fitting = before  # no record holds what was tried in vain, so nothing may be learnt from it
-                notes = (*notes, Note(UNASKED, "The answer could not be read, and asking again would have been too long for the model."))
+                notes = (
+                    *notes,
+                    Note(
+                        UNASKED,
+                        "The answer could not be read, and asking again would have been too long for the model.",
+                    ),
+                )
                 break
             calls.append(Call(prompt.messages, self._counted(reply, prompt.messages)))
             notes = (prompt.cut.note(len(self.parts.history.pictured())),) if prompt.cut else notes
@@ -196,7 +213,11 @@ class ModelAgent:
             if parsed.action is not None:
                 return Decision(parsed.action, thought=thought, calls=tuple(calls), notes=notes)
             raw = shorten(reply.text)
-            tail = (*tail, message("assistant", raw.strip() or "(empty answer)"), message("user", self._again(parsed.problem)))
+            tail = (
+                *tail,
+                message("assistant", raw.strip() or "(empty answer)"),
+                message("user", self._again(parsed.problem)),
+            )
         return Decision(raw, parsed=False, thought=thought, calls=tuple(calls), notes=notes)
 
     def _counted(self, reply: Reply, prompt: tuple[Message, ...]) -> Reply:
@@ -220,13 +241,17 @@ def compose(kit: Kit, format: Format, opening: Opening | None = None) -> ModelAg
     config = kit.config
     if kit.model is None:
         raise UsageError(
-            f"The agent {config.policy} asks a model, and none is named. Add --model provider/name, or choose an agent from `embodied list agents`."
+            f"The agent {config.policy} asks a model, and none is named. Add --model provider/name, or choose an agent"
+            " from `embodied list agents`."
         )
     if opening is None and config.demonstrations.runs:
         raise UsageError(f"agent.demonstrations is for the agent `few_shot`, not for {config.policy!r}.")
     perception = PERCEPTIONS[config.perception]
     if perception is not None and kit.blobs is None:
-        raise UsageError(f"agent.perception={config.perception} looks at pictures, and is told nowhere to find them: give `blobs` to `agents.build`.")
+        raise UsageError(
+            f"agent.perception={config.perception} looks at pictures, and is told nowhere to find them: give `blobs` to"
+            " `agents.build`."
+        )
     return ModelAgent(
         Parts(
             model=kit.model,

@@ -10,10 +10,12 @@
 
 None but `balrog` takes what stands within a thought, or behind an observation that the model made up itself.
 
-In free-text environments the action is one command of at most 200 characters: of several in a row the first, and the decision says
-what was dropped. Digits, hyphens and apostrophes are kept. Where answers are prose it is all of the reply, or all that follows the mark asked for.
+In free-text environments the action is one command of at most 200 characters: of several in a row the first, and the
+decision says what was dropped. Digits, hyphens and apostrophes are kept. Where answers are prose it is all of the
+reply, or all that follows the mark asked for.
 
-`lenient` and `reask` have a reader with a version (`agent.parse.reader`): `v2` is the one above; `v1` is the one of runs that record none.
+`lenient` and `reask` have a reader with a version (`agent.parse.reader`): `v2` is the one above; `v1` is the one of
+runs that record none.
 """
 
 from __future__ import annotations
@@ -50,12 +52,16 @@ class Parser(Protocol):
     """Model calls a decision may take."""
 
     def parse(self, text: str, format: Format, accepted: Vocabulary | Commands) -> Parsed:
-        """Reads an action out of a reply. Any string is a reply; time is bounded by a multiple of its length, and memory too."""
+        """Reads an action out of a reply. Any string is a reply; time is bounded by a multiple of its length, and
+        memory too.
+        """
         ...
 
 
 class Strict:
-    """The exact phrase in exactly the form asked for; thoughts before it, blanks and newlines around it do not count."""
+    """The exact phrase in exactly the form asked for; thoughts before it, blanks and newlines
+    around it do not count.
+    """
 
     calls = 1
 
@@ -66,7 +72,13 @@ class Strict:
             return Parsed(None, text.strip() if format.thinks else "", _problem(text, "is not in the form asked for"))
         thought = "\n".join(filter(None, (before, split_.thought)))
         action = accepted.exact(split_.answer)
-        wrong = "is not one of the actions" if accepted.finite else "is too long" if accepted.prose else "is not one command on one line"
+        wrong = (
+            "is not one of the actions"
+            if accepted.finite
+            else "is too long"
+            if accepted.prose
+            else "is not one command on one line"
+        )
         if action and not (accepted.finite or accepted.prose) and several(action, accepted):
             return Parsed(None, thought, "Your answer holds more than one command, and only one can be taken.")
         return Parsed(action, thought, "" if action else _problem(split_.answer, wrong))
@@ -89,7 +101,9 @@ class Reask(Lenient):
 
 
 class First:
-    """The reader of runs that record no version: the last label anywhere, or the only phrase mentioned. Kept so that such runs can go on."""
+    """The reader of runs that record no version: the last label anywhere, or the only phrase mentioned. Kept so that
+    such runs can go on.
+    """
 
     calls = 1
 
@@ -108,8 +122,9 @@ class FirstReask(First):
 class Balrog:
     """What BALROG's agents make of a reply (`_extract_final_answer` of its naive, chain-of-thought and robust agents).
 
-    Everything but letters, blanks and colons is deleted, then the text behind the last "ACTION:" is the action; with tags it is what stands
-    between the first pair of them. A phrase is compared exactly. BALROG executes the default action for what is none, and so do we.
+    Everything but letters, blanks and colons is deleted, then the text behind the last "ACTION:" is the action; with
+    tags it is what stands between the first pair of them. A phrase is compared exactly. BALROG executes the default
+    action for what is none, and so do we.
     """
 
     calls = 1
@@ -123,7 +138,9 @@ class Balrog:
         else:
             letters = _OTHER.sub("", text)
             said = letters.rpartition(opening.strip())[2].strip() if opening.strip() else letters
-        action = said if accepted.finite and said in accepted.actions else None if accepted.finite else accepted.exact(said)  # type: ignore[union-attr]
+        action = (
+            said if accepted.finite and said in accepted.actions else None if accepted.finite else accepted.exact(said)
+        )  # type: ignore[union-attr]
         wrong = "is not one of the actions" if accepted.finite else "is not one command on one line"
         return Parsed(action, text.strip() if format.thinks else "", "" if action else _problem(text, wrong))
 
@@ -149,12 +166,28 @@ def printable(text: str) -> str:
     return CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def _parsed(text: str, found: tuple[str, ...], thought: str, accepted: Vocabulary | Commands, problem: str = "", said: tuple[Note, ...] = ()) -> Parsed:
+def _parsed(
+    text: str,
+    found: tuple[str, ...],
+    thought: str,
+    accepted: Vocabulary | Commands,
+    problem: str = "",
+    said: tuple[Note, ...] = (),
+) -> Parsed:
     if len(found) == 1:
         return Parsed(found[0], thought, notes=said)
     if found:
-        return Parsed(None, thought, f"Your answer could mean several actions ({', '.join(found[:5])}), and only one can be taken.", said)
-    wrong = "names none of the actions" if accepted.finite else f"has no {'answer' if accepted.prose else 'command'} that can be told from the rest"
+        return Parsed(
+            None,
+            thought,
+            f"Your answer could mean several actions ({', '.join(found[:5])}), and only one can be taken.",
+            said,
+        )
+    wrong = (
+        "names none of the actions"
+        if accepted.finite
+        else f"has no {'answer' if accepted.prose else 'command'} that can be told from the rest"
+    )
     return Parsed(None, thought, _problem(text, problem or wrong), said)
 
 

@@ -8,14 +8,17 @@ from embodied.agents.vocabulary import accepted
 from embodied.types import Image, Message, Mission, Part, Role, Text
 
 PIXELS_A_CHARACTER = 750 / 4
-"""What a picture counts for beside text: a token for 750 pixels, as Claude counts them (docs.claude.com, Vision), and four characters a token."""
+"""What a picture counts for beside text: a token for 750 pixels, as Claude counts them (docs.claude.com, Vision), and
+four characters a token.
+"""
 
 
 def instruction(mission: Mission) -> str:
-    """The mission as text: the world, the goal, exactly the accepted actions with a gloss each, tips, and the step limit.
+    """The mission as text: the world, the goal, exactly the accepted actions with a gloss each, tips, and the step
+    limit.
 
-    Rows of single letters, digits or numbers are shown as one line ("any single small letter from a to z"), for vocabularies
-    that need them to answer questions of the game.
+    Rows of single letters, digits or numbers are shown as one line ("any single small letter from a to z"), for
+    vocabularies that need them to answer questions of the game.
     """
     sections = [mission.intro.strip(), f"Your goal: {mission.goal.strip()}", _actions(mission)]
     if mission.tips:
@@ -29,7 +32,9 @@ def instruction(mission: Mission) -> str:
 def _actions(mission: Mission) -> str:
     lines = [f"- {phrase}: {gloss}" if gloss else f"- {phrase}" for phrase, gloss in accepted(mission).lines()]
     if mission.prose:
-        head = "You act by writing an answer, in your own words." + (" Instead of it, you may first give commands of this kind:" if lines else "")
+        head = "You act by writing an answer, in your own words." + (
+            " Instead of it, you may first give commands of this kind:" if lines else ""
+        )
     elif not mission.free_text:
         head = "These are the actions, each followed by what it does. Only the words before the colon are the action:"
     elif lines:
@@ -59,7 +64,8 @@ def with_ask(last: Message, ask: str) -> Message:
 
 
 def repeated(before: Sequence[Message], now: Sequence[Message]) -> float:
-    """The share of the prompt `now` that is word for word the beginning of the prompt `before`, in [0, 1]: what a prompt cache can serve.
+    """The share of the prompt `now` that is word for word the beginning of the prompt `before`, in [0, 1]: what a
+    prompt cache can serve.
 
     Counted in characters, pictures by their size; one picture is the same as another when its content is.
     """

@@ -1,4 +1,6 @@
-"""What an environment accepts: a finite `Vocabulary`, any of its `Commands`, or `Prose`; how it is shown, and how it is found in a text without guessing."""
+"""What an environment accepts: a finite `Vocabulary`, any of its `Commands`, or `Prose`; how it is shown, and how it is
+found in a text without guessing.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +19,25 @@ LONGEST_ANSWER = 8_000
 """Characters of an answer in prose: ten times what people write who describe a street scene in full."""
 
 LIMIT = 16_384
-"""Characters of a text, from its end, in which phrases are looked for: keeps a huge reply from costing more than a long one."""
+"""Characters of a text, from its end, in which phrases are looked for: keeps a huge reply from costing more than a long
+one.
+"""
 
-_PAIRS = {'"': '"', "'": "'", "`": "`", "*": "*", "_": "_", "“": "”", "‘": "’", "«": "»", "「": "」", "(": ")", "[": "]", "<": ">", "{": "}"}
+_PAIRS = {
+    '"': '"',
+    "'": "'",
+    "`": "`",
+    "*": "*",
+    "_": "_",
+    "“": "”",
+    "‘": "’",
+    "«": "»",
+    "「": "」",
+    "(": ")",
+    "[": "]",
+    "<": ">",
+    "{": "}",
+}
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 """Characters that are not text: control characters besides tab and line ends, and lone surrogates."""
 _FENCED = re.compile(r"```[^\n`]*\n((?:(?!```).)*)```", re.DOTALL)
@@ -36,7 +54,9 @@ def fold(text: str) -> str:
 
 
 def unwrapped(line: str) -> Iterator[str]:
-    """`line`, then what is left as bullets, quotes, brackets, emphasis and closing punctuation are taken off one by one."""
+    """`line`, then what is left as bullets, quotes, brackets, emphasis and closing punctuation are taken off one by
+    one.
+    """
     yield line
     while True:
         shorter = _BULLET.sub("", line.strip(), count=1) if _BULLET.match(line.strip()) else line.strip()
@@ -77,7 +97,9 @@ class Vocabulary:
         return next((form for form in (text, text.strip()) if form in self.actions), None)
 
     def whole(self, line: str) -> tuple[str, ...]:
-        """The phrases that `line`, one line, can be, wrapping aside: one when it is clear, several when only case could tell them apart, else none."""
+        """The phrases that `line`, one line, can be, wrapping aside: one when it is clear, several when only case could
+        tell them apart, else none.
+        """
         if len(line) > self._longest_line + _WRAPPING:
             return ()
         forms = list(unwrapped(line))
@@ -110,7 +132,8 @@ class Vocabulary:
         for match in self._pattern.finditer(text):
             if match.end(1) > end:  # else it lies within a longer one
                 end = match.end(1)
-                phrases = self._folded.get(fold(match[1]), [])  # the expression's idea of case is wider than Unicode's folding
+                # the expression's idea of case is wider than Unicode's folding
+                phrases = self._folded.get(fold(match[1]), [])
                 found.update(dict.fromkeys([match[1]] if match[1] in phrases else phrases))
         return tuple(found)
 
@@ -127,17 +150,22 @@ class Vocabulary:
 
     @cached_property
     def _pattern(self) -> re.Pattern[str] | None:
-        phrases = sorted((p.strip() for p in self.actions if len(p.strip()) > 1 and not p.strip().isdigit()), key=len, reverse=True)
+        phrases = sorted(
+            (p.strip() for p in self.actions if len(p.strip()) > 1 and not p.strip().isdigit()), key=len, reverse=True
+        )
         if not phrases:
             return None
         alternatives = "|".join(map(expression, phrases))
-        # A look-ahead, so that a phrase which begins within another one is seen too. Behind an apostrophe no word begins ("that's it").
+        # A look-ahead, so that a phrase which begins within another one is seen too. Behind an apostrophe no word
+        # begins ("that's it").
         return re.compile(rf"(?<!\w)(?<!\w['’])(?=({alternatives})(?!\w))", re.IGNORECASE)
 
     # ----------------------------------------------------------------- showing
 
     def lines(self) -> list[tuple[str, str]]:
-        """The list to show: (phrase, gloss), with runs of single letters or digits, or of numbers, as one entry in words."""
+        """The list to show: (phrase, gloss), with runs of single letters or digits, or of numbers, as one entry in
+        words.
+        """
         runs = [[phrase for _, phrase in run] for _, run in groupby(_runs(self.actions), key=lambda item: item[0])]
         return [line for run in runs for line in _shown(run, [self.actions[p] for p in run])]
 
@@ -147,7 +175,9 @@ class Vocabulary:
 
 
 def _distinct(phrases: Iterable[str]) -> list[str]:
-    """What tells the phrases apart, where all begin with the same words: "1" and "2" of "Path 1" and "Path 2". Else the phrases."""
+    """What tells the phrases apart, where all begin with the same words: "1" and "2" of "Path 1" and "Path 2". Else the
+    phrases.
+    """
     words = [phrase.split(" ") for phrase in phrases]
     shared = next((i for i, column in enumerate(zip(*words, strict=False)) if len(set(column)) > 1), 0)
     return [" ".join(w[shared:]) for w in words]
@@ -166,7 +196,12 @@ def _runs(phrases: Iterable[str]) -> Iterator[tuple[int, str]]:
     """Numbers the phrases so that neighbours of one kind, each the successor of the one before, share a number."""
     number, previous = 0, None
     for phrase in phrases:
-        if previous is None or _kind(phrase) is None or _kind(phrase) != _kind(previous) or _successor(previous) != phrase:
+        if (
+            previous is None
+            or _kind(phrase) is None
+            or _kind(phrase) != _kind(previous)
+            or _successor(previous) != phrase
+        ):
             number += 1
         previous = phrase
         yield number, phrase
@@ -195,7 +230,9 @@ def expression(phrase: str) -> str:
 
 
 def _spaced(word: str) -> str:
-    """An expression for a word that may be written as two: who writes "pick up" or "north-east" does not mean "up" or "east"."""
+    """An expression for a word that may be written as two: who writes "pick up" or "north-east" does not mean "up" or
+    "east".
+    """
     return "".join((r"[ \t_-]?" if 2 <= i <= len(word) - 2 else "") + re.escape(c) for i, c in enumerate(word))
 
 
@@ -214,12 +251,20 @@ class Commands:
         self.patterns = dict(patterns)
 
     def exact(self, text: str) -> str | None:
-        """`text` as a command: one line of printable text, at most `LONGEST_COMMAND` characters; None when it is not."""
+        """`text` as a command: one line of printable text, at most `LONGEST_COMMAND` characters;
+        None when it is not.
+        """
         line = text.strip()
-        return line if 0 < len(line) <= LONGEST_COMMAND and len(line.splitlines()) == 1 and not CONTROL.search(line) else None
+        return (
+            line
+            if 0 < len(line) <= LONGEST_COMMAND and len(line.splitlines()) == 1 and not CONTROL.search(line)
+            else None
+        )
 
     def find(self, text: str) -> tuple[str, ...]:
-        """The first line that is not empty, less code fences and quotes around it, if it is short enough to be a command."""
+        """The first line that is not empty, less code fences and quotes around it, if it is short enough to be a
+        command.
+        """
         for line in text[:LIMIT].splitlines():
             line = CONTROL.sub("", line).strip()
             if not line or (line.startswith("```") and (line == "```" or not line.endswith("```"))):
@@ -238,18 +283,26 @@ class Commands:
 
     def _unquoted(self, line: str) -> str:
         """`line` without quotes that enclose all of it; an apostrophe or a quoted word within it stays."""
-        while len(line) >= 2 and self._QUOTES.get(line[0]) == line[-1] and (line[0] in "*`" or not {line[0], line[-1]} & set(line[1:-1])):
+        while (
+            len(line) >= 2
+            and self._QUOTES.get(line[0]) == line[-1]
+            and (line[0] in "*`" or not {line[0], line[-1]} & set(line[1:-1]))
+        ):
             line = line[1:-1].strip()
         return line
 
 
 class Prose(Commands):
-    """Any text is an action: an answer in sentences, of as many lines as it takes. The patterns are of commands that may be given instead."""
+    """Any text is an action: an answer in sentences, of as many lines as it takes. The patterns are of commands that
+    may be given instead.
+    """
 
     prose = True
 
     def exact(self, text: str) -> str | None:
-        """`text` without blanks around it, printable; None when nothing is left or it is longer than `LONGEST_ANSWER` characters."""
+        """`text` without blanks around it, printable; None when nothing is left or it is longer than `LONGEST_ANSWER`
+        characters.
+        """
         answer = CONTROL.sub("", text).strip()
         return answer if 0 < len(answer) <= LONGEST_ANSWER else None
 

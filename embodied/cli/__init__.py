@@ -40,7 +40,11 @@ def _version(value: bool) -> None:
 
 
 @app.callback()
-def _root(version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version and exit.")) -> None:
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
+    ),
+) -> None:
     pass
 
 
@@ -68,7 +72,9 @@ def _register() -> None:
     )
     from embodied.cli.codalm import commands as codalm
 
-    app.command("eval", context_settings={"allow_extra_args": True}, options_metavar="[OPTIONS] [KEY=VALUE]...")(evaluate.evaluate)
+    app.command("eval", context_settings={"allow_extra_args": True}, options_metavar="[OPTIONS] [KEY=VALUE]...")(
+        evaluate.evaluate
+    )
     app.command("resume", context_settings={"allow_extra_args": True})(resume.resume)
     app.command("replay")(replay.replay)
     app.command("merge")(merge.merge)
@@ -91,7 +97,9 @@ def _register() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs the command line and exits: 0 done, 1 unexpected error, 2 bad usage, 3 something is missing, 4 run folder, 5 unscored episodes, 130 Ctrl-C."""
+    """Runs the command line and exits: 0 done, 1 unexpected error, 2 bad usage, 3 something is missing, 4 run folder, 5
+    unscored episodes, 130 Ctrl-C.
+    """
     if not app.registered_commands:
         _register()
     mask_tracebacks()
@@ -105,5 +113,8 @@ def main(arguments: list[str] | None = None) -> None:
             if error.errno not in FULL:
                 raise
             where = f" {error.filename}" if error.filename else ""
-            print(plain(f"error: Cannot write{where}: {error.strerror}. Free space and run the same command again."), file=sys.stderr)
+            print(
+                plain(f"error: Cannot write{where}: {error.strerror}. Free space and run the same command again."),
+                file=sys.stderr,
+            )
             sys.exit(StoreError.exit_code)

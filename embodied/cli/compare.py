@@ -36,7 +36,13 @@ def compare(
     opened = {run: read(Run(run)) for run in runs}
     result = compare_runs([opened[run] for run in runs], METRICS[metric])
     if as_json:
-        print_json({"metric": metric.value, "differences": [_json(d) for d in result.differences], "nothing_in_common": result.nothing_in_common})
+        print_json(
+            {
+                "metric": metric.value,
+                "differences": [_json(d) for d in result.differences],
+                "nothing_in_common": result.nothing_in_common,
+            }
+        )
     else:
         _print(result, tasks)
         if settings:
@@ -63,7 +69,9 @@ def _print(result: Comparison, tasks: bool) -> None:
     from embodied.cli.tables import console, percent, span, table
 
     out = console()
-    shown = table("runs", "A", "B", "A - B", "95 % interval", "p", "Holm", "could show", "seeds", "tasks won, tied, lost")
+    shown = table(
+        "runs", "A", "B", "A - B", "95 % interval", "p", "Holm", "could show", "seeds", "tasks won, tied, lost"
+    )
     for d in result.differences:
         shown.add_row(
             f"A {d.a}\nB {d.b}",
@@ -81,13 +89,17 @@ def _print(result: Comparison, tasks: bool) -> None:
     for d in result.differences:
         out.print(_verdict(d), highlight=False, markup=False, soft_wrap=True)
         if d.interval and (d.p <= 0.05) != (d.interval[0] > 0 or d.interval[1] < 0):
-            out.print("  Interval and test disagree, as they may near 5 %: the test decides.", style="dim", highlight=False)
+            out.print(
+                "  Interval and test disagree, as they may near 5 %: the test decides.", style="dim", highlight=False
+            )
         for words in (*d.left_out, *(f"Beside the agents this differs. {w}" for w in d.differs)):
             out.print(f"  {words}", style="dim", highlight=False, markup=False, soft_wrap=True)
         if tasks:
             rows = table("task", "A", "B", "A - B", "seeds")
             for t in d.tasks:
-                rows.add_row(f"{t.env} {t.task}".strip(), percent(t.a), percent(t.b), f"{100 * t.difference:+.1f}", str(t.pairs))
+                rows.add_row(
+                    f"{t.env} {t.task}".strip(), percent(t.a), percent(t.b), f"{100 * t.difference:+.1f}", str(t.pairs)
+                )
             out.print(rows, highlight=False)
     for a, b in result.nothing_in_common:
         out.print(f"{a} and {b} have no scored task in common and are not compared.", highlight=False, markup=False)
@@ -103,7 +115,10 @@ def _verdict(d: Difference) -> str:
         if d.detectable is not None
         else f"These episodes could show no difference ({d.no_interval or 'fewer than six pairs'})"
     )
-    return f"No difference shown between {d.a} and {d.b} (p {_equals(d.p_holm)}). {able}; `embodied power {d.a} {d.b}` says how many it takes."
+    return (
+        f"No difference shown between {d.a} and {d.b} (p {_equals(d.p_holm)}). {able}; `embodied power {d.a} {d.b}`"
+        " says how many it takes."
+    )
 
 
 def _p(p: float) -> str:

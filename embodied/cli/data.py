@@ -16,16 +16,29 @@ def _root() -> None:
 
 @app.command()
 def patheval(
-    out: Path | None = typer.Option(None, "--out", help="Folder to write: test, dev and train in PathEval's format, with pictures."),
-    check: Path | None = typer.Option(None, "--check", help="Folder to check: published files, or ours. Writes nothing."),
+    out: Path | None = typer.Option(
+        None, "--out", help="Folder to write: test, dev and train in PathEval's format, with pictures."
+    ),
+    check: Path | None = typer.Option(
+        None, "--check", help="Folder to check: published files, or ours. Writes nothing."
+    ),
     maps: int = typer.Option(100, "--maps", min=1, help="Maps of the train split; five pairs on each."),
     each: int | None = typer.Option(None, "--each", min=1, help="Train items a scenario; all there are by default."),
-    seed: int = typer.Option(0, "--seed", min=0, help="Decides the train split. The test and dev splits are those that ship with the package."),
-    planner: str = typer.Option("rrt", "--planner", help="What plans the paths: rrt, rrt_connect, astar, astar_cautious, or ompl (an extra)."),
+    seed: int = typer.Option(
+        0,
+        "--seed",
+        min=0,
+        help="Decides the train split. The test and dev splits are those that ship with the package.",
+    ),
+    planner: str = typer.Option(
+        "rrt", "--planner", help="What plans the paths: rrt, rrt_connect, astar, astar_cautious, or ompl (an extra)."
+    ),
     views: str = typer.Option("2d,3d", "--views", help="Which pictures: 2d, 3d, or both."),
     workers: int | None = typer.Option(None, "--workers", min=1, help="Processes; one a core by default."),
 ) -> int:
-    """PathEval: writes labelled pairs of paths with pictures, or checks a folder of them. Exit code 5 when a record cannot be used."""
+    """PathEval: writes labelled pairs of paths with pictures, or checks a folder of them. Exit code 5 when a record
+    cannot be used.
+    """
     from embodied.errors import UsageError
     from embodied.planning.views import VIEWS
     from embodied.registry import unknown
@@ -46,10 +59,14 @@ def patheval(
 @app.command()
 def codalm(
     out: Path = typer.Option(..., "--out", help="Folder to write; new or empty."),
-    more: int | None = typer.Option(None, "--more", min=1, help="So many further pairs of scenes by seed, instead of the embedded 24."),
+    more: int | None = typer.Option(
+        None, "--more", min=1, help="So many further pairs of scenes by seed, instead of the embedded 24."
+    ),
     seed: int = typer.Option(0, "--seed", min=0, help="Decides the further pairs."),
 ) -> None:
-    """Procedural corner cases: writes the scenes in CODA-LM's layout, with pictures, annotations, questions and facts."""
+    """Procedural corner cases: writes the scenes in CODA-LM's layout, with pictures, annotations,
+    questions and facts.
+    """
     from embodied.cli.output import require_writable
     from embodied.cli.progress import counted
     from embodied.driving.scene import export, sets
@@ -83,7 +100,10 @@ def _write(out: Path, recipe, views: list[str], workers: int | None) -> int:
     pictures = len(views) * sum(len(items.pairs) for items in sets)
     with counted("pictures", pictures) as heard:
         published.write(out, sets, views, heard)
-    typer.echo(f"{out}: {', '.join(f'{len(items.items)} {items.split}' for items in sets)} items, {pictures} pictures ({', '.join(views)}).")
+    typer.echo(
+        f"{out}: {', '.join(f'{len(items.items)} {items.split}' for items in sets)} items, {pictures} pictures"
+        f" ({', '.join(views)})."
+    )
     return 0
 
 
@@ -92,9 +112,13 @@ def _check(folder: Path) -> int:
     from embodied.planning import published
     from embodied.planning.views import VIEWS
 
-    found = [(split, view) for split in published.FILES for view in VIEWS if published.path_of(folder, split, view).is_file()]
+    found = [
+        (split, view) for split in published.FILES for view in VIEWS if published.path_of(folder, split, view).is_file()
+    ]
     if not found:
-        raise UsageError(f"There is no file of PathEval in {folder}: neither {published.path_of(folder, 'test', '2d')} nor another.")
+        raise UsageError(
+            f"There is no file of PathEval in {folder}: neither {published.path_of(folder, 'test', '2d')} nor another."
+        )
     bad = 0
     for split, view in found:
         try:
@@ -104,7 +128,10 @@ def _check(folder: Path) -> int:
             bad += 1
             continue
         agreement = "-" if reading.agreement is None else f"{reading.agreement:.4f}"
-        typer.echo(f"{reading.path}: {reading.records} records, {len(reading.items) + len(reading.disagreements)} readable, label is the rule's: {agreement}")
+        typer.echo(
+            f"{reading.path}: {reading.records} records, {len(reading.items) + len(reading.disagreements)} readable,"
+            f" label is the rule's: {agreement}"
+        )
         for line in (*reading.problems, *reading.disagreements):
             typer.echo(f"  {line}")
         bad += len(reading.problems)

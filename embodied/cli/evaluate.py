@@ -7,29 +7,64 @@ import typer
 
 def evaluate(
     ctx: typer.Context,
-    env: str | None = typer.Option(None, "--env", help="Environment: nethack, patheval, codalm, ... (`embodied list envs`), or gym:ID."),
-    task: str | None = typer.Option(None, "--task", help="One task, or several separated by commas; all of the environment by default."),
-    suite: str | None = typer.Option(None, "--suite", help="A whole suite instead of one environment: `embodied list suites`."),
-    agent: str = typer.Option(..., "--agent", help="A preset (gpt4o, claude, smollm2, ...) or a policy (naive, cot, random, ...)."),
-    model: str | None = typer.Option(None, "--model", help="provider/name, for instance openai/gpt-4o or gguf//path/to/model.gguf."),
-    episodes: int | None = typer.Option(None, "--episodes", min=1, help="Episodes per task; the suite's number by default."),
+    env: str | None = typer.Option(
+        None, "--env", help="Environment: nethack, patheval, codalm, ... (`embodied list envs`), or gym:ID."
+    ),
+    task: str | None = typer.Option(
+        None, "--task", help="One task, or several separated by commas; all of the environment by default."
+    ),
+    suite: str | None = typer.Option(
+        None, "--suite", help="A whole suite instead of one environment: `embodied list suites`."
+    ),
+    agent: str = typer.Option(
+        ..., "--agent", help="A preset (gpt4o, claude, smollm2, ...) or a policy (naive, cot, random, ...)."
+    ),
+    model: str | None = typer.Option(
+        None, "--model", help="provider/name, for instance openai/gpt-4o or gguf//path/to/model.gguf."
+    ),
+    episodes: int | None = typer.Option(
+        None, "--episodes", min=1, help="Episodes per task; the suite's number by default."
+    ),
     seed: int = typer.Option(0, "--seed", min=0, help="Suite seed. The same seed gives every agent the same episodes."),
     steps: int | None = typer.Option(None, "--steps", min=1, help="Step limit; the environment's by default."),
     out: str | None = typer.Option(None, "--out", help="Run folder; the same command continues the run in it."),
-    data: str | None = typer.Option(None, "--data", help="Folder with the published levels, games or pictures (`embodied show ENV` says which)."),
-    shard: str | None = typer.Option(None, "--shard", help="Play one part of several, for job arrays: i/n, from 1/n to n/n; `embodied merge` joins them."),
+    data: str | None = typer.Option(
+        None, "--data", help="Folder with the published levels, games or pictures (`embodied show ENV` says which)."
+    ),
+    shard: str | None = typer.Option(
+        None,
+        "--shard",
+        help="Play one part of several, for job arrays: i/n, from 1/n to n/n; `embodied merge` joins them.",
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print an object a line instead of tables."),
-    dry_run: bool = typer.Option(False, "--dry-run", help="Print what the run will use (steps, tokens, money, as ranges) and play nothing."),
+    dry_run: bool = typer.Option(
+        False, "--dry-run", help="Print what the run will use (steps, tokens, money, as ranges) and play nothing."
+    ),
     image: bool | None = typer.Option(
-        None, "--image/--text", help="Whether the agent sees pictures besides text; by default where the questions are about pictures and the model reads them."
+        None,
+        "--image/--text",
+        help=(
+            "Whether the agent sees pictures besides text; by default where the questions are about pictures and the"
+            " model reads them."
+        ),
     ),
 ) -> int:
     """Plays an agent on an environment and scores it.
 
-    Further words set any option of the configuration, for instance `agent.history.text=4 model.temperature=0`; `embodied list options`
-    shows them all. The same command continues an interrupted run and skips what is scored.
+    Further words set any option of the configuration, for instance `agent.history.text=4 model.temperature=0`;
+    `embodied list options` shows them all. The same command continues an interrupted run and skips what is scored.
     """
     from embodied.cli.session import Request, play
 
     request = Request(env=env, task=task, suite=suite, agent=agent, model=model, data=data, words=tuple(ctx.args))
-    return play(request, episodes=episodes, seed=seed, steps=steps, out=out, image=image, shard=shard, as_json=as_json, dry_run=dry_run)
+    return play(
+        request,
+        episodes=episodes,
+        seed=seed,
+        steps=steps,
+        out=out,
+        image=image,
+        shard=shard,
+        as_json=as_json,
+        dry_run=dry_run,
+    )

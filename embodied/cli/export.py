@@ -9,14 +9,26 @@ import typer
 
 def export(
     run: str = typer.Argument(..., help="A run folder."),
-    episode: str | None = typer.Argument(None, help="An episode: its id, a unique beginning of it, or its number; all ended episodes by default."),
+    episode: str | None = typer.Argument(
+        None, help="An episode: its id, a unique beginning of it, or its number; all ended episodes by default."
+    ),
     format_: str = typer.Option("gif", "--format", help="gif, mp4, html, csv, parquet, sft, dpo, inspect or balrog."),
     out: Path | None = typer.Option(None, "--out", help="Folder for the files; RUN/exports by default."),
     fps: int = typer.Option(4, "--fps", min=1, max=60, help="gif, mp4: steps per second."),
-    min_progress: float = typer.Option(0.0, "--min-progress", min=0, max=1, help="sft, dpo: only episodes that got this far (dpo: the better ones)."),
-    success: bool = typer.Option(False, "--success", help="sft, dpo: only episodes that succeeded (dpo: the better ones)."),
-    against: list[str] = typer.Option([], "--against", help="dpo: another run whose episodes of the same task and seed are compared; may be repeated."),
-    trust: bool = typer.Option(False, "--trust", help="gif, mp4: make environments that the folder names, although another user or machine made it."),
+    min_progress: float = typer.Option(
+        0.0, "--min-progress", min=0, max=1, help="sft, dpo: only episodes that got this far (dpo: the better ones)."
+    ),
+    success: bool = typer.Option(
+        False, "--success", help="sft, dpo: only episodes that succeeded (dpo: the better ones)."
+    ),
+    against: list[str] = typer.Option(
+        [], "--against", help="dpo: another run whose episodes of the same task and seed are compared; may be repeated."
+    ),
+    trust: bool = typer.Option(
+        False,
+        "--trust",
+        help="gif, mp4: make environments that the folder names, although another user or machine made it.",
+    ),
 ) -> None:
     """Writes a run's episodes for other programs: films, tables, training data, logs."""
     from embodied.cli.output import require_writable

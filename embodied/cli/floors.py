@@ -8,17 +8,31 @@ import typer
 
 
 def floors(
-    env: str | None = typer.Option(None, "--env", help="One environment, or several separated by commas; all by default."),
-    rules: str | None = typer.Option(None, "--rules", help="embodied or balrog; by default every rule set that an environment has."),
-    episodes: int | None = typer.Option(None, "--episodes", min=2, help="Episodes per task behind a number; by default 600 in all, 15 to 100 a task."),
+    env: str | None = typer.Option(
+        None, "--env", help="One environment, or several separated by commas; all by default."
+    ),
+    rules: str | None = typer.Option(
+        None, "--rules", help="embodied or balrog; by default every rule set that an environment has."
+    ),
+    episodes: int | None = typer.Option(
+        None, "--episodes", min=2, help="Episodes per task behind a number; by default 600 in all, 15 to 100 a task."
+    ),
     measure: bool = typer.Option(False, "--measure", help="Play; else print what is shipped."),
-    work: Path = typer.Option(Path("runs/floors"), "--work", help="Folder of the runs; the same command goes on in it."),
-    out: Path | None = typer.Option(None, "--out", help="Folder of the files; <work>/data by default. The shipped ones lie in embodied/eval/floors/data."),
+    work: Path = typer.Option(
+        Path("runs/floors"), "--work", help="Folder of the runs; the same command goes on in it."
+    ),
+    out: Path | None = typer.Option(
+        None,
+        "--out",
+        help="Folder of the files; <work>/data by default. The shipped ones lie in embodied/eval/floors/data.",
+    ),
     workers: int | None = typer.Option(None, "--workers", min=1, help="Processes; the number of cores by default."),
 ) -> None:
-    """Prints what agents earn that look at nothing: random choice, and always the best phrase; with --measure, plays for it.
+    """Prints what agents earn that look at nothing: random choice, and always the best phrase; with --measure, plays
+    for it.
 
-    A phrase is chosen in stages on seeds of their own, and reported on fresh ones, so that no number is a maximum over noise.
+    A phrase is chosen in stages on seeds of their own, and reported on fresh ones, so that no number is a maximum over
+    noise.
     """
     from embodied.catalog import ENTRIES, entry
     from embodied.cli.output import require_writable
@@ -29,7 +43,12 @@ def floors(
     names = [entry(name.strip()).name for name in env.split(",")] if env else list(ENTRIES)
     if rules not in (None, "embodied", "balrog"):
         raise UsageError(f"--rules is embodied or balrog, not {rules!r}.")
-    wanted = [(name, r) for name in names for r in (("embodied", "balrog") if "rules" in env_options(name) else ("embodied",)) if rules in (None, r)]
+    wanted = [
+        (name, r)
+        for name in names
+        for r in (("embodied", "balrog") if "rules" in env_options(name) else ("embodied",))
+        if rules in (None, r)
+    ]
     if measure:
         require_writable(work / "x" / "x", "--work")
         require_writable((out or work / "data") / "x", "--out")
@@ -52,7 +71,9 @@ def _measure(wanted: list[tuple[str, str]], episodes: int | None, work: Path, ou
     async def play() -> None:
         async with Pool(workers) as pool:
             for name, rules in wanted:
-                found = await Measurement(name, rules, Effort.of(name, episodes), work, versions(), pool, typer.echo).floors()
+                found = await Measurement(
+                    name, rules, Effort.of(name, episodes), work, versions(), pool, typer.echo
+                ).floors()
                 path = out / file_name(found.id, rules)
                 with named(path):
                     write_whole(path, msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")

@@ -18,18 +18,24 @@ def _root() -> None:
 @app.command("balrog")
 def balrog(
     path: Path = typer.Argument(..., help="A submission's folder, or a folder of several."),
-    out: Path = typer.Option(..., "--out", help="The run folder; for several submissions the folder that gets one run each."),
+    out: Path = typer.Option(
+        ..., "--out", help="The run folder; for several submissions the folder that gets one run each."
+    ),
 ) -> None:
     """Makes runs of submissions to BALROG's leaderboard, with their trajectories where they were published.
 
-    A damaged file is left out and named. The same command goes on after an interruption, and takes in what was repaired.
+    A damaged file is left out and named. The same command goes on after an interruption, and takes in what was
+    repaired.
     """
     from embodied.errors import StoreError
     from embodied.exchange.balrog.layout import submissions
     from embodied.exchange.balrog.reading import read_submission
 
     if not path.is_dir():
-        raise StoreError(f"{path} is not a folder. Name the folder of a BALROG submission: it has summary.json, or babyai/, nle/, ... with episodes.")
+        raise StoreError(
+            f"{path} is not a folder. Name the folder of a BALROG submission: it has summary.json, or babyai/, nle/,"
+            " ... with episodes."
+        )
     found = submissions(path)
     if not found:
         raise StoreError(f"{path} holds no BALROG submission: no summary.json, and no <env>/<task>/<task>_run_00.json.")

@@ -1,7 +1,9 @@
-"""Ctrl-C while a run plays: once to finish what is in flight, for a moment; twice to stop now. What is recorded can be resumed either way.
+"""Ctrl-C while a run plays: once to finish what is in flight, for a moment; twice to stop now. What is recorded can be
+resumed either way.
 
-A call cannot be told apart from one that hangs: what has not ended `FINISHING` seconds after the first signal is cancelled, and a
-process that has not ended after `AT_LAST` seconds, because something in it cannot be cancelled, is ended as it is.
+A call cannot be told apart from one that hangs: what has not ended `FINISHING` seconds after the first signal is
+cancelled, and a process that has not ended after `AT_LAST` seconds, because something in it cannot be cancelled, is
+ended as it is.
 """
 
 from __future__ import annotations
@@ -47,7 +49,10 @@ class Bound:
             self._timer.cancel()
 
     def _end(self) -> None:
-        say("Something in this process hangs and is not waited for. Nothing recorded is lost: the same command goes on from here.")
+        say(
+            "Something in this process hangs and is not waited for. Nothing recorded is lost: the same command goes on"
+            " from here."
+        )
         self._cleanup()
         os._exit(INTERRUPTED)
 
@@ -67,7 +72,9 @@ def run(main: Callable[[Bound], Coroutine[Any, Any, T]], cleanup: Callable[[], N
 
 @contextmanager
 def interruptible(stopping: asyncio.Event, bound: Bound) -> Iterator[None]:
-    """Turns the first SIGINT, SIGTERM or SIGHUP into `stopping.set()`, and the second, or `FINISHING` seconds, into a cancellation of the present task."""
+    """Turns the first SIGINT, SIGTERM or SIGHUP into `stopping.set()`, and the second, or `FINISHING` seconds, into a
+    cancellation of the present task.
+    """
     if threading.current_thread() is not threading.main_thread():  # signals are for the main thread
         yield
         return
@@ -86,10 +93,15 @@ def interruptible(stopping: asyncio.Event, bound: Bound) -> Iterator[None]:
         bound.begin()
         loop.call_soon_threadsafe(stopping.set)
         loop.call_soon_threadsafe(loop.call_later, FINISHING, task.cancel)
-        say(f"Stopping: what is in flight has {FINISHING:g} s to end. Ctrl-C again stops now; either way the run can be resumed.")
+        say(
+            f"Stopping: what is in flight has {FINISHING:g} s to end. Ctrl-C again stops now; either way the run can be"
+            " resumed."
+        )
 
     # A signal that is ignored stays ignored: `nohup` does that with SIGHUP.
-    before = {number: signal.signal(number, handle) for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN}
+    before = {
+        number: signal.signal(number, handle) for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN
+    }
     try:
         yield
     finally:

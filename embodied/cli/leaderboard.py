@@ -17,12 +17,22 @@ def leaderboard(
     out: Path = typer.Option(Path("leaderboard"), "--out", help="Folder of the site."),
     title: str = typer.Option("Leaderboard", "--title", help="Its heading."),
     partial: bool = typer.Option(False, "--partial", help="Rank runs with unscored episodes as well."),
-    replays: int = typer.Option(1, "--replays", min=0, help="Episodes of each environment that get a page of their own; 0 for none."),
-    serve: bool = typer.Option(False, "--serve", help="Write no site: serve an arena in which people vote between two episodes (see docs/leaderboard.md)."),
+    replays: int = typer.Option(
+        1, "--replays", min=0, help="Episodes of each environment that get a page of their own; 0 for none."
+    ),
+    serve: bool = typer.Option(
+        False,
+        "--serve",
+        help="Write no site: serve an arena in which people vote between two episodes (see docs/leaderboard.md).",
+    ),
     votes: Path = typer.Option(Path("votes.jsonl"), "--votes", help="--serve: the file that votes are appended to."),
-    port: int = typer.Option(0, "--port", min=0, max=65535, help="--serve: port on 127.0.0.1; any free one by default."),
+    port: int = typer.Option(
+        0, "--port", min=0, max=65535, help="--serve: port on 127.0.0.1; any free one by default."
+    ),
 ) -> None:
-    """Writes runs as a static leaderboard: rank ranges, intervals, cost, a page an entry, and the same as JSON, CSV and Markdown."""
+    """Writes runs as a static leaderboard: rank ranges, intervals, cost, a page an entry, and the same as JSON, CSV and
+    Markdown.
+    """
     from embodied.cli.output import require_writable
     from embodied.eval.leaderboard.board import boards
     from embodied.eval.leaderboard.site import write_site
@@ -34,13 +44,23 @@ def leaderboard(
     if serve:
         from embodied.console.arena.server import serve as serve_arena
 
-        serve_arena(opened, votes, port, lambda address: typer.echo(f"{address}\nOpen this address in a browser of this machine. Ctrl-C ends the arena."))
+        serve_arena(
+            opened,
+            votes,
+            port,
+            lambda address: typer.echo(
+                f"{address}\nOpen this address in a browser of this machine. Ctrl-C ends the arena."
+            ),
+        )
         return
     made = boards([read(run) for run in opened], partial)
     paths = write_site(made, out, _replays(made, opened, out, replays) if replays else {}, title)
     for board in made:
         unranked = sum(not e.ranked for e in board.entries)
-        typer.echo(f"{board.title}: {len(board.entries)} entries" + (f", {unranked} unranked for missing episodes" if unranked else ""))
+        typer.echo(
+            f"{board.title}: {len(board.entries)} entries"
+            + (f", {unranked} unranked for missing episodes" if unranked else "")
+        )
     typer.echo(str(paths[0]))
 
 
@@ -56,7 +76,11 @@ def _replays(made: list[Board], opened: list[Run], out: Path, each: int) -> dict
         library, count = Library([run]), dict.fromkeys(entry.environments, 0)
         for spec in run.record.planned:
             env = spec.task.env
-            if count.get(env, each) < each and (run.folder(spec.id) / "episode.json").is_file() and _recorded(run, spec.id):
+            if (
+                count.get(env, each) < each
+                and (run.folder(spec.id) / "episode.json").is_file()
+                and _recorded(run, spec.id)
+            ):
                 count[env] += 1
                 address = f"{entry.key}/{spec.id}.html"
                 write_page(library, spec.id, out / "entries" / address)

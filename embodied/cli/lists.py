@@ -90,12 +90,17 @@ def suites() -> None:
 
     for make in SUITES.values():
         found = make()
-        typer.echo(f"{found.name:10}  version {found.version}: {len(found.tasks)} tasks, {sum(n for *_, n in found.tasks)} episodes")
+        typer.echo(
+            f"{found.name:10}  version {found.version}: {len(found.tasks)} tasks, {sum(n for *_, n in found.tasks)}"
+            " episodes"
+        )
 
 
 @app.command()
 def options() -> None:
-    """Every key of the configuration with its default and meaning, to be set as `key=value` behind `embodied eval ...`."""
+    """Every key of the configuration with its default and meaning, to be set as `key=value` behind
+    `embodied eval ...`.
+    """
     from omegaconf import OmegaConf
 
     from embodied.config import EvalConfig, keys, meanings

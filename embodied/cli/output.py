@@ -65,7 +65,8 @@ class _Unread(io.FileIO):
 
 @contextmanager
 def unread_is_fine() -> Iterator[None]:
-    """Lets a command finish its work when its reader leaves early (`embodied eval ... | head`), and prints what has no character as an escape.
+    """Lets a command finish its work when its reader leaves early (`embodied eval ... | head`), and prints what has no
+    character as an escape.
 
     What a terminal would obey is taken out of all that is printed: models, servers and run folders may write anything.
     """
@@ -99,7 +100,9 @@ class _Cleaned:
 
 
 def console(*, stderr: bool = False, **options: Any) -> Console:
-    """A console for tables, bars and live figures. It moves the cursor itself; texts that it is given are cleaned and hold no markup."""
+    """A console for tables, bars and live figures. It moves the cursor itself; texts that it is given are cleaned and
+    hold no markup.
+    """
     from rich.console import Console as RichConsole
 
     class Console(RichConsole):

@@ -12,11 +12,19 @@ if TYPE_CHECKING:
 
 def power(
     runs: list[str] = typer.Argument(None, help="One run (how its scores vary), or two (how their differences vary)."),
-    difference: float = typer.Option(5.0, "--difference", min=0.01, max=100, help="The difference to be shown, in percentage points."),
-    sd: float | None = typer.Option(None, "--sd", min=0.001, max=1, help="Without a run: standard deviation of a score within a task, in [0, 1]."),
+    difference: float = typer.Option(
+        5.0, "--difference", min=0.01, max=100, help="The difference to be shown, in percentage points."
+    ),
+    sd: float | None = typer.Option(
+        None, "--sd", min=0.001, max=1, help="Without a run: standard deviation of a score within a task, in [0, 1]."
+    ),
     tasks: int = typer.Option(1, "--tasks", min=1, help="Without a run: number of tasks."),
-    correlation: float = typer.Option(0.0, "--correlation", min=0, max=0.99, help="With one run or none: how far both runs do alike on a seed."),
-    level: float = typer.Option(0.95, "--level", min=0.5, max=0.9999, help="1 minus the chance of seeing a difference that is not there."),
+    correlation: float = typer.Option(
+        0.0, "--correlation", min=0, max=0.99, help="With one run or none: how far both runs do alike on a seed."
+    ),
+    level: float = typer.Option(
+        0.95, "--level", min=0.5, max=0.9999, help="1 minus the chance of seeing a difference that is not there."
+    ),
     chance: float = typer.Option(0.8, "--power", min=0.05, max=0.999, help="The chance of seeing the difference."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON instead of a table."),
 ) -> None:
@@ -29,7 +37,10 @@ def power(
 
     opened = [read(Run(run)) for run in runs or []]
     if len(opened) > 2 or bool(opened) == (sd is not None):
-        raise UsageError("Name one run, two runs, or --sd: embodied power RUN [RUN] --difference 5, or embodied power --sd 0.4 --tasks 5 --difference 5.")
+        raise UsageError(
+            "Name one run, two runs, or --sd: embodied power RUN [RUN] --difference 5, or embodied power --sd 0.4"
+            " --tasks 5 --difference 5."
+        )
     if sd is not None:
         found = powers.from_guess(sd, tasks, correlation)
     else:
@@ -47,13 +58,23 @@ def _print(result: Power) -> None:
     from embodied.cli.tables import console, table
 
     out = console()
-    needed = "more than a million episodes" if result.needed is None else f"{result.needed} episodes a task, {result.episodes} in all, of each agent"
+    needed = (
+        "more than a million episodes"
+        if result.needed is None
+        else f"{result.needed} episodes a task, {result.episodes} in all, of each agent"
+    )
     out.print(f"A difference of {100 * result.difference:g} points takes {needed}.", highlight=False)
-    out.print(f"At {100 * result.level:g} % and a power of {100 * result.power:g} %, judged by {result.basis}.", style="dim", highlight=False, markup=False)
+    out.print(
+        f"At {100 * result.level:g} % and a power of {100 * result.power:g} %, judged by {result.basis}.",
+        style="dim",
+        highlight=False,
+        markup=False,
+    )
     if result.between:
         low, high = ("more than a million" if n is None else str(n) for n in result.between)
         out.print(
-            f"So few episodes leave open how scores vary: between {low} and {high} episodes a task (95 %, less sure for skewed progress).",
+            f"So few episodes leave open how scores vary: between {low} and {high} episodes a task (95 %, less sure for"
+            " skewed progress).",
             style="dim",
             highlight=False,
             markup=False,

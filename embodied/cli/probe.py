@@ -16,18 +16,24 @@ def _root() -> None:
 
 @app.command()
 def patheval(
-    encoder: list[str] = typer.Option([], "--encoder", help="A folder with a model of transformers, an id in this machine's Hub cache, or a control."),
+    encoder: list[str] = typer.Option(
+        [], "--encoder", help="A folder with a model of transformers, an id in this machine's Hub cache, or a control."
+    ),
     view: str = typer.Option("2d", "--view", help="2d or 3d."),
     split: str = typer.Option("all", "--split", help="all (test and dev), test, dev, or train with --data."),
     data: Path | None = typer.Option(None, "--data", help="A folder that `embodied data patheval` wrote."),
     maps: int | None = typer.Option(None, "--maps", min=2, help="Only so many maps, for a quick look."),
     folds: int = typer.Option(5, "--folds", min=2, help="Parts of the maps; each is held out once."),
-    tune: int = typer.Option(0, "--tune", min=0, help="Also tune the named encoders for so many epochs, anew for each fold."),
+    tune: int = typer.Option(
+        0, "--tune", min=0, help="Also tune the named encoders for so many epochs, anew for each fold."
+    ),
     seed: int = typer.Option(0, "--seed", min=0, help="Of folds, intervals and random weights."),
     controls: bool = typer.Option(True, "--controls/--no-controls", help="Probe the controls too."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON instead of tables."),
 ) -> int:
-    """PathEval: probes of the seven descriptors, held out by map. Without --encoder the controls alone: descriptors, raw-pca, random-vit."""
+    """PathEval: probes of the seven descriptors, held out by map. Without --encoder the controls alone: descriptors,
+    raw-pca, random-vit.
+    """
     import msgspec
 
     from embodied.cli.output import print_json
@@ -49,12 +55,29 @@ def patheval(
         if not as_json:
             print_analysis([table(found, f"PathEval {view}: {one.name}", MEANING.get(one.name, ""))])
     if as_json:
-        held = {"view": view, "pairs": len(panels.pairs), "maps": len({p.map for p in panels.pairs}), "folds": folds, "seed": seed}
-        print_json({**held, "meaning": {n: MEANING[n] for n in names if n in MEANING}, "rows": [msgspec.to_builtins(row) for row in rows]})
+        held = {
+            "view": view,
+            "pairs": len(panels.pairs),
+            "maps": len({p.map for p in panels.pairs}),
+            "folds": folds,
+            "seed": seed,
+        }
+        print_json(
+            {
+                **held,
+                "meaning": {n: MEANING[n] for n in names if n in MEANING},
+                "rows": [msgspec.to_builtins(row) for row in rows],
+            }
+        )
         return 0
     on = f"{len(panels.pairs)} pairs on {len({p.map for p in panels.pairs})} maps"
-    typer.echo(f"\n{on}; every figure is of maps that the probe was not fitted on ({folds} folds), with its 95 % interval over maps.")
-    typer.echo("AUC: 0.5 is chance. R2: 0 is the mean of the other maps, 1 is all. differ: pairs that differ by what counts.")
+    typer.echo(
+        f"\n{on}; every figure is of maps that the probe was not fitted on ({folds} folds), with its 95 % interval over"
+        " maps."
+    )
+    typer.echo(
+        "AUC: 0.5 is chance. R2: 0 is the mean of the other maps, 1 is all. differ: pairs that differ by what counts."
+    )
     return 0
 
 
@@ -68,7 +91,10 @@ def _pairs(split: str, data: Path | None, view: str, maps: int | None):
     if split not in ("all", *SPLITS):
         raise unknown("split", split, ["all", *SPLITS], "embodied probe patheval --help")
     if data is None and split == "train":
-        raise UsageError("The train split does not ship with the package. Make it with `embodied data patheval --out DIR`, then give --data DIR.")
+        raise UsageError(
+            "The train split does not ship with the package. Make it with `embodied data patheval --out DIR`, then give"
+            " --data DIR."
+        )
     if data is not None and not data.is_dir():
         raise UsageError(f"--data: there is no folder {data}.")
     splits = EMBEDDED if split == "all" else (split,)

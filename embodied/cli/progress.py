@@ -25,7 +25,9 @@ PAUSE = 30.0
 
 @contextmanager
 def counted(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Shows on standard error how many of `total` are done, to be told with the number: a bar on a terminal, now and then a line elsewhere."""
+    """Shows on standard error how many of `total` are done, to be told with the number: a bar on a terminal, now and
+    then a line elsewhere.
+    """
     if sys.stderr.isatty():
         from rich.progress import Progress
 
@@ -45,7 +47,9 @@ def counted(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
-def listener(run: Run, planned: Sequence[EpisodeSpec], *, price: Price | None = None, silent: bool = False, as_json: bool = False) -> Iterator[Listener]:
+def listener(
+    run: Run, planned: Sequence[EpisodeSpec], *, price: Price | None = None, silent: bool = False, as_json: bool = False
+) -> Iterator[Listener]:
     """A listener for a run of these episodes, to be used while it plays.
 
     Args:
@@ -72,7 +76,11 @@ def listener(run: Run, planned: Sequence[EpisodeSpec], *, price: Price | None = 
 
 def line(episode: Episode) -> str:
     """An ended episode in one line."""
-    result = f"progress {episode.progress:.3f}" if episode.progress is not None else episode.error or ("no score" if episode.outcome in SCORED else "")
+    result = (
+        f"progress {episode.progress:.3f}"
+        if episode.progress is not None
+        else episode.error or ("no score" if episode.outcome in SCORED else "")
+    )
     return f"{one_line(episode.spec.id)}  {episode.outcome}  {episode.steps} steps  {one_line(result)}".rstrip()
 
 
@@ -111,7 +119,9 @@ class Lines(Watch):
 
 
 class JsonLines(Watch):
-    """An object a line: `started`, `ended`, and `status` with the figures of every environment. Numbers that are not known are null."""
+    """An object a line: `started`, `ended`, and `status` with the figures of every environment. Numbers that are not
+    known are null.
+    """
 
     def __init__(self, run: Run, planned: Sequence[EpisodeSpec], price: Price | None = None):
         super().__init__(run, planned, price)
@@ -174,7 +184,9 @@ def cells(s: Status) -> dict[str, str]:
         "done": f"{s.scored}/{s.planned}",
         "running": str(s.running),
         "failed": str(s.failed) if s.failed else "-",
-        "progress": "-" if s.progress is None else f"{100 * s.progress:.1f} %" + (f" ± {100 * s.margin:.1f}" if s.margin is not None else ""),
+        "progress": "-"
+        if s.progress is None
+        else f"{100 * s.progress:.1f} %" + (f" ± {100 * s.margin:.1f}" if s.margin is not None else ""),
         "steps/s": f"{s.steps_per_second:.1f}",
         "call p50/p95": "-" if s.latency_p50 is None else f"{s.latency_p50:.2f}/{s.latency_p95:.2f} s",
         "tokens in/out": f"{_short(s.tokens_in)}/{_short(s.tokens_out)}" if s.tokens_in else "-",
@@ -187,7 +199,9 @@ def cells(s: Status) -> dict[str, str]:
 
 def sentence(s: Status) -> str:
     """A row of the table as one line of words."""
-    return ", ".join(value if name == "environment" else f"{name} {value}" for name, value in cells(s).items() if value != "-")
+    return ", ".join(
+        value if name == "environment" else f"{name} {value}" for name, value in cells(s).items() if value != "-"
+    )
 
 
 def _short(n: int) -> str:

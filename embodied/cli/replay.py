@@ -19,15 +19,22 @@ DIFFERS = 6
 
 def replay(
     run: str = typer.Argument(..., help="A run folder."),
-    episode: str | None = typer.Argument(None, help="An episode: its id, a unique beginning of it, or its number; all by default."),
+    episode: str | None = typer.Argument(
+        None, help="An episode: its id, a unique beginning of it, or its number; all by default."
+    ),
     workers: int | None = typer.Option(None, "--workers", min=1, help="Processes; the number of cores by default."),
-    trust: bool = typer.Option(False, "--trust", help="Make environments that the folder names, although another user or machine made it."),
-    data: Path | None = typer.Option(None, "--data", help="For imported TextWorld episodes: the folder of the published games, <task>/*.ulx or *.z8."),
+    trust: bool = typer.Option(
+        False, "--trust", help="Make environments that the folder names, although another user or machine made it."
+    ),
+    data: Path | None = typer.Option(
+        None, "--data", help="For imported TextWorld episodes: the folder of the published games, <task>/*.ulx or *.z8."
+    ),
 ) -> int:
     """Executes seeds and recorded actions again and compares every observation, reward and flag; no agent, no model.
 
-    Of imported runs it compares what their records hold, and says what they lack. Prints the first step that differs in each episode. Exit
-    code 0 when all agree, 6 when something differs or is damaged, or when no episode could be compared.
+    Of imported runs it compares what their records hold, and says what they lack. Prints the first step that differs in
+    each episode. Exit code 0 when all agree, 6 when something differs or is damaged, or when no episode could be
+    compared.
     """
     import asyncio
     from functools import partial
@@ -48,14 +55,22 @@ def replay(
     require_trust(opened, trust, play=False)
     imported = "imported" in opened.record.config
     if data is not None and not (imported and data.is_dir()):
-        raise UsageError(f"There is no folder {data}." if imported else "--data is for imported runs: a run of ours records the games it played.")
+        raise UsageError(
+            f"There is no folder {data}."
+            if imported
+            else "--data is for imported runs: a run of ours records the games it played."
+        )
     if imported:
         typer.echo(COMPARED)
     now, then = versions(spec.task for spec in specs), opened.record.versions
     older = older_versions(opened.record)
     if older:
-        typer.echo(f"Recorded with an older version of the environment: {older}. Its episodes need that version to agree.")
-    if changed := [f"{name} {old} (here {now.get(name, 'none')})" for name, old in then.items() if now.get(name) != old]:
+        typer.echo(
+            f"Recorded with an older version of the environment: {older}. Its episodes need that version to agree."
+        )
+    if changed := [
+        f"{name} {old} (here {now.get(name, 'none')})" for name, old in then.items() if now.get(name) != old
+    ]:
         typer.echo(f"Recorded with {', '.join(changed)}.")
     shown: list[Verdict] = []
 
@@ -98,4 +113,5 @@ def _recorded(run: Run, id_: str) -> bool:
         episode = run.episode(id_)
     except StoreError:
         return True
-    return episode is not None and episode.steps > 0 and "imported" not in run.record.config  # of imported ones often the result alone is there
+    # of imported ones often the result alone is there
+    return episode is not None and episode.steps > 0 and "imported" not in run.record.config

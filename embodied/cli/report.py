@@ -10,10 +10,18 @@ import typer
 def report(
     run: str = typer.Argument(..., help="A run folder."),
     out: Path | None = typer.Option(None, "--out", help="The file to write; RUN/report.html by default."),
-    against: str | None = typer.Option(None, "--against", help="Another run folder: the report says in which settings the two differ."),
-    pages: bool = typer.Option(False, "--pages", help="Also write a page for every ended episode beside the report (see `export --format html`), and link it."),
+    against: str | None = typer.Option(
+        None, "--against", help="Another run folder: the report says in which settings the two differ."
+    ),
+    pages: bool = typer.Option(
+        False,
+        "--pages",
+        help="Also write a page for every ended episode beside the report (see `export --format html`), and link it.",
+    ),
 ) -> None:
-    """Writes a run's report as one HTML file: scores with intervals and coverage, plots, actions, tokens, settings, episodes."""
+    """Writes a run's report as one HTML file: scores with intervals and coverage, plots, actions, tokens, settings,
+    episodes.
+    """
     from embodied.cli.output import require_writable
     from embodied.console.viewer.library import Library
     from embodied.console.viewer.page import write_page

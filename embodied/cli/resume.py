@@ -10,9 +10,14 @@ def resume(
     run: str = typer.Argument(..., help="A run folder."),
     shard: str | None = typer.Option(None, "--shard", help="Play one part of several: i/n, from 1/n to n/n."),
     as_json: bool = typer.Option(False, "--json", help="Print an object a line instead of tables."),
-    trust: bool = typer.Option(False, "--trust", help="Go on with a folder that another user or machine made: see docs/runs.md, Folders from others."),
+    trust: bool = typer.Option(
+        False,
+        "--trust",
+        help="Go on with a folder that another user or machine made: see docs/runs.md, Folders from others.",
+    ),
 ) -> int:
-    """Goes on with a run after any interruption, in the middle of episodes too: recorded steps are repeated and compared, no model is asked for them.
+    """Goes on with a run after any interruption, in the middle of episodes too: recorded steps are repeated and
+    compared, no model is asked for them.
 
     Further words say how to play on, for instance `run.workers=4 run.concurrency=16`.
     """

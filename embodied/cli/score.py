@@ -16,10 +16,14 @@ def score(
     run: str = typer.Argument(..., help="A run folder."),
     tasks: bool = typer.Option(False, "--tasks", help="A line for every task as well."),
     episodes: bool = typer.Option(False, "--episodes", help="A line for every episode as well."),
-    statistics: Statistics = typer.Option(Statistics.embodied, "--statistics", help="balrog: pooled tasks and standard errors, as BALROG publishes them."),
+    statistics: Statistics = typer.Option(
+        Statistics.embodied, "--statistics", help="balrog: pooled tasks and standard errors, as BALROG publishes them."
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print JSON instead of tables."),
 ) -> int:
-    """Prints a run's score by environment: mean progress, interval, and how many of the planned episodes stand behind it."""
+    """Prints a run's score by environment: mean progress, interval, and how many of the planned episodes stand behind
+    it.
+    """
     from dataclasses import asdict
 
     from embodied.cli.output import print_json
@@ -46,7 +50,9 @@ def score(
         body["floors"] = floors.plain(floors.of_run(results.record))
         if episodes:
             fields = ("outcome", "progress", "success", "steps", "return_", "error", "metrics")
-            body["episodes"] = [{"id": e.spec.id, **{f.rstrip("_"): getattr(e, f) for f in fields}} for e in results.ended.values()]
+            body["episodes"] = [
+                {"id": e.spec.id, **{f.rstrip("_"): getattr(e, f) for f in fields}} for e in results.ended.values()
+            ]
         print_json(body)
         return 0
     print_score(result, tasks=tasks)

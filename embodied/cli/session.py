@@ -44,7 +44,20 @@ from embodied.variables import resolved
 
 SIMULATORS = ("nle", "minihack", "minigrid", "crafter", "textworld", "gymnasium", "numpy", "highway-env", "ompl")
 """Distributions whose version can move a score; recorded with every run."""
-HOW = ("episodes", "out", "workers", "ray", "replicas", "concurrency", "step_seconds", "reset_seconds", "budget", "price", "cache", "worker_variables")
+HOW = (
+    "episodes",
+    "out",
+    "workers",
+    "ray",
+    "replicas",
+    "concurrency",
+    "step_seconds",
+    "reset_seconds",
+    "budget",
+    "price",
+    "cache",
+    "worker_variables",
+)
 """Keys of `run` that say how a run is played, not what happens in an episode: no part of a run's identity."""
 
 LATER = ("max_completion_tokens",)
@@ -64,7 +77,9 @@ class Request:
     words: tuple[str, ...] = ()
 
     def compose(self, env: str | None, run: dict[str, Any], image: bool) -> EvalConfig:
-        """The configuration for one environment. A suite has several: a word `env.<option>` reaches those that have the option."""
+        """The configuration for one environment. A suite has several: a word `env.<option>` reaches those that have the
+        option.
+        """
         words = [f"agent={quoted(self.agent)}", f"image={str(image).lower()}"]
         if env is not None:
             words.append("env=gym" if env.startswith("gym:") else f"env={quoted(env)}")
@@ -79,14 +94,19 @@ class Request:
         if self.model is not None:
             provider, name = models.parse_model(self.model)
             words += [f"model.provider={provider}", f"model.name={quoted(name)}"]
-        words += [f"run.{key}={quoted(value)}" if isinstance(value, str) else f"run.{key}={value}" for key, value in run.items() if value is not None]
+        words += [
+            f"run.{key}={quoted(value)}" if isinstance(value, str) else f"run.{key}={value}"
+            for key, value in run.items()
+            if value is not None
+        ]
         config = compose([*words, *self._words(env)])
         if config.image and not config.agent.history.image and agents.shows_pictures(config.agent):
             config.agent.history.image = 1  # an agent that is given pictures sees at least the present one
         return config
 
     def _words(self, env: str | None) -> list[str]:
-        if env is not None and env.startswith("gym:"):  # options that we do not know are for the environment's constructor
+        # options that we do not know are for the environment's constructor
+        if env is not None and env.startswith("gym:"):
             return [f"++{word}" if word.startswith("env.") else word for word in self.words]
         if self.suite is None:
             return list(self.words)
@@ -118,13 +138,22 @@ def play(
         The exit code: 0 when every planned episode is scored, 5 when not, 130 when it was interrupted.
     """
     if (request.env is None) == (request.suite is None):
-        raise UsageError("Name either an environment (--env nethack) or a suite (--suite balrog). `embodied list envs` lists the environments.")
+        raise UsageError(
+            "Name either an environment (--env nethack) or a suite (--suite balrog). `embodied list envs` lists the"
+            " environments."
+        )
     if request.suite is not None and request.task is not None:
         raise UsageError("--task goes with --env, not with --suite.")
     if request.suite is not None and request.data is not None:
-        raise UsageError("--data goes with --env, not with --suite: each environment's published files lie in a folder of their own.")
+        raise UsageError(
+            "--data goes with --env, not with --suite: each environment's published files lie in a folder of their own."
+        )
     part = Shard.parse(shard)
-    config, tasks = _tasks(request, {"episodes": episodes, "seed": seed, "steps": steps, "out": out}, _pictures(request) if image is None else image)
+    config, tasks = _tasks(
+        request,
+        {"episodes": episodes, "seed": seed, "steps": steps, "out": out},
+        _pictures(request) if image is None else image,
+    )
     _check(config, tasks)
 
     whole = {"suite": request.suite, "preset": request.agent, **_recorded(config)}
@@ -136,17 +165,24 @@ def play(
     root = Path(config.run.out or f"runs/{name}-{request.agent}-{run_identity[:8]}")
     specs = plan(tasks, config.run.seed, run_identity)
     if dry_run:
-        print_estimate(config, [spec for spec in part.of(specs) if not (root / "run.json").is_file() or not Run(root).scored(spec.id)])
+        print_estimate(
+            config,
+            [spec for spec in part.of(specs) if not (root / "run.json").is_file() or not Run(root).scored(spec.id)],
+        )
         return 0
     model = _model(config, root)  # before the folder is made: a missing key leaves nothing behind
     _check_agents(config, model, specs)
-    record = RunRecord(run_identity, whole, specs, found, datetime.now(UTC).isoformat(timespec="seconds"), request.suite or "")
+    record = RunRecord(
+        run_identity, whole, specs, found, datetime.now(UTC).isoformat(timespec="seconds"), request.suite or ""
+    )
     run = Run.create(root, record)
     note(record)
     return _play(run, part.of(specs), config, model, as_json)
 
 
-def resume(root: str, words: Sequence[str], shard: str | None = None, as_json: bool = False, trust: bool = False) -> int:
+def resume(
+    root: str, words: Sequence[str], shard: str | None = None, as_json: bool = False, trust: bool = False
+) -> int:
     """Goes on with the run in a folder, as `play` would with the request that began it.
 
     Args:
@@ -157,7 +193,8 @@ def resume(root: str, words: Sequence[str], shard: str | None = None, as_json: b
         trust: The user answers for the folder, although another one made it (see `embodied.cli.trust`).
 
     Raises:
-        StoreError: The run was made with other versions, `words` would make another run of it, or nobody answers for the folder.
+        StoreError: The run was made with other versions, `words` would make another run of it, or nobody answers for
+            the folder.
     """
     run, part = Run(root), Shard.parse(shard)
     require_trust(run, trust, play=True)
@@ -172,7 +209,10 @@ def resume(root: str, words: Sequence[str], shard: str | None = None, as_json: b
     found = versions(spec.task for spec in run.record.planned)
     now = replace(run.record, config={**run.record.config, **whole}, versions=found)
     if identity({**now.config, "simulators": now.versions}) != run.record.identity:
-        raise StoreError(f"{root} cannot go on with another plan ({run.record.difference(now)}). `embodied eval ... --out ANOTHER` starts a new run.")
+        raise StoreError(
+            f"{root} cannot go on with another plan ({run.record.difference(now)}). `embodied eval ... --out ANOTHER`"
+            " starts a new run."
+        )
     specs = run.record.planned
     _check(config, [(spec.task, 1) for spec in specs])
     return _play(run, part.of(specs), config, _model(config, run.root), as_json)
@@ -188,12 +228,21 @@ def _play(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, model: Mod
     except asyncio.CancelledError:
         result = Result(0, 0, interrupted=True)
     if result.interrupted:
-        interrupt.say(f"Stopped. Nothing recorded is lost: the same command, or `embodied resume {run.root}`, goes on from here.")
+        interrupt.say(
+            f"Stopped. Nothing recorded is lost: the same command, or `embodied resume {run.root}`, goes on from here."
+        )
         return interrupt.INTERRUPTED
     return _report(run, specs, config, result, as_json)
 
 
-async def _run(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, model: Model | None, as_json: bool, bound: interrupt.Bound) -> Result:
+async def _run(
+    run: Run,
+    specs: Sequence[EpisodeSpec],
+    config: EvalConfig,
+    model: Model | None,
+    as_json: bool,
+    bound: interrupt.Bound,
+) -> Result:
     settings, stopping = config.model.settings(), asyncio.Event()
 
     def make_agent(spec: EpisodeSpec) -> agents.Agent:
@@ -205,7 +254,9 @@ async def _run(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, model
             with listener(run, specs, price=price, silent=config.agent.policy == "human", as_json=as_json) as shown:
                 workers, launch = _workers(config)
                 async with Pool(workers, config.run.step_seconds, config.run.reset_seconds, launch) as pool:
-                    return await run_all(run, specs, make_agent, pool, Announced(shown, model), _concurrency(config, workers), stopping)
+                    return await run_all(
+                        run, specs, make_agent, pool, Announced(shown, model), _concurrency(config, workers), stopping
+                    )
         finally:
             if model is not None:
                 await model.aclose()
@@ -274,15 +325,23 @@ def _tasks(request: Request, run: dict[str, Any], image: bool) -> tuple[EvalConf
     tasks = []
     for name in dict.fromkeys(env for env, _ in counts):
         if config.image and not ENTRIES[name].picture:
-            print(f"{name} has no picture and is left out of {request.suite} with --image, as in BALROG's VLM leaderboard.", file=sys.stderr)
+            print(
+                f"{name} has no picture and is left out of {request.suite} with --image, as in BALROG's VLM"
+                " leaderboard.",
+                file=sys.stderr,
+            )
             continue
         mine = _of_environment(request.compose(name, run, image))
-        tasks += [(spec, config.run.episodes or counts[name, spec.task]) for spec, _ in mine if (name, spec.task) in counts]
+        tasks += [
+            (spec, config.run.episodes or counts[name, spec.task]) for spec, _ in mine if (name, spec.task) in counts
+        ]
     return config, tasks
 
 
 def _pictures(request: Request) -> bool:
-    """Whether the agent sees pictures where nothing is said: when the questions are about pictures, and a model is asked that reads them."""
+    """Whether the agent sees pictures where nothing is said: when the questions are about pictures, and a model is
+    asked that reads them.
+    """
     names = [request.env] if request.env is not None else [env for env, *_ in find_suite(request.suite or "").tasks]
     if not any(name in ENTRIES and ENTRIES[name].seen for name in names):
         return False
@@ -290,7 +349,9 @@ def _pictures(request: Request) -> bool:
     if not agents.needs_model(config.agent.policy):
         return False
     if _blind(config):
-        print(f"{config.model.provider}/{config.model.name} reads no images: it is asked in text alone.", file=sys.stderr)
+        print(
+            f"{config.model.provider}/{config.model.name} reads no images: it is asked in text alone.", file=sys.stderr
+        )
         return False
     return True
 
@@ -305,7 +366,9 @@ def _of_environment(config: EvalConfig) -> list[tuple[TaskSpec, int]]:
     options = {k: v for k, v in (config.env or {}).items() if v is not None}
     name, wanted = options.pop("name", None), options.pop("task", None)
     if not isinstance(name, str):
-        raise UsageError("No environment is named: the key env.name is missing. `embodied list envs` lists the environments.")
+        raise UsageError(
+            "No environment is named: the key env.name is missing. `embodied list envs` lists the environments."
+        )
     if config.image:
         options["image"] = True
     if config.run.steps is not None:
@@ -322,7 +385,10 @@ def _of_environment(config: EvalConfig) -> list[tuple[TaskSpec, int]]:
     if "data" in now and not Path(now["data"]).is_dir():
         raise UsageError(f"--data: there is no folder {now['data']}.")
     names = [check_task(found, t.strip()) for t in str(wanted).split(",")] if wanted else found.tasks
-    return [(TaskSpec(name, task, _for_task(found, task, options, bool(wanted))), config.run.episodes or found.episodes) for task in names]
+    return [
+        (TaskSpec(name, task, _for_task(found, task, options, bool(wanted))), config.run.episodes or found.episodes)
+        for task in names
+    ]
 
 
 def _expert(name: str, wanted: str) -> bool | str:
@@ -331,7 +397,10 @@ def _expert(name: str, wanted: str) -> bool | str:
         return wanted or True
     if not ENTRIES[name].experts:
         having = ", ".join(e.name for e in ENTRIES.values() if e.experts)
-        raise UsageError(f"{name} has no expert; {having} have one. You can play it yourself and record that: `embodied play {name}`.")
+        raise UsageError(
+            f"{name} has no expert; {having} have one. You can play it yourself and record that: `embodied play"
+            f" {name}`."
+        )
     if wanted:
         raise unknown(f"expert of {name}", wanted, list(ENTRIES[name].experts), "embodied list envs")
     return True
@@ -345,7 +414,9 @@ def _for_task(found: Entry, task: str, options: Json, named: bool) -> Json:
 
 
 def _check(config: EvalConfig, tasks: list[tuple[TaskSpec, int]]) -> None:
-    """Finds what is wrong with a request before anything is written: numbers, the agent, and one environment of each kind, made for a moment."""
+    """Finds what is wrong with a request before anything is written: numbers, the agent, and one environment of each
+    kind, made for a moment.
+    """
     for key in ("episodes", "steps", "workers", "concurrency", "step_seconds", "reset_seconds"):
         value = getattr(config.run, key)
         if value is not None and not 0 < value < inf:
@@ -355,26 +426,41 @@ def _check(config: EvalConfig, tasks: list[tuple[TaskSpec, int]]) -> None:
         models.check(config.model)
     if agents.needs_model(config.agent.policy) and not config.model.provider:
         raise UsageError(
-            f"The agent {config.agent.policy} needs a model: add --model provider/name (`embodied list models`), or take a preset (`embodied list agents`)."
+            f"The agent {config.agent.policy} needs a model: add --model provider/name (`embodied list models`), or"
+            " take a preset (`embodied list agents`)."
         )
     if config.agent.perception != "none" and not config.image:
-        raise UsageError(f"agent.perception={config.agent.perception} is about pictures: add --image. They are not sent to the model.")
+        raise UsageError(
+            f"agent.perception={config.agent.perception} is about pictures: add --image. They are not sent to the"
+            " model."
+        )
     if config.image and agents.needs_model(config.agent.policy) and _blind(config):
-        raise UsageError(f"gguf/{config.model.name} reads no images. Play with --text, or give its image projector with model.mmproj=FILE.")
+        raise UsageError(
+            f"gguf/{config.model.name} reads no images. Play with --text, or give its image projector with"
+            " model.mmproj=FILE."
+        )
     if config.run.replicas < 0 or (config.run.replicas and config.run.ray is None):
-        raise UsageError("run.replicas counts copies of the model on a Ray cluster: name the cluster with run.ray, and give a number above 0.")
+        raise UsageError(
+            "run.replicas counts copies of the model on a Ray cluster: name the cluster with run.ray, and give a number"
+            " above 0."
+        )
     if config.run.ray is not None:
         from embodied.rollout.worlds.ray_cluster import connect
 
         there, needed = connect(config.run.ray), _taken(config)
         if config.run.replicas and there <= needed:
-            raise UsageError(f"The Ray cluster has {there} cores: {needed} for the replicas of the model leave none for a worker. Lower run.replicas.")
+            raise UsageError(
+                f"The Ray cluster has {there} cores: {needed} for the replicas of the model leave none for a worker."
+                " Lower run.replicas."
+            )
     for spec in {spec.env: spec for spec, _ in tasks}.values():
         envs.make(spec.env, spec.task or None, **resolved(spec.kwargs)).close()
 
 
 def _check_agents(config: EvalConfig, model: Model | None, specs: Sequence[EpisodeSpec]) -> None:
-    """Makes an agent for one episode of each task, so that missing demonstrations end the request before anything is written."""
+    """Makes an agent for one episode of each task, so that missing demonstrations end the request before anything is
+    written.
+    """
     for spec in {spec.task.task: spec for spec in specs}.values():
         agents.build(config.agent, model, config.model.settings(), spec=spec, blobs=MemoryBlobs())
 
@@ -384,16 +470,23 @@ def _model(config: EvalConfig, root: Path) -> Model | None:
 
 
 def _recorded(config: EvalConfig) -> Json:
-    """The configuration as recorded, and as hashed into the identity of the run: without what does not change an episode."""
+    """The configuration as recorded, and as hashed into the identity of the run: without what does not change an
+    episode.
+    """
     whole = recorded(config)
     for key in LATER:  # a run of a time before the key is still the same run
         if whole["model"][key] is None:
             del whole["model"][key]
-    return {**{k: v for k, v in whole.items() if k not in ("suite", "run")}, "run": {k: v for k, v in whole["run"].items() if k not in HOW}}
+    return {
+        **{k: v for k, v in whole.items() if k not in ("suite", "run")},
+        "run": {k: v for k, v in whole["run"].items() if k not in HOW},
+    }
 
 
 def versions(specs: Iterable[TaskSpec] = ()) -> dict[str, str]:
-    """Versions of what can move a score: of installed distributions, and of the environments of `specs` that have had more than one."""
+    """Versions of what can move a score: of installed distributions, and of the environments of `specs` that have had
+    more than one.
+    """
     played = {ENTRIES[spec.env] for spec in specs if spec.env in ENTRIES}
     found = {e.family: e.version for e in sorted(played, key=lambda e: e.id) if e.version != "v0"}
     for name in ("embodied-suite", *SIMULATORS):

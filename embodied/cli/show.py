@@ -10,7 +10,9 @@ import typer
 
 
 def show(
-    env: str = typer.Argument(..., help="Environment: nethack, patheval, codalm, ... (`embodied list envs`), or gym:ID."),
+    env: str = typer.Argument(
+        ..., help="Environment: nethack, patheval, codalm, ... (`embodied list envs`), or gym:ID."
+    ),
     task: str | None = typer.Option(None, "--task", help="A task; the environment's first by default."),
     seed: int = typer.Option(0, "--seed", min=0, help="Episode seed."),
     picture: Path | None = typer.Option(None, "--picture", help="Write the picture into this PNG file."),

@@ -73,18 +73,27 @@ def print_estimate(config: EvalConfig, specs: Sequence[EpisodeSpec]) -> None:
         dollars = "not known" if row.dollars is None else _range(row.dollars)
         shown.add_row(row.env, str(row.episodes), _range(row.steps), _range(row.input), _range(row.output), dollars)
     console().print(shown)
-    print("From short episodes in plain words, all that repeats billed as cached, to episodes as long as they may be, nothing cached.")
+    print(
+        "From short episodes in plain words, all that repeats billed as cached, to episodes as long as they may be,"
+        " nothing cached."
+    )
     print(_of_price(config, price))
 
 
 def _of_price(config: EvalConfig, price: Price | None) -> str:
     name = f"{config.model.provider}/{config.model.name}"
     if price is None:
-        return f"The price of {name} is not known: name it with run.price=[input,cached input,output], US dollars per million tokens."
+        return (
+            f"The price of {name} is not known: name it with run.price=[input,cached input,output], US dollars per"
+            " million tokens."
+        )
     if config.model.provider in LOCAL and not config.run.price:
         return f"{name} runs on this machine and costs nothing."
     source = "your own" if config.run.price else f"public, {prices_date()}"
-    return f"Price of {name} ({source}): {price.input:g} dollars per million tokens of input, {price.cached:g} cached, {price.output:g} of output."
+    return (
+        f"Price of {name} ({source}): {price.input:g} dollars per million tokens of input, {price.cached:g} cached,"
+        f" {price.output:g} of output."
+    )
 
 
 def _range(r: Range) -> str:

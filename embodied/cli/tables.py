@@ -48,10 +48,16 @@ def span(interval: tuple[float, float] | None, digits: int = 1) -> str:
 
 def print_score(result: RunScore, tasks: bool = False) -> Score:
     """Prints a run's score by environment (and task), and returns the total."""
-    shown = table("environment", "progress", "95 % interval", "success", "scored", "steps", "invalid", "tokens in/out", "repeated")
+    shown = table(
+        "environment", "progress", "95 % interval", "success", "scored", "steps", "invalid", "tokens in/out", "repeated"
+    )
     rows = list(result.environments)
     if tasks:
-        rows = [row for env in result.environments for row in (env, *(t for t in result.tasks if t.name.split(" ", 1)[0] == env.name))]
+        rows = [
+            row
+            for env in result.environments
+            for row in (env, *(t for t in result.tasks if t.name.split(" ", 1)[0] == env.name))
+        ]
     for row in rows:
         _add(shown, row, indent=row not in result.environments)
     if len(result.environments) > 1:
@@ -81,7 +87,10 @@ def print_floors(results: Results) -> None:
     """Prints what agents earn that look at nothing, by environment; they are for reference and never ranked."""
     out = console()
     for env, found in floors.of_run(results.record).items():
-        said = floors.sentence(found) or "no floor known for what was played (`embodied floors` measures the environments' own tasks)"
+        said = (
+            floors.sentence(found)
+            or "no floor known for what was played (`embodied floors` measures the environments' own tasks)"
+        )
         out.print(f"Floor of {env}: {said}.", style="dim", highlight=False, markup=False, soft_wrap=True)
 
 
@@ -91,9 +100,15 @@ def notes(result: RunScore) -> list[str]:
     if result.total.no_interval:
         found.append(f"No interval: {result.total.no_interval}.")
     if result.total.unscorable:
-        found.append(f"{episodes(result.total.unscorable)} ended without a score: the environment had nothing to measure them by.")
+        found.append(
+            f"{episodes(result.total.unscorable)} ended without a score: the environment had nothing to measure"
+            " them by."
+        )
     if result.damaged:
-        found.append(f"Results that could not be read and count as not played: {len(result.damaged)}. The first: {result.damaged[0]}")
+        found.append(
+            f"Results that could not be read and count as not played: {len(result.damaged)}. The first:"
+            f" {result.damaged[0]}"
+        )
     return [line(note) for note in [*found, *remarks(result.total)]]
 
 
@@ -101,7 +116,9 @@ def print_balrog(summary: Json) -> None:
     """Prints a score with BALROG's own statistics, in percent."""
     shown = table("environment", "progression", "standard error", "episodes")
     for name, env in summary["environments"].items():
-        shown.add_row(name, f"{env['progression_percentage']:.2f} %", f"{env['standard_error']:.2f}", str(env["episodes_played"]))
+        shown.add_row(
+            name, f"{env['progression_percentage']:.2f} %", f"{env['standard_error']:.2f}", str(env["episodes_played"])
+        )
     shown.add_section()
     shown.add_row("average", f"{summary['average_progress']:.2f} %", f"{summary['standard_error']:.2f}", "")
     console().print(shown)

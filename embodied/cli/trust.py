@@ -1,4 +1,6 @@
-"""Asking before a folder from a stranger decides which server gets the user's key, what is imported, and which files are read."""
+"""Asking before a folder from a stranger decides which server gets the user's key, what is imported, and which files
+are read.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ PATHS = ("data", "path", "mmproj")
 
 
 def require_trust(run: Run, trust: bool, *, play: bool) -> None:
-    """Lets a command go on with a run folder that this user made on this machine, that can do no harm, or that the user allows.
+    """Lets a command go on with a run folder that this user made on this machine, that can do no harm, or that the user
+    allows.
 
     An allowed folder is remembered and not asked about again.
 
@@ -49,7 +52,9 @@ def note(record: RunRecord) -> None:
 
 
 def deeds(record: RunRecord, *, play: bool) -> list[str]:
-    """What going on with a run does on this machine that its folder decides, each as `ask ...`, `import ...`; empty where it is nothing."""
+    """What going on with a run does on this machine that its folder decides, each as `ask ...`, `import ...`; empty
+    where it is nothing.
+    """
     found: dict[str, None] = {}
     for task in {spec.task.env: spec.task for spec in record.planned}.values():
         found |= dict.fromkeys(_world(task.env))
@@ -76,7 +81,11 @@ def _world(env: str) -> list[str]:
     if env in ENTRIES:
         return []
     module = env.removeprefix("gym:").rpartition(":")[0]
-    return [f"import the Python module {_quoted(module)}" if module else f"make the environment {_quoted(env)}, which is not of this package"]
+    return [
+        f"import the Python module {_quoted(module)}"
+        if module
+        else f"make the environment {_quoted(env)}, which is not of this package"
+    ]
 
 
 def _config(config: Json) -> list[str]:

@@ -7,11 +7,15 @@ import typer
 
 def view(
     runs: list[str] = typer.Argument(..., metavar="RUN...", help="A run folder, or several to compare their episodes."),
-    episode: str | None = typer.Option(None, "--episode", help="Open this episode: its id, a unique beginning of it, or its number."),
+    episode: str | None = typer.Option(
+        None, "--episode", help="Open this episode: its id, a unique beginning of it, or its number."
+    ),
     port: int = typer.Option(0, "--port", min=0, max=65535, help="Port on 127.0.0.1; any free one by default."),
     open_: bool = typer.Option(False, "--open", help="Open the page in the browser."),
 ) -> None:
-    """Shows a run's episodes step by step in the browser. Serves this machine only, at an address nobody can guess; Ctrl-C ends it."""
+    """Shows a run's episodes step by step in the browser. Serves this machine only, at an address nobody can guess;
+    Ctrl-C ends it.
+    """
     import threading
 
     from embodied.console.viewer.library import Library

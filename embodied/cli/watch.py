@@ -142,14 +142,18 @@ class Watch:
             running=total("running"),
             failed=total("failed"),
             progress=mean(strata),
-            margin=spread.error * student_quantile((1 + LEVEL) / 2, spread.freedom) if spread and spread.error else None,
+            margin=spread.error * student_quantile((1 + LEVEL) / 2, spread.freedom)
+            if spread and spread.error
+            else None,
             steps_per_second=total("steps") / seconds if seconds else 0.0,
             latency_p50=p50,
             latency_p95=p95,
             tokens_in=total("input"),
             tokens_out=total("output"),
             prefix_share=total("repeated") / total("input") if total("input") else None,
-            dollars=self._price.cost(Usage(total("input"), total("output"), cached=total("cached"))) if self._price else None,
+            dollars=self._price.cost(Usage(total("input"), total("output"), cached=total("cached")))
+            if self._price
+            else None,
             retries=total("retries"),
             seconds=seconds,
             seconds_left=seconds / total("ended") * left if total("ended") else None,

@@ -9,9 +9,13 @@ from types import MappingProxyType
 _TABLE = tomllib.loads(files("embodied.driving").joinpath("data/actions.toml").read_text(encoding="utf-8"))
 
 ACTIONS = MappingProxyType({name: entry["gloss"] for name, entry in _TABLE.items()})
-"""Name -> gloss: stop, slow_down, keep_distance, yield, keep_lane, change_lane_left, change_lane_right, avoid, proceed, obey_light, obey_sign, watch. Ours."""
+"""Name -> gloss: stop, slow_down, keep_distance, yield, keep_lane, change_lane_left, change_lane_right, avoid, proceed,
+obey_light, obey_sign, watch. Ours.
+"""
 
-SYNONYMS = MappingProxyType({name: (tuple(entry["english"]), tuple(entry["chinese"])) for name, entry in _TABLE.items()})
+SYNONYMS = MappingProxyType(
+    {name: (tuple(entry["english"]), tuple(entry["chinese"])) for name, entry in _TABLE.items()}
+)
 """Action -> regular expressions of its words in normalised text, English and Chinese."""
 
 CONTRADICTIONS = MappingProxyType(
@@ -23,4 +27,6 @@ CONTRADICTIONS = MappingProxyType(
         "proceed": frozenset({"stop"}),
     }
 )
-"""Action -> actions that cannot be done together with it. `proceed` is meant without reserve: "proceed with caution" is `slow_down`."""
+"""Action -> actions that cannot be done together with it. `proceed` is meant without reserve: "proceed with caution" is
+`slow_down`.
+"""

@@ -1,7 +1,8 @@
 """The 43 object categories of CODA-LM and the seven groups its tables report.
 
-Source: the CODA-LM data (Li et al., "Automated Evaluation of Large Vision-Language Models on Self-driving Corner Cases", 2024), category names
-as the annotations of CODA2022 write them. One of them is written `suitcace` there; both spellings are read, `suitcase` is used here.
+Source: the CODA-LM data (Li et al., "Automated Evaluation of Large Vision-Language Models on Self-driving Corner
+Cases", 2024), category names as the annotations of CODA2022 write them. One of them is written `suitcace` there; both
+spellings are read, `suitcase` is used here.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ _MEMBERS = {
     "traffic_light": "traffic_light",
     "traffic_cone": "traffic_cone",
     "barrier": "barrier bollard",
-    "miscellaneous": "dog cat sentry_box traffic_box traffic_island debris suitcase dustbin concrete_block machinery chair phone_booth basket cardboard carton "
-    "garbage garbage_bag plastic_bag stone tire misc",
+    "miscellaneous": (
+        "dog cat sentry_box traffic_box traffic_island debris suitcase dustbin concrete_block machinery chair"
+        " phone_booth basket cardboard carton garbage garbage_bag plastic_bag stone tire misc"
+    ),
 }
 CATEGORIES = MappingProxyType({name: group for group, names in _MEMBERS.items() for name in names.split()})
 """Category -> group, 43 of them."""
@@ -40,7 +43,9 @@ LISTS = MappingProxyType(
         "other objects": "miscellaneous",
     }
 )
-"""Key of a list under `general_perception` of an annotation -> group. The mix of underscore and space is the data's own."""
+"""Key of a list under `general_perception` of an annotation -> group. The mix of underscore and space is the data's
+own.
+"""
 
 _LABELS = {"vru": "vulnerable road user", "misc": "object", "miscellaneous": "other object"}
 

@@ -10,19 +10,33 @@ from dataclasses import dataclass
 
 from embodied.driving.categories import label
 from embodied.driving.facts import ObjectFact, SceneFacts
-from embodied.driving.grounded import GeneralScore, RegionScore, SuggestionScore, score_general, score_region, score_suggestion
+from embodied.driving.grounded import (
+    GeneralScore,
+    RegionScore,
+    SuggestionScore,
+    score_general,
+    score_region,
+    score_suggestion,
+)
 from embodied.driving.records import Task
 from embodied.seeding import generator
 
 CONSTANT: dict[Task, str] = {
-    "general_perception": "The picture shows a scene on the road. Several objects may influence how the ego car drives, so the driver should be attentive.",
-    "region_perception": "The object in the red rectangle may influence how the ego car drives, so the driver should be attentive.",
+    "general_perception": (
+        "The picture shows a scene on the road. Several objects may influence how the ego car drives, so the driver"
+        " should be attentive."
+    ),
+    "region_perception": (
+        "The object in the red rectangle may influence how the ego car drives, so the driver should be attentive."
+    ),
     "driving_suggestion": "The ego car should drive with care and adapt to the situation on the road.",
 }
 """Fluent, fits every picture, says nothing."""
 BLIND: dict[Task, str] = {
-    "general_perception": "There is a car ahead in the same lane. There are parked cars on the right and an oncoming car on the left. "
-    "A pedestrian is walking on the right. There is a traffic light ahead and a traffic sign on the right.",
+    "general_perception": (
+        "There is a car ahead in the same lane. There are parked cars on the right and an oncoming car on the left. "
+        "A pedestrian is walking on the right. There is a traffic light ahead and a traffic sign on the right."
+    ),
     "region_perception": "The object inside the red rectangle is a car.",
     "driving_suggestion": "The ego car should stay in its lane, keep a safe distance and watch the vehicles ahead.",
 }
@@ -78,7 +92,9 @@ def oracle(item: Item) -> str:
         return "\n".join(f"{_described(o)}." for o in item.facts.objects) or "There are no objects that matter."
     if item.object is not None:
         return f"This is {_described(item.object).lower()}."
-    hazards = " and ".join(dict.fromkeys(f"the {label(o.category)}" for o in item.facts.objects if o.corner_case and o.category))
+    hazards = " and ".join(
+        dict.fromkeys(f"the {label(o.category)}" for o in item.facts.objects if o.corner_case and o.category)
+    )
     because = f" because of {hazards}" if hazards else ""
     said = [f"{_ADVICE[a]}{because}." for a in item.facts.required if a in _ADVICE]
     if "watch" in item.facts.required:
@@ -89,14 +105,17 @@ def oracle(item: Item) -> str:
 def _described(fact: ObjectFact) -> str:
     """`A white car on the left, parked`."""
     words = " ".join(w for w in (fact.colour, label(fact.category or fact.group)) if w)
-    return f"{'An' if words[0] in 'aeiou' else 'A'} {words}{_WHERE[fact.side]}" + (f", {fact.state}" if fact.state else "")
+    return f"{'An' if words[0] in 'aeiou' else 'A'} {words}{_WHERE[fact.side]}" + (
+        f", {fact.state}" if fact.state else ""
+    )
 
 
 def answers(control: str, items: Sequence[Item], shuffle: int = 0) -> list[str]:
     """What a control answers to every item.
 
     Args:
-        control: One of `CONTROLS`. `shuffled` gives every item what the oracle (without facts of its own: the reference) says of another one.
+        control: One of `CONTROLS`. `shuffled` gives every item what the oracle (without facts of its own: the
+            reference) says of another one.
         items: All of one task.
         shuffle: Which of the shuffles.
     """
@@ -112,18 +131,24 @@ def answers(control: str, items: Sequence[Item], shuffle: int = 0) -> list[str]:
 
 
 def elsewhere(n: int, shuffle: int = 0) -> list[int]:
-    """A permutation of 0 to n - 1 in which nobody keeps its place (n at least 2): one cycle, drawn for each `shuffle`."""
+    """A permutation of 0 to n - 1 in which nobody keeps its place (n at least 2): one cycle, drawn
+    for each `shuffle`.
+    """
     order = generator(shuffle, "controls", "shuffled", n).permutation(n).tolist()
     moved = dict(zip(order, [*order[1:], *order[:1]], strict=True))
     return [moved[k] for k in range(n)]
 
 
 def _told(item: Item) -> bool:
-    """Whether all we know of an item is what its reference tells: then an oracle would only repeat our own reading of it."""
+    """Whether all we know of an item is what its reference tells: then an oracle would only repeat our own reading of
+    it.
+    """
     return bool(item.reference) and not any(o.metres is not None for o in item.facts.objects)
 
 
 def scores(control: str, items: Sequence[Item]) -> list[Score]:
     """A control's scores: one an item, of `shuffled` `SHUFFLES` an item."""
     repeats = SHUFFLES if control == "shuffled" else 1
-    return [score(item, text) for n in range(repeats) for item, text in zip(items, answers(control, items, n), strict=True)]
+    return [
+        score(item, text) for n in range(repeats) for item, text in zip(items, answers(control, items, n), strict=True)
+    ]

@@ -1,6 +1,7 @@
 """What is true in a picture of a street: the ground that answers are scored on.
 
-Plain records without logic: the annotator of procedural scenes writes them from the scene itself, `grounded-v1` reads them. Codec: msgspec.
+Plain records without logic: the annotator of procedural scenes writes them from the scene itself, `grounded-v1` reads
+them. Codec: msgspec.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 Side = Literal["left", "ahead", "right", ""]
-"""Where an object stands as seen from the ego car: beyond its lane to the left, in its lane, beyond it to the right; empty where it is not known."""
+"""Where an object stands as seen from the ego car: beyond its lane to the left, in its lane, beyond it to the right;
+empty where it is not known.
+"""
 Distance = Literal["near", "middle", "far", ""]
 """Empty where it is not known (real annotations)."""
 Light = Literal["", "red", "yellow", "green"]
@@ -33,9 +36,13 @@ class ObjectFact:
     metres: float | None = None
     """Distance from the ego car's front, metres; None where it is not known."""
     colour: str = ""
-    """A basic colour word (red, orange, yellow, green, blue, white, black, grey, silver, brown, ...); empty where there is none."""
+    """A basic colour word (red, orange, yellow, green, blue, white, black, grey, silver, brown, ...); empty where there
+    is none.
+    """
     state: str = ""
-    """What it does or is, in one word or few: moving, parked, crossing, overturned, oncoming, red, ...; empty where there is nothing to say."""
+    """What it does or is, in one word or few: moving, parked, crossing, overturned, oncoming, red, ...; empty where
+    there is nothing to say.
+    """
     corner_case: bool = False
     """True for an object that is the reason why this scene is a corner case: what an answer must not miss."""
 

@@ -1,6 +1,8 @@
-"""What CODA-LM is made of: annotations, the pictures they belong to, and the questions they become. Frozen dataclasses, no logic.
+"""What CODA-LM is made of: annotations, the pictures they belong to, and the questions they become. Frozen dataclasses,
+no logic.
 
-Source: the data of Li et al. 2024, "Automated Evaluation of Large Vision-Language Models on Self-driving Corner Cases" (CODA-LM).
+Source: the data of Li et al. 2024, "Automated Evaluation of Large Vision-Language Models on Self-driving Corner Cases"
+(CODA-LM).
 """
 
 from __future__ import annotations
@@ -85,7 +87,9 @@ class Scene:
 
 
 Key = tuple[Task, str, str]
-"""Task, name of the scene, key of the region (empty but for region perception): what answers, references and ratings are matched by."""
+"""Task, name of the scene, key of the region (empty but for region perception): what answers, references and ratings
+are matched by.
+"""
 
 
 @dataclass(frozen=True)

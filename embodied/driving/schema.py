@@ -38,14 +38,24 @@ def of_json(body: Any, name: str) -> Annotation:
     _known(general, (*LISTS, _TEXT), "general_perception")
     mentions = [_mention(item, group, key) for key, group in LISTS.items() for item in _list(general[key], key)]
     regions = [_region(key, value) for key, value in _object(parts["region_perception"], "region_perception").items()]
-    return Annotation(name, tuple(mentions), _text(general[_TEXT], _TEXT), tuple(regions), _text(parts["driving_suggestion"], "driving_suggestion"))
+    return Annotation(
+        name,
+        tuple(mentions),
+        _text(general[_TEXT], _TEXT),
+        tuple(regions),
+        _text(parts["driving_suggestion"], "driving_suggestion"),
+    )
 
 
 def to_json(annotation: Annotation) -> dict[str, Any]:
     """The JSON object of an annotation, keys in the order of CODA-LM's files. `of_json` takes it back."""
     lists = {key: [_item(m) for m in annotation.mentions if m.group == group] for key, group in LISTS.items()}
     regions = {r.key: {_TEXT: r.text, "box": list(r.box), "category_name": r.category} for r in annotation.regions}
-    return {"general_perception": {**lists, _TEXT: annotation.summary}, "region_perception": regions, "driving_suggestion": annotation.suggestion}
+    return {
+        "general_perception": {**lists, _TEXT: annotation.summary},
+        "region_perception": regions,
+        "driving_suggestion": annotation.suggestion,
+    }
 
 
 def _item(mention: Mention) -> dict[str, str]:
@@ -57,7 +67,11 @@ def _item(mention: Mention) -> dict[str, str]:
 
 def _mention(item: Any, group: str, key: str) -> Mention:
     item = _object(item, f"an item of {key!r}")
-    return Mention(group, _text(item.get("description", ""), f"a description in {key!r}"), _text(item.get("explanation", ""), f"an explanation in {key!r}"))
+    return Mention(
+        group,
+        _text(item.get("description", ""), f"a description in {key!r}"),
+        _text(item.get("explanation", ""), f"an explanation in {key!r}"),
+    )
 
 
 def _region(key: str, value: Any) -> Region:
@@ -67,7 +81,12 @@ def _region(key: str, value: Any) -> Region:
     box = _list(value["box"], f"the box of {where}")
     if len(box) != 4 or any(isinstance(n, bool) or not isinstance(n, int | float) or not math.isfinite(n) for n in box):
         raise ValueError(f"the box of {where} is not four numbers: {box!r}")
-    return Region(key, tuple(box), _text(value["category_name"], f"the category of {where}"), _text(value[_TEXT], f"the text of {where}"))
+    return Region(
+        key,
+        tuple(box),
+        _text(value["category_name"], f"the category of {where}"),
+        _text(value[_TEXT], f"the text of {where}"),
+    )
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -80,7 +99,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _known(found: dict[str, Any], expected: tuple[str, ...], where: str) -> None:
-    """A key that is missing or that we do not know says that this is another format; reading on would drop what it holds."""
+    """A key that is missing or that we do not know says that this is another format; reading on would drop what it
+    holds.
+    """
     if missing := [key for key in expected if key not in found]:
         raise ValueError(f"{where} has no {missing[0]!r}")
     if more := [key for key in found if key not in expected]:

@@ -1,7 +1,8 @@
 """Gymnasium environments: registered, versioned, usable with none of our agents.
 
-`gymnasium.make("embodied/NetHack-v0", task=..., rules=..., image=...)` works after `import embodied`; without that import,
-`gymnasium.make("embodied:embodied/NetHack-v0")` does. Environments whose questions are about pictures show them (`image=False`: they do not).
+`gymnasium.make("embodied/NetHack-v0", task=..., rules=..., image=...)` works after `import embodied`; without that
+import, `gymnasium.make("embodied:embodied/NetHack-v0")` does. Environments whose questions are about pictures show them
+(`image=False`: they do not).
 """
 
 from __future__ import annotations
@@ -17,13 +18,20 @@ __all__ = ["ENTRIES", "Entry", "check_options", "check_task", "entry", "has_pict
 def register() -> None:
     """Registers every environment with Gymnasium; calling it again changes nothing.
 
-    `gymnasium.make` shows the pictures of those whose questions are about pictures (`Entry.seen`), unless it is told `image=False`.
+    `gymnasium.make` shows the pictures of those whose questions are about pictures (`Entry.seen`), unless it is told
+    `image=False`.
     """
     import gymnasium
 
     for e in ENTRIES.values():
         if e.id not in gymnasium.registry:
-            gymnasium.register(e.id, entry_point=e.target, disable_env_checker=True, order_enforce=False, kwargs={"image": True} if e.seen else {})
+            gymnasium.register(
+                e.id,
+                entry_point=e.target,
+                disable_env_checker=True,
+                order_enforce=False,
+                kwargs={"image": True} if e.seen else {},
+            )
 
 
 def make(name: str, task: str | None = None, **kwargs: Any):

@@ -1,7 +1,8 @@
 """LanguageEnv: what every environment here promises.
 
-An environment is a `gymnasium.Env` whose observation is a Dict of `text` (and `status`, `image` where it has them), whose
-action is a phrase, and whose info always holds `progress`, `success` and `valid`. It knows nothing of models or prompts.
+An environment is a `gymnasium.Env` whose observation is a Dict of `text` (and `status`, `image` where it has them),
+whose action is a phrase, and whose info always holds `progress`, `success` and `valid`. It knows nothing of models or
+prompts.
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ class Transition:
     progress: float | None = 0.0
     """In [0, 1]; None at the end of an episode that cannot be scored (an answer to a question without a reference)."""
     success: bool | None = None
-    """None while undecided. At the end of an episode of an environment that can succeed (`LanguageEnv.can_succeed`), None becomes False."""
+    """None while undecided. At the end of an episode of an environment that can succeed (`LanguageEnv.can_succeed`),
+    None becomes False.
+    """
     info: dict[str, Any] = field(default_factory=dict)
     """Plain JSON. `metrics` (dict of floats) holds the environment's own metrics, `end_reason` (str) why it ended."""
 
@@ -54,9 +57,11 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
         - `status`: FreeText, what is of use only now; present when the environment was built with `status=True`.
         - `image`: Box (H, W, 3) uint8; present when an image was asked for. Nothing is drawn otherwise.
         - `image_2`, `image_3`, ...: further pictures of the same moment, where an environment shows several.
-        - `expert`: FreeText, the phrase the environment's own expert (bot, walkthrough, search) would choose; present with `expert=True`.
+        - `expert`: FreeText, the phrase the environment's own expert (bot, walkthrough, search) would choose; present
+          with `expert=True`.
     Action space: `Choice` of phrases, or `FreeText`.
-    Info: `progress` float in [0, 1], None where an ended episode cannot be scored; `success` bool, None before the end and where nothing can
+    Info: `progress` float in [0, 1], None where an ended episode cannot be scored; `success` bool, None before the end
+    and where nothing can
         succeed: who ran out of time has failed; `valid` bool, false when the phrase
         was outside the action space; `executed` str, the phrase that was executed (the default action when not valid).
 
@@ -69,7 +74,8 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
         image_shape: (H, W) of the image when one was asked for, else None.
         more_images: (H, W) of every further picture, when images were asked for.
         status: Whether observations have a `status`.
-        expert: Whether observations have an `expert`, for recording demonstrations; the name of one where there are several (True is the first).
+        expert: Whether observations have an `expert`, for recording demonstrations; the name of one where there are
+            several (True is the first).
         render_mode: None or `"rgb_array"`.
     """
 
@@ -145,13 +151,19 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
         raise NotImplementedError(f"{type(self).__name__} has no picture.")
 
     def _images(self) -> list[np.ndarray]:
-        """All pictures of the present state, as many as the observation space has. Override it where there are several."""
+        """All pictures of the present state, as many as the observation space has. Override it
+        where there are several.
+        """
         return [self._image()]
 
     # ----------------------------------------------------------------- gymnasium
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, dict[str, Any]]:
-        """Starts an episode. Without a seed, one is drawn from the environment's own stream, as Gymnasium prescribes."""
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Starts an episode. Without a seed, one is drawn from the environment's own stream, as
+        Gymnasium prescribes.
+        """
         super().reset(seed=seed)
         self._seed = int(self.np_random.integers(2**31)) if seed is None else seed
         self._options = options
@@ -168,12 +180,16 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
         executed = action if valid else self.default_action
         self._actions.append(action)
         t = self._step(executed)
-        truncated = t.truncated or (not t.terminated and self.max_steps is not None and len(self._actions) >= self.max_steps)
+        truncated = t.truncated or (
+            not t.terminated and self.max_steps is not None and len(self._actions) >= self.max_steps
+        )
         self._done = t.terminated or truncated
         info = {
             **t.info,
             "progress": None if t.progress is None else float(t.progress),
-            "success": False if self._done and t.success is None and t.progress is not None and self.can_succeed else t.success,
+            "success": (
+                False if self._done and t.success is None and t.progress is not None and self.can_succeed else t.success
+            ),
             "valid": valid and t.info.get("valid", True),
             "executed": t.info.get("executed", executed),
         }
@@ -186,7 +202,9 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
     # ----------------------------------------------------------------- snapshots
 
     def snapshot(self) -> Snapshot:
-        """Where the episode stands, to be restored in this environment or in another one built with the same options."""
+        """Where the episode stands, to be restored in this environment or in another one built
+        with the same options.
+        """
         if self._seed is None:
             raise gymnasium.error.ResetNeeded("Call reset() first: there is no episode to take a snapshot of.")
         return Snapshot(self._seed, self._options, tuple(self._actions))

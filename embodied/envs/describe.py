@@ -18,7 +18,9 @@ _COLORS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"
 
 
 def size(space: Space) -> int | None:
-    """How many numbers the largest array of an observation holds, 0 for none; None for a space there are no words for."""
+    """How many numbers the largest array of an observation holds, 0 for none; None for a space
+    there are no words for.
+    """
     if isinstance(space, spaces.Box):
         return math.prod(space.shape)
     if isinstance(space, spaces.MultiDiscrete | spaces.MultiBinary):
@@ -33,7 +35,8 @@ def size(space: Space) -> int | None:
 
 
 def describe(space: Space, value: Any, names: Sequence[str] = (), *, label: str = "observation") -> str:
-    """The words for `value` of `space`: a line a number or array, `label: value`, the labels of a Dict joined with dots.
+    """The words for `value` of `space`: a line a number or array, `label: value`, the labels of a Dict joined with
+    dots.
 
     Args:
         space: What `value` belongs to; see `size` for which spaces there are words for.
@@ -86,7 +89,9 @@ def from_terminal(text: str) -> str:
 
 
 def plain(value: Any) -> Any:
-    """`value` as plain JSON: arrays as lists (large ones as their shape), numbers that are not finite as None, the rest as its type's name."""
+    """`value` as plain JSON: arrays as lists (large ones as their shape), numbers that are not finite as None, the rest
+    as its type's name.
+    """
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, np.ndarray):

@@ -45,7 +45,8 @@ def open_gym(id: str, **kwargs: Any) -> LanguageEnv:
 
 
 def resolve(id: str) -> EnvSpec:
-    """The registered environment that `id` names: `CartPole-v1`, or `module:Env-v0` for one that a module of yours registers.
+    """The registered environment that `id` names: `CartPole-v1`, or `module:Env-v0` for one that a module of yours
+    registers.
 
     Raises:
         UnknownName: Nothing of that name is registered.
@@ -60,7 +61,12 @@ def resolve(id: str) -> EnvSpec:
     if module:
         importlib.import_module(module)
     if name not in gymnasium.registry:
-        raise unknown("Gymnasium environment", name, list(gymnasium.registry), "python -c 'import gymnasium; gymnasium.pprint_registry()'")
+        raise unknown(
+            "Gymnasium environment",
+            name,
+            list(gymnasium.registry),
+            "python -c 'import gymnasium; gymnasium.pprint_registry()'",
+        )
     return gymnasium.registry[name]
 
 
@@ -68,26 +74,26 @@ class GenericEnv(LanguageEnv):
     """Any Gymnasium environment with few actions, played in words.
 
     ## Description
-    `--env gym:CartPole-v1`, or `--env gym:my_module:MyEnv-v0` for an environment that a module of yours registers. Its actions
-    become phrases, its observations lines of text.
+    `--env gym:CartPole-v1`, or `--env gym:my_module:MyEnv-v0` for an environment that a module of yours registers. Its
+    actions become phrases, its observations lines of text.
 
     ## Action Space
     - `Discrete`: `Choice` of a phrase a number. The phrases are `action_names`; else what the environment's
-      `get_action_meanings()` says (in lower case); else the names of its `actions` enumeration (as in minigrid); else, for
-      Gymnasium's own environments, the words of its documentation; else `action 0`, `action 1`, ...
-    - `MultiDiscrete` and `MultiBinary` of at most 512 combinations: `Choice` of `action_names`, a phrase a combination, the last
-      number changing fastest; else `action 0 0`, `action 0 1`, ...
+      `get_action_meanings()` says (in lower case); else the names of its `actions` enumeration (as in minigrid); else,
+      for Gymnasium's own environments, the words of its documentation; else `action 0`, `action 1`, ...
+    - `MultiDiscrete` and `MultiBinary` of at most 512 combinations: `Choice` of `action_names`, a phrase a combination,
+      the last number changing fastest; else `action 0 0`, `action 0 1`, ...
     - `Text` and `Choice`: as they are.
 
-    Others raise `UsageError`. The default action is `default_action`, else the first phrase that means doing nothing (`noop`,
-    `idle`, `wait`, ...), else the first phrase.
+    Others raise `UsageError`. The default action is `default_action`, else the first phrase that means doing nothing
+    (`noop`, `idle`, `wait`, ...), else the first phrase.
 
     ## Observation Space
-    - `text`: a line a number or array, `label: value`, numbers in four significant digits, arrays row by row; then, where the
-      environment has the render mode `ansi` (and `ansi=True`), its drawing in characters, colored parts as `[X color]`.
-      Spaces of text, numbers, arrays of at most 512 numbers, and Dicts and Tuples of these.
-    - `image` (with `image=True`): (H, W, 3) uint8, what the environment's render mode `rgb_array` draws. With it, larger arrays
-      are allowed too; the text then says only their shape.
+    - `text`: a line a number or array, `label: value`, numbers in four significant digits, arrays row by row; then,
+      where the environment has the render mode `ansi` (and `ansi=True`), its drawing in characters, colored parts as
+      `[X color]`. Spaces of text, numbers, arrays of at most 512 numbers, and Dicts and Tuples of these.
+    - `image` (with `image=True`): (H, W, 3) uint8, what the environment's render mode `rgb_array` draws. With it,
+      larger arrays are allowed too; the text then says only their shape.
 
     ## Starting State
     The wrapped environment's, by its own seeding.
@@ -96,24 +102,26 @@ class GenericEnv(LanguageEnv):
     The wrapped environment's.
 
     ## Progress
-    `info["progress"]` where the environment gives it. Else 1 when `info["success"]` or `info["is_success"]` is true. Else the
-    return divided by the reward threshold, cut to [0, 1]; a threshold of 0 or less counts only when it is reached at the end. An
-    environment with none of these always has progress 0: give a `reward_threshold`.
+    `info["progress"]` where the environment gives it. Else 1 when `info["success"]` or `info["is_success"]` is true.
+    Else the return divided by the reward threshold, cut to [0, 1]; a threshold of 0 or less counts only when it is
+    reached at the end. An environment with none of these always has progress 0: give a `reward_threshold`.
 
     ## Episode End
     The wrapped environment's, with its registered step limit.
 
     ## Info
-    The wrapped environment's as plain JSON, and `metrics` with the `return` so far. `success` is its `success` or `is_success`;
-    else, at the end of an episode with a reward threshold, whether the return has reached it.
+    The wrapped environment's as plain JSON, and `metrics` with the `return` so far. `success` is its `success` or
+    `is_success`; else, at the end of an episode with a reward threshold, whether the return has reached it.
 
     ## Arguments
     - `id`: a registered id, or `module:id`.
     - `image`: observations have an `image`.
     - `max_steps`: None (default) for the registered limit.
-    - `action_names`, `observation_names`: words for the numbers, in order. The latter for a number, an array, or a tuple of numbers.
+    - `action_names`, `observation_names`: words for the numbers, in order. The latter for a number, an array, or a
+      tuple of numbers.
     - `default_action`: the phrase that replaces an invalid one.
-    - `goal`: the mission's goal; default: what the environment calls its mission, else "Get the highest total reward ...".
+    - `goal`: the mission's goal; default: what the environment calls its mission, else "Get the highest total reward
+      ...".
     - `reward_threshold`: the return that counts as success; default: the registered one.
     - `ansi`: append the drawing in characters; default True.
     - `render_mode`: None or `rgb_array`.
@@ -146,7 +154,9 @@ class GenericEnv(LanguageEnv):
         self._env = _make(spec, **options)
         modes = self._env.metadata.get("render_modes", [])
         self._drawn = ansi and "ansi" in modes
-        self._camera = _make(spec, render_mode="rgb_array", **options) if "rgb_array" in modes and (image or render_mode) else None
+        self._camera = (
+            _make(spec, render_mode="rgb_array", **options) if "rgb_array" in modes and (image or render_mode) else None
+        )
         if self._drawn:
             self._env = _make(spec, render_mode="ansi", **options)
         elif self._camera is not None:
@@ -185,7 +195,9 @@ class GenericEnv(LanguageEnv):
         )
 
     def render(self) -> np.ndarray | None:
-        """The picture of the present state, (H, W, 3) uint8; None without `render_mode`, or where the environment draws none."""
+        """The picture of the present state, (H, W, 3) uint8; None without `render_mode`, or where the environment draws
+        none.
+        """
         return self._image() if self.render_mode == "rgb_array" and self._camera is not None else None
 
     def close(self) -> None:
@@ -211,7 +223,9 @@ class GenericEnv(LanguageEnv):
         self.can_succeed |= any(key in info for key in ("success", "is_success"))
         success = self._success(info, over)
         extra = {**_extra(info), "metrics": {"return": self._return}}
-        return Transition(float(reward), bool(terminated), bool(truncated), self._progress(info, success, over), success, extra)
+        return Transition(
+            float(reward), bool(terminated), bool(truncated), self._progress(info, success, over), success, extra
+        )
 
     def _text(self) -> str:
         text = describe(self._env.observation_space, self._value, self._names)
@@ -245,7 +259,9 @@ class GenericEnv(LanguageEnv):
         except gymnasium.error.DependencyNotInstalled as error:
             raise UsageError(f"gym:{self.id} cannot draw a picture: {error}") from error
         if not isinstance(picture, np.ndarray) or picture.ndim != 3 or picture.shape[2] != 3:
-            raise UsageError(f"gym:{self.id} draws something else than one (H, W, 3) picture a step; leave out image=True.")
+            raise UsageError(
+                f"gym:{self.id} draws something else than one (H, W, 3) picture a step; leave out image=True."
+            )
         return picture.shape[0], picture.shape[1]
 
 
@@ -295,12 +311,19 @@ def _check_names(id: str, space: spaces.Space, given: Sequence[str] | None) -> N
 def _check_observation(id: str, space: spaces.Space, image: bool) -> None:
     numbers = size(space)
     if numbers is None:
-        raise UsageError(f"gym:{id} observes {space}, for which there are no words; write a LanguageEnv that puts it into text.")
+        raise UsageError(
+            f"gym:{id} observes {space}, for which there are no words; write a LanguageEnv that puts it into text."
+        )
     if numbers > LARGEST and not image:
-        raise UsageError(f"gym:{id} observes an array of {numbers} numbers, more than the {LARGEST} that are spelt out; ask for its picture with image=True.")
+        raise UsageError(
+            f"gym:{id} observes an array of {numbers} numbers, more than the {LARGEST} that are spelt out; ask for its"
+            " picture with image=True."
+        )
 
 
-def _vocabulary(id: str, env: gymnasium.Env, name: str, given: Sequence[str] | None) -> tuple[Choice | FreeText, dict[str, Any] | None]:
+def _vocabulary(
+    id: str, env: gymnasium.Env, name: str, given: Sequence[str] | None
+) -> tuple[Choice | FreeText, dict[str, Any] | None]:
     """The action space in words, and the action each phrase stands for (None where a phrase is the action)."""
     space = env.action_space
     if isinstance(space, Choice):
@@ -310,18 +333,24 @@ def _vocabulary(id: str, env: gymnasium.Env, name: str, given: Sequence[str] | N
     sizes = _sizes(space)
     if sizes is None or np.prod(sizes, dtype=float) > MOST_ACTIONS:
         raise UsageError(
-            f"gym:{id} acts by {space}; in words there are only text and Discrete, MultiDiscrete and MultiBinary spaces of at most {MOST_ACTIONS} actions."
+            f"gym:{id} acts by {space}; in words there are only text and Discrete, MultiDiscrete and MultiBinary spaces"
+            f" of at most {MOST_ACTIONS} actions."
         )
     if isinstance(space, spaces.Discrete):
         actions: list[Any] = [int(space.start) + i for i in range(int(space.n))]
         phrases = given or _own_names(env, actions) or names.ACTIONS.get(name) or [f"action {a}" for a in actions]
     else:
         starts = np.asarray(getattr(space, "start", 0)).ravel() + np.zeros(len(sizes), int)
-        combinations = [tuple(int(s) + c for s, c in zip(starts, combination, strict=True)) for combination in itertools.product(*map(range, sizes))]
+        combinations = [
+            tuple(int(s) + c for s, c in zip(starts, combination, strict=True))
+            for combination in itertools.product(*map(range, sizes))
+        ]
         actions = [np.array(c, space.dtype).reshape(space.shape) for c in combinations]
         phrases = given or [f"action {' '.join(map(str, c))}" for c in combinations]
     if len(phrases) != len(actions) or len(set(phrases)) != len(phrases):
-        raise UsageError(f"gym:{id} has {len(actions)} actions; action_names needs as many different phrases, not {list(phrases)}.")
+        raise UsageError(
+            f"gym:{id} has {len(actions)} actions; action_names needs as many different phrases, not {list(phrases)}."
+        )
     return Choice(phrases), dict(zip(phrases, actions, strict=True))
 
 
@@ -336,7 +365,9 @@ def _sizes(space: spaces.Space) -> list[int] | None:
 
 
 def _own_names(env: gymnasium.Env, actions: list[int]) -> list[str] | None:
-    """The environment's own words for `actions`, by Atari's convention or minigrid's; None where it has none that are distinct."""
+    """The environment's own words for `actions`, by Atari's convention or minigrid's; None where it has none that are
+    distinct.
+    """
     meanings = getattr(env.unwrapped, "get_action_meanings", None)
     kinds = getattr(env.unwrapped, "actions", None)
     words: list[str] = []

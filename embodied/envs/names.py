@@ -1,7 +1,7 @@
 """Words for the numbers of well-known Gymnasium environments, which name them only in their documentation.
 
-Keys are ids without a version; the words follow the "Action Space" and "Observation Space" sections of each environment's
-documentation (gymnasium.farama.org).
+Keys are ids without a version; the words follow the "Action Space" and "Observation Space" sections of each
+environment's documentation (gymnasium.farama.org).
 """
 
 from __future__ import annotations
@@ -22,8 +22,24 @@ ACTIONS: dict[str, tuple[str, ...]] = {
 OBSERVATIONS: dict[str, tuple[str, ...]] = {
     "CartPole": ("cart position", "cart velocity", "pole angle (rad)", "pole angular velocity"),
     "MountainCar": ("position", "velocity"),
-    "Acrobot": ("cos theta1", "sin theta1", "cos theta2", "sin theta2", "angular velocity of theta1", "angular velocity of theta2"),
-    "LunarLander": ("x", "y", "x velocity", "y velocity", "angle", "angular velocity", "left leg on the ground", "right leg on the ground"),
+    "Acrobot": (
+        "cos theta1",
+        "sin theta1",
+        "cos theta2",
+        "sin theta2",
+        "angular velocity of theta1",
+        "angular velocity of theta2",
+    ),
+    "LunarLander": (
+        "x",
+        "y",
+        "x velocity",
+        "y velocity",
+        "angle",
+        "angular velocity",
+        "left leg on the ground",
+        "right leg on the ground",
+    ),
     "FrozenLake": ("cell (row * columns + column)",),
     "FrozenLake8x8": ("cell (row * columns + column)",),
     "CliffWalking": ("cell (row * 12 + column)",),
@@ -32,7 +48,13 @@ OBSERVATIONS: dict[str, tuple[str, ...]] = {
     "Blackjack": ("my sum", "dealer's card", "usable ace"),
 }
 
-MODULES: dict[str, str] = {"MiniGrid": "minigrid", "BabyAI": "minigrid", "MiniHack": "minihack", "NetHack": "nle", "ALE": "ale_py"}
+MODULES: dict[str, str] = {
+    "MiniGrid": "minigrid",
+    "BabyAI": "minigrid",
+    "MiniHack": "minihack",
+    "NetHack": "nle",
+    "ALE": "ale_py",
+}
 """Start of an id -> the module that registers it, for those that Gymnasium does not find by itself."""
 
 IDLE = ("noop", "no-op", "idle", "wait", "stay", "do nothing", "none", "coast")

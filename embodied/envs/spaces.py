@@ -15,10 +15,13 @@ class Choice(Space[str]):
     Args:
         phrases: The phrases, distinct and non-empty. Their order is part of the space (sampling and equality).
         seed: Seed of the space's own random stream.
-        tacit: A further phrase that is accepted, but neither listed nor sampled: what stands for no answer, where every phrase is one.
+        tacit: A further phrase that is accepted, but neither listed nor sampled: what stands for no answer, where every
+            phrase is one.
     """
 
-    def __init__(self, phrases: Iterable[str], seed: int | np.random.Generator | None = None, *, tacit: str | None = None):
+    def __init__(
+        self, phrases: Iterable[str], seed: int | np.random.Generator | None = None, *, tacit: str | None = None
+    ):
         self.phrases = tuple(phrases)
         self.tacit = tacit
         self._members = frozenset(self.phrases)
@@ -59,7 +62,9 @@ class Choice(Space[str]):
 
 
 class FreeText(Space[str]):
-    """Any string of at most `max_length` characters (Unicode). Samples are short ASCII words, to exercise an environment."""
+    """Any string of at most `max_length` characters (Unicode). Samples are short ASCII words, to exercise an
+    environment.
+    """
 
     _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 

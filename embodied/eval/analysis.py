@@ -1,7 +1,8 @@
-"""The environments' own tables: what a mean of progress does not say (accuracy by scenario, collisions, baselines on the same items).
+"""The environments' own tables: what a mean of progress does not say (accuracy by scenario, collisions, baselines on
+the same items).
 
-An environment names its function in the catalog (`Entry.analysis`): it gets the scored episodes of that environment in one run, and
-returns tables. They are printed under the score and stand in the report.
+An environment names its function in the catalog (`Entry.analysis`): it gets the scored episodes of that environment in
+one run, and returns tables. They are printed under the score and stand in the report.
 """
 
 from __future__ import annotations
@@ -53,12 +54,20 @@ def analyse(run: Run, results: Results) -> list[Table]:
 
 
 def _tables(run: Run, env: str, episodes: list[Episode]) -> list[Table]:
-    """An environment's tables; a sentence in their place where its records are not such as it writes, which a folder from elsewhere may hold."""
+    """An environment's tables; a sentence in their place where its records are not such as it writes, which a folder
+    from elsewhere may hold.
+    """
     try:
         return _function(ENTRIES[env].analysis)(episodes, lambda e: list(run.steps(e.spec.id, [])))
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, EmbodiedError) as error:
         return [
-            Table(env, ("",), (), f"There are no tables of {env}: its records are not such as it writes them ({type(error).__name__}: {str(error)[:200]}).")
+            Table(
+                env,
+                ("",),
+                (),
+                f"There are no tables of {env}: its records are not such as it writes them ({type(error).__name__}:"
+                f" {str(error)[:200]}).",
+            )
         ]
 
 

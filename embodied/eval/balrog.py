@@ -1,7 +1,8 @@
 """BALROG's own aggregation, for comparison with published numbers (balrog/utils.py at af7d1f1).
 
-Tasks of an environment are pooled, the standard error divides by N instead of N - 1, and the error of the whole is the root of the
-sum of squares over the number of environments. Ours (`embodied.eval.score`) weighs tasks equally and gives intervals.
+Tasks of an environment are pooled, the standard error divides by N instead of N - 1, and the error of the whole is the
+root of the sum of squares over the number of environments. Ours (`embodied.eval.score`) weighs tasks equally and gives
+intervals.
 """
 
 from __future__ import annotations
@@ -26,7 +27,11 @@ def summary(results: Results) -> Json:
     """
     published = results.record.config.get("imported", {}).get("summary") if not results.ended else None
     said = (published or {}).get("environments") or {}
-    environments = {name: dict(env) for name, env in said.items() if all(env.get(k) is not None for k in PUBLISHED)} if published else _environments(results)
+    environments = (
+        {name: dict(env) for name, env in said.items() if all(env.get(k) is not None for k in PUBLISHED)}
+        if published
+        else _environments(results)
+    )
     n = len(environments)
     return {
         "average_progress": sum(e["progression_percentage"] for e in environments.values()) / n if n else 0.0,

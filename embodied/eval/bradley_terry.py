@@ -10,7 +10,9 @@ import numpy as np
 from embodied.eval.statistics import LEVEL, Interval, normal_quantile
 
 PRIOR = 0.5
-"""Every player has won and lost this many votes against an average one: keeps one who always wins finite, and is soon outweighed."""
+"""Every player has won and lost this many votes against an average one: keeps one who always wins finite, and is soon
+outweighed.
+"""
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,8 @@ class Strength:
 
     name: str
     strength: float
-    """Log odds against the average player: P(i beats j) = 1 / (1 + exp(strength_j - strength_i)). Strengths sum to 0."""
+    """Log odds against the average player: P(i beats j) = 1 / (1 + exp(strength_j - strength_i)). Strengths sum to 0.
+    """
     interval: Interval
     """From the curvature of the likelihood."""
     wins: float
@@ -52,7 +55,9 @@ def bradley_terry(votes: Sequence[tuple[str, str, float]], level: float = LEVEL)
 
 
 def _fit(wins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Newton's method on the concave log likelihood; returns strengths that sum to 0, and their covariance. `wins`: (K, K), i over j."""
+    """Newton's method on the concave log likelihood; returns strengths that sum to 0, and their covariance. `wins`: (K,
+    K), i over j.
+    """
     k = len(wins)
     played = wins + wins.T
     theta = np.zeros(k)

@@ -20,8 +20,12 @@ def coverage(scored: int, planned: int) -> str:
     return "–" if not planned else f"{100 * scored // planned} %"
 
 
-def whisker(mean: float | None, interval: tuple[float, float] | None, values: Sequence[float] = (), width: int = 260) -> Html:
-    """A mean with its interval on an axis from 0 to 100 %, above a dot for each of `values` (at most 200, evenly picked)."""
+def whisker(
+    mean: float | None, interval: tuple[float, float] | None, values: Sequence[float] = (), width: int = 260
+) -> Html:
+    """A mean with its interval on an axis from 0 to 100 %, above a dot for each of `values` (at most 200, evenly
+    picked).
+    """
     height, left, span = 26, 4, width - 8
 
     def x(value: float) -> float:
@@ -36,7 +40,9 @@ def whisker(mean: float | None, interval: tuple[float, float] | None, values: Se
         parts.append(el("path", class_="interval", d=f"M{low} 6V12M{low} 9H{high}M{high} 6V12"))
     if mean is not None:
         parts.append(el("circle", class_="mean", cx=x(mean), cy=9, r=4.2))
-    label = f"mean {percent(mean)}" + (f", interval {percent(interval[0])} to {percent(interval[1])}" if interval else "")
+    label = f"mean {percent(mean)}" + (
+        f", interval {percent(interval[0])} to {percent(interval[1])}" if interval else ""
+    )
     return el("svg", parts, viewBox=f"0 0 {width} {height}", width=width, height=height, role="img", aria_label=label)
 
 
@@ -59,7 +65,15 @@ def curve_plot(curve: Curve, width: int = 460, height: int = 190) -> Html:
     for share in (0, 0.5, 1):
         parts.append(el("line", class_="axis", x1=left, x2=width - right, y1=y(share), y2=y(share)))
         parts.append(el("text", percent(share, 0), x=left - 7, y=y(share) + 4, text_anchor="end"))
-        parts.append(el("text", f"{round(last * share):,}", x=x(last * share), y=height - below + 16, text_anchor=("start", "middle", "end")[round(2 * share)]))
+        parts.append(
+            el(
+                "text",
+                f"{round(last * share):,}",
+                x=x(last * share),
+                y=height - below + 16,
+                text_anchor=("start", "middle", "end")[round(2 * share)],
+            )
+        )
     parts.append(el("text", "steps", x=(left + width - right) / 2, y=height - 2, text_anchor="middle"))
     parts.append(el("path", class_="band", d=f"M{line(curve.high)}L{back}Z"))
     parts.append(el("path", class_="curve", d=f"M{line(curve.mean)}"))
@@ -79,7 +93,17 @@ def stacked(parts: Sequence[tuple[str, str, int]], width: int = 420, height: int
     shown, at = [], 0.0
     for name, class_, count in parts:
         length = count / total * width
-        shown.append(el("rect", el("title", f"{name}: {count}"), class_=class_, x=round(at, 2), y=0, width=round(length, 2), height=height))
+        shown.append(
+            el(
+                "rect",
+                el("title", f"{name}: {count}"),
+                class_=class_,
+                x=round(at, 2),
+                y=0,
+                width=round(length, 2),
+                height=height,
+            )
+        )
         at += length
     said = ", ".join(f"{count:,} {name}" for name, _, count in parts if count) or "nothing"
     size = {"viewBox": f"0 0 {width} {height}", "width": "100%", "height": height}

@@ -1,7 +1,8 @@
 """Which of two runs is better, by how much, and whether it could be luck.
 
-Runs whose episodes share seeds are compared seed by seed: what the seed made easy or hard for both cancels. Runs without a
-common seed (published submissions) are compared task by task. What only one of them has is left out, and said.
+Runs whose episodes share seeds are compared seed by seed: what the seed made easy or hard for both cancels. Runs
+without a common seed (published submissions) are compared task by task. What only one of them has is left out, and
+said.
 """
 
 from __future__ import annotations
@@ -23,10 +24,14 @@ from embodied.types import TaskSpec
 
 Seeds = dict[int, float]
 SEEN_BY_THE_AGENT = ("image", "expert", "status", "data")
-"""Options of an environment that do not make it another task: what the agent is shown, and where files lie (that there are any makes it another)."""
+"""Options of an environment that do not make it another task: what the agent is shown, and where files lie (that there
+are any makes it another).
+"""
 
 CHOOSE_ITEMS = ("split", "language", "scenario", "family", "answer")
-"""Options that say which set of items is asked about: scores on two sets (drawn scenes and photographs) are never set against each other."""
+"""Options that say which set of items is asked about: scores on two sets (drawn scenes and photographs) are never set
+against each other.
+"""
 
 
 @dataclass(frozen=True)
@@ -61,11 +66,15 @@ class Difference:
     """95 % (see `embodied.eval.intervals`); None when there can be none."""
     no_interval: str
     p: float
-    """Two-sided: McNemar's exact test of pairs that succeed or fail, else a permutation test (see `embodied.eval.pairs`)."""
+    """Two-sided: McNemar's exact test of pairs that succeed or fail, else a permutation test (see
+    `embodied.eval.pairs`).
+    """
     p_holm: float
     """Corrected for all pairs of runs in the comparison."""
     detectable: float | None
-    """The smallest true difference so many episodes show at 5 % in four of five repetitions; None where they can show none."""
+    """The smallest true difference so many episodes show at 5 % in four of five repetitions; None where they can show
+    none.
+    """
     tasks: tuple[TaskDifference, ...]
     left_out: tuple[str, ...]
     """Sentences: tasks, seeds and episodes that are not part of the comparison."""
@@ -109,8 +118,8 @@ def compare(runs: Sequence[Results], value: Value = progress) -> Comparison:
             found.append(difference)
     if not found:
         raise UsageError(
-            f"There is no task that {' and '.join(nothing[0])} both have scored, on the same set of items: nothing can be compared."
-            " `embodied score RUN --tasks` lists tasks."
+            f"There is no task that {' and '.join(nothing[0])} both have scored, on the same set of items: nothing can"
+            " be compared. `embodied score RUN --tasks` lists tasks."
         )
     corrected = st.holm([d.p for d in found])
     return Comparison(tuple(replace(d, p_holm=p) for d, p in zip(found, corrected, strict=True)), tuple(nothing))
@@ -127,7 +136,9 @@ def compare_two(a: Results, b: Results, value: Value = progress) -> Difference |
     kept = [key for key in common if not paired or in_a[key].keys() & in_b[key].keys()]
     left_out = tuple(_left_out(a, b, in_a, in_b, kept, paired))
     test = _paired if paired else _unpaired
-    return test(a.path, b.path, {k: in_a[k] for k in kept}, {k: in_b[k] for k in kept}, left_out, tuple(_differs(a, b, kept)))
+    return test(
+        a.path, b.path, {k: in_a[k] for k in kept}, {k: in_b[k] for k in kept}, left_out, tuple(_differs(a, b, kept))
+    )
 
 
 def _paired(a: str, b: str, in_a: dict, in_b: dict, left_out: tuple[str, ...], differs: tuple[str, ...]) -> Difference:
@@ -143,11 +154,26 @@ def _paired(a: str, b: str, in_a: dict, in_b: dict, left_out: tuple[str, ...], d
     able = found is not None and found.error > 0 and 2.0 ** (1 - pairs) <= 1 - st.LEVEL
     reason = "" if interval else st.why_no_interval(x) or st.why_no_interval(y)
     return Difference(
-        a, b, True, pairs, st.mean(x), st.mean(y), interval, reason, p, p, st.detectable(found) if able else None, _by_task(x, y), left_out, differs
+        a,
+        b,
+        True,
+        pairs,
+        st.mean(x),
+        st.mean(y),
+        interval,
+        reason,
+        p,
+        p,
+        st.detectable(found) if able else None,
+        _by_task(x, y),
+        left_out,
+        differs,
     )
 
 
-def _unpaired(a: str, b: str, in_a: dict, in_b: dict, left_out: tuple[str, ...], differs: tuple[str, ...]) -> Difference:
+def _unpaired(
+    a: str, b: str, in_a: dict, in_b: dict, left_out: tuple[str, ...], differs: tuple[str, ...]
+) -> Difference:
     x = st.stratify({key: list(found.values()) for key, found in in_a.items()})
     y = st.stratify({key: list(in_b[key].values()) for key in in_a})
     p = st.unpaired_permutation(x, y)
@@ -155,7 +181,22 @@ def _unpaired(a: str, b: str, in_a: dict, in_b: dict, left_out: tuple[str, ...],
     reason = "" if interval else st.why_no_interval(x) or st.why_no_interval(y)
     detectable = st.detectable(found) if found is not None and found.error > 0 else None
     pairs = sum(len(s.values) for s in (*x, *y))
-    return Difference(a, b, False, pairs, st.mean(x), st.mean(y), interval, reason, p, p, detectable, _by_task(x, y), left_out, differs)
+    return Difference(
+        a,
+        b,
+        False,
+        pairs,
+        st.mean(x),
+        st.mean(y),
+        interval,
+        reason,
+        p,
+        p,
+        detectable,
+        _by_task(x, y),
+        left_out,
+        differs,
+    )
 
 
 def spread_between(x: Sequence[st.Stratum], y: Sequence[st.Stratum]) -> st.Spread | None:
@@ -167,14 +208,19 @@ def spread_between(x: Sequence[st.Stratum], y: Sequence[st.Stratum]) -> st.Sprea
 
 def _by_task(x: Sequence[st.Stratum], y: Sequence[st.Stratum]) -> tuple[TaskDifference, ...]:
     return tuple(
-        TaskDifference(i.env, i.task, float(np.mean(i.values)), float(np.mean(j.values)), min(len(i.values), len(j.values))) for i, j in zip(x, y, strict=True)
+        TaskDifference(
+            i.env, i.task, float(np.mean(i.values)), float(np.mean(j.values)), min(len(i.values), len(j.values))
+        )
+        for i, j in zip(x, y, strict=True)
     )
 
 
 # --------------------------------------------------------------------------- what is left out, what differs
 
 
-def _left_out(a: Results, b: Results, in_a: dict, in_b: dict, kept: Sequence[tuple[str, str]], paired: bool) -> Iterable[str]:
+def _left_out(
+    a: Results, b: Results, in_a: dict, in_b: dict, kept: Sequence[tuple[str, str]], paired: bool
+) -> Iterable[str]:
     for one, other, mine in ((a, b, in_a), (b, a, in_b)):
         planned = dict.fromkeys((s.task.env, s.task.task) for s in one.record.planned)
         elsewhere = {(s.task.env, s.task.task) for s in other.record.planned}
@@ -216,7 +262,9 @@ def _differs(a: Results, b: Results, kept: Sequence[tuple[str, str]]) -> Iterabl
         mine, theirs = options_a[key], options_b[key]
         for name in sorted(mine.keys() | theirs.keys()):
             if mine.get(name) != theirs.get(name):
-                differing.setdefault(f"Option {name}: {_said(mine, name)} in {a.path}, {_said(theirs, name)} in {b.path}", []).append(key)
+                differing.setdefault(
+                    f"Option {name}: {_said(mine, name)} in {a.path}, {_said(theirs, name)} in {b.path}", []
+                ).append(key)
     for words, keys in differing.items():
         yield f"{words}, in {'all tasks' if len(keys) == len(kept) else _named(keys)}."
 
@@ -227,7 +275,10 @@ def _said(options: dict, name: str) -> str:
 
 def _items(results: Results) -> dict[tuple[str, str], dict]:
     """The options of each task that choose its set of items."""
-    return {key: {name: options[name] for name in CHOOSE_ITEMS if name in options} for key, options in _options(results).items()}
+    return {
+        key: {name: options[name] for name in CHOOSE_ITEMS if name in options}
+        for key, options in _options(results).items()
+    }
 
 
 def _options(results: Results) -> dict[tuple[str, str], dict]:
@@ -236,7 +287,11 @@ def _options(results: Results) -> dict[tuple[str, str], dict]:
 
 
 def defining(task: TaskSpec) -> dict:
-    """The options of a task that make it the task it is: those that do not stand at the environment's default, which `embodied eval` records too."""
+    """The options of a task that make it the task it is: those that do not stand at the environment's default, which
+    `embodied eval` records too.
+    """
     usual = env_defaults(task.env) if task.env in ENTRIES else {}
-    options = {k: v for k, v in task.kwargs.items() if k not in SEEN_BY_THE_AGENT and not (k in usual and usual[k] == v)}
+    options = {
+        k: v for k, v in task.kwargs.items() if k not in SEEN_BY_THE_AGENT and not (k in usual and usual[k] == v)
+    }
     return {**options, "data": "published"} if task.kwargs.get("data") else options

@@ -16,8 +16,14 @@ Child = Any
 
 
 def el(tag: str, /, *children: Child, **attributes: Any) -> Html:
-    """An element. Attributes: a trailing underscore is dropped (`class_`), others become hyphens; None and False leave the attribute out."""
-    shown = "".join(f' {k.rstrip("_").replace("_", "-")}="{html.escape(str(v))}"' for k, v in attributes.items() if v is not None and v is not False)
+    """An element. Attributes: a trailing underscore is dropped (`class_`), others become hyphens; None and False leave
+    the attribute out.
+    """
+    shown = "".join(
+        f' {k.rstrip("_").replace("_", "-")}="{html.escape(str(v))}"'
+        for k, v in attributes.items()
+        if v is not None and v is not False
+    )
     if tag in ("br", "meta", "link"):
         return Html(f"<{tag}{shown}>")
     return Html(f"<{tag}{shown}>{join(children)}</{tag}>")

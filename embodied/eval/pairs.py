@@ -1,8 +1,9 @@
 """The test of a paired comparison: exact, and as keen as it may be.
 
-Pairs that succeed or fail and weigh alike are counted: A alone succeeded, B alone did. Given how many pairs differ, the sign test wastes
-most of its 5 % where few do. So the number of pairs that differ is not held fixed: the p value is the largest over all rates of
-differing that the data allow (Suissa and Shuster 1991; Berger and Boos 1994 for the allowed rates). Everything else is a sign-flip permutation test.
+Pairs that succeed or fail and weigh alike are counted: A alone succeeded, B alone did. Given how many pairs differ, the
+sign test wastes most of its 5 % where few do. So the number of pairs that differ is not held fixed: the p value is the
+largest over all rates of differing that the data allow (Suissa and Shuster 1991; Berger and Boos 1994 for the allowed
+rates). Everything else is a sign-flip permutation test.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ def mcnemar(a: int, b: int, n: int) -> float:
 
 
 def lopsided_p(seen: float, differ: int, n: int) -> float:
-    """p value of `mcnemar` for a statistic (a - b)² / (a + b) of `seen`, any number above 0, where `differ` of `n` pairs differ."""
+    """p value of `mcnemar` for a statistic (a - b)² / (a + b) of `seen`, any number above 0, where `differ` of `n`
+    pairs differ.
+    """
     # Of m pairs that differ, the chance that they are as lopsided as those seen: k of m with (2k - m)² / m >= seen.
     lopsided = np.zeros(n + 1)
     for m in range(1, n + 1):

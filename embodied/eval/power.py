@@ -1,6 +1,7 @@
 """How many episodes it takes to show a difference: from runs at hand, or from a guess.
 
-The number is simulated with the test that `embodied compare` uses for runs that share seeds (see `embodied.eval.simulation`).
+The number is simulated with the test that `embodied compare` uses for runs that share seeds (see
+`embodied.eval.simulation`).
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ class Power:
     level: float
     power: float
     between: tuple[int | None, int | None] | None = None
-    """95 % interval of `needed`, as few episodes say little of how scores vary; None for a guess. None in it: more than a million."""
+    """95 % interval of `needed`, as few episodes say little of how scores vary; None for a guess. None in it: more than
+    a million.
+    """
 
     @property
     def episodes(self) -> int | None:
@@ -60,7 +63,10 @@ def from_pair(a: Results, b: Results, value: Value = progress) -> Pilot:
     both = {key: [in_a[key][s] - in_b[key][s] for s in in_a[key] if s in in_b[key]] for key in in_a if key in in_b}
     found = [s for s in st.stratify(both) if len(s.values) > 1]
     if not found:
-        raise UsageError(f"{a.path} and {b.path} have no task with two common seeds: nothing says how their differences vary. Name one run only.")
+        raise UsageError(
+            f"{a.path} and {b.path} have no task with two common seeds: nothing says how their differences vary. Name"
+            " one run only."
+        )
     return _pilot(f"the differences by seed of {a.path} and {b.path}", found, 0.0, pairs=True)
 
 
@@ -72,38 +78,60 @@ def from_run(run: Results, correlation: float, value: Value = progress) -> Pilot
     """
     found = [s for s in run.strata(value=value) if len(s.values) > 1]
     if not found:
-        raise UsageError(f"{run.path} has no task with two scored episodes: nothing says how its scores vary. Name --sd instead of a run.")
-    return _pilot(f"the scores of {run.path}, for two runs like it whose seeds correlate by {correlation:g}", found, correlation, pairs=False)
+        raise UsageError(
+            f"{run.path} has no task with two scored episodes: nothing says how its scores vary. Name --sd instead of a"
+            " run."
+        )
+    return _pilot(
+        f"the scores of {run.path}, for two runs like it whose seeds correlate by {correlation:g}",
+        found,
+        correlation,
+        pairs=False,
+    )
 
 
 def from_guess(sd: float, tasks: int, correlation: float) -> Pilot:
-    """Two runs of one environment whose scores have the standard deviation `sd` within a task, and are spread normally."""
+    """Two runs of one environment whose scores have the standard deviation `sd` within a task, and
+    are spread normally.
+    """
     basis = f"a standard deviation of {sd:g} in each of {tasks} tasks, and seeds that correlate by {correlation:g}"
     return Pilot(basis, [(1 / tasks, Guess(sd, correlation))] * tasks, ())
 
 
 def power(pilot: Pilot, difference: float, level: float = st.LEVEL, chance: float = st.POWER) -> Power:
-    """What it takes to show `difference`, in (0, 1], with probability `chance` at `level`. Raises `UsageError` when nothing varies."""
+    """What it takes to show `difference`, in (0, 1], with probability `chance` at `level`. Raises `UsageError` when
+    nothing varies.
+    """
     parts = [(weight, task.variance(difference)) for weight, task in pilot.tasks]
     if not any(_varies(task) for _, task in pilot.tasks):
-        raise UsageError(f"Nothing varies in {pilot.basis}: it says nothing about how many episodes it takes. Name --sd instead, for instance 0.4.")
+        raise UsageError(
+            f"Nothing varies in {pilot.basis}: it says nothing about how many episodes it takes. Name --sd instead, for"
+            " instance 0.4."
+        )
     shown = tuple((n, st.detectable(st.spread((w, v, n) for w, v in parts), level, chance)) for n in LADDER)
     needed = simulated_need(pilot.tasks, difference, level, chance)
     between = need_interval(pilot, needed, difference, level, chance) if pilot.seen else None
     return Power(pilot.basis, len(parts), needed, difference, shown, level, chance, between)
 
 
-def need_interval(pilot: Pilot, needed: int | None, difference: float, level: float, chance: float) -> tuple[int | None, int | None]:
+def need_interval(
+    pilot: Pilot, needed: int | None, difference: float, level: float, chance: float
+) -> tuple[int | None, int | None]:
     """95 % interval of the episodes needed.
 
-    Each task has an interval of its variance: Wilson's of a rate where episodes succeed or fail, else chi squared's. Their squared distances add
-    (MOVER; Graybill and Wang 1980). The formula's numbers for the ends are corrected by what the simulation corrected in the middle.
+    Each task has an interval of its variance: Wilson's of a rate where episodes succeed or fail, else chi squared's.
+    Their squared distances add (MOVER; Graybill and Wang 1980). The formula's numbers for the ends are corrected by
+    what the simulation corrected in the middle.
     """
     middle, below, above = 0.0, 0.0, 0.0
     for (weight, task), n in zip(pilot.tasks, pilot.seen, strict=True):
         own = task.variance(difference)
         low, high = _limits(task, n, difference)
-        middle, below, above = middle + weight**2 * own, below + (weight**2 * (own - low)) ** 2, above + (weight**2 * (high - own)) ** 2
+        middle, below, above = (
+            middle + weight**2 * own,
+            below + (weight**2 * (own - low)) ** 2,
+            above + (weight**2 * (high - own)) ** 2,
+        )
     parts = [(weight, task.variance(difference)) for weight, task in pilot.tasks]
     guess = st.episodes_needed(parts, difference, level, chance)
     correction = 1.0 if guess is None or needed is None else needed / guess
@@ -140,6 +168,10 @@ def _pilot(basis: str, strata: Sequence[st.Stratum], correlation: float, pairs: 
     total, tasks = sum(s.weight for s in strata), []
     for s in strata:
         coin = np.isin(s.values, (-1, 0, 1)).all()
-        task = Coin(float(np.mean(np.abs(s.values))), correlation, pairs) if coin else Graded(tuple(s.values.tolist()), correlation, pairs)
+        task = (
+            Coin(float(np.mean(np.abs(s.values))), correlation, pairs)
+            if coin
+            else Graded(tuple(s.values.tolist()), correlation, pairs)
+        )
         tasks.append((s.weight / total, task))
     return Pilot(basis, tasks, tuple(len(s.values) for s in strata))

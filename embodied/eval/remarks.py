@@ -7,17 +7,26 @@ from embodied.eval.score import Score
 from embodied.rollout import counts
 
 _NOTED = {
-    notes.SHORTENED: "the prompt was too long for the model and was shortened: the step saw less of its history than agent.history asks for",
-    notes.UNASKED: "an answer could not be read and asking again would have been too long for the model: the step is invalid",
+    notes.SHORTENED: (
+        "the prompt was too long for the model and was shortened: the step saw less of its history than agent.history"
+        " asks for"
+    ),
+    notes.UNASKED: (
+        "an answer could not be read and asking again would have been too long for the model: the step is invalid"
+    ),
     notes.DROPPED: "a reply gave more than one command: the first was executed, what followed was dropped",
-    notes.UNKNOWN_MARKER: "a reply began with what looks like a marker that is not known: look at one with `embodied view`",
+    notes.UNKNOWN_MARKER: (
+        "a reply began with what looks like a marker that is not known: look at one with `embodied view`"
+    ),
 }
 SHOWN = 5
 """Names of models that are told."""
 
 
 def remarks(score: Score) -> list[str]:
-    """Sentences about refused episodes, replies that are not whole answers, the cache, estimates and the model's names."""
+    """Sentences about refused episodes, replies that are not whole answers, the cache, estimates
+    and the model's names.
+    """
     return [*_refused(score), *_replies(score), *_notes(score), *_models(score)]
 
 
@@ -37,7 +46,11 @@ def _replies(score: Score) -> list[str]:
 
     of = score.counts.get(counts.REPLIES, 0)
     return [
-        *told(counts.EMPTY, "empty", ": look at one with `embodied view`; a model that reasons needs room for both, a larger model.max_tokens."),
+        *told(
+            counts.EMPTY,
+            "empty",
+            ": look at one with `embodied view`; a model that reasons needs room for both, a larger model.max_tokens.",
+        ),
         *told(counts.CUT, "cut at the limit of tokens", ": raise model.max_tokens, which counts thoughts too."),
         *told(counts.FILTERED, "held back or ended by the provider's filter", "."),
         *told(counts.CACHED, "taken from the cache", " and cost nothing; run.cache=off asks anew."),
@@ -58,4 +71,7 @@ def _models(score: Score) -> list[str]:
     if len(score.models) < 2:
         return []
     names = ", ".join(score.models[:SHOWN]) + (" and others" if len(score.models) > SHOWN else "")
-    return [f"The model reported itself under {len(score.models)} names: {names}. The run may mix the replies of several models."]
+    return [
+        f"The model reported itself under {len(score.models)} names: {names}. The run may mix the replies of several"
+        " models."
+    ]

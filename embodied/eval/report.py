@@ -1,6 +1,7 @@
 """What the report of a run says, gathered in one pass over its steps. `embodied.eval.report_page` draws it.
 
-Memory does not grow with the number of steps: counts, a histogram of times, and for every episode its progress at a few places.
+Memory does not grow with the number of steps: counts, a histogram of times, and for every episode its progress at a few
+places.
 """
 
 from __future__ import annotations
@@ -90,7 +91,9 @@ class Activity:
 
 @dataclass
 class Curve:
-    """Progress over steps, over the scored episodes of an environment. An episode that ended early keeps its last progress."""
+    """Progress over steps, over the scored episodes of an environment. An episode that ended early keeps its last
+    progress.
+    """
 
     steps: np.ndarray
     """(N,) numbers of steps, N at most PLACES; the other arrays go with them."""
@@ -136,7 +139,11 @@ def gather(run: Run) -> Report:
             progressed.setdefault(env, []).append((episode.spec.task.task, _to_the_end(seen, places, episode)))
     curves = {env: _curve(_places(longest[env]), rows) for env, rows in progressed.items()}
     scored, about = score(results), describe(results.record)
-    cost = {s.name: money for s in scored.environments if (money := spent(results.record.config, s.usage, about)) is not None}
+    cost = {
+        s.name: money
+        for s in scored.environments
+        if (money := spent(results.record.config, s.usage, about)) is not None
+    }
     return Report(results, scored, activity, curves, cost, analyse(run, results))
 
 
@@ -171,7 +178,9 @@ def _curve(places: np.ndarray, progressed: list[tuple[str, np.ndarray]]) -> Curv
     episodes = Counter(task for task, _ in progressed)
     rows = np.array([seen for _, seen in progressed])
     low, high = np.quantile(rows, [0.25, 0.75], axis=0)
-    return Curve(places, np.average(rows, axis=0, weights=[1 / episodes[task] for task, _ in progressed]), low, high, len(rows))
+    return Curve(
+        places, np.average(rows, axis=0, weights=[1 / episodes[task] for task, _ in progressed]), low, high, len(rows)
+    )
 
 
 def _count(counter: Counter[str], name: str) -> None:

@@ -55,7 +55,14 @@ def page(report: Report, links: Mapping[str, str], against: Run | None = None) -
     )
     sections = [_scores, _tasks, _analysis, _curves, _outcomes, _actions, _tokens, _settings]
     body = el(
-        "body", el("main", _top(report, name), [section(report) for section in sections], against and _against(report, against), _episodes(report, links))
+        "body",
+        el(
+            "main",
+            _top(report, name),
+            [section(report) for section in sections],
+            against and _against(report, against),
+            _episodes(report, links),
+        ),
     )
     return f"<!doctype html>\n{el('html', head, body, lang='en')}\n".encode("utf-8", "replace")
 
@@ -68,9 +75,15 @@ def _section(title: str, *children: Any, note: str = "") -> Html:
 
 
 def _table(header: list[str], rows: list[list[Any]], class_: str = "") -> Html:
-    """A table whose first column is text. A row that begins with None is a subordinate one, named by its second cell."""
+    """A table whose first column is text. A row that begins with None is a subordinate one, named
+    by its second cell.
+    """
     lines = [el("tr", (el("th" if n == 0 else "td", cell) for n, cell in enumerate(row))) for row in rows]
-    return el("div", el("table", el("thead", el("tr", (el("th", h) for h in header))), el("tbody", lines), class_=class_), class_="wide")
+    return el(
+        "div",
+        el("table", el("thead", el("tr", (el("th", h) for h in header))), el("tbody", lines), class_=class_),
+        class_="wide",
+    )
 
 
 def _top(report: Report, name: str) -> Html:
@@ -80,21 +93,39 @@ def _top(report: Report, name: str) -> Html:
     interval = f"{percent(total.interval[0])} to {percent(total.interval[1])}" if total.interval else "no interval"
     figures = [
         ("progress", percent(total.progress), interval),
-        ("coverage", coverage(total.scored, total.planned), f"{total.scored:,} of {total.planned:,} episodes have a score"),
+        (
+            "coverage",
+            coverage(total.scored, total.planned),
+            f"{total.scored:,} of {total.planned:,} episodes have a score",
+        ),
         ("steps", f"{total.steps:,}", f"{percent(_rate(total.invalid_actions, total.steps))} invalid actions"),
     ]
     if total.usage.input:
-        figures.append(("tokens", _short(total.usage.input + total.usage.output), f"{_short(total.usage.input)} in, {_short(total.usage.output)} out"))
+        figures.append(
+            (
+                "tokens",
+                _short(total.usage.input + total.usage.output),
+                f"{_short(total.usage.input)} in, {_short(total.usage.output)} out",
+            )
+        )
     if report.cost:
         figures.append(("cost", f"${sum(report.cost.values()):,.2f}", "at list prices, or the run's own"))
-    tiles = (el("div", el("span", title, class_="name"), el("b", value), el("span", more, class_="more"), class_="tile") for title, value, more in figures)
+    tiles = (
+        el("div", el("span", title, class_="name"), el("b", value), el("span", more, class_="more"), class_="tile")
+        for title, value, more in figures
+    )
     warnings = list(report.results.damaged[:5])
     if len(report.results.damaged) > 5:
         warnings.append(f"{len(report.results.damaged) - 5} more results could not be read.")
     if damaged := sum(a.damaged for a in report.activity.values()):
-        warnings.append(f"{damaged} damaged lines of steps could not be read and are left out of what is counted by step.")
+        warnings.append(
+            f"{damaged} damaged lines of steps could not be read and are left out of what is counted by step."
+        )
     if total.scored < total.planned:
-        warnings.append(f"{total.planned - total.scored} planned episodes have no score. They are neither zeros nor holes: read every score with its coverage.")
+        warnings.append(
+            f"{total.planned - total.scored} planned episodes have no score. They are neither zeros nor holes: read"
+            " every score with its coverage."
+        )
     if not record.planned:
         warnings.append("This run has no planned episodes.")
     return el(
@@ -108,7 +139,9 @@ def _top(report: Report, name: str) -> Html:
 
 
 def _goals(report: Report) -> list[tuple[str, str]]:
-    """What the agent was asked for, by environment: of its first episode, and how many episodes were asked for something else."""
+    """What the agent was asked for, by environment: of its first episode, and how many episodes were asked for
+    something else.
+    """
     asked: dict[str, list[str]] = {}
     for episode in report.results.ended.values():
         if episode.mission is not None and episode.mission.goal:
@@ -123,11 +156,24 @@ def _goals(report: Report) -> list[tuple[str, str]]:
 
 def _scores(report: Report) -> Html:
     rows = [*report.score.environments, *([report.score.total] if len(report.score.environments) > 1 else [])]
-    note = f"Progress is the mean over environments, their tasks and seeds, with a {LEVEL:.0%} interval; success has a Wilson interval."
+    note = (
+        f"Progress is the mean over environments, their tasks and seeds, with a {LEVEL:.0%} interval; success has a"
+        " Wilson interval."
+    )
     if report.score.total.no_interval:
         note += f" No interval for all: {report.score.total.no_interval}."
     note = " ".join([note, *remarks(report.score.total)])
-    header = ["environment", "progress", "0 to 100 %", "interval", "success", "scored", "steps", "invalid", "tokens in / out"]
+    header = [
+        "environment",
+        "progress",
+        "0 to 100 %",
+        "interval",
+        "success",
+        "scored",
+        "steps",
+        "invalid",
+        "tokens in / out",
+    ]
     return _section("Score", _table(header, [_score_row(r) for r in rows], "numbers"), _floors(report), note=note)
 
 
@@ -135,7 +181,17 @@ def _floors(report: Report) -> Html | None:
     """What agents earn that look at nothing: the rows to read the scores against."""
     rows = []
     for env, found in floors.of_run(report.results.record).items():
-        shown = [[env, floors.who(f), percent(f.progress), whisker(f.progress, None, width=170), f"± {100 * f.error:.1f}", f"{f.episodes:,}"] for f in found]
+        shown = [
+            [
+                env,
+                floors.who(f),
+                percent(f.progress),
+                whisker(f.progress, None, width=170),
+                f"± {100 * f.error:.1f}",
+                f"{f.episodes:,}",
+            ]
+            for f in found
+        ]
         rows += shown or [[env, "no floor known for what was played", "–", "", "–", "–"]]
     if not rows:
         return None
@@ -145,7 +201,9 @@ def _floors(report: Report) -> Html | None:
 
 def _score_row(s: Score) -> list[Any]:
     success = percent(s.success, 0) + (
-        f" of {s.decided} ({100 * s.success_interval[0]:.0f} to {100 * s.success_interval[1]:.0f})" if s.success_interval else ""
+        f" of {s.decided} ({100 * s.success_interval[0]:.0f} to {100 * s.success_interval[1]:.0f})"
+        if s.success_interval
+        else ""
     )
     scored = el("span", f"{s.scored} / {s.planned}", class_="" if s.scored == s.planned else "short")
     interval = f"{100 * s.interval[0]:.1f} to {100 * s.interval[1]:.1f}" if s.interval else "–"
@@ -190,14 +248,25 @@ def _tasks(report: Report) -> Html:
 
 def _analysis(report: Report) -> list[Html]:
     """The environments' own tables."""
-    return [_section(t.title, _table(list(t.columns), [[words(cell) for cell in row] for row in t.rows], "numbers"), note=t.note) for t in report.tables]
+    return [
+        _section(
+            t.title, _table(list(t.columns), [[words(cell) for cell in row] for row in t.rows], "numbers"), note=t.note
+        )
+        for t in report.tables
+    ]
 
 
 def _curves(report: Report) -> Html | None:
     if not report.curves:
         return None
-    figures = (el("figure", el("figcaption", env, el("span", f" · {c.episodes} episodes")), curve_plot(c)) for env, c in report.curves.items())
-    note = "The line is the mean, the band the middle half of the episodes. An episode that ended early keeps its last progress."
+    figures = (
+        el("figure", el("figcaption", env, el("span", f" · {c.episodes} episodes")), curve_plot(c))
+        for env, c in report.curves.items()
+    )
+    note = (
+        "The line is the mean, the band the middle half of the episodes. An episode that ended early keeps its last"
+        " progress."
+    )
     return _section("Progress over steps", el("div", figures, class_="figures"), note=note)
 
 
@@ -210,15 +279,25 @@ def _outcomes(report: Report) -> Html:
     errors: dict[tuple[str, str], int] = {}
     reasons: dict[tuple[str, str], int] = {}
     for episode in report.results.ended.values():
-        for table, key in ((errors, (episode.error_kind, episode.error[:300])), (reasons, (episode.spec.task.env, episode.end_reason[:120]))):
+        for table, key in (
+            (errors, (episode.error_kind, episode.error[:300])),
+            (reasons, (episode.spec.task.env, episode.end_reason[:120])),
+        ):
             if key[1]:
                 table[key] = table.get(key, 0) + 1
     lists = []
-    for title, heads, found in (("Why episodes ended", ("environment", "reason"), reasons), ("Errors", ("kind", "error"), errors)):
+    for title, heads, found in (
+        ("Why episodes ended", ("environment", "reason"), reasons),
+        ("Errors", ("kind", "error"), errors),
+    ):
         if found:
             most = sorted(found.items(), key=lambda item: -item[1])[:15]
-            lists.append(el("div", el("h3", title), _table([*heads, "episodes"], [[a, b, f"{n:,}"] for (a, b), n in most])))
-    legend = el("p", (el("span", el("i", class_=f"key {class_}"), words) for _, words, class_ in OUTCOMES), class_="legend")
+            lists.append(
+                el("div", el("h3", title), _table([*heads, "episodes"], [[a, b, f"{n:,}"] for (a, b), n in most]))
+            )
+    legend = el(
+        "p", (el("span", el("i", class_=f"key {class_}"), words) for _, words, class_ in OUTCOMES), class_="legend"
+    )
     return _section(
         "Outcomes",
         legend,
@@ -251,7 +330,9 @@ def _most(activity: Activity) -> Html:
     shown = activity.actions.most_common(12)
     most = shown[0][1]
     rows = [[el("code", name or "(nothing)"), bar(n / most), percent(n / activity.steps)] for name, n in shown]
-    refused = [[el("code", name), bar(n / most, "bar bad"), f"{n:,} times"] for name, n in activity.refused.most_common(5)]
+    refused = [
+        [el("code", name), bar(n / most, "bar bad"), f"{n:,} times"] for name, n in activity.refused.most_common(5)
+    ]
     return join(
         [
             _table(["executed", "share", "of all steps"], rows, "most"),
@@ -269,10 +350,35 @@ def _tokens(report: Report) -> Html | None:
         u = usage[env]
         cost = report.cost.get(env)
         per_step = f"{_short(u.input / a.steps)} / {_short(u.output / a.steps)}" if u.input and a.steps else "–"
-        rows.append([env, f"{a.calls:,}", _short(u.input), _short(u.cached), _short(u.output), _short(u.reasoning), per_step])
-        rows[-1] += [f"{a.retried:,}", f"{a.cut_off:,}", _times(a.agent), _times(a.world), "–" if cost is None else f"${cost:,.2f}"]
-    header = ["environment", "calls", "tokens in", "from cache", "tokens out", "reasoning", "a step", "retried", "cut off", "agent", "world", "cost"]
-    return _section("Tokens, time and cost", _table(header, rows, "numbers"), note="Times of a step: the median, and what one step in twenty exceeds.")
+        rows.append(
+            [env, f"{a.calls:,}", _short(u.input), _short(u.cached), _short(u.output), _short(u.reasoning), per_step]
+        )
+        rows[-1] += [
+            f"{a.retried:,}",
+            f"{a.cut_off:,}",
+            _times(a.agent),
+            _times(a.world),
+            "–" if cost is None else f"${cost:,.2f}",
+        ]
+    header = [
+        "environment",
+        "calls",
+        "tokens in",
+        "from cache",
+        "tokens out",
+        "reasoning",
+        "a step",
+        "retried",
+        "cut off",
+        "agent",
+        "world",
+        "cost",
+    ]
+    return _section(
+        "Tokens, time and cost",
+        _table(header, rows, "numbers"),
+        note="Times of a step: the median, and what one step in twenty exceeds.",
+    )
 
 
 def _settings(report: Report) -> Html:
@@ -281,17 +387,36 @@ def _settings(report: Report) -> Html:
     settings = [[el("code", key), el("code", value)] for key, value in flat if value not in UNSET]
     unset = [key for key, value in flat if value in UNSET]
     versions = [[name, el("code", version)] for name, version in record.versions.items()]
-    versions += [["run identity", el("code", record.identity)], ["begun", record.created or "–"], ["suite", record.suite or "–"]]
+    versions += [
+        ["run identity", el("code", record.identity)],
+        ["begun", record.created or "–"],
+        ["suite", record.suite or "–"],
+    ]
     left = [_table(["setting", "value"], settings)]
     if unset:
-        left.append(el("details", el("summary", f"{len(unset)} settings that are not set"), el("p", el("code", ", ".join(unset)))))
-    return _section("Settings and versions", el("div", el("div", left), el("div", _table(["part", "version"], versions)), class_="halves"))
+        left.append(
+            el(
+                "details",
+                el("summary", f"{len(unset)} settings that are not set"),
+                el("p", el("code", ", ".join(unset))),
+            )
+        )
+    return _section(
+        "Settings and versions",
+        el("div", el("div", left), el("div", _table(["part", "version"], versions)), class_="halves"),
+    )
 
 
 def _against(report: Report, other: Run) -> Html:
-    rows = [[el("code", key), el("code", a), el("code", b)] for key, a, b in changed(report.results.record, other.record)]
+    rows = [
+        [el("code", key), el("code", a), el("code", b)] for key, a, b in changed(report.results.record, other.record)
+    ]
     title = f"Settings against {other.root}"
-    return _section(title, _table(["setting", "this run", str(other.root)], rows)) if rows else _section(title, note="The two runs have the same settings.")
+    return (
+        _section(title, _table(["setting", "this run", str(other.root)], rows))
+        if rows
+        else _section(title, note="The two runs have the same settings.")
+    )
 
 
 def _episodes(report: Report, links: Mapping[str, str]) -> Html:

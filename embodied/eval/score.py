@@ -21,12 +21,14 @@ class Score:
     planned: int
     scored: int
     progress: float | None
-    """Mean over environments of the mean over tasks of the mean over seeds, in [0, 1]; None when nothing is scored. Failed
-    episodes are neither zeros nor holes: see `scored`."""
+    """Mean over environments of the mean over tasks of the mean over seeds, in [0, 1]; None when nothing is scored.
+    Failed episodes are neither zeros nor holes: see `scored`."""
     interval: tuple[float, float] | None
     """95 % (see `embodied.eval.intervals`); None when there can be none."""
     success: float | None
-    """Share of scored episodes that succeeded, among those of environments in which one can; None where none can. Who ran out of time has failed."""
+    """Share of scored episodes that succeeded, among those of environments in which one can; None where none can. Who
+    ran out of time has failed.
+    """
     steps: int = 0
     invalid_actions: int = 0
     usage: Usage = field(default_factory=Usage)
@@ -66,8 +68,8 @@ class RunScore:
 def score(run: Run | Results) -> RunScore:
     """Scores a run, finished or not.
 
-    The whole is the mean over environments of the environment's score (macro average), so environments with many tasks do not
-    outweigh the others.
+    The whole is the mean over environments of the environment's score (macro average), so environments with many tasks
+    do not outweigh the others.
     """
     results = read(run) if isinstance(run, Run) else run
     by_task: dict[tuple[str, str], list[EpisodeSpec]] = defaultdict(list)
@@ -95,7 +97,12 @@ def _score(name: str, specs: Sequence[EpisodeSpec], results: Results) -> Score:
         success=sum(decided) / len(decided) if decided else None,
         steps=sum(e.steps for e in episodes),
         invalid_actions=sum(e.invalid_actions for e in episodes),
-        usage=Usage(*(sum(getattr(e.usage, f) for e in episodes) for f in ("input", "output", "reasoning", "cached", "repeated", "estimated"))),
+        usage=Usage(
+            *(
+                sum(getattr(e.usage, f) for e in episodes)
+                for f in ("input", "output", "reasoning", "cached", "repeated", "estimated")
+            )
+        ),
         outcomes=dict(Counter(e.outcome for e in episodes)),
         success_interval=wilson(sum(decided), len(decided)),
         decided=len(decided),

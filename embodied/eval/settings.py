@@ -62,9 +62,15 @@ def describe(record: RunRecord) -> Settings:
 
 
 def changed(a: RunRecord, b: RunRecord) -> list[tuple[str, str, str]]:
-    """Every setting and version in which two runs differ: dotted key, value in `a`, value in `b`; a dash where one has none."""
+    """Every setting and version in which two runs differ: dotted key, value in `a`, value in `b`; a dash where one has
+    none.
+    """
     mine, theirs = (_flat({**record.config, "versions": record.versions}) for record in (a, b))
-    return [(key, mine.get(key, "–"), theirs.get(key, "–")) for key in sorted(mine.keys() | theirs.keys()) if mine.get(key) != theirs.get(key)]
+    return [
+        (key, mine.get(key, "–"), theirs.get(key, "–"))
+        for key in sorted(mine.keys() | theirs.keys())
+        if mine.get(key) != theirs.get(key)
+    ]
 
 
 def spent(config: Json, usage: Usage, about: Settings) -> float | None:
@@ -75,7 +81,8 @@ def spent(config: Json, usage: Usage, about: Settings) -> float | None:
     run = config.get("run")
     own = run.get("price") if isinstance(run, dict) else None
     provider = PROVIDERS.get(str(model.get("provider")), str(model.get("provider")))
-    # An imported run names the address its client was given, whether or not the provider's own answered: that says nothing of the price.
+    # An imported run names the address its client was given, whether or not the provider's own answered: that says
+    # nothing of the price.
     address = None if about.imported else model.get("base_url")
     price = price_of(ModelConfig(provider=provider, name=str(model.get("name")), base_url=address), own)
     return None if price is None else price.cost(usage)
@@ -94,14 +101,17 @@ def _open(provider: str, base_url: str | None) -> bool | None:
 
 def _flat(value: object, path: str = "") -> dict[str, str]:
     if isinstance(value, dict):
-        return {k: v for key, item in value.items() for k, v in _flat(item, f"{path}.{key}" if path else str(key)).items()}
+        return {
+            k: v for key, item in value.items() for k, v in _flat(item, f"{path}.{key}" if path else str(key)).items()
+        }
     return {} if value in (None, "", []) else {path: str(value)}
 
 
 def old_version(record: RunRecord, env: str) -> str:
     """The version of an environment that a run was played with, where it is not the present one; else empty.
 
-    Runs name the version of an environment that has had more than one. Imported runs were never played with an older one of ours.
+    Runs name the version of an environment that has had more than one. Imported runs were never played with an older
+    one of ours.
     """
     entry = ENTRIES.get(env)
     if entry is None or "imported" in record.config:
@@ -111,6 +121,8 @@ def old_version(record: RunRecord, env: str) -> str:
 
 
 def older_versions(record: RunRecord) -> str:
-    """`minihack v0 (here v1)`, for every environment that a run was played with in another version than the present one; else empty."""
+    """`minihack v0 (here v1)`, for every environment that a run was played with in another version than the present
+    one; else empty.
+    """
     found = {env: old for env in {spec.task.env for spec in record.planned} if (old := old_version(record, env))}
     return ", ".join(f"{env} {old} (here {ENTRIES[env].version})" for env, old in sorted(found.items()))

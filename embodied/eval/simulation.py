@@ -1,8 +1,9 @@
 """How often the paired test of `embodied compare` sees a difference that is there: by simulated comparisons.
 
-A task of a planned comparison is a `Coin` (episodes succeed or fail) or a `Graded` (progress of any kind). Both draw what a pair of
-episodes would come to if agent A were better by the difference asked for. The test is `embodied.eval.pairs.paired_p`, for thousands of
-comparisons at once: its critical values are looked up instead of a p value for each.
+A task of a planned comparison is a `Coin` (episodes succeed or fail) or a `Graded` (progress of any kind). Both draw
+what a pair of episodes would come to if agent A were better by the difference asked for. The test is
+`embodied.eval.pairs.paired_p`, for thousands of comparisons at once: its critical values are looked up instead of a p
+value for each.
 """
 
 from __future__ import annotations
@@ -42,12 +43,15 @@ class Coin:
     """Episodes succeed or fail."""
 
     rate: float
-    """Chance of success of the pilot's agent; for `pairs` the chance that the two agents of the pilot differ on a seed."""
+    """Chance of success of the pilot's agent; for `pairs` the chance that the two agents of the pilot differ on a seed.
+    """
     correlation: float = 0.0
     pairs: bool = False
 
     def chances(self, difference: float) -> tuple[float, float]:
-        """Chance that only A succeeds, and that only B does. The rates of both lie around the pilot's, moved where they would leave [0, 1]."""
+        """Chance that only A succeeds, and that only B does. The rates of both lie around the pilot's, moved where they
+        would leave [0, 1].
+        """
         if self.pairs:
             differ = min(1.0, max(self.rate, difference))
             return (differ + difference) / 2, (differ - difference) / 2
@@ -83,7 +87,8 @@ class Graded:
         first = rng.integers(n, size=shape)
         if self.pairs:
             return (values[first] - values.mean()) * (n / (n - 1)) ** 0.5 + difference
-        second = (first + rng.integers(1, n, size=shape)) % n  # never the same episode: so the variance is the unbiased one
+        # never the same episode: so the variance is the unbiased one
+        second = (first + rng.integers(1, n, size=shape)) % n
         return (1 - self.correlation) ** 0.5 * (values[first] - values[second]) + difference
 
 
@@ -105,7 +110,9 @@ Weighted = Sequence[tuple[float, Task]]
 """Weight and task; weights sum to 1."""
 
 
-def simulated_power(tasks: Weighted, n: int, difference: float, level: float = st.LEVEL, comparisons: int = COMPARISONS) -> float:
+def simulated_power(
+    tasks: Weighted, n: int, difference: float, level: float = st.LEVEL, comparisons: int = COMPARISONS
+) -> float:
     """Share of simulated comparisons with `n` pairs in each task that show `difference` at `level`."""
     rng = generator(0, "power", n, len(tasks))
     total = n * len(tasks)
@@ -134,7 +141,9 @@ def _normal(sums: np.ndarray, squares: np.ndarray, level: float) -> float:
 
 
 def _flipped(terms: np.ndarray, level: float, rng: np.random.Generator) -> float:
-    """Of the permutation test: terms of shape (comparisons, pairs). All sign patterns where they are few, else the same random ones for all."""
+    """Of the permutation test: terms of shape (comparisons, pairs). All sign patterns where they are few, else the same
+    random ones for all.
+    """
     pairs = terms.shape[1]
     every = 2**pairs <= _SIGNS
     ups = (np.arange(2**pairs)[:, None] >> np.arange(pairs)) & 1 if every else rng.integers(2, size=(_SIGNS, pairs))
@@ -147,7 +156,9 @@ def _flipped(terms: np.ndarray, level: float, rng: np.random.Generator) -> float
 
 
 def _counted(a: np.ndarray, b: np.ndarray, n: int, level: float) -> float:
-    """Of McNemar's exact unconditional test: `a` and `b` are how many of `n` pairs only A and only B succeeded in, a comparison each."""
+    """Of McNemar's exact unconditional test: `a` and `b` are how many of `n` pairs only A and only B succeeded in, a
+    comparison each.
+    """
     differ, alpha = a + b, 1 - level
     with np.errstate(invalid="ignore"):
         seen = np.where(differ > 0, (a - b) ** 2 / np.maximum(differ, 1), 0.0)
@@ -176,10 +187,12 @@ def _critical(differ: int, n: int, alpha: float, limit: float) -> float:
 def simulated_need(tasks: Weighted, difference: float, level: float = st.LEVEL, power: float = st.POWER) -> int | None:
     """Pairs in each task that show `difference` with probability `power`; None when a million are not enough.
 
-    Student's formula gives the first guess. Around it the power is simulated, smoothed to be monotone, and the number bisected.
-    With more pairs than McNemar's test is used for, the formula is exact enough and stands.
+    Student's formula gives the first guess. Around it the power is simulated, smoothed to be monotone, and the number
+    bisected. With more pairs than McNemar's test is used for, the formula is exact enough and stands.
     """
-    guess = st.episodes_needed([(weight, task.variance(difference)) for weight, task in tasks], difference, level, power)
+    guess = st.episodes_needed(
+        [(weight, task.variance(difference)) for weight, task in tasks], difference, level, power
+    )
     if guess is None or guess * len(tasks) > MOST_PAIRS:
         return guess
     curve: dict[int, float] = {}

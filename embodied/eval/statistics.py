@@ -1,8 +1,8 @@
 """Statistics of scores: strata, intervals, tests, power. NumPy only; arrays in, numbers out.
 
-A score is a mean over strata: environments count equally, within an environment its tasks, within a task its seeds. Everything
-here works on a list of `Stratum`, one a task, whose weights hold that structure. Values of a stratum are independent of each other;
-episodes of the same seed are not, so they are averaged first (`by_seed`).
+A score is a mean over strata: environments count equally, within an environment its tasks, within a task its seeds.
+Everything here works on a list of `Stratum`, one a task, whose weights hold that structure. Values of a stratum are
+independent of each other; episodes of the same seed are not, so they are averaged first (`by_seed`).
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ class Stratum:
 
 
 def stratify(values: Mapping[tuple[str, str], Sequence[float]]) -> list[Stratum]:
-    """Strata from values by (environment, task). A task without a value is left out, and the others share its weight."""
+    """Strata from values by (environment, task). A task without a value is left out, and the
+    others share its weight.
+    """
     present = {key: np.asarray(v, dtype=float) for key, v in values.items() if len(v)}
     tasks: dict[str, int] = {}
     for env, _ in present:
@@ -98,7 +100,9 @@ def normal_quantile(p: float) -> float:
 
 
 def student_cdf(t: float, freedom: float) -> float:
-    """P(T <= t) of Student's t distribution, by the continued fraction of the incomplete beta function (Lentz's method; DLMF 8.17.22)."""
+    """P(T <= t) of Student's t distribution, by the continued fraction of the incomplete beta function (Lentz's method;
+    DLMF 8.17.22).
+    """
     tail = 0.5 * _beta_fraction(freedom / (freedom + t * t), freedom / 2, 0.5)
     return 1 - tail if t > 0 else tail
 
@@ -113,7 +117,10 @@ def _beta_fraction(x: float, a: float, b: float) -> float:
     c, d = 1.0, 1 / (1 - (a + b) * x / (a + 1))
     fraction = d
     for m in range(1, 300):
-        for term in (m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)), -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))):
+        for term in (
+            m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
+            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
+        ):
             d = 1 / (1 + term * d)
             c = 1 + term / c
             fraction *= c * d
@@ -142,8 +149,8 @@ def student_quantile(p: float, freedom: float) -> float:
 def why_no_interval(strata: Sequence[Stratum]) -> str:
     """Why a score has no interval, in words; empty when it has one.
 
-    Tasks that are constant at 0 or 1 do not hinder one: the interval counts how often a coin would come out so. Nothing is known of how a score
-    varies that never varied at a value between.
+    Tasks that are constant at 0 or 1 do not hinder one: the interval counts how often a coin would come out so. Nothing
+    is known of how a score varies that never varied at a value between.
     """
     if not strata:
         return "nothing is scored"
@@ -157,7 +164,9 @@ def why_no_interval(strata: Sequence[Stratum]) -> str:
 
 
 def wilson(successes: float, n: int, level: float = LEVEL) -> Interval | None:
-    """Wilson's score interval of a share (Wilson 1927); None without a trial. Pooled over tasks it is a little wider than it need be."""
+    """Wilson's score interval of a share (Wilson 1927); None without a trial. Pooled over tasks it is a little wider
+    than it need be.
+    """
     if n == 0:
         return None
     z = normal_quantile((1 + level) / 2)
@@ -173,8 +182,9 @@ def wilson(successes: float, n: int, level: float = LEVEL) -> Interval | None:
 def paired_permutation(strata: Sequence[Stratum], resamples: int = RESAMPLES) -> float:
     """Two-sided p value of the paired permutation test, for strata of differences A - B by seed.
 
-    If it made no difference which agent played, the sign of every difference is a coin's. All sign patterns are tried when
-    they are at most `resamples`, else so many random ones, and the observed one is counted among them (Phipson and Smyth 2010).
+    If it made no difference which agent played, the sign of every difference is a coin's. All sign patterns are tried
+    when they are at most `resamples`, else so many random ones, and the observed one is counted among them (Phipson and
+    Smyth 2010).
     """
     terms = np.concatenate([s.weight / len(s.values) * s.values for s in strata])
     observed = abs(terms.sum())
@@ -192,7 +202,9 @@ def paired_permutation(strata: Sequence[Stratum], resamples: int = RESAMPLES) ->
 
 
 def unpaired_permutation(a: Sequence[Stratum], b: Sequence[Stratum], resamples: int = RESAMPLES) -> float:
-    """Two-sided p value of the permutation test that exchanges the agents' episodes within each task; the same tasks in the same order in both."""
+    """Two-sided p value of the permutation test that exchanges the agents' episodes within each task; the same tasks in
+    the same order in both.
+    """
     differences = np.zeros(resamples + 1)  # the last one is the observed one
     for x, y in zip(a, b, strict=True):
         both, n = np.concatenate([x.values, y.values]), len(x.values)
@@ -201,7 +213,9 @@ def unpaired_permutation(a: Sequence[Stratum], b: Sequence[Stratum], resamples: 
         for start in range(0, resamples, rows):
             size = min(rows, resamples - start)
             shuffled = rng.permuted(np.broadcast_to(both, (size, len(both))), axis=1)
-            differences[start : start + size] += x.weight * (shuffled[:, :n].mean(axis=1) - shuffled[:, n:].mean(axis=1))
+            differences[start : start + size] += x.weight * (
+                shuffled[:, :n].mean(axis=1) - shuffled[:, n:].mean(axis=1)
+            )
         differences[-1] += x.weight * (x.values.mean() - y.values.mean())
     return float(np.mean(np.abs(differences) >= abs(differences[-1]) - 1e-9))
 
@@ -226,11 +240,18 @@ def detectable(found: Spread, level: float = LEVEL, power: float = POWER) -> flo
     return (student_quantile((1 + level) / 2, freedom) + student_quantile(power, freedom)) * found.error
 
 
-def episodes_needed(parts: Sequence[tuple[float, float]], difference: float, level: float = LEVEL, power: float = POWER, most: int = 1_000_000) -> int | None:
+def episodes_needed(
+    parts: Sequence[tuple[float, float]],
+    difference: float,
+    level: float = LEVEL,
+    power: float = POWER,
+    most: int = 1_000_000,
+) -> int | None:
     """Episodes a task (at least 2) after which `difference` is detectable; None when `most` are not enough.
 
     Args:
-        parts: Weight of each task, and the variance of its values (for a paired comparison: of the differences by seed).
+        parts: Weight of each task, and the variance of its values (for a paired comparison: of the differences by
+            seed).
         difference: Above 0, in the unit of the values.
     """
 

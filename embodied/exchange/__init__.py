@@ -1,7 +1,7 @@
 """Data in and out: other projects' records as runs, runs as other projects' records.
 
-An export format is a name in `EXPORTS`: a callable that takes an `Export` and returns what it wrote. Other distributions add theirs
-through the entry-point group `embodied.exports`.
+An export format is a name in `EXPORTS`: a callable that takes an `Export` and returns what it wrote. Other
+distributions add theirs through the entry-point group `embodied.exports`.
 """
 
 from __future__ import annotations

@@ -1,11 +1,14 @@
-"""The format `sft`: what agents were shown and what they answered, as chat JSONL that transformers and TRL read as it is.
+"""The format `sft`: what agents were shown and what they answered, as chat JSONL that transformers and TRL read as it
+is.
 
-A line is a step: `messages` (the prompt as sent, then the answer), `images` (paths of PNG files beside the JSONL, in the order in which the
-messages have them), and `episode`, `step`, `env`, `task`, `progress` (of the whole episode), `success`. Where any episode has pictures, the
-content of every message is a list of parts (`{"type": "text", ...}`, `{"type": "image", "path": ...}`), else it is a string.
+A line is a step: `messages` (the prompt as sent, then the answer), `images` (paths of PNG files beside the JSONL, in
+the order in which the messages have them), and `episode`, `step`, `env`, `task`, `progress` (of the whole episode),
+`success`. Where any episode has pictures, the content of every message is a list of parts (`{"type": "text", ...}`,
+`{"type": "image", "path": ...}`), else it is a string.
 
-Left out are steps whose answer could not be read or was no action. An answer that was asked for again stands behind the first prompt: there
-the model should have given it. Episodes of agents without a model (experts, persons) are told as the agent `naive` would be asked.
+Left out are steps whose answer could not be read or was no action. An answer that was asked for again stands behind the
+first prompt: there the model should have given it. Episodes of agents without a model (experts, persons) are told as
+the agent `naive` would be asked.
 """
 
 from __future__ import annotations
@@ -53,12 +56,19 @@ def write_sft(export: Export) -> Exported:
             for turn in turns(export.run, episode, damaged):
                 count += 1
                 messages, images = chat.messages(export.run, turn.prompt)
-                yield {"messages": [*messages, chat.answer(turn.reply)], "images": images, **about(episode), "step": turn.step.index}
+                yield {
+                    "messages": [*messages, chat.answer(turn.reply)],
+                    "images": images,
+                    **about(episode),
+                    "step": turn.step.index,
+                }
             left_out += episode.steps - count
 
     written.paths.append(write_lines(export.out / "sft.jsonl", lines()))
     if left_out:
-        written.notes.append(f"{left_out} steps are left out: without a readable, valid answer, or without a record of what was asked.")
+        written.notes.append(
+            f"{left_out} steps are left out: without a readable, valid answer, or without a record of what was asked."
+        )
     written.notes += damaged_note(damaged)
     return written
 
@@ -69,8 +79,15 @@ def good(export: Export) -> tuple[list[Episode], Exported]:
     kept = [e for e in episodes if good_enough(e, export)]
     if not kept:
         asked = f"a progress of {export.min_progress:g}" + (" and success" if export.success else "")
-        raise UsageError(f"No episode of {export.run.root} is scored with {asked} or more. `embodied score {export.run.root} --episodes` lists them.")
-    notes = [f"Episodes left out, not scored or not good enough: {len(episodes) - len(kept)}."] if len(kept) < len(episodes) else []
+        raise UsageError(
+            f"No episode of {export.run.root} is scored with {asked} or more. `embodied score {export.run.root}"
+            " --episodes` lists them."
+        )
+    notes = (
+        [f"Episodes left out, not scored or not good enough: {len(episodes) - len(kept)}."]
+        if len(kept) < len(episodes)
+        else []
+    )
     return kept, Exported(notes=notes)
 
 
@@ -86,7 +103,13 @@ def shows_pictures(episode: Episode) -> bool:
 def about(episode: Episode) -> Json:
     """What a line says of its episode."""
     task = episode.spec.task
-    return {"episode": episode.spec.id, "env": task.env, "task": task.task, "progress": episode.progress, "success": episode.success}
+    return {
+        "episode": episode.spec.id,
+        "env": task.env,
+        "task": task.task,
+        "progress": episode.progress,
+        "success": episode.success,
+    }
 
 
 # --------------------------------------------------------------------------- turns
@@ -160,7 +183,11 @@ class Chat:
     def answer(self, reply: Reply) -> Json:
         """A reply as the message to be learnt; what a reasoning model thought stands in `reasoning_content`."""
         content = [{"type": "text", "text": reply.text}] if self.pictures else reply.text
-        return {"role": "assistant", "content": content, **({"reasoning_content": reply.reasoning} if reply.reasoning else {})}
+        return {
+            "role": "assistant",
+            "content": content,
+            **({"reasoning_content": reply.reasoning} if reply.reasoning else {}),
+        }
 
     def _file(self, run: Run, image: Image) -> str:
         name = f"images/{image.digest[:24]}.png"

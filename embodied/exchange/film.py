@@ -29,8 +29,8 @@ TEXT_SIZE = (720, 480)
 def write_film(run: Run, id_: str, path: Path, fps: int) -> Path:
     """Writes an episode as GIF or MP4, by the file's ending.
 
-    Pictures come from the record if the agent saw any; else the episode is played again from its seed and actions, and its
-    observations are checked against the record; a game without pictures is shown as text.
+    Pictures come from the record if the agent saw any; else the episode is played again from its seed and actions, and
+    its observations are checked against the record; a game without pictures is shown as text.
 
     Raises:
         StoreError: The episode has not ended, re-playing it gave another observation, or the file cannot be written.
@@ -57,16 +57,23 @@ def write_film(run: Run, id_: str, path: Path, fps: int) -> Path:
 
 
 def _video(frames: list[np.ndarray], fps: int) -> bytes:
-    """The frames as MP4. The encoder, a process of its own, does not say when its disk is full: it writes elsewhere, and what it wrote is looked at."""
+    """The frames as MP4. The encoder, a process of its own, does not say when its disk is full: it writes elsewhere,
+    and what it wrote is looked at.
+    """
     with tempfile.TemporaryDirectory(prefix="embodied-film-") as folder:
         path = Path(folder, "film.mp4")
         try:
             imageio.imwrite(path, frames, fps=fps, codec="libx264", macro_block_size=2)
             data = path.read_bytes()
         except OSError as error:
-            raise StoreError(f"The video encoder failed in {folder}: {str(error).splitlines()[0]}. Is there space? TMPDIR names another place.") from error
+            raise StoreError(
+                f"The video encoder failed in {folder}: {str(error).splitlines()[0]}. Is there space? TMPDIR names"
+                " another place."
+            ) from error
     if b"moov" not in data:  # the table of contents, which comes last
-        raise StoreError(f"The video encoder wrote half a film in {folder}. Is there space? TMPDIR names another place.")
+        raise StoreError(
+            f"The video encoder wrote half a film in {folder}. Is there space? TMPDIR names another place."
+        )
     return data
 
 
@@ -90,7 +97,10 @@ def _replayed(run: Run, episode: Episode, steps: list[Step]) -> Iterator[np.ndar
             recorded = episode.last if step is None else step.observation
             # An imported episode has no hashes, and nothing of its first observation.
             if hash_ != expected if expected else index > 0 and observation.text != recorded.text:
-                raise StoreError(f"Playing {episode.spec.id} again gave another observation at step {index} than the record: was a simulator updated?")
+                raise StoreError(
+                    f"Playing {episode.spec.id} again gave another observation at step {index} than the record: was a"
+                    " simulator updated?"
+                )
             frame = env.frame()
             yield _page(observation) if frame is None else frame
             if step is not None:
@@ -110,7 +120,9 @@ def _captions(steps: list[Step], episode: Episode) -> Iterator[tuple[str, str]]:
 
 
 def _composed(picture: np.ndarray, caption: tuple[str, str]) -> np.ndarray:
-    """The picture, enlarged or shrunk to a readable width, with the caption below; both sides even, as video codecs want."""
+    """The picture, enlarged or shrunk to a readable width, with the caption below; both sides even, as video codecs
+    want.
+    """
     image = Image.fromarray(picture)
     if image.width < MIN_WIDTH:
         factor = -(-MIN_WIDTH // image.width)
@@ -128,6 +140,8 @@ def _composed(picture: np.ndarray, caption: tuple[str, str]) -> np.ndarray:
 def _page(observation: Observation) -> np.ndarray:
     """A text observation as a page: its end, where the news is."""
     image = Image.new("RGB", TEXT_SIZE, (24, 24, 28))
-    lines = [part for line in observation.text.splitlines() for part in (textwrap.wrap(line, 84) or [""])]
-    ImageDraw.Draw(image).multiline_text((10, 10), "\n".join(lines[-22:]), fill=(225, 225, 225), font=ImageFont.load_default(16), spacing=4)
+    lines = [part for line in observation.text.splitlines() for part in textwrap.wrap(line, 84) or [""]]
+    ImageDraw.Draw(image).multiline_text(
+        (10, 10), "\n".join(lines[-22:]), fill=(225, 225, 225), font=ImageFont.load_default(16), spacing=4
+    )
     return np.asarray(image)

@@ -37,6 +37,8 @@ def films(export: Export) -> Exported:
 
 def _older(what: str, versions: str, cause: EmbodiedError) -> StoreError:
     """Why an episode of an older version has no film: most likely because it must be played again."""
-    error = StoreError(f"{what}A film played again needs the older version of the environment, {versions}; `--format html` needs none.")
+    error = StoreError(
+        f"{what}A film played again needs the older version of the environment, {versions}; `--format html` needs none."
+    )
     error.__cause__ = cause
     return error

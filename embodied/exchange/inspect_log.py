@@ -1,11 +1,11 @@
 """The format `inspect`: an `.eval` log that `inspect view` opens.
 
-A sample is an episode: its messages are the instruction, then what the agent was shown and what it answered at each step; pictures are
-attached. Its score is the progress, and the success where the environment says so. Prompts as sent are in the run folder: an Inspect
-sample has one conversation, and our agents send a new prompt at every step.
+A sample is an episode: its messages are the instruction, then what the agent was shown and what it answered at each
+step; pictures are attached. Its score is the progress, and the success where the environment says so. Prompts as sent
+are in the run folder: an Inspect sample has one conversation, and our agents send a new prompt at every step.
 
-A run records when it was made and how long each episode and step took, not when they began: in the log every episode begins with the
-run, and the run ends with its longest episode. The durations of episodes are those that were measured.
+A run records when it was made and how long each episode and step took, not when they began: in the log every episode
+begins with the run, and the run ends with its longest episode. The durations of episodes are those that were measured.
 """
 
 from __future__ import annotations
@@ -49,7 +49,11 @@ def _log(run: Run, episodes: list[Episode], damaged: list[str]) -> EvalLog:
     about, record = describe(run.record), run.record
     scored = [e for e in episodes if progress(e) is not None]
     total = score(run).total
-    metrics = {} if total.progress is None else {"mean": EvalMetric(name="mean", value=total.progress, metadata={"interval": total.interval})}
+    metrics = (
+        {}
+        if total.progress is None
+        else {"mean": EvalMetric(name="mean", value=total.progress, metadata={"interval": total.interval})}
+    )
     name = record.suite or "-".join(dict.fromkeys(s.task.env for s in record.planned)) or run.root.name
     spec = EvalSpec(
         created=_began(record),
@@ -67,16 +71,30 @@ def _log(run: Run, episodes: list[Episode], damaged: list[str]) -> EvalLog:
     results = EvalResults(
         total_samples=len(record.planned),
         completed_samples=len(scored),
-        scores=[EvalScore(name="progress", scorer="progress", scored_samples=len(scored), unscored_samples=len(episodes) - len(scored), metrics=metrics)],
+        scores=[
+            EvalScore(
+                name="progress",
+                scorer="progress",
+                scored_samples=len(scored),
+                unscored_samples=len(episodes) - len(scored),
+                metrics=metrics,
+            )
+        ],
     )
     usage = {spec.model: _usage(total.usage)} if total.usage.input else {}
     samples = [_sample(run, e, spec, damaged) for e in episodes]
-    stats = EvalStats(started_at=spec.created, completed_at=_after(spec.created, max((e.seconds for e in episodes), default=0.0)), model_usage=usage)
+    stats = EvalStats(
+        started_at=spec.created,
+        completed_at=_after(spec.created, max((e.seconds for e in episodes), default=0.0)),
+        model_usage=usage,
+    )
     return EvalLog(status="success", eval=spec, results=results, stats=stats, samples=samples)
 
 
 def _began(record: RunRecord) -> str:
-    """When the run was made, as inspect wants it: ISO 8601 with a zone; of an imported run often a day alone, or nothing."""
+    """When the run was made, as inspect wants it: ISO 8601 with a zone; of an imported run often a day alone, or
+    nothing.
+    """
     try:
         began = datetime.fromisoformat(record.created)
     except ValueError:
@@ -121,7 +139,13 @@ def _sample(run: Run, episode: Episode, spec: EvalSpec, damaged: list[str]) -> E
         messages=messages,
         output=ModelOutput(model=model),
         scores=scores or None,
-        metadata={"episode": episode.spec.id, "seed": episode.spec.seed, "outcome": episode.outcome, "steps": episode.steps, **episode.metrics},
+        metadata={
+            "episode": episode.spec.id,
+            "seed": episode.spec.seed,
+            "outcome": episode.outcome,
+            "steps": episode.steps,
+            **episode.metrics,
+        },
         model_usage={model: _usage(episode.usage)} if episode.usage.input else {},
         started_at=spec.created,
         completed_at=_after(spec.created, episode.seconds),

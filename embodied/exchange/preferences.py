@@ -1,10 +1,13 @@
-"""The format `dpo`: pairs of a better and a worse answer to the same prompt, as JSONL in TRL's conversational preference format.
+"""The format `dpo`: pairs of a better and a worse answer to the same prompt, as JSONL in TRL's conversational
+preference format.
 
-A line has `prompt` (messages), `chosen` and `rejected` (one assistant message each), `images` as in `sft`, and `source`:
+A line has `prompt` (messages), `chosen` and `rejected` (one assistant message each), `images` as in `sft`, and
+`source`:
 
 - `reask`: an answer that could not be read, and the one given when asked again; the prompt is the first one.
-- `episode`: two episodes of the same task and seed, one of which got farther. As long as both were shown the same and did the same, nothing
-  tells them apart; the first step at which they did different things gives the pair. The prompt is the one of the better episode.
+- `episode`: two episodes of the same task and seed, one of which got farther. As long as both were shown the same and
+  did the same, nothing tells them apart; the first step at which they did different things gives the pair. The prompt
+  is the one of the better episode.
 """
 
 from __future__ import annotations
@@ -52,8 +55,9 @@ def write_dpo(export: Export) -> Exported:
     if not counts:
         path.unlink()
         raise UsageError(
-            "There is no pair of a better and a worse answer: no answer was asked for again (agent.parse.policy=reask), and no two episodes of one task"
-            " and seed with different progress part ways. Name more runs of the same suite seed with --against."
+            "There is no pair of a better and a worse answer: no answer was asked for again (agent.parse.policy=reask),"
+            " and no two episodes of one task and seed with different progress part ways. Name more runs of the same"
+            " suite seed with --against."
         )
     return Exported([path], [f"{n} pairs from {source}" for source, n in counts.items()])
 
@@ -81,10 +85,14 @@ def _better_and_worse(played: list[Played], export: Export, chat: Chat) -> Itera
 
 
 def _parting(better: Played, worse: Played, chat: Chat) -> Iterator[Json]:
-    """The pair at the first step where two episodes, shown the same so far, did different things; nothing where there is none."""
+    """The pair at the first step where two episodes, shown the same so far, did different things; nothing where there
+    is none.
+    """
     theirs = {t.step.index: t for t in turns(*worse, [])}
     mine = {t.step.index: t for t in turns(*better, [])}
-    for a, b in zip(better.run.steps(better.episode.spec.id, []), worse.run.steps(worse.episode.spec.id, []), strict=False):
+    for a, b in zip(
+        better.run.steps(better.episode.spec.id, []), worse.run.steps(worse.episode.spec.id, []), strict=False
+    ):
         if _shown(a.observation) != _shown(b.observation):
             return
         if a.executed != b.executed:

@@ -33,7 +33,9 @@ EPISODES = {
     "end_reason": str,
     "error": str,
 }
-"""Columns of the table of episodes and their types; the environment's own numbers follow as `metric_<name>` in CSV and as one map in Parquet."""
+"""Columns of the table of episodes and their types; the environment's own numbers follow as `metric_<name>` in CSV and
+as one map in Parquet.
+"""
 
 STEPS = {
     "episode": str,
@@ -56,7 +58,8 @@ STEPS = {
     "agent_seconds": float,
     "env_seconds": float,
 }
-"""Columns of the table of steps. `image` is the digest of a file in the run's `blobs/`; `reply` is the last one, raw."""
+"""Columns of the table of steps. `image` is the digest of a file in the run's `blobs/`; `reply` is the last one, raw.
+"""
 
 ROWS = 10_000
 """Rows of a Parquet row group: bounds memory."""
@@ -88,7 +91,20 @@ def _episodes(export: Export) -> list[Episode]:
 def _episode(e: Episode) -> Json:
     spec, usage = e.spec, e.usage
     tokens = (usage.input, usage.output, usage.reasoning, usage.cached)
-    row = (spec.id, spec.task.env, spec.task.task, spec.seed, spec.index, e.outcome, e.progress, e.success, e.return_, e.steps, e.invalid_actions, *tokens)
+    row = (
+        spec.id,
+        spec.task.env,
+        spec.task.task,
+        spec.seed,
+        spec.index,
+        e.outcome,
+        e.progress,
+        e.success,
+        e.return_,
+        e.steps,
+        e.invalid_actions,
+        *tokens,
+    )
     return dict(zip(EPISODES, (*row, e.seconds, e.end_reason, e.error), strict=True))
 
 
@@ -102,7 +118,13 @@ def _step(id_: str, s: Step) -> Json:
     shown = (seen.text, seen.status, seen.image.digest if seen.image else None)
     done = (decision.thought, replies[-1].text if replies else None, decision.action, s.executed, s.valid)
     after = (s.reward, s.progress, s.terminated, s.truncated)
-    cost = (len(replies), sum(r.usage.input for r in replies), sum(r.usage.output for r in replies), s.agent_seconds, s.env_seconds)
+    cost = (
+        len(replies),
+        sum(r.usage.input for r in replies),
+        sum(r.usage.output for r in replies),
+        s.agent_seconds,
+        s.env_seconds,
+    )
     return dict(zip(STEPS, (id_, s.index, *shown, *done, *after, *cost), strict=True))
 
 
@@ -120,7 +142,13 @@ def _parquet(path: Path, columns: dict[str, type], rows: Iterator[Json]) -> Path
         import pyarrow.parquet as pq
     except ModuleNotFoundError as error:
         raise MissingExtra("The format parquet", "parquet") from error
-    types = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_(), dict: pa.map_(pa.string(), pa.float64())}
+    types = {
+        str: pa.string(),
+        int: pa.int64(),
+        float: pa.float64(),
+        bool: pa.bool_(),
+        dict: pa.map_(pa.string(), pa.float64()),
+    }
     schema = pa.schema([(name, types[kind]) for name, kind in columns.items()])
     with writing(path) as target, pq.ParquetWriter(target, schema, compression="zstd") as writer:
         while batch := list(islice(rows, ROWS)):

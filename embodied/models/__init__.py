@@ -29,7 +29,8 @@ _EXTRAS = {"anthropic": "anthropic", "google": "google", "gguf": "local", "trans
 
 
 def build(config: ModelConfig, blobs: Blobs, seed: int = 0, replicas: int = 0) -> Model:
-    """Builds the model that `config` describes: the provider with the retry layer around it, and as many calls at a time as it bears.
+    """Builds the model that `config` describes: the provider with the retry layer around it, and as many calls at a
+    time as it bears.
 
     Everything that can be found wrong without a call is found here: the key, the URL, the weights.
 
@@ -59,14 +60,24 @@ def build(config: ModelConfig, blobs: Blobs, seed: int = 0, replicas: int = 0) -
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("embodied") or config.provider not in _EXTRAS:
             raise
-        raise MissingExtra(f"The model provider {config.provider} (module {error.name})", _EXTRAS[config.provider]) from error
+        raise MissingExtra(
+            f"The model provider {config.provider} (module {error.name})", _EXTRAS[config.provider]
+        ) from error
     rate = Rate()
     retry = Retry(Sense(provider, rate), attempts=config.attempts, total_seconds=config.total_seconds, seed=seed)
     return Limit(retry, rate)
 
 
-def spending(model: Model, config: ModelConfig, allowance: Allowance, price: Price | None, used: Usage, cache: str = "deterministic") -> Model:
-    """Puts the layers around a run's model that mind its money: a budget, and the cache around it, whose replies cost nothing.
+def spending(
+    model: Model,
+    config: ModelConfig,
+    allowance: Allowance,
+    price: Price | None,
+    used: Usage,
+    cache: str = "deterministic",
+) -> Model:
+    """Puts the layers around a run's model that mind its money: a budget, and the cache around it, whose replies cost
+    nothing.
 
     Args:
         model: From `build`.

@@ -1,4 +1,6 @@
-"""Model: what answers messages. Providers are Models, and so are the layers around them (retry, cache, limits, budget)."""
+"""Model: what answers messages. Providers are Models, and so are the layers around them (retry,
+cache, limits, budget).
+"""
 
 from __future__ import annotations
 
@@ -9,13 +11,16 @@ from typing import Protocol
 from embodied.types import Message, Reply, Settings
 
 CONVERSATION: ContextVar[str] = ContextVar("conversation", default="")
-"""Whose calls are made: prompts of one conversation mostly begin alike, so whoever answers the first of them answers the others cheaply."""
+"""Whose calls are made: prompts of one conversation mostly begin alike, so whoever answers the first of them answers
+the others cheaply.
+"""
 
 
 class Model(Protocol):
     """Something that answers a chat.
 
-    Implementations are built by `embodied.models.build(config, blobs)` and are safe to call from several coroutines at once.
+    Implementations are built by `embodied.models.build(config, blobs)` and are safe to call from several coroutines at
+    once.
     """
 
     name: str
@@ -46,7 +51,9 @@ class Layer:
         await self._model.aclose()
 
     def live(self, episodes: int) -> None:
-        """Tells the model how many episodes are being played now. Models that answer several calls together wait for so many."""
+        """Tells the model how many episodes are being played now. Models that answer several calls together wait for so
+        many.
+        """
         tell = getattr(self._model, "live", None)
         if tell is not None:
             tell(episodes)

@@ -37,9 +37,13 @@ class ModelConfig:
     """The provider's name for the model; for local engines also a path (`*.gguf`, or a model folder)."""
 
     base_url: str | None = None
-    """Another server than the provider's own. None reads OPENAI_BASE_URL, ANTHROPIC_BASE_URL or GOOGLE_GEMINI_BASE_URL. Never holds a key: it is recorded."""
+    """Another server than the provider's own. None reads OPENAI_BASE_URL, ANTHROPIC_BASE_URL or GOOGLE_GEMINI_BASE_URL.
+    Never holds a key: it is recorded.
+    """
     api_key_env: str | None = None
-    """Name of the environment variable that holds the key; None is the provider's usual one. The key itself is never part of a config."""
+    """Name of the environment variable that holds the key; None is the provider's usual one. The key itself is never
+    part of a config.
+    """
 
     temperature: float | None = None
     top_p: float | None = None
@@ -50,7 +54,8 @@ class ModelConfig:
     stop: list[str] = field(default_factory=list)
     seed: int | None = None
     reasoning_effort: str | None = None
-    """For reasoning models: minimal, low, medium, high (newer models know more words; they are passed on as they are)."""
+    """For reasoning models: minimal, low, medium, high (newer models know more words; they are passed on as they are).
+    """
     thinking_tokens: int | None = None
     """For models with a thinking budget."""
 
@@ -66,7 +71,8 @@ class ModelConfig:
     mmproj: str | None = None
     """gguf: the image projector's GGUF file; without one the model reads no images."""
     context: int | None = None
-    """Local engines: tokens of prompt and reply together; None is 8192 (gguf) or the model's own limit (transformers)."""
+    """Local engines: tokens of prompt and reply together; None is 8192 (gguf) or the model's own limit (transformers).
+    """
     threads: int | None = None
     """Local engines: CPU threads; None is half the processors (gguf) or PyTorch's choice (transformers)."""
     reuse_prompt: bool = True
@@ -74,7 +80,9 @@ class ModelConfig:
     prompt_memory: float = 1.0
     """transformers: GiB of evaluated prompts to keep; the least recently used go first."""
     batch: int = 8
-    """transformers: calls that are answered together at most. Batches wait for every episode in flight, see `run.concurrency`."""
+    """transformers: calls that are answered together at most. Batches wait for every episode in flight, see
+    `run.concurrency`.
+    """
     logprobs: bool = False
     """Local engines: token ids and their log-probabilities in every reply."""
     device: str = "auto"
@@ -108,7 +116,8 @@ def parse_model(text: str) -> tuple[str, str]:
     provider, _, name = text.partition("/")
     if not provider or not name:
         raise UsageError(
-            f"{text!r} does not say both provider and model. Write provider/name, for instance openai/gpt-4o. `embodied list models` lists the providers."
+            f"{text!r} does not say both provider and model. Write provider/name, for instance openai/gpt-4o. `embodied"
+            " list models` lists the providers."
         )
     if provider not in MODELS:
         raise unknown("model", provider, MODELS.names(), "embodied list models")
@@ -133,12 +142,17 @@ def check(config: ModelConfig) -> None:
         if value is not None and not value > 0:
             raise UsageError(f"model.{name} must be above 0, not {value}.")
     if config.max_tokens and config.max_completion_tokens:
-        raise UsageError("model.max_tokens and model.max_completion_tokens are two names of one limit: set one of them.")
+        raise UsageError(
+            "model.max_tokens and model.max_completion_tokens are two names of one limit: set one of them."
+        )
     if config.temperature is not None and not 0 <= config.temperature <= 2:
         raise UsageError(f"model.temperature must be between 0 and 2, not {config.temperature}.")
     if config.top_p is not None and not 0 < config.top_p <= 1:
         raise UsageError(f"model.top_p must be above 0 and at most 1, not {config.top_p}.")
     if config.base_url and config.provider in LOCAL:
-        raise UsageError(f"model.base_url is set, but {config.provider} calls no server. Use compatible/{config.name} for a server of your own.")
+        raise UsageError(
+            f"model.base_url is set, but {config.provider} calls no server. Use compatible/{config.name} for a server"
+            " of your own."
+        )
     if not config.name:
         raise UsageError("model.name is empty: say which model, for instance model.name=gpt-4o.")

@@ -1,4 +1,6 @@
-"""What calls cost: the public prices in `data/prices.toml`, or the user's own. An unknown price is unknown, never zero."""
+"""What calls cost: the public prices in `data/prices.toml`, or the user's own. An unknown price is
+unknown, never zero.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,10 @@ def price_of(config: ModelConfig, own: Sequence[float] | None = None) -> Price |
     """
     if own is not None:
         if len(own) != 3 or not all(number >= 0 for number in own):
-            raise UsageError("run.price is three numbers, US dollars per million tokens of input, cached input and output: run.price=[2.5,1.25,10]")
+            raise UsageError(
+                "run.price is three numbers, US dollars per million tokens of input, cached input and output:"
+                " run.price=[2.5,1.25,10]"
+            )
         return Price(*own)
     if config.provider in LOCAL:
         return Price(0.0, 0.0, 0.0)

@@ -13,7 +13,9 @@ from embodied.registry import unknown
 from embodied.types import Message, Reply, Settings, Usage
 
 Script = Callable[[Sequence[Message], Settings], str]
-"""Gets the prompt, returns the reply; may raise `ModelFailure`. It should be pure: then replies do not depend on the order of calls."""
+"""Gets the prompt, returns the reply; may raise `ModelFailure`. It should be pure: then replies do not depend on the
+order of calls.
+"""
 
 _MODES = ("cycle", "once")
 
@@ -21,8 +23,8 @@ _MODES = ("cycle", "once")
 class Scripted:
     """Answers from `config.script`.
 
-    `config.name` says what happens at the end of a list: `cycle` begins again, `once` refuses. A list is consumed in the order of calls,
-    whichever episode they come from; where that matters give a function. Usage counts words.
+    `config.name` says what happens at the end of a list: `cycle` begins again, `once` refuses. A list is consumed in
+    the order of calls, whichever episode they come from; where that matters give a function. Usage counts words.
     """
 
     def __init__(self, config: ModelConfig, blobs: Blobs):
@@ -39,14 +41,22 @@ class Scripted:
         words = len(text.split())
         reasoning = len(thoughts.split())
         asked = sum(len(plain(m.parts).split()) for m in messages)
-        return Reply(text=text, reasoning=thoughts, usage=Usage(input=asked, output=words + reasoning, reasoning=reasoning), model=self.name)
+        return Reply(
+            text=text,
+            reasoning=thoughts,
+            usage=Usage(input=asked, output=words + reasoning, reasoning=reasoning),
+            model=self.name,
+        )
 
     async def aclose(self) -> None:
         pass
 
     def _next(self, messages: Sequence[Message], settings: Settings) -> str:
         if self._once and self._calls >= len(self._replies):
-            raise ModelRefused(f"{self.name}: all {len(self._replies)} replies are used up. Add replies to model.script, or use scripted/cycle.")
+            raise ModelRefused(
+                f"{self.name}: all {len(self._replies)} replies are used up. Add replies to model.script, or use"
+                " scripted/cycle."
+            )
         reply = self._replies[self._calls % len(self._replies)]
         self._calls += 1
         return reply
@@ -63,7 +73,9 @@ def _load(target: str) -> Script:
     try:
         function = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
-        raise UsageError(f"model.script={target!r} cannot be imported ({error}). Write it as package.module:function.") from error
+        raise UsageError(
+            f"model.script={target!r} cannot be imported ({error}). Write it as package.module:function."
+        ) from error
     if not callable(function):
         raise UsageError(f"model.script={target!r} is not a function.")
     return function

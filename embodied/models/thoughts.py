@@ -3,7 +3,8 @@
 Open models write their thoughts into the reply itself, between marks of their own. Known are, in any letter case:
 
     marks                                                        models (examples)
-    <think>, <thinking>, <thought>, <reasoning>, <reflection>,   DeepSeek, Qwen, GLM, Nemotron, Phi, SmolLM, Claude, Marco-o1, ...
+    <think>, <thinking>, <thought>, <reasoning>, <reflection>,   DeepSeek, Qwen, GLM, Nemotron, Phi, SmolLM, Claude,
+    Marco-o1, ...
       with a prefix too: <seed:think>                            Seed-OSS
     [THINK] ... [/THINK]                                         Magistral
     ◁think▷ ... ◁/think▷                                         Kimi
@@ -13,8 +14,8 @@ Open models write their thoughts into the reply itself, between marks of their o
     Here is my thought process: ... Here is my response:         Granite
     ```thinking ... ```, <!-- ... -->, &lt;think&gt;             various
 
-A closing mark without an opening one ends a thought that began with the reply (chat templates write the opening). A thought
-that does not end is all there is: nothing in it is an answer. Time is linear in the length of the reply.
+A closing mark without an opening one ends a thought that began with the reply (chat templates write the opening). A
+thought that does not end is all there is: nothing in it is an answer. Time is linear in the length of the reply.
 """
 
 from __future__ import annotations
@@ -43,13 +44,22 @@ _MARK = re.compile(
 )
 _SIGNS = ("<", "◁", "[", "【", "&lt;", "＜", "⟨", "〈", "&LT;")
 _HERE = re.compile("(?:```|~~~)[ \t]?(?:think|thought|reason)|here(?: is|'s|’s) ", re.IGNORECASE)
-_OPENS = {"comment": "uncomment", "fence": "unfence", "here": "said", "pipe": "unpipe", "open": "close", "bracket": "unbracket"}
+_OPENS = {
+    "comment": "uncomment",
+    "fence": "unfence",
+    "here": "said",
+    "pipe": "unpipe",
+    "open": "close",
+    "bracket": "unbracket",
+}
 _TAGS = frozenset({"unpipe", "close", "unbracket"})
 """Closing marks that end any thought, whichever mark opened it."""
 _ALWAYS = re.compile(r"[\[【]\s?think(?:ing)?\s?[\]】]", re.IGNORECASE)
 """Bracketed words that open a thought even if nothing closes it; others may be headings (`[Reasoning]`)."""
 
-_CHANNEL = re.compile(r"<\|channel\|>\s{0,4}(analysis|commentary|final)\b([^<]{0,200})(?:<\|constrain\|>[^<]{0,40})?<\|message\|>")
+_CHANNEL = re.compile(
+    r"<\|channel\|>\s{0,4}(analysis|commentary|final)\b([^<]{0,200})(?:<\|constrain\|>[^<]{0,40})?<\|message\|>"
+)
 _CHANNEL_END = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
 _CHANNEL_MARK = re.compile(r"<\|channel\|>|<\|start\|>assistant")
 _RUN_TOGETHER = re.compile(r"\s{0,8}analysis(?=[A-Z\"'*])")
@@ -80,12 +90,19 @@ def split(text: str) -> Thoughts:
 
 
 def opens(text: str) -> bool:
-    """Whether `text` still holds a mark of a thought: one that `split` left because nothing tells where the thought begins or ends."""
-    return any(match.lastgroup in ("open", "pipe", "close", "unpipe") or _ALWAYS.fullmatch(match[0]) for match in _MARK.finditer(text))
+    """Whether `text` still holds a mark of a thought: one that `split` left because nothing tells where the thought
+    begins or ends.
+    """
+    return any(
+        match.lastgroup in ("open", "pipe", "close", "unpipe") or _ALWAYS.fullmatch(match[0])
+        for match in _MARK.finditer(text)
+    )
 
 
 def _harmony(text: str) -> Thoughts:
-    """The last message on the final channel, or the last call of a function; the rest is thought. None of them: the reply was cut."""
+    """The last message on the final channel, or the last call of a function; the rest is thought. None of them: the
+    reply was cut.
+    """
     thoughts, said, called = [], None, None
     position = 0
     while match := _CHANNEL.search(text, position):
@@ -115,7 +132,9 @@ def _marked(text: str) -> Thoughts:
     for match in matches:
         kind = match.lastgroup or ""
         if opened is not None:
-            if kind == _OPENS[opened.lastgroup or ""] or (kind in _TAGS and opened.lastgroup not in ("comment", "fence")):
+            if kind == _OPENS[opened.lastgroup or ""] or (
+                kind in _TAGS and opened.lastgroup not in ("comment", "fence")
+            ):
                 thoughts.append(text[opened.end() : match.start()])
                 position, opened = match.end(), None
         elif kind in _TAGS:  # all before it was thought

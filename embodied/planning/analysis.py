@@ -1,4 +1,6 @@
-"""The tables of PathEval-v0: how often right, where, by how narrow a margin, and what rules score that ignore the scenario."""
+"""The tables of PathEval-v0: how often right, where, by how narrow a margin, and what rules score that ignore the
+scenario.
+"""
 
 from __future__ import annotations
 
@@ -30,13 +32,21 @@ def tables(episodes: Sequence[Episode], replies: Replies) -> list[Table]:
     for episode in episodes:
         if episode.info and episode.metrics:
             groups.setdefault((episode.spec.task.task or "decide", _options(episode)), []).append(episode)
-    return [table for (task, options), group in groups.items() for table in _of_task(task, f"{task} ({options})" if options else task, group)]
+    return [
+        table
+        for (task, options), group in groups.items()
+        for table in _of_task(task, f"{task} ({options})" if options else task, group)
+    ]
 
 
 def _options(episode: Episode) -> str:
     """The options of an episode that are not the default, in words."""
     defaults = {name: p.default for name, p in inspect.signature(PathEvalEnv).parameters.items()}
-    given = {k: v for k, v in episode.spec.task.kwargs.items() if k not in _SILENT and str(v).lower() != str(defaults.get(k)).lower()}
+    given = {
+        k: v
+        for k, v in episode.spec.task.kwargs.items()
+        if k not in _SILENT and str(v).lower() != str(defaults.get(k)).lower()
+    }
     shown = [] if episode.spec.task.kwargs.get("image") else ["no pictures"]
     return ", ".join(shown + [f"{k}={v}" for k, v in sorted(given.items())])
 
@@ -80,11 +90,22 @@ def _judges(title: str, group: Group) -> Table:
     first = share(sum(e.info["answer"] == 1 for e in group), len(group))
     return Table(
         f"PathEval {title}: the agent, and rules that ignore the scenario",
-        ("who", "items", "right", "by scenario", "right of readable", "unparsed", "contrast", "consistent", "took the first"),
+        (
+            "who",
+            "items",
+            "right",
+            "by scenario",
+            "right of readable",
+            "unparsed",
+            "contrast",
+            "consistent",
+            "took the first",
+        ),
         tuple(rows),
-        "right: an unparsed answer is not. by scenario: mean over scenarios. contrast: of couples of items that show the same two paths in scenarios with "
-        "opposite answers, those with both right. consistent: of items shown in both orders, those where the same path was taken. "
-        f"The right path came first in {first}. A coin gets 0.50, and 0.25 of the couples.{_left_out(group)}",
+        "right: an unparsed answer is not. by scenario: mean over scenarios. contrast: of couples of items that show"
+        " the same two paths in scenarios with opposite answers, those with both right. consistent: of items shown in"
+        f" both orders, those where the same path was taken. The right path came first in {first}. A coin gets 0.50,"
+        f" and 0.25 of the couples.{_left_out(group)}",
     )
 
 
@@ -105,7 +126,9 @@ def _judge(name: str, group: Group, chosen: Chosen) -> tuple[str | float | int |
 
 
 def contrast(group: Group, chosen: Chosen) -> tuple[int, int]:
-    """Couples of items that show the same pair in the same order and have opposite answers: those with both right, and all."""
+    """Couples of items that show the same pair in the same order and have opposite answers: those with both right, and
+    all.
+    """
     right = total = 0
     for same in _by(group, lambda e: (e.info["pair"], e.info["swapped"])).values():
         items = list({e.info["item"]: e for e in same}.values())
@@ -132,8 +155,18 @@ def _scenarios(title: str, group: Group) -> Table:
     rows = []
     for name, part in _ordered(group).items():
         unparsed = sum(not _agent(e) for e in part)
-        rows.append((name, len(part), share(_right(part, _agent), len(part)), share(unparsed, len(part)), _right(part, _shortcut(best)) / len(part)))
-    return Table(f"PathEval {title}: by scenario", ("scenario", "items", "right", "unparsed", f"always {best}"), tuple(rows))
+        rows.append(
+            (
+                name,
+                len(part),
+                share(_right(part, _agent), len(part)),
+                share(unparsed, len(part)),
+                _right(part, _shortcut(best)) / len(part),
+            )
+        )
+    return Table(
+        f"PathEval {title}: by scenario", ("scenario", "items", "right", "unparsed", f"always {best}"), tuple(rows)
+    )
 
 
 def _margins(title: str, group: Group) -> Table:
@@ -154,7 +187,14 @@ def _binned(group: Group, margin: Callable[[Episode], float]) -> tuple[tuple[str
         part = [e for e in group if low <= margin(e) < high]
         if part:
             name = f"{low:g} and more" if high == BINS[-1] else f"{low:g} to {high:g}"
-            rows.append((name, len(part), share(_right(part, _agent), len(part)), share(sum(not _agent(e) for e in part), len(part))))
+            rows.append(
+                (
+                    name,
+                    len(part),
+                    share(_right(part, _agent), len(part)),
+                    share(sum(not _agent(e) for e in part), len(part)),
+                )
+            )
     return tuple(rows)
 
 
@@ -170,10 +210,19 @@ def _perception(title: str, group: Group) -> Table:
     rows.append(_seen("all", group))
     return Table(
         f"PathEval {title}: which path has less",
-        ("descriptor", "asked", "pairs", "right", "always the first", "unparsed", "took the first", *(f"right, margin {low:g}+" for low in (2.0, 3.0))),
+        (
+            "descriptor",
+            "asked",
+            "pairs",
+            "right",
+            "always the first",
+            "unparsed",
+            "took the first",
+            *(f"right, margin {low:g}+" for low in (2.0, 3.0)),
+        ),
         tuple(rows),
-        "Pairs differ by a threshold or more. Where a pair is asked about again, intervals count it once. margin: the difference in thresholds. "
-        f"A coin gets 0.50.{_left_out(group)}",
+        "Pairs differ by a threshold or more. Where a pair is asked about again, intervals count it once. margin: the"
+        f" difference in thresholds. A coin gets 0.50.{_left_out(group)}",
     )
 
 
@@ -219,10 +268,19 @@ def _values(title: str, group: Group) -> Table:
         rows.append((f"{d.key} ({d.unit})", *counts, error, blind, thresholds, close, unparsed))
     return Table(
         f"PathEval {title}: values",
-        ("descriptor", "asked", "pairs", "MAE", "MAE of the median", "MAE in thresholds", "both within a threshold", "unparsed"),
+        (
+            "descriptor",
+            "asked",
+            "pairs",
+            "MAE",
+            "MAE of the median",
+            "MAE in thresholds",
+            "both within a threshold",
+            "unparsed",
+        ),
         tuple(rows),
-        "MAE: mean absolute error of the answers that could be read. The median of all these paths is the best answer of one who sees nothing. "
-        "Where a pair is asked about again, intervals count it once." + _left_out(group),
+        "MAE: mean absolute error of the answers that could be read. The median of all these paths is the best answer"
+        " of one who sees nothing. Where a pair is asked about again, intervals count it once." + _left_out(group),
     )
 
 
@@ -235,14 +293,21 @@ def _abstraction(title: str, group: Group) -> Table:
         f"PathEval {title}: which descriptors matter",
         ("scenario", "answers", "F1", "F1 without direction", "exact", "unparsed"),
         (*rows, _all_known(group)),
-        "F1 of the set of (descriptor, direction). An unparsed answer has F1 0. A scenario is one question, however often it is asked: "
-        "its interval is of asking it again, that of the last row of other scenarios.",
+        "F1 of the set of (descriptor, direction). An unparsed answer has F1 0. A scenario is one question, however"
+        " often it is asked: its interval is of asking it again, that of the last row of other scenarios.",
     )
 
 
 def _known(name: str, part: Group) -> tuple[str | float | int, ...]:
     f1, named = (fmean(e.metrics.get(key, 0.0) for e in part) for key in ("f1", "f1_without_direction"))
-    return name, len(part), f1, named, share(sum(bool(e.success) for e in part), len(part)), share(sum(e.metrics["unparsed"] for e in part), len(part))
+    return (
+        name,
+        len(part),
+        f1,
+        named,
+        share(sum(bool(e.success) for e in part), len(part)),
+        share(sum(e.metrics["unparsed"] for e in part), len(part)),
+    )
 
 
 def _all_known(group: Group) -> tuple[str | float | int, ...]:
@@ -250,7 +315,14 @@ def _all_known(group: Group) -> tuple[str | float | int, ...]:
         return e.info["scenario"]
 
     name, asked, f1, named, *_ = _known("all", group)
-    return name, asked, f1, named, _once(group, lambda e: bool(e.success), scenario), _once(group, lambda e: e.metrics["unparsed"], scenario)
+    return (
+        name,
+        asked,
+        f1,
+        named,
+        _once(group, lambda e: bool(e.success), scenario),
+        _once(group, lambda e: e.metrics["unparsed"], scenario),
+    )
 
 
 # --------------------------------------------------------------------------- grouping

@@ -1,7 +1,7 @@
 """The seven descriptors of a path: how near to obstacles, how long, how much it turns.
 
-Both sets agree in length and turns and differ in clearance. `paper` looks at the vertices only (as in PathEval), so that adding a
-vertex in the middle of a straight piece changes it; `dense` looks along the whole curve.
+Both sets agree in length and turns and differ in clearance. `paper` looks at the vertices only (as in PathEval), so
+that adding a vertex in the middle of a straight piece changes it; `dense` looks along the whole curve.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from embodied.planning.geometry import Polygons
 
 STEP = 0.1
-"""Greatest distance between two places at which `dense` measures clearance, in map units. As clearance changes no faster than one moves, its
-minimum and maximum are right to half of it."""
+"""Greatest distance between two places at which `dense` measures clearance, in map units. As clearance changes no
+faster than one moves, its minimum and maximum are right to half of it."""
 DIGITS = 6
 """Descriptors are rounded to so many digits, so that a machine's last bit decides no label."""
 
@@ -35,13 +35,43 @@ class Descriptor(NamedTuple):
 
 
 DESCRIPTORS = (
-    Descriptor("Minimum clearance", "minimum clearance", "distance to the nearest obstacle where the path comes closest to one", "map units", 0.8),
-    Descriptor("Maximum clearance", "maximum clearance", "distance to the nearest obstacle where the path is farthest from all of them", "map units", 0.8),
-    Descriptor("Average clearance", "average clearance", "distance to the nearest obstacle, averaged along the path", "map units", 0.8),
+    Descriptor(
+        "Minimum clearance",
+        "minimum clearance",
+        "distance to the nearest obstacle where the path comes closest to one",
+        "map units",
+        0.8,
+    ),
+    Descriptor(
+        "Maximum clearance",
+        "maximum clearance",
+        "distance to the nearest obstacle where the path is farthest from all of them",
+        "map units",
+        0.8,
+    ),
+    Descriptor(
+        "Average clearance",
+        "average clearance",
+        "distance to the nearest obstacle, averaged along the path",
+        "map units",
+        0.8,
+    ),
     Descriptor("Path length", "path length", "length of the path from start to goal", "map units", 50.0),
-    Descriptor("Smoothness", "total turning", "sum of all turn angles along the path; the less, the smoother the path", "degrees", 90.0),
+    Descriptor(
+        "Smoothness",
+        "total turning",
+        "sum of all turn angles along the path; the less, the smoother the path",
+        "degrees",
+        90.0,
+    ),
     Descriptor("Sharp turns", "sharp turns", "number of turns by more than 90 degrees", "turns", 1.0),
-    Descriptor("Maximum angle", "maximum angle", "the greatest single turn angle; 0 is straight on, 180 is back", "degrees", 30.0),
+    Descriptor(
+        "Maximum angle",
+        "maximum angle",
+        "the greatest single turn angle; 0 is straight on, 180 is back",
+        "degrees",
+        30.0,
+    ),
 )
 """In the order of PathEval's records, which is the order of every array here."""
 NAMES = tuple(d.name for d in DESCRIPTORS)
@@ -63,7 +93,9 @@ def paper(path: np.ndarray, polygons: Polygons) -> np.ndarray:
 
 
 def dense(path: np.ndarray, polygons: Polygons) -> np.ndarray:
-    """The descriptors with clearance measured along the curve every `STEP` or less, its mean weighted by length. As `paper` else."""
+    """The descriptors with clearance measured along the curve every `STEP` or less, its mean weighted by length. As
+    `paper` else.
+    """
     return denses([path], polygons)[0]
 
 
@@ -78,7 +110,9 @@ def denses(paths: Sequence[np.ndarray], polygons: Polygons) -> np.ndarray:
     return _table(paths, polygons, [points for points, _ in sampled], [weights for _, weights in sampled])
 
 
-def _table(paths: Sequence[np.ndarray], polygons: Polygons, places: list[np.ndarray], weights: list[np.ndarray]) -> np.ndarray:
+def _table(
+    paths: Sequence[np.ndarray], polygons: Polygons, places: list[np.ndarray], weights: list[np.ndarray]
+) -> np.ndarray:
     """Descriptors from the places at which each path's clearance is measured, and their weights in its mean."""
     if not paths:
         return np.empty((0, len(NAMES)))
@@ -90,7 +124,9 @@ def _table(paths: Sequence[np.ndarray], polygons: Polygons, places: list[np.ndar
 
 
 def shape(path: np.ndarray) -> tuple[float, float, float, float]:
-    """Length, sum of turn angles, number of turns above 90 degrees, greatest turn angle; angles in degrees, 0 where the path never turns."""
+    """Length, sum of turn angles, number of turns above 90 degrees, greatest turn angle; angles in degrees, 0 where the
+    path never turns.
+    """
     steps = np.diff(np.asarray(path, float), axis=0)
     steps = steps[(steps != 0).any(axis=1)]  # a vertex given twice is no turn
     before, after = steps[:-1], steps[1:]
@@ -98,11 +134,18 @@ def shape(path: np.ndarray) -> tuple[float, float, float, float]:
     across = before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]
     angles = np.degrees(np.arctan2(np.abs(across), along))
     sharp = np.count_nonzero(along < 0)  # the sign is exact where the angle is not
-    return float(np.sqrt((steps**2).sum(axis=1)).sum()), float(angles.sum()), float(sharp), float(angles.max(initial=0.0))
+    return (
+        float(np.sqrt((steps**2).sum(axis=1)).sum()),
+        float(angles.sum()),
+        float(sharp),
+        float(angles.max(initial=0.0)),
+    )
 
 
 def _along(path: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Places along `path` at most `STEP` apart, vertices among them, (m, 2), and the length that each stands for (trapezoid rule), (m,)."""
+    """Places along `path` at most `STEP` apart, vertices among them, (m, 2), and the length that each stands for
+    (trapezoid rule), (m,).
+    """
     lengths = np.sqrt((np.diff(path, axis=0) ** 2).sum(axis=1))
     if not lengths.any():
         return path[:1], np.ones(1)

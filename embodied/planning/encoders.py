@@ -1,4 +1,6 @@
-"""What `embodied probe patheval` probes: controls that are always there, and vision encoders of transformers from this machine."""
+"""What `embodied probe patheval` probes: controls that are always there, and vision encoders of transformers from this
+machine.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,11 @@ CONTROLS = ("descriptors", "raw-pca", "random-vit")
 MEANING = {
     "descriptors": "The true descriptors in place of features: the most that this probe can find.",
     "raw-pca": "No encoder: 64 principal components of the pixels, reduced to 48 x 48. What an encoder has to beat.",
-    "random-vit": "A small vision transformer with random weights, which has never seen a picture. Random features still keep where there is how much"
-    " ink; so this is no chance level, but what is there without any learning. An encoder that is no better has learnt nothing of the descriptor.",
+    "random-vit": (
+        "A small vision transformer with random weights, which has never seen a picture. Random features still keep"
+        " where there is how much ink; so this is no chance level, but what is there without any learning. An encoder"
+        " that is no better has learnt nothing of the descriptor."
+    ),
 }
 _SIDE = 224
 """Pixels a side for the random transformer."""
@@ -36,7 +41,8 @@ def encoder(name: str, *, tune: int = 0, seed: int = 0) -> Encoder:
     """An encoder by name.
 
     Args:
-        name: One of `CONTROLS`, a folder with a model of transformers, or the id of one on the Hub that is in this machine's cache. Nothing is downloaded.
+        name: One of `CONTROLS`, a folder with a model of transformers, or the id of one on the Hub that is in this
+            machine's cache. Nothing is downloaded.
         tune: Epochs for which the encoder is tuned on the training maps, anew for each fold; 0 leaves it frozen.
         seed: Of random weights and of the order in tuning.
 
@@ -58,7 +64,11 @@ def encoder(name: str, *, tune: int = 0, seed: int = 0) -> Encoder:
         raise MissingExtra(f"The encoder {name}", "local") from error
     model, prepare = _random(seed) if name == "random-vit" else _local(name)
     label = Path(name).name if Path(name).is_dir() else name
-    return Tuned(f"{label}, tuned for {tune} epochs", model, prepare, tune, seed) if tune else Frozen(label, model, prepare)
+    return (
+        Tuned(f"{label}, tuned for {tune} epochs", model, prepare, tune, seed)
+        if tune
+        else Frozen(label, model, prepare)
+    )
 
 
 class Truth:
@@ -81,7 +91,9 @@ class RawPca:
 
     def features(self, panels: Panels, train: np.ndarray) -> np.ndarray:
         if self._pixels is None:
-            reduced = [np.asarray(Image.fromarray(p).resize((self.side, self.side), Image.Resampling.BOX)) for p in panels]
+            reduced = [
+                np.asarray(Image.fromarray(p).resize((self.side, self.side), Image.Resampling.BOX)) for p in panels
+            ]
             self._pixels = np.stack(reduced).reshape(len(panels), -1) / 255.0
         ours = self._pixels[np.stack([2 * train, 2 * train + 1], axis=1).ravel()]
         middle = ours.mean(axis=0)
@@ -104,7 +116,9 @@ class Frozen:
 
 
 class Tuned:
-    """A vision model tuned on the training maps, anew for each fold: to tell by how much two paths differ in each descriptor, and which has more."""
+    """A vision model tuned on the training maps, anew for each fold: to tell by how much two paths differ in each
+    descriptor, and which has more.
+    """
 
     def __init__(self, name: str, model: Any, prepare: Any, epochs: int, seed: int):
         self.name = name
@@ -120,15 +134,21 @@ class Tuned:
             torch.manual_seed(derive(self._seed, "patheval", "probe", "head", bits=31))
             model = copy.deepcopy(self._model).train()
             width = _pooled(model, self._prepare([panels[0]])).shape[1]
-            heads = torch.nn.ModuleList([torch.nn.Linear(2 * width, gaps.shape[1]), torch.nn.Linear(width, gaps.shape[1], bias=False)])
+            heads = torch.nn.ModuleList(
+                [torch.nn.Linear(2 * width, gaps.shape[1]), torch.nn.Linear(width, gaps.shape[1], bias=False)]
+            )
             optimiser = torch.optim.AdamW([*model.parameters(), *heads.parameters()], lr=_RATE)
             rng = generator(self._seed, "patheval", "probe", "order")
             for _ in range(self._epochs):
                 order = rng.permutation(train)
                 for batch in (order[k : k + _BATCH] for k in range(0, len(order), _BATCH)):
-                    one, other = (_pooled(model, self._prepare([panels[2 * int(k) + side] for k in batch])) for side in (0, 1))
+                    one, other = (
+                        _pooled(model, self._prepare([panels[2 * int(k) + side] for k in batch])) for side in (0, 1)
+                    )
                     size, sign = heads[0](torch.cat([(one - other).abs(), one * other], dim=1)), heads[1](one - other)
-                    loss = ((size - gaps[batch].abs() / spread) ** 2).mean() + ((sign - gaps[batch] / spread) ** 2).mean()
+                    loss = ((size - gaps[batch].abs() / spread) ** 2).mean() + (
+                        (sign - gaps[batch] / spread) ** 2
+                    ).mean()
                     optimiser.zero_grad()
                     loss.backward()
                     optimiser.step()
@@ -151,7 +171,9 @@ def _encoded(model: Any, prepare: Any, panels: Panels) -> np.ndarray:
 
 
 def _pooled(model: Any, pixels: Any) -> Any:
-    """(n, d) features of `pixels` (n, 3, h, w): a transformer's patches and first token, or the places of a convolutional network."""
+    """(n, d) features of `pixels` (n, 3, h, w): a transformer's patches and first token, or the places of a
+    convolutional network.
+    """
     import torch
 
     last = model(pixel_values=pixels).last_hidden_state
@@ -164,7 +186,14 @@ def _random(seed: int) -> tuple[Any, Any]:
 
     with torch.random.fork_rng():
         torch.manual_seed(derive(seed, "patheval", "probe", "random-vit", bits=31))
-        config = ViTConfig(hidden_size=192, num_hidden_layers=6, num_attention_heads=3, intermediate_size=768, image_size=_SIDE, patch_size=16)
+        config = ViTConfig(
+            hidden_size=192,
+            num_hidden_layers=6,
+            num_attention_heads=3,
+            intermediate_size=768,
+            image_size=_SIDE,
+            patch_size=16,
+        )
         model = ViTModel(config, add_pooling_layer=False).eval()
 
     def prepare(pictures: Sequence[np.ndarray]) -> Any:
@@ -184,7 +213,9 @@ def _local(name: str) -> tuple[Any, Any]:
         processor = AutoImageProcessor.from_pretrained(name, local_files_only=True)
     except (OSError, ValueError, SafetensorError) as error:
         said = str(error).strip().splitlines()[0]
-        raise UsageError(f"The encoder {name} cannot be loaded from this machine, and nothing is downloaded: {said}") from error
+        raise UsageError(
+            f"The encoder {name} cannot be loaded from this machine, and nothing is downloaded: {said}"
+        ) from error
     model = getattr(model, "vision_model", model).float()
 
     def prepare(pictures: Sequence[np.ndarray]) -> Any:

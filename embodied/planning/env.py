@@ -29,13 +29,15 @@ _COLOURS = tuple(views.COLOURS)[:2]
 
 
 class PathEvalEnv(LanguageEnv):
-    """PathEval: which of two robot paths suits a scenario, and where does a judge fail: knowing what matters, seeing it, putting it together?
+    """PathEval: which of two robot paths suits a scenario, and where does a judge fail: knowing what matters, seeing
+    it, putting it together?
 
     ## Description
-    A robot is to go from a start to a goal among obstacles, and two paths are proposed. Fifteen scenarios say who drives there and what
-    it is about: a long truck wants few sharp turns, a soil monitor a long way close to the walls. Seven descriptors of a path are known exactly:
-    minimum, maximum and average clearance, path length, total turning (PathEval's "smoothness"), sharp turns, maximum angle. Of each scenario
-    it is known which of them matter and in which direction; a path suits it better when every descriptor that matters and differs enough says so.
+    A robot is to go from a start to a goal among obstacles, and two paths are proposed. Fifteen scenarios say who
+    drives there and what it is about: a long truck wants few sharp turns, a soil monitor a long way close to the walls.
+    Seven descriptors of a path are known exactly: minimum, maximum and average clearance, path length, total turning
+    (PathEval's "smoothness"), sharp turns, maximum angle. Of each scenario it is known which of them matter and in
+    which direction; a path suits it better when every descriptor that matters and differs enough says so.
 
     | task | question | answer |
     |---|---|---|
@@ -63,25 +65,28 @@ class PathEvalEnv(LanguageEnv):
     | 15 `nuclear_inspection` | path length | maximum clearance, average clearance, total turning, sharp turns, maximum angle |
 
     ## Action Space
-    `Choice` of the two paths' names: `Path 1` and `Path 2`, or with `ids="random"` names such as `Path K7XQ`, drawn for each episode.
-    An answer that names both paths or neither is executed as `no answer`, the default action, which is not offered. `FreeText` for `abstract`
-    and for `perceive` with `answer="value"`.
+    `Choice` of the two paths' names: `Path 1` and `Path 2`, or with `ids="random"` names such as `Path K7XQ`, drawn for
+    each episode. An answer that names both paths or neither is executed as `no answer`, the default action, which is
+    not offered. `FreeText` for `abstract` and for `perceive` with `answer="value"`.
 
     ## Observation Space
-    - `text`: the scenario or the question; what the pictures show; the descriptors of both paths where `inputs` has them, and the descriptors
-      that matter for `integrate`.
-    - `image` (and `image_2` with `layout="separate"`; with `image=True`): (H, W, 3) uint8. A panel is 480 x 480 pixels from above
-      (`view="2d"`) and 540 x 960 in 3D; side by side they are twice as wide. Published pictures have the size they have.
+    - `text`: the scenario or the question; what the pictures show; the descriptors of both paths where `inputs` has
+      them, and the descriptors that matter for `integrate`.
+    - `image` (and `image_2` with `layout="separate"`; with `image=True`): (H, W, 3) uint8. A panel is 480 x 480 pixels
+      from above (`view="2d"`) and 540 x 960 in 3D; side by side they are twice as wide. Published pictures have the
+      size they have.
     - `expert` (with `expert=True`): the right answer.
 
     ## Starting State
-    The seed walks through the items: episode after episode the scenarios take turns, so any number of episodes covers them evenly, and 1,050
-    cover the embedded test set (70 items a scenario) once. `perceive` walks through the descriptors in the same way, each asked of pairs that differ
-    in it by its threshold or more. With `swap="both"`, two episodes in a row show the same item in both orders.
+    The seed walks through the items: episode after episode the scenarios take turns, so any number of episodes covers
+    them evenly, and 1,050 cover the embedded test set (70 items a scenario) once. `perceive` walks through the
+    descriptors in the same way, each asked of pairs that differ in it by its threshold or more. With `swap="both"`, two
+    episodes in a row show the same item in both orders.
 
     ## Rewards
-    1 for the right path, else 0. `abstract`: the F1 of the set of (descriptor, direction). `answer="value"`: the mean over both paths of
-    1 - error / threshold, at least 0, where the threshold is the difference that counts in that descriptor.
+    1 for the right path, else 0. `abstract`: the F1 of the set of (descriptor, direction). `answer="value"`: the mean
+    over both paths of 1 - error / threshold, at least 0, where the threshold is the difference that counts in that
+    descriptor.
 
     ## Progress
     As the reward. `success` is true when the path is right, the set exact, or both numbers are within the threshold.
@@ -90,30 +95,34 @@ class PathEvalEnv(LanguageEnv):
     Terminates after one answer.
 
     ## Info
-    `reset` gives `item`, `pair`, `map` (family, parameter, seed; null for published items), `scenario`, `scenario_number`, `weights`, `votes` (descriptor ->
-    1 for the path shown first, -1 for the other, 0 for neither), `margins` (how much more the path shown first has, in thresholds), `descriptors`
-    (set -> both paths in the order shown), `names`, `swapped`, `radii` (the robot's, for which each path was planned), `answer` (1 or 2),
-    `shortcuts` (what each rule that ignores the scenario would answer), `descriptor` (what `perceive` asks about).
-    `metrics` holds `correct`, `unparsed`, `chosen` (1 or 2 in the order shown, 0 for none) and `answer`; for numbers `absolute_error`,
+    `reset` gives `item`, `pair`, `map` (family, parameter, seed; null for published items), `scenario`,
+    `scenario_number`, `weights`, `votes` (descriptor -> 1 for the path shown first, -1 for the other, 0 for neither),
+    `margins` (how much more the path shown first has, in thresholds), `descriptors` (set -> both paths in the order
+    shown), `names`, `swapped`, `radii` (the robot's, for which each path was planned), `answer` (1 or 2), `shortcuts`
+    (what each rule that ignores the scenario would answer), `descriptor` (what `perceive` asks about). `metrics` holds
+    `correct`, `unparsed`, `chosen` (1 or 2 in the order shown, 0 for none) and `answer`; for numbers `absolute_error`,
     `error_in_thresholds` and `within_threshold` (means of both paths); for `abstract` `f1` and `f1_without_direction`.
-    At the end `end_reason` is `right`, `wrong` or `unparsed`: an answer that cannot be read is kept apart from a wrong one.
+    At the end `end_reason` is `right`, `wrong` or `unparsed`: an answer that cannot be read is kept apart from a wrong
+    one.
 
     ## Arguments
     - `task`: one of the four.
     - `image`: observations have pictures.
-    - `inputs`: `image`, `image+descriptors` or `descriptors`. By default `image` with pictures and `descriptors` without. `integrate` always has the
-      descriptors. Without pictures `perceive` reads values from a table: the control for reading.
+    - `inputs`: `image`, `image+descriptors` or `descriptors`. By default `image` with pictures and `descriptors`
+      without. `integrate` always has the descriptors. Without pictures `perceive` reads values from a table: the
+      control for reading.
     - `view`: `2d` or `3d`.
     - `layout`: `side_by_side`, `separate` (two pictures) or `overlay` (one panel, the paths in two colours).
     - `ids`: `12` or `random`.
     - `swap`: `false`, `true` (every item's paths change places) or `both`.
-    - `descriptor_set`: `dense` (clearance along the curve) or `paper` (at vertices, as PathEval); by default dense, and paper for published
-      items, which have no other.
+    - `descriptor_set`: `dense` (clearance along the curve) or `paper` (at vertices, as PathEval); by default dense, and
+      paper for published items, which have no other.
     - `answer`: for `perceive`: `lower` or `value`.
     - `descriptor`: for `perceive`: only questions about this one, such as `path length`.
     - `scenario`: only items of this one (name or number).
     - `family`: only maps of this family (`maze`, `rings`, `waves`, `random`).
-    - `split`: `test` or `dev`, which ship with the package; `train` comes from a folder (`data`). All pairs of a map are in one split.
+    - `split`: `test` or `dev`, which ship with the package; `train` comes from a folder (`data`). All pairs of a map
+      are in one split.
     - `data`: a folder with PathEval's published JSON and pictures, or one that `embodied data patheval` wrote.
     - `max_steps`: None; an episode is one answer.
     - `expert`: observations have an `expert` (`oracle`).
@@ -133,7 +142,7 @@ class PathEvalEnv(LanguageEnv):
 
     ## Version History
     - v0: first version.
-    """
+    """  # noqa: E501
 
     def __init__(
         self,
@@ -175,12 +184,20 @@ class PathEvalEnv(LanguageEnv):
             pictures = picture_shape(self._items, view, layout)
         self._open = self._questions_of(descriptor) if task == "perceive" else {}
         super().__init__(
-            action_space=Choice(_names(0 if self._random_ids else None), tacit=NO_ANSWER) if self._question_type.finite else FreeText(),
+            action_space=(
+                Choice(_names(0 if self._random_ids else None), tacit=NO_ANSWER)
+                if self._question_type.finite
+                else FreeText()
+            ),
             default_action=NO_ANSWER,
             max_steps=max_steps,
             image_shape=pictures[0] if image else None,
             more_images=pictures[1:],
-            expert=_one_of("expert of patheval", "oracle" if expert is True else str(expert), ("oracle",)) if expert else False,
+            expert=(
+                _one_of("expert of patheval", "oracle" if expert is True else str(expert), ("oracle",))
+                if expert
+                else False
+            ),
             render_mode=render_mode,
         )
         self._shown: Shown | None = None
@@ -195,7 +212,10 @@ class PathEvalEnv(LanguageEnv):
         return Mission(
             goal=question.goal,
             actions=dict(zip(names, self._places(), strict=True)) if question.finite else {},
-            intro="A robot is to go from a start to a goal on a square map with obstacles. Two paths have been planned for it. You judge them.",
+            intro=(
+                "A robot is to go from a start to a goal on a square map with obstacles. Two paths have been planned"
+                " for it. You judge them."
+            ),
             tips=question.tips,
             default_action=self.default_action,
             free_text=not question.finite,
@@ -254,8 +274,13 @@ class PathEvalEnv(LanguageEnv):
             raise unknown("map family of patheval", family, list(PARAMETERS), "embodied show patheval")
         items = self._items.of(wanted, family)
         if not items:
-            what = " ".join(filter(None, [f"scenario {wanted.name}" if wanted else "", f"family {family}" if family else ""]))
-            raise UsageError(f"There is no item with {what} among the {len(self._items.items)} of the {self._items.split} set. Choose another, or other data.")
+            what = " ".join(
+                filter(None, [f"scenario {wanted.name}" if wanted else "", f"family {family}" if family else ""])
+            )
+            raise UsageError(
+                f"There is no item with {what} among the {len(self._items.items)} of the {self._items.split} set."
+                " Choose another, or other data."
+            )
         return items
 
     def _descriptor_set(self, wanted: str | None) -> str:
@@ -263,15 +288,25 @@ class PathEvalEnv(LanguageEnv):
             _one_of("descriptor set", wanted, SETS)
         known = all(item.pair.dense is not None for item in self._chosen)
         if wanted == "dense" and not known:
-            raise UsageError("Published items have paper descriptors only, since their paths are not published. Leave descriptor_set out, or set it to paper.")
+            raise UsageError(
+                "Published items have paper descriptors only, since their paths are not published. Leave descriptor_set"
+                " out, or set it to paper."
+            )
         return wanted or ("dense" if known else "paper")
 
     def _questions_of(self, wanted: str | None) -> dict[Descriptor, list[Pair]]:
         """What `perceive` asks about, and of which pairs."""
         pairs = tuple(dict.fromkeys(item.pair for item in self._chosen))
-        found = {d: some for d, some in zip(DESCRIPTORS, differing(pairs, self._which), strict=True) if some and wanted in (None, d.key)}
+        found = {
+            d: some
+            for d, some in zip(DESCRIPTORS, differing(pairs, self._which), strict=True)
+            if some and wanted in (None, d.key)
+        }
         if not found:
-            raise UsageError(f"No pair among these items differs enough in {wanted or 'any descriptor'} for the task perceive. Choose more items.")
+            raise UsageError(
+                f"No pair among these items differs enough in {wanted or 'any descriptor'} for the task perceive."
+                " Choose more items."
+            )
         return found
 
     def _pick(self, index: int) -> tuple[Item, Descriptor | None]:
@@ -315,7 +350,10 @@ def _load(split: str, data: str | None, pictures: bool, view: str) -> ItemSet:
     if data is not None:
         return read_split(data, split, view, pictures)
     if split == "train":
-        raise UsageError("The train split does not ship with the package. Make it with `embodied data patheval --out DIR`, then set data to that folder.")
+        raise UsageError(
+            "The train split does not ship with the package. Make it with `embodied data patheval --out DIR`, then set"
+            " data to that folder."
+        )
     return embedded(split)
 
 
@@ -326,7 +364,9 @@ def _names(seed: int | None) -> tuple[str, str]:
     rng = generator(seed, "patheval", "ids")
     first = second = ""
     while first == second:
-        first, second = ("".join(str(rng.choice(list(kind))) for kind in (_LETTERS, _DIGITS, _LETTERS, _LETTERS)) for _ in range(2))
+        first, second = (
+            "".join(str(rng.choice(list(kind))) for kind in (_LETTERS, _DIGITS, _LETTERS, _LETTERS)) for _ in range(2)
+        )
     return f"Path {first}", f"Path {second}"
 
 
@@ -344,7 +384,11 @@ def _info(shown: Shown, items: ItemSet) -> dict[str, Any]:
         "weights": dict(zip(NAMES, item.scenario.weights, strict=True)),
         "votes": {k: int(v) * sign for k, v in zip(NAMES, pair.votes(item.scenario, shown.which), strict=True)},
         "margins": {k: round(float(v) * sign, 6) for k, v in zip(NAMES, pair.margins(shown.which), strict=True)},
-        "descriptors": {k: [dict(zip(NAMES, map(float, row), strict=True)) for row in v[order]] for k, v in sets.items() if v is not None},
+        "descriptors": {
+            k: [dict(zip(NAMES, map(float, row), strict=True)) for row in v[order]]
+            for k, v in sets.items()
+            if v is not None
+        },
         "descriptor_set": shown.which,
         "names": list(shown.names),
         "swapped": shown.swapped,

@@ -1,7 +1,7 @@
 """Distances to polygons and collisions of a disc with them, many at once, exact to rounding.
 
-Space is cut into square cells; each cell keeps the edges that can be nearest to a place in or near it, so that a query looks at some twenty edges
-in place of a thousand.
+Space is cut into square cells; each cell keeps the edges that can be nearest to a place in or near it, so that a query
+looks at some twenty edges in place of a thousand.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import numpy as np
 _CELL = 1.0
 """Side of a cell, map units; also the longest piece of a segment that is looked at in one."""
 _LOW, _COUNT = -42, 84
-"""Cells cover [-42, 42] in x and y: the maps and what sticks out of them. Places beyond are compared with every edge."""
+"""Cells cover [-42, 42] in x and y: the maps and what sticks out of them. Places beyond are compared with every edge.
+"""
 _CORNER = _CELL * np.sqrt(0.5)
 """From the middle of a cell to its corner."""
 _COARSE = 7
@@ -40,7 +41,9 @@ class Polygons:
             self._cut()
 
     def distance(self, points: np.ndarray) -> np.ndarray:
-        """How far each of `points` (n, 2) is from the nearest polygon: (n,) float64, 0 inside, infinite where there is no polygon."""
+        """How far each of `points` (n, 2) is from the nearest polygon: (n,) float64, 0 inside, infinite where there is
+        no polygon.
+        """
         points = np.asarray(points, float).reshape(-1, 2)
         if not len(self._a):
             return np.full(len(points), np.inf)
@@ -63,9 +66,11 @@ class Polygons:
         return self.distance(points) > radius
 
     def clear(self, a: np.ndarray, b: np.ndarray, radius: float) -> np.ndarray:
-        """Whether a disc of `radius` can move straight from each of `a` (m, 2) to the `b` (m, 2) of the same row: (m,) bool.
+        """Whether a disc of `radius` can move straight from each of `a` (m, 2) to the `b` (m, 2) of the same row: (m,)
+        bool.
 
-        The distance between the segment and every polygon is compared, not that of places along it: nothing is missed between two.
+        The distance between the segment and every polygon is compared, not that of places along it: nothing is missed
+        between two.
         """
         a, b = np.asarray(a, float).reshape(-1, 2), np.asarray(b, float).reshape(-1, 2)
         result = np.ones(len(a), dtype=bool)
@@ -81,17 +86,22 @@ class Polygons:
         middle, reach = start + half, (length / pieces / 2)[owner]
         gap = self.distance(middle)
         result[owner[gap <= radius]] = False
-        # Clearance changes no faster than one moves: only pieces whose middle is neither clear enough nor too near need the exact answer.
+        # Clearance changes no faster than one moves: only pieces whose middle is neither clear enough nor too near need
+        # the exact answer.
         doubtful = np.flatnonzero((gap > radius) & (gap <= radius + reach) & result[owner])
         if len(doubtful):
-            touching = self._piece_distance(middle[doubtful] - half[doubtful], middle[doubtful] + half[doubtful]) <= radius
+            touching = (
+                self._piece_distance(middle[doubtful] - half[doubtful], middle[doubtful] + half[doubtful]) <= radius
+            )
             result[owner[doubtful[touching]]] = False
         return result
 
     # ----------------------------------------------------------------- cells
 
     def _cut(self) -> None:
-        """Makes the cells: of each, the edges that can be nearest to a place within half a piece of it, and whether it is inside a polygon."""
+        """Makes the cells: of each, the edges that can be nearest to a place within half a piece of it, and whether it
+        is inside a polygon.
+        """
         steps = _LOW + (np.arange(_COUNT) + 0.5) * _CELL
         middle = np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(-1, 2)
         slack = 2 * (_CORNER + _CELL / 2)
@@ -138,7 +148,9 @@ class Polygons:
         return _to_segment(points[:, 0, None], points[:, 1, None], self._a[edges], self._d[edges], self._inverse[edges])
 
     def _inside(self, points: np.ndarray) -> np.ndarray:
-        """Whether each point is inside a polygon: (n,) bool. A ray to the right crosses the edges of a polygon around it an odd number of times."""
+        """Whether each point is inside a polygon: (n,) bool. A ray to the right crosses the edges of a polygon around
+        it an odd number of times.
+        """
         result = np.zeros(len(points), dtype=bool)
         row = np.floor((points[:, 1] - _LOW) / _CELL)
         known = np.flatnonzero((row >= 0) & (row < _COUNT))
@@ -174,7 +186,9 @@ class Polygons:
             [_to_segment(p[:, 0, None], p[:, 1, None], a, d, inverse) for p in (start, end)]
             + [_to_segment(q[..., 0], q[..., 1], start[:, None], step, own) for q in (a, b)]
         )
-        crossing = (_side(step, a - start[:, None]) * _side(step, b - start[:, None]) < 0) & (_side(d, start[:, None] - a) * _side(d, end[:, None] - a) < 0)
+        crossing = (_side(step, a - start[:, None]) * _side(step, b - start[:, None]) < 0) & (
+            _side(d, start[:, None] - a) * _side(d, end[:, None] - a) < 0
+        )
         return np.sqrt(np.where(crossing, 0.0, squared).min(axis=1))
 
 
@@ -183,7 +197,9 @@ _EMPTY, _MIXED, _FULL = 0, 1, 2
 
 
 def _to_segment(x: np.ndarray, y: np.ndarray, a: np.ndarray, d: np.ndarray, inverse: np.ndarray) -> np.ndarray:
-    """Squared distance between points and segments from `a` along `d`, whose squared length is 1 / `inverse`; all broadcast."""
+    """Squared distance between points and segments from `a` along `d`, whose squared length is 1 / `inverse`; all
+    broadcast.
+    """
     px, py = x - a[..., 0], y - a[..., 1]
     along = np.clip((px * d[..., 0] + py * d[..., 1]) * inverse, 0.0, 1.0)
     px, py = px - along * d[..., 0], py - along * d[..., 1]

@@ -20,6 +20,10 @@ def inputs_of(wanted: str | None, image: bool, env: str) -> str:
     if wanted not in INPUTS:
         raise unknown(f"kind of inputs of {env}", wanted, list(INPUTS), f"embodied show {env}")
     if ("image" in wanted) != image:
-        way = "Add --image (image=True)." if "image" in wanted else "Play with --text (image=False), or set inputs to image+descriptors."
+        way = (
+            "Add --image (image=True)."
+            if "image" in wanted
+            else "Play with --text (image=False), or set inputs to image+descriptors."
+        )
         raise UsageError(f"inputs={wanted} goes {'with' if 'image' in wanted else 'without'} pictures. {way}")
     return wanted

@@ -1,10 +1,12 @@
 """Labelled items: a pair of paths on one map, a scenario, and which of the two suits it.
 
-A set is a JSON object of maps (family, parameter, seed), pairs (vertices in ten-thousandths, radii, descriptors) and items (pair,
-scenario, label); its digest is over that object. `embedded` gives the sets that ship with the package; `making` makes others.
+A set is a JSON object of maps (family, parameter, seed), pairs (vertices in ten-thousandths, radii, descriptors) and
+items (pair, scenario, label); its digest is over that object. `embedded` gives the sets that ship with the package;
+`making` makes others.
 
-What is stored is never believed: `check` makes an item's map, computes its descriptors and its label anew, and compares. An item is in a set
-only when both descriptor sets resolve it, and to the same path, so that no label hangs on where clearance is measured.
+What is stored is never believed: `check` makes an item's map, computes its descriptors and its label anew, and
+compares. An item is in a set only when both descriptor sets resolve it, and to the same path, so that no label hangs on
+where clearance is measured.
 """
 
 from __future__ import annotations
@@ -53,7 +55,9 @@ class MapKey(NamedTuple):
 
     @property
     def split(self) -> str:
-        """The split that all pairs on this map belong to: a fifth test, a tenth dev, the rest train. It hangs on nothing but the map."""
+        """The split that all pairs on this map belong to: a fifth test, a tenth dev, the rest train. It hangs on
+        nothing but the map.
+        """
         share = derive(0, "patheval", "split", *self) % 10
         return "test" if share < 2 else "dev" if share < 3 else "train"
 
@@ -90,7 +94,9 @@ class Pair:
     def labels(self) -> np.ndarray:
         """(15,) int8: 1 or 2 where all descriptor sets resolve the pair to that path, else 0."""
         found = labels(*self.paper, WEIGHTS)
-        return found if self.dense is None else np.where(labels(*self.dense, WEIGHTS) == found, found, 0).astype(np.int8)
+        return (
+            found if self.dense is None else np.where(labels(*self.dense, WEIGHTS) == found, found, 0).astype(np.int8)
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,12 +144,19 @@ class ItemSet:
     def from_json(cls, data: Mapping[str, Any]) -> ItemSet:
         maps = [MapKey(*key) for key in data["maps"]]
         pairs = tuple(pair_from_json(pair, maps[pair["map"]]) for pair in data["pairs"])
-        items = tuple(Item(f"{pairs[p].name}-s{s:02}", pairs[p], SCENARIOS[s - 1], label) for p, s, label in data["items"])
+        items = tuple(
+            Item(f"{pairs[p].name}-s{s:02}", pairs[p], SCENARIOS[s - 1], label) for p, s, label in data["items"]
+        )
         return cls(data["split"], pairs, items, data["recipe"], data["counts"])
 
     def of(self, scenario: Scenario | None = None, family: str | None = None) -> tuple[Item, ...]:
         """The items of a scenario, or on maps of a family, or both."""
-        return tuple(i for i in self.items if scenario in (None, i.scenario) and (family is None or (i.pair.map is not None and i.pair.map.family == family)))
+        return tuple(
+            i
+            for i in self.items
+            if scenario in (None, i.scenario)
+            and (family is None or (i.pair.map is not None and i.pair.map.family == family))
+        )
 
 
 def pair_json(pair: Pair) -> dict[str, Any]:
@@ -165,14 +178,18 @@ def pair_from_json(data: Mapping[str, Any], key: MapKey) -> Pair:
 
 @functools.cache
 def embedded(split: str = "test") -> ItemSet:
-    """A set that ships with the package. Raises `UnknownName`, or `EnvironmentFailure` when the file is not the one that shipped."""
+    """A set that ships with the package. Raises `UnknownName`, or `EnvironmentFailure` when the file is not the one
+    that shipped.
+    """
     if split not in EMBEDDED:
         raise unknown("embedded set of patheval", split, list(EMBEDDED), "embodied show patheval")
     file = importlib.resources.files(__package__).joinpath(f"data/{split}.json.xz")
     data = json.loads(lzma.decompress(file.read_bytes()))
     items = ItemSet.from_json(data)
     if items.digest != data["digest"]:
-        raise EnvironmentFailure(f"The {split} set of patheval is damaged: its digest is not the recorded one. Install the package anew.")
+        raise EnvironmentFailure(
+            f"The {split} set of patheval is damaged: its digest is not the recorded one. Install the package anew."
+        )
     return items
 
 
@@ -196,8 +213,8 @@ def _check_descriptors(pair: Pair) -> None:
         if gap.max() > _LIKE:
             path, at = np.unravel_index(gap.argmax(), gap.shape)
             raise EnvironmentFailure(
-                f"Pair {pair.name}: the {which} {DESCRIPTORS[at].key} of path {path + 1} is {fresh[path, at]:.6f} on this machine,"
-                f" the set says {pair.descriptors(which)[path, at]:.6f}."
+                f"Pair {pair.name}: the {which} {DESCRIPTORS[at].key} of path {path + 1} is {fresh[path, at]:.6f} on"
+                f" this machine, the set says {pair.descriptors(which)[path, at]:.6f}."
             )
 
 

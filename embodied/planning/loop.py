@@ -39,56 +39,67 @@ class PathEvalLoopEnv(LanguageEnv):
     """PathEval in the loop: a robot that drives the paths an agent chooses, among obstacles that turn up on the way.
 
     ## Description
-    A disc robot is to get from one corner of a map to the other, and a scenario says what matters on the way: few turns, much room, cover, a long way.
-    At each decision several planners propose paths from where the robot is. The agent chooses one, or asks for others; the robot drives along
-    it with a unicycle's kinematics and a little tracking noise, for `horizon` map units at most. It stops earlier where a crate it did not know
-    of comes into sight in its way, and where a moving obstacle comes near; then there are new paths to choose from.
+    A disc robot is to get from one corner of a map to the other, and a scenario says what matters on the way: few
+    turns, much room, cover, a long way. At each decision several planners propose paths from where the robot is. The
+    agent chooses one, or asks for others; the robot drives along it with a unicycle's kinematics and a little tracking
+    noise, for `horizon` map units at most. It stops earlier where a crate it did not know of comes into sight in its
+    way, and where a moving obstacle comes near; then there are new paths to choose from.
 
-    Planners: `short`, `roomy` (dear near obstacles), `close` (dear far from them), `wander` (prices drawn anew) on one probabilistic
-    roadmap, and `rrt_connect`. They know the map, the crates seen so far, and where moving obstacles in sight will be in the next 9 units of
-    time. The order in which they are asked is drawn at each decision, so `path 1` is no planner in particular. What they propose is a function of
-    the seed, the place, what was seen and the number of decisions taken.
+    Planners: `short`, `roomy` (dear near obstacles), `close` (dear far from them), `wander` (prices drawn anew) on one
+    probabilistic roadmap, and `rrt_connect`. They know the map, the crates seen so far, and where moving obstacles in
+    sight will be in the next 9 units of time. The order in which they are asked is drawn at each decision, so `path 1`
+    is no planner in particular. What they propose is a function of the seed, the place, what was seen and the number of
+    decisions taken.
 
     ## Action Space
-    `Choice` of `path 1` to `path N` (`paths`, 2 to 4) and `replan`, the default action: the robot stands for 5 units of time (it drives 1 map unit
-    in one) while other paths are sought. A path that is not offered is executed as `replan`, and not valid: now and then fewer paths differ.
+    `Choice` of `path 1` to `path N` (`paths`, 2 to 4) and `replan`, the default action: the robot stands for 5 units of
+    time (it drives 1 map unit in one) while other paths are sought. A path that is not offered is executed as `replan`,
+    and not valid: now and then fewer paths differ.
 
     ## Observation Space
-    - `text`: the scenario; the robot's radius, place and heading; what it stopped for and what it sees; the paths, with their seven descriptors
-      where `inputs` has them.
-    - `image` (with `image=True`): (508, 480, 3) uint8 from above, or (540, 960, 3) in 3D: obstacles, crates seen, the paths in four colours. From above also
-      what was driven (grey), the robot at its size, and moving obstacles in sight (orange, with a line to where each will be in 9 units of time).
-    - `expert` (with `expert=...`): `oracle` plays the best policy it finds by trying choices in the world itself; `shortest_path` takes the shortest path.
+    - `text`: the scenario; the robot's radius, place and heading; what it stopped for and what it sees; the paths, with
+      their seven descriptors where `inputs` has them.
+    - `image` (with `image=True`): (508, 480, 3) uint8 from above, or (540, 960, 3) in 3D: obstacles, crates seen, the
+      paths in four colours. From above also what was driven (grey), the robot at its size, and moving obstacles in
+      sight (orange, with a line to where each will be in 9 units of time).
+    - `expert` (with `expert=...`): `oracle` plays the best policy it finds by trying choices in the world itself;
+      `shortest_path` takes the shortest path.
 
     ## Starting State
-    Seeds in a row walk through the 15 scenarios and the four families of maps, so any 60 cover all combinations. The seed draws map, radius (0.5 to 1.0),
-    three crates on or near ways to the goal, which leave a way open, and one obstacle that moves up and down a line. Maps on which the robot cannot get
-    to the goal are passed over; `passed_over` says how many.
+    Seeds in a row walk through the 15 scenarios and the four families of maps, so any 60 cover all combinations. The
+    seed draws map, radius (0.5 to 1.0), three crates on or near ways to the goal, which leave a way open, and one
+    obstacle that moves up and down a line. Maps on which the robot cannot get to the goal are passed over;
+    `passed_over` says how many.
 
     ## Rewards
     At the end the progress, else 0.
 
     ## Progress
-    1 - regret when the robot arrived, else 0. **Regret** = (best - utility) / (best - worst), in [0, 1]. The **utility** of a driven trajectory in a scenario
-    is ours (PathEval compares descriptor by descriptor): the mean, over the descriptors that matter, of weight * (value - mean) / deviation.
-    Weight is 1 or -1 as more or less is better; mean and deviation are those of a fixed reference set of trajectories driven by random choice
-    (`data/loop_reference.json`). Clearance is measured along the whole trajectory to the map and all crates; length and turns on the trajectory
-    with its trembling smoothed off (0.4 map units). Best and worst are those of policies that arrive, which a beam search over choices among
-    the same proposals finds (two moments kept a decision, towards either end); where the agent did better or worse still, its own.
+    1 - regret when the robot arrived, else 0. **Regret** = (best - utility) / (best - worst), in [0, 1]. The
+    **utility** of a driven trajectory in a scenario is ours (PathEval compares descriptor by descriptor): the mean,
+    over the descriptors that matter, of weight * (value - mean) / deviation. Weight is 1 or -1 as more or less is
+    better; mean and deviation are those of a fixed reference set of trajectories driven by random choice
+    (`data/loop_reference.json`). Clearance is measured along the whole trajectory to the map and all crates; length and
+    turns on the trajectory with its trembling smoothed off (0.4 map units). Best and worst are those of policies that
+    arrive, which a beam search over choices among the same proposals finds (two moments kept a decision, towards either
+    end); where the agent did better or worse still, its own.
 
     ## Episode End
     Terminates at the goal (within 1.0) and with a collision; truncates after `max_steps` decisions.
 
     ## Info
-    `reset` gives `scenario`, `scenario_number`, `weights`, `map` (name, family, parameter, seed), `radius`, `passed_over`, and `offers` (the planners behind
-    path 1, 2, ...). Steps give `chosen` (the planner), `stopped_for` (`crate`, `moving obstacle` or empty) and the next `offers`.
-    `metrics` holds `decisions`, `replans`, `driven` (map units), `collision` (0 or 1); at the end `regret` (1 where the robot did not arrive), and where it
-    arrived `utility`, `best` and `worst`. `end_reason` is `goal`, `collision: wall`, `collision: crate`, `collision: moving obstacle` or `step limit`.
+    `reset` gives `scenario`, `scenario_number`, `weights`, `map` (name, family, parameter, seed), `radius`,
+    `passed_over`, and `offers` (the planners behind path 1, 2, ...). Steps give `chosen` (the planner), `stopped_for`
+    (`crate`, `moving obstacle` or empty) and the next `offers`. `metrics` holds `decisions`, `replans`, `driven` (map
+    units), `collision` (0 or 1); at the end `regret` (1 where the robot did not arrive), and where it arrived
+    `utility`, `best` and `worst`. `end_reason` is `goal`, `collision: wall`, `collision: crate`,
+    `collision: moving obstacle` or `step limit`.
 
     ## Arguments
     - `task`: `drive`.
     - `image`: observations have an `image`.
-    - `inputs`: `image`, `image+descriptors` or `descriptors`. By default `image` with a picture and `descriptors` without.
+    - `inputs`: `image`, `image+descriptors` or `descriptors`. By default `image` with a picture and `descriptors`
+      without.
     - `view`: `2d` or `3d`.
     - `paths`: how many are proposed at each decision, 2 to 4.
     - `horizon`: map units driven on a path at most.
@@ -102,7 +113,8 @@ class PathEvalLoopEnv(LanguageEnv):
     - `render_mode`: None or `rgb_array`.
 
     ## References
-    - Aghzal, Xiang, Plaku, Yao 2025, Evaluating Vision-Language Models as Evaluators in Path Planning (CVPR): scenarios and descriptors.
+    - Aghzal, Xiang, Plaku, Yao 2025, Evaluating Vision-Language Models as Evaluators in Path Planning (CVPR): scenarios
+      and descriptors.
     - Kavraki, Svestka, Latombe, Overmars 1996, Probabilistic roadmaps; Kuffner, LaValle 2000, RRT-Connect.
 
     ## Version History
@@ -132,7 +144,13 @@ class PathEvalLoopEnv(LanguageEnv):
         self._inputs = inputs_of(inputs, image, "patheval_loop")
         self._view = _one_of("view of paths", view, views.VIEWS)
         self._scenarios = SCENARIOS if scenario is None else (find_scenario(scenario),)
-        names = tuple(PLANNERS if planners is None else planners.replace(" ", "").split(",") if isinstance(planners, str) else planners)
+        names = tuple(
+            PLANNERS
+            if planners is None
+            else planners.replace(" ", "").split(",")
+            if isinstance(planners, str)
+            else planners
+        )
         for name in names:
             _one_of("planner", name, PLANNERS)
         if family is not None:
@@ -150,7 +168,9 @@ class PathEvalLoopEnv(LanguageEnv):
             "count": paths,
             "horizon": float(horizon),
         }
-        self._gloss = {f"path {k + 1}": f"drive along path {k + 1}" for k in range(paths)} | {REPLAN: "stand for a moment and ask for other paths"}
+        self._gloss = {f"path {k + 1}": f"drive along path {k + 1}" for k in range(paths)} | {
+            REPLAN: "stand for a moment and ask for other paths"
+        }
         super().__init__(
             action_space=Choice(self._gloss),
             default_action=REPLAN,
@@ -172,12 +192,16 @@ class PathEvalLoopEnv(LanguageEnv):
             goal="Get the robot to its goal without a collision, on paths that suit the scenario.",
             actions=self._gloss,
             intro=(
-                "A round robot drives across a map of 80 by 80 map units with obstacles. Planners propose paths from where it is to the goal; it drives"
-                f" along the one you choose for {self._draw['horizon']:g} map units at most, then you are asked again."
+                "A round robot drives across a map of 80 by 80 map units with obstacles. Planners propose paths from"
+                f" where it is to the goal; it drives along the one you choose for {self._draw['horizon']:g} map units"
+                " at most, then you are asked again."
             ),
             tips=(
                 "What counts in the end is all of what was driven, from the start to the goal.",
-                "Crates that are not on the map come into sight on the way, and some obstacles move; planners go around those in sight.",
+                (
+                    "Crates that are not on the map come into sight on the way, and some obstacles move; planners go"
+                    " around those in sight."
+                ),
                 "Keep some room where you can: the robot strays from its path a little.",
             ),
             default_action=self.default_action,
@@ -236,8 +260,15 @@ class PathEvalLoopEnv(LanguageEnv):
         }
         if over and state.end == "goal":
             value, start = self._search.value(state.track), first(self._world)
-            best, worst = (policy.value if policy else value for policy in (self._search.best(start), self._search.worst(start)))
-            metrics |= {"utility": value, "best": max(best, value), "worst": min(worst, value), "regret": regret(value, best, worst)}
+            best, worst = (
+                policy.value if policy else value for policy in (self._search.best(start), self._search.worst(start))
+            )
+            metrics |= {
+                "utility": value,
+                "best": max(best, value),
+                "worst": min(worst, value),
+                "regret": regret(value, best, worst),
+            }
         elif over:
             metrics["regret"] = 1.0
         return metrics
@@ -262,20 +293,33 @@ class PathEvalLoopEnv(LanguageEnv):
         if self._done:
             ends = {"goal": "The robot has arrived.", "": "No decisions are left."}
             return ends.get(self._state.end, f"The robot hit a {self._state.end}.")
-        return "\n\n".join(filter(None, [f"Scenario: {self._scenario.text}", self._robot(), self._around(), self._paths(), "Which path should it drive?"]))
+        return "\n\n".join(
+            filter(
+                None,
+                [
+                    f"Scenario: {self._scenario.text}",
+                    self._robot(),
+                    self._around(),
+                    self._paths(),
+                    "Which path should it drive?",
+                ],
+            )
+        )
 
     def _robot(self) -> str:
         state, world = self._state, self._world
         (x, y), degrees = state.place, math.degrees(state.heading) % 360
-        toward = ("east", "northeast", "north", "northwest", "west", "southwest", "south", "southeast")[round(degrees / 45) % 8]
+        toward = ("east", "northeast", "north", "northwest", "west", "southwest", "south", "southeast")[
+            round(degrees / 45) % 8
+        ]
         left = "" if self.max_steps is None else f" Decisions left: {self.max_steps - state.step}."
         why = {
             "crate": " It stopped since a crate came into sight in its way.",
             "moving obstacle": " It stopped since a moving obstacle came near.",
         }.get(state.news, "")
         return (
-            f"The robot has a radius of {world.radius:g} map units. It is at ({x:.1f}, {y:.1f}), heading {toward}; the goal is at"
-            f" ({GOAL[0]:.1f}, {GOAL[1]:.1f}).{why}{left}"
+            f"The robot has a radius of {world.radius:g} map units. It is at ({x:.1f}, {y:.1f}), heading {toward}; the"
+            f" goal is at ({GOAL[0]:.1f}, {GOAL[1]:.1f}).{why}{left}"
         )
 
     def _around(self) -> str:
@@ -297,19 +341,24 @@ class PathEvalLoopEnv(LanguageEnv):
         if self._pictures:
             seen = "from above, obstacles in black" if self._view == "2d" else "in 3D; walls may hide parts of a path"
             where = ", ".join(f"{name} is {colour}" for name, colour in zip(names, colours, strict=False))
-            parts.append(f"The picture shows the map {seen}. The red dot is the robot, the blue dot is the goal; {where}.")
+            parts.append(
+                f"The picture shows the map {seen}. The red dot is the robot, the blue dot is the goal; {where}."
+            )
         if self._inputs != "image":
             solid = Together(self._world.field.obstacles, known(self._world, self._state)[0])
             values = denses([path for _, path in offers], solid)
             parts.append("The paths from here to the goal:")
             parts[-1] += "".join(
-                f"\n- {d.key} ({d.gloss}; {d.unit}): " + ", ".join(f"{name} {number(d, v)}" for name, v in zip(names, values[:, k], strict=True))
+                f"\n- {d.key} ({d.gloss}; {d.unit}): "
+                + ", ".join(f"{name} {number(d, v)}" for name, v in zip(names, values[:, k], strict=True))
                 for k, d in enumerate(DESCRIPTORS)
             )
         return "\n\n".join(parts)
 
     def _image(self) -> np.ndarray:
-        return loop_view.picture(self._world, self._state, [] if self._done else [path for _, path in self._offers()], self._view)
+        return loop_view.picture(
+            self._world, self._state, [] if self._done else [path for _, path in self._offers()], self._view
+        )
 
 
 def _one_of(kind: str, value: str, known_names: Sequence[str]) -> str:
@@ -334,5 +383,7 @@ def _fields(data: str | None) -> tuple[Map, ...]:
         return ()
     files = sorted(Path(data).expanduser().glob("*.txt"))
     if not files:
-        raise UsageError(f"There is no map (*.txt) in {data}. Give the folder of PathEval's published maps, or leave data out.")
+        raise UsageError(
+            f"There is no map (*.txt) in {data}. Give the folder of PathEval's published maps, or leave data out."
+        )
     return tuple(replace(read(file), name=file.stem) for file in files)

@@ -15,8 +15,8 @@ from embodied.types import Episode
 
 _COLUMNS = ("", "episodes", "regret", "regret if arrived", "arrived", "collision", "decisions", "replans")
 _NOTE = (
-    "Regret in [0, 1]: (best - utility) / (best - worst) over policies on the same proposals, 1 where the robot did not arrive; with 95 % intervals"
-    " (shares: Wilson)."
+    "Regret in [0, 1]: (best - utility) / (best - worst) over policies on the same proposals, 1 where the robot did not"
+    " arrive; with 95 % intervals (shares: Wilson)."
 )
 
 
@@ -30,7 +30,10 @@ def tables(episodes: Sequence[Episode], replies: Replies) -> list[Table]:
     rows += [_row(f"maps {name}", [e for e in episodes if e.info["map"]["family"] == name]) for name in families]
     passed = sum(int(e.info.get("passed_over") or 0) for e in episodes)
     note = _NOTE + (f" Maps passed over because no path leads through them: {passed}." if passed else "")
-    return [Table("PathEvalLoop-v0: choosing paths on the way", _COLUMNS, tuple(rows), note), _chosen(episodes, replies)]
+    return [
+        Table("PathEvalLoop-v0: choosing paths on the way", _COLUMNS, tuple(rows), note),
+        _chosen(episodes, replies),
+    ]
 
 
 def _row(name: str, episodes: Sequence[Episode]) -> tuple[str | float | int | None, ...]:
@@ -72,4 +75,9 @@ def _chosen(episodes: Sequence[Episode], replies: Replies) -> Table:
     total = sum(planners.values())
     rows = [(f"planner {name}", count, count / total) for name, count in sorted(planners.items())]
     rows += [(name, count, count / total) for name, count in sorted(places.items())]
-    return Table("What was chosen", ("", "decisions", "share"), tuple(rows), "The order of the planners is drawn at every decision.")
+    return Table(
+        "What was chosen",
+        ("", "decisions", "share"),
+        tuple(rows),
+        "The order of the planners is drawn at every decision.",
+    )

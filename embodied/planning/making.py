@@ -1,4 +1,6 @@
-"""Makes sets of labelled items: maps, paths, pairs, labels, and an even choice of items. Any size, from one seed, on as many processes as wanted."""
+"""Makes sets of labelled items: maps, paths, pairs, labels, and an even choice of items. Any size, from one seed, on as
+many processes as wanted.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ class Recipe:
 
 
 def keys(recipe: Recipe) -> list[MapKey]:
-    """The maps of a set: the families take turns, parameters and seeds are drawn, and maps of another split are passed over."""
+    """The maps of a set: the families take turns, parameters and seeds are drawn, and maps of another split are passed
+    over.
+    """
     families = list(PARAMETERS)
     found: list[MapKey] = []
     for index in range(recipe.maps):
@@ -66,7 +70,9 @@ def keys(recipe: Recipe) -> list[MapKey]:
     return found
 
 
-def make(recipe: Recipe, workers: int | None = None, progress: Callable[[int, int], None] = lambda done, total: None) -> ItemSet:
+def make(
+    recipe: Recipe, workers: int | None = None, progress: Callable[[int, int], None] = lambda done, total: None
+) -> ItemSet:
     """Makes a set. The same recipe gives the same set, on any number of processes.
 
     Args:
@@ -133,7 +139,11 @@ def pairs_on(key: MapKey, paths: int, pairs: int, planner: str) -> tuple[list[Pa
     chosen = []
     for rank, couple in enumerate(farthest(paper, pairs)):
         one, other = at = list(couple if order.integers(2) else couple[::-1])
-        chosen.append(Pair(paper[at], dense[at], key, (found[one], found[other]), (radii[one], radii[other]), f"{key.name}-{rank}"))
+        chosen.append(
+            Pair(
+                paper[at], dense[at], key, (found[one], found[other]), (radii[one], radii[other]), f"{key.name}-{rank}"
+            )
+        )
     return chosen, counts
 
 
@@ -153,7 +163,9 @@ def _cached(order: tuple[MapKey, int, int, str]) -> dict[str, Any]:
 
 
 def folder() -> Path:
-    """Where maps that were worked through are kept: `$XDG_CACHE_HOME/embodied/patheval`, by default under `~/.cache`."""
+    """Where maps that were worked through are kept: `$XDG_CACHE_HOME/embodied/patheval`, by
+    default under `~/.cache`.
+    """
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "embodied" / "patheval"
 
 
@@ -177,9 +189,13 @@ def _tally(pairs: Sequence[Pair]) -> dict[str, int]:
 
 
 def select(recipe: Recipe, pairs: Sequence[Pair], counts: Mapping[str, int]) -> ItemSet:
-    """Chooses items. Pair by pair, in a drawn order, all scenarios are taken that still need an item with that label: so the same two paths
-    are asked about in many scenarios, among them some with opposite answers."""
-    room: dict[tuple[int, int], float] = {(s.number, label): float("inf") if recipe.each is None else recipe.each // 2 for s in SCENARIOS for label in (1, 2)}
+    """Chooses items. Pair by pair, in a drawn order, all scenarios are taken that still need an item with that label:
+    so the same two paths are asked about in many scenarios, among them some with opposite answers."""
+    room: dict[tuple[int, int], float] = {
+        (s.number, label): float("inf") if recipe.each is None else recipe.each // 2
+        for s in SCENARIOS
+        for label in (1, 2)
+    }
     if recipe.each is not None and recipe.each % 2:
         for s in SCENARIOS:
             room[s.number, 1 + derive(recipe.seed, "patheval", "odd", s.number) % 2] += 1
@@ -189,9 +205,13 @@ def select(recipe: Recipe, pairs: Sequence[Pair], counts: Mapping[str, int]) -> 
             if label and room[s.number, label] > 0:
                 room[s.number, label] -= 1
                 chosen[s.number].append([at, s.number, label])
-    if recipe.each is not None and (scarce := {SCENARIOS[n - 1].name: len(rows) for n, rows in chosen.items() if len(rows) < recipe.each}):
+    if recipe.each is not None and (
+        scarce := {SCENARIOS[n - 1].name: len(rows) for n, rows in chosen.items() if len(rows) < recipe.each}
+    ):
         found = ", ".join(f"{name}: {number}" for name, number in scarce.items())
-        raise UsageError(f"{recipe.maps} maps give fewer than {recipe.each} items for some scenarios ({found}). Ask for more maps.")
+        raise UsageError(
+            f"{recipe.maps} maps give fewer than {recipe.each} items for some scenarios ({found}). Ask for more maps."
+        )
     rows = _in_turn(recipe, chosen)
     used = sorted({row[0] for row in rows})
     number = {at: index for index, at in enumerate(used)}
@@ -209,7 +229,9 @@ def select(recipe: Recipe, pairs: Sequence[Pair], counts: Mapping[str, int]) -> 
 
 
 def _in_turn(recipe: Recipe, chosen: Mapping[int, list[list[int]]]) -> list[list[int]]:
-    """Items in the order they are asked: shuffled within a scenario, and the scenarios take turns, so that any beginning of the list is even."""
+    """Items in the order they are asked: shuffled within a scenario, and the scenarios take turns, so that any
+    beginning of the list is even.
+    """
     for number, rows in chosen.items():
         generator(recipe.seed, "patheval", recipe.split, "turn", number).shuffle(rows)
     return [row for row in chain.from_iterable(zip_longest(*chosen.values())) if row is not None]

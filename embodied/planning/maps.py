@@ -1,7 +1,7 @@
 """Maps: polygons on the square [-40, 40] x [-40, 40], in four families of any size, from a seed.
 
-The constructions are those the published maps of PathEval (CVPR 2025) show when they are measured; the numbers here were read off their vertices.
-Published files are read and written too.
+The constructions are those the published maps of PathEval (CVPR 2025) show when they are measured; the numbers here
+were read off their vertices. Published files are read and written too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from embodied.registry import unknown
 from embodied.seeding import generator
 
 HALF = 40.0
-"""The world reaches from -HALF to HALF in x and y, in map units. Its boundary is no obstacle, but a robot stays within."""
+"""The world reaches from -HALF to HALF in x and y, in map units. Its boundary is no obstacle, but a robot stays within.
+"""
 START = np.array([-36.6031, -36.4332])
 GOAL = np.array([36.0982, 36.363])
 DIGITS = 6
@@ -57,9 +58,13 @@ _MAZE_WALL, _WALL = 0.5, 1.0
 
 
 def _maze(cells: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """`cells` x `cells` rooms, the walls between them a spanning tree leaves, less round((cells - 1)^2 / 16) openings, which make loops."""
+    """`cells` x `cells` rooms, the walls between them a spanning tree leaves, less round((cells - 1)^2 / 16) openings,
+    which make loops.
+    """
     room = np.arange(cells * cells).reshape(cells, cells)
-    doors = np.concatenate([np.stack([room[:-1].ravel(), room[1:].ravel()], 1), np.stack([room[:, :-1].ravel(), room[:, 1:].ravel()], 1)])
+    doors = np.concatenate(
+        [np.stack([room[:-1].ravel(), room[1:].ravel()], 1), np.stack([room[:, :-1].ravel(), room[:, 1:].ravel()], 1)]
+    )
     walls = doors[~_spanning_tree(doors, rng)]
     openings = math.floor((cells - 1) ** 2 / 16 + 0.5)
     walls = walls[np.sort(rng.permutation(len(walls))[openings:])]
@@ -76,7 +81,9 @@ def _maze(cells: int, rng: np.random.Generator) -> list[np.ndarray]:
 
 
 def _spanning_tree(doors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Which of the doors (n, 2) between rooms make a random tree that joins them all: taken in random order, each that joins what is apart (Kruskal)."""
+    """Which of the doors (n, 2) between rooms make a random tree that joins them all: taken in random order, each that
+    joins what is apart (Kruskal).
+    """
     leader = list(range(int(doors.max()) + 1))
 
     def of(room: int) -> int:
@@ -143,7 +150,9 @@ def _waves(lines: int, rng: np.random.Generator) -> list[np.ndarray]:
         for piece, opening in zip(pieces, [*openings, 0.0], strict=True):
             sides = int(rng.integers(3, 5))
             x = at + np.cumsum([0.0, *_split(piece, sides, min(1.0, piece / sides / 2), rng)])
-            polygons.append(_ribbon(np.stack([x, middle + amplitude * np.sin(2 * math.pi * (x + HALF) / period)], axis=1)))
+            polygons.append(
+                _ribbon(np.stack([x, middle + amplitude * np.sin(2 * math.pi * (x + HALF) / period)], axis=1))
+            )
             at += piece + opening
     return polygons
 
@@ -158,7 +167,9 @@ def _ribbon(line: np.ndarray) -> np.ndarray:
 
 
 _REGION = (HALF, 33.0)
-"""Half width and half height of where the random polygons' middles lie, less their radius in x; of its area their share is counted."""
+"""Half width and half height of where the random polygons' middles lie, less their radius in x; of its area their share
+is counted.
+"""
 _SIDES = np.array([3, 4, 5, 6, 7, 8])
 _SIDES_SHARE = np.array([0.09, 0.57, 0.06, 0.14, 0.08, 0.06])
 """How often each number of sides occurs in the published maps."""
@@ -185,7 +196,10 @@ def _random(share: int, rng: np.random.Generator) -> list[np.ndarray]:
         area += sides / 2 * radius**2 * math.sin(2 * math.pi / sides)
         if area >= wanted:
             return polygons
-    raise UsageError(f"No map of family random holds {share} % of obstacles: after {_TRIES:,} polygons no more fit. Choose a smaller parameter.")
+    raise UsageError(
+        f"No map of family random holds {share} % of obstacles: after {_TRIES:,} polygons no more fit. Choose a smaller"
+        " parameter."
+    )
 
 
 def _overlap(one: np.ndarray, other: np.ndarray) -> bool:
@@ -205,7 +219,9 @@ def _covers(polygon: np.ndarray, point: np.ndarray) -> bool:
 # --------------------------------------------------------------------------- lengths
 
 
-def _drawn_lengths(rng: np.random.Generator, count: int, span: tuple[float, float], whole: float, least: float) -> list[float]:
+def _drawn_lengths(
+    rng: np.random.Generator, count: int, span: tuple[float, float], whole: float, least: float
+) -> list[float]:
     """`count` lengths in `span`, or fewer where they and as many pieces of `least` would not fit into `whole`."""
     while count > 1 and count * (span[1] + least) > whole:
         count -= 1
@@ -249,8 +265,8 @@ def generate(family: str, parameter: int, seed: int) -> Map:
 
     Args:
         family: One of `FAMILIES`.
-        parameter: Cells in a row (maze; 10 to 18 in PathEval), distance between rings (2 to 15), walls (waves; 5 to 10), percent of
-            the area covered (random; 12 to 20). Other values work as well.
+        parameter: Cells in a row (maze; 10 to 18 in PathEval), distance between rings (2 to 15), walls (waves; 5 to
+            10), percent of the area covered (random; 12 to 20). Other values work as well.
         seed: Any non-negative integer.
 
     Raises:
@@ -261,9 +277,13 @@ def generate(family: str, parameter: int, seed: int) -> Map:
         raise unknown("map family of patheval", family, list(FAMILIES), "embodied show patheval")
     kind = _FAMILIES[family]
     if not kind.least <= parameter <= kind.most:
-        raise UsageError(f"The parameter of family {family} ({kind.measure}) is from {kind.least} to {kind.most}, not {parameter}.")
+        raise UsageError(
+            f"The parameter of family {family} ({kind.measure}) is from {kind.least} to {kind.most}, not {parameter}."
+        )
     polygons = kind.make(parameter, generator(seed, "patheval", "map", family, parameter))
-    return Map(f"{family}{parameter}-{seed}", family, parameter, seed, tuple(polygon.round(DIGITS) for polygon in polygons))
+    return Map(
+        f"{family}{parameter}-{seed}", family, parameter, seed, tuple(polygon.round(DIGITS) for polygon in polygons)
+    )
 
 
 def feasible(field: Map, radius: float) -> bool:
@@ -282,7 +302,8 @@ _NAME = re.compile(r"Scene(?:(Maze|Rings|Waves|Random)_(?:Dims|Gap|Lines|Frac))?
 
 
 def read(path: str | Path) -> Map:
-    """Reads a map in the published format: the number of polygons, then of each the number of vertices and x y of every one.
+    """Reads a map in the published format: the number of polygons, then of each the number of vertices and x y of every
+    one.
 
     A map made by hand is of family `scene`. Vertices are turned counter-clockwise.
 
@@ -305,17 +326,25 @@ def read(path: str | Path) -> Map:
             raise UsageError(f"The map {path} breaks off or is damaged at polygon {len(polygons)}.")
         at += 1 + 2 * count
     if not numbers or len(polygons) != numbers[0]:
-        raise UsageError(f"The map {path} holds {len(polygons)} polygons and says it holds {words[0] if words else 'none'}.")
+        raise UsageError(
+            f"The map {path} holds {len(polygons)} polygons and says it holds {words[0] if words else 'none'}."
+        )
     shapes = [polygon.reshape(-1, 2) for polygon in polygons]
     shapes = [shape if area(shape) >= 0 else shape[::-1].copy() for shape in shapes]
     name, kind = path.stem, _NAME.fullmatch(path.stem)
-    family, parameter, seed = (kind[1].lower(), int(kind[2]), int(kind[3] or 0)) if kind and kind[1] else ("scene", 0, int(kind[2]) if kind else 0)
+    family, parameter, seed = (
+        (kind[1].lower(), int(kind[2]), int(kind[3] or 0))
+        if kind and kind[1]
+        else ("scene", 0, int(kind[2]) if kind else 0)
+    )
     return Map(name, family, parameter, seed, tuple(shapes))
 
 
 def write(field: Map, path: str | Path) -> None:
     """Writes a map in the published format."""
-    body = " ".join(f"{len(polygon)} {' '.join(f'{value:.{DIGITS}f}' for value in polygon.ravel())}" for polygon in field.polygons)
+    body = " ".join(
+        f"{len(polygon)} {' '.join(f'{value:.{DIGITS}f}' for value in polygon.ravel())}" for polygon in field.polygons
+    )
     Path(path).write_text(f"{len(field.polygons)}\n{body}\n", encoding="utf-8")
 
 

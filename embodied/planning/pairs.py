@@ -1,8 +1,8 @@
 """Pairs of paths: which to compare, and which of the two suits a scenario.
 
-The rule (PathEval, section 3.5, and the code of its pair builder): a descriptor that matters votes for the path with the better value, unless the two
-values differ by less than its threshold, when it abstains. A pair is labelled when at least one descriptor votes and all votes agree; else it
-is unresolved.
+The rule (PathEval, section 3.5, and the code of its pair builder): a descriptor that matters votes for the path with
+the better value, unless the two values differ by less than its threshold, when it abstains. A pair is labelled when at
+least one descriptor votes and all votes agree; else it is unresolved.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from embodied.planning.descriptors import DIGITS, THRESHOLDS
 
 
 def margins(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """How much more `first` has of each descriptor than `second`, in thresholds: (..., 7) of (..., 7). A difference of 1 and more counts."""
+    """How much more `first` has of each descriptor than `second`, in thresholds: (..., 7) of (..., 7). A difference of
+    1 and more counts.
+    """
     return np.round(np.asarray(first) - np.asarray(second), DIGITS) / THRESHOLDS
 
 
@@ -35,7 +37,9 @@ def votes(first: np.ndarray, second: np.ndarray, weights: np.ndarray) -> np.ndar
 
 
 def decide(cast: np.ndarray) -> np.ndarray:
-    """The path that votes (..., 7) are for: (...) int8, 1 the first, 2 the second, 0 unresolved: no vote at all, or one against another."""
+    """The path that votes (..., 7) are for: (...) int8, 1 the first, 2 the second, 0 unresolved: no vote at all, or one
+    against another.
+    """
     first, second = (cast > 0).any(axis=-1), (cast < 0).any(axis=-1)
     return (first & ~second).astype(np.int8) + 2 * (second & ~first).astype(np.int8)
 
@@ -48,8 +52,8 @@ def labels(first: np.ndarray, second: np.ndarray, weights: np.ndarray) -> np.nda
 def farthest(descriptors: np.ndarray, count: int) -> list[tuple[int, int]]:
     """Pairs of the paths of one map that differ most.
 
-    Descriptors are scaled to [0, 1] over the map's paths; then the two farthest paths are taken, and again among those left
-    (PathEval's pair builder).
+    Descriptors are scaled to [0, 1] over the map's paths; then the two farthest paths are taken, and again among those
+    left (PathEval's pair builder).
 
     Args:
         descriptors: (n, 7) of the paths of one map.

@@ -1,7 +1,7 @@
 """The best and the worst that choosing among the same proposals could have come to, by beam search over choices.
 
-The world is deterministic: what a choice leads to can be tried. A beam keeps, after each decision, the few moments that promise most, and
-follows them to the goal.
+The world is deterministic: what a choice leads to can be tried. A beam keeps, after each decision, the few moments that
+promise most, and follows them to the goal.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ class Policy(NamedTuple):
     """A sequence of choices that gets to the goal."""
 
     choices: tuple[int, ...]
-    """Numbers of the paths chosen, from 0; `WAIT` where none was, which is tried only where every path ends in a collision."""
+    """Numbers of the paths chosen, from 0; `WAIT` where none was, which is tried only where every path ends in a
+    collision.
+    """
     value: float
     """Utility of what was driven."""
 
@@ -77,7 +79,9 @@ class Search:
         return min(self._arriving(state), key=lambda policy: policy.value, default=None)
 
     def _arriving(self, state: State) -> list[Policy]:
-        """Policies that get to the goal from a moment on: those a beam finds that promise most, those another finds that promise least."""
+        """Policies that get to the goal from a moment on: those a beam finds that promise most, those another finds
+        that promise least.
+        """
         key = _key(state)
         if key not in self._found:
             self._found[key] = [*self._beam(state, 1.0), *self._beam(state, -1.0)]
@@ -88,7 +92,11 @@ class Search:
         beam = [_Branch(0.0, (), state)]
         while beam and beam[0].state.step < self._limit:
             branches = [branch for one in beam for branch in self._branches(one)]
-            found += [Policy(branch.choices, self.value(branch.state.track)) for branch in branches if branch.state.end == "goal"]
+            found += [
+                Policy(branch.choices, self.value(branch.state.track))
+                for branch in branches
+                if branch.state.end == "goal"
+            ]
             going = [branch for branch in branches if not branch.state.end]
             beam = sorted(going, key=lambda branch: (-sign * branch.promise, branch.choices))[: self._width]
         return found

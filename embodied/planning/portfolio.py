@@ -1,7 +1,8 @@
-"""A portfolio of planners that propose paths from wherever the robot is: short, roomy, close to the walls, wandering, and a tree's.
+"""A portfolio of planners that propose paths from wherever the robot is: short, roomy, close to the walls, wandering,
+and a tree's.
 
-The first four go over one probabilistic roadmap (Kavraki et al. 1996) with prices of their own, so that a proposal costs milliseconds and many
-policies can be tried; the last is RRT-Connect.
+The first four go over one probabilistic roadmap (Kavraki et al. 1996) with prices of their own, so that a proposal
+costs milliseconds and many policies can be tried; the last is RRT-Connect.
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ class Roadmap:
             touching[one].append((other, edge))
             touching[other].append((one, edge))
         width = max(map(len, touching))
-        # Node by node its neighbours and the edges to them; filled up with itself over an edge beyond the last, which is always shut.
+        # Node by node its neighbours and the edges to them; filled up with itself over an edge beyond the last, which
+        # is always shut.
         table = np.array([row + [(node, len(self.edges))] * (width - len(row)) for node, row in enumerate(touching)])
         self._beside, self._through = table[..., 0], table[..., 1]
 
@@ -78,11 +80,15 @@ class Roadmap:
         return discs.clear(self.nodes[self.edges[:, 0]], self.nodes[self.edges[:, 1]], radius)
 
     def costs(self, price: np.ndarray) -> np.ndarray:
-        """What it costs to get to the goal from each node, (nodes,) float64, infinite where one cannot; edges of infinite `price` are shut."""
+        """What it costs to get to the goal from each node, (nodes,) float64, infinite where one cannot; edges of
+        infinite `price` are shut.
+        """
         padded = np.append(price, np.inf)[self._through]
         best = np.full(len(self.nodes), np.inf)
         best[0] = 0.0
-        while True:  # every round all nodes look one edge farther (Bellman 1958): fewer rounds than there are edges on the longest way
+        # every round all nodes look one edge farther (Bellman 1958): fewer rounds than there are edges on the longest
+        # way
+        while True:
             better = np.minimum(best, (best[self._beside] + padded).min(axis=1))
             if (better == best).all():
                 return best
@@ -108,7 +114,15 @@ class Roadmap:
 
 
 def propose(
-    field: Map, roadmap: Roadmap, radius: float, place: np.ndarray, discs: Discs, *, count: int, planners: Sequence[str], rng: np.random.Generator
+    field: Map,
+    roadmap: Roadmap,
+    radius: float,
+    place: np.ndarray,
+    discs: Discs,
+    *,
+    count: int,
+    planners: Sequence[str],
+    rng: np.random.Generator,
 ) -> list[tuple[str, np.ndarray]]:
     """Paths from `place` to the goal that differ.
 
@@ -144,7 +158,9 @@ def propose(
     return found
 
 
-def _propose(planner: str, roadmap: Roadmap, place: np.ndarray, shut: np.ndarray, space: Space, rng: np.random.Generator) -> np.ndarray | None:
+def _propose(
+    planner: str, roadmap: Roadmap, place: np.ndarray, shut: np.ndarray, space: Space, rng: np.random.Generator
+) -> np.ndarray | None:
     if planner == "rrt_connect":
         path = rrt_connect(space, place, GOAL, rng, rounds=_ROUNDS)
         path = path if path is None else shorten(path, space, rng, rounds=6)

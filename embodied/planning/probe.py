@@ -1,15 +1,16 @@
 """Does a vision encoder carry the descriptors of a path? Linear probes on its features, held out by map.
 
-Four questions a descriptor, each answered by ridge regression in closed form, its strength chosen by generalised cross-validation (Golub, Heath, Wahba 1979):
+Four questions a descriptor, each answered by ridge regression in closed form, its strength chosen by generalised
+cross-validation (Golub, Heath, Wahba 1979):
 
-- *differs*: do two panels show paths that differ in it by what counts? From |f1 - f2| and f1 * f2 (PathEval's probe gives a linear unit f1 and f2
-  side by side, which cannot say whether they are alike). AUC.
+- *differs*: do two panels show paths that differ in it by what counts? From |f1 - f2| and f1 * f2 (PathEval's probe
+  gives a linear unit f1 and f2 side by side, which cannot say whether they are alike). AUC.
 - *by how much*: the size of the difference, from the same features. R2.
 - *which has more*, of pairs that differ by what counts: from f1 - f2. AUC.
 - *value*: the descriptor of one path, from the features of its panel. R2.
 
-All figures are of maps that the probe was not fitted on: the maps are dealt into folds, and each fold is judged by a probe fitted on the others. Intervals
-are 95 % percentiles of a bootstrap over maps, since panels of one map are alike.
+All figures are of maps that the probe was not fitted on: the maps are dealt into folds, and each fold is judged by a
+probe fitted on the others. Intervals are 95 % percentiles of a bootstrap over maps, since panels of one map are alike.
 """
 
 from __future__ import annotations
@@ -37,12 +38,15 @@ _FEWEST = 10
 
 
 class Panels:
-    """The panels of pairs of paths: `panels[i]` is a picture (H, W, 3) uint8; 2k and 2k + 1 are the paths of pair k. Kept as PNG once drawn."""
+    """The panels of pairs of paths: `panels[i]` is a picture (H, W, 3) uint8; 2k and 2k + 1 are the paths of pair k.
+    Kept as PNG once drawn.
+    """
 
     def __init__(self, pairs: Sequence[Pair], view: str = "2d"):
         if any(pair.map is None for pair in pairs):
             raise UsageError(
-                "Published records do not say which map they are on, so nothing can be held out by map. Probe our sets (`embodied data patheval`)."
+                "Published records do not say which map they are on, so nothing can be held out by map. Probe our sets"
+                " (`embodied data patheval`)."
             )
         views.shapes(view, "separate", 2)
         self.pairs = tuple(pairs)
@@ -118,7 +122,9 @@ def folds_of(pairs: Sequence[Pair], folds: int, seed: int) -> np.ndarray:
     """
     maps = sorted({pair.map for pair in pairs})
     if not 2 <= folds <= len(maps):
-        raise UsageError(f"The probe holds out maps: --folds is from 2 to the number of maps ({len(maps)}), not {folds}.")
+        raise UsageError(
+            f"The probe holds out maps: --folds is from 2 to the number of maps ({len(maps)}), not {folds}."
+        )
     dealt = generator(seed, "patheval", "probe", "folds").permutation(len(maps)) % folds
     fold = dict(zip(maps, dealt, strict=True))
     return np.array([fold[pair.map] for pair in pairs])
@@ -140,7 +146,15 @@ def probe(encoder: Encoder, panels: Panels, *, folds: int = 5, seed: int = 0) ->
     values = panels.descriptors()
     gaps = values[0::2] - values[1::2]
     count = np.abs(gaps) >= THRESHOLDS
-    guesses = {name: np.full(shape, np.nan) for name, shape in (("differs", gaps.shape), ("size", gaps.shape), ("more", gaps.shape), ("value", values.shape))}
+    guesses = {
+        name: np.full(shape, np.nan)
+        for name, shape in (
+            ("differs", gaps.shape),
+            ("size", gaps.shape),
+            ("more", gaps.shape),
+            ("value", values.shape),
+        )
+    }
     means = {"size": np.empty(gaps.shape), "value": np.empty(values.shape)}
     for k in range(folds):
         train, test = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
@@ -187,15 +201,25 @@ def _rows(
 
 def table(rows: Sequence[Row], title: str, note: str = "") -> Table:
     """Rows of one encoder as a table."""
-    lines = tuple((r.descriptor, r.differing, *(None if e is None else str(e) for e in (r.differs, r.size, r.more, r.value))) for r in rows)
-    return Table(title, ("descriptor", "differ", "differs: AUC", "by how much: R2", "which has more: AUC", "value: R2"), lines, note)
+    lines = tuple(
+        (r.descriptor, r.differing, *(None if e is None else str(e) for e in (r.differs, r.size, r.more, r.value)))
+        for r in rows
+    )
+    return Table(
+        title,
+        ("descriptor", "differ", "differs: AUC", "by how much: R2", "which has more: AUC", "value: R2"),
+        lines,
+        note,
+    )
 
 
 # --------------------------------------------------------------------------- statistics
 
 
 def ridge(x: np.ndarray, y: np.ndarray, to: np.ndarray) -> np.ndarray:
-    """Predicts (m, k) at `to` (m, d) from `x` (n, d) and `y` (n, k). Each column of `y` has its own strength, by generalised cross-validation."""
+    """Predicts (m, k) at `to` (m, d) from `x` (n, d) and `y` (n, k). Each column of `y` has its own strength, by
+    generalised cross-validation.
+    """
     mean, spread = x.mean(axis=0), x.std(axis=0)
     some = spread > 1e-12 * max(1.0, float(np.abs(x).max()))
     x, to = ((a[:, some] - mean[some]) / spread[some] for a in (x, to))
@@ -211,7 +235,9 @@ def ridge(x: np.ndarray, y: np.ndarray, to: np.ndarray) -> np.ndarray:
 
 
 def auc(scores: np.ndarray, positive: np.ndarray, fold: np.ndarray, draws: np.ndarray) -> Estimate | None:
-    """Area under the ROC curve, within folds (their probes have scales of their own), over all folds; None with fewer than ten pairs of a kind."""
+    """Area under the ROC curve, within folds (their probes have scales of their own), over all folds; None with fewer
+    than ten pairs of a kind.
+    """
     if min(positive.sum(), (~positive).sum()) < _FEWEST or np.isnan(scores).any():
         return None
     won, pairs = np.zeros(len(draws)), np.zeros(len(draws))
@@ -233,7 +259,9 @@ def _draws(pairs: Sequence[Pair], seed: int) -> np.ndarray:
     """How often each pair counts, (1 + RESAMPLES, n): once in the first, then as often as its map is drawn."""
     maps = {key: at for at, key in enumerate(sorted({pair.map for pair in pairs}))}
     of = np.array([maps[pair.map] for pair in pairs])
-    drawn_maps = generator(seed, "patheval", "probe", "bootstrap").multinomial(len(maps), np.full(len(maps), 1 / len(maps)), size=RESAMPLES)
+    drawn_maps = generator(seed, "patheval", "probe", "bootstrap").multinomial(
+        len(maps), np.full(len(maps), 1 / len(maps)), size=RESAMPLES
+    )
     return np.concatenate([np.ones((1, len(pairs))), drawn_maps[:, of].astype(np.float64)])
 
 

@@ -1,11 +1,12 @@
 """PathEval's data as it is published, in and out.
 
-A folder holds `2D/test_dataset_2D.json` and `2D/train_set_2D.json`, the same for 3D, and pictures beside them. A record has `id`, `image`,
-`conversations` (the scenario as a question, the answer `Path 1` or `Path 2`) and `metrics` (the seven descriptors of both paths). It has no
-paths and no map. What we write has the same four keys, and `embodied` with the rest (paths, map, dense descriptors), so that reading it
-gives the same items again.
+A folder holds `2D/test_dataset_2D.json` and `2D/train_set_2D.json`, the same for 3D, and pictures beside them. A record
+has `id`, `image`, `conversations` (the scenario as a question, the answer `Path 1` or `Path 2`) and `metrics` (the
+seven descriptors of both paths). It has no paths and no map. What we write has the same four keys, and `embodied` with
+the rest (paths, map, dense descriptors), so that reading it gives the same items again.
 
-The label of a record is the rule's, from its metrics. Records whose written label is another one are left out, counted and listed.
+The label of a record is the rule's, from its metrics. Records whose written label is another one are left out, counted
+and listed.
 """
 
 from __future__ import annotations
@@ -79,9 +80,13 @@ def read(folder: str | Path, split: str, view: str, pictures: str = "all") -> Re
     try:
         records = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        there = [f"env.view={other}" for other in views.VIEWS if other != view and path_of(folder, split, other).is_file()]
+        there = [
+            f"env.view={other}" for other in views.VIEWS if other != view and path_of(folder, split, other).is_file()
+        ]
         way_out = (
-            f"There is one for {there[0]}." if there else "data is the folder that holds 2D/ and 3D/ of PathEval, or one that `embodied data patheval` wrote."
+            f"There is one for {there[0]}."
+            if there
+            else "data is the folder that holds 2D/ and 3D/ of PathEval, or one that `embodied data patheval` wrote."
         )
         raise UsageError(f"There is no {path}. {way_out}") from None
     except (OSError, ValueError) as error:
@@ -108,7 +113,9 @@ def read(folder: str | Path, split: str, view: str, pictures: str = "all") -> Re
             reading.items.append(item)
         else:
             ours = f"Path {rule}" if rule else "unresolved"
-            reading.disagreements.append(f"record {item.id} ({item.scenario.name}): written Path {written}, by the rule {ours}")
+            reading.disagreements.append(
+                f"record {item.id} ({item.scenario.name}): written Path {written}, by the rule {ours}"
+            )
     return reading
 
 
@@ -116,7 +123,8 @@ def read_split(folder: str | Path, split: str, view: str, pictures: bool) -> Ite
     """The items of a folder, for the environment.
 
     Raises:
-        UsageError: There is no such file, or some of its records cannot be read: pictures are missing, keys are others. Names the first.
+        UsageError: There is no such file, or some of its records cannot be read: pictures are missing, keys are others.
+            Names the first.
     """
     reading = read(folder, split, view, "without paths" if pictures else "none")
     if reading.problems:
@@ -133,7 +141,9 @@ def read_split(folder: str | Path, split: str, view: str, pictures: bool) -> Ite
     used = list(dict.fromkeys(item.pair for item in reading.items))
     whole = about and not reading.disagreements
     counts = {} if whole else {"records": reading.records, "left out": len(reading.disagreements)}
-    return ItemSet(split, tuple(used), tuple(reading.items), about.get("recipe", {}), {**about.get("counts", {}), **counts})
+    return ItemSet(
+        split, tuple(used), tuple(reading.items), about.get("recipe", {}), {**about.get("counts", {}), **counts}
+    )
 
 
 def _about(folder: str | Path, split: str) -> dict[str, Any]:
@@ -143,7 +153,10 @@ def _about(folder: str | Path, split: str) -> dict[str, Any]:
     except FileNotFoundError:
         return {}  # published data has none
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise UsageError(f"{path} is damaged: {error}. It says what the data was made with; write the folder anew, or remove the file.") from error
+        raise UsageError(
+            f"{path} is damaged: {error}. It says what the data was made with; write the folder anew, or remove the"
+            " file."
+        ) from error
 
 
 # --------------------------------------------------------------------------- one record
@@ -156,7 +169,11 @@ class _Unreadable(EmbodiedError):
 def _item(record: Any, pairs: dict[Any, Pair], path: Path, view: str, pictures: str) -> tuple[Item, int]:
     """The item of a record, labelled as it is written, and that label."""
     if not isinstance(record, dict) or (missing := [key for key in KEYS if key not in record]):
-        raise _Unreadable(f"it is no object with {', '.join(KEYS)}" if not isinstance(record, dict) else f"it lacks {', '.join(missing)}")
+        raise _Unreadable(
+            f"it is no object with {', '.join(KEYS)}"
+            if not isinstance(record, dict)
+            else f"it lacks {', '.join(missing)}"
+        )
     if other := sorted(set(record) - {*KEYS, "embodied"}):
         raise _Unreadable(f"it has other keys: {', '.join(other)}")
     question, written = _conversation(record["conversations"])
@@ -186,18 +203,30 @@ def _item(record: Any, pairs: dict[Any, Pair], path: Path, view: str, pictures: 
 
 
 def _conversation(turns: Any) -> tuple[str, int]:
-    said = {turn.get("from"): turn.get("value") for turn in turns if isinstance(turn, dict)} if isinstance(turns, list) else {}
+    said = (
+        {turn.get("from"): turn.get("value") for turn in turns if isinstance(turn, dict)}
+        if isinstance(turns, list)
+        else {}
+    )
     if not isinstance(said.get("human"), str) or said.get("gpt") not in PATHS:
-        raise _Unreadable("its conversations are not a question of `human` and an answer of `gpt` that is Path 1 or Path 2")
+        raise _Unreadable(
+            "its conversations are not a question of `human` and an answer of `gpt` that is Path 1 or Path 2"
+        )
     return said["human"], PATHS.index(said["gpt"]) + 1
 
 
 def _metrics(metrics: Any) -> np.ndarray:
-    if not isinstance(metrics, dict) or set(metrics) != set(PATHS) or not all(isinstance(metrics[p], dict) for p in PATHS):
+    if (
+        not isinstance(metrics, dict)
+        or set(metrics) != set(PATHS)
+        or not all(isinstance(metrics[p], dict) for p in PATHS)
+    ):
         raise _Unreadable("its metrics are not those of Path 1 and Path 2")
     for name in PATHS:
         if set(metrics[name]) != set(NAMES):
-            raise _Unreadable(f"the metrics of {name} have other keys: {', '.join(sorted(set(metrics[name]) ^ set(NAMES)))}")
+            raise _Unreadable(
+                f"the metrics of {name} have other keys: {', '.join(sorted(set(metrics[name]) ^ set(NAMES)))}"
+            )
     values = [[metrics[path][name] for name in NAMES] for path in PATHS]
     if not all(type(v) in (int, float) and np.isfinite(v) for row in values for v in row):
         raise _Unreadable("its metrics are not all numbers")
@@ -230,13 +259,19 @@ def _size(picture: Path) -> tuple[int, int] | str:
 def _other_size(pair: Pair, pairs: Mapping[Any, Pair], view: str) -> str:
     """Says so where a pair's picture has another size than the first: an environment shows one size."""
     first = next(iter(pairs.values()))
-    if view not in pair.pictures or view not in first.pictures or _size(pair.pictures[view]) == _size(first.pictures[view]):
+    if (
+        view not in pair.pictures
+        or view not in first.pictures
+        or _size(pair.pictures[view]) == _size(first.pictures[view])
+    ):
         return ""
     return f"its picture has another size, {_size(pair.pictures[view])}, than the first, {_size(first.pictures[view])}"
 
 
 def _untrue(item: Item) -> str:
-    """What `items.check` has against an item's descriptors, where its paths are known. (Labels are compared by the caller.)"""
+    """What `items.check` has against an item's descriptors, where its paths are known. (Labels are compared by the
+    caller.)
+    """
     rule = int(item.pair.labels()[item.scenario.number - 1])
     try:
         check(replace(item, label=rule))
@@ -254,7 +289,9 @@ def _picture(path: Path, image: str) -> Path | None:
 
 
 def picture_shape(items: ItemSet, view: str, layout: str) -> list[tuple[int, int]]:
-    """The (H, W) of the pictures that `panels` gives of the first pair. Raises `UsageError` for a layout that published pictures cannot have."""
+    """The (H, W) of the pictures that `panels` gives of the first pair. Raises `UsageError` for a layout that published
+    pictures cannot have.
+    """
     return [panel.shape[:2] for panel in panels(items.pairs[0], view, layout, swapped=False)]
 
 
@@ -265,7 +302,10 @@ def panels(pair: Pair, view: str, layout: str, swapped: bool) -> list[np.ndarray
         UsageError: The layout cannot be made from it, or the file is no picture.
     """
     if layout == "overlay":
-        raise UsageError("Published pictures show two panels and no paths are published: overlay cannot be drawn. Choose side_by_side or separate.")
+        raise UsageError(
+            "Published pictures show two panels and no paths are published: overlay cannot be drawn. Choose"
+            " side_by_side or separate."
+        )
     try:
         with Image.open(pair.pictures[view]) as file:
             picture = np.array(file.convert("RGB"))
@@ -281,7 +321,12 @@ def panels(pair: Pair, view: str, layout: str, swapped: bool) -> list[np.ndarray
 # --------------------------------------------------------------------------- writing
 
 
-def write(folder: str | Path, sets: Iterable[ItemSet], dims: Iterable[str] = views.VIEWS, progress: Callable[[int], None] = lambda done: None) -> list[Path]:
+def write(
+    folder: str | Path,
+    sets: Iterable[ItemSet],
+    dims: Iterable[str] = views.VIEWS,
+    progress: Callable[[int], None] = lambda done: None,
+) -> list[Path]:
     """Writes sets in PathEval's format, a picture a pair; returns the JSON files.
 
     Args:
@@ -307,7 +352,9 @@ def write(folder: str | Path, sets: Iterable[ItemSet], dims: Iterable[str] = vie
                 written.append(path)
         write_whole(folder / _ABOUT, json.dumps(about, indent=1).encode())
     except OSError as error:
-        way_out = "Free space and run the same command again" if error.errno in FULL else "Name another folder with --out"
+        way_out = (
+            "Free space and run the same command again" if error.errno in FULL else "Name another folder with --out"
+        )
         raise StoreError(f"{folder} cannot be written: {error.strerror or error}. {way_out}.") from error
     return written
 
@@ -327,7 +374,12 @@ def _record(number: int, item: Item, image: str) -> Mapping[str, Any]:
     return {
         "id": number,
         "image": image,
-        "conversations": [{"from": "human", "value": item.scenario.text.rstrip(".") + QUESTION}, {"from": "gpt", "value": f"Path {item.label}"}],
-        "metrics": {path: dict(zip(NAMES, row.tolist(), strict=True)) for path, row in zip(PATHS, item.pair.paper, strict=True)},
+        "conversations": [
+            {"from": "human", "value": item.scenario.text.rstrip(".") + QUESTION},
+            {"from": "gpt", "value": f"Path {item.label}"},
+        ],
+        "metrics": {
+            path: dict(zip(NAMES, row.tolist(), strict=True)) for path, row in zip(PATHS, item.pair.paper, strict=True)
+        },
         "embodied": {"map": list(item.pair.map), **pair_json(item.pair)},
     }

@@ -117,8 +117,19 @@ class _Choice:
 
     def grade(self, answer: str) -> Grade:
         chosen = self.shown.names.index(answer) + 1 if answer in self.shown.names else 0
-        metrics = {"correct": float(chosen == self.answer), "unparsed": float(not chosen), "chosen": float(chosen), "answer": float(self.answer)}
-        return Grade(float(chosen == self.answer), chosen == self.answer, f"The right answer: {self.right()}.", metrics, bool(chosen))
+        metrics = {
+            "correct": float(chosen == self.answer),
+            "unparsed": float(not chosen),
+            "chosen": float(chosen),
+            "answer": float(self.answer),
+        }
+        return Grade(
+            float(chosen == self.answer),
+            chosen == self.answer,
+            f"The right answer: {self.right()}.",
+            metrics,
+            bool(chosen),
+        )
 
 
 class Decide(_Choice):
@@ -138,7 +149,10 @@ class Integrate(_Choice):
     goal = "Say which of the two paths is better, by the descriptors that matter."
 
     def text(self) -> str:
-        wanted = "\n".join(f"- {key}: {'more' if way == 'higher' else 'less'} is better" for key, way in self.shown.item.scenario.wanted.items())
+        wanted = "\n".join(
+            f"- {key}: {'more' if way == 'higher' else 'less'} is better"
+            for key, way in self.shown.item.scenario.wanted.items()
+        )
         rule = f"What matters, and nothing else does:\n{wanted}\nSmall differences do not count."
         return "\n\n".join([*filter(None, [self.shown.picture, self.shown.table(), rule]), "Which path is better?"])
 
@@ -176,7 +190,10 @@ class Estimate:
         return "\n\n".join([*filter(None, [shown.picture, shown.table() if shown.numbers else ""]), question])
 
     def right(self) -> str:
-        return "; ".join(f"{name}: {number(self.shown.descriptor, value)}" for name, value in zip(self.shown.names, self.truth, strict=True))
+        return "; ".join(
+            f"{name}: {number(self.shown.descriptor, value)}"
+            for name, value in zip(self.shown.names, self.truth, strict=True)
+        )
 
     def grade(self, answer: str) -> Grade:
         said = f"The right answer: {self.right()}."
@@ -186,7 +203,12 @@ class Estimate:
         errors = [abs(value - truth) for value, truth in zip(found, self.truth, strict=True)]
         room = self.shown.descriptor.threshold
         close = [error < room for error in errors]
-        metrics = {"unparsed": 0.0, "absolute_error": sum(errors) / 2, "error_in_thresholds": sum(errors) / 2 / room, "within_threshold": sum(close) / 2}
+        metrics = {
+            "unparsed": 0.0,
+            "absolute_error": sum(errors) / 2,
+            "error_in_thresholds": sum(errors) / 2 / room,
+            "within_threshold": sum(close) / 2,
+        }
         return Grade(sum(max(0.0, 1 - error / room) for error in errors) / 2, all(close), said, metrics)
 
 
@@ -196,7 +218,10 @@ class Abstract:
     goal = "Name the descriptors that matter in the scenario, each with the direction that is better."
     finite: ClassVar = False
     tips: ClassVar = (
-        "Answer with the name of each descriptor that matters and `higher` or `lower`, such as `path length: higher; sharp turns: lower`.",
+        (
+            "Answer with the name of each descriptor that matters and `higher` or `lower`, such as `path length:"
+            " higher; sharp turns: lower`."
+        ),
         "Leave out the descriptors that do not matter.",
     )
 
@@ -205,8 +230,17 @@ class Abstract:
 
     def text(self) -> str:
         lines = [f"- {d.key}: {d.gloss} ({d.unit})" for d in DESCRIPTORS]
-        parts = [f"Scenario: {self.shown.item.scenario.text}", self.shown.picture, "\n".join(["Descriptors of a path:", *lines])]
-        return "\n\n".join([*filter(None, parts), "Which of these descriptors of a path matter in the scenario, and is higher or lower better?"])
+        parts = [
+            f"Scenario: {self.shown.item.scenario.text}",
+            self.shown.picture,
+            "\n".join(["Descriptors of a path:", *lines]),
+        ]
+        return "\n\n".join(
+            [
+                *filter(None, parts),
+                "Which of these descriptors of a path matter in the scenario, and is higher or lower better?",
+            ]
+        )
 
     def right(self) -> str:
         return "; ".join(f"{key}: {way}" for key, way in self.shown.item.scenario.wanted.items())
@@ -219,18 +253,32 @@ class Abstract:
         named = {key for key, way in found.items() if way != "none"}
         right = sum(found.get(key) == way for key, way in wanted.items())
         f1 = 2 * right / (len(named) + len(wanted))
-        metrics = {"unparsed": 0.0, "f1": f1, "f1_without_direction": 2 * len(named & set(wanted)) / (len(named) + len(wanted))}
+        metrics = {
+            "unparsed": 0.0,
+            "f1": f1,
+            "f1_without_direction": 2 * len(named & set(wanted)) / (len(named) + len(wanted)),
+        }
         return Grade(f1, f1 == 1.0, said, metrics)
 
 
-QUESTIONS: dict[str, type[Question]] = {"decide": Decide, "perceive": Perceive, "estimate": Estimate, "abstract": Abstract, "integrate": Integrate}
+QUESTIONS: dict[str, type[Question]] = {
+    "decide": Decide,
+    "perceive": Perceive,
+    "estimate": Estimate,
+    "abstract": Abstract,
+    "integrate": Integrate,
+}
 
 # --------------------------------------------------------------------------- answers in words
 
 _NUMBER = r"[-+]?(?:\d++(?:,\d{3})*+(?:\.\d++)?+|\.\d++)(?:[eE][-+]?\d++)?(?![\d.,]*\d)"
-"""As written in English. Of `12,5`, which may be a decimal or a list, nothing is read. What is longer than this could be is not read in parts."""
+"""As written in English. Of `12,5`, which may be a decimal or a list, nothing is read. What is longer than this could
+be is not read in parts.
+"""
 _PAIR = re.compile(rf"({_NUMBER})\W+(?:and\W+)?({_NUMBER})", re.IGNORECASE)
-_BOXED = re.compile(r"\s{0,20}\$?\\boxed\s?\{([^{}]{1,200})\}\$?\.?\s{0,20}|\s{0,20}<answer>([^<>]{1,200})</answer>\s{0,20}")
+_BOXED = re.compile(
+    r"\s{0,20}\$?\\boxed\s?\{([^{}]{1,200})\}\$?\.?\s{0,20}|\s{0,20}<answer>([^<>]{1,200})</answer>\s{0,20}"
+)
 _AROUND = " \t\n*()[]{}`$\"'"
 """What may stand around two bare numbers."""
 _LONGEST_NUMBER = 60
@@ -251,7 +299,12 @@ def numbers(answer: str, names: tuple[str, str]) -> tuple[float, float] | None:
         words = [*map(re.escape, name.split())]
         if not words[-1].isdigit():  # `P7PX` is enough, `1` is not
             words[:-1] = [rf"(?:{word}[\s_-]?)?" for word in words[:-1]]
-        answer = re.sub(r"\b" + ("" if not words[-1].isdigit() else r"[\s_-]?").join(words) + r"\b", mark, answer, flags=re.IGNORECASE)
+        answer = re.sub(
+            r"\b" + ("" if not words[-1].isdigit() else r"[\s_-]?").join(words) + r"\b",
+            mark,
+            answer,
+            flags=re.IGNORECASE,
+        )
     found = [re.findall(rf"{mark}[^\d.\x01\x02]{{0,60}}?({_NUMBER})", answer) for mark in "\x01\x02"]
     if not all(found):  # both names, then both numbers
         together = re.findall(rf"\x01\D{{0,30}}\x02\D{{0,30}}?{_PAIR.pattern}", answer)
@@ -269,7 +322,9 @@ def _finite(first: str, second: str) -> tuple[float, float] | None:
 
 
 def _spelled(answer: str) -> str:
-    """`answer` with plain digits, hyphens and signs, and without the backslashes that LaTeX and Markdown put before underscores."""
+    """`answer` with plain digits, hyphens and signs, and without the backslashes that LaTeX and Markdown put before
+    underscores.
+    """
     return spelled(answer).replace("\\_", "_").replace("\x01", " ").replace("\x02", " ")
 
 
@@ -290,16 +345,21 @@ _WAYS = {
     "lower": rf"{_STATED}(?:lower|low|less|fewer|smaller|shorter|decreased?|reduced?|minimal|minimi[sz]ed?)",
 }
 _TOKEN = re.compile(
-    "|".join(f"(?P<{kind}{index}>{p})" for kind, group in (("n", _NAMES), ("w", _WAYS)) for index, p in enumerate(rf"\b(?:{e})\b" for e in group.values())),
+    "|".join(
+        f"(?P<{kind}{index}>{p})"
+        for kind, group in (("n", _NAMES), ("w", _WAYS))
+        for index, p in enumerate(rf"\b(?:{e})\b" for e in group.values())
+    ),
     re.IGNORECASE,
 )
 
 
 def directions(answer: str) -> dict[str, str]:
-    """The descriptors that an answer names: `higher`, `lower`, `none` (said not to matter), or "" where no direction is told, or two.
+    """The descriptors that an answer names: `higher`, `lower`, `none` (said not to matter), or "" where no direction is
+    told, or two.
 
-    A direction goes with the descriptors of its line or part between semicolons. Where there are several, it goes with the descriptor
-    before it, or behind it if the part begins with a direction.
+    A direction goes with the descriptors of its line or part between semicolons. Where there are several, it goes with
+    the descriptor before it, or behind it if the part begins with a direction.
     """
     found: dict[str, set[str]] = {}
     for part in re.split(r"[;\n]", _spelled(answer)):
@@ -313,6 +373,8 @@ def directions(answer: str) -> dict[str, str]:
 
 
 def _nearest(tokens: list[tuple[str, int]], at: int) -> set[str]:
-    """The direction next to the name at `at`: the first one behind it, or the last one before it where the part begins with a direction."""
+    """The direction next to the name at `at`: the first one behind it, or the last one before it where the part begins
+    with a direction.
+    """
     side = tokens[:at][::-1] if tokens[0][0] == "w" else tokens[at:]
     return {list(_WAYS)[index] for index in [index for kind, index in side if kind == "w"][:1]}

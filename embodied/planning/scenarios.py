@@ -1,7 +1,7 @@
 """The 15 scenarios: who drives where, and which descriptors of the path matter to them.
 
-Which descriptors matter, and in which direction, is PathEval's table (`Scenarios.xlsx` of its repository); the texts are ours. Scenarios 1, 7
-and 10 ask for the same, as do 11 and 13.
+Which descriptors matter, and in which direction, is PathEval's table (`Scenarios.xlsx` of its repository); the texts
+are ours. Scenarios 1, 7 and 10 ask for the same, as do 11 and 13.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ class Scenario:
     weights: tuple[int, ...]
     """(7,) in the order of `descriptors.NAMES`: 1 more is better, -1 less is better, 0 does not matter."""
     word: str
-    """What a text about this scenario says and none about another does, in lower case; so records of others are recognised."""
+    """What a text about this scenario says and none about another does, in lower case; so records of others are
+    recognised.
+    """
 
     @property
     def wanted(self) -> dict[str, str]:
@@ -42,116 +44,121 @@ SCENARIOS = (
     Scenario(
         1,
         "truck",
-        "The vehicle is a large truck in dense traffic. Sharp turns, of 90 degrees and more, are hard for it; between the turns it must take, it should"
-        " hold a straight line.",
+        "The vehicle is a large truck in dense traffic. Sharp turns, of 90 degrees and more, are hard for it; between"
+        " the turns it must take, it should hold a straight line.",
         _TURNS,
         "truck",
     ),
     Scenario(
         2,
         "firefighting",
-        "A firefighting robot searches a burning building for people who are trapped in it. It should come through as much of the building as it can on its"
-        " way, and stay well clear of the walls so that it is not damaged.",
+        "A firefighting robot searches a burning building for people who are trapped in it. It should come through as"
+        " much of the building as it can on its way, and stay well clear of the walls so that it is not damaged.",
         (1, 0, 1, 1, 0, 0, 0),
         "firefighting",
     ),
     Scenario(
         3,
         "warzone",
-        "A vehicle crosses a warzone unseen. It should use walls as cover and avoid open ground wherever it can, and it should be at its goal soon.",
+        "A vehicle crosses a warzone unseen. It should use walls as cover and avoid open ground wherever it can, and it"
+        " should be at its goal soon.",
         (0, -1, -1, -1, 0, 0, 0),
         "warzone",
     ),
     Scenario(
         4,
         "drone",
-        "A delivery drone with little fuel left brings a parcel to the goal. It needs a short way, enough room to the buildings around it, and a course as"
-        " straight as possible so that it flies steadily.",
+        "A delivery drone with little fuel left brings a parcel to the goal. It needs a short way, enough room to the"
+        " buildings around it, and a course as straight as possible so that it flies steadily.",
         (1, 0, 1, -1, -1, -1, -1),
         "drone",
     ),
     Scenario(
         5,
         "earthquake",
-        "A robot brings medicine through streets hit by an earthquake. It should arrive as fast as it can, and at no point come close to a wall, since walls"
-        " may collapse.",
+        "A robot brings medicine through streets hit by an earthquake. It should arrive as fast as it can, and at no"
+        " point come close to a wall, since walls may collapse.",
         (1, 0, 0, -1, 0, 0, 0),
         "earthquake",
     ),
     Scenario(
         6,
         "museum",
-        "A robot drives through a museum whose walls carry fragile works of art. At no point may it come close to a wall. It should not turn abruptly either,"
-        " which would startle visitors.",
+        "A robot drives through a museum whose walls carry fragile works of art. At no point may it come close to a"
+        " wall. It should not turn abruptly either, which would startle visitors.",
         (1, 0, 0, 0, -1, -1, 0),
         "museum",
     ),
     Scenario(
         7,
         "articulated_bus",
-        "The vehicle is a long articulated bus on a building site. It can hardly make sharp turns, of 90 degrees and more.",
+        "The vehicle is a long articulated bus on a building site. It can hardly make sharp turns, of 90 degrees and"
+        " more.",
         _TURNS,
         "articulated",
     ),
     Scenario(
         8,
         "harvester",
-        "The vehicle is a broad combine harvester on a farm track. Its driver sees obstacles badly, and hits them when they are too near.",
+        "The vehicle is a broad combine harvester on a farm track. Its driver sees obstacles badly, and hits them when"
+        " they are too near.",
         (1, 0, 1, 0, 0, 0, 0),
         "harvester",
     ),
     Scenario(
         9,
         "forklift",
-        "The vehicle is a long forklift in a busy warehouse. Sharp and abrupt turns are hard for it, and it must keep a safe distance from obstacles at every"
-        " moment.",
+        "The vehicle is a long forklift in a busy warehouse. Sharp and abrupt turns are hard for it, and it must keep a"
+        " safe distance from obstacles at every moment.",
         (1, 0, 0, 0, -1, -1, -1),
         "forklift",
     ),
     Scenario(
         10,
         "crane",
-        "The vehicle is a mobile crane with a long boom on a crowded site. Sharp turns and tight corners are very hard for it.",
+        "The vehicle is a mobile crane with a long boom on a crowded site. Sharp turns and tight corners are very hard"
+        " for it.",
         _TURNS,
         "crane",
     ),
     Scenario(
         11,
         "taxi",
-        "A driverless taxi takes a passenger through a city. It should make few sharp turns, turn as gently as it can for the passenger's comfort, and keep a"
-        " safe distance from what is around it.",
+        "A driverless taxi takes a passenger through a city. It should make few sharp turns, turn as gently as it can"
+        " for the passenger's comfort, and keep a safe distance from what is around it.",
         _ROOMY_TURNS,
         "taxi",
     ),
     Scenario(
         12,
         "mars_rover",
-        "A rover on Mars drives to a rock it is to examine. It should save energy: take a short way and turn little, and above all avoid sharp turns, of more"
-        " than 90 degrees, which cost most.",
+        "A rover on Mars drives to a rock it is to examine. It should save energy: take a short way and turn little,"
+        " and above all avoid sharp turns, of more than 90 degrees, which cost most.",
         (0, 0, 0, -1, -1, -1, 0),
         "rover",
     ),
     Scenario(
         13,
         "blind_guide",
-        "A small vehicle guides a visually impaired person through a shopping mall. It should drive straight, without sudden or sharp turns, and keep a safe"
-        " distance from the walls.",
+        "A small vehicle guides a visually impaired person through a shopping mall. It should drive straight, without"
+        " sudden or sharp turns, and keep a safe distance from the walls.",
         _ROOMY_TURNS,
         "visually impaired",
     ),
     Scenario(
         14,
         "soil_monitor",
-        "A robot monitors the soil of a field; the sensors it reads are mounted on the walls. It should cover as much ground as it can, and drive as close to"
-        " the walls as it can.",
+        "A robot monitors the soil of a field; the sensors it reads are mounted on the walls. It should cover as much"
+        " ground as it can, and drive as close to the walls as it can.",
         (0, -1, -1, 1, 0, 0, 0),
         "soil",
     ),
     Scenario(
         15,
         "nuclear_inspection",
-        "A robot inspects a nuclear power plant for leaks. In one run it should pass as many parts of the plant as it can, and close to the walls, where small"
-        " cracks can be seen. To avoid accidents it should drive straight, without sudden or sharp turns.",
+        "A robot inspects a nuclear power plant for leaks. In one run it should pass as many parts of the plant as it"
+        " can, and close to the walls, where small cracks can be seen. To avoid accidents it should drive straight,"
+        " without sudden or sharp turns.",
         (0, -1, -1, 1, -1, -1, -1),
         "nuclear",
     ),

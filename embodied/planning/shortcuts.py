@@ -1,4 +1,6 @@
-"""Rules that choose a path without looking at the scenario. What they score says how much of a benchmark needs no understanding."""
+"""Rules that choose a path without looking at the scenario. What they score says how much of a benchmark needs no
+understanding.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ SHORTCUTS: dict[str, tuple[tuple[str, int], ...]] = {
     "more average clearance": (("Average clearance", 1),),
     "less average clearance": (("Average clearance", -1),),
 }
-"""Name -> descriptors in the order they are looked at, each with the direction that is taken for better. The first path where all are equal."""
+"""Name -> descriptors in the order they are looked at, each with the direction that is taken for better. The first path
+where all are equal.
+"""
 
 
 def answers(descriptors: np.ndarray) -> dict[str, int]:

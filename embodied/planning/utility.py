@@ -4,7 +4,8 @@ PathEval compares two paths descriptor by descriptor and has no scalar; this one
 
     utility = mean over the descriptors that matter of  weight * (value - mean) / deviation
 
-with weights -1 and 1 of the scenario, and mean and deviation of the descriptor over a fixed reference set (`data/loop_reference.json`).
+with weights -1 and 1 of the scenario, and mean and deviation of the descriptor over a fixed reference set
+(`data/loop_reference.json`).
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from embodied.planning.planners.space import Obstacles
 from embodied.planning.scenarios import Scenario
 
 TOLERANCE = 0.4
-"""A driven line is smoothed so that none of its places moves farther than this before its length and turns are measured: what is left is how the
-robot went, not how its heading trembled."""
+"""A driven line is smoothed so that none of its places moves farther than this before its length and turns are
+measured: what is left is how the robot went, not how its heading trembled."""
 
 
 def measure(track: np.ndarray, solid: Obstacles) -> np.ndarray:
@@ -58,7 +59,9 @@ def smooth(track: np.ndarray, tolerance: float = TOLERANCE) -> np.ndarray:
 @functools.cache
 def reference() -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of the descriptors over the reference set, each (7,)."""
-    data = json.loads(importlib.resources.files(__package__).joinpath("data/loop_reference.json").read_text(encoding="utf-8"))
+    data = json.loads(
+        importlib.resources.files(__package__).joinpath("data/loop_reference.json").read_text(encoding="utf-8")
+    )
     return np.array([data["mean"][name] for name in NAMES]), np.array([data["deviation"][name] for name in NAMES])
 
 
@@ -70,6 +73,8 @@ def utility(values: np.ndarray, scenario: Scenario) -> float:
 
 
 def regret(value: float, best: float, worst: float) -> float:
-    """How much of what could be won was not: (best - value) / (best - worst), in [0, 1]; 0 where all policies are worth the same."""
+    """How much of what could be won was not: (best - value) / (best - worst), in [0, 1]; 0 where all policies are worth
+    the same.
+    """
     best, worst = max(best, value), min(worst, value)
     return round((best - value) / (best - worst), 6) if best > worst else 0.0

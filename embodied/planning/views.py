@@ -1,8 +1,10 @@
-"""Pictures of paths: seen from above (Pillow) or in 3D (the software rasteriser), one panel a path, side by side, or laid over each other.
+"""Pictures of paths: seen from above (Pillow) or in 3D (the software rasteriser), one panel a path, side by side, or
+laid over each other.
 
-The layout of the panels is PathEval's (CVPR 2025, code of the release): from above, 480 x 480 pixels, black polygons on white, a red line of
-two points, a red dot at the start and a blue one at the goal; in 3D, seen from (0, -70, 55) towards (0, 0, -10) with a field of view of 45 degrees,
-walls two units high on a grey floor, which hide parts of a path. Ours are labels, colours for several paths, and flat walls in place of the stone texture.
+The layout of the panels is PathEval's (CVPR 2025, code of the release): from above, 480 x 480 pixels, black polygons on
+white, a red line of two points, a red dot at the start and a blue one at the goal; in 3D, seen from (0, -70, 55)
+towards (0, 0, -10) with a field of view of 45 degrees, walls two units high on a grey floor, which hide parts of a
+path. Ours are labels, colours for several paths, and flat walls in place of the stone texture.
 """
 
 from __future__ import annotations
@@ -39,7 +41,13 @@ _LIGHT = Light(direction=(-0.5, -0.7, 1.2), sun=0.5, ambient=0.55)
 
 
 def draw(
-    map: Map, paths: Sequence[np.ndarray], *, view: str = "2d", layout: str = "side_by_side", labels: Sequence[str] = (), start: np.ndarray | None = None
+    map: Map,
+    paths: Sequence[np.ndarray],
+    *,
+    view: str = "2d",
+    layout: str = "side_by_side",
+    labels: Sequence[str] = (),
+    start: np.ndarray | None = None,
 ) -> list[np.ndarray]:
     """Draws paths in one view and layout.
 
@@ -47,10 +55,11 @@ def draw(
         map: The map.
         paths: Each (n, 2) float64.
         view: One of `VIEWS`.
-        layout: `side_by_side` (one picture, the first path left), `separate` (a picture a path) or `overlay` (one picture, the paths
-            in the order of `COLOURS`).
-        labels: Written over the panels, one a path; with `overlay` a legend. None by default, as in the original. From above they stand
-            in a strip of `STRIP` pixels over the panel, in 3D in its empty corner: nothing of the map is hidden.
+        layout: `side_by_side` (one picture, the first path left), `separate` (a picture a path) or `overlay` (one
+            picture, the paths in the order of `COLOURS`).
+        labels: Written over the panels, one a path; with `overlay` a legend. None by default, as in the original. From
+            above they stand in a strip of `STRIP` pixels over the panel, in 3D in its empty corner: nothing of the map
+            is hidden.
         start: (2,) where the red dot is; the map's start by default.
 
     Returns:
@@ -74,20 +83,43 @@ def shapes(view: str, layout: str, paths: int, *, labels: bool = False) -> list[
     return {"side_by_side": [(h, w * paths)], "separate": [(h, w)] * paths, "overlay": [(h, w)]}[layout]
 
 
-def panel_2d(map: Map, path: np.ndarray, *, size: int = SIZE_2D[0], colour: Colour = RED, label: str = "", start: np.ndarray | None = None) -> np.ndarray:
+def panel_2d(
+    map: Map,
+    path: np.ndarray,
+    *,
+    size: int = SIZE_2D[0],
+    colour: Colour = RED,
+    label: str = "",
+    start: np.ndarray | None = None,
+) -> np.ndarray:
     """One path seen from above, (size, size, 3) uint8; `STRIP` higher with a label."""
     return _above(map, [path], (colour,), (label,) if label else (), start, size)
 
 
 def panel_3d(
-    map: Map, path: np.ndarray, *, size: tuple[int, int] = SIZE_3D, colour: Colour = RED, label: str = "", start: np.ndarray | None = None
+    map: Map,
+    path: np.ndarray,
+    *,
+    size: tuple[int, int] = SIZE_3D,
+    colour: Colour = RED,
+    label: str = "",
+    start: np.ndarray | None = None,
 ) -> np.ndarray:
     """One path among walls, (*size, 3) uint8; `size` is (H, W)."""
     return _among_walls(map, [path], (colour,), (label,) if label else (), start, size)
 
 
-def overlay(map: Map, paths: Sequence[np.ndarray], *, view: str = "2d", labels: Sequence[str] = (), start: np.ndarray | None = None) -> np.ndarray:
-    """Several paths in one panel, in the order of `COLOURS`; where they coincide the later ones are the thinner lines on top."""
+def overlay(
+    map: Map,
+    paths: Sequence[np.ndarray],
+    *,
+    view: str = "2d",
+    labels: Sequence[str] = (),
+    start: np.ndarray | None = None,
+) -> np.ndarray:
+    """Several paths in one panel, in the order of `COLOURS`; where they coincide the later ones are the thinner lines
+    on top.
+    """
     return draw(map, paths, view=view, layout="overlay", labels=labels, start=start)[0]
 
 
@@ -109,7 +141,12 @@ _FINE = 3
 
 
 def _above(
-    map: Map, paths: Sequence[np.ndarray], colours: Sequence[Colour], labels: Sequence[str], start: np.ndarray | None, size: int = SIZE_2D[0]
+    map: Map,
+    paths: Sequence[np.ndarray],
+    colours: Sequence[Colour],
+    labels: Sequence[str],
+    start: np.ndarray | None,
+    size: int = SIZE_2D[0],
 ) -> np.ndarray:
     scale = size * _FINE / (2 * HALF)
     point = _POINT * size / SIZE_2D[0] * _FINE
@@ -150,7 +187,12 @@ def _labelled(image: Image.Image, labels: Sequence[str], colours: Sequence[Colou
 
 
 def _among_walls(
-    map: Map, paths: Sequence[np.ndarray], colours: Sequence[Colour], labels: Sequence[str], start: np.ndarray | None, size: tuple[int, int] = SIZE_3D
+    map: Map,
+    paths: Sequence[np.ndarray],
+    colours: Sequence[Colour],
+    labels: Sequence[str],
+    start: np.ndarray | None,
+    size: tuple[int, int] = SIZE_3D,
 ) -> np.ndarray:
     camera = Camera((0.0, -70.0, 55.0), (0.0, 0.0, -10.0), fov_y=45.0, width=size[1], height=size[0])
     dots = ((START if start is None else start, RED), (GOAL, BLUE))
@@ -169,12 +211,18 @@ def _walls_of(key: tuple[bytes, ...], counts: tuple[int, ...]) -> tuple[Mesh, ..
         box((0, s * edge, 1), (2 * HALF, 0.5, 2), 0.0, _EDGE) for s in (-1, 1)
     ]
     floor = box((0, 0, -0.5), (2 * HALF, 2 * HALF, 1), 0.0, _FLOOR).lit()
-    return (concatenate([prism(p, 0.0, 2.0, _WALL) for p in polygons] + frame), floor) if polygons else (concatenate(frame), floor)
+    return (
+        (concatenate([prism(p, 0.0, 2.0, _WALL) for p in polygons] + frame), floor)
+        if polygons
+        else (concatenate(frame), floor)
+    )
 
 
 def _walls(polygons: Sequence[np.ndarray]) -> tuple[Mesh, ...]:
     """Walls, boundary and floor; the last few maps are kept, since a map is drawn once for each of its paths."""
-    return _walls_of(tuple(np.ascontiguousarray(p, dtype=np.float64).tobytes() for p in polygons), tuple(len(p) for p in polygons))
+    return _walls_of(
+        tuple(np.ascontiguousarray(p, dtype=np.float64).tobytes() for p in polygons), tuple(len(p) for p in polygons)
+    )
 
 
 def ribbon(path: np.ndarray, camera: Camera, width: float, height: float, colour: Colour) -> Mesh:
@@ -212,6 +260,10 @@ def _apparent(at: np.ndarray, along: np.ndarray, aside: np.ndarray, camera: Came
 
 
 def _moves(at: np.ndarray, step: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
-    """By how many pixels a small `step` (n, 3) from `at` (n, 3), in the camera frame, moves in the picture, to first order."""
+    """By how many pixels a small `step` (n, 3) from `at` (n, 3), in the camera frame, moves in the picture, to first
+    order.
+    """
     scale = camera.focal / at[:, 2]
-    return (step[:, 0] - at[:, 0] / at[:, 2] * step[:, 2]) * scale, (step[:, 1] - at[:, 1] / at[:, 2] * step[:, 2]) * scale
+    return (step[:, 0] - at[:, 0] / at[:, 2] * step[:, 2]) * scale, (
+        step[:, 1] - at[:, 1] / at[:, 2] * step[:, 2]
+    ) * scale

@@ -1,7 +1,8 @@
-"""The world of the closed loop: a disc robot that follows paths with unicycle kinematics, crates it does not know of, others that move.
+"""The world of the closed loop: a disc robot that follows paths with unicycle kinematics, crates it does not know of,
+others that move.
 
-A `World` is what the seed decides and never changes; a `State` is a moment in it. `propose` and `drive` are functions of the two, so that
-policies can be tried from any moment.
+A `World` is what the seed decides and never changes; a `State` is a moment in it. `propose` and `drive` are functions
+of the two, so that policies can be tried from any moment.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ LOOK_AHEAD = 0.6
 TURN = math.radians(45)
 """Most that it turns in a tick. To turn more it stands still."""
 WANDER, STEADY = math.radians(2.0), 0.9
-"""Tracking noise: the heading's error is STEADY times the last one plus a normal error of WANDER, about 4.6 degrees in all."""
+"""Tracking noise: the heading's error is STEADY times the last one plus a normal error of WANDER, about 4.6 degrees in
+all.
+"""
 ARRIVED = 1.0
 """So near to the goal the robot has arrived."""
 SIGHT = 12.0
@@ -101,11 +104,21 @@ class State:
     end: str = ""
     """`goal`, or what it hit: `wall`, `crate`, `moving obstacle`."""
     news: str = ""
-    """What made the robot stop before its horizon: `crate` (a new one, in its way), `moving obstacle` (one that came near)."""
+    """What made the robot stop before its horizon: `crate` (a new one, in its way), `moving obstacle` (one that came
+    near).
+    """
 
 
 def draw(
-    seed: int, *, fields: Sequence[Map] = (), family: str | None = None, hidden: int, moving: int, planners: tuple[str, ...], count: int, horizon: float
+    seed: int,
+    *,
+    fields: Sequence[Map] = (),
+    family: str | None = None,
+    hidden: int,
+    moving: int,
+    planners: tuple[str, ...],
+    count: int,
+    horizon: float,
 ) -> tuple[World, int]:
     """The world of a seed: a map, a robot that can get from its start to its goal, and what else is there.
 
@@ -133,11 +146,20 @@ def draw(
             field = fields[(seed + attempt) % len(fields)]
         else:
             kind = families[seed % len(families)]
-            field = generate(kind, int(rng.integers(PARAMETERS[kind][0], PARAMETERS[kind][1] + 1)), int(rng.integers(2**31)))
-        world = _begin(World(seed, field, radius, None, np.empty((0, 3)), np.empty((0, 6)), planners, count, horizon), hidden, moving)
+            field = generate(
+                kind, int(rng.integers(PARAMETERS[kind][0], PARAMETERS[kind][1] + 1)), int(rng.integers(2**31))
+            )
+        world = _begin(
+            World(seed, field, radius, None, np.empty((0, 3)), np.empty((0, 6)), planners, count, horizon),
+            hidden,
+            moving,
+        )
         if world is not None:
             return world, attempt
-    raise UsageError(f"In {max(len(fields), _ATTEMPTS)} attempts no map was found on which the robot can get to its goal. Give other maps.")
+    raise UsageError(
+        f"In {max(len(fields), _ATTEMPTS)} attempts no map was found on which the robot can get to its goal. Give other"
+        " maps."
+    )
 
 
 def _begin(world: World, hidden: int, moving: int) -> World | None:
@@ -175,8 +197,15 @@ def _patrols(world: World, count: int, rng: np.random.Generator) -> np.ndarray:
         middle, turn, length = _on_the_way(world, rng), rng.uniform(0, math.pi), rng.uniform(*PATROL)
         half = length / 2 * np.array([math.cos(turn), math.sin(turn)])
         ends = np.stack([middle - half, middle + half]).round(2)
-        if _off_the_ends(ends[0]) and _off_the_ends(ends[1]) and world.solid.clear(ends[:1], ends[1:], MOVER)[0] and (np.abs(ends) < HALF - MOVER).all():
-            found.append(np.array([*ends.ravel(), rng.uniform(*SPEED).__round__(2), rng.uniform(0, 2 * length).__round__(2)]))
+        if (
+            _off_the_ends(ends[0])
+            and _off_the_ends(ends[1])
+            and world.solid.clear(ends[:1], ends[1:], MOVER)[0]
+            and (np.abs(ends) < HALF - MOVER).all()
+        ):
+            found.append(
+                np.array([*ends.ravel(), rng.uniform(*SPEED).__round__(2), rng.uniform(0, 2 * length).__round__(2)])
+            )
     return np.array(found).reshape(-1, 6)
 
 
@@ -201,12 +230,16 @@ def first(world: World) -> State:
 
 
 def known(world: World, state: State) -> tuple[Discs, Discs]:
-    """What the planners know of beyond the map: the crates seen, and these with the moving obstacles in sight, where they are and will be soon."""
+    """What the planners know of beyond the map: the crates seen, and these with the moving obstacles in sight, where
+    they are and will be soon.
+    """
     crates = world.crates[[k for k in sorted(state.seen) if k < len(world.crates)]]
     soon = seen_movers(world, state).reshape(-1, 2)
     # What will come where the robot is now is no reason to find no way out.
     soon = soon[((soon - state.place) ** 2).sum(axis=1) > (world.radius + MOVER + MARGIN) ** 2]
-    return Discs(crates[:, :2], crates[:, 2]), Discs(np.concatenate([crates[:, :2], soon]), np.append(crates[:, 2], np.full(len(soon), MOVER)))
+    return Discs(crates[:, :2], crates[:, 2]), Discs(
+        np.concatenate([crates[:, :2], soon]), np.append(crates[:, 2], np.full(len(soon), MOVER))
+    )
 
 
 def seen_movers(world: World, state: State) -> np.ndarray:
@@ -216,11 +249,22 @@ def seen_movers(world: World, state: State) -> np.ndarray:
 
 
 def proposals(world: World, state: State) -> list[tuple[str, np.ndarray]]:
-    """The paths proposed at a moment: a function of the seed, where the robot is, what it sees, and how many decisions it has taken."""
+    """The paths proposed at a moment: a function of the seed, where the robot is, what it sees, and how many decisions
+    it has taken.
+    """
     x, y = (int(v) for v in np.rint(state.place * 10**DIGITS))
     rng = generator(world.seed, "patheval_loop", "propose", state.step, x, y)
     crates, everything = known(world, state)
-    ask = partial(propose, world.field, world.roadmap, world.radius, state.place, count=world.count, planners=world.planners, rng=rng)
+    ask = partial(
+        propose,
+        world.field,
+        world.roadmap,
+        world.radius,
+        state.place,
+        count=world.count,
+        planners=world.planners,
+        rng=rng,
+    )
     return ask(everything) or ask(crates)  # where what moves leaves no way, it will have moved on by then
 
 
@@ -229,11 +273,15 @@ def wait(world: World, state: State) -> State:
     times = state.time + TICK * np.arange(1, round(WAIT / TICK) + 1)
     hit = (((world.movers(times) - state.place) ** 2).sum(axis=2) <= (world.radius + MOVER) ** 2).any()
     seen = state.seen.union(*_in_sight(world, np.broadcast_to(state.place, (len(times), 2)), times))
-    return replace(state, time=float(times[-1]), step=state.step + 1, seen=seen, end="moving obstacle" if hit else "", news="")
+    return replace(
+        state, time=float(times[-1]), step=state.step + 1, seen=seen, end="moving obstacle" if hit else "", news=""
+    )
 
 
 def drive(world: World, state: State, path: np.ndarray) -> State:
-    """Drives along `path` until the horizon, the goal or a collision, or until a crate in its way comes into sight or a moving obstacle comes near."""
+    """Drives along `path` until the horizon, the goal or a collision, or until a crate in its way comes into sight or a
+    moving obstacle comes near.
+    """
     rng = generator(world.seed, "patheval_loop", "noise", state.step)
     places, headings = _follow(path, state.place, state.heading, world.horizon, rng)
     times = state.time + TICK * np.arange(1, len(places) + 1)
@@ -262,10 +310,22 @@ def drive(world: World, state: State, path: np.ndarray) -> State:
 
 
 def _news(
-    world: World, state: State, path: np.ndarray, places: np.ndarray, movers: np.ndarray, sights: list[frozenset[int]], stop: int, end: str
+    world: World,
+    state: State,
+    path: np.ndarray,
+    places: np.ndarray,
+    movers: np.ndarray,
+    sights: list[frozenset[int]],
+    stop: int,
+    end: str,
 ) -> tuple[int, str, str]:
-    """Where the robot stops before `stop`, for a crate it sees for the first time in its way or a moving obstacle that comes near; why; else as given."""
-    shut = ~np.array([Discs(crate[None, :2], crate[2:]).clear(path[:-1], path[1:], world.radius).all() for crate in world.crates], dtype=bool)
+    """Where the robot stops before `stop`, for a crate it sees for the first time in its way or a moving obstacle that
+    comes near; why; else as given.
+    """
+    shut = ~np.array(
+        [Discs(crate[None, :2], crate[2:]).clear(path[:-1], path[1:], world.radius).all() for crate in world.crates],
+        dtype=bool,
+    )
     near = ((movers - places[:, None]) ** 2).sum(axis=2) <= (world.radius + MOVER + NEAR) ** 2
     seen = state.seen
     for at in range(stop):
@@ -280,16 +340,20 @@ def _news(
 def _in_sight(world: World, places: np.ndarray, times: np.ndarray) -> list[frozenset[int]]:
     """What is seen from each place at its time."""
     movers = world.movers(times)
-    everything = np.concatenate([np.broadcast_to(world.crates[:, :2], (len(places), len(world.crates), 2)), movers], axis=1)
+    everything = np.concatenate(
+        [np.broadcast_to(world.crates[:, :2], (len(places), len(world.crates), 2)), movers], axis=1
+    )
     near = ((everything - places[:, None]) ** 2).sum(axis=2) <= SIGHT**2
     return [frozenset(np.flatnonzero(row).tolist()) for row in near]
 
 
-def _follow(path: np.ndarray, place: np.ndarray, heading: float, horizon: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _follow(
+    path: np.ndarray, place: np.ndarray, heading: float, horizon: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Tick by tick where the robot gets and how it heads when nothing is in its way: (n, 2), (n,).
 
-    A unicycle: it turns towards the place `LOOK_AHEAD` along its path and drives the way it heads. Places are rounded, so that the last bit of a
-    sine decides nothing.
+    A unicycle: it turns towards the place `LOOK_AHEAD` along its path and drives the way it heads. Places are rounded,
+    so that the last bit of a sine decides nothing.
     """
     ticks = round(horizon / TICK)
     noise = rng.normal(0, WANDER, ticks).round(6).tolist()

@@ -1,7 +1,7 @@
 """The pinhole camera: from the world to its own frame, to pixels, and back along rays.
 
-Camera frame: x right, y down, z forward, metres (OpenCV's). Pixels: (0, 0) is the upper left corner of the picture, x right, y down; the
-centre of the pixel in column i and row j is (i + 0.5, j + 0.5).
+Camera frame: x right, y down, z forward, metres (OpenCV's). Pixels: (0, 0) is the upper left corner of the picture, x
+right, y down; the centre of the pixel in column i and row j is (i + 0.5, j + 0.5).
 """
 
 from __future__ import annotations
@@ -61,7 +61,10 @@ class Camera:
     def out_of(self, points: np.ndarray) -> np.ndarray:
         """Points (..., 3) in the camera frame in the world, (..., 3) float64, metres."""
         x, y, z = self.axes
-        return np.stack([self.eye[k] + points[..., 0] * x[k] + points[..., 1] * y[k] + points[..., 2] * z[k] for k in range(3)], axis=-1)
+        return np.stack(
+            [self.eye[k] + points[..., 0] * x[k] + points[..., 1] * y[k] + points[..., 2] * z[k] for k in range(3)],
+            axis=-1,
+        )
 
     def pixels(self, points: np.ndarray) -> np.ndarray:
         """Points (..., 3) in the camera frame, in front of the camera, as pixels (..., 2) float64."""

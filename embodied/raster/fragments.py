@@ -1,8 +1,9 @@
 """Which triangle is seen in which pixel: clipping, exact integer coverage, and a depth buffer.
 
-The work is proportional to the pixels covered, whatever the triangles' shapes: every triangle is cut into rows, the span of each row is
-found by integer division, and the spans of all triangles are laid out and resolved together. Corners are snapped to 1/256 pixel and all
-tests of coverage are exact in 64-bit integers, so triangles that share an edge leave no gap and no pixel twice, on any machine.
+The work is proportional to the pixels covered, whatever the triangles' shapes: every triangle is cut into rows, the
+span of each row is found by integer division, and the spans of all triangles are laid out and resolved together.
+Corners are snapped to 1/256 pixel and all tests of coverage are exact in 64-bit integers, so triangles that share an
+edge leave no gap and no pixel twice, on any machine.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ def visible(triangles: np.ndarray, two_sided: np.ndarray, camera: Camera) -> tup
         camera: Its size, focal length and near plane.
 
     Returns:
-        (H * W,) int64, the triangle's index or -1; (H * W,) float64, depth along the optical axis in metres (inf where there is none).
-        Of triangles at one depth the first is seen.
+        (H * W,) int64, the triangle's index or -1; (H * W,) float64, depth along the optical axis in metres (inf where
+        there is none). Of triangles at one depth the first is seen.
     """
     if len(triangles) > _LAST:
         raise ValueError(f"A scene may have {_LAST} triangles at most, not {len(triangles)}.")
@@ -51,7 +52,9 @@ def visible(triangles: np.ndarray, two_sided: np.ndarray, camera: Camera) -> tup
 
 
 def _clip(triangles: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
-    """Cuts off what lies before the near plane or far outside the picture; what is wholly outside the picture is dropped."""
+    """Cuts off what lies before the near plane or far outside the picture; what is wholly outside the picture is
+    dropped.
+    """
     source = np.arange(len(triangles))
     wide, high = camera.width / 2 / camera.focal, camera.height / 2 / camera.focal
     sides = ((-1.0, 0.0, wide), (1.0, 0.0, wide), (0.0, -1.0, high), (0.0, 1.0, high))
@@ -61,7 +64,9 @@ def _clip(triangles: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray
     triangles, source = triangles[~outside], source[~outside]
     triangles, source = _clip_by(triangles, source, triangles[..., 2] - camera.near)
     for a, b, c in sides:
-        triangles, source = _clip_by(triangles, source, triangles[..., 0] * a + triangles[..., 1] * b + triangles[..., 2] * (c * _GUARD))
+        triangles, source = _clip_by(
+            triangles, source, triangles[..., 0] * a + triangles[..., 1] * b + triangles[..., 2] * (c * _GUARD)
+        )
     return triangles, source
 
 
@@ -82,7 +87,10 @@ def _clip_by(triangles: np.ndarray, source: np.ndarray, distance: np.ndarray) ->
         t = np.take_along_axis(t, order[:, :, None], axis=1)
         d = np.take_along_axis(d, order, axis=1)
         # Always from inside to outside: neighbours that share the edge cut it at the very same point.
-        b, c = (_cut(t[:, 0], t[:, k], d[:, 0], d[:, k]) if n == 1 else _cut(t[:, k], t[:, 0], d[:, k], d[:, 0]) for k in (1, 2))
+        b, c = (
+            _cut(t[:, 0], t[:, k], d[:, 0], d[:, k]) if n == 1 else _cut(t[:, k], t[:, 0], d[:, k], d[:, 0])
+            for k in (1, 2)
+        )
         if n == 1:
             kept.append(np.stack([t[:, 0], b, c], axis=1))
             kept_source.append(s)
@@ -100,8 +108,8 @@ def _rows(corners: np.ndarray, source: np.ndarray, two_sided: np.ndarray, camera
     """Cuts triangles into rows of pixels.
 
     Returns:
-        For each row that covers a pixel: index of its first pixel, number of pixels, inverse depth in the first pixel and its
-        change from pixel to pixel, and the triangle's index in the scene.
+        For each row that covers a pixel: index of its first pixel, number of pixels, inverse depth in the first pixel
+        and its change from pixel to pixel, and the triangle's index in the scene.
     """
     flat = camera.pixels(corners)
     x, y = (np.floor(flat[..., k] * _SUB + 0.5).astype(np.int64) for k in (0, 1))
@@ -143,8 +151,19 @@ def _rows(corners: np.ndarray, source: np.ndarray, two_sided: np.ndarray, camera
     return row * camera.width + first, length, start, slope, source[of]
 
 
-def _bound(first: np.ndarray, last: np.ndarray, ax: np.ndarray, ay: np.ndarray, bx: np.ndarray, by: np.ndarray, of: np.ndarray, centre: np.ndarray) -> None:
-    """Narrows the pixels `first` to `last` of each row to those on the inner side of the edge from a to b, ties by the top-left rule."""
+def _bound(
+    first: np.ndarray,
+    last: np.ndarray,
+    ax: np.ndarray,
+    ay: np.ndarray,
+    bx: np.ndarray,
+    by: np.ndarray,
+    of: np.ndarray,
+    centre: np.ndarray,
+) -> None:
+    """Narrows the pixels `first` to `last` of each row to those on the inner side of the edge from a to b, ties by the
+    top-left rule.
+    """
     dx, dy = bx - ax, by - ay
     bias = np.where((dy < 0) | ((dy == 0) & (dx > 0)), 0, -1)
     # Pixel i is inside iff i * slope <= limit.
@@ -159,12 +178,24 @@ def _bound(first: np.ndarray, last: np.ndarray, ax: np.ndarray, ay: np.ndarray, 
     last[(steep == 0) & (limit < 0)] = -1
 
 
-def _resolve(keys: np.ndarray, pixel: np.ndarray, length: np.ndarray, start: np.ndarray, slope: np.ndarray, source: np.ndarray, camera: Camera) -> None:
+def _resolve(
+    keys: np.ndarray,
+    pixel: np.ndarray,
+    length: np.ndarray,
+    start: np.ndarray,
+    slope: np.ndarray,
+    source: np.ndarray,
+    camera: Camera,
+) -> None:
     """Lays the rows out as pixels and keeps the greatest key of each: inverse depth first, then the first triangle."""
     scale = _DEPTH * camera.near
     start, slope, tail = start * scale, slope * scale, _LAST - source
     ends = np.cumsum(length)
-    cuts = [0, *(np.searchsorted(ends, np.arange(_CHUNK, ends[-1], _CHUNK)) + 1).tolist(), len(length)] if len(ends) else []
+    cuts = (
+        [0, *(np.searchsorted(ends, np.arange(_CHUNK, ends[-1], _CHUNK)) + 1).tolist(), len(length)]
+        if len(ends)
+        else []
+    )
     for a, b in pairwise(cuts):
         n = length[a:b]
         if not len(n):

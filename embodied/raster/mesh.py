@@ -90,25 +90,53 @@ def concatenate(meshes: Sequence[Mesh], id: int | None = None) -> Mesh:
 
 def _mesh(vertices: np.ndarray, faces: np.ndarray, color: Colour, id: int, *, two_sided: bool = False) -> Mesh:
     faces = np.asarray(faces, dtype=np.int64)
-    return Mesh(np.asarray(vertices, dtype=np.float64), faces, np.tile(np.asarray(color, dtype=np.uint8), (len(faces), 1)), id, two_sided=two_sided)
+    return Mesh(
+        np.asarray(vertices, dtype=np.float64),
+        faces,
+        np.tile(np.asarray(color, dtype=np.uint8), (len(faces), 1)),
+        id,
+        two_sided=two_sided,
+    )
 
 
 _QUADS = ((0, 3, 2, 1), (4, 5, 6, 7), (0, 1, 5, 4), (1, 2, 6, 5), (2, 3, 7, 6), (3, 0, 4, 7))
 _BOX_FACES = np.array([t for a, b, c, d in _QUADS for t in ((a, b, c), (a, c, d))])
 
 
-def box(center: Vector, size: Vector, yaw: float = 0.0, color: Colour = (128, 128, 128), id: int = 0, *, taper: tuple[float, float] = (1.0, 1.0)) -> Mesh:
-    """A box about `center`, `size` = (width along x, length along y, height), turned by `yaw` radians about its upright axis.
+def box(
+    center: Vector,
+    size: Vector,
+    yaw: float = 0.0,
+    color: Colour = (128, 128, 128),
+    id: int = 0,
+    *,
+    taper: tuple[float, float] = (1.0, 1.0),
+) -> Mesh:
+    """A box about `center`, `size` = (width along x, length along y, height), turned by `yaw` radians about its upright
+    axis.
 
     `taper`: the width and length of its upper face as shares of those of the lower (a car's cabin, a heap).
     """
     foot = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * (size[0] / 2, size[1] / 2)
-    corners = np.concatenate([np.insert(foot, 2, -size[2] / 2, axis=1), np.insert(foot * taper, 2, size[2] / 2, axis=1)])
+    corners = np.concatenate(
+        [np.insert(foot, 2, -size[2] / 2, axis=1), np.insert(foot * taper, 2, size[2] / 2, axis=1)]
+    )
     return _mesh(turned(corners, yaw) + center, _BOX_FACES, color, id)
 
 
-def frustum(center: Vector, bottom: float, top: float, height: float, color: Colour = (128, 128, 128), id: int = 0, *, sides: int = 16) -> Mesh:
-    """A closed, upright, round frustum; `center` is the middle of its foot, `bottom` and `top` are radii, either may be 0."""
+def frustum(
+    center: Vector,
+    bottom: float,
+    top: float,
+    height: float,
+    color: Colour = (128, 128, 128),
+    id: int = 0,
+    *,
+    sides: int = 16,
+) -> Mesh:
+    """A closed, upright, round frustum; `center` is the middle of its foot, `bottom` and `top` are radii, either may be
+    0.
+    """
     angles = [2 * math.pi * k / sides for k in range(sides)]
     ring = np.array([(cosine(a), sine(a)) for a in angles])
     low, high = (np.column_stack([ring * r, np.full(sides, z)]) for r, z in ((bottom, 0.0), (top, height)))
@@ -117,17 +145,33 @@ def frustum(center: Vector, bottom: float, top: float, height: float, color: Col
     if bottom > 0:
         faces += [np.stack([k, n, n + sides], 1), np.stack([np.full(sides, 2 * sides), n, k], 1)]
     if top > 0:
-        faces += [np.stack([k, n + sides, k + sides], 1), np.stack([np.full(sides, 2 * sides + 1), k + sides, n + sides], 1)]
+        faces += [
+            np.stack([k, n + sides, k + sides], 1),
+            np.stack([np.full(sides, 2 * sides + 1), k + sides, n + sides], 1),
+        ]
     return _mesh(np.concatenate([low, high, [(0, 0, 0), (0, 0, height)]]) + center, np.concatenate(faces), color, id)
 
 
-def cone(center: Vector, radius: float, height: float, color: Colour = (128, 128, 128), id: int = 0, *, sides: int = 16) -> Mesh:
+def cone(
+    center: Vector, radius: float, height: float, color: Colour = (128, 128, 128), id: int = 0, *, sides: int = 16
+) -> Mesh:
     """An upright cone on its foot's middle `center`."""
     return frustum(center, radius, 0.0, height, color, id, sides=sides)
 
 
-def cylinder(center: Vector, radius: float, height: float, color: Colour = (128, 128, 128), id: int = 0, *, sides: int = 16, axis: str = "z") -> Mesh:
-    """A cylinder. `axis="z"`: upright on its foot's middle `center`. `"x"` or `"y"`: lying along that axis (a wheel), `center` its very middle."""
+def cylinder(
+    center: Vector,
+    radius: float,
+    height: float,
+    color: Colour = (128, 128, 128),
+    id: int = 0,
+    *,
+    sides: int = 16,
+    axis: str = "z",
+) -> Mesh:
+    """A cylinder. `axis="z"`: upright on its foot's middle `center`. `"x"` or `"y"`: lying along that axis (a wheel),
+    `center` its very middle.
+    """
     if axis == "z":
         return frustum(center, radius, radius, height, color, id, sides=sides)
     solid = frustum((0.0, 0.0, -height / 2), radius, radius, height, color, id, sides=sides)
@@ -135,7 +179,9 @@ def cylinder(center: Vector, radius: float, height: float, color: Colour = (128,
     return lying.moved(*center)
 
 
-def sphere(center: Vector, radius: float | Vector, color: Colour = (128, 128, 128), id: int = 0, *, sides: int = 12) -> Mesh:
+def sphere(
+    center: Vector, radius: float | Vector, color: Colour = (128, 128, 128), id: int = 0, *, sides: int = 12
+) -> Mesh:
     """A sphere about `center`, or an ellipsoid with three radii; `sides` around, half as many from pole to pole."""
     rings = max(2, sides // 2)
     polar = [math.pi * j / rings for j in range(1, rings)]
@@ -143,7 +189,10 @@ def sphere(center: Vector, radius: float | Vector, color: Colour = (128, 128, 12
     points = [(sine(p) * cosine(a), sine(p) * sine(a), cosine(p)) for p in polar for a in around]
     top, bottom = len(points), len(points) + 1
     k, n = np.arange(sides), (np.arange(sides) + 1) % sides
-    faces = [np.stack([np.full(sides, top), k, n], 1), np.stack([np.full(sides, bottom), n + top - sides, k + top - sides], 1)]
+    faces = [
+        np.stack([np.full(sides, top), k, n], 1),
+        np.stack([np.full(sides, bottom), n + top - sides, k + top - sides], 1),
+    ]
     for j in range(rings - 2):
         a, b = j * sides, (j + 1) * sides
         faces += [np.stack([k + a, k + b, n + b], 1), np.stack([k + a, n + b, n + a], 1)]
@@ -155,7 +204,9 @@ def disc(center: Vector, radius: float, color: Colour = (128, 128, 128), id: int
     angles = [2 * math.pi * k / sides for k in range(sides)]
     rim = [(center[0] + radius * cosine(a), center[1] + radius * sine(a), center[2]) for a in angles]
     k = np.arange(sides)
-    return _mesh(np.array([*rim, center]), np.stack([np.full(sides, sides), k, (k + 1) % sides], 1), color, id, two_sided=True)
+    return _mesh(
+        np.array([*rim, center]), np.stack([np.full(sides, sides), k, (k + 1) % sides], 1), color, id, two_sided=True
+    )
 
 
 def prism(polygon: np.ndarray, low: float, high: float, color: Colour = (128, 128, 128), id: int = 0) -> Mesh:

@@ -13,8 +13,10 @@ from embodied.raster.fragments import visible
 from embodied.raster.mesh import Colour, Mesh
 
 Ground = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""Paints the plane z = 0: points on it (n, 2) float64 in metres, and how wide a pixel is there across the view (n,) float64 in metres (what
-is finer cannot be seen and should fade) -> (n, 3) uint8. It must use nothing that differs between machines near a colour's edge."""
+"""Paints the plane z = 0: points on it (n, 2) float64 in metres, and how wide a pixel is there across the view (n,)
+float64 in metres (what is finer cannot be seen and should fade) -> (n, 3) uint8. It must use nothing that differs
+between machines near a colour's edge.
+"""
 Background = Callable[[np.ndarray], np.ndarray]
 """Paints what is behind everything: directions (n, 3) float64 of length 1 in the world -> (n, 3) uint8."""
 Lamp = Callable[[np.ndarray], np.ndarray]
@@ -23,7 +25,9 @@ Lamp = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Light:
-    """A distant sun and light from everywhere. A face is as bright as ambient + sun * max(0, cosine to the sun), 1 at most."""
+    """A distant sun and light from everywhere. A face is as bright as ambient + sun * max(0, cosine to the sun), 1 at
+    most.
+    """
 
     direction: Vector = (-0.4, -0.6, 1.0)
     """Towards the sun; of any length."""
@@ -34,7 +38,9 @@ class Light:
 
 @dataclass(frozen=True)
 class Fog:
-    """Koschmieder's law: contrast falls to 5 % at the visibility (WMO's definition of meteorological range), exp(-3 depth / visibility)."""
+    """Koschmieder's law: contrast falls to 5 % at the visibility (WMO's definition of meteorological range), exp(-3
+    depth / visibility).
+    """
 
     color: Colour
     visibility: float
@@ -43,7 +49,9 @@ class Fog:
     def weights(self, depth: np.ndarray) -> np.ndarray:
         """The fog's share of a pixel at `depth` (n,), in 256ths, (n,) uint16."""
         # By table, a step being a 256th of the visibility: no exponential of the platform's decides a colour.
-        table = np.array([math.floor(256 * (1 - math.exp(-3 * (k + 0.5) / 256)) + 0.5) for k in range(1024)], dtype=np.uint16)
+        table = np.array(
+            [math.floor(256 * (1 - math.exp(-3 * (k + 0.5) / 256)) + 0.5) for k in range(1024)], dtype=np.uint16
+        )
         return table[np.minimum(depth * (256 / self.visibility), 1023).astype(np.int64)]
 
 
@@ -67,7 +75,8 @@ def project(points: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]
         camera: The view.
 
     Returns:
-        (n, 2) float64 pixels, which may lie outside the picture and are nan behind the camera; (n,) float64 depth, metres.
+        (n, 2) float64 pixels, which may lie outside the picture and are nan behind the camera; (n,) float64 depth,
+        metres.
     """
     local = camera.into(np.asarray(points, dtype=np.float64))
     depth = local[:, 2]
@@ -94,10 +103,11 @@ def render(
         camera: The view.
         light: Sun, ambient light and lamps; `Light()` where not given.
         background: A colour, or what paints it by direction. Fog does not cover it.
-        ground: The plane z = 0 without end: a colour or what paints it; it hides what is below. It has the light's lamps and
-            ambient, and the sun's light by its height.
+        ground: The plane z = 0 without end: a colour or what paints it; it hides what is below. It has the light's
+            lamps and ambient, and the sun's light by its height.
         fog: None for clear air.
-        samples: Supersampling: this many by this many samples a pixel, their colours averaged, depth and ids those of one near the middle.
+        samples: Supersampling: this many by this many samples a pixel, their colours averaged, depth and ids those of
+            one near the middle.
 
     Returns:
         The frame.
@@ -141,22 +151,35 @@ class _Faces:
 
     def _brightness(self, light: Light) -> np.ndarray:
         a, b = self.corners[:, 1] - self.corners[:, 0], self.corners[:, 2] - self.corners[:, 0]
-        n = np.stack([a[:, 1] * b[:, 2] - a[:, 2] * b[:, 1], a[:, 2] * b[:, 0] - a[:, 0] * b[:, 2], a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]], axis=1)
+        n = np.stack(
+            [
+                a[:, 1] * b[:, 2] - a[:, 2] * b[:, 1],
+                a[:, 2] * b[:, 0] - a[:, 0] * b[:, 2],
+                a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0],
+            ],
+            axis=1,
+        )
         length = np.sqrt(n[:, 0] * n[:, 0] + n[:, 1] * n[:, 1] + n[:, 2] * n[:, 2])
         x, y, z = light.direction
-        cosine = (n[:, 0] * x + n[:, 1] * y + n[:, 2] * z) / (np.maximum(length, 1e-12) * math.sqrt(x * x + y * y + z * z))
+        cosine = (n[:, 0] * x + n[:, 1] * y + n[:, 2] * z) / (
+            np.maximum(length, 1e-12) * math.sqrt(x * x + y * y + z * z)
+        )
         cosine = np.where(self.two_sided, np.abs(cosine), np.maximum(cosine, 0))
         return light.ambient + light.sun * cosine
 
 
-def _lamplit(faces: _Faces, light: Light, camera: Camera, index: np.ndarray, depth: np.ndarray, where: np.ndarray) -> np.ndarray:
+def _lamplit(
+    faces: _Faces, light: Light, camera: Camera, index: np.ndarray, depth: np.ndarray, where: np.ndarray
+) -> np.ndarray:
     assert light.lamp is not None
     face = index[where]
     lit = faces.brightness[face] + light.lamp(camera.out_of(_rays(camera, where) * depth[where, None]))
     return _scaled(faces.colors[face], np.maximum(lit, faces.glow[face]))
 
 
-def _lay_ground(ground: Ground | Colour, camera: Camera, light: Light, index: np.ndarray, depth: np.ndarray, color: np.ndarray) -> None:
+def _lay_ground(
+    ground: Ground | Colour, camera: Camera, light: Light, index: np.ndarray, depth: np.ndarray, color: np.ndarray
+) -> None:
     """Draws the ground where it is nearer than what is there: `index` becomes -1, `depth` the ground's."""
     if camera.eye[2] <= 0:
         return
@@ -166,8 +189,12 @@ def _lay_ground(ground: Ground | Colour, camera: Camera, light: Light, index: np
     where = np.flatnonzero((far < depth) & (far > camera.near))
     index[where] = -1
     depth[where] = far[where]
-    points = camera.out_of(_rays(camera, where) * far[where, None]) if callable(ground) or light.lamp else np.empty((0, 3))
-    paint = ground(points[:, :2], far[where] / camera.focal) if callable(ground) else np.asarray([ground], dtype=np.uint8)
+    points = (
+        camera.out_of(_rays(camera, where) * far[where, None]) if callable(ground) or light.lamp else np.empty((0, 3))
+    )
+    paint = (
+        ground(points[:, :2], far[where] / camera.focal) if callable(ground) else np.asarray([ground], dtype=np.uint8)
+    )
     z = light.direction[2] / math.sqrt(sum(d * d for d in light.direction))
     bright = np.full(len(where), light.ambient + light.sun * max(0.0, z))
     color[where] = _scaled(paint, bright + light.lamp(points) if light.lamp else bright)
@@ -175,7 +202,9 @@ def _lay_ground(ground: Ground | Colour, camera: Camera, light: Light, index: np
 
 def _grid(camera: Camera) -> tuple[np.ndarray, np.ndarray]:
     """The slopes of the rays through the columns' and the rows' centres: (W,) and (H,) float64."""
-    return (np.arange(camera.width) + 0.5 - camera.centre[0]) / camera.focal, (np.arange(camera.height) + 0.5 - camera.centre[1]) / camera.focal
+    return (np.arange(camera.width) + 0.5 - camera.centre[0]) / camera.focal, (
+        np.arange(camera.height) + 0.5 - camera.centre[1]
+    ) / camera.focal
 
 
 def _rays(camera: Camera, where: np.ndarray) -> np.ndarray:
@@ -208,9 +237,15 @@ def _looked_up(table: np.ndarray, index: np.ndarray) -> np.ndarray:
     return words.view(np.uint32)[:, 0][index].view(np.uint8).reshape(-1, 4)[:, :3].copy()
 
 
-def _reduced(color: np.ndarray, depth: np.ndarray, index: np.ndarray, ids: np.ndarray, camera: Camera, samples: int) -> Frame:
+def _reduced(
+    color: np.ndarray, depth: np.ndarray, index: np.ndarray, ids: np.ndarray, camera: Camera, samples: int
+) -> Frame:
     h, w, s = camera.height, camera.width, samples
-    color, depth, index = color.reshape(h, w, 3), depth.reshape(h, w)[s // 2 :: s, s // 2 :: s], index.reshape(h, w)[s // 2 :: s, s // 2 :: s]
+    color, depth, index = (
+        color.reshape(h, w, 3),
+        depth.reshape(h, w)[s // 2 :: s, s // 2 :: s],
+        index.reshape(h, w)[s // 2 :: s, s // 2 :: s],
+    )
     if s > 1:
         total = np.full((h // s, w // s, 3), s * s // 2, dtype=np.uint32)
         for i in range(s):

@@ -12,7 +12,8 @@ def triangulate(polygon: np.ndarray) -> np.ndarray:
         polygon: (n, 2) float64, n >= 3, counter-clockwise.
 
     Returns:
-        (n - 2, 3) int64, indices of corners, counter-clockwise. A corner that lies on a line with its neighbours gives a triangle without area.
+        (n - 2, 3) int64, indices of corners, counter-clockwise. A corner that lies on a line with its neighbours gives
+        a triangle without area.
     """
     points = [(float(x), float(y)) for x, y in polygon]
     left = list(range(len(points)))

@@ -61,12 +61,17 @@ class Tally:
 
 
 async def run_episode(
-    spec: EpisodeSpec, env: Environment, agent: Agent, writer: EpisodeWriter, on_step: OnStep, stopping: asyncio.Event | None = None
+    spec: EpisodeSpec,
+    env: Environment,
+    agent: Agent,
+    writer: EpisodeWriter,
+    on_step: OnStep,
+    stopping: asyncio.Event | None = None,
 ) -> Episode:
     """Plays one episode to its end and records it, going on behind the steps that `writer` holds already.
 
-    Those are repeated in the environment, every observation compared with the record, and told to the agent (`Agent.recall`); no
-    model is asked. A failing model or simulator is an outcome, not an exception.
+    Those are repeated in the environment, every observation compared with the record, and told to the agent
+    (`Agent.recall`); no model is asked. A failing model or simulator is an outcome, not an exception.
 
     Args:
         stopping: Once it is set, the episode ends as `cancelled` after the step in flight.
@@ -119,7 +124,14 @@ async def run_episode(
     return episode
 
 
-def _episode(spec: EpisodeSpec, outcome: Outcome, tally: Tally, start: Start | None, last: Observation | None, error: BaseException | None) -> Episode:
+def _episode(
+    spec: EpisodeSpec,
+    outcome: Outcome,
+    tally: Tally,
+    start: Start | None,
+    last: Observation | None,
+    error: BaseException | None,
+) -> Episode:
     scored = outcome in ("finished", "limit")
     return Episode(
         spec=spec,
@@ -131,7 +143,11 @@ def _episode(spec: EpisodeSpec, outcome: Outcome, tally: Tally, start: Start | N
         invalid_actions=tally.invalid,
         usage=tally.usage,
         seconds=tally.seconds,
-        metrics={name: value for name, value in tally.info.get("metrics", {}).items() if isinstance(value, int | float) and math.isfinite(value)},
+        metrics={
+            name: value
+            for name, value in tally.info.get("metrics", {}).items()
+            if isinstance(value, int | float) and math.isfinite(value)
+        },
         error=mask(str(error or "")),
         error_kind=type(error).__name__ if error else "",
         end_reason=error.why if isinstance(error, PromptRefused) else tally.info.get("end_reason", ""),
@@ -144,19 +160,31 @@ def _episode(spec: EpisodeSpec, outcome: Outcome, tally: Tally, start: Start | N
     )
 
 
-async def _recall(observation: Observation, agent: Agent, env: Environment, writer: EpisodeWriter, tally: Tally) -> tuple[Observation, Outcome | None]:
-    """Repeats what is recorded. Returns the observation to go on from, and the outcome if the last recorded step ended the episode.
+async def _recall(
+    observation: Observation, agent: Agent, env: Environment, writer: EpisodeWriter, tally: Tally
+) -> tuple[Observation, Outcome | None]:
+    """Repeats what is recorded. Returns the observation to go on from, and the outcome if the last recorded step ended
+    the episode.
 
     Raises:
         EnvironmentFailure: The environment now answers something else than it did.
     """
     ended = None
     for step in writer.recorded():
-        if step.index == 0 and (observation.text, observation.status) != (step.observation.text, step.observation.status):
-            raise RecordDiffers("The episode cannot be resumed: its reset now gives another observation than the record has. Was a simulator updated?")
+        if step.index == 0 and (observation.text, observation.status) != (
+            step.observation.text,
+            step.observation.status,
+        ):
+            raise RecordDiffers(
+                "The episode cannot be resumed: its reset now gives another observation than the record has. Was a"
+                " simulator updated?"
+            )
         answer = await env.step(step.executed)
         if what := difference(step, answer):
-            raise RecordDiffers(f"The episode cannot be resumed: repeating step {step.index} gave another {what}. Was a simulator updated?")
+            raise RecordDiffers(
+                f"The episode cannot be resumed: repeating step {step.index} gave another {what}. Was a simulator"
+                " updated?"
+            )
         agent.recall(step)
         tally.add(step, answer.success)
         observation, ended = replace(answer.observation, valid=step.valid), _ending(step)
@@ -167,7 +195,9 @@ def _ending(step: Step) -> Outcome | None:
     return "finished" if step.terminated else "limit" if step.truncated else None
 
 
-async def _step(index: int, observation: Observation, agent: Agent, env: Environment, mission: Mission) -> tuple[Step, Answer]:
+async def _step(
+    index: int, observation: Observation, agent: Agent, env: Environment, mission: Mission
+) -> tuple[Step, Answer]:
     start = time.perf_counter()
     try:
         decision = await agent.act(observation)

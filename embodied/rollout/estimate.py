@@ -80,11 +80,14 @@ class Rehearsal:
         pass
 
 
-def estimate(agent: AgentConfig, model: ModelConfig, specs: Sequence[EpisodeSpec], price: Price | None) -> list[Estimate]:
+def estimate(
+    agent: AgentConfig, model: ModelConfig, specs: Sequence[EpisodeSpec], price: Price | None
+) -> list[Estimate]:
     """Estimates for every environment of `specs`, and the whole last.
 
-    The least is short episodes in plain words whose repeated beginnings the provider bills as cached; the most is episodes that last
-    as long as they may, in tokens half as long, with nothing cached. A step is taken to be one call, which succeeds the first time.
+    The least is short episodes in plain words whose repeated beginnings the provider bills as cached; the most is
+    episodes that last as long as they may, in tokens half as long, with nothing cached. A step is taken to be one call,
+    which succeeds the first time.
 
     Args:
         agent: The agent, which asks a model.
@@ -108,7 +111,9 @@ def _reply(agent: AgentConfig, model: ModelConfig) -> Range:
     return Range(min(low, limit), min(high, limit))
 
 
-def _of_environment(agent: AgentConfig, env: str, specs: list[EpisodeSpec], price: Price | None, reply: Range) -> Estimate:
+def _of_environment(
+    agent: AgentConfig, env: str, specs: list[EpisodeSpec], price: Price | None, reply: Range
+) -> Estimate:
     usages, limit = asyncio.run(_rehearse(agent, specs[0]))
     settled = usages[len(usages) // 2 :]
     steps = Range(max(1, min(round(SHORTEST[0] * limit), SHORTEST[1])) * len(specs), limit * len(specs))
@@ -121,7 +126,11 @@ def _of_environment(agent: AgentConfig, env: str, specs: list[EpisodeSpec], pric
 def _used(prompts: list[Usage], steps: float, reply: float, characters: float) -> Usage:
     """What `steps` calls use whose prompts are, on average, like `prompts`, which are counted in characters."""
     calls = steps / characters
-    return Usage(round(fmean(p.input for p in prompts) * calls), round(reply * steps), cached=round(fmean(p.repeated for p in prompts) * calls))
+    return Usage(
+        round(fmean(p.input for p in prompts) * calls),
+        round(reply * steps),
+        cached=round(fmean(p.repeated for p in prompts) * calls),
+    )
 
 
 async def _rehearse(config: AgentConfig, spec: EpisodeSpec) -> tuple[list[Usage], int]:
@@ -142,7 +151,8 @@ async def _rehearse(config: AgentConfig, spec: EpisodeSpec) -> tuple[list[Usage]
             prompts += [call.reply.usage for call in decision.calls[:1]]
             answer = env.step(decision.action)
             if answer.terminated or answer.truncated:
-                limit = limit if start.mission.max_steps else len(prompts)  # where nothing else ends it, an episode is as long as this one
+                # where nothing else ends it, an episode is as long as this one
+                limit = limit if start.mission.max_steps else len(prompts)
                 break
             model.observation = answer.observation
         return prompts or [Usage()], limit
@@ -156,5 +166,10 @@ def _whole(found: list[Estimate]) -> Estimate:
 
     dollars = None if any(e.dollars is None for e in found) else total([e.dollars for e in found if e.dollars])
     return Estimate(
-        "all", sum(e.episodes for e in found), total([e.steps for e in found]), total([e.input for e in found]), total([e.output for e in found]), dollars
+        "all",
+        sum(e.episodes for e in found),
+        total([e.steps for e in found]),
+        total([e.input for e in found]),
+        total([e.output for e in found]),
+        dollars,
     )

@@ -1,8 +1,8 @@
 """Measuring floors: random choice, and the best constant phrase, through the ordinary runner and agents.
 
-A constant is chosen in three stages, each on seeds of its own, so that what is reported is not a maximum over noise: every phrase on a few
-seeds, the best few on more, the best of these on fresh ones, which alone are reported. Every stage is a run folder: a measurement that was
-stopped goes on where it was.
+A constant is chosen in three stages, each on seeds of its own, so that what is reported is not a maximum over noise:
+every phrase on a few seeds, the best few on more, the best of these on fresh ones, which alone are reported. Every
+stage is a run folder: a measurement that was stopped goes on where it was.
 """
 
 from __future__ import annotations
@@ -106,9 +106,14 @@ class Measurement:
         floors: dict[str, tuple[Floor, ...]] = {}
         for task in tasks:
             made = [_floor("random", "", random[task], 0)] if task in random else []
-            made += [_floor("constant", phrase, values, len(phrases[task])) for phrase, values in constant.get(task, {}).items()]
+            made += [
+                _floor("constant", phrase, values, len(phrases[task]))
+                for phrase, values in constant.get(task, {}).items()
+            ]
             floors[task] = tuple(made)
-        notes = {task: "any text is an answer: there is no vocabulary to draw from" for task in tasks if task not in drawn}
+        notes = {
+            task: "any text is an answer: there is no vocabulary to draw from" for task in tasks if task not in drawn
+        }
         return Floors(entry(self.env).id, self.rules, self.versions, floors, notes)
 
     async def _best(self, phrases: dict[str, list[str]]) -> dict[str, str]:
@@ -117,13 +122,17 @@ class Measurement:
         for stage in ("screen", "choose"):
             for phrase, tasks in _by_phrase(phrases):
                 few = max(1, self.effort.screen // (2 if max(len(seen[t]) for t in tasks) > MANY else 1))
-                for task, values in (await self._play(stage, "constant", phrase, tasks, few if stage == "screen" else self.effort.choose)).items():
+                for task, values in (
+                    await self._play(stage, "constant", phrase, tasks, few if stage == "screen" else self.effort.choose)
+                ).items():
                     seen[task][phrase] += values
             ranked = {task: sorted(found, key=lambda p, t=task: -fmean(seen[t][p])) for task, found in phrases.items()}
             phrases = {task: _worth(found, seen[task], self.effort.best) for task, found in ranked.items()}
         return {task: found[0] for task, found in ranked.items()}
 
-    async def _play(self, stage: str, policy: str, phrase: str, tasks: Sequence[str], episodes: int) -> dict[str, list[float]]:
+    async def _play(
+        self, stage: str, policy: str, phrase: str, tasks: Sequence[str], episodes: int
+    ) -> dict[str, list[float]]:
         """Progress of each episode by task; what is recorded already is not played again."""
         config = AgentConfig(policy=policy, script=[phrase] if policy == "constant" else [])
         e = entry(self.env)
@@ -138,20 +147,27 @@ class Measurement:
             "versions": self.versions,
         }
         run_identity = identity(recorded)
-        specs = plan([(TaskSpec(self.env, task, self._options()), episodes) for task in tasks], SEEDS[stage], run_identity)
+        specs = plan(
+            [(TaskSpec(self.env, task, self._options()), episodes) for task in tasks], SEEDS[stage], run_identity
+        )
         label = re.sub(r"[^a-z0-9]+", "-", phrase.lower()).strip("-")[:24]
         digest = hashlib.sha256(phrase.encode()).hexdigest()[:6]
         name = policy if policy == "random" else f"{policy}-{label}-{digest}"
         root = self.work / f"{e.id.rpartition('/')[2]}.{self.rules}" / f"{stage}-{name}-{run_identity[:6]}"
         run = Run.create(root, RunRecord(run_identity, recorded, specs, self.versions, "", ""))
-        result = await run_all(run, specs, lambda spec: agents.build(config, spec=spec), self.pool, Quiet(self.say), concurrency=4)
+        result = await run_all(
+            run, specs, lambda spec: agents.build(config, spec=spec), self.pool, Quiet(self.say), concurrency=4
+        )
         if result.played:
             self.say(f"{self.env} {self.rules} {stage} {policy} {phrase[:40]!r}: {result.played} episodes")
         earned: dict[str, list[float]] = {task: [] for task in tasks}
         for spec in specs:
             episode = run.result(spec.id)
             if episode is None or episode.progress is None:
-                raise EnvironmentFailure(f"{spec.id} in {root} has no score: {episode.error if episode else result.stopped}. The same command tries again.")
+                raise EnvironmentFailure(
+                    f"{spec.id} in {root} has no score: {episode.error if episode else result.stopped}. The same"
+                    " command tries again."
+                )
             earned[spec.task.task].append(episode.progress)
         return earned
 
@@ -160,7 +176,9 @@ class Measurement:
 
 
 def candidates(env: str, task: str, options: Json) -> list[str]:
-    """The constants that are tried: the vocabulary; commands without a blank and in every direction; or the expert's answers to some questions."""
+    """The constants that are tried: the vocabulary; commands without a blank and in every direction; or the expert's
+    answers to some questions.
+    """
     made = envs.make(env, task, **options)
     try:
         made.reset(seed=0)
@@ -176,7 +194,9 @@ def candidates(env: str, task: str, options: Json) -> list[str]:
 
 
 def _commands(pattern: str) -> Iterator[str]:
-    """The commands of a pattern that need no look: `inventory`, `go <north|south>` in each direction; none of `take <thing>`."""
+    """The commands of a pattern that need no look: `inventory`, `go <north|south>` in each direction; none of
+    `take <thing>`.
+    """
     blank = _BLANK.search(pattern)
     if blank is None:
         yield pattern

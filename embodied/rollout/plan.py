@@ -43,9 +43,9 @@ def identity(config: Json) -> str:
 def plan(tasks: Sequence[tuple[TaskSpec, int]], seed: int, run_identity: str) -> tuple[EpisodeSpec, ...]:
     """Lists the episodes of a run.
 
-    Environment seeds depend on the suite seed, environment and task alone, so two agents with the same suite seed meet the same
-    episodes, whatever else they run. The episodes of a task have consecutive seeds: no two share one, and an environment that picks
-    from n levels by its seed (TextWorld's games) shows all of them in n episodes.
+    Environment seeds depend on the suite seed, environment and task alone, so two agents with the same suite seed meet
+    the same episodes, whatever else they run. The episodes of a task have consecutive seeds: no two share one, and an
+    environment that picks from n levels by its seed (TextWorld's games) shows all of them in n episodes.
 
     Args:
         tasks: Each task with its number of episodes.
@@ -59,5 +59,13 @@ def plan(tasks: Sequence[tuple[TaskSpec, int]], seed: int, run_identity: str) ->
             env_seed = first + index
             digest = hashlib.sha256(f"{run_identity} {index} {env_seed} ".encode() + encode(task)).hexdigest()
             name = "".join(c if c.isalnum() or c in "-_." else "-" for c in f"{task.env}-{task.task}").strip("-")
-            specs.append(EpisodeSpec(f"{name}-{index:03d}-{digest[:8]}", task, env_seed, index, derive(seed, "agent", task.env, task.task, index)))
+            specs.append(
+                EpisodeSpec(
+                    f"{name}-{index:03d}-{digest[:8]}",
+                    task,
+                    env_seed,
+                    index,
+                    derive(seed, "agent", task.env, task.task, index),
+                )
+            )
     return tuple(specs)

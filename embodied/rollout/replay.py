@@ -24,7 +24,11 @@ def difference(step: Step, answer: Answer) -> str:
         "progress": (step.progress, answer.progress),
     }
     differing = next((name for name, (recorded, now) in pairs.items() if recorded != now), "")
-    return differing if differing in ("", "observation") else f"{differing} ({pairs[differing][0]} is recorded, {pairs[differing][1]} came)"
+    return (
+        differing
+        if differing in ("", "observation")
+        else f"{differing} ({pairs[differing][0]} is recorded, {pairs[differing][1]} came)"
+    )
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,13 @@ class Verdict:
 ReplayOne = Callable[[Run, EpisodeSpec, Pool], Awaitable[Verdict]]
 
 
-async def replay_all(run: Run, specs: Sequence[EpisodeSpec], workers: int, show: Callable[[Verdict], None], replay_one: ReplayOne | None = None) -> None:
+async def replay_all(
+    run: Run,
+    specs: Sequence[EpisodeSpec],
+    workers: int,
+    show: Callable[[Verdict], None],
+    replay_one: ReplayOne | None = None,
+) -> None:
     """Replays episodes, two at a time for every worker, and shows each verdict as it comes.
 
     Args:
@@ -66,7 +76,9 @@ async def replay_all(run: Run, specs: Sequence[EpisodeSpec], workers: int, show:
 
 
 async def replay(run: Run, spec: EpisodeSpec, pool: Pool) -> Verdict:
-    """Executes an episode's seed and recorded actions again, up to the first difference, or where the record is damaged."""
+    """Executes an episode's seed and recorded actions again, up to the first difference, or where the record is
+    damaged.
+    """
     env = pool.environment(spec.task, MemoryBlobs())
     steps, episode, damage = 0, None, ""
     try:

@@ -21,7 +21,8 @@ _NUMBERS = re.compile(r"\d+(\.\d+)?")
 """Seconds and counts do not make two errors different."""
 _LOST = re.compile(r" lost \d+ worker processes, the last in ")
 UNANSWERED = {"a setting": 3, "no pictures": 3}
-"""Why a prompt was refused -> after how many episodes in a row, each refused at its first call, the run stops while nothing of it was ever
+"""Why a prompt was refused -> after how many episodes in a row, each refused at its first call, the run stops while
+nothing of it was ever
 answered: what is refused is not the prompt then, but all of them."""
 UNANSWERED_ELSE = 10
 """For the other reasons, which are about one prompt and may still hit several in a row."""
@@ -55,8 +56,12 @@ class Result:
 
 
 def owed(run: Run, planned: Sequence[EpisodeSpec]) -> list[EpisodeSpec]:
-    """The planned episodes that have no score: those that nobody has given up first, then those that failed, then those that were refused."""
-    return sorted((spec for spec in planned if not run.scored(spec.id)), key=lambda spec: _given_up(run.result(spec.id)))
+    """The planned episodes that have no score: those that nobody has given up first, then those that failed, then those
+    that were refused.
+    """
+    return sorted(
+        (spec for spec in planned if not run.scored(spec.id)), key=lambda spec: _given_up(run.result(spec.id))
+    )
 
 
 def _given_up(episode: Episode | None) -> int:
@@ -94,11 +99,11 @@ async def run_all(
 ) -> Result:
     """Plays what is owed, at most `concurrency` episodes at a time.
 
-    An episode that was killed, cancelled, failed by its model or lost its workers goes on behind its last recorded step; one that
-    failed by its simulator, or whose record can no longer be repeated, begins anew. Episodes that were given up come last.
-    The run stops early, resumable by the same command, when the model can answer nobody (a bad key stays bad, a spent budget spent),
-    when `SAME_FAILURES` episodes in a row fail with the same error, and when the first episodes of a run are all refused for the same
-    reason (`UNANSWERED`). A refused prompt stops nothing else.
+    An episode that was killed, cancelled, failed by its model or lost its workers goes on behind its last recorded
+    step; one that failed by its simulator, or whose record can no longer be repeated, begins anew. Episodes that were
+    given up come last. The run stops early, resumable by the same command, when the model can answer nobody (a bad key
+    stays bad, a spent budget spent), when `SAME_FAILURES` episodes in a row fail with the same error, and when the
+    first episodes of a run are all refused for the same reason (`UNANSWERED`). A refused prompt stops nothing else.
 
     Args:
         stopping: Once it is set, episodes in flight end after their present step, and no other begins.
@@ -108,7 +113,9 @@ async def run_all(
         MissingExtra, UsageError: An environment or agent cannot be made, or `concurrency` is below 1.
     """
     if concurrency < 1:
-        raise UsageError(f"run.concurrency is the number of episodes in flight and must be at least 1, not {concurrency}.")
+        raise UsageError(
+            f"run.concurrency is the number of episodes in flight and must be at least 1, not {concurrency}."
+        )
     stopping = stopping or asyncio.Event()
     waiting = owed(run, planned)
     todo = iter(waiting)
@@ -151,18 +158,30 @@ async def run_all(
 
 
 def _claim(run: Run, spec: EpisodeSpec, agent: Agent) -> EpisodeWriter | None:
-    """Takes the episode in hand. It begins anew where repeating it may fail again, and where the agent cannot be told what it did."""
+    """Takes the episode in hand. It begins anew where repeating it may fail again, and where the agent cannot be told
+    what it did.
+    """
     before = run.result(spec.id)
     failed = before is not None and before.outcome == "infra_failure" and not _lost_workers(before)
     return run.claim(spec, again=failed or not hasattr(agent, "recall"))
 
 
 def _lost_workers(before: Episode) -> bool:
-    """Whether nothing is wrong with what is recorded. Runs from before that error had a name of its own have its words."""
+    """Whether nothing is wrong with what is recorded. Runs from before that error had a name of
+    its own have its words.
+    """
     return before.error_kind == WorkersLost.__name__ or bool(_LOST.search(before.error))
 
 
-async def _play(run: Run, spec: EpisodeSpec, agent: Agent, writer: EpisodeWriter, pool: Pool, listener: Listener, stopping: asyncio.Event) -> Episode:
+async def _play(
+    run: Run,
+    spec: EpisodeSpec,
+    agent: Agent,
+    writer: EpisodeWriter,
+    pool: Pool,
+    listener: Listener,
+    stopping: asyncio.Event,
+) -> Episode:
     env = pool.environment(spec.task, run.blobs)
     try:
         return await run_episode(spec, env, agent, writer, listener.stepped, stopping)

@@ -1,4 +1,6 @@
-"""What a run has used so far, from its records: whatever was called is paid for, whether its episode was scored or not."""
+"""What a run has used so far, from its records: whatever was called is paid for, whether its
+episode was scored or not.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ _step = msgspec.json.Decoder(_Step)
 
 
 def used(run: Run) -> Usage:
-    """The usage of every call recorded in a run, of attempts that were given up too. Damaged records are passed over."""
+    """The usage of every call recorded in a run, of attempts that were given up too. Damaged
+    records are passed over.
+    """
     total = Usage()
     for spec in run.record.planned:
         for usage in _of_episode(run.folder(spec.id)):

@@ -1,7 +1,8 @@
 """What a run folder may hold, checked once on load for every reader: a folder may come from a stranger.
 
-Names become paths, addresses and lines on a terminal; files may be links, pipes or endless; JSON may be deep or huge. Here each of these
-is refused in one sentence. What a folder would have done on this machine is another question: see `embodied.store.ours`.
+Names become paths, addresses and lines on a terminal; files may be links, pipes or endless; JSON may be deep or huge.
+Here each of these is refused in one sentence. What a folder would have done on this machine is another question: see
+`embodied.store.ours`.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ MOST_COUNTED = 2**53
 
 
 def open_plain(path: Path) -> BinaryIO | None:
-    """Opens a regular file for reading; None where there is none. A link, pipe, device or folder in its place is never opened.
+    """Opens a regular file for reading; None where there is none. A link, pipe, device or folder in its place is never
+    opened.
 
     Raises:
         StoreError: There is something else of that name, or it cannot be read.
@@ -50,18 +52,25 @@ def open_plain(path: Path) -> BinaryIO | None:
     try:
         found = os.lstat(path)
         if not stat.S_ISREG(found.st_mode):
-            raise StoreError(f"{path} is {_kind(found.st_mode)}, not a plain file. A run folder holds plain files only: remove it, or take another copy.")
+            raise StoreError(
+                f"{path} is {_kind(found.st_mode)}, not a plain file. A run folder holds plain files only: remove it,"
+                " or take another copy."
+            )
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
         link = getattr(error, "errno", None) == errno.ELOOP
-        raise StoreError(f"Cannot read {path}: {'it is a symbolic link' if link else getattr(error, 'strerror', None) or error}.") from error
+        raise StoreError(
+            f"Cannot read {path}: {'it is a symbolic link' if link else getattr(error, 'strerror', None) or error}."
+        ) from error
     return os.fdopen(descriptor, "rb")
 
 
 def read_plain(path: Path, most: int) -> bytes | None:
-    """The bytes of a regular file; None where there is none. Raises `StoreError` when it is something else, or has more than `most` bytes."""
+    """The bytes of a regular file; None where there is none. Raises `StoreError` when it is something else, or has more
+    than `most` bytes.
+    """
     file = open_plain(path)
     if file is None:
         return None
@@ -69,7 +78,10 @@ def read_plain(path: Path, most: int) -> bytes | None:
         size = os.fstat(file.fileno()).st_size
         data = file.read(most + 1) if size <= most else b""
     if size > most or len(data) > most:
-        raise StoreError(f"{path} has {max(size, len(data)):,} bytes; a file of its kind has at most {most:,}. It is damaged, or not of a run.")
+        raise StoreError(
+            f"{path} has {max(size, len(data)):,} bytes; a file of its kind has at most {most:,}. It is damaged, or not"
+            " of a run."
+        )
     return data
 
 
@@ -83,15 +95,21 @@ def plain_size(path: Path) -> int:
 
 
 def read_lines(file: BinaryIO, where: str) -> Iterator[bytes]:
-    """The lines of a file, each with its newline; the last may have none. Raises `StoreError` at a line that is too long to be one."""
+    """The lines of a file, each with its newline; the last may have none. Raises `StoreError` at a line that is too
+    long to be one.
+    """
     while line := file.readline(LONGEST_LINE + 1):
         if len(line) > LONGEST_LINE:
-            raise StoreError(f"{where} is damaged: it has a line of more than {LONGEST_LINE // MIB} MiB. Restore it from a copy.")
+            raise StoreError(
+                f"{where} is damaged: it has a line of more than {LONGEST_LINE // MIB} MiB. Restore it from a copy."
+            )
         yield line
 
 
 def check_tree(root: Path) -> None:
-    """Raises `StoreError` where `episodes/`, `blobs/` or a folder in them is a link or not a folder: what is read and written stays in `root`."""
+    """Raises `StoreError` where `episodes/`, `blobs/` or a folder in them is a link or not a folder: what is read and
+    written stays in `root`.
+    """
     for name in ("episodes", "blobs"):
         top = root / name
         try:
@@ -105,11 +123,15 @@ def check_tree(root: Path) -> None:
         with _scanned(top) as entries:
             for entry in entries:
                 if entry.is_symlink():
-                    raise StoreError(f"{Path(entry.path)} is a symbolic link. A run folder holds no links: put the folder itself there.")
+                    raise StoreError(
+                        f"{Path(entry.path)} is a symbolic link. A run folder holds no links: put the folder itself"
+                        " there."
+                    )
 
 
 def check_place(path: Path, root: Path) -> None:
-    """Looks at a place inside a run folder before it is written to: neither it, nor what leads to it, nor what is in it may be a link.
+    """Looks at a place inside a run folder before it is written to: neither it, nor what leads to it, nor what is in it
+    may be a link.
 
     Args:
         path: A file or folder to be written, which may be missing.
@@ -130,7 +152,10 @@ def check_place(path: Path, root: Path) -> None:
         except (FileNotFoundError, NotADirectoryError):
             continue
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            raise StoreError(f"{place} is {_kind(mode)}, and nothing is written through it. Remove it, or name another place with --out.")
+            raise StoreError(
+                f"{place} is {_kind(mode)}, and nothing is written through it. Remove it, or name another place with"
+                " --out."
+            )
         if stat.S_ISDIR(mode) and place not in leading:
             with _scanned(place) as entries:
                 waiting += [Path(entry.path) for entry in entries]
@@ -144,7 +169,13 @@ def _scanned(folder: Path) -> Any:
 
 
 def _kind(mode: int) -> str:
-    kinds = {stat.S_IFLNK: "a symbolic link", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFDIR: "a folder", stat.S_IFREG: "a file"}
+    kinds = {
+        stat.S_IFLNK: "a symbolic link",
+        stat.S_IFIFO: "a pipe",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFDIR: "a folder",
+        stat.S_IFREG: "a file",
+    }
     return kinds.get(stat.S_IFMT(mode), "a device")
 
 
@@ -152,7 +183,9 @@ def _kind(mode: int) -> str:
 
 
 def is_id(name: str) -> bool:
-    """Whether `name` can be an episode's id: letters, digits, `-`, `_` and `.`, not hidden, not too long for a file name."""
+    """Whether `name` can be an episode's id: letters, digits, `-`, `_` and `.`, not hidden, not too long for a file
+    name.
+    """
     plain = all(c.isalnum() or c in "-_." for c in name)
     return bool(name) and plain and name[0] not in ".-" and len(name.encode("utf-8", "replace")) <= LONGEST_ID
 
@@ -163,7 +196,9 @@ def is_digest(name: str) -> bool:
 
 
 def is_line(text: str, most: int = LONGEST_NAME) -> bool:
-    """Whether `text` has at most `most` characters, and none that moves the cursor, ends the line or turns the direction of what follows."""
+    """Whether `text` has at most `most` characters, and none that moves the cursor, ends the line or turns the
+    direction of what follows.
+    """
     return len(text) <= most and not any(unicodedata.category(c) in ("Cc", "Cs") or c in _TURNING for c in text)
 
 
@@ -171,12 +206,16 @@ _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def is_task(text: str) -> bool:
-    """Whether `text` can be a task's name: one line that does not lead out of a folder where its slashes are taken for folders."""
+    """Whether `text` can be a task's name: one line that does not lead out of a folder where its slashes are taken for
+    folders.
+    """
     return is_line(text) and "\\" not in text and not text.startswith("/") and not {".", ".."} & set(text.split("/"))
 
 
 def check_json(value: Any, where: str) -> None:
-    """Raises `StoreError` where plain JSON is nested too deeply to be walked through, or holds a whole number of more than 64 bits."""
+    """Raises `StoreError` where plain JSON is nested too deeply to be walked through, or holds a whole number of more
+    than 64 bits.
+    """
     waiting = [(value, 0)]
     while waiting:
         item, depth = waiting.pop()
@@ -189,7 +228,8 @@ def check_json(value: Any, where: str) -> None:
 
 
 def check_record(record: Any, where: str) -> None:
-    """Checks `run.json` (a `RunRecord`): every name that becomes a path or is printed, sizes, duplicates, and the shape of its settings.
+    """Checks `run.json` (a `RunRecord`): every name that becomes a path or is printed, sizes, duplicates, and the shape
+    of its settings.
 
     Raises:
         StoreError: The first thing that a run of ours never has.
@@ -198,16 +238,29 @@ def check_record(record: Any, where: str) -> None:
     for spec in record.planned:
         task = spec.task
         if not is_id(spec.id):
-            raise StoreError(f"{where} plans an episode with the id {_shown(spec.id)}. An id is a plain name of letters, digits, '-', '_' and '.'.")
+            raise StoreError(
+                f"{where} plans an episode with the id {_shown(spec.id)}. An id is a plain name of letters, digits,"
+                " '-', '_' and '.'."
+            )
         folded = unicodedata.normalize("NFC", spec.id).casefold()
         if folded in seen:
-            raise StoreError(f"{where} plans two episodes with the id {_shown(spec.id)}. Each must have an id of its own.")
+            raise StoreError(
+                f"{where} plans two episodes with the id {_shown(spec.id)}. Each must have an id of its own."
+            )
         seen.add(folded)
         if not (task.env and is_line(task.env) and is_task(task.task)):
-            raise StoreError(f"{where} plans an episode of {_shown(f'{task.env} {task.task}')}, which is not the name of an environment and a task.")
+            raise StoreError(
+                f"{where} plans an episode of {_shown(f'{task.env} {task.task}')}, which is not the name of an"
+                " environment and a task."
+            )
         check_json(task.kwargs, where)
         check_json([spec.index, spec.seed, spec.agent_seed], where)
-    for kind, name in (("identity", record.identity), ("suite", record.suite), ("time of creation", record.created), *record.versions.items()):
+    for kind, name in (
+        ("identity", record.identity),
+        ("suite", record.suite),
+        ("time of creation", record.created),
+        *record.versions.items(),
+    ):
         if not is_line(name) or not is_line(kind):
             raise StoreError(f"{where} has {_shown(name)} as {_shown(kind)}, which is not one short line.")
     check_json(record.config, where)
@@ -225,19 +278,26 @@ def _check_config(config: dict[str, Any], where: str) -> None:
     imported = config.get("imported")
     if isinstance(imported, dict):
         parts += [(f"imported.{key}", imported.get(key)) for key in _IMPORTED]
-        environments = (imported.get("summary") or {}).get("environments") if isinstance(imported.get("summary"), dict) else None
+        environments = (
+            (imported.get("summary") or {}).get("environments") if isinstance(imported.get("summary"), dict) else None
+        )
         parts.append(("imported.summary.environments", environments))
         if isinstance(environments, dict):
             parts += [(f"imported.summary.environments.{_shown(name)}", env) for name, env in environments.items()]
     for key, value in parts:
         if value is not None and not isinstance(value, dict):
-            raise StoreError(f"{where} is damaged: {key} in its configuration is {_shown(value)}, where an object belongs.")
+            raise StoreError(
+                f"{where} is damaged: {key} in its configuration is {_shown(value)}, where an object belongs."
+            )
     if isinstance(imported, dict):
         _check_published((imported.get("summary") or {}).get("environments") or {}, where)
         name = imported.get("name")
         if name is not None and not (isinstance(name, str) and is_line(name)):
             raise StoreError(f"{where} is damaged: the name {_shown(name)} of the imported run is not one short line.")
-    for key, value in (("model.name", (config.get("model") or {}).get("name")), ("model.provider", (config.get("model") or {}).get("provider"))):
+    for key, value in (
+        ("model.name", (config.get("model") or {}).get("name")),
+        ("model.provider", (config.get("model") or {}).get("provider")),
+    ):
         if isinstance(value, str) and not is_line(value):
             raise StoreError(f"{where} is damaged: {key} {_shown(value)} is not one short line.")
 
@@ -248,19 +308,25 @@ def _check_published(environments: dict[str, Any], where: str) -> None:
             raise StoreError(f"{where} is damaged: {_shown(name)} is not the name of an environment.")
         for key in _PUBLISHED:
             value, most = env.get(key), MOST_COUNTED if key == "episodes_played" else 100
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most):
-                raise StoreError(f"{where} is damaged: {key} of {_shown(name)} in the published summary is {_shown(value)}.")
+            if value is not None and (
+                isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most
+            ):
+                raise StoreError(
+                    f"{where} is damaged: {key} of {_shown(name)} in the published summary is {_shown(value)}."
+                )
 
 
 def check_result(episode: Any, spec: Any, where: str) -> None:
-    """Checks `episode.json` (an `Episode`): it must be of the planned episode in whose folder it lies, with values in their ranges.
+    """Checks `episode.json` (an `Episode`): it must be of the planned episode in whose folder it lies, with values in
+    their ranges.
 
     Raises:
         StoreError: It is of another episode, or a value is out of its range.
     """
     if spec is not None and episode.spec != spec:
         raise StoreError(
-            f"{where} is damaged: it is of another episode ({_shown(episode.spec.id)}) than the plan has here. Delete it to run the episode again."
+            f"{where} is damaged: it is of another episode ({_shown(episode.spec.id)}) than the plan has here. Delete"
+            " it to run the episode again."
         )
     usage = episode.usage
     ranges: dict[str, tuple[float | None, float, float]] = {
@@ -268,12 +334,18 @@ def check_result(episode: Any, spec: Any, where: str) -> None:
         "steps": (episode.steps, 0, MOST_COUNTED),
         "invalid_actions": (episode.invalid_actions, 0, MOST_COUNTED),
         "seconds": (episode.seconds, -MOST_COUNTED, MOST_COUNTED),
-        **{f"usage.{k}": (getattr(usage, k), -MOST_COUNTED, MOST_COUNTED) for k in ("input", "output", "reasoning", "cached", "repeated")},
+        **{
+            f"usage.{k}": (getattr(usage, k), -MOST_COUNTED, MOST_COUNTED)
+            for k in ("input", "output", "reasoning", "cached", "repeated")
+        },
         **{f"counts.{k}": (v, -MOST_COUNTED, MOST_COUNTED) for k, v in episode.counts.items()},
     }
     for name, (value, low, high) in ranges.items():
         if value is not None and not math.isnan(value) and not low <= value <= high:
-            raise StoreError(f"{where} is damaged: {_shown(name)} is {value}, which is not between {low:g} and {high:g}. Delete it to run the episode again.")
+            raise StoreError(
+                f"{where} is damaged: {_shown(name)} is {value}, which is not between {low:g} and {high:g}. Delete it"
+                " to run the episode again."
+            )
     check_json(episode.info, where)
 
 

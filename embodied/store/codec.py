@@ -1,4 +1,6 @@
-"""Records as JSON on disk: one line a record, keys in field order, so that equal records are equal bytes. As msgpack between processes."""
+"""Records as JSON on disk: one line a record, keys in field order, so that equal records are equal bytes. As msgpack
+between processes.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ _packer = msgspec.msgpack.Encoder()
 
 
 def encode(record: Any) -> bytes:
-    """A record (or plain JSON value) as one line of JSON, without the newline. Lone surrogates are replaced by U+FFFD."""
+    """A record (or plain JSON value) as one line of JSON, without the newline. Lone surrogates are
+    replaced by U+FFFD.
+    """
     try:
         return _encoder.encode(record)
     except UnicodeEncodeError:
@@ -26,7 +30,9 @@ def decode(data: bytes, type_: type[T], where: str) -> T:
     try:
         return msgspec.json.decode(data, type=type_)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise StoreError(f"{where} is damaged: {error}. Restore it from a copy, or delete it to run the episode again.") from error
+        raise StoreError(
+            f"{where} is damaged: {error}. Restore it from a copy, or delete it to run the episode again."
+        ) from error
 
 
 def pack(record: Any) -> bytes:

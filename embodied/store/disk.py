@@ -1,4 +1,6 @@
-"""Files that are either there whole or not at all, folders that one process at a time makes, and what a full disk is called."""
+"""Files that are either there whole or not at all, folders that one process at a time makes, and what a full disk is
+called.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +32,15 @@ def disk(what: str) -> Iterator[None]:
         full = error.errno in FULL
         advice = "free space" if full else "mend that (space, permissions, the path)"
         kind = DiskFull if full else StoreError
-        raise kind(f"Cannot {what}: {error.strerror or error}. Nothing recorded before is lost; {advice} and run the same command again.") from error
+        raise kind(
+            f"Cannot {what}: {error.strerror or error}. Nothing recorded before is lost; {advice} and run the same"
+            " command again."
+        ) from error
 
 
 def write_whole(path: Path, data: bytes, durable: bool = True) -> None:
-    """Writes a file so that it is either the old one or the new one, never half. What could not be written leaves nothing behind.
+    """Writes a file so that it is either the old one or the new one, never half. What could not be written leaves
+    nothing behind.
 
     Args:
         path: The file; its folder exists.
@@ -53,7 +59,8 @@ def write_whole(path: Path, data: bytes, durable: bool = True) -> None:
 
 @contextmanager
 def whole(path: Path, ending: str = "") -> Iterator[Path]:
-    """Gives the path of a file to write in the place of `path`, and puts it there once the block has ended well; else nothing is left of it.
+    """Gives the path of a file to write in the place of `path`, and puts it there once the block has ended well; else
+    nothing is left of it.
 
     Args:
         path: The file; its folder exists.
@@ -74,7 +81,8 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @contextmanager
 def named(path: Path, option: str = "--out") -> Iterator[None]:
-    """Makes the folder of a file that the user named, and turns an operating-system error into one sentence with the way out.
+    """Makes the folder of a file that the user named, and turns an operating-system error into one sentence with the
+    way out.
 
     Raises:
         StoreError: The file cannot be written.
@@ -84,12 +92,18 @@ def named(path: Path, option: str = "--out") -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in FULL:
-            raise DiskFull(f"Cannot write {path}: {error.strerror}. Free space and run the same command again.") from error
-        raise StoreError(f"Cannot write {path}: {error.strerror or error}. Name another place with {option}.") from error
+            raise DiskFull(
+                f"Cannot write {path}: {error.strerror}. Free space and run the same command again."
+            ) from error
+        raise StoreError(
+            f"Cannot write {path}: {error.strerror or error}. Name another place with {option}."
+        ) from error
 
 
 def append_whole(file: BinaryIO, data: bytes) -> None:
-    """Appends to a file opened without a buffer, all of `data` or nothing, and waits until the disk has it. Raises `OSError`."""
+    """Appends to a file opened without a buffer, all of `data` or nothing, and waits until the disk has it. Raises
+    `OSError`.
+    """
     end = file.seek(0, os.SEEK_END)
     try:
         rest = memoryview(data)

@@ -1,7 +1,8 @@
-"""Long episodes read in part: where every step of `steps.jsonl` lies, and the few facts that lists, curves and totals need.
+"""Long episodes read in part: where every step of `steps.jsonl` lies, and the few facts that lists, curves and totals
+need.
 
-One pass decodes only those facts and skips the texts; the steps themselves are then read by their place in the file. Damaged
-lines are passed over and counted, never an error: what is left is what can be shown.
+One pass decodes only those facts and skips the texts; the steps themselves are then read by their place in the file.
+Damaged lines are passed over and counted, never an error: what is left is what can be shown.
 """
 
 from __future__ import annotations
@@ -102,7 +103,9 @@ def light_step(line: bytes) -> LightStep | None:
 
 
 def light_steps(path: Path) -> Iterator[LightStep | None]:
-    """The light steps of a `steps.jsonl`, None for each damaged line; nothing when there is no file. A torn last line is left out."""
+    """The light steps of a `steps.jsonl`, None for each damaged line; nothing when there is no file. A torn last line
+    is left out.
+    """
     try:
         file = open_plain(path)
         if file is None:
@@ -243,13 +246,25 @@ class EpisodeIndex:
                     self._gap += 1
                 else:
                     action = names.setdefault(step.executed, step.executed)
-                    self.rows.append(Row(step.index, self._end, len(line) - 1, action, step.reward, step.progress, tuple(self._events(step))))
+                    self.rows.append(
+                        Row(
+                            step.index,
+                            self._end,
+                            len(line) - 1,
+                            action,
+                            step.reward,
+                            step.progress,
+                            tuple(self._events(step)),
+                        )
+                    )
                     self._gap = 0
                 self._end += len(line)
 
     def _events(self, step: LightStep) -> Iterator[Event]:
         if self._gap:
-            yield Event("damaged", f"{self._gap} damaged line{'s' * (self._gap > 1)} before this step could not be read.")
+            yield Event(
+                "damaged", f"{self._gap} damaged line{'s' * (self._gap > 1)} before this step could not be read."
+            )
         decision = step.decision
         # The present observation is the last message, or the last but one before a message of its own for the question.
         shown = decision.calls[0].messages[-2:] if decision.calls else []
@@ -275,7 +290,9 @@ _OBSERVATION = re.compile(r"^(?:Current )?Observation:", re.MULTILINE)
 
 
 def _correction(line: bytes) -> str:
-    """What a person said in the notes that open a message; empty when nobody did. An observation further down may say anything."""
+    """What a person said in the notes that open a message; empty when nobody did. An observation further down may say
+    anything.
+    """
     try:
         text = msgspec.json.decode(line)["message"]["parts"][0]["text"]
         notes = _OBSERVATION.split(text, maxsplit=1)[0].splitlines()

@@ -29,14 +29,16 @@ def set_aside(folder: Path) -> None:
 def salvage(folder: Path) -> None:
     """Shortens a damaged record to the steps before the damage, which are paid for; the others go to `attempt-<n>/`.
 
-    Damage is a line that cannot be read, a gap, and a prompt of which a message is lost: `messages.jsonl` may have lost its end where
-    `steps.jsonl` has not.
+    Damage is a line that cannot be read, a gap, and a prompt of which a message is lost: `messages.jsonl` may have lost
+    its end where `steps.jsonl` has not.
     """
     steps, messages = _lines(folder / STEPS), _lines(folder / MESSAGES)
     whole = {id_: line for line in messages if (id_ := _object(line).get("id"))}
     needed: set[str] = set()
     good = 0
-    while good < len(steps) and (prompts := _prompts(_object(steps[good]), good)) is not None and prompts <= whole.keys():
+    while (
+        good < len(steps) and (prompts := _prompts(_object(steps[good]), good)) is not None and prompts <= whole.keys()
+    ):
         needed |= prompts
         good += 1
     kept = _attempt(folder)

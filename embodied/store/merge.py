@@ -19,10 +19,11 @@ FILES = ("steps.jsonl", "messages.jsonl", "episode.json")
 def merge(runs: Sequence[Run], out: str | os.PathLike[str], left_out: list[str] | None = None) -> Run:
     """Brings what `runs` hold into the folder `out`, which is made, or is a run of the same plan already.
 
-    Of an episode that several folders hold, one is kept: a scored one, else the one with the longest record; what `out` held of it
-    before goes to `attempt-<n>/`. The folders of `runs` are only read. An interrupted merge can be repeated.
+    Of an episode that several folders hold, one is kept: a scored one, else the one with the longest record; what `out`
+    held of it before goes to `attempt-<n>/`. The folders of `runs` are only read. An interrupted merge can be repeated.
 
-    Copied are plain files with the names that a run gives them, and pictures whose bytes are those of their name; no link is followed.
+    Copied are plain files with the names that a run gives them, and pictures whose bytes are those of their name; no
+    link is followed.
 
     Args:
         runs: At least one.
@@ -36,10 +37,14 @@ def merge(runs: Sequence[Run], out: str | os.PathLike[str], left_out: list[str] 
     planned = {spec.id: spec for spec in first.record.planned}
     for other in runs[1:]:
         if other.record.identity != first.record.identity:
-            raise StoreError(f"{other.root} is not a run of the same plan as {first.root} ({first.record.difference(other.record)}).")
+            raise StoreError(
+                f"{other.root} is not a run of the same plan as {first.root} ({first.record.difference(other.record)})."
+            )
         for spec in other.record.planned:
             if planned.setdefault(spec.id, spec) != spec:
-                raise StoreError(f"{other.root} is not a run of the same plan as {first.root}: {spec.id} is another episode there.")
+                raise StoreError(
+                    f"{other.root} is not a run of the same plan as {first.root}: {spec.id} is another episode there."
+                )
     merged = first
     for run in runs:
         merged = Run.create(out, run.record)
@@ -63,7 +68,9 @@ def _worth(run: Run, id_: str) -> tuple[bool, int]:
 
 
 def _take(source: Path, target: Path) -> None:
-    """Copies an episode's folder, then puts it in the place of the one that is there. Raises `StoreError` where a file of it is not a plain one."""
+    """Copies an episode's folder, then puts it in the place of the one that is there. Raises `StoreError` where a file
+    of it is not a plain one.
+    """
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise StoreError(f"{target} is not an episode's folder.")
     arriving = target.with_name(f"{target.name}.arriving")
@@ -93,7 +100,9 @@ def _copy_files(source: Path, target: Path) -> None:
 
 
 def _copy_blobs(source: Path, target: FileBlobs) -> int:
-    """Copies pictures; returns how many files of the right name were something else. A file that a kill left half written has another name."""
+    """Copies pictures; returns how many files of the right name were something else. A file that a kill left half
+    written has another name.
+    """
     bad = 0
     theirs = FileBlobs(source)
     for path in source.glob("??/*"):

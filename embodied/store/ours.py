@@ -1,9 +1,10 @@
 """Which runs this user made on this machine: fingerprints of what a run would do here, kept outside every run folder.
 
-A run folder says which server is asked, which key is sent there, which modules are imported and which files are read. Whoever
-made the folder chose that. The folder cannot vouch for itself, and a file's owner says nothing (unpacking an archive makes its files
-one's own). So `embodied eval` notes a fingerprint of the plan in the user's state folder (`$XDG_STATE_HOME/embodied/runs/`, by default
-`~/.local/state/embodied/runs/`), and what goes on with a folder looks there first.
+A run folder says which server is asked, which key is sent there, which modules are imported and which files are read.
+Whoever made the folder chose that. The folder cannot vouch for itself, and a file's owner says nothing (unpacking an
+archive makes its files one's own). So `embodied eval` notes a fingerprint of the plan in the user's state folder
+(`$XDG_STATE_HOME/embodied/runs/`, by default `~/.local/state/embodied/runs/`), and what goes on with a folder looks
+there first.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ def state_folder() -> Path:
 
 
 def fingerprint(record: RunRecord) -> str:
-    """SHA-256 over all that a folder decides about what is done on this machine: its configuration, and its environments with their options."""
+    """SHA-256 over all that a folder decides about what is done on this machine: its configuration, and its
+    environments with their options.
+    """
     worlds = {(spec.task.env, encode(_sorted(spec.task.kwargs)).decode()) for spec in record.planned}
     return hashlib.sha256(encode({"config": _sorted(record.config), "worlds": sorted(worlds)})).hexdigest()
 
@@ -50,5 +53,7 @@ def is_ours(record: RunRecord) -> bool:
 
 
 def _sorted(value: object) -> object:
-    """Plain JSON with keys in order: files of ours are written in the order of their fields, and read back in the same."""
+    """Plain JSON with keys in order: files of ours are written in the order of their fields, and
+    read back in the same.
+    """
     return msgspec.json.decode(msgspec.json.encode(without_surrogates(msgspec.to_builtins(value)), order="sorted"))

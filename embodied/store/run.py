@@ -7,8 +7,9 @@
     episodes/<id>/attempt-<n>/      what earlier attempts left that could not be gone on with
     blobs/                          images by content
 
-A step is flushed to the operating system before the next begins, so a kill costs at most the step in progress. A torn last
-line is dropped. While a process plays an episode it holds a lock on the episode's folder, so that no two write into it.
+A step is flushed to the operating system before the next begins, so a kill costs at most the step in progress. A torn
+last line is dropped. While a process plays an episode it holds a lock on the episode's folder, so that no two write
+into it.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ class RunRecord:
     """`run.json`."""
 
     identity: str
-    """Hash of everything that decides what happens in an episode of this run; the number of episodes is not part of it."""
+    """Hash of everything that decides what happens in an episode of this run; the number of episodes is not part of it.
+    """
     config: Json
     """The whole configuration, as composed. Holds names of environment variables, never their values."""
     planned: tuple[EpisodeSpec, ...]
@@ -88,10 +90,14 @@ class Run:
         self.root = Path(root)
         path = self.root / "run.json"
         if not unfinished and os.path.lexists(self.root / UNFINISHED):
-            raise StoreError(f"{self.root} holds an import that did not come to its end. Run the same import again: it goes on.")
+            raise StoreError(
+                f"{self.root} holds an import that did not come to its end. Run the same import again: it goes on."
+            )
         data = read_plain(path, LONGEST_RUN)
         if data is None:
-            raise StoreError(f"{self.root} is not a run folder: it has no run.json. `embodied eval ... --out {self.root}` makes one.")
+            raise StoreError(
+                f"{self.root} is not a run folder: it has no run.json. `embodied eval ... --out {self.root}` makes one."
+            )
         self.record = decode(data, RunRecord, str(path))
         check_record(self.record, str(path))
         check_tree(self.root)
@@ -118,16 +124,22 @@ class Run:
         if (root / "run.json").exists():
             run = cls(root, unfinished=unfinished)
             if run.record.identity != record.identity:
-                goes_on = "" if "imported" in run.record.config else f", or go on with that run: `embodied resume {root}`"
+                goes_on = (
+                    "" if "imported" in run.record.config else f", or go on with that run: `embodied resume {root}`"
+                )
                 what = run.record.difference(record)
-                raise StoreError(f"{root} holds a run of another plan ({what}). Name another folder with --out{goes_on}.")
+                raise StoreError(
+                    f"{root} holds a run of another plan ({what}). Name another folder with --out{goes_on}."
+                )
             have = {spec.id for spec in run.record.planned}
             new = tuple(spec for spec in record.planned if spec.id not in have)
             if not new:
                 return run
             record = replace(run.record, planned=run.record.planned + new)
         elif strange := [path.name for path in root.iterdir() if not _left_by_a_start(path)]:
-            raise StoreError(f"{root} is not empty ({strange[0]}) and is not a run folder. Name another folder with --out.")
+            raise StoreError(
+                f"{root} is not empty ({strange[0]}) and is not a run folder. Name another folder with --out."
+            )
         for left in root.glob(f"run.json.*{TEMPORARY}"):
             left.unlink()
         write_whole(root / "run.json", msgspec.json.format(encode(record), indent=2) + b"\n")
@@ -137,7 +149,8 @@ class Run:
     @classmethod
     @contextmanager
     def made_whole(cls, root: str | os.PathLike[str], record: RunRecord) -> Iterator[Run]:
-        """As `create`, for a run that is written at once (an import): nobody can open it before the block has ended without an error.
+        """As `create`, for a run that is written at once (an import): nobody can open it before the block has ended
+        without an error.
 
         Raises:
             StoreError: As `create`. What a kill or an error left is gone on with by another call.
@@ -198,8 +211,15 @@ class Run:
         """
         folder = self.folder(id_)
         if plain_size(folder / "messages.jsonl") > LONGEST_MESSAGES:
-            raise StoreError(f"{folder / 'messages.jsonl'} is larger than {LONGEST_MESSAGES:,} bytes, which no episode of ours is. Restore it from a copy.")
-        messages = {line.get("id"): line.get("message") for _, line in _lines(folder / "messages.jsonl", damaged) if isinstance(line.get("id"), str)}
+            raise StoreError(
+                f"{folder / 'messages.jsonl'} is larger than {LONGEST_MESSAGES:,} bytes, which no episode of ours is."
+                " Restore it from a copy."
+            )
+        messages = {
+            line.get("id"): line.get("message")
+            for _, line in _lines(folder / "messages.jsonl", damaged)
+            if isinstance(line.get("id"), str)
+        }
         for where, line in _lines(folder / "steps.jsonl", damaged):
             try:
                 step = _step(line, messages, where)
@@ -228,8 +248,8 @@ class Run:
     def claim(self, spec: EpisodeSpec, again: bool = False, *, scored_too: bool = False) -> EpisodeWriter | None:
         """Takes an episode in hand, to go on behind its last whole step.
 
-        Where the record is damaged, it goes on behind the last step before the damage; with `again` it begins anew. What is no longer
-        part of the record is kept in `attempt-<n>/`.
+        Where the record is damaged, it goes on behind the last step before the damage; with `again` it begins anew.
+        What is no longer part of the record is kept in `attempt-<n>/`.
 
         Args:
             spec: The episode.
@@ -250,7 +270,8 @@ class Run:
                 set_aside(folder)
             elif not self._consistent(spec.id):
                 salvage(folder)
-            for path in (folder / "episode.json", *folder.glob(f"episode.json.*{TEMPORARY}")):  # the latter when a kill fell into its writing
+            # the latter when a kill fell into its writing
+            for path in (folder / "episode.json", *folder.glob(f"episode.json.*{TEMPORARY}")):
                 path.unlink(missing_ok=True)
             for name in ("steps.jsonl", "messages.jsonl"):
                 _own(folder / name)
@@ -258,7 +279,9 @@ class Run:
             return EpisodeWriter(self, spec.id, held.pop_all())
 
     def result(self, id_: str) -> Episode | None:
-        """The episode's result where there is one that can be read. Of a damaged one, playing on makes another from the recorded steps."""
+        """The episode's result where there is one that can be read. Of a damaged one, playing on makes another from the
+        recorded steps.
+        """
         try:
             return self.episode(id_)
         except StoreError:
@@ -319,7 +342,9 @@ class EpisodeWriter:
         """Writes one step and hands it to the operating system."""
         ids = [[self._message(m) for m in call.messages] for call in step.decision.calls]
         line: dict[str, Any] = msgspec.to_builtins(
-            replace(step, decision=replace(step.decision, calls=tuple(replace(c, messages=()) for c in step.decision.calls)))
+            replace(
+                step, decision=replace(step.decision, calls=tuple(replace(c, messages=()) for c in step.decision.calls))
+            )
         )
         for call, messages in zip(line["decision"]["calls"], ids, strict=True):
             call["messages"] = messages
@@ -366,7 +391,9 @@ def _left_by_a_start(path: Path) -> bool:
 
 
 def _lock(folder: Path, held: ExitStack) -> bool:
-    """Locks an episode's folder, making it, until `held` is closed; the lock of a killed process is gone with it. False when another has it."""
+    """Locks an episode's folder, making it, until `held` is closed; the lock of a killed process is gone with it. False
+    when another has it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     held.callback(os.close, descriptor)
@@ -374,7 +401,9 @@ def _lock(folder: Path, held: ExitStack) -> bool:
 
 
 def _own(path: Path) -> None:
-    """Makes a file that goes by another name too (a hard link, in a copy that saves space) one of its own: only this run is appended to."""
+    """Makes a file that goes by another name too (a hard link, in a copy that saves space) one of its own: only this
+    run is appended to.
+    """
     if plain_size(path) and path.stat().st_nlink > 1:
         copy = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
         copy.unlink(missing_ok=True)
@@ -415,7 +444,8 @@ def _step(line: Json, messages: Json, where: str) -> Step:
         return step
     except (KeyError, TypeError, msgspec.ValidationError, RecursionError) as error:
         raise StoreError(
-            f"{where} is damaged: {type(error).__name__}: {error}. Restore it from a copy, or delete the episode's folder to run it again."
+            f"{where} is damaged: {type(error).__name__}: {error}. Restore it from a copy, or delete the episode's"
+            " folder to run it again."
         ) from error
 
 

@@ -1,7 +1,7 @@
 """A record with a checksum in the same file: a bit that flips anywhere in it is found.
 
-The checksum is the first key of the JSON object: the SHA-256 of the file's bytes without that key. Files from before there was one
-have none and are read as they are.
+The checksum is the first key of the JSON object: the SHA-256 of the file's bytes without that key. Files from before
+there was one have none and are read as they are.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ def unseal(data: bytes, type_: type[T], where: str) -> T:
 
 
 def _is_nearly(key: str) -> bool:
-    """Whether `key` is the checksum's, or was before a bit of it flipped. As the exact key it may stand elsewhere than first, after an edit by hand."""
+    """Whether `key` is the checksum's, or was before a bit of it flipped. As the exact key it may stand elsewhere than
+    first, after an edit by hand.
+    """
     return len(key) == len(KEY) and sum(a != b for a, b in zip(key, KEY, strict=True)) <= 1
 
 

@@ -15,7 +15,12 @@ from embodied.types import Decision, Image, Message, Mission, Observation, Reply
 
 ROOM = Mission(
     goal="Open the red door.",
-    actions={"turn left": "turn a quarter to the left", "turn right": "turn a quarter to the right", "go forward": "take one step", "toggle": ""},
+    actions={
+        "turn left": "turn a quarter to the left",
+        "turn right": "turn a quarter to the right",
+        "go forward": "take one step",
+        "toggle": "",
+    },
     intro="You are in a room.",
     tips=("Face the door first.",),
     default_action="go forward",
@@ -23,7 +28,11 @@ ROOM = Mission(
 )
 STORY = Mission(
     goal="Find the non-euclidean safe.",
-    actions={"go <dir>": "walk north, east, south or west", "take ...": "take a thing you see", "look": "describe the room"},
+    actions={
+        "go <dir>": "walk north, east, south or west",
+        "take ...": "take a thing you see",
+        "look": "describe the room",
+    },
     intro="You are in a text adventure.",
     default_action="look",
     free_text=True,
@@ -65,7 +74,14 @@ class Replies:
         pass
 
 
-def make(policy: str, mission: Mission, model: Replies | None = None, seed: int = 0, settings: Settings | None = None, **config: Any) -> Agent:
+def make(
+    policy: str,
+    mission: Mission,
+    model: Replies | None = None,
+    seed: int = 0,
+    settings: Settings | None = None,
+    **config: Any,
+) -> Agent:
     """An agent at the beginning of an episode."""
     agent = agents.build(AgentConfig(policy=policy, **config), model, settings)
     agent.begin(mission, np.random.default_rng(seed))
@@ -92,4 +108,8 @@ def picture(step: int) -> Image:
 
 def shown(messages: Iterable[Message]) -> str:
     """Messages as a page to read: a heading for each role, pictures as `[picture n]`."""
-    return "".join(f"## {m.role}\n" + "".join(f"[picture {int(p.digest, 16)}]\n" if isinstance(p, Image) else f"{p.text}\n" for p in m.parts) for m in messages)
+    return "".join(
+        f"## {m.role}\n"
+        + "".join(f"[picture {int(p.digest, 16)}]\n" if isinstance(p, Image) else f"{p.text}\n" for p in m.parts)
+        for m in messages
+    )

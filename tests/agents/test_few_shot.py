@@ -25,7 +25,9 @@ FIRST = Observation("the room of seed 1")
 
 
 def record(root: Path, episodes: Sequence[dict[str, Any]]) -> str:
-    """A run folder with the given episodes: task, seed, actions, progress, outcome, first (its first observation's text)."""
+    """A run folder with the given episodes: task, seed, actions, progress, outcome, first (its first observation's
+    text).
+    """
     specs = tuple(EpisodeSpec(f"e{n}", e.get("task", GOTO), e["seed"], n, 0) for n, e in enumerate(episodes))
     run = Run.create(root, RunRecord("identity", {}, specs))
     for spec, e in zip(specs, episodes, strict=True):
@@ -41,36 +43,63 @@ def record(root: Path, episodes: Sequence[dict[str, Any]]) -> str:
             for n in range(len(actions) + 1)
         ]
         for n, action in enumerate(actions):
-            writer.append(Step(n, seen[n], Decision("as written"), action, True, 0.0, False, False, 0.0, {}, "", 0.0, 0.0))
+            writer.append(
+                Step(n, seen[n], Decision("as written"), action, True, 0.0, False, False, 0.0, {}, "", 0.0, 0.0)
+            )
         outcome: Outcome = e.get("outcome", "finished")
         mission = replace(ROOM, goal=f"Goal of seed {spec.seed}.")
-        writer.finish(Episode(spec, outcome, len(actions), e.get("progress", 1.0), True, 1.0, 0, Usage(), 0.0, last=seen[-1], mission=mission))
+        writer.finish(
+            Episode(
+                spec,
+                outcome,
+                len(actions),
+                e.get("progress", 1.0),
+                True,
+                1.0,
+                0,
+                Usage(),
+                0.0,
+                last=seen[-1],
+                mission=mission,
+            )
+        )
     return str(root)
 
 
-def ask(run: str | list[str], spec: EpisodeSpec = TO_PLAY, first: Observation = FIRST, image: int = 0, seed: int = 0, blobs=None, **options: Any) -> str:
+def ask(
+    run: str | list[str],
+    spec: EpisodeSpec = TO_PLAY,
+    first: Observation = FIRST,
+    image: int = 0,
+    seed: int = 0,
+    blobs=None,
+    **options: Any,
+) -> str:
     """The prompt of the first step."""
     model = Replies("toggle")
     runs = [run] if isinstance(run, str) else run
-    config = AgentConfig(policy="few_shot", history=HistoryConfig(image=image), demonstrations=DemonstrationConfig(runs=runs, **options))
+    config = AgentConfig(
+        policy="few_shot", history=HistoryConfig(image=image), demonstrations=DemonstrationConfig(runs=runs, **options)
+    )
     agent = agents.build(config, model, spec=spec, blobs=blobs)
     agent.begin(ROOM, np.random.default_rng(seed))
     act(agent, first)
-    return "".join(f"## {m.role}\n" + "".join(p.digest + "\n" if isinstance(p, Image) else p.text + "\n" for p in m.parts) for m in model.asked[0][0])
+    return "".join(
+        f"## {m.role}\n" + "".join(p.digest + "\n" if isinstance(p, Image) else p.text + "\n" for p in m.parts)
+        for m in model.asked[0][0]
+    )
 
 
 def test_a_demonstration_in_full(tmp_path):
     prompt = ask(record(tmp_path / "run", [{"seed": 2}]))
     _, _, after_instruction = prompt.partition("ending with what you see now.\n")
-    assert after_instruction == (
-        "## user\nDemonstration 1 of 1 by another player. Its goal: Goal of seed 2.\n\nObservation:\nthe room of seed 2\n"
-        "## assistant\nturn left\n"
-        "## user\nObservation:\nseed 2, step 1\n"
-        "## assistant\ntoggle\n"
-        "## user\nObservation:\nseed 2, step 2\n\nDemonstration 1 of 1 ends here.\n"
-        "## user\nThe demonstrations are over. Now it is your turn.\n"
-        "## user\nCurrent Observation:\nthe room of seed 1\n\n"
-        "Answer with one of the actions listed above, exactly as it is written there, and nothing else: no explanation, no other text.\n"
+    assert (
+        after_instruction
+        == "## user\nDemonstration 1 of 1 by another player. Its goal: Goal of seed 2.\n\nObservation:\nthe room of"
+        " seed 2\n## assistant\nturn left\n## user\nObservation:\nseed 2, step 1\n## assistant\ntoggle\n##"
+        " user\nObservation:\nseed 2, step 2\n\nDemonstration 1 of 1 ends here.\n## user\nThe demonstrations are"
+        " over. Now it is your turn.\n## user\nCurrent Observation:\nthe room of seed 1\n\nAnswer with one of the"
+        " actions listed above, exactly as it is written there, and nothing else: no explanation, no other text.\n"
     )
 
 
@@ -105,7 +134,9 @@ def test_pictures_stay_away_from_agents_that_see_text(tmp_path):
 
 
 def test_never_the_seed_to_be_played(tmp_path):
-    run = record(tmp_path / "run", [{"seed": 1, "first": "seen elsewhere"}, {"seed": 2}, {"seed": 1, "first": "seen elsewhere"}])
+    run = record(
+        tmp_path / "run", [{"seed": 1, "first": "seen elsewhere"}, {"seed": 2}, {"seed": 1, "first": "seen elsewhere"}]
+    )
     for seed in range(20):
         prompt = ask(run, seed=seed, episodes=3)
         assert "Demonstration 1 of 1 " in prompt and "Goal of seed 2." in prompt and "Goal of seed 1." not in prompt
@@ -119,11 +150,16 @@ def test_never_an_episode_that_begins_alike(tmp_path):
 
 
 def test_the_same_task_but_for_baba_another(tmp_path):
-    run = record(tmp_path / "run", [{"seed": 2, "task": PICKUP}, {"seed": 3, "task": GOTO}, {"seed": 4, "task": TaskSpec("crafter", "goto")}])
+    run = record(
+        tmp_path / "run",
+        [{"seed": 2, "task": PICKUP}, {"seed": 3, "task": GOTO}, {"seed": 4, "task": TaskSpec("crafter", "goto")}],
+    )
     assert "Demonstration 1 of 1 by another player. Its goal: Goal of seed 3." in ask(run, episodes=3)
     one, two = TaskSpec("babaisai", "env/one"), TaskSpec("babaisai", "env/two")
     baba = record(tmp_path / "baba", [{"seed": 2, "task": one}, {"seed": 3, "task": two}])
-    assert "Demonstration 1 of 1 by another player. Its goal: Goal of seed 3." in ask(baba, replace(TO_PLAY, task=one), episodes=3)
+    assert "Demonstration 1 of 1 by another player. Its goal: Goal of seed 3." in ask(
+        baba, replace(TO_PLAY, task=one), episodes=3
+    )
 
 
 def test_only_scored_episodes_that_got_far_enough(tmp_path):
@@ -153,7 +189,9 @@ def test_several_runs_are_one_collection(tmp_path):
 
 def test_demonstrations_stay_through_the_episode(tmp_path):
     model = Replies("toggle", "toggle")
-    config = AgentConfig(policy="few_shot", demonstrations=DemonstrationConfig(runs=[record(tmp_path / "run", [{"seed": 2}])]))
+    config = AgentConfig(
+        policy="few_shot", demonstrations=DemonstrationConfig(runs=[record(tmp_path / "run", [{"seed": 2}])])
+    )
     agent = agents.build(config, model, spec=TO_PLAY)
     agent.begin(ROOM, np.random.default_rng(0))
     act(agent, FIRST)
@@ -173,7 +211,9 @@ def test_without_a_run_folder(tmp_path):
 
 
 def test_without_a_fitting_episode(tmp_path):
-    run = record(tmp_path / "run", [{"seed": 1}, {"seed": 2, "first": FIRST.text, "progress": 0.6}, {"seed": 3, "progress": 0.1}])
+    run = record(
+        tmp_path / "run", [{"seed": 1}, {"seed": 2, "first": FIRST.text, "progress": 0.6}, {"seed": 3, "progress": 0.1}]
+    )
     with pytest.raises(UsageError, match=r"seed 1 of babyai goto: .*another seed and reached a progress of 0\.9"):
         ask(run, min_progress=0.9)
     with pytest.raises(UsageError, match="begins differently"):

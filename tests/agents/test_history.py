@@ -1,4 +1,6 @@
-"""Window and Blocks: what stays, what goes, that nothing grows; and for Blocks, that what was sent stays as it was sent."""
+"""Window and Blocks: what stays, what goes, that nothing grows; and for Blocks, that what was sent stays as it was
+sent.
+"""
 
 from __future__ import annotations
 
@@ -56,9 +58,13 @@ def test_caps_hold_for_any_setting():
         lines = [line for text in texts for line in text.split("\n")]
         length = max(caps.text, caps.image)
         first = max(0, steps - length)
-        assert [line for line in lines if line.startswith("o")] == [f"o{s}" for s in range(max(first, steps - caps.text), steps)]
+        assert [line for line in lines if line.startswith("o")] == [
+            f"o{s}" for s in range(max(first, steps - caps.text), steps)
+        ]
         assert [line for line in lines if line.startswith("s")] == [f"s{steps - 1}"]
-        assert [line for line in lines if line.startswith("p")] == [f"p{s}" for s in range(max(first - 1, 0, steps - 1 - caps.thought), steps - 1)]
+        assert [line for line in lines if line.startswith("p")] == [
+            f"p{s}" for s in range(max(first - 1, 0, steps - 1 - caps.thought), steps - 1)
+        ]
         with_picture = [s for s in range(first, steps) if seen[s]]
         shown_pictures = [p for m in messages for p in m.parts if isinstance(p, Image)]
         assert shown_pictures == [picture(s) for s in with_picture[max(0, len(with_picture) - caps.image) :]]
@@ -80,7 +86,10 @@ def test_notes_come_first_and_go_with_their_text():
 def test_a_note_is_heard_even_where_texts_are_not_shown():
     window = Window(HistoryConfig(text=0, image=1))
     window.see(Observation("o0", image=picture(0)), ["note 0"])
-    assert shown(window.messages()) == "## user\nnote 0\n\nCurrent Observation:\nImage observation provided.\n[picture 0]\n"
+    assert (
+        shown(window.messages())
+        == "## user\nnote 0\n\nCurrent Observation:\nImage observation provided.\n[picture 0]\n"
+    )
 
 
 def test_asking_twice_changes_nothing():
@@ -120,10 +129,14 @@ def dropped(count: int, cap: int, block: int) -> int:
 
 
 def test_blocks_keep_what_was_sent_until_a_block_goes():
-    """Over any episode and any caps: a prompt begins with the one before, but for its last message, unless a block has just gone."""
+    """Over any episode and any caps: a prompt begins with the one before, but for its last message, unless a block has
+    just gone.
+    """
     rng = random.Random(1)
     for _ in range(300):
-        caps = HistoryConfig(text=rng.randrange(8), image=rng.randrange(8), thought=rng.randrange(8), block=rng.randrange(1, 6))
+        caps = HistoryConfig(
+            text=rng.randrange(8), image=rng.randrange(8), thought=rng.randrange(8), block=rng.randrange(1, 6)
+        )
         if caps.text == caps.image == 0:
             continue
         history, before, gone_before = Blocks(caps), [], ()
@@ -136,14 +149,28 @@ def test_blocks_keep_what_was_sent_until_a_block_goes():
                 plans += bool(plan)
             notes = [f"n{step}"] if rng.random() < 0.2 else []
             pictures += [step] if rng.random() < 0.6 else []
-            history.see(Observation(f"o{step}", status=f"s{step}", image=picture(step) if step in pictures else None), notes)
+            history.see(
+                Observation(f"o{step}", status=f"s{step}", image=picture(step) if step in pictures else None), notes
+            )
             now = history.messages("ask")
             length = max(caps.text, caps.image)
-            gone = [dropped(count, cap, caps.block) for count, cap in ((seen, caps.text), (len(pictures), caps.image), (plans, caps.thought), (seen, length))]
+            gone = [
+                dropped(count, cap, caps.block)
+                for count, cap in (
+                    (seen, caps.text),
+                    (len(pictures), caps.image),
+                    (plans, caps.thought),
+                    (seen, length),
+                )
+            ]
             lines = [line for m in now for p in m.parts if isinstance(p, Text) for line in p.text.split("\n")]
             assert [line for line in lines if line.startswith("s")] == [f"s{step}"] and lines[-1] == "ask"
-            assert [line for line in lines if line.startswith("o")] == [f"o{s}" for s in range(gone[0], seen) if caps.text and s >= gone[3]]
-            assert [p for m in now for p in m.parts if isinstance(p, Image)] == [picture(s) for s in pictures[gone[1] :] if caps.image and s >= gone[3]]
+            assert [line for line in lines if line.startswith("o")] == [
+                f"o{s}" for s in range(gone[0], seen) if caps.text and s >= gone[3]
+            ]
+            assert [p for m in now for p in m.parts if isinstance(p, Image)] == [
+                picture(s) for s in pictures[gone[1] :] if caps.image and s >= gone[3]
+            ]
             assert sum(line.startswith("p") for line in lines) <= min(plans - gone[2], caps.thought)
             assert all(note in lines for note in notes)
             assert len(now) == 2 * (seen - gone[3])
@@ -154,7 +181,9 @@ def test_blocks_keep_what_was_sent_until_a_block_goes():
 
 @pytest.mark.parametrize(("block", "least"), [(4, 0.72), (8, 0.83), (16, 0.88)])
 def test_prompts_repeat_the_ones_before(block, least):
-    """With texts of equal length and no instruction before them: one prompt in `block` is new, the others all but their newest turn."""
+    """With texts of equal length and no instruction before them: one prompt in `block` is new, the others all but their
+    newest turn.
+    """
     history = Blocks(HistoryConfig(text=32, block=block))
     before, shares = [], []
     for step in range(192):

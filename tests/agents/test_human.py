@@ -36,7 +36,7 @@ try:
     asyncio.run(episode())
 except KeyboardInterrupt:
     print("<<interrupted>>", flush=True)
-"""
+"""  # noqa: E501
 
 
 class Terminal:
@@ -144,7 +144,8 @@ def test_a_story(terminal):
 def test_the_end_is_polite(terminal, key):
     assert terminal.answer("go forward") == "go forward"
     terminal.type(key)
-    if not terminal.shows_more(10):  # CPython's readline misses a signal that comes between the prompt and the wait for a key
+    # CPython's readline misses a signal that comes between the prompt and the wait for a key
+    if not terminal.shows_more(10):
         terminal.type(key)
     assert "Traceback" not in terminal.until("<<interrupted>>")
     assert terminal.process.wait(30) == 0
@@ -154,13 +155,20 @@ def test_the_end_is_polite(terminal, key):
 def test_what_is_shown(terminal):
     terminal.type("1\n")
     said = terminal.until("> ")
-    assert re.search(r"--- step 1, reward 0\.5\nThat was not a valid action: 'go forward' was executed instead\.\nHP 3\na wall\n", said)
+    assert re.search(
+        r"--- step 1, reward 0\.5\nThat was not a valid action: 'go forward' was executed instead\.\nHP 3\na wall\n",
+        said,
+    )
 
 
-@pytest.mark.parametrize(("typed", "actions"), [(b"toggle\n\nturn left\n", ["toggle", "turn left"]), (b"\xff\xfe\n", [])])
+@pytest.mark.parametrize(
+    ("typed", "actions"), [(b"toggle\n\nturn left\n", ["toggle", "turn left"]), (b"\xff\xfe\n", [])]
+)
 def test_without_a_terminal(typed, actions):
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "PYTHONIOENCODING": "utf-8:strict"}
-    done = subprocess.run([sys.executable, "-c", PROGRAM, "ROOM"], input=typed, capture_output=True, timeout=60, env=environment)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, "ROOM"], input=typed, capture_output=True, timeout=60, env=environment
+    )
     said = done.stdout.decode()
     assert re.findall("<<(.*?)>>", said) == [*actions, "interrupted"]
     assert "You are in a room." in said and not done.stderr

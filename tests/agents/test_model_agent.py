@@ -27,7 +27,10 @@ def last(model: Replies) -> str:
 def test_what_was_executed_instead_is_said_first():
     model = Replies("fly", "toggle")
     play(make("naive", ROOM, model), ROOM, [WALL, WALL])
-    assert last(model).startswith('Your last answer was not a valid action, so "go forward" was executed instead.\n\nCurrent Observation:\na wall\n\n')
+    assert last(model).startswith(
+        'Your last answer was not a valid action, so "go forward" was executed instead.\n\nCurrent Observation:\na'
+        " wall\n\n"
+    )
 
 
 def test_feedback_can_be_switched_off():
@@ -68,10 +71,11 @@ def test_asks_again_once_and_keeps_both_calls():
     assert [c.reply.text for c in decision.calls] == ["left", "turn left"]
     first, second = (c.messages for c in decision.calls)
     assert second[: len(first)] == first
-    assert shown(second[len(first) :]) == (
-        "## assistant\nleft\n"
-        "## user\nYour answer names none of the actions. The actions are: turn left, turn right, go forward, toggle.\n\n"
-        "Answer with one of the actions listed above, exactly as it is written there, and nothing else: no explanation, no other text.\n"
+    assert (
+        shown(second[len(first) :])
+        == "## assistant\nleft\n## user\nYour answer names none of the actions. The actions are: turn left, turn right,"
+        " go forward, toggle.\n\nAnswer with one of the actions listed above, exactly as it is written there, and"
+        " nothing else: no explanation, no other text.\n"
     )
 
 
@@ -97,7 +101,10 @@ def test_all_actions_of_a_large_vocabulary_are_listed_again():
     model = Replies("?", "a")
     play(make("naive", DUNGEON, model, parse=ParseConfig("reask")), DUNGEON, [WALL])
     assert Vocabulary(DUNGEON.actions).listing() in last(model)
-    assert "any single small letter from a to z, any single capital letter from A to Z, any single digit from 0 to 9." in last(model)
+    assert (
+        "any single small letter from a to z, any single capital letter from A to Z, any single digit from 0 to 9."
+        in last(model)
+    )
 
 
 def test_free_text_is_asked_again_with_its_patterns():
@@ -116,7 +123,9 @@ def test_reasoning_counts_as_thought():
 
 
 def test_reasoning_and_written_thought_are_both_kept():
-    (decision,) = play(make("cot", ROOM, Replies(Reply("It is red.\nACTION: toggle", reasoning="A door."))), ROOM, [WALL])
+    (decision,) = play(
+        make("cot", ROOM, Replies(Reply("It is red.\nACTION: toggle", reasoning="A door."))), ROOM, [WALL]
+    )
     assert decision.thought == "A door.\nIt is red."
 
 
@@ -241,12 +250,18 @@ def test_a_model_is_needed(policy):
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (AgentConfig(policy="nave"), "There is no agent named 'nave'. Did you mean 'naive'\\? `embodied list agents` lists them all."),
+        (
+            AgentConfig(policy="nave"),
+            "There is no agent named 'nave'. Did you mean 'naive'\\? `embodied list agents` lists them all.",
+        ),
         (AgentConfig(parse=ParseConfig("lenent")), "parsing policy named 'lenent'"),
         (AgentConfig(history=HistoryConfig(text=0)), "would see nothing"),
         (AgentConfig(history=HistoryConfig(text=-1)), "cannot be negative"),
         (AgentConfig(script=["north"]), "agent.script is for the agents `scripted` and `constant`"),
-        (AgentConfig(demonstrations=DemonstrationConfig(runs=["x"])), "agent.demonstrations is for the agent `few_shot`"),
+        (
+            AgentConfig(demonstrations=DemonstrationConfig(runs=["x"])),
+            "agent.demonstrations is for the agent `few_shot`",
+        ),
         (AgentConfig(demonstrations=DemonstrationConfig(episodes=0)), "episodes and max_steps of at least 1"),
         (AgentConfig(demonstrations=DemonstrationConfig(min_progress=1.5)), "min_progress between 0 and 1"),
     ],

@@ -35,18 +35,27 @@ def test_random_commands_use_words_in_sight():
     agent = make("random", STORY)
     actions = {act(agent, SEE).action for _ in range(500)}
     assert {a for a in actions if a.startswith("go ")} == {"go north", "go east", "go south", "go west"}
-    assert {a for a in actions if a.startswith("take ")} == {f"take {w}" for w in ("you", "see", "henderson", "chest", "non", "euclidean", "key", "and")}
+    assert {a for a in actions if a.startswith("take ")} == {
+        f"take {w}" for w in ("you", "see", "henderson", "chest", "non", "euclidean", "key", "and")
+    }
     assert "look" in actions
 
 
 def test_random_commands_where_nothing_is_said():
-    assert act(make("random", Mission("Win.", {"take <thing>": ""}, free_text=True)), Observation("")).action == "take it"
+    assert (
+        act(make("random", Mission("Win.", {"take <thing>": ""}, free_text=True)), Observation("")).action == "take it"
+    )
     assert act(make("random", Mission("Win.", free_text=True, default_action="help")), SEE).action == "help"
 
 
 def test_scripted_plays_its_script_then_the_default():
     agent = make("scripted", ROOM, script=["toggle", "fly"])
-    assert [act(agent, Observation("", step=step)).action for step in range(4)] == ["toggle", "fly", "go forward", "go forward"]
+    assert [act(agent, Observation("", step=step)).action for step in range(4)] == [
+        "toggle",
+        "fly",
+        "go forward",
+        "go forward",
+    ]
 
 
 def test_expert_plays_what_the_environment_says():

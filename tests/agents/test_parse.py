@@ -285,7 +285,11 @@ def test_thought_is_apart_from_the_action(form, reply, thought):
     [
         (Lenient(), "", "Your answer was empty."),
         (Lenient(), "dance", "Your answer names none of the actions."),
-        (Lenient(), "turn left, turn right", "Your answer could mean several actions (turn left, turn right), and only one can be taken."),
+        (
+            Lenient(),
+            "turn left, turn right",
+            "Your answer could mean several actions (turn left, turn right), and only one can be taken.",
+        ),
         (Strict(), "dance", "Your answer is not one of the actions."),
     ],
 )
@@ -294,8 +298,14 @@ def test_the_problem_is_said(parser, reply, problem):
 
 
 def test_problems_of_form():
-    assert Strict().parse("toggle", Tagged(thinks=False), MISSIONS["room"]).problem == "Your answer is not in the form asked for."
-    assert Lenient().parse("Hm.", Marked(), MISSIONS["story"]).problem == "Your answer has no command that can be told from the rest."
+    assert (
+        Strict().parse("toggle", Tagged(thinks=False), MISSIONS["room"]).problem
+        == "Your answer is not in the form asked for."
+    )
+    assert (
+        Lenient().parse("Hm.", Marked(), MISSIONS["story"]).problem
+        == "Your answer has no command that can be told from the rest."
+    )
     assert Strict().parse("a\nb", Plain(), MISSIONS["story"]).problem == "Your answer is not one command on one line."
 
 
@@ -370,7 +380,13 @@ def test_what_strict_accepts_lenient_reads_alike():
 
 @pytest.mark.parametrize(
     ("text", "short"),
-    [("north", "north"), ("x" * 201, "x" * 199 + "…"), ("x" * 200, "x" * 200), ("a\x00b\ud800", "a\ufffdb\ufffd"), ("two\nlines", "two\nlines")],
+    [
+        ("north", "north"),
+        ("x" * 201, "x" * 199 + "…"),
+        ("x" * 200, "x" * 200),
+        ("a\x00b\ud800", "a\ufffdb\ufffd"),
+        ("two\nlines", "two\nlines"),
+    ],
 )
 def test_shorten(text, short):
     assert shorten(text) == short

@@ -49,7 +49,11 @@ def test_circles_have_their_centres_and_radii():
 
 @pytest.mark.parametrize(
     "corners",
-    [[(50, 60), (210, 60), (210, 140), (50, 140)], [(100, 300), (250, 420), (60, 440)], [(240, 40), (300, 75), (300, 145), (240, 180), (180, 145), (180, 75)]],
+    [
+        [(50, 60), (210, 60), (210, 140), (50, 140)],
+        [(100, 300), (250, 420), (60, 440)],
+        [(240, 40), (300, 75), (300, 145), (240, 180), (180, 145), (180, 75)],
+    ],
 )
 def test_polygons_have_their_corners_and_no_others(corners):
     image, pen = canvas()
@@ -59,7 +63,9 @@ def test_polygons_have_their_corners_and_no_others(corners):
     for corner in corners:
         assert np.sqrt(((shape.corners - corner) ** 2).sum(axis=1)).min() < 3
     ring = np.array([*corners, corners[0]], dtype=float)
-    assert shape.area == pytest.approx(abs((ring[:-1, 0] * ring[1:, 1] - ring[1:, 0] * ring[:-1, 1]).sum()) / 2, rel=0.04)
+    assert shape.area == pytest.approx(
+        abs((ring[:-1, 0] * ring[1:, 1] - ring[1:, 0] * ring[:-1, 1]).sum()) / 2, rel=0.04
+    )
 
 
 def test_a_line_has_its_length_corners_and_turns():
@@ -132,11 +138,16 @@ def test_patheval_paths_have_the_length_they_have_on_the_map():
     for family in ("rings", "waves", "random"):
         env = PathEvalEnv("decide", image=True, family=family)
         observation, info = env.reset(seed=3)
-        lines = [s for s in shapes(observation["image"]).shapes if (s.kind, s.colour) == ("line", "red") and s.length > 100]
+        lines = [
+            s for s in shapes(observation["image"]).shapes if (s.kind, s.colour) == ("line", "red") and s.length > 100
+        ]
         lines.sort(key=lambda s: s.centre[0])
         assert len(lines) == 2
         # Without the start's dot of 1.2 units, at 6 pixels a unit.
-        off += [line.length / 6 + 1.2 - d["Path length"] for line, d in zip(lines, info["descriptors"]["dense"], strict=True)]
+        off += [
+            line.length / 6 + 1.2 - d["Path length"]
+            for line, d in zip(lines, info["descriptors"]["dense"], strict=True)
+        ]
     assert np.abs(off).max() < 3
 
 
@@ -164,7 +175,13 @@ def test_the_text_stands_in_place_of_the_picture_and_is_recorded():
     agent, model, observation = seeing(history=HistoryConfig(image=1))
     decision = act(agent, observation)
     text, pictures = parts(model)
-    assert "red line: from (" in text and "length 15" in text and "HP 9" in text and not pictures and "image observation" not in text.lower()
+    assert (
+        "red line: from (" in text
+        and "length 15" in text
+        and "HP 9" in text
+        and not pictures
+        and "image observation" not in text.lower()
+    )
     assert decision.calls[0].messages == model.asked[0][0]
     act(agent, Observation("Now a window.", step=1))
     assert "red line" not in parts(model)[0] and "You see a door." in parts(model)[0]  # only of the current observation
@@ -182,7 +199,11 @@ def test_the_picture_can_be_kept_and_perception_can_be_off():
 def test_several_pictures_share_the_room():
     image, pen = canvas()
     for k in range(220):
-        pen.line([(5 + 2 * k, 20), (5 + 2 * k, 20 + k)] if k % 3 else [(400 - k, 470), (400 - k, 300)], fill=BLACK if k % 2 else RED, width=1)
+        pen.line(
+            [(5 + 2 * k, 20), (5 + 2 * k, 20 + k)] if k % 3 else [(400 - k, 470), (400 - k, 300)],
+            fill=BLACK if k % 2 else RED,
+            width=1,
+        )
     for x in range(8):
         for y in range(8):
             pen.rectangle((x * 60, y * 60, x * 60 + 20, y * 60 + 30), fill=BLUE)
@@ -209,10 +230,9 @@ def test_what_makes_no_sense_is_refused(config, error, says):
 
 def test_without_vtracer_the_pip_line_is_said():
     code = (
-        "import sys; sys.modules['vtracer'] = None\n"
-        "import numpy as np\nfrom embodied.agents.perception.shapes import shapes\nfrom embodied.errors import MissingExtra\n"
-        "p = np.full((60, 60, 3), 255, np.uint8); p[20:40, 20:40] = 0\n"
-        "try:\n    shapes(p)\nexcept MissingExtra as error:\n    print(error)"
+        "import sys; sys.modules['vtracer'] = None\nimport numpy as np\nfrom embodied.agents.perception.shapes import"
+        " shapes\nfrom embodied.errors import MissingExtra\np = np.full((60, 60, 3), 255, np.uint8); p[20:40, 20:40] ="
+        " 0\ntry:\n    shapes(p)\nexcept MissingExtra as error:\n    print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "pip install 'embodied-suite[perception]'" in done.stdout
@@ -240,7 +260,20 @@ def test_a_blunted_corner_is_made_sharp_again():
     ],
 )
 def test_a_model_that_reads_no_pictures_can_be_asked_about_them(words, code, says, capsys, tmp_path):
-    asked = ["eval", "--env", "patheval", "--task", "decide", "--agent", "smollm2", "--episodes", "1", "--dry-run", "--out", str(tmp_path / "run")]
+    asked = [
+        "eval",
+        "--env",
+        "patheval",
+        "--task",
+        "decide",
+        "--agent",
+        "smollm2",
+        "--episodes",
+        "1",
+        "--dry-run",
+        "--out",
+        str(tmp_path / "run"),
+    ]
     with pytest.raises(SystemExit) as done:
         main([*asked, *words])
     assert done.value.code == code and says in capsys.readouterr().err

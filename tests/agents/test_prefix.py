@@ -1,4 +1,6 @@
-"""How much of each prompt repeats the one before, on a real game: what was recorded, and what a server's prompt cache would see."""
+"""How much of each prompt repeats the one before, on a real game: what was recorded, and what a server's prompt cache
+would see.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,10 @@ class Wandering:
 
     async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
         characters = sum(len(p.text) for m in messages for p in m.parts)
-        return Reply(str(self._rng.choice(["turn left", "turn right", "go forward"])), usage=Usage(input=characters // 4, output=2))
+        return Reply(
+            str(self._rng.choice(["turn left", "turn right", "go forward"])),
+            usage=Usage(input=characters // 4, output=2),
+        )
 
     async def aclose(self) -> None:
         pass
@@ -51,7 +56,10 @@ async def wander(history: HistoryConfig) -> list[Decision]:
 
 def rendered(messages: Sequence[Message]) -> str:
     """As a chat template writes it, for the model to go on."""
-    return "".join(f"<|im_start|>{m.role}\n{plain(m.parts)}<|im_end|>\n" for m in alternate(messages)) + "<|im_start|>assistant\n"
+    return (
+        "".join(f"<|im_start|>{m.role}\n{plain(m.parts)}<|im_end|>\n" for m in alternate(messages))
+        + "<|im_start|>assistant\n"
+    )
 
 
 def on_the_wire(decisions: list[Decision]) -> list[float]:

@@ -30,7 +30,9 @@ HEARD = [
 ]
 
 
-def episode(policy: str, replies: list[str | Reply], seen: list[Observation] = SEEN, mission: Mission = ROOM, **config: Any) -> list[Decision]:
+def episode(
+    policy: str, replies: list[str | Reply], seen: list[Observation] = SEEN, mission: Mission = ROOM, **config: Any
+) -> list[Decision]:
     return play(make(policy, mission, Replies(*replies), **config), mission, seen)
 
 
@@ -47,19 +49,33 @@ EPISODES: dict[str, Callable[[], list[Decision]]] = {
     "naive": lambda: episode("naive", ["go forward", "fly", "go forward", "toggle"]),
     "naive-image": lambda: episode("naive", ["go forward"] * 4, history=HistoryConfig(text=1, image=2)),
     "naive-free-text": lambda: episode("naive", ["take Henderson's key", "go north", "look"], HEARD, STORY),
-    "naive-reask": lambda: episode("naive", ["left or right", "left", "turn left", "toggle"], SEEN[:2], parse=ParseConfig("reask")),
+    "naive-reask": lambda: episode(
+        "naive", ["left or right", "left", "turn left", "toggle"], SEEN[:2], parse=ParseConfig("reask")
+    ),
     "naive-correction": corrected,
-    "naive-blocks": lambda: episode("naive", ["go forward", "fly", "go forward", "toggle"], history=HistoryConfig("blocks", text=2, image=1, block=2)),
+    "naive-blocks": lambda: episode(
+        "naive",
+        ["go forward", "fly", "go forward", "toggle"],
+        history=HistoryConfig("blocks", text=2, image=1, block=2),
+    ),
     "cot-blocks": lambda: episode(
-        "cot", [f"Thought {n}.\nACTION: {a}" for n, a in enumerate(["go forward", "fly", "toggle", "toggle"])], history=HistoryConfig("blocks", thought=2)
+        "cot",
+        [f"Thought {n}.\nACTION: {a}" for n, a in enumerate(["go forward", "fly", "toggle", "toggle"])],
+        history=HistoryConfig("blocks", thought=2),
     ),
     "cot": lambda: episode(
-        "cot", [f"Thought {n}.\nACTION: {a}" for n, a in enumerate(["go forward", "fly", "toggle", "toggle"])], history=HistoryConfig(thought=2)
+        "cot",
+        [f"Thought {n}.\nACTION: {a}" for n, a in enumerate(["go forward", "fly", "toggle", "toggle"])],
+        history=HistoryConfig(thought=2),
     ),
     "cot-reasoning": lambda: episode("cot", [Reply("ACTION: toggle", reasoning="The door is near.")] * 2, SEEN[:2]),
-    "robust_naive": lambda: episode("robust_naive", ["<|ACTION|>go forward<|END|>", "go forward"], SEEN[:2], parse=ParseConfig("strict")),
+    "robust_naive": lambda: episode(
+        "robust_naive", ["<|ACTION|>go forward<|END|>", "go forward"], SEEN[:2], parse=ParseConfig("strict")
+    ),
     "robust_cot": lambda: episode("robust_cot", ["A door.\n<|ACTION|>toggle<|END|>"] * 2, SEEN[:2]),
-    "robust_cot-free-text": lambda: episode("robust_cot", ["A key.\n<|ACTION|>take key<|END|>", "look", "look"], HEARD, STORY),
+    "robust_cot-free-text": lambda: episode(
+        "robust_cot", ["A key.\n<|ACTION|>take key<|END|>", "look", "look"], HEARD, STORY
+    ),
 }
 
 

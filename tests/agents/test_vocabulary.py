@@ -12,7 +12,10 @@ from embodied.agents.vocabulary import Commands, Vocabulary, unwrapped
 from embodied.types import Mission
 from tests.agents.play import DUNGEON, ROOM, STORY
 
-_RANGE = re.compile(r"any (?:single (?:small letter|capital letter|digit)|(?P<digits>\d+)-digit number) from (?P<first>\S+) to (?P<last>\S+)")
+_RANGE = re.compile(
+    r"any (?:single (?:small letter|capital letter|digit)|(?P<digits>\d+)-digit number) from (?P<first>\S+) to"
+    r" (?P<last>\S+)"
+)
 
 
 def expanded(name: str) -> list[str]:
@@ -46,7 +49,11 @@ def test_the_list_shows_exactly_what_is_accepted(actions):
 
 def test_letters_and_digits_are_one_line_each():
     names = [name for name, _ in Vocabulary(DUNGEON.actions).lines()]
-    assert names[-3:] == ["any single small letter from a to z", "any single capital letter from A to Z", "any single digit from 0 to 9"]
+    assert names[-3:] == [
+        "any single small letter from a to z",
+        "any single capital letter from A to Z",
+        "any single digit from 0 to 9",
+    ]
 
 
 def test_a_gloss_may_name_its_phrase():
@@ -59,14 +66,13 @@ def test_different_glosses_stay_on_lines_of_their_own():
 
 
 def test_instruction_of_a_room():
-    assert instruction(ROOM) == (
-        "You are in a room.\n\n"
-        "Your goal: Open the red door.\n\n"
-        "These are the actions, each followed by what it does. Only the words before the colon are the action:\n"
-        "- turn left: turn a quarter to the left\n- turn right: turn a quarter to the right\n- go forward: take one step\n- toggle\n\n"
-        "Good to know:\n- Face the door first.\n\n"
-        "The episode ends after 64 steps at the latest.\n\n"
-        "What you have seen and done so far follows, ending with what you see now."
+    assert (
+        instruction(ROOM)
+        == "You are in a room.\n\nYour goal: Open the red door.\n\nThese are the actions, each followed by what it"
+        " does. Only the words before the colon are the action:\n- turn left: turn a quarter to the left\n- turn"
+        " right: turn a quarter to the right\n- go forward: take one step\n- toggle\n\nGood to know:\n- Face the"
+        " door first.\n\nThe episode ends after 64 steps at the latest.\n\nWhat you have seen and done so far"
+        " follows, ending with what you see now."
     )
 
 
@@ -102,7 +108,10 @@ def test_a_word_does_not_begin_behind_an_apostrophe():
 
 
 def test_overlapping_mentions_are_both_seen():
-    assert Vocabulary(dict.fromkeys(["go to bed", "bed room now", "bed"], "")).mentioned("go to bed room now") == ("go to bed", "bed room now")
+    assert Vocabulary(dict.fromkeys(["go to bed", "bed room now", "bed"], "")).mentioned("go to bed room now") == (
+        "go to bed",
+        "bed room now",
+    )
 
 
 def test_letters_that_fold_strangely_do_no_harm():
@@ -113,7 +122,16 @@ def test_letters_that_fold_strangely_do_no_harm():
 
 
 def test_unwrapping_ends_for_anything():
-    for text in ("", "''", "((((", '"' * 500, "- - - -", "1. 2. 3. x", "*" * 501, "\N{LEFT DOUBLE QUOTATION MARK}x\N{RIGHT DOUBLE QUOTATION MARK}."):
+    for text in (
+        "",
+        "''",
+        "((((",
+        '"' * 500,
+        "- - - -",
+        "1. 2. 3. x",
+        "*" * 501,
+        "\N{LEFT DOUBLE QUOTATION MARK}x\N{RIGHT DOUBLE QUOTATION MARK}.",
+    ):
         forms = list(unwrapped(text))
         assert forms[0] == text and len(forms) <= len(text) + 1
 
@@ -129,7 +147,15 @@ def test_commands_list_their_patterns():
 
 def test_what_tells_phrases_apart_is_enough_where_all_begin_alike():
     paths = Vocabulary({"Path 1": "the path on the left", "Path 2": "the path on the right"})
-    assert paths.find("2") == ("Path 2",) and paths.find("**1.**") == ("Path 1",) and paths.find("The better one is path 2, I think.") == ("Path 2",)
-    assert paths.find("Path 1 is shorter than Path 2.") == ("Path 1", "Path 2") and paths.find("It has 2 turns.") == () and paths.find("path") == ()
+    assert (
+        paths.find("2") == ("Path 2",)
+        and paths.find("**1.**") == ("Path 1",)
+        and paths.find("The better one is path 2, I think.") == ("Path 2",)
+    )
+    assert (
+        paths.find("Path 1 is shorter than Path 2.") == ("Path 1", "Path 2")
+        and paths.find("It has 2 turns.") == ()
+        and paths.find("path") == ()
+    )
     assert Vocabulary({"go north": "", "north": ""}).find("north") == ("north",)
     assert Vocabulary({"path 1": "", "replan": ""}).find("1") == ()

@@ -72,7 +72,19 @@ def test_any_gymnasium_environment(cli):
 
 
 def test_words_for_environments_reach_those_of_a_suite_that_have_the_option(cli):
-    code, out, err = cli("eval", "--suite", "demo", "--agent", "random", "--steps", 2, "--out", "run", "env.rules=balrog", "env.text=language")
+    code, out, err = cli(
+        "eval",
+        "--suite",
+        "demo",
+        "--agent",
+        "random",
+        "--steps",
+        2,
+        "--out",
+        "run",
+        "env.rules=balrog",
+        "env.text=language",
+    )
     assert code == 0, out + err
     kwargs = {spec.task.env: spec.task.kwargs for spec in Run("run").record.planned}
     assert len(kwargs) == 6 and {k["rules"] for k in kwargs.values()} == {"balrog"}
@@ -82,7 +94,9 @@ def test_words_for_environments_reach_those_of_a_suite_that_have_the_option(cli)
 
 
 def test_options_of_any_gymnasium_environment(cli):
-    code, out, err = cli("eval", "--env", "gym:FrozenLake-v1", "--agent", "random", "--out", "run", "env.is_slippery=false")
+    code, out, err = cli(
+        "eval", "--env", "gym:FrozenLake-v1", "--agent", "random", "--out", "run", "env.is_slippery=false"
+    )
     assert code == 0 and Run("run").record.planned[0].task.kwargs["is_slippery"] is False, out + err
 
 
@@ -103,7 +117,11 @@ def test_lists_show_and_doctor(cli):
     ("arguments", "code", "words"),
     [
         (("eval", "--env", "nethak", "--agent", "random"), 2, ["nethak", "nethack", "embodied list envs"]),
-        (("eval", "--env", "babyai", "--task", "BabyAI-MixedTrainLocal-v0/gto", "--agent", "random"), 2, ["goto", "embodied list tasks --env babyai"]),
+        (
+            ("eval", "--env", "babyai", "--task", "BabyAI-MixedTrainLocal-v0/gto", "--agent", "random"),
+            2,
+            ["goto", "embodied list tasks --env babyai"],
+        ),
         (("eval", "--env", "babyai", "--task", "goto", "--agent", "random"), 2, ["'BabyAI-MixedTrainLocal-v0/goto'"]),
         (("eval", "--env", "babyai", "--agent", "random", "--data", "."), 2, ["--data", "no published files"]),
         (("eval", "--env", "babyai", "--agent", "random", "a b"), 2, ["'a b'", "key=value"]),
@@ -112,12 +130,28 @@ def test_lists_show_and_doctor(cli):
         (("eval", "--env", "babyai", "--agent", "smollm2", "model.temperature=99"), 2, ["model.temperature", "99"]),
         (("eval", "--env", "babyai", "--agent", "oracle"), 2, ["expert of babyai", "oracle", "embodied list envs"]),
         (("eval", "--env", "babyai", "--agent", "gpt4"), 2, ["gpt4", "gpt4o", "embodied list agents"]),
-        (("eval", "--env", "babyai", "--agent", "naive", "--model", "opnai/gpt-4o"), 2, ["opnai", "openai", "embodied list models"]),
+        (
+            ("eval", "--env", "babyai", "--agent", "naive", "--model", "opnai/gpt-4o"),
+            2,
+            ["opnai", "openai", "embodied list models"],
+        ),
         (("eval", "--suite", "balrg", "--agent", "random"), 2, ["balrog", "embodied list suites"]),
         (("eval", "--env", "babyai", "--agent", "naive"), 2, ["--model provider/name"]),
-        (("eval", "--env", "babyai", "--agent", "random", "agent.histori.text=4"), 2, ["agent.histor", "embodied list options"]),
-        (("eval", "--env", "babyai", "--agent", "random", "agent.history.texts=4"), 2, ["agent.history.text", "embodied list options"]),
-        (("eval", "--env", "babyai", "--agent", "random", "agent.history.text=many"), 2, ["agent.history.text", "many"]),
+        (
+            ("eval", "--env", "babyai", "--agent", "random", "agent.histori.text=4"),
+            2,
+            ["agent.histor", "embodied list options"],
+        ),
+        (
+            ("eval", "--env", "babyai", "--agent", "random", "agent.history.texts=4"),
+            2,
+            ["agent.history.text", "embodied list options"],
+        ),
+        (
+            ("eval", "--env", "babyai", "--agent", "random", "agent.history.text=many"),
+            2,
+            ["agent.history.text", "many"],
+        ),
         (("eval", "--env", "babyai", "--agent", "random", "+env.ruls=balrog"), 2, ["ruls", "rules"]),
         (("eval", "--env", "babyai", "--agent", "random", "env.rules=balrok"), 2, ["balrok", "balrog"]),
         (("eval", "--env", "babyai", "--agent", "random", "nonsense"), 2, ["nonsense"]),
@@ -135,12 +169,24 @@ def test_lists_show_and_doctor(cli):
         (("eval", "--suite", "demo", "--agent", "random", "--data", "/nope"), 2, ["--data goes with --env"]),
         (("eval", "--env", "minihack", "--agent", "random", "--data", "/nope"), 2, ["no folder", "/nope"]),
         (("eval", "--env", "babyai", "--agent", "random", "+foo=1"), 2, ["foo", "embodied list options"]),
-        (("eval", "--env", "babyai", "--agent", "random", "++agent.histroy.text=4"), 2, ["agent.histroy.text", "agent.history.text"]),
+        (
+            ("eval", "--env", "babyai", "--agent", "random", "++agent.histroy.text=4"),
+            2,
+            ["agent.histroy.text", "agent.history.text"],
+        ),
         (("eval", "--env", "babyai", "--agent", "random", "run.episodes=0"), 2, ["run.episodes must be above 0"]),
         (("eval", "--env", "babyai", "--agent", "random", "run.episodes=-1"), 2, ["run.episodes must be above 0"]),
         (("eval", "--env", "babyai", "--agent", "smollm2", "--image"), 2, ["reads no images", "--text"]),
-        (("eval", "--env", "crafter", "--agent", "expert"), 2, ["crafter has no expert", "babyai", "embodied play crafter"]),
-        (("eval", "--env", "babyai", "--agent", "few_shot", "--model", "scripted/cycle", "model.script=[go]"), 2, ["demonstrations"]),
+        (
+            ("eval", "--env", "crafter", "--agent", "expert"),
+            2,
+            ["crafter has no expert", "babyai", "embodied play crafter"],
+        ),
+        (
+            ("eval", "--env", "babyai", "--agent", "few_shot", "--model", "scripted/cycle", "model.script=[go]"),
+            2,
+            ["demonstrations"],
+        ),
         (("eval", "--env", "gym:NoSuch-v0", "--agent", "random"), 2, ["NoSuch"]),
     ],
 )
@@ -184,8 +230,22 @@ def test_keys_never_reach_a_file(cli, monkeypatch):
 
 
 def test_interrupt_loses_nothing_and_the_same_command_continues(tmp_path):
-    command = [sys.executable, "-m", "embodied", "eval", *BABYAI, "--agent", "random", "--episodes", "400", "--out", str(tmp_path / "run")]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    command = [
+        sys.executable,
+        "-m",
+        "embodied",
+        "eval",
+        *BABYAI,
+        "--agent",
+        "random",
+        "--episodes",
+        "400",
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not list(tmp_path.glob("run/episodes/*/episode.json")):
         time.sleep(0.05)
@@ -198,7 +258,9 @@ def test_interrupt_loses_nothing_and_the_same_command_continues(tmp_path):
     done = scored[0].spec.id
     before = (tmp_path / "run/episodes" / done / "steps.jsonl").read_bytes()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while time.monotonic() < deadline + 60 and len(list(tmp_path.glob("run/episodes/*/episode.json"))) < len(scored) + 3:
+    while (
+        time.monotonic() < deadline + 60 and len(list(tmp_path.glob("run/episodes/*/episode.json"))) < len(scored) + 3
+    ):
         time.sleep(0.05)
     process.kill()
     process.wait()

@@ -1,4 +1,6 @@
-"""A run folder whose every text holds what a terminal obeys: none of it reaches standard output or error, from any command."""
+"""A run folder whose every text holds what a terminal obeys: none of it reaches standard output or error, from any
+command.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,21 @@ from pathlib import Path
 import pytest
 
 from embodied.store.run import Run, RunRecord
-from embodied.types import Call, Decision, Episode, EpisodeSpec, Message, Mission, Note, Observation, Reply, Step, TaskSpec, Text, Usage
+from embodied.types import (
+    Call,
+    Decision,
+    Episode,
+    EpisodeSpec,
+    Message,
+    Mission,
+    Note,
+    Observation,
+    Reply,
+    Step,
+    TaskSpec,
+    Text,
+    Usage,
+)
 
 EVIL = "\x1b[2J\r\x1b]0;owned\x07\x9b1A\u202egnp\u2066\x08\x0bevil"
 OBEYED = ("\x1b", "\x07", "\r", "\x9b", "\u202e", "\u2066", "\x08", "\x0b")
@@ -41,7 +57,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run whose goal, texts, replies, notes, errors and model names are hostile."""
     root = tmp_path_factory.mktemp("control") / "run"
     spec = EpisodeSpec("x-000-1", TaskSpec("babyai", "BabyAI-MixedTrainLocal-v0/goto", {}), 1, 0, 0)
-    config = {"agent": {"policy": "naive"}, "model": {"provider": "compatible", "name": "m", "note": EVIL}, "run": {}, "preset": EVIL[8:]}
+    config = {
+        "agent": {"policy": "naive"},
+        "model": {"provider": "compatible", "name": "m", "note": EVIL},
+        "run": {},
+        "preset": EVIL[8:],
+    }
     failed = replace(spec, id="x-001-1", index=1, seed=2)
     made = Run.create(root, RunRecord("i", config, (spec, failed)))
     seen = Observation(EVIL, status=EVIL)

@@ -46,8 +46,12 @@ def test_a_measurement_that_was_killed_goes_on(call, tmp_path):
     assert code == 0 and out.splitlines()[-1] == str("whole" / FILE), out + err
     whole = Path("whole", FILE).read_bytes()
     found = msgspec.json.decode(whole, type=Floors)
-    assert found.id == "embodied/PathEval-v0" and all({f.agent for f in floors} >= {"constant"} for floors in found.tasks.values())
-    assert all(f.episodes == 2 and 0 <= f.progress <= 1 and f.error >= 0 for floors in found.tasks.values() for f in floors)
+    assert found.id == "embodied/PathEval-v0" and all(
+        {f.agent for f in floors} >= {"constant"} for floors in found.tasks.values()
+    )
+    assert all(
+        f.episodes == 2 and 0 <= f.progress <= 1 and f.error >= 0 for floors in found.tasks.values() for f in floors
+    )
 
     command = [sys.executable, "-m", "embodied", *MEASURE, "--work", "killed"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
@@ -65,4 +69,9 @@ def test_a_measurement_that_was_killed_goes_on(call, tmp_path):
     for folder in Path("killed").glob("*/report-random-*"):
         shutil.rmtree(folder)
     code, out, _ = call(*MEASURE, "--work", "killed")
-    assert code == 0 and out.count(" episodes") == 1 and "report random" in out and Path("killed", FILE).read_bytes() == whole
+    assert (
+        code == 0
+        and out.count(" episodes") == 1
+        and "report random" in out
+        and Path("killed", FILE).read_bytes() == whole
+    )

@@ -1,4 +1,6 @@
-"""Everything that writes files for a user, on a disk that fills up: a sentence, no half file, and the same command works when there is room."""
+"""Everything that writes files for a user, on a disk that fills up: a sentence, no half file, and the same command
+works when there is room.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +20,16 @@ SIZES = (0, 8_192)
 
 @pytest.fixture
 def small_disk(tmp_path) -> Iterator[tuple[Callable[[int], Path], Callable[[], None]]]:
-    """Gives a folder where so many bytes can be written, and what makes room: a tmpfs where one can be mounted, else a limit on a file's size."""
+    """Gives a folder where so many bytes can be written, and what makes room: a tmpfs where one can be mounted, else a
+    limit on a file's size.
+    """
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = os.geteuid() == 0 and subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], capture_output=True).returncode == 0
+    mounted = (
+        os.geteuid() == 0
+        and subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], capture_output=True).returncode
+        == 0
+    )
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def fill(left: int) -> Path:
@@ -50,7 +58,22 @@ def recorded(tmp_path_factory) -> Path:
 
     root = tmp_path_factory.mktemp("recorded") / "run"
     with pytest.raises(SystemExit) as ended:
-        main(["eval", *BABYAI, "--agent", "random", "--image", "--episodes", "2", "--steps", "40", "--out", str(root), "run.workers=1"])
+        main(
+            [
+                "eval",
+                *BABYAI,
+                "--agent",
+                "random",
+                "--image",
+                "--episodes",
+                "2",
+                "--steps",
+                "40",
+                "--out",
+                str(root),
+                "run.workers=1",
+            ]
+        )
     assert not ended.value.code
     return root
 
@@ -131,7 +154,9 @@ def test_votes(small_disk):
 
     fill, make_room = small_disk
     votes = Votes(fill(4_096) / "votes.jsonl")
-    vote = Vote("2026-01-01T00:00:00+00:00", ("a" * 64, "b" * 64), ("left", "right"), ("e1", "e2"), "babyai", "goto", "left")
+    vote = Vote(
+        "2026-01-01T00:00:00+00:00", ("a" * 64, "b" * 64), ("left", "right"), ("e1", "e2"), "babyai", "goto", "left"
+    )
     written = 0
     with pytest.raises(StoreError, match="Free space"):
         for _ in range(1_000):

@@ -1,4 +1,6 @@
-"""One Ctrl-C (or the terminal's end) stops a run within seconds, whatever hangs; and nothing that it started outlives it."""
+"""One Ctrl-C (or the terminal's end) stops a run within seconds, whatever hangs; and nothing that it started outlives
+it.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,20 @@ def hang(messages, settings) -> str:
 
 
 def start(out: Path, *words: str, agent: str = "random", **options) -> subprocess.Popen:
-    command = [sys.executable, "-m", "embodied", "eval", "--env", FAULTY, "--agent", agent, "--episodes", "2", "--out", str(out)]
+    command = [
+        sys.executable,
+        "-m",
+        "embodied",
+        "eval",
+        "--env",
+        FAULTY,
+        "--agent",
+        agent,
+        "--episodes",
+        "2",
+        "--out",
+        str(out),
+    ]
     options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, **options}
     return subprocess.Popen([*command, "run.workers=1", "run.concurrency=2", *words], cwd=ROOT, text=True, **options)
 
@@ -44,7 +59,10 @@ def silent_server() -> Iterator[int]:
 
 HANGING = {
     "a server": ("naive", ("model.provider=compatible", "model.name=x", "model.base_url=http://127.0.0.1:{port}/v1")),
-    "a model in this process": ("naive", ("model.provider=scripted", "model.name=cycle", "model.script=tests.cli.test_interrupt:hang")),
+    "a model in this process": (
+        "naive",
+        ("model.provider=scripted", "model.name=cycle", "model.script=tests.cli.test_interrupt:hang"),
+    ),
     "a step": ("random", ("+env.fault=hang", "+env.at=0")),
     "a reset": ("random", ("+env.fault=hang", "+env.where=reset")),
     "the making of an environment": ("random", ("+env.fault=hang", "+env.where=making")),
@@ -82,7 +100,13 @@ def test_other_signals_end_like_an_interrupt_and_the_run_goes_on(tmp_path, numbe
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130 and "embodied resume" in err and "Traceback" not in err, err
     assert [e.outcome for e in Run(tmp_path / "run").episodes()] == ["cancelled", "cancelled"]
-    again = subprocess.run([sys.executable, "-m", "embodied", "resume", str(tmp_path / "run")], cwd=ROOT, capture_output=True, text=True, timeout=100)
+    again = subprocess.run(
+        [sys.executable, "-m", "embodied", "resume", str(tmp_path / "run")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
     assert again.returncode == 0 and {e.outcome for e in Run(tmp_path / "run").episodes()} <= set(SCORED), again.stderr
 
 
@@ -92,7 +116,10 @@ def test_a_terminal_that_is_closed_ends_the_run_in_good_order(tmp_path):
     terminal = {"stdin": theirs, "stdout": theirs, "stderr": theirs, "start_new_session": True}
     process = start(tmp_path / "run", "+env.seconds=0.3", **terminal)
     os.close(theirs)
-    _wait(lambda: sum(p.stat().st_size > 0 for p in tmp_path.glob("run/episodes/*/steps.jsonl")) == 2, lambda: os.read(ours, 65_536))
+    _wait(
+        lambda: sum(p.stat().st_size > 0 for p in tmp_path.glob("run/episodes/*/steps.jsonl")) == 2,
+        lambda: os.read(ours, 65_536),
+    )
     os.close(ours)
     process.send_signal(signal.SIGHUP)  # what the shell does
     assert process.wait(30) == 130
@@ -102,7 +129,9 @@ def test_a_terminal_that_is_closed_ends_the_run_in_good_order(tmp_path):
 @pytest.mark.slow
 def test_a_hangup_that_is_ignored_stays_ignored(tmp_path):
     """What `nohup` does."""
-    process = start(tmp_path / "run", "+env.seconds=0.2", preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    process = start(
+        tmp_path / "run", "+env.seconds=0.2", preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    )
     _wait(lambda: sum(p.stat().st_size > 0 for p in tmp_path.glob("run/episodes/*/steps.jsonl")) == 2)
     process.send_signal(signal.SIGHUP)
     assert process.wait(60) == 0
@@ -113,7 +142,9 @@ def test_a_hangup_that_is_ignored_stays_ignored(tmp_path):
 def test_nothing_outlives_a_killed_run(tmp_path, fault):
     """Not even the processes that an environment started, while a step hangs."""
     child = tmp_path / "child"
-    process = start(tmp_path / "run", f"+env.child={child}", f"+env.fault={fault or 'none'}", "+env.at=1", "+env.seconds=0.3")
+    process = start(
+        tmp_path / "run", f"+env.child={child}", f"+env.fault={fault or 'none'}", "+env.at=1", "+env.seconds=0.3"
+    )
     _wait(lambda: any(p.stat().st_size > 0 for p in tmp_path.glob("run/episodes/*/steps.jsonl")) and child.exists())
     time.sleep(1)
     family = _descendants(process.pid)

@@ -12,7 +12,9 @@ from embodied.console.viewer.library import Library
 from embodied.store.run import Run
 
 RECORDED = Path(__file__).parents[1] / "fixtures/runs"
-"""`.cut` stand without results, as a killed process leaves them. None names a reader, a version of an environment, or a checksum."""
+"""`.cut` stand without results, as a killed process leaves them. None names a reader, a version of an environment, or a
+checksum.
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -33,8 +35,12 @@ def lines(folder: Path) -> dict[str, list[str]]:
 def test_they_are_as_they_were():
     for path in RECORDED.rglob("*.json*"):
         text = path.read_text()
-        assert not any(f'"{key}"' in text for key in ("reader", "checksum", "embodied/MiniHack", "embodied/CornerCaseDrive")), path
-        assert not any(folder in text for folder in ("/home/", "/root/", "/tmp/")), f"{path} names a folder of its machine"
+        assert not any(
+            f'"{key}"' in text for key in ("reader", "checksum", "embodied/MiniHack", "embodied/CornerCaseDrive")
+        ), path
+        assert not any(folder in text for folder in ("/home/", "/root/", "/tmp/")), (
+            f"{path} names a folder of its machine"
+        )
 
 
 def test_one_cut_in_the_middle_goes_on(call, old):
@@ -45,8 +51,13 @@ def test_one_cut_in_the_middle_goes_on(call, old):
     after = lines(folder)
     assert [len(after[name]) for name in sorted(after)] == [7, 12]
     assert all(after[name][:5] == before[name] for name in before), "no recorded step is played anew"
-    whole = {name: [(s["executed"], s["next_hash"]) for s in map(json.loads, found)] for name, found in lines(RECORDED / "babyai-random").items()}
-    assert whole == {name: [(s["executed"], s["next_hash"]) for s in map(json.loads, found)] for name, found in after.items()}
+    whole = {
+        name: [(s["executed"], s["next_hash"]) for s in map(json.loads, found)]
+        for name, found in lines(RECORDED / "babyai-random").items()
+    }
+    assert whole == {
+        name: [(s["executed"], s["next_hash"]) for s in map(json.loads, found)] for name, found in after.items()
+    }
     code, out, _ = call("replay", folder, "--workers", "1")
     assert code == 0 and out.endswith("2 of 2 episodes agree.\n")
     assert Run(folder).record.config["agent"]["parse"] == {"policy": "lenient"}
@@ -64,7 +75,18 @@ def test_one_whole_scores_and_replays(call, old):
 
 def test_the_command_of_before_says_what_goes_on(call, old):
     folder = old("babyai-random.cut")
-    asked = ("--env", "babyai", "--task", "BabyAI-MixedTrainLocal-v0/goto", "--agent", "random", "--steps", "12", "--episodes", "2")
+    asked = (
+        "--env",
+        "babyai",
+        "--task",
+        "BabyAI-MixedTrainLocal-v0/goto",
+        "--agent",
+        "random",
+        "--steps",
+        "12",
+        "--episodes",
+        "2",
+    )
     code, _, err = call("eval", *asked, "env.distractors=0", "--out", folder)
     assert code == 4 and "agent.parse.reader" in err and f"`embodied resume {folder}`" in err
 
@@ -84,7 +106,9 @@ def test_one_of_a_model_goes_on(call, old):
     assert code == 0 and "1/1" in out
 
 
-@pytest.mark.parametrize("name, version", [("minihack.cut", "minihack v0 (here v1)"), ("ccd", "corner_case_drive v0 (here v1)")])
+@pytest.mark.parametrize(
+    "name, version", [("minihack.cut", "minihack v0 (here v1)"), ("ccd", "corner_case_drive v0 (here v1)")]
+)
 def test_one_of_an_older_environment_is_not_gone_on_with(call, old, name, version):
     before = lines(RECORDED / name)
     folder = old(name)
@@ -97,7 +121,10 @@ def test_one_of_an_older_environment_is_not_gone_on_with(call, old, name, versio
 def test_replay_says_which_version_is_needed(call, old):
     code, out, err = call("replay", old("ccd"), "--workers", "1")
     assert (code, err) == (6, "")
-    assert "Recorded with an older version of the environment: corner_case_drive v0 (here v1). Its episodes need that version to agree." in out
+    assert (
+        "Recorded with an older version of the environment: corner_case_drive v0 (here v1). Its episodes need that"
+        " version to agree." in out
+    )
     assert "corner_case_drive-hazards-000-ef9250f6  not compared: only corner_case_drive v0 can make it" in out
     assert "0 of 1 episodes agree. Not compared: 1." in out
 
@@ -105,7 +132,11 @@ def test_replay_says_which_version_is_needed(call, old):
 @pytest.mark.parametrize("episode", ["corner_case_drive-hazards", "corner_case_drive-drive"])
 def test_films_say_which_version_is_needed(call, old, episode):
     code, _, err = call("export", old("ccd"), episode, "--format", "gif")
-    assert code == 4 and err.count("\n") == 1 and "needs the older version of the environment, corner_case_drive v0 (here v1)" in err
+    assert (
+        code == 4
+        and err.count("\n") == 1
+        and "needs the older version of the environment, corner_case_drive v0 (here v1)" in err
+    )
 
 
 @pytest.mark.parametrize("name, ended", [("minihack.cut", 0), ("ccd", 2)])

@@ -1,4 +1,6 @@
-"""Every command that prints under `| head -1`: it finishes, without a traceback, with the exit code that it has when all is read."""
+"""Every command that prints under `| head -1`: it finishes, without a traceback, with the exit code that it has when
+all is read.
+"""
 
 from __future__ import annotations
 
@@ -78,7 +80,9 @@ def started(folder: Path, *words: str, shell: str = "") -> subprocess.CompletedP
 def test_head_takes_one_line_and_the_command_finishes(place, name):
     words = COMMANDS[name]
     cut = started(place, *words, shell="| { head -1 > /dev/null; }; exit ${PIPESTATUS[0]}")
-    assert "Traceback" not in cut.stderr and "Broken" not in cut.stderr and "Exception ignored" not in cut.stderr, cut.stderr
+    assert "Traceback" not in cut.stderr and "Broken" not in cut.stderr and "Exception ignored" not in cut.stderr, (
+        cut.stderr
+    )
     for folder in ("merged", "imported", "site", "questions", "scenes"):
         if folder in words:
             assert list((place / folder).iterdir()), "the work was not done"
@@ -95,5 +99,8 @@ def test_no_command_is_left_out():
         cli._register()
     found = {command.name for command in cli.app.registered_commands}
     for group in cli.app.registered_groups:
-        found |= {f"{group.name} {command.name or command.callback.__name__.strip('_')}" for command in group.typer_instance.registered_commands}
+        found |= {
+            f"{group.name} {command.name or command.callback.__name__.strip('_')}"
+            for command in group.typer_instance.registered_commands
+        }
     assert found <= set(COMMANDS) | SERVERS

@@ -43,8 +43,29 @@ def serving(refuse: Refuse, reply: Callable[[str], str] = lambda text: "turn lef
 
 
 def request(server: Refusing, steps: int, episodes: int, out: str, *words: str) -> tuple[str, ...]:
-    played = ("--env", "babyai", "--task", "BabyAI-MixedTrainLocal-v0/goto", "--steps", str(steps), "--episodes", str(episodes), "--out", out)
-    return ("eval", *played, "--agent", "naive", "--model", "compatible/m", f"model.base_url={server.url}/v1", "run.workers=1", *words)
+    played = (
+        "--env",
+        "babyai",
+        "--task",
+        "BabyAI-MixedTrainLocal-v0/goto",
+        "--steps",
+        str(steps),
+        "--episodes",
+        str(episodes),
+        "--out",
+        out,
+    )
+    return (
+        "eval",
+        *played,
+        "--agent",
+        "naive",
+        "--model",
+        "compatible/m",
+        f"model.base_url={server.url}/v1",
+        "run.workers=1",
+        *words,
+    )
 
 
 def outcomes(folder: str) -> dict[int, str]:
@@ -113,7 +134,9 @@ def test_only_refused_episodes_left_end_a_resumed_run_after_one_call_each(cli: C
         ("max_tokens", ("model.max_tokens=64",), "model.max_completion_tokens=N"),
     ],
 )
-def test_a_setting_that_is_refused_always_stops_the_run_after_three_and_is_named(cli: Call, name: str, words: tuple[str, ...], way_out: str) -> None:
+def test_a_setting_that_is_refused_always_stops_the_run_after_three_and_is_named(
+    cli: Call, name: str, words: tuple[str, ...], way_out: str
+) -> None:
     with serving(setting(name)) as server:
         code, out, err = cli(*request(server, 3, 12, "run", "run.concurrency=1", *words))
     assert code == 5 and len(server.asked) == 3
@@ -137,7 +160,9 @@ def varied(text: str) -> str:
 
 
 def sent(server: Refusing) -> list[str]:
-    """The bodies of the prompts that were answered, byte for byte, each once: what a kill leaves unwritten, the calls of one step, is asked again."""
+    """The bodies of the prompts that were answered, byte for byte, each once: what a kill leaves unwritten, the calls
+    of one step, is asked again.
+    """
     bodies = [json.dumps(seen.body) for seen, (_, no) in zip(server.seen, server.asked, strict=True) if not no]
     return list(dict.fromkeys(bodies))
 
@@ -152,7 +177,9 @@ def test_a_prompt_that_is_too_long_is_shortened_and_the_step_says_so(cli: Call) 
     steps = [step for spec in Run("run").record.planned for step in Run("run").steps(spec.id)]
     noted = [step for step in steps if any(note.kind == "prompts_shortened" for note in step.decision.notes)]
     assert noted and len(noted) < len(steps)
-    assert not any(note.kind == "prompts_shortened" for step in steps if step.index == 0 for note in step.decision.notes)
+    assert not any(
+        note.kind == "prompts_shortened" for step in steps if step.index == 0 for note in step.decision.notes
+    )
     assert f"{len(noted)} times the prompt was too long" in out
     answered = [len(text) for text, no in server.asked if not no]
     assert max(answered) <= 1600 and any(no for _, no in server.asked)
@@ -179,8 +206,14 @@ def test_a_question_that_does_not_fit_a_second_time_is_not_asked_again(cli: Call
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("most", "words"), [(1350, ()), (1600, ()), (1900, ("--image", "agent.history.image=3"))], ids=["tight", "text", "pictures"])
-def test_a_run_that_was_killed_sends_the_prompts_of_one_that_was_not(cli: Call, most: int, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("most", "words"),
+    [(1350, ()), (1600, ()), (1900, ("--image", "agent.history.image=3"))],
+    ids=["tight", "text", "pictures"],
+)
+def test_a_run_that_was_killed_sends_the_prompts_of_one_that_was_not(
+    cli: Call, most: int, words: tuple[str, ...]
+) -> None:
     limit = longer_than(most)
     with serving(limit, varied) as whole:
         assert cli(*request(whole, 12, 2, "whole", *LONG, *words))[0] == 0
@@ -211,7 +244,9 @@ def killed(words: tuple[str, ...], server: Refusing, at: int) -> None:
             gone.wait(30)
 
     server.before = wait
-    with subprocess.Popen([sys.executable, "-m", "embodied", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ) as child:
+    with subprocess.Popen(
+        [sys.executable, "-m", "embodied", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ
+    ) as child:
         try:
             assert asked.wait(60), "the run never came that far"
         finally:

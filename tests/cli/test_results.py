@@ -15,11 +15,18 @@ def test_score_says_what_is_missing(call):
     (run.folder(run.record.planned[3].id) / "episode.json").write_text("{")
     code, out, _ = call("score", "run")
     assert code == 0 and "2/5 (1 infra_failure)" in out
-    assert "No interval: one episode only in a x" in out and "1 episode ended without a score" in out and "could not be read and count as not played: 1" in out
+    assert (
+        "No interval: one episode only in a x" in out
+        and "1 episode ended without a score" in out
+        and "could not be read and count as not played: 1" in out
+    )
     body = json.loads(call("score", "run", "--json")[1])
     assert body["total"]["unscorable"] == 1 and len(body["damaged"]) == 1 and body["total"]["no_interval"]
     assert "standard error" in call("score", "run", "--statistics", "balrog")[1]
-    assert json.loads(call("score", "run", "--statistics", "balrog", "--json")[1])["environments"]["a"]["episodes_played"] == 2
+    assert (
+        json.loads(call("score", "run", "--statistics", "balrog", "--json")[1])["environments"]["a"]["episodes_played"]
+        == 2
+    )
 
 
 def test_score_of_an_empty_run(call):
@@ -41,7 +48,9 @@ def test_compare(call):
         and "numpy" in out
     )
     body = json.loads(call("compare", "a", "b", "--json")[1])["differences"][0]
-    assert (body["difference"], body["won"], body["tied"], body["lost"]) == (1.0, 1, 0, 0) and body["p"] == pytest.approx(2 / 256 + 0.001, rel=0.02)
+    assert (body["difference"], body["won"], body["tied"], body["lost"]) == (1.0, 1, 0, 0) and body[
+        "p"
+    ] == pytest.approx(2 / 256 + 0.001, rel=0.02)
 
 
 def test_compare_says_when_nothing_is_shown(call):

@@ -32,7 +32,9 @@ def test_shards_in_folders_of_their_own_merge_into_the_run(cli):  # noqa: F811
     code, out, _ = cli("merge", "part1", "--out", "half")
     assert code == 5 and "2 episodes have no score" in out
     assert cli("merge", "half", "part2", "--out", "half")[0] == 0 and content(Path("half")) == content(Path("whole"))
-    assert cli("merge", "merged", "part1", "--out", "merged")[0] == 0 and content(Path("merged")) == content(Path("whole"))
+    assert cli("merge", "merged", "part1", "--out", "merged")[0] == 0 and content(Path("merged")) == content(
+        Path("whole")
+    )
 
 
 def test_shards_in_one_folder_are_the_run(cli):  # noqa: F811
@@ -133,13 +135,23 @@ def test_replay_says_whether_all_agrees(cli):  # noqa: F811
 def test_what_reads_an_environment_variable_is_recorded_as_it_stands_and_resumed(cli, monkeypatch):  # noqa: F811
     monkeypatch.setenv("DOOR_TOKEN", "none-of-your-business")
     monkeypatch.setenv("SERVER", "http://127.0.0.1:9/v1")
-    words = ["++env.once=${oc.env:DOOR_TOKEN}", "model.provider=compatible", "model.name=x", "model.base_url=${oc.env:SERVER}"]
+    words = [
+        "++env.once=${oc.env:DOOR_TOKEN}",
+        "model.provider=compatible",
+        "model.name=x",
+        "model.base_url=${oc.env:SERVER}",
+    ]
     command = ["eval", "--env", FAULTY, "--agent", "random", "--out", "run", *words]
     assert cli(*command, "--episodes", 1)[0] == 0
     record = Run("run").record
-    assert record.config["model"]["base_url"] == "${oc.env:SERVER}" and record.planned[0].task.kwargs["once"] == "${oc.env:DOOR_TOKEN}"
+    assert (
+        record.config["model"]["base_url"] == "${oc.env:SERVER}"
+        and record.planned[0].task.kwargs["once"] == "${oc.env:DOOR_TOKEN}"
+    )
     for path in Path("run").rglob("*"):
-        assert path.is_dir() or not any(word in path.read_bytes() for word in (b"none-of-your-business", b"127.0.0.1:9")), path
+        assert path.is_dir() or not any(
+            word in path.read_bytes() for word in (b"none-of-your-business", b"127.0.0.1:9")
+        ), path
     monkeypatch.setenv("SERVER", "http://127.0.0.1:10/v1")
     assert cli(*command, "--episodes", 2)[0] == 0 and cli("resume", "run")[0] == 0 and cli("replay", "run")[0] == 0
     assert Run("run").record.identity == record.identity and len(Run("run").episodes()) == 2
@@ -155,15 +167,33 @@ def test_json_lines(cli):  # noqa: F811
     assert code == 0 and err == ""
     kinds = [event["event"] for event in events]
     assert kinds[0] == "run" and kinds.count("started") == kinds.count("ended") == 2 and kinds[-1] == "status"
-    assert events[-1]["environments"][0] | {"scored": 2, "planned": 2, "failed": 0, "running": 0} == events[-1]["environments"][0]
+    assert (
+        events[-1]["environments"][0] | {"scored": 2, "planned": 2, "failed": 0, "running": 0}
+        == events[-1]["environments"][0]
+    )
 
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_interrupt_in_the_midst_of_steps(tmp_path, times):
     """Once: the steps in flight end and are saved. Twice: they are not waited for. The rest is played by `resume`."""
-    command = [sys.executable, "-m", "embodied", "eval", "--env", FAULTY, "--agent", "random", "--episodes", "2", "--out", str(tmp_path / "run")]
+    command = [
+        sys.executable,
+        "-m",
+        "embodied",
+        "eval",
+        "--env",
+        FAULTY,
+        "--agent",
+        "random",
+        "--episodes",
+        "2",
+        "--out",
+        str(tmp_path / "run"),
+    ]
     words = ["run.concurrency=2", "run.workers=2", "+env.seconds=0.7" if times == 1 else "+env.seconds=30"]
-    process = subprocess.Popen([*command, *words], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*command, *words], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
     deadline = time.monotonic() + 60
     while len(list(tmp_path.glob("run/episodes/*/steps.jsonl"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -180,7 +210,13 @@ def test_interrupt_in_the_midst_of_steps(tmp_path, times):
     steps = [e.steps for e in run.episodes()]
     assert (min(steps) >= 1) if times == 1 else (steps == [0, 0])
     if times == 1:
-        again = subprocess.run([sys.executable, "-m", "embodied", "resume", str(tmp_path / "run")], cwd=ROOT, capture_output=True, text=True, timeout=100)
+        again = subprocess.run(
+            [sys.executable, "-m", "embodied", "resume", str(tmp_path / "run")],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=100,
+        )
         assert again.returncode == 0, again.stderr
         assert all(e.outcome in SCORED and e.steps == 6 for e in run.episodes())
 
@@ -189,7 +225,14 @@ def test_live_table_on_a_terminal(tmp_path):
     pty = pytest.importorskip("pty")
     main, other = pty.openpty()
     command = [sys.executable, "-m", "embodied", *map(str, EVAL), "--episodes", "2", "--out", str(tmp_path / "run")]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=other, stderr=other, stdin=other, env={**os.environ, "TERM": "xterm", "COLUMNS": "160"})
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=other,
+        stderr=other,
+        stdin=other,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "160"},
+    )
     os.close(other)
     shown = b""
     while True:

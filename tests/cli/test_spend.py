@@ -37,7 +37,14 @@ def cli(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_
 def served(stub: Stub, *words: str) -> tuple[str, ...]:
     """A request to the stub, which answers every prompt with a turn to the left and counts words for tokens."""
     stub.reply = "turn left"
-    model = ("--agent", "naive", "--model", "openai/gpt-4o", f"model.base_url={stub.url}/v1", "run.price=[1000,100,10000]")
+    model = (
+        "--agent",
+        "naive",
+        "--model",
+        "openai/gpt-4o",
+        f"model.base_url={stub.url}/v1",
+        "run.price=[1000,100,10000]",
+    )
     return ("eval", *BABYAI, *model, "--steps", "6", "--out", "run", "run.workers=1", "run.concurrency=2", *words)
 
 
@@ -50,7 +57,18 @@ def test_dry_run_needs_no_key_calls_nobody_and_writes_nothing(cli: Call) -> None
 
 
 def test_dry_run_of_what_has_no_price(cli: Call) -> None:
-    words = ("--agent", "naive", "--model", "compatible/mine", "model.base_url=http://127.0.0.1:9/v1", "--steps", 4, "--episodes", 1, "--dry-run")
+    words = (
+        "--agent",
+        "naive",
+        "--model",
+        "compatible/mine",
+        "model.base_url=http://127.0.0.1:9/v1",
+        "--steps",
+        4,
+        "--episodes",
+        1,
+        "--dry-run",
+    )
     _, out, _ = cli("eval", *BABYAI, *words)
     assert "not known" in out and "run.price" in out
     _, out, _ = cli("eval", *BABYAI, *words, "run.price=[1,1,1]")
@@ -114,7 +132,9 @@ def test_a_deterministic_call_is_paid_for_once(cli: Call, stub: Stub, monkeypatc
         (("run.cache=sometimes",), "off, deterministic, all"),
     ],
 )
-def test_bad_words_touch_nothing(cli: Call, stub: Stub, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], says: str) -> None:
+def test_bad_words_touch_nothing(
+    cli: Call, stub: Stub, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], says: str
+) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789")
     code, out, err = cli(*served(stub, *words))
     assert code == 2 and says in out + err

@@ -1,4 +1,6 @@
-"""A run folder from a stranger decides nothing on this machine until its user says so; one's own runs are never asked about."""
+"""A run folder from a stranger decides nothing on this machine until its user says so; one's own runs are never asked
+about.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,20 @@ from embodied.store.ours import fingerprint, is_ours, remember
 from embodied.store.run import Run, RunRecord
 from embodied.types import EpisodeSpec, TaskSpec
 
-PLAY = ("eval", "--env", "babyai", "--task", "BabyAI-MixedTrainLocal-v0/goto", "--agent", "scripted", "--steps", "2", "--out", "mine", "run.workers=1")
+PLAY = (
+    "eval",
+    "--env",
+    "babyai",
+    "--task",
+    "BabyAI-MixedTrainLocal-v0/goto",
+    "--agent",
+    "scripted",
+    "--steps",
+    "2",
+    "--out",
+    "mine",
+    "run.workers=1",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +42,15 @@ def state(monkeypatch, tmp_path) -> Path:
     return tmp_path / "state"
 
 
-def stranger(root: Path, *, env: str = "babyai", agent: dict | None = None, model: dict | None = None, run: dict | None = None, **kwargs) -> Run:
+def stranger(
+    root: Path,
+    *,
+    env: str = "babyai",
+    agent: dict | None = None,
+    model: dict | None = None,
+    run: dict | None = None,
+    **kwargs,
+) -> Run:
     """A run folder that nobody here made."""
     spec = EpisodeSpec("x-000-1", TaskSpec(env, "", kwargs), 1, 0, 0)
     config = {"agent": agent or {"policy": "random"}, "model": model or {}, "run": run or {}}
@@ -36,18 +59,41 @@ def stranger(root: Path, *, env: str = "babyai", agent: dict | None = None, mode
 
 HARM = {
     "server and key": (
-        {"agent": {"policy": "naive"}, "model": {"provider": "compatible", "name": "m", "base_url": "http://evil.example/v1", "api_key_env": "AWS_SECRET"}},
+        {
+            "agent": {"policy": "naive"},
+            "model": {
+                "provider": "compatible",
+                "name": "m",
+                "base_url": "http://evil.example/v1",
+                "api_key_env": "AWS_SECRET",
+            },
+        },
         ("evil.example", "AWS_SECRET"),
     ),
-    "a provider's own server": ({"agent": {"policy": "naive"}, "model": {"provider": "openai", "name": "gpt-4o"}}, ("openai/gpt-4o", "your key")),
+    "a provider's own server": (
+        {"agent": {"policy": "naive"}, "model": {"provider": "openai", "name": "gpt-4o"}},
+        ("openai/gpt-4o", "your key"),
+    ),
     "an environment's module": ({"env": "gym:evil_module:Evil-v0"}, ("evil_module",)),
     "an environment of no module": ({"env": "gym:Evil-v0"}, ("Evil-v0",)),
-    "a model's script": ({"agent": {"policy": "naive"}, "model": {"provider": "scripted", "name": "x", "script": "evil_module:reply"}}, ("evil_module:reply",)),
+    "a model's script": (
+        {"agent": {"policy": "naive"}, "model": {"provider": "scripted", "name": "x", "script": "evil_module:reply"}},
+        ("evil_module:reply",),
+    ),
     "an agent's script": ({"agent": {"policy": "scripted", "script": ["go forward"]}}, ("script",)),
-    "a model's file": ({"agent": {"policy": "naive"}, "model": {"provider": "gguf", "name": "x", "path": "/tmp/evil.gguf"}}, ("/tmp/evil.gguf",)),
-    "demonstrations": ({"agent": {"policy": "few_shot", "demonstrations": {"runs": ["/home/you/secret"]}}}, ("/home/you/secret",)),
+    "a model's file": (
+        {"agent": {"policy": "naive"}, "model": {"provider": "gguf", "name": "x", "path": "/tmp/evil.gguf"}},
+        ("/tmp/evil.gguf",),
+    ),
+    "demonstrations": (
+        {"agent": {"policy": "few_shot", "demonstrations": {"runs": ["/home/you/secret"]}}},
+        ("/home/you/secret",),
+    ),
     "a cluster": ({"run": {"ray": "evil.example:10001"}}, ("evil.example:10001",)),
-    "a variable in an option": ({"agent": {"policy": "naive", "script": [], "expert": "${oc.env:AWS_SECRET}"}}, ("oc.env:AWS_SECRET",)),
+    "a variable in an option": (
+        {"agent": {"policy": "naive", "script": [], "expert": "${oc.env:AWS_SECRET}"}},
+        ("oc.env:AWS_SECRET",),
+    ),
     "a variable for the environment": ({"rules": "${oc.env:AWS_SECRET}"}, ("oc.env:AWS_SECRET",)),
     "a variable for the workers": ({"run": {"worker_variables": ["AWS_SECRET"]}}, ("AWS_SECRET",)),
     "a folder of data": ({"env": "textworld", "data": "/etc"}, ("/etc",)),
@@ -73,8 +119,25 @@ def test_replaying_imports_nothing_that_a_stranger_named(call, tmp_path, monkeyp
     folder = run.folder("x-000-1")
     folder.mkdir()
     (folder / "steps.jsonl").write_text("")
-    result = {"spec": {"id": "x-000-1", "task": {"env": "gym:evil_module:Evil-v0", "task": ""}, "seed": 1, "index": 0, "agent_seed": 0}}
-    result |= {"outcome": "finished", "steps": 0, "progress": 0.0, "success": False, "return_": 0.0, "invalid_actions": 0, "usage": {}, "seconds": 0.0}
+    result = {
+        "spec": {
+            "id": "x-000-1",
+            "task": {"env": "gym:evil_module:Evil-v0", "task": ""},
+            "seed": 1,
+            "index": 0,
+            "agent_seed": 0,
+        }
+    }
+    result |= {
+        "outcome": "finished",
+        "steps": 0,
+        "progress": 0.0,
+        "success": False,
+        "return_": 0.0,
+        "invalid_actions": 0,
+        "usage": {},
+        "seconds": 0.0,
+    }
     (folder / "episode.json").write_text(json.dumps(result))
     code, _, err = call(command, run.root)
     assert code == 4 and "evil_module" in err and "--trust" in err and not (tmp_path / "owned").exists()
@@ -111,11 +174,16 @@ def test_a_random_agent_on_a_shipped_environment_can_do_nothing(tmp_path):
 
 def test_the_question_has_no_control_characters(tmp_path):
     model = {"provider": "openai", "name": "m", "base_url": "http://x/\x1b[2J"}
-    assert "\x1b" not in str(deeds(stranger(tmp_path / "run", agent={"policy": "naive"}, model=model).record, play=True))
+    assert "\x1b" not in str(
+        deeds(stranger(tmp_path / "run", agent={"policy": "naive"}, model=model).record, play=True)
+    )
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", [PLAY, ("list", "envs"), ("list", "options"), ("show", "babyai"), ("score", "mine", "--json", "--episodes")])
+@pytest.mark.parametrize(
+    "command",
+    [PLAY, ("list", "envs"), ("list", "options"), ("show", "babyai"), ("score", "mine", "--json", "--episodes")],
+)
 def test_a_reader_that_leaves_stops_nothing(tmp_path, command):
     """`| head`: the pipe is closed before the first line is read."""
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONUNBUFFERED": "1"}
@@ -124,7 +192,14 @@ def test_a_reader_that_leaves_stops_nothing(tmp_path, command):
         reading, writing = os.pipe()
         os.close(reading)
         with os.fdopen(writing, "wb") as closed:
-            done = subprocess.run([sys.executable, "-m", "embodied", *words], stdout=closed, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment)
+            done = subprocess.run(
+                [sys.executable, "-m", "embodied", *words],
+                stdout=closed,
+                stderr=subprocess.PIPE,
+                text=True,
+                cwd=tmp_path,
+                env=environment,
+            )
         return done.returncode, done.stderr
 
     if command[0] == "score":

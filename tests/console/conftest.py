@@ -17,13 +17,26 @@ from embodied.store.run import Run
 from embodied.types import Episode, Step
 from tests.console.recorded import new_run, record
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-PAYLOAD = "<img src=x onerror=\"window.pwned=1\"></script><script>window.pwned=1</script><!--<script>--><a href='javascript:pwned=1'>\u2028"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PAYLOAD = (
+    '<img src=x onerror="window.pwned=1"></script><script>window.pwned=1</script><!--<script>--><a'
+    " href='javascript:pwned=1'>\u2028"
+)
 
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory) -> dict[str, Run]:
-    """`deep`: 10,000 steps, short ones, pictures, one being played, one with damaged lines. `twin`: equal to its first short one up to step 30."""
+    """`deep`: 10,000 steps, short ones, pictures, one being played, one with damaged lines. `twin`: equal to its first
+    short one up to step 30.
+    """
     root = tmp_path_factory.mktemp("viewer")
     run = new_run(root / "deep", {"deep": 1, "short": 2, "pictures": 1, "playing": 1, "damaged": 1, "unplayed": 1})
     deep, short, other, pictures, playing, damaged, _ = run.record.planned
@@ -50,14 +63,25 @@ def hostile(root: Path) -> Run:
 
     def alter(n: int, step: Step) -> Step:
         call = step.decision.calls[0]
-        calls = (replace(call, reply=replace(call.reply, text=PAYLOAD, reasoning=PAYLOAD, model=PAYLOAD, stop=PAYLOAD)),)
+        calls = (
+            replace(call, reply=replace(call.reply, text=PAYLOAD, reasoning=PAYLOAD, model=PAYLOAD, stop=PAYLOAD)),
+        )
         observation = replace(step.observation, text=PAYLOAD, status=PAYLOAD, expert=PAYLOAD)
         decision = replace(step.decision, action=PAYLOAD, thought=PAYLOAD, calls=calls)
-        return replace(step, observation=observation, decision=decision, executed=PAYLOAD, valid=False, info={PAYLOAD: PAYLOAD})
+        return replace(
+            step, observation=observation, decision=decision, executed=PAYLOAD, valid=False, info={PAYLOAD: PAYLOAD}
+        )
 
     made = record(run, spec, 3, alter=alter)
     assert made is not None and made.last is not None
-    writer_less = replace(made, error=PAYLOAD, error_kind=PAYLOAD, end_reason=PAYLOAD, last=replace(made.last, text=PAYLOAD), info={PAYLOAD: PAYLOAD})
+    writer_less = replace(
+        made,
+        error=PAYLOAD,
+        error_kind=PAYLOAD,
+        end_reason=PAYLOAD,
+        last=replace(made.last, text=PAYLOAD),
+        info={PAYLOAD: PAYLOAD},
+    )
     _rewrite(run, writer_less)
     return run
 
@@ -72,7 +96,9 @@ def _rewrite(run: Run, episode: Episode) -> None:
 def viewing(*roots: Path) -> Iterator[str]:
     """`embodied view` as a user starts it; gives the address it prints."""
     command = [sys.executable, "-m", "embodied", "view", *map(str, roots)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+    ) as process:
         try:
             yield process.stdout.readline().strip()
         finally:
@@ -96,8 +122,12 @@ def address(runs) -> Iterator[Callable[[str], str]]:
 
 @pytest.fixture(scope="module")
 def chromium():
-    """Debian's Chromium, or any other one that is found. By module: while Playwright is up, its event loop is the thread's."""
-    path = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+    """Debian's Chromium, or any other one that is found. By module: while Playwright is up, its event loop is the
+    thread's.
+    """
+    path = next(
+        (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+    )
     if path is None:
         pytest.skip("there is no Chromium here; `scripts/debian.sh python3 chromium` installs it")
     playwright = pytest.importorskip("playwright.sync_api")

@@ -1,4 +1,6 @@
-"""What makes a page usable by everyone, asked of a real browser: names of controls, contrast of texts, heads of tables."""
+"""What makes a page usable by everyone, asked of a real browser: names of controls, contrast of
+texts, heads of tables.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +17,12 @@ NAMELESS = """() => {
     "[tabindex], [role=img], [role=slider], [role=listbox], [role=radio], [role=tab], img, dialog";
   return [...document.querySelectorAll(wanted)].filter(shown)
     .filter((e) => e.tagName !== "MAIN" && !name(e)).map((e) => e.outerHTML.slice(0, 160));
-}"""
+}"""  # noqa: E501
 """Controls and pictures in sight that have no name."""
 
 HEADLESS = """() => [...document.querySelectorAll("table")].filter((t) => t.checkVisibility()).flatMap((table) =>
   table.tHead ? [...table.tHead.querySelectorAll("th")]
-    .filter((h) => !h.textContent.trim()).map(() => table.outerHTML.slice(0, 160)) : ["no head: " + table.outerHTML.slice(0, 160)])"""
+    .filter((h) => !h.textContent.trim()).map(() => table.outerHTML.slice(0, 160)) : ["no head: " + table.outerHTML.slice(0, 160)])"""  # noqa: E501
 """Tables in sight without a head, or with an empty one."""
 
 FAINT = """() => {
@@ -50,5 +52,7 @@ FAINT = """() => {
     if (ratio < 4.5) found[`${e.tagName.toLowerCase()}.${e.getAttribute("class") || ""}: ${ratio.toFixed(2)}`] = text.slice(0, 40);
   }
   return found;
-}"""
-"""Texts in sight with a contrast below 4.5 to what is behind them: where, and which. Disabled buttons are left out, as WCAG does."""
+}"""  # noqa: E501
+"""Texts in sight with a contrast below 4.5 to what is behind them: where, and which. Disabled buttons are left out, as
+WCAG does.
+"""

@@ -11,12 +11,29 @@ from embodied.agents.prompt import message
 from embodied.blobs import pictures_of, put_frame
 from embodied.rollout.plan import identity, plan
 from embodied.store.run import Run, RunRecord
-from embodied.types import Call, Decision, Episode, EpisodeSpec, Message, Mission, Observation, Reply, Step, TaskSpec, Usage
+from embodied.types import (
+    Call,
+    Decision,
+    Episode,
+    EpisodeSpec,
+    Message,
+    Mission,
+    Observation,
+    Reply,
+    Step,
+    TaskSpec,
+    Usage,
+)
 
 ACTIONS = ("north", "east", "south", "west", "search")
 GLOSSES = ("one step up", "one step to the right", "one step down", "one step to the left", "look for hidden doors")
 MISSION = Mission(
-    "Reach the stairs.", dict(zip(ACTIONS, GLOSSES, strict=True)), "You explore a cellar.", ("Doors may be hidden.",), "search", max_steps=100_000
+    "Reach the stairs.",
+    dict(zip(ACTIONS, GLOSSES, strict=True)),
+    "You explore a cellar.",
+    ("Doors may be hidden.",),
+    "search",
+    max_steps=100_000,
 )
 HISTORY = 8
 """Observations in a prompt."""
@@ -29,18 +46,41 @@ Alter = Callable[[int, Step], Step]
 
 def new_run(root: Path, tasks: dict[str, int], agent: str = "naive") -> Run:
     """A run of cellars: task -> number of episodes, none played yet."""
-    config = {"agent": {"policy": agent, "history": {"text": HISTORY}}, "model": {"provider": "openai", "name": "gpt-4o"}, "run": {"seed": 0}}
-    specs = plan([(TaskSpec("cellar", task, {"max_steps": 100_000}), n) for task, n in tasks.items()], 0, identity(config))
-    return Run.create(root, RunRecord(identity(config), config, specs, {"embodied-suite": "0.1", "nle": "1.3.0"}, "2026-11-23T00:00:00+00:00", "cellars"))
+    config = {
+        "agent": {"policy": agent, "history": {"text": HISTORY}},
+        "model": {"provider": "openai", "name": "gpt-4o"},
+        "run": {"seed": 0},
+    }
+    specs = plan(
+        [(TaskSpec("cellar", task, {"max_steps": 100_000}), n) for task, n in tasks.items()], 0, identity(config)
+    )
+    return Run.create(
+        root,
+        RunRecord(
+            identity(config),
+            config,
+            specs,
+            {"embodied-suite": "0.1", "nle": "1.3.0"},
+            "2026-11-23T00:00:00+00:00",
+            "cellars",
+        ),
+    )
 
 
 def record(
-    run: Run, spec: EpisodeSpec, steps: int, *, pictures: bool = False, prompts: bool = True, alter: Alter | None = None, end: bool = True
+    run: Run,
+    spec: EpisodeSpec,
+    steps: int,
+    *,
+    pictures: bool = False,
+    prompts: bool = True,
+    alter: Alter | None = None,
+    end: bool = True,
 ) -> Episode | None:
     """Records an episode of `steps` steps; the same seed gives the same one.
 
-    Every 10th reply is an invalid action, every 25th cannot be read, every 40th call took three attempts, every 100th has a
-    person's correction in its prompt. With `end` false the episode is left as if it were still being played.
+    Every 10th reply is an invalid action, every 25th cannot be read, every 40th call took three attempts, every 100th
+    has a person's correction in its prompt. With `end` false the episode is left as if it were still being played.
     """
     writer = run.claim(spec, again=True)
     assert writer is not None, "the episode is scored already"
@@ -50,7 +90,11 @@ def record(
     invalid, return_ = 0, 0.0
     for n, (where, text) in enumerate(walk[:-1]):
         observation = _observation(run, n, where, text, pictures)
-        notes = f"A person who watches you says: look behind the barrel, number {n}\n\n" if prompts and n % 100 == 99 else ""
+        notes = (
+            f"A person who watches you says: look behind the barrel, number {n}\n\n"
+            if prompts and n % 100 == 99
+            else ""
+        )
         prompt = [
             message("user", "You explore a cellar. Say one action."),
             *seen[-HISTORY:],
@@ -70,7 +114,19 @@ def record(
     last = _observation(run, steps, *walk[-1], pictures)
     progress = _progress(steps - 1, steps)
     episode = Episode(
-        spec, "limit", steps, progress, progress >= 1, return_, invalid, usage, 1.5 * steps, {"depth": 3.0}, last=last, mission=MISSION, end_reason="step limit"
+        spec,
+        "limit",
+        steps,
+        progress,
+        progress >= 1,
+        return_,
+        invalid,
+        usage,
+        1.5 * steps,
+        {"depth": 3.0},
+        last=last,
+        mission=MISSION,
+        end_reason="step limit",
     )
     writer.finish(episode)
     writer.close()
@@ -105,7 +161,9 @@ def _observation(run: Run, n: int, where: tuple[int, int], text: str, pictures: 
         frame[4:-4, 4:-4] = (92, 84, 74)
         frame[where[0] * 4 : where[0] * 4 + 4, where[1] * 4 : where[1] * 4 + 4] = (240, 196, 92)
         image = put_frame(run.blobs, frame)
-    return Observation(text, f"HP: {16 - n % 7}(16)  Depth: {1 + n // 400}", image, step=n, executed=ACTIONS[n % 5] if n else None)
+    return Observation(
+        text, f"HP: {16 - n % 7}(16)  Depth: {1 + n // 400}", image, step=n, executed=ACTIONS[n % 5] if n else None
+    )
 
 
 def _progress(n: int, steps: int) -> float:
@@ -118,8 +176,26 @@ def _step(n: int, observation: Observation, prompt: tuple[Message, ...], progres
     said = action if valid else f"fly over wall {n}" if parsed else "I would rather not say."
     thought = f"The stairs may be {GLOSSES[n % 5]}; I have looked {n} times."
     reply = Reply(
-        f"{thought}\nAction: {said}", usage=Usage(900 + n % 50, 20 + n % 9), model="gpt-4o-2024-11-20", seconds=0.8, attempts=3 if n % 40 == 39 else 1
+        f"{thought}\nAction: {said}",
+        usage=Usage(900 + n % 50, 20 + n % 9),
+        model="gpt-4o-2024-11-20",
+        seconds=0.8,
+        attempts=3 if n % 40 == 39 else 1,
     )
     decision = Decision(said, parsed, thought, (Call(prompt, reply),) if prompt else ())
     reward = 1.0 if n % 97 == 50 else 0.0
-    return Step(n, observation, decision, action if valid else "search", valid, reward, False, last, progress, {"metrics": {"depth": 1.0}}, "", 0.9, 0.0004)
+    return Step(
+        n,
+        observation,
+        decision,
+        action if valid else "search",
+        valid,
+        reward,
+        False,
+        last,
+        progress,
+        {"metrics": {"depth": 1.0}},
+        "",
+        0.9,
+        0.0004,
+    )

@@ -83,7 +83,14 @@ def test_votes_that_cannot_be_kept(tmp_path):
 def test_nothing_tells_who_plays_before_the_vote(arena, runs):
     match = arena.match()
     told = json.dumps([match, *(arena.step(match["match"], side, n) for side in ("left", "right") for n in range(25))])
-    assert not any(name in told for name in (*runs, *(r.record.identity for r in runs.values()), *(e.spec.id for r in runs.values() for e in r.episodes())))
+    assert not any(
+        name in told
+        for name in (
+            *runs,
+            *(r.record.identity for r in runs.values()),
+            *(e.spec.id for r in runs.values() for e in r.episodes()),
+        )
+    )
     assert match["goal"] == "Reach the stairs." and "progress" not in told
     known = arena.vote(match["match"], "left")
     assert {known["left"]["name"], known["right"]["name"]} <= {c.name for c in arena.contestants}
@@ -113,7 +120,9 @@ def test_steps_and_pictures(arena):
         end = arena.step(name, side, match["steps"][side])
         assert end["action"] is None and arena.step(name, side, 0)["action"]
         if end["image"]:
-            assert arena.image(name, side, 0).startswith(b"\x89PNG") and arena.image(name, side, 10**6).startswith(b"\x89PNG")
+            assert arena.image(name, side, 0).startswith(b"\x89PNG") and arena.image(name, side, 10**6).startswith(
+                b"\x89PNG"
+            )
         else:
             with pytest.raises(NotFound):
                 arena.image(name, side, 0)
@@ -141,7 +150,9 @@ def test_standings_are_bradley_terry_beside_scores(arena):
     assert [r["name"] for r in table["rows"]] == ["gpt-4o · cot", "gpt-4o · naive", "gpt-4o · robust_cot"]
     cast, _ = arena.votes.read()
     fitted = bradley_terry([(*v.runs, v.share) for v in cast])
-    assert [r["strength"] for r in table["rows"]] == [s.strength for s in fitted] and sum(r["votes"] for r in table["rows"]) == 24
+    assert [r["strength"] for r in table["rows"]] == [s.strength for s in fitted] and sum(
+        r["votes"] for r in table["rows"]
+    ) == 24
     assert all(r["score"] is not None for r in table["rows"])
 
 
@@ -167,7 +178,9 @@ def test_nothing_to_compare(runs, tmp_path):
 def serving(votes: Path, *roots: Path):
     """`embodied leaderboard --serve` as a user starts it: the process and the address it prints."""
     command = [sys.executable, "-m", "embodied", "leaderboard", *map(str, roots), "--serve", "--votes", str(votes)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+    ) as process:
         try:
             yield process, process.stdout.readline().strip()
         finally:
@@ -188,10 +201,18 @@ def test_votes_survive_a_kill(runs, tmp_path):
 def test_what_the_server_refuses(runs, tmp_path):
     with serving(tmp_path / "votes.jsonl", *(r.root for r in runs.values())) as (_, address):
         origin, token = address.rstrip("/").rsplit("/", 1)
-        assert httpx.get(origin + "/").status_code == 403 and httpx.post(f"{origin}/{token[:-1]}/api/match").status_code == 403
+        assert (
+            httpx.get(origin + "/").status_code == 403
+            and httpx.post(f"{origin}/{token[:-1]}/api/match").status_code == 403
+        )
         assert httpx.get(address, headers={"Host": "evil.example"}).status_code == 400
         match = httpx.post(address + "api/match").json()["match"]
-        for body in (b"", b"[]", b'{"match":"%s","choice":"both"}' % match.encode(), b'{"match":"%s","choice":"left","more":1}' % match.encode()):
+        for body in (
+            b"",
+            b"[]",
+            b'{"match":"%s","choice":"both"}' % match.encode(),
+            b'{"match":"%s","choice":"left","more":1}' % match.encode(),
+        ):
             assert httpx.post(address + "api/vote", content=body).status_code == 400
         assert httpx.post(address + "api/vote", content=b"x" * 20_000).status_code == 413
         assert httpx.post(address + "api/vote", json={"match": "never", "choice": "left"}).status_code == 404
@@ -216,7 +237,10 @@ def test_a_person_votes(page, runs, tmp_path):
         page.keyboard.press("1")
         expect(left.locator(".known")).to_contain_text("gpt-4o ·")
         expect(page.locator("#count")).to_have_text("1 votes")
-        assert page.locator("[data-choice=left]").get_attribute("class") == "chosen" and page.locator("[data-choice=right]").is_disabled()
+        assert (
+            page.locator("[data-choice=left]").get_attribute("class") == "chosen"
+            and page.locator("[data-choice=right]").is_disabled()
+        )
         page.keyboard.press("2")  # once is enough
         page.keyboard.press("n")
         expect(left.locator(".known")).to_have_text("")

@@ -1,4 +1,6 @@
-"""The leaderboard's site in a real browser: tabs, filters, sorting, pages, both themes. Problems and requests to elsewhere fail any test."""
+"""The leaderboard's site in a real browser: tabs, filters, sorting, pages, both themes. Problems and requests to
+elsewhere fail any test.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +20,27 @@ def site(tmp_path_factory):
     root = tmp_path_factory.mktemp("site")
     rng = np.random.default_rng(0)
     runs = []
-    for name, provider, chance, vision in (("gpt-5", "openai", 0.8, False), ("gpt-4o", "openai", 0.5, True), ("smollm2", "gguf", 0.1, False)):
-        results = {("a", "x"): [float(v < chance) for v in rng.random(20)], ("b", "y"): [float(v) for v in rng.random(5)]}
-        runs.append(make_run(root / name, results, suite="s", config={"model": {"provider": provider, "name": name}, "image": vision}))
+    for name, provider, chance, vision in (
+        ("gpt-5", "openai", 0.8, False),
+        ("gpt-4o", "openai", 0.5, True),
+        ("smollm2", "gguf", 0.1, False),
+    ):
+        results = {
+            ("a", "x"): [float(v < chance) for v in rng.random(20)],
+            ("b", "y"): [float(v) for v in rng.random(5)],
+        }
+        runs.append(
+            make_run(
+                root / name, results, suite="s", config={"model": {"provider": provider, "name": name}, "image": vision}
+            )
+        )
     runs.append(
-        make_run(root / "holes", {("a", "x"): [1.0] * 19 + [None], ("b", "y"): [1.0] * 5}, suite="s", config={"model": {"provider": "openai", "name": "holes"}})
+        make_run(
+            root / "holes",
+            {("a", "x"): [1.0] * 19 + [None], ("b", "y"): [1.0] * 5},
+            suite="s",
+            config={"model": {"provider": "openai", "name": "holes"}},
+        )
     )
     runs.append(make_run(root / "other", {("c", "z"): [1.0, 0.0]}))
     write_site(boards([read(r) for r in runs]), root / "site", {})
@@ -37,7 +55,9 @@ def test_sorting(page, site):
     page.goto(site)
     assert names(page) == ["gpt-5 · naive", "gpt-4o · naive", "smollm2 · naive", "holes · naive"]
     page.get_by_role("button", name="score").click()
-    assert names(page)[0] == "holes · naive" and page.locator("th[aria-sort=descending]").inner_text().startswith("score")
+    assert names(page)[0] == "holes · naive" and page.locator("th[aria-sort=descending]").inner_text().startswith(
+        "score"
+    )
     page.get_by_role("button", name="score").click()
     assert names(page)[0] == "smollm2 · naive"
     page.get_by_role("button", name="entry").click()

@@ -1,4 +1,6 @@
-"""Every page in both themes: controls have names, texts a contrast of 4.5, tables a head; a phone shows it without scrolling sideways."""
+"""Every page in both themes: controls have names, texts a contrast of 4.5, tables a head; a phone shows it without
+scrolling sideways.
+"""
 
 from __future__ import annotations
 
@@ -32,22 +34,44 @@ def pages(tmp_path_factory, runs, address) -> dict[str, str]:
     rng = np.random.default_rng(0)
     task = "BabyAI-MixedTrainLocal-v0/goto"
     made = []
-    for name, provider, chance, vision in (("gpt-5", "openai", 0.8, False), ("gpt-4o-mini", "openai", 0.5, True), ("smollm2", "gguf", 0.1, False)):
-        results = {("babyai", task): [float(v < chance) for v in rng.random(20)], ("crafter", "default"): [float(v) for v in rng.random(5)]}
-        made.append(make_run(root / name, results, suite="s", config={"model": {"provider": provider, "name": name}, "image": vision}))
-    made.append(make_run(root / "holes", {("babyai", task): [1.0] * 19 + [None], ("crafter", "default"): [1.0] * 5}, suite="s"))
+    for name, provider, chance, vision in (
+        ("gpt-5", "openai", 0.8, False),
+        ("gpt-4o-mini", "openai", 0.5, True),
+        ("smollm2", "gguf", 0.1, False),
+    ):
+        results = {
+            ("babyai", task): [float(v < chance) for v in rng.random(20)],
+            ("crafter", "default"): [float(v) for v in rng.random(5)],
+        }
+        made.append(
+            make_run(
+                root / name, results, suite="s", config={"model": {"provider": provider, "name": name}, "image": vision}
+            )
+        )
+    made.append(
+        make_run(root / "holes", {("babyai", task): [1.0] * 19 + [None], ("crafter", "default"): [1.0] * 5}, suite="s")
+    )
     site = root / "site"
     write_site(boards([read(r) for r in made]), site, {})
     (root / "report.html").write_bytes(report_page(gather(runs["deep"]), {}, made[0]))
     (root / "failed.html").write_bytes(report_page(gather(made[-1]), {}))
     write_page(Library([runs["deep"]]), runs["deep"].record.planned[1].id, root / "episode.html")
-    files = {"site": site / "index.html", "entry": site / "entries/gpt-5-naive.html", "report": root / "report.html", "failed": root / "failed.html"}
+    files = {
+        "site": site / "index.html",
+        "entry": site / "entries/gpt-5-naive.html",
+        "report": root / "report.html",
+        "failed": root / "failed.html",
+    }
     files["episode"] = root / "episode.html"
     fighters = [new_run(root / name, {"short": 1}, agent=name) for name in ("naive", "cot")]
     for fighter, pictured in zip(fighters, (True, False), strict=True):
         record(fighter, fighter.record.planned[0], 12, pictures=pictured)
     with serving(root / "votes.jsonl", *(f.root for f in fighters)) as (_, arena):
-        yield {"viewer": f"{address('both')}#{runs['deep'].record.planned[1].id}/31", "arena": arena, **{name: path.as_uri() for name, path in files.items()}}
+        yield {
+            "viewer": f"{address('both')}#{runs['deep'].record.planned[1].id}/31",
+            "arena": arena,
+            **{name: path.as_uri() for name, path in files.items()},
+        }
 
 
 @pytest.mark.slow

@@ -30,7 +30,9 @@ def test_the_page_works_from_a_file(page, exported, runs):
     number = page.locator("#detail .number")
     expect(number).to_have_text("Step 9")
     picture = page.locator("#detail .frame img").first
-    assert picture.evaluate("(i) => i.decode().then(() => i.naturalWidth)") == 240 and picture.get_attribute("src").startswith("data:image/png;base64,")
+    assert picture.evaluate("(i) => i.decode().then(() => i.naturalWidth)") == 240 and picture.get_attribute(
+        "src"
+    ).startswith("data:image/png;base64,")
     page.keyboard.press("j")
     expect(number).to_have_text("Step 10")
     page.keyboard.press("p")
@@ -65,7 +67,9 @@ def test_nothing_in_it_is_markup(page, exported):
 
 def test_its_policy_names_its_scripts(exported):
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', exported("deep", 1).read_text())[1]
-    assert policy.startswith("default-src 'none'; script-src 'sha256-") and "unsafe" not in policy and "http" not in policy
+    assert (
+        policy.startswith("default-src 'none'; script-src 'sha256-") and "unsafe" not in policy and "http" not in policy
+    )
 
 
 def test_damage_is_shown_in_it_too(page, exported):
@@ -85,7 +89,21 @@ def test_a_page_that_cannot_be_written_is_said(runs, tmp_path):
 
 
 def test_command(runs, tmp_path):
-    command = [sys.executable, "-m", "embodied", "export", str(runs["deep"].root), "1", "--format", "html", "--out", str(tmp_path)]
+    command = [
+        sys.executable,
+        "-m",
+        "embodied",
+        "export",
+        str(runs["deep"].root),
+        "1",
+        "--format",
+        "html",
+        "--out",
+        str(tmp_path),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert Path(done.stdout.strip()) == tmp_path / f"{runs['deep'].record.planned[1].id}.html" and Path(done.stdout.strip()).is_file()
+    assert (
+        Path(done.stdout.strip()) == tmp_path / f"{runs['deep'].record.planned[1].id}.html"
+        and Path(done.stdout.strip()).is_file()
+    )

@@ -27,7 +27,20 @@ def test_the_address_is_loopback_with_a_token(address):
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[\w-]{32}/", address("deep"))
 
 
-@pytest.mark.parametrize("path", ["/", "/api/runs", "/x/api/runs", "/{almost}/api/runs", "/static/viewer.js", "//", "/%2e%2e/", "/{almost}/", "/favicon.ico"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/api/runs",
+        "/x/api/runs",
+        "/{almost}/api/runs",
+        "/static/viewer.js",
+        "//",
+        "/%2e%2e/",
+        "/{almost}/",
+        "/favicon.ico",
+    ],
+)
 def test_refused_without_the_token(address, path):
     origin, token = address("deep").rstrip("/").rsplit("/", 1)
     response = httpx.get(origin + path.replace("{almost}", token[:-1]))
@@ -55,15 +68,34 @@ def test_only_its_own_files_are_served(address, path):
     base = address("deep")
     with httpx.Client() as client:
         request = client.build_request("GET", base)
-        request.url = httpx.URL(base).copy_with(raw_path=httpx.URL(base).raw_path + path.encode())  # as it is, not tidied up
+        # as it is, not tidied up
+        request.url = httpx.URL(base).copy_with(raw_path=httpx.URL(base).raw_path + path.encode())
         response = client.send(request)
     assert response.status_code in (403, 404) and "root:" not in response.text
 
 
-@pytest.mark.parametrize("name", ["../../run.json", "..", ".", "/etc", "{short}/../{deep}", "{short}~x", "{short}~1", "{short}~../..", "{short}~²", "nothing"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../run.json",
+        "..",
+        ".",
+        "/etc",
+        "{short}/../{deep}",
+        "{short}~x",
+        "{short}~1",
+        "{short}~../..",
+        "{short}~²",
+        "nothing",
+    ],
+)
 def test_an_episode_is_one_of_the_plan(get, runs, name):
     name = name.replace("{short}", key(runs, 1)).replace("{deep}", key(runs, 0))
-    for path, more in (("api/episode", {}), ("api/steps", {"start": 0, "stop": 1}), ("api/image", {"digest": "0" * 64})):
+    for path, more in (
+        ("api/episode", {}),
+        ("api/steps", {"start": 0, "stop": 1}),
+        ("api/image", {"digest": "0" * 64}),
+    ):
         response = get(path, key=name, **more)
         assert response.status_code == 404 and "error" in response.json(), (path, response.text)
 
@@ -83,7 +115,11 @@ def test_headers_let_nothing_in(get):
     for path in ("", "static/viewer.js", "api/runs"):
         headers = get(path).headers
         policy = headers["content-security-policy"]
-        assert policy.startswith("default-src 'none'; script-src 'self';") and "unsafe" not in policy and "frame-ancestors 'none'" in policy
+        assert (
+            policy.startswith("default-src 'none'; script-src 'self';")
+            and "unsafe" not in policy
+            and "frame-ancestors 'none'" in policy
+        )
         assert headers["x-content-type-options"] == "nosniff" and headers["referrer-policy"] == "no-referrer"
         assert "access-control-allow-origin" not in headers
 
@@ -117,7 +153,9 @@ def test_search_finds_rows_in_any_case(get, runs):
     found = get("api/search", key=key(runs, 0), words="LOOKED 77 TIMES").json()
     assert found == [77]
     assert get("api/search", key=key(runs, 0), words="BARREL, number 99").json() == [99, 999, 9999], "corrections, too"
-    assert get("api/search", key=key(runs, 1), words="60 drops").json() == [60], "the end, which is behind the last step"
+    assert get("api/search", key=key(runs, 1), words="60 drops").json() == [60], (
+        "the end, which is behind the last step"
+    )
     assert get("api/search", key=key(runs, 1), words="no such words").json() == []
 
 
@@ -152,7 +190,9 @@ def test_an_earlier_attempt_can_be_seen(tmp_path):
     assert library.episode(f"{spec.id}~1")["rows"] == 7 and library.episode(spec.id)["rows"] == 9
 
 
-@pytest.mark.parametrize("arguments", [["nowhere"], ["file"], ["folder"], ["good", "--port", "1"], ["good", "--episode", "nothing"]])
+@pytest.mark.parametrize(
+    "arguments", [["nowhere"], ["file"], ["folder"], ["good", "--port", "1"], ["good", "--episode", "nothing"]]
+)
 def test_bad_input_is_one_clear_sentence(tmp_path, arguments):
     (tmp_path / "file").write_text("")
     (tmp_path / "folder").mkdir()
@@ -161,7 +201,9 @@ def test_bad_input_is_one_clear_sentence(tmp_path, arguments):
     held.bind(("127.0.0.1", 0))
     held.listen()
     arguments = [str(held.getsockname()[1]) if a == "1" else a for a in arguments]
-    done = subprocess.run([sys.executable, "-m", "embodied", "view", *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-m", "embodied", "view", *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
     held.close()
     assert done.returncode in (2, 4) and done.stderr.startswith("error: ") and "Traceback" not in done.stderr
 
@@ -170,4 +212,8 @@ def test_without_the_extra_the_pip_line_is_said(tmp_path):
     new_run(tmp_path / "good", {"hall": 1})
     code = "import sys; sys.modules['uvicorn'] = None; from embodied.cli import main; main(['view', 'good'])"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 3 and "pip install 'embodied-suite[console]'" in done.stderr and "Traceback" not in done.stderr
+    assert (
+        done.returncode == 3
+        and "pip install 'embodied-suite[console]'" in done.stderr
+        and "Traceback" not in done.stderr
+    )

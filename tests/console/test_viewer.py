@@ -1,4 +1,6 @@
-"""The viewer in a real browser, as a person uses it: keys, search, filters, links, comparing; and what hostile or damaged records do to it."""
+"""The viewer in a real browser, as a person uses it: keys, search, filters, links, comparing; and what hostile or
+damaged records do to it.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ def opened(page, address, runs):
     def open_(name: str = "deep", episode: int | None = None, step: str = "") -> Page:
         link = ""
         if episode is not None:
-            link = f"#{runs['deep' if name == 'both' else name].record.planned[episode].id}" + (f"/{step}" if step else "")
+            link = f"#{runs['deep' if name == 'both' else name].record.planned[episode].id}" + (
+                f"/{step}" if step else ""
+            )
         page.goto(address(name) + link)
         expect(page.locator(NUMBER).first).to_be_visible()
         return page
@@ -99,13 +103,19 @@ def test_everything_about_a_step_is_shown(opened, runs):
     expect(detail.locator(".badge").first).to_have_text("invalid")
     expect(detail.locator(".thought").first).to_have_text(step.decision.thought)
     expect(detail.locator(".reply")).to_have_text(step.decision.calls[0].reply.text)
-    assert detail.locator(".observed").evaluate("(node) => node.textContent") == step.observation.text, "not a character of the map is lost"
+    assert detail.locator(".observed").evaluate("(node) => node.textContent") == step.observation.text, (
+        "not a character of the map is lost"
+    )
     expect(detail).to_contain_text("HP: ")
     expect(detail).to_contain_text(f"{step.decision.calls[0].reply.usage.input} in")
     press(page, "p")
     expect(detail.locator(".message")).to_have_count(len(step.decision.calls[0].messages))
-    shown = detail.locator(".message").evaluate_all("(nodes) => nodes.map((n) => [n.querySelector('.role').textContent, n.querySelector('pre').textContent])")
-    assert shown == [[m.role, m.parts[0].text] for m in step.decision.calls[0].messages], "the prompt exactly as it was sent"
+    shown = detail.locator(".message").evaluate_all(
+        "(nodes) => nodes.map((n) => [n.querySelector('.role').textContent, n.querySelector('pre').textContent])"
+    )
+    assert shown == [[m.role, m.parts[0].text] for m in step.decision.calls[0].messages], (
+        "the prompt exactly as it was sent"
+    )
     assert 1 <= detail.locator(".message.fresh").count() <= 4, "what is new in the prompt is marked"
     press(page, "j")
     at(page, "end")
@@ -149,7 +159,8 @@ def test_search(opened):
 
 
 @pytest.mark.parametrize(
-    ("name", "count", "first"), [("invalid", "1,200", [9, 19, 24]), ("errors", "250", [39, 79, 119]), ("corrections", "100", [99, 199, 299])]
+    ("name", "count", "first"),
+    [("invalid", "1,200", [9, 19, 24]), ("errors", "250", [39, 79, 119]), ("corrections", "100", [99, 199, 299])],
 )
 def test_filters(opened, name, count, first):
     page = opened()
@@ -271,7 +282,9 @@ def test_an_episode_being_played_grows(page, tmp_path):
 
 def test_damaged_lines_are_skipped_counted_and_shown(opened):
     page = opened(episode=5)
-    expect(page.locator("#banner")).to_contain_text("2 damaged lines of steps.jsonl could not be read and are left out: line 11, 12.")
+    expect(page.locator("#banner")).to_contain_text(
+        "2 damaged lines of steps.jsonl could not be read and are left out: line 11, 12."
+    )
     press(page, *"jjjjjjjjj")
     at(page, 9)
     press(page, "j")
@@ -303,7 +316,10 @@ def test_the_page_never_makes_markup_of_text():
 
     for path in (files("embodied.console") / "static").iterdir():
         if path.name.endswith(".js"):
-            assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|srcdoc|DOMParser", path.read_text()), path.name
+            assert not re.search(
+                r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|srcdoc|DOMParser",
+                path.read_text(),
+            ), path.name
 
 
 def test_an_empty_run_and_an_unplayed_episode(page, address, opened):

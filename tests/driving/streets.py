@@ -29,7 +29,9 @@ def _object(number: int, line: str, corner_case: bool = False) -> ObjectFact:
     category, side, colour, *state = line.split()
     box = (100.0 * number, 300.0, 60.0, 80.0)
     colour = "" if colour == "-" else colour
-    return ObjectFact(number, category, CATEGORIES[category], box, side, "near", 10.0 * number, colour, " ".join(state), corner_case)  # type: ignore[arg-type]
+    return ObjectFact(
+        number, category, CATEGORIES[category], box, side, "near", 10.0 * number, colour, " ".join(state), corner_case
+    )  # type: ignore[arg-type]
 
 
 def pairs() -> list[Pair]:
@@ -38,8 +40,14 @@ def pairs() -> list[Pair]:
     for name, lines in _BACKGROUND.items():
         line, required, forbidden = _HAZARD[name]
         street = tuple(_object(n, text) for n, text in enumerate(lines, 1))
-        present = SceneFacts(f"{name}_1", 1280, 720, (*street, _object(9, line, True)), required, forbidden, "clear", "day")
-        found.append(Pair(present, SceneFacts(f"{name}_0", 1280, 720, street, ("proceed", "keep_lane"), ("stop",), "clear", "day")))
+        present = SceneFacts(
+            f"{name}_1", 1280, 720, (*street, _object(9, line, True)), required, forbidden, "clear", "day"
+        )
+        found.append(
+            Pair(
+                present, SceneFacts(f"{name}_0", 1280, 720, street, ("proceed", "keep_lane"), ("stop",), "clear", "day")
+            )
+        )
     return found
 
 

@@ -1,4 +1,6 @@
-"""`grounded-v1` separates: who states the facts, who guesses, who says nothing; and twins catch who answers from habit."""
+"""`grounded-v1` separates: who states the facts, who guesses, who says nothing; and twins catch
+who answers from habit.
+"""
 
 from __future__ import annotations
 
@@ -49,13 +51,17 @@ def test_shuffling_moves_every_answer() -> None:
 
 def test_twins_fail_who_answers_from_habit() -> None:
     facts = {f.image: f for f in scenes()}
-    right = twins.advised(pairs(), {n: controls.oracle(controls.Item("driving_suggestion", f)) for n, f in facts.items()})
+    right = twins.advised(
+        pairs(), {n: controls.oracle(controls.Item("driving_suggestion", f)) for n, f in facts.items()}
+    )
     assert (right.pairs, right.right, right.understood) == (6, 6, 6)
     for habit in ("Stop.", "Slow down because of the pedestrian.", "Continue driving.", ""):
         found = twins.advised(pairs(), dict.fromkeys(facts, habit))
         assert (found.pairs, found.right, found.understood, found.ignorant) == (6, 0, 0, 0)
     assert twins.advised(pairs(), dict.fromkeys(facts, "Stop.")).always_yes == 2  # two hazards call for it
-    described = twins.described(pairs(), {n: controls.oracle(controls.Item("general_perception", f)) for n, f in facts.items()})
+    described = twins.described(
+        pairs(), {n: controls.oracle(controls.Item("general_perception", f)) for n, f in facts.items()}
+    )
     assert (described.right, described.wavered, described.f1) == (6, 0, 1.0)
     listing = twins.described(pairs(), dict.fromkeys(facts, "A truck, a dog, a cone, a tire, a stroller and a carton."))
     assert (listing.always_yes, listing.right) == (6, 0)
@@ -69,7 +75,9 @@ def test_a_pair_without_both_answers_is_left_out() -> None:
 @pytest.mark.parametrize("task", TASKS)
 def test_tables_have_controls_beside_the_run(task: str) -> None:
     asked = items(task)
-    found = score_tables("codalm-procedural", asked, {"this run": ["Ein Auto auf der Straße."] + [controls.oracle(i) for i in asked[1:]]})
+    found = score_tables(
+        "codalm-procedural", asked, {"this run": ["Ein Auto auf der Straße."] + [controls.oracle(i) for i in asked[1:]]}
+    )
     head = found[0]
     assert head.title == f"codalm-procedural/grounded-v1: {task.replace('_', ' ')}"
     assert [row[0] for row in head.rows] == ["this run", "oracle", "shuffled", "blind", "constant", "empty"]

@@ -23,7 +23,11 @@ def test_the_map_is_total() -> None:
 
 @pytest.mark.parametrize("category", CATEGORIES)
 def test_every_category_is_recognised_by_its_own_name(category: str) -> None:
-    for answer in (_FRAME + f"a {category.replace('_', ' ')}.", f"A {label(category) if category != 'misc' else 'misc'} on the road.", category):
+    for answer in (
+        _FRAME + f"a {category.replace('_', ' ')}.",
+        f"A {label(category) if category != 'misc' else 'misc'} on the road.",
+        category,
+    ):
         scored = score_region(answer, category)
         assert (scored.value, scored.status) == (1.0, "scored"), (answer, scored)
 
@@ -95,7 +99,11 @@ def test_a_group_without_the_category_is_half() -> None:
 def test_lists_are_partial() -> None:
     assert score_region("a dog or a traffic cone", "traffic_cone").value == 0.5
     assert score_region("a bicycle or a motorcycle", "bicycle").value == 0.75
-    for text in (", ".join(f"a {c.replace('_', ' ')}" for c in CATEGORIES), " ".join(CATEGORIES), " or ".join(CATEGORIES)):
+    for text in (
+        ", ".join(f"a {c.replace('_', ' ')}" for c in CATEGORIES),
+        " ".join(CATEGORIES),
+        " or ".join(CATEGORIES),
+    ):
         assert max(score_region(text, c).value for c in CATEGORIES) <= 0.1
 
 

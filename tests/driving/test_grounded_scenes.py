@@ -27,7 +27,10 @@ DOG = next(p for p in pairs() if p.present.image == "dog_1")
 
 
 def test_a_mention_has_side_colour_and_state() -> None:
-    found = mentions("On the left, there is a parked white car, and on the right, a red bus. No dog is visible. Two cyclists ahead are crossing.")
+    found = mentions(
+        "On the left, there is a parked white car, and on the right, a red bus. No dog is visible. Two cyclists ahead"
+        " are crossing."
+    )
     assert [(m.words, m.side, m.colours, m.states, m.negated) for m in found] == [
         ("car", "left", ("white",), ("still",), False),
         ("bus", "right", ("red",), (), False),
@@ -38,8 +41,9 @@ def test_a_mention_has_side_colour_and_state() -> None:
 
 def test_a_full_description_in_other_words() -> None:
     text = (
-        "1. **Vehicles**: a red bus has stopped directly in front of us.\n2. **Vulnerable road users**: there's a black bike parked at the right kerb.\n"
-        "3. **Barriers**: on the left there is a white fence.\n4. **Animals**: a brown dog crosses the street from the right."
+        "1. **Vehicles**: a red bus has stopped directly in front of us.\n2. **Vulnerable road users**: there's a black"
+        " bike parked at the right kerb.\n3. **Barriers**: on the left there is a white fence.\n4. **Animals**: a brown"
+        " dog crosses the street from the right."
     )
     scored = score_general(text, DOG.present)
     assert scored.value >= 0.95
@@ -48,11 +52,12 @@ def test_a_full_description_in_other_words() -> None:
 
 def test_lists_as_models_write_them() -> None:
     text = (
-        "1. **Truck**:\n   - **Appearance**: Large, green, overturned.\n   - **Position**: Directly ahead, occupying the lane.\n"
-        "   - **Impact on Ego Car**: It must keep its distance from the truck, pedestrians and any cyclists.\n"
-        "2. **Vulnerable Road Users**:\n   - A motorcyclist is on the left, moving in the same direction.\n   - Another motorcyclist is on the right.\n"
-        "3. **Traffic Cones**:\n   - Orange, placed on the right side.\n4. **Traffic Lights**: None visible.\n5. **Barriers**:\n   - None detected.\n"
-        "Traffic signs, dogs and other animals are not present."
+        "1. **Truck**:\n   - **Appearance**: Large, green, overturned.\n   - **Position**: Directly ahead, occupying"
+        " the lane.\n   - **Impact on Ego Car**: It must keep its distance from the truck, pedestrians and any"
+        " cyclists.\n2. **Vulnerable Road Users**:\n   - A motorcyclist is on the left, moving in the same direction.\n"
+        "   - Another motorcyclist is on the right.\n3. **Traffic Cones**:\n   - Orange, placed on the right side.\n4."
+        " **Traffic Lights**: None visible.\n5. **Barriers**:\n   - None detected.\nTraffic signs, dogs and other"
+        " animals are not present."
     )
     found = [(m.words, m.side, m.colours) for m in distinct(mentions(text))]
     assert found == [
@@ -65,13 +70,14 @@ def test_lists_as_models_write_them() -> None:
 
 def test_what_is_named_again_is_one_thing() -> None:
     text = (
-        "There are cars and a bus. The bus is red. A few cars are parked on the left. The cars may move. The presence of the bus, the cars and a dog matters."
+        "There are cars and a bus. The bus is red. A few cars are parked on the left. The cars may move. The presence"
+        " of the bus, the cars and a dog matters."
     )
     assert [(m.words, m.side) for m in distinct(mentions(text))] == [("cars", "left"), ("bus", ""), ("dog", "")]
 
 
 def test_chinese_descriptions_are_read() -> None:
-    text = "前方停着一辆红色的公交车。右侧停放着一辆黑色自行车。左侧有一道白色护栏。右侧有一只棕色的狗正在横穿道路。没有行人。"
+    text = "前方停着一辆红色的公交车。右侧停放着一辆黑色自行车。左侧有一道白色护栏。右侧有一只棕色的狗正在横穿道路。没有行人。"  # noqa: E501
     assert score_general(text, DOG.present).value >= 0.95
 
 
@@ -84,12 +90,18 @@ def test_names_alone_are_half_and_inventions_cost() -> None:
 
 
 def test_what_is_denied_or_supposed_is_not_named() -> None:
-    scored = score_general("There is no bus, no bicycle and no dog. A pedestrian might appear. Other vehicles could brake.", DOG.present)
+    scored = score_general(
+        "There is no bus, no bicycle and no dog. A pedestrian might appear. Other vehicles could brake.", DOG.present
+    )
     assert (scored.mentions, scored.value) == (0, 0.0)
 
 
 def test_keyword_stuffing_does_not_pay() -> None:
-    for stuffed in (", ".join(CATEGORIES), " ".join(c.replace("_", " ") for c in CATEGORIES), "\n".join(f"- {c}" for c in CATEGORIES) * 50):
+    for stuffed in (
+        ", ".join(CATEGORIES),
+        " ".join(c.replace("_", " ") for c in CATEGORIES),
+        "\n".join(f"- {c}" for c in CATEGORIES) * 50,
+    ):
         assert score_general(stuffed, DOG.present).value <= 0.2
     once = "A red bus ahead, stopped."
     assert score_general(once * 50, DOG.present).value == score_general(once, DOG.present).value
@@ -139,7 +151,10 @@ def test_every_action_has_words(name: str) -> None:
         ("If the truck stops and the adjacent lane is clear, consider changing lanes.", set()),
         ("Slow down and avoid sudden braking or abrupt stops.", {"slow_down"}),
         ("由于前方车道被锥桶封闭，应提前向左变道，并注意后方来车。", {"change_lane_left"}),
-        ("自车应减速慢行，与前方车辆保持安全距离，注意右侧行人，随时准备停车。", {"slow_down", "keep_distance", "watch"}),
+        (
+            "自车应减速慢行，与前方车辆保持安全距离，注意右侧行人，随时准备停车。",
+            {"slow_down", "keep_distance", "watch"},
+        ),
         ("前方红灯，请停车等待。", {"stop", "obey_light"}),
         ("不要变道，保持当前车道行驶，减速慢行。", {"keep_lane", "slow_down"}),
     ],
@@ -151,7 +166,11 @@ def test_advice_is_read(text: str, expected: set[str]) -> None:
 def test_contradictions() -> None:
     good = "Slow down and give way to the dog."
     assert score_suggestion(good, DOG.present).value == 1.0
-    for wrong in ("Continue driving at the present speed.", "Do not slow down.", good + " Then change to the right lane."):
+    for wrong in (
+        "Continue driving at the present speed.",
+        "Do not slow down.",
+        good + " Then change to the right lane.",
+    ):
         scored = score_suggestion(wrong, DOG.present)
         assert (scored.contradiction, scored.value) == (True, 0.0)
     red = SceneFacts("red", 1280, 720, (), ("stop",), (), light="red")
@@ -172,7 +191,9 @@ def test_advice_against_a_reference_text() -> None:
 
 
 def test_the_real_annotation_scores_its_own_texts(codalm_data: Path) -> None:
-    annotation = schema.of_json(json.loads((codalm_data / "mini_test_0353.json").read_text(encoding="utf-8")), "test_0353")
+    annotation = schema.of_json(
+        json.loads((codalm_data / "mini_test_0353.json").read_text(encoding="utf-8")), "test_0353"
+    )
     facts = of_annotation(annotation, 1355, 720)
     assert [(o.category, o.group, o.side, o.colour) for o in facts.objects] == [
         ("motorcycle", "vru", "ahead", ""),
@@ -185,10 +206,14 @@ def test_the_real_annotation_scores_its_own_texts(codalm_data: Path) -> None:
 
 
 def test_real_answers_are_read(codalm_data: Path) -> None:
-    """The organisers' sample submission: every one of its 1,123 region answers names something known, 7 of them nothing of the seven groups."""
+    """The organisers' sample submission: every one of its 1,123 region answers names something known, 7 of them nothing
+    of the seven groups.
+    """
     with zipfile.ZipFile(codalm_data / "wcoda2024_sample_answer_llava15.zip") as archive:
         name = next(n for n in archive.namelist() if n.endswith("region_perception_answer.jsonl"))
-        answers = [json.loads(line)["answer"] for line in archive.read(name).decode("utf-8").splitlines() if line.strip()]
+        answers = [
+            json.loads(line)["answer"] for line in archive.read(name).decode("utf-8").splitlines() if line.strip()
+        ]
     assert len(answers) == 1123
     assert {score_region(a, "car").status for a in answers} == {"scored"}
     assert sum(not head_nouns(normalise(a))[0].noun.groups for a in answers) == 7
@@ -208,7 +233,21 @@ def test_overlap_of_words() -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["if stop, ", "stop until ", "watch ", "a car and ", "not only not ", "的车", "a: ", "- **Car**:\n", "(((", "the object is ", "\ufdfa", "do not "]
+    "unit",
+    [
+        "if stop, ",
+        "stop until ",
+        "watch ",
+        "a car and ",
+        "not only not ",
+        "的车",
+        "a: ",
+        "- **Car**:\n",
+        "(((",
+        "the object is ",
+        "\ufdfa",
+        "do not ",
+    ],
 )
 def test_hostile_repetition_is_bounded(unit: str) -> None:
     text = unit * 200_000

@@ -16,9 +16,27 @@ def _play(task: str, seed: int, answer: str, **options: object) -> tuple[Episode
     _, started = env.reset(seed=seed)
     _, reward, _, _, info = env.step(answer)
     info = dict(info)
-    spec = EpisodeSpec(f"{task}-{seed}-{options.get('split', '')}", TaskSpec("codalm", task, dict(options)), seed, seed, 0)
-    step = Step(0, Observation(""), Decision(answer), answer, True, float(reward), True, False, info["progress"], info, "", 0.0, 0.0)
-    episode = Episode(spec, "finished", 1, info["progress"], None, float(reward), 0, Usage(), 0.0, info["metrics"], info=dict(started))
+    spec = EpisodeSpec(
+        f"{task}-{seed}-{options.get('split', '')}", TaskSpec("codalm", task, dict(options)), seed, seed, 0
+    )
+    step = Step(
+        0,
+        Observation(""),
+        Decision(answer),
+        answer,
+        True,
+        float(reward),
+        True,
+        False,
+        info["progress"],
+        info,
+        "",
+        0.0,
+        0.0,
+    )
+    episode = Episode(
+        spec, "finished", 1, info["progress"], None, float(reward), 0, Usage(), 0.0, info["metrics"], info=dict(started)
+    )
     return episode, [step]
 
 
@@ -36,7 +54,10 @@ def test_datasets_have_tables_of_their_own(tmp_path: Path) -> None:
     titles = [t.title for t in found if "/overlap" not in t.title]
     assert titles == [
         "codalm-procedural/grounded-v1: general perception",
-        "codalm-procedural/grounded-v1: general perception, mean F1 by group, over the scenes that have it or are said to",
+        (
+            "codalm-procedural/grounded-v1: general perception, mean F1 by group, over the scenes that have it or are"
+            " said to"
+        ),
         "codalm-procedural/grounded-v1: driving suggestion",
         "codalm mini english/grounded-v1: region perception",
         "codalm mini english/grounded-v1: region perception, group named, by the group of the region",

@@ -20,14 +20,27 @@ from embodied.types import Mission
 
 
 class Count(LanguageEnv):
-    """Count from a number that the seed draws up to twelve. Keeps the contract; the classes below break it, each in one way."""
+    """Count from a number that the seed draws up to twelve. Keeps the contract; the classes below break it, each in one
+    way.
+    """
 
     def __init__(self, image: bool = False):
-        super().__init__(action_space=Choice(["more", "less"]), default_action="less", max_steps=30, image_shape=(4, 4) if image else None, expert=True)
+        super().__init__(
+            action_space=Choice(["more", "less"]),
+            default_action="less",
+            max_steps=30,
+            image_shape=(4, 4) if image else None,
+            expert=True,
+        )
 
     @property
     def mission(self) -> Mission:
-        return Mission("Count to twelve.", {"more": "one up", "less": "one down"}, default_action=self.default_action, max_steps=self.max_steps)
+        return Mission(
+            "Count to twelve.",
+            {"more": "one up", "less": "one down"},
+            default_action=self.default_action,
+            max_steps=self.max_steps,
+        )
 
     def _reset(self, seed, options):
         self.number = int(np.random.default_rng(seed).integers(5))
@@ -36,7 +49,9 @@ class Count(LanguageEnv):
     def _step(self, action):
         self.number += 1 if action == "more" else -1
         done = self.number == 12
-        return Transition(float(done), done, progress=max(0, self.number) / 12 if self.number < 12 else 1.0, success=done or None)
+        return Transition(
+            float(done), done, progress=max(0, self.number) / 12 if self.number < 12 else 1.0, success=done or None
+        )
 
     def _text(self):
         return f"{self.number}"
@@ -70,7 +85,9 @@ def test_a_good_environment_keeps_all():
 class NoText(Count):
     def __init__(self):
         super().__init__()
-        self.observation_space = gymnasium.spaces.Dict({"words": gymnasium.spaces.Text(9), "image": gymnasium.spaces.Box(0, 1, (2, 2))})
+        self.observation_space = gymnasium.spaces.Dict(
+            {"words": gymnasium.spaces.Text(9), "image": gymnasium.spaces.Box(0, 1, (2, 2))}
+        )
 
 
 class OutOfSpace(Count):
@@ -290,7 +307,10 @@ def test_difference_names_the_first():
     one = [Frame({"text": "a"}, {}), Frame({"text": "b"}, {}, 1.0)]
     assert difference(one, one) == ""
     assert difference(one, one[:1]) == "one lasts 1 steps and the other 0"
-    assert difference(one, [one[0], Frame({"text": "b"}, {}, 2.0)]) == "the reward of step 1 is 1.0 in one and 2.0 in the other"
+    assert (
+        difference(one, [one[0], Frame({"text": "b"}, {}, 2.0)])
+        == "the reward of step 1 is 1.0 in one and 2.0 in the other"
+    )
     assert difference(one, [Frame({"text": "c"}, {})]) == "the text observed at reset differs: 'a' and 'c'"
 
 

@@ -1,4 +1,6 @@
-"""Every environment of the suite, every task, keeps every rule of the contract; and plays at random to a healthy end."""
+"""Every environment of the suite, every task, keeps every rule of the contract; and plays at
+random to a healthy end.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,10 @@ TASKS = [(e.name, task) for e in ENTRIES.values() for task in e.tasks]
 SHORT = {"patheval_loop": 10, "corner_case_drive": 30, "highway": 30}
 """Random steps in environments where a step plans or simulates much."""
 HEAVY = {("highway", "highway"), ("highway", "intersection"), ("patheval_loop", "drive")}
-EACH = pytest.mark.parametrize(("name", "task"), [pytest.param(*each, id="-".join(each), marks=[pytest.mark.slow] if each in HEAVY else []) for each in TASKS])
+EACH = pytest.mark.parametrize(
+    ("name", "task"),
+    [pytest.param(*each, id="-".join(each), marks=[pytest.mark.slow] if each in HEAVY else []) for each in TASKS],
+)
 GAMES = [e.name for e in ENTRIES.values() if e.extra == "games"]
 
 

@@ -31,19 +31,35 @@ class Levers(gymnasium.Env):
     Not part of the description.
     """
 
-    observation_space = spaces.Dict({"lamps": spaces.MultiBinary(3), "inner": spaces.Dict({"heat": spaces.Box(0, 9, (2, 2))}), "note": spaces.Text(40)})
+    observation_space = spaces.Dict(
+        {
+            "lamps": spaces.MultiBinary(3),
+            "inner": spaces.Dict({"heat": spaces.Box(0, 9, (2, 2))}),
+            "note": spaces.Text(40),
+        }
+    )
     action_space = spaces.MultiDiscrete([2, 3], start=[0, 5])
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
-        return self._observe(), {"weights": np.ones(2), "big": np.zeros(1000), "nan": float("nan"), "tool": object(), 1: {2}}
+        return self._observe(), {
+            "weights": np.ones(2),
+            "big": np.zeros(1000),
+            "nan": float("nan"),
+            "tool": object(),
+            1: {2},
+        }
 
     def step(self, action):
         self.last = tuple(int(a) for a in action)
         return self._observe(), 0.0, self.last == (1, 7), False, {"is_success": self.last == (1, 7), "valid": "theirs"}
 
     def _observe(self):
-        return {"lamps": np.array([1, 0, 1], np.int8), "inner": {"heat": np.array([[1, 2.34567], [0, 9]], np.float32)}, "note": "hum"}
+        return {
+            "lamps": np.array([1, 0, 1], np.int8),
+            "inner": {"heat": np.array([[1, 2.34567], [0, 9]], np.float32)},
+            "note": "hum",
+        }
 
 
 class Words(gymnasium.Env):
@@ -99,16 +115,31 @@ def test_gymnasiums_own_play_in_words(id: str):
 def test_numbers_have_names_and_four_digits():
     env = make("gym:CartPole-v1")
     observation, _ = env.reset(seed=0)
-    assert observation["text"] == "cart position: 0.0137\ncart velocity: -0.02302\npole angle (rad): -0.0459\npole angular velocity: -0.04835"
+    assert (
+        observation["text"]
+        == "cart position: 0.0137\ncart velocity: -0.02302\npole angle (rad): -0.0459\npole angular velocity: -0.04835"
+    )
     assert env.action_space.phrases == ("push left", "push right")
     assert "pole is attached" in env.mission.intro
     assert (env.max_steps, env.mission.max_steps) == (500, 500)
 
 
 def test_names_of_the_users_own():
-    env = make("gym:CartPole-v1", action_names=["west", "east"], observation_names=list("abcd"), default_action="east", goal="Balance.", max_steps=7)
+    env = make(
+        "gym:CartPole-v1",
+        action_names=["west", "east"],
+        observation_names=list("abcd"),
+        default_action="east",
+        goal="Balance.",
+        max_steps=7,
+    )
     assert env.reset(seed=0)[0]["text"].startswith("a: 0.0137\nb: ")
-    assert (env.action_space.phrases, env.default_action, env.mission.goal, env.max_steps) == (("west", "east"), "east", "Balance.", 7)
+    assert (env.action_space.phrases, env.default_action, env.mission.goal, env.max_steps) == (
+        ("west", "east"),
+        "east",
+        "Balance.",
+        7,
+    )
     *_, info = env.step("nowhere")
     assert (info["valid"], info["executed"]) == (False, "east")
 
@@ -155,12 +186,15 @@ def test_a_progress_that_is_no_number_is_not_made_one():
 def test_progress_by_reward_threshold():
     env = make("gym:CartPole-v1", reward_threshold=4)
     env.reset(seed=0)
-    assert [env.step(a)[4]["progress"] for a in ("push left", "push right", "push left", "push right", "push left")] == [0.25, 0.5, 0.75, 1.0, 1.0]
+    assert [
+        env.step(a)[4]["progress"] for a in ("push left", "push right", "push left", "push right", "push left")
+    ] == [0.25, 0.5, 0.75, 1.0, 1.0]
     car = make("gym:MountainCar-v0", max_steps=2)
     car.reset(seed=0)
     car.step("coast")
     *_, truncated, info = car.step("coast")
-    assert truncated and (info["progress"], info["success"]) == (1.0, True)  # a return of -2 is above the threshold of -110
+    # a return of -2 is above the threshold of -110
+    assert truncated and (info["progress"], info["success"]) == (1.0, True)
     blackjack = make("gym:Blackjack-v1")
     blackjack.reset(seed=0)
     *_, info = blackjack.step("stick")
@@ -171,8 +205,21 @@ def test_many_numbers_at_once():
     env = make("gym:embodied-tests/Levers-v0")
     observation, info = env.reset(seed=0)
     assert observation["text"] == "inner.heat:\n1 2.346\n0 9\nlamps: 1 0 1\nnote: hum"
-    assert {k: info[k] for k in ("weights", "big", "nan", "tool", "1")} == {"weights": [1, 1], "big": "array 1000", "nan": None, "tool": "object", "1": [2]}
-    assert env.action_space.phrases == ("action 0 5", "action 0 6", "action 0 7", "action 1 5", "action 1 6", "action 1 7")
+    assert {k: info[k] for k in ("weights", "big", "nan", "tool", "1")} == {
+        "weights": [1, 1],
+        "big": "array 1000",
+        "nan": None,
+        "tool": "object",
+        "1": [2],
+    }
+    assert env.action_space.phrases == (
+        "action 0 5",
+        "action 0 6",
+        "action 0 7",
+        "action 1 5",
+        "action 1 6",
+        "action 1 7",
+    )
     assert env.mission.intro == "See the manual for levers."
     *_, info = env.step("action 0 6")
     assert (info["success"], info["progress"], info["valid"]) == (False, 0.0, True)
@@ -200,7 +247,9 @@ def test_a_language_env_is_not_wrapped():
 
 def test_a_module_of_the_users_own(tmp_path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "own_levers.py").write_text(
-        "import gymnasium\nfrom tests.envs.test_generic import Levers\ngymnasium.register('OwnLevers-v0', entry_point=Levers)\n", encoding="utf-8"
+        "import gymnasium\nfrom tests.envs.test_generic import Levers\ngymnasium.register('OwnLevers-v0',"
+        " entry_point=Levers)\n",
+        encoding="utf-8",
     )
     monkeypatch.syspath_prepend(tmp_path)
     assert make("gym:own_levers:OwnLevers-v0").reset(seed=0)[0]["text"].endswith("hum")
@@ -232,6 +281,8 @@ def test_what_cannot_be_is_said_in_one_sentence(id: str, options: dict, error: t
 
 def test_describer_and_plain_on_corner_cases():
     assert describe(spaces.Box(-9, 9, ()), np.float32(1 / 3)) == "observation: 0.3333"
-    assert describe(spaces.Tuple((spaces.Discrete(3), spaces.Text(9))), (2, "hi")) == "observation 0: 2\nobservation 1: hi"
+    assert (
+        describe(spaces.Tuple((spaces.Discrete(3), spaces.Text(9))), (2, "hi")) == "observation 0: 2\nobservation 1: hi"
+    )
     assert describe(spaces.Box(0, 9, (2, 2, 2)), np.arange(8.0).reshape(2, 2, 2)) == "observation:\n0,1 2,3\n4,5 6,7"
     assert plain({"a": (np.int64(1), np.bool_(True)), "b": {"c": float("inf")}}) == {"a": [1, True], "b": {"c": None}}

@@ -14,7 +14,22 @@ from embodied.store.run import Run
 
 @pytest.fixture
 def run(call) -> Run:
-    assert call("eval", "--env", "codalm", "--task", "driving_suggestion", "--agent", "oracle", "--episodes", 15, "--out", "run")[0] == 0
+    assert (
+        call(
+            "eval",
+            "--env",
+            "codalm",
+            "--task",
+            "driving_suggestion",
+            "--agent",
+            "oracle",
+            "--episodes",
+            15,
+            "--out",
+            "run",
+        )[0]
+        == 0
+    )
     return Run("run")
 
 
@@ -44,7 +59,9 @@ def test_every_analysis_can_be_imported():
     assert [e.name for e in ENTRIES.values() if e.analysis and not callable(_function(e.analysis))] == []
 
 
-@pytest.mark.parametrize(("won", "of", "said"), [(62, 100, "0.62 [0.52, 0.71]"), (0, 10, "0.00 [0.00, 0.28]"), (0, 0, "-")])
+@pytest.mark.parametrize(
+    ("won", "of", "said"), [(62, 100, "0.62 [0.52, 0.71]"), (0, 10, "0.00 [0.00, 0.28]"), (0, 0, "-")]
+)
 def test_a_share_has_wilsons_interval(won, of, said):
     assert share(won, of) == said
 

@@ -34,7 +34,10 @@ def test_paired_by_seed(tmp_path):
 
 
 def test_tasks_won_tied_lost_and_weights(tmp_path):
-    a, b = {("a", "x"): [1, 1], ("a", "y"): [0, 1], ("b", "z"): [0, 0, 0]}, {("a", "x"): [0, 1], ("a", "y"): [1, 0], ("b", "z"): [1, 0, 0]}
+    a, b = (
+        {("a", "x"): [1, 1], ("a", "y"): [0, 1], ("b", "z"): [0, 0, 0]},
+        {("a", "x"): [0, 1], ("a", "y"): [1, 0], ("b", "z"): [1, 0, 0]},
+    )
     (d,) = compare(two(tmp_path, a, b)).differences
     assert d.record == (1, 1, 1) and d.pairs == 7
     assert d.score_a == pytest.approx((1 + 0.5) / 2 / 2) and d.score_b == pytest.approx((0.5 + 1 / 3) / 2)
@@ -43,14 +46,21 @@ def test_tasks_won_tied_lost_and_weights(tmp_path):
 def test_what_is_not_common_is_left_out_and_said(tmp_path):
     a = {("a", "x"): [1, 0, 1, None], ("a", "only in a"): [1], ("a", "failed"): [1]}
     b = {("a", "x"): [1, 0], ("b", "only in b"): [0], ("a", "failed"): [None]}
-    (d,) = compare(two(tmp_path, a, b, suite="one", b_suite="two", b_versions={"nle": "1.3"}, kwargs={"rules": "balrog"})).differences
+    (d,) = compare(
+        two(tmp_path, a, b, suite="one", b_suite="two", b_versions={"nle": "1.3"}, kwargs={"rules": "balrog"})
+    ).differences
     said = " ".join(d.left_out)
     assert d.pairs == 2 and d.score_a == d.score_b == 0.5 and d.interval[0] < -0.5 and d.interval[1] > 0.5
     assert "Only in " in said and "a only in a" in said and "b only in b" in said
     assert "Without a scored episode" in said and "a failed" in said
     assert "1 seeds scored in " in said
     differs = " ".join(d.differs)
-    assert "Suites: one" in differs and "nle unknown against" in differs and "Option rules: 'balrog'" in differs and "the default" in differs
+    assert (
+        "Suites: one" in differs
+        and "nle unknown against" in differs
+        and "Option rules: 'balrog'" in differs
+        and "the default" in differs
+    )
     assert d.detectable is None, "two pairs can show nothing"
 
 
@@ -70,7 +80,10 @@ def test_without_common_seeds_tasks_are_compared(tmp_path):
 
 def test_several_pairs_are_corrected_together(tmp_path):
     rng = np.random.default_rng(2)
-    runs = [read(make_run(tmp_path / n, {("a", "t"): list(np.clip(rng.normal(m, 0.1, 10), 0, 1))})) for n, m in (("a", 0.2), ("b", 0.3), ("c", 0.8))]
+    runs = [
+        read(make_run(tmp_path / n, {("a", "t"): list(np.clip(rng.normal(m, 0.1, 10), 0, 1))}))
+        for n, m in (("a", 0.2), ("b", 0.3), ("c", 0.8))
+    ]
     differences = compare(runs).differences
     assert len(differences) == 3 and all(d.p_holm >= d.p for d in differences)
     assert differences[1].p_holm == pytest.approx(3 * min(d.p for d in differences))
@@ -86,7 +99,9 @@ def test_nothing_in_common(tmp_path):
 
 
 def test_success_can_be_compared(tmp_path):
-    (d,) = compare(two(tmp_path, {("a", "x"): [1, 0.5, 0.9]}, {("a", "x"): [0.2, 1, 1]}), METRICS["success"]).differences
+    (d,) = compare(
+        two(tmp_path, {("a", "x"): [1, 0.5, 0.9]}, {("a", "x"): [0.2, 1, 1]}), METRICS["success"]
+    ).differences
     assert (d.score_a, d.score_b) == (pytest.approx(1 / 3), pytest.approx(2 / 3))
 
 
@@ -94,12 +109,16 @@ def test_power_from_a_pair_from_a_run_and_from_a_guess(tmp_path):
     rng = np.random.default_rng(3)
     x = rng.random((2, 10))
     y = np.clip(x + rng.normal(0, 0.1, x.shape), 0, 1)
-    a, b = two(tmp_path, {("a", str(i)): list(r) for i, r in enumerate(x)}, {("a", str(i)): list(r) for i, r in enumerate(y)})
+    a, b = two(
+        tmp_path, {("a", str(i)): list(r) for i, r in enumerate(x)}, {("a", str(i)): list(r) for i, r in enumerate(y)}
+    )
     pair = powers.power(powers.from_pair(a, b), 0.05)
     alone = powers.power(powers.from_run(a, 0.0), 0.05)
     related = powers.power(powers.from_run(a, 0.9), 0.05)
     assert pair.needed < alone.needed and 7 < alone.needed / related.needed < 11
-    assert dict(pair.detectable)[10] == pytest.approx(detectable(spread((0.5, (x[i] - y[i]).var(ddof=1), 10) for i in range(2))))
+    assert dict(pair.detectable)[10] == pytest.approx(
+        detectable(spread((0.5, (x[i] - y[i]).var(ddof=1), 10) for i in range(2)))
+    )
     sd = float(np.sqrt(x.var(axis=1, ddof=1).mean()))
     assert powers.power(powers.from_guess(sd, 2, 0.0), 0.05).needed == pytest.approx(alone.needed, rel=0.05)
     assert alone.episodes == 2 * alone.needed

@@ -27,7 +27,12 @@ def test_shipped_floors_are_of_tasks_that_exist_and_of_the_known_size():
 
 @pytest.mark.parametrize(
     ("env", "task", "options"),
-    [("gym:X-v0", "", {}), ("babyai", "other", {}), ("babyai", GOTO, {"max_steps": 20}), ("babyai", GOTO, {"rules": "own"})],
+    [
+        ("gym:X-v0", "", {}),
+        ("babyai", "other", {}),
+        ("babyai", GOTO, {"max_steps": 20}),
+        ("babyai", GOTO, {"rules": "own"}),
+    ],
 )
 def test_what_was_played_otherwise_has_no_floor(env, task, options):
     assert floors.known(env, task, options) == ()
@@ -46,13 +51,21 @@ def test_what_eval_plays_by_default_has_the_floors_of_the_environment(env):
 def test_a_whole_has_a_floor_where_every_part_has():
     a, b = Floor("constant", 0.2, 0.03, 10, "up", 5), Floor("constant", 0.4, 0.04, 10, "down", 5)
     whole = floors.mean([a, b])
-    assert (whole.progress, whole.error, whole.episodes, whole.phrase) == (pytest.approx(0.3), pytest.approx(0.025), 20, "")
+    assert (whole.progress, whole.error, whole.episodes, whole.phrase) == (
+        pytest.approx(0.3),
+        pytest.approx(0.025),
+        20,
+        "",
+    )
     assert floors.mean([a, None]) is None and floors.mean([]) is None
     assert floors.sentence([a]) == "always `up` earns 20.0 % (± 3.0, n = 10)"
 
 
 def test_floors_stand_on_a_board_and_are_not_ranked(tmp_path):
     usual = {"distractors": 0, "rules": "embodied"}  # as `embodied eval` records them
-    runs = [make_run(tmp_path / "a", {("babyai", GOTO): [1, 0]}), make_run(tmp_path / "b", {("babyai", GOTO): [1, 0]}, kwargs=usual)]
+    runs = [
+        make_run(tmp_path / "a", {("babyai", GOTO): [1, 0]}),
+        make_run(tmp_path / "b", {("babyai", GOTO): [1, 0]}, kwargs=usual),
+    ]
     (board,) = boards([read(run) for run in runs])
     assert [r.name for r in board.floors] == ["random", "always `turn left`"] and len(board.entries) == 2

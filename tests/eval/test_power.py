@@ -19,7 +19,12 @@ def strata(values: np.ndarray) -> list[st.Stratum]:
 
 @pytest.mark.parametrize(
     ("rate", "difference", "correlation"),
-    [(0.1, 0.2, 0.0), (0.5, 0.25, 0.5), pytest.param(0.5, 0.25, 0.0, marks=pytest.mark.slow), pytest.param(0.9, 0.15, 0.0, marks=pytest.mark.slow)],
+    [
+        (0.1, 0.2, 0.0),
+        (0.5, 0.25, 0.5),
+        pytest.param(0.5, 0.25, 0.0, marks=pytest.mark.slow),
+        pytest.param(0.9, 0.15, 0.0, marks=pytest.mark.slow),
+    ],
 )
 def test_successes_are_shown_as_often_as_promised(rate, difference, correlation):
     """The standard error of 1,000 comparisons is 0.013."""
@@ -46,13 +51,23 @@ def test_progress_is_shown_as_often_as_promised(correlation):
 
 
 def test_the_simulated_test_is_the_one_of_compare():
-    """McNemar's, and the permutation test with every sign pattern (10 pairs), with random ones (40) and with its limit (240)."""
+    """McNemar's, and the permutation test with every sign pattern (10 pairs), with random ones (40) and with its limit
+    (240).
+    """
     rng = np.random.default_rng(8)
-    for task, n in ((Coin(0.5), 30), (Graded((0.1, 0.2, 0.9, 0.4, 0.45)), 5), (Graded((0.1, 0.2, 0.9, 0.4, 0.45)), 20), (Coin(0.5, 0.5), 120)):
+    for task, n in (
+        (Coin(0.5), 30),
+        (Graded((0.1, 0.2, 0.9, 0.4, 0.45)), 5),
+        (Graded((0.1, 0.2, 0.9, 0.4, 0.45)), 20),
+        (Coin(0.5, 0.5), 120),
+    ):
         difference = 1.5 * task.variance(0.2) ** 0.5 / n**0.5
         weights = (0.5, 0.5) if n < 120 else (0.4, 0.6)
         found = simulated_power([(w, task) for w in weights], n, difference)
-        draws = [[st.Stratum("env", str(i), task.draw(difference, (1, n), rng)[0], w) for i, w in enumerate(weights)] for _ in range(400)]
+        draws = [
+            [st.Stratum("env", str(i), task.draw(difference, (1, n), rng)[0], w) for i, w in enumerate(weights)]
+            for _ in range(400)
+        ]
         shown = np.mean([paired_p(draw, 1_000) <= 0.05 for draw in draws])
         assert found == pytest.approx(shown, abs=0.09), (task, n)
 
@@ -88,6 +103,8 @@ def test_the_range_covers_with_pilots_of_25():
         if times:
             coin = Coin(successes / 25)
             guess = st.episodes_needed([(1.0, coin.variance(0.25))], 0.25)
-            low, high = powers.need_interval(powers.Pilot("a pilot", [(1.0, coin)], (25,)), guess, 0.25, st.LEVEL, st.POWER)
+            low, high = powers.need_interval(
+                powers.Pilot("a pilot", [(1.0, coin)], (25,)), guess, 0.25, st.LEVEL, st.POWER
+            )
             held += times * (low <= truth <= high)
     assert held >= 180

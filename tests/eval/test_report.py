@@ -60,9 +60,14 @@ def test_counts_are_those_of_the_steps(run):
     steps = [s for e in run.episodes() for s in run.steps(e.spec.id)]
     assert activity.steps == len(steps) == 400
     assert activity.actions == Counter(s.executed for s in steps)
-    assert activity.unread == sum(not s.decision.parsed for s in steps) and activity.invalid == sum(s.decision.parsed and not s.valid for s in steps)
+    assert activity.unread == sum(not s.decision.parsed for s in steps) and activity.invalid == sum(
+        s.decision.parsed and not s.valid for s in steps
+    )
     assert activity.invalid + activity.unread == sum(e.invalid_actions for e in run.episodes())
-    assert activity.calls == 400 and activity.retried == sum(c.reply.attempts > 1 for s in steps for c in s.decision.calls) > 0
+    assert (
+        activity.calls == 400
+        and activity.retried == sum(c.reply.attempts > 1 for s in steps for c in s.decision.calls) > 0
+    )
 
 
 def test_cost_is_tokens_times_the_public_price(run):
@@ -100,7 +105,16 @@ def test_page_is_one_inert_file_with_every_part(run):
     document = page(gather(run), {run.record.planned[0].id: "exports/a.html"})
     read = Reader(document)
     text = " ".join(read.text)
-    for part in ("Score", "Tasks", "Progress over steps", "Outcomes", "Actions", "Tokens, time and cost", "Settings and versions", "Episodes"):
+    for part in (
+        "Score",
+        "Tasks",
+        "Progress over steps",
+        "Outcomes",
+        "Actions",
+        "Tokens, time and cost",
+        "Settings and versions",
+        "Episodes",
+    ):
         assert part in read.text, part
     assert not {"script", "img", "iframe", "object", "form"} & set(read.tags) and read.tags["svg"] > 5
     assert [v for tag, name, v in read.attributes if name in ("href", "src")] == ["exports/a.html"]
@@ -115,7 +129,10 @@ def test_nothing_a_model_says_is_markup(tmp_path):
     read = Reader(document)
     assert not {"script", "img", "a"} & set(read.tags)
     assert any(PAYLOAD in text for text in read.text)
-    assert el("b", "<", title='"') == '<b title="&quot;">&lt;</b>' and el("b", el("i", "&"), None, ["x", 3]) == "<b><i>&amp;</i>x3</b>"
+    assert (
+        el("b", "<", title='"') == '<b title="&quot;">&lt;</b>'
+        and el("b", el("i", "&"), None, ["x", 3]) == "<b><i>&amp;</i>x3</b>"
+    )
 
 
 def test_damage_is_counted_and_said(tmp_path):
@@ -129,7 +146,9 @@ def test_damage_is_counted_and_said(tmp_path):
     gathered = gather(run)
     assert gathered.activity["cellar"].damaged == 2 and gathered.activity["cellar"].steps == 18
     text = page(gathered, {}).decode()
-    assert "2 damaged lines" in text and "episode.json is damaged" in text and "1 planned episodes have no score" in text
+    assert (
+        "2 damaged lines" in text and "episode.json is damaged" in text and "1 planned episodes have no score" in text
+    )
 
 
 @pytest.mark.parametrize("tasks", [{}, {"hall": 2}])
@@ -140,14 +159,29 @@ def test_an_empty_run_has_a_report(tmp_path, tasks):
 
 def test_command(run, tmp_path):
     def report(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([sys.executable, "-m", "embodied", "report", *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        return subprocess.run(
+            [sys.executable, "-m", "embodied", "report", *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
 
     done = report(str(run.root), "--out", "out/r.html", "--pages")
     assert done.returncode == 0 and done.stdout.strip() == "out/r.html", done.stderr
     links = re.findall(r'href="(exports/[^"]+)"', (tmp_path / "out/r.html").read_text())
     assert len(links) == 4 and all((tmp_path / "out" / link).is_file() for link in links)
     (tmp_path / "file").write_text("")
-    for arguments, words in ((("nowhere",), "not a run folder"), (("file",), "not a run folder"), ((str(run.root), "--out", "file/r.html"), "Cannot write")):
+    for arguments, words in (
+        (("nowhere",), "not a run folder"),
+        (("file",), "not a run folder"),
+        ((str(run.root), "--out", "file/r.html"), "Cannot write"),
+    ):
         done = report(*arguments)
-        assert done.returncode == 4 and done.stderr.startswith("error: ") and words in done.stderr and "Traceback" not in done.stderr
+        assert (
+            done.returncode == 4
+            and done.stderr.startswith("error: ")
+            and words in done.stderr
+            and "Traceback" not in done.stderr
+        )
     assert Path(run.root / "report.html").exists() is False

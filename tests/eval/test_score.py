@@ -20,7 +20,11 @@ NAN = float("nan")
 def test_environments_count_equally_and_tasks_within_them(tmp_path):
     run = make_run(tmp_path / "run", {("a", "x"): [1, 0, 1, 1], ("a", "y"): [0, 0.5], ("b", "z"): [1, 1, 0.2]})
     result = score(run)
-    assert [s.name for s in result.environments] == ["a", "b"] and [s.name for s in result.tasks] == ["a x", "a y", "b z"]
+    assert [s.name for s in result.environments] == ["a", "b"] and [s.name for s in result.tasks] == [
+        "a x",
+        "a y",
+        "b z",
+    ]
     assert result.environments[0].progress == pytest.approx((0.75 + 0.25) / 2)
     assert result.total.progress == pytest.approx((0.5 + 2.2 / 3) / 2)
     assert result.total.interval[0] < result.total.progress < result.total.interval[1]
@@ -50,9 +54,15 @@ def test_nan_progress_is_no_score(tmp_path):
 
 def test_empty_run(tmp_path):
     nothing = score(make_run(tmp_path / "none", {}))
-    assert nothing.total.progress is None and nothing.total.coverage == 0 and nothing.total.no_interval == "nothing is scored"
+    assert (
+        nothing.total.progress is None
+        and nothing.total.coverage == 0
+        and nothing.total.no_interval == "nothing is scored"
+    )
     failed = score(make_run(tmp_path / "failed", {("a", "x"): [None, None]}))
-    assert failed.total.progress is None and failed.total.success_interval is None and failed.environments[0].planned == 2
+    assert (
+        failed.total.progress is None and failed.total.success_interval is None and failed.environments[0].planned == 2
+    )
 
 
 def test_damaged_results_are_counted_and_named(tmp_path):
@@ -74,18 +84,29 @@ def test_repeats_of_a_seed_are_one_value(tmp_path):
 
 
 def test_balrogs_statistics_pool_tasks_and_divide_by_n(tmp_path):
-    results = read(make_run(tmp_path / "run", {("babyai", "x"): [1, 0, 1], ("babyai", "y"): [0], ("nethack", "z"): [0.5, NAN, None]}))
+    results = read(
+        make_run(
+            tmp_path / "run", {("babyai", "x"): [1, 0, 1], ("babyai", "y"): [0], ("nethack", "z"): [0.5, NAN, None]}
+        )
+    )
     summary = balrog.summary(results)
-    assert summary["environments"]["babyai"] == pytest.approx({"progression_percentage": 50, "standard_error": 25, "episodes_played": 4})
+    assert summary["environments"]["babyai"] == pytest.approx(
+        {"progression_percentage": 50, "standard_error": 25, "episodes_played": 4}
+    )
     assert summary["environments"]["nle"] == {"progression_percentage": 50, "standard_error": 0, "episodes_played": 1}
     assert summary["average_progress"] == 50 and summary["standard_error"] == 12.5
     assert balrog.environment_summary(results, "babyai")["tasks"]["x"]["episodes_played"] == 3
 
 
 def test_who_ran_out_of_time_has_not_succeeded(tmp_path):
-    """As old runs recorded it: two wins, two time-outs whose success was left open; and an environment in which nothing succeeds."""
+    """As old runs recorded it: two wins, two time-outs whose success was left open; and an environment in which nothing
+    succeeds.
+    """
     specs = [spec("some", "x", i, i) for i in range(4)] + [spec("open", "y", i, i) for i in range(2)]
-    run = Run.create(tmp_path / "run", RunRecord(identity({"a": 1}), {"a": 1}, tuple(specs), {"numpy": "2"}, "2026-01-02T03:04:05+00:00", ""))
+    run = Run.create(
+        tmp_path / "run",
+        RunRecord(identity({"a": 1}), {"a": 1}, tuple(specs), {"numpy": "2"}, "2026-01-02T03:04:05+00:00", ""),
+    )
     for s in specs:
         won = s.task.env == "some" and s.index < 2
         finish(run, ended(s, float(won), "finished" if won else "limit", success=True if won else None))

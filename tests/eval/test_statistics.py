@@ -1,7 +1,7 @@
 """Statistics against scipy as oracle, and against simulation: do intervals and tests keep what their level promises?
 
-Simulations say how many runs they simulate and which tolerance follows: three standard errors of the simulated rate, and where
-the method is known to be off for tiny samples, what was measured.
+Simulations say how many runs they simulate and which tolerance follows: three standard errors of the simulated rate,
+and where the method is known to be off for tiny samples, what was measured.
 """
 
 from __future__ import annotations
@@ -119,7 +119,9 @@ def test_holm():
 
 @pytest.mark.parametrize("n", [5, 20, 200])
 def test_detectable_difference_has_the_power_it_claims(n):
-    """The noncentral t distribution is exact; the formula is a little off at few degrees of freedom (0.826 at n = 5)."""
+    """The noncentral t distribution is exact; the formula is a little off at few degrees of
+    freedom (0.826 at n = 5).
+    """
     found = st.Spread(1 / math.sqrt(n), n - 1)
     shift = st.detectable(found) / found.error
     critical = stats.t.ppf(0.975, n - 1)
@@ -157,7 +159,11 @@ def test_bradley_terry_is_the_maximum_of_its_likelihood():
     assert sum(s.votes for s in found.values()) == 400 and sum(s.wins for s in found.values()) == 200
     assert bradley_terry([]) == []
     always = bradley_terry([("a", "b", 1.0)] * 3)
-    assert always[0].name == "a" and math.isfinite(always[0].strength) and always[0].interval[0] < 0 < always[0].interval[1]
+    assert (
+        always[0].name == "a"
+        and math.isfinite(always[0].strength)
+        and always[0].interval[0] < 0 < always[0].interval[1]
+    )
 
 
 # --------------------------------------------------------------------------- simulation
@@ -175,10 +181,15 @@ SUITES = {
 
 @pytest.mark.parametrize("suite", SUITES)
 def test_bootstrap_intervals_cover(bootstrap, suite):
-    """95 % intervals of success rates. Measured over 2,000 runs: 0.952, 0.963, 0.943 (4 runs without any success had no interval)."""
+    """95 % intervals of success rates. Measured over 2,000 runs: 0.952, 0.963, 0.943 (4 runs without any success had no
+    interval).
+    """
     chances, n = SUITES[suite]
     rng = np.random.default_rng(6)
-    found = [bootstrap.bootstrap_interval(strata(*(rng.random(n) < p for p in chances)), resamples=1_000) for _ in range(RUNS)]
+    found = [
+        bootstrap.bootstrap_interval(strata(*(rng.random(n) < p for p in chances)), resamples=1_000)
+        for _ in range(RUNS)
+    ]
     found = [i for i in found if i is not None]
     assert len(found) > 0.98 * RUNS
     assert 0.95 - 0.033 <= covered(found, chances.mean()) <= 0.995
@@ -186,7 +197,9 @@ def test_bootstrap_intervals_cover(bootstrap, suite):
 
 @pytest.mark.parametrize(("n", "measured"), [(30, 0.944), (10, 0.931), (5, 0.892)])
 def test_bootstrap_intervals_of_one_skewed_task_cover(bootstrap, n, measured):
-    """One task alone, skewed progress (Beta(1, 4)): fewer than ten episodes of one task are few, and docs/statistics.md says so."""
+    """One task alone, skewed progress (Beta(1, 4)): fewer than ten episodes of one task are few, and docs/statistics.md
+    says so.
+    """
     rng = np.random.default_rng(7)
     found = [bootstrap.bootstrap_interval(strata(rng.beta(1, 4, n)), resamples=1_000) for _ in range(RUNS)]
     assert covered(found, 0.2) == pytest.approx(measured, abs=3 * math.sqrt(measured * (1 - measured) / RUNS))
@@ -282,7 +295,10 @@ def test_intervals_of_differences_cover_and_pairing_narrows_them():
     paired, apart = [], []
     for _ in range(RUNS):
         luck = rng.random((5, 10))
-        a, b = strata(*(luck < 0.7).astype(float)), strata(*(np.where(rng.random((5, 10)) < 0.15, rng.random((5, 10)), luck) < 0.5).astype(float))
+        a, b = (
+            strata(*(luck < 0.7).astype(float)),
+            strata(*(np.where(rng.random((5, 10)) < 0.15, rng.random((5, 10)), luck) < 0.5).astype(float)),
+        )
         paired.append(difference_interval(a, b, paired=True))
         apart.append(difference_interval(a, b, paired=False))
     assert covered(paired, 0.2) >= 0.93 and covered(apart, 0.2) >= 0.93
@@ -294,7 +310,9 @@ def test_intervals_of_differences_cover_and_pairing_narrows_them():
 
 @pytest.mark.parametrize("n", [8, 12, pytest.param(25, marks=pytest.mark.slow)])
 def test_mcnemar_is_valid_and_keener_than_the_sign_test(n):
-    """Exactly: over all rates at which pairs differ. At 25 pairs of which one in five differ it rejects 0.049 of true nulls, the sign test 0.008."""
+    """Exactly: over all rates at which pairs differ. At 25 pairs of which one in five differ it rejects 0.049 of true
+    nulls, the sign test 0.008.
+    """
     p = {(a, m - a): mcnemar(a, m - a, n) for m in range(n + 1) for a in range(m + 1)}
     a, m = np.array([(a, a + b) for a, b in p]).T
     keen = np.array(list(p.values())) <= 0.05
@@ -316,8 +334,13 @@ def test_the_paired_test_counts_coins_and_permutes_everything_else():
 
 @pytest.mark.parametrize(("n", "least"), [(2, 0.88), (3, 0.92), (5, 0.92), (10, 0.94), (20, 0.935)])
 def test_interval_of_one_small_task_covers_every_chance(n, least):
-    """Exact, over chances of .01 to .99. Two episodes cannot do better than .88 without an interval of nearly everything."""
+    """Exact, over chances of .01 to .99. Two episodes cannot do better than .88 without an interval of nearly
+    everything.
+    """
     found = [interval(strata([1.0] * k + [0.0] * (n - k))) for k in range(n + 1)]
     chances = np.linspace(0.01, 0.99, 99)
-    covered = [sum(math.comb(n, k) * p**k * (1 - p) ** (n - k) for k, (low, high) in enumerate(found) if low <= p <= high) for p in chances]
+    covered = [
+        sum(math.comb(n, k) * p**k * (1 - p) ** (n - k) for k, (low, high) in enumerate(found) if low <= p <= high)
+        for p in chances
+    ]
     assert min(covered) >= least

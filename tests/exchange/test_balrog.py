@@ -58,7 +58,10 @@ def test_published_summaries_are_reproduced(balrog_data, imported, name):
     for env, numbers in theirs["environments"].items():
         assert ours["environments"][env] == pytest.approx(numbers, abs=1e-6)
     if "total_input_tokens" in theirs:
-        assert (ours["total_input_tokens"], ours["total_output_tokens"]) == (theirs["total_input_tokens"], theirs["total_output_tokens"])
+        assert (ours["total_input_tokens"], ours["total_output_tokens"]) == (
+            theirs["total_input_tokens"],
+            theirs["total_output_tokens"],
+        )
 
 
 @pytest.mark.parametrize("name", SUBMISSIONS)
@@ -71,7 +74,9 @@ def test_round_trip_of_submissions(balrog_data, imported, tmp_path, name):
     assert all(json.loads(ours[k].read_text()) == json.loads(theirs[k].read_text()) for k in ours)
     assert OmegaConf.load(tmp_path / "metadata.yaml") == OmegaConf.load(root / "metadata.yaml")
     for path in root.rglob("*summary.json"):
-        assert flat(json.loads((tmp_path / path.relative_to(root)).read_text())) == pytest.approx(flat(json.loads(path.read_text())), abs=1e-6)
+        assert flat(json.loads((tmp_path / path.relative_to(root)).read_text())) == pytest.approx(
+            flat(json.loads(path.read_text())), abs=1e-6
+        )
 
 
 def flat(value, path: str = "") -> dict:
@@ -117,7 +122,11 @@ def test_round_trip_of_every_trajectory(recorded, tmp_path):
         export(run, tmp_path / "out" / name)
         for path in root.rglob("*_run_*"):
             ours = tmp_path / "out" / name / path.relative_to(root)
-            assert (rows(ours) == rows(path)) if path.suffix == ".csv" else (json.loads(ours.read_text()) == json.loads(path.read_text())), path
+            assert (
+                (rows(ours) == rows(path))
+                if path.suffix == ".csv"
+                else (json.loads(ours.read_text()) == json.loads(path.read_text()))
+            ), path
             compared += 1
     assert compared == 158
 
@@ -150,25 +159,41 @@ def test_import_continues_and_finds_several(recorded, tmp_path):
 
 
 def test_our_own_run_in_their_layout(tmp_path):
-    run = make_run(tmp_path / "run", {("babaisai", "env/goto_win"): [None], ("babyai", "BabyAI-MixedTrainLocal-v0/goto"): []})
+    run = make_run(
+        tmp_path / "run", {("babaisai", "env/goto_win"): [None], ("babyai", "BabyAI-MixedTrainLocal-v0/goto"): []}
+    )
     s = spec("babyai", "BabyAI-MixedTrainLocal-v0/goto", 77, 0)
     run = Run.create(run.root, replace(run.record, planned=(*run.record.planned, s)))
-    steps = [step(0, "go", thought="east, I think"), step(1, "fly away", valid=False), step(2, "go", last=True, reward=0.5)]
+    steps = [
+        step(0, "go", thought="east, I think"),
+        step(1, "fly away", valid=False),
+        step(2, "go", last=True, reward=0.5),
+    ]
     finish(run, ended(s, 1.0, steps=3, return_=0.5, mission=MISSION), steps)
     written = export(run, tmp_path / "out")
     assert written.notes[0] == "Episodes left out for want of a score: 1." and "env.rules=balrog" in written.notes[1]
     base = tmp_path / "out/babyai/BabyAI-MixedTrainLocal-v0/goto/BabyAI-MixedTrainLocal-v0/goto_run_00"
     log = json.loads(base.with_name(base.name + ".json").read_text())
-    assert log["action_frequency"] == {"go": 2, "wait": 1} and log["failed_candidates"] == ["fly away"] and log["mission"] == "reach the goal"
+    assert (
+        log["action_frequency"] == {"go": 2, "wait": 1}
+        and log["failed_candidates"] == ["fly away"]
+        and log["mission"] == "reach the goal"
+    )
     assert (log["seed"], log["num_steps"], log["progression"], log["done"]) == (77, 3, 1.0, True)
     assert log["agent"]["type"] == "naive" and log["client"]["client_name"] == "openai"
     table = rows(base.with_name(base.name + ".csv"))
     assert [r["Action"] for r in table] == ["go", "fly away", "go"] and table[0]["Reasoning"] == "east, I think"
-    assert table[1]["Observation"].startswith("\n\nYour previous output did not contain a valid action. Defaulted to action: wait\n\nObservation:\n")
+    assert table[1]["Observation"].startswith(
+        "\n\nYour previous output did not contain a valid action. Defaulted to action: wait\n\nObservation:\n"
+    )
     assert table[2]["Observation"] == "the end" and table[2]["Done"] == "True"
     back = read_submission(tmp_path / "out", tmp_path / "back").run
     assert score(back).total.progress == 1.0
-    assert [(x.executed, x.valid) for x in back.steps(back.episodes()[0].spec.id)] == [("go", True), ("wait", False), ("go", True)]
+    assert [(x.executed, x.valid) for x in back.steps(back.episodes()[0].spec.id)] == [
+        ("go", True),
+        ("wait", False),
+        ("go", True),
+    ]
     assert not (tmp_path / "out/babaisai").exists()
 
 
@@ -276,7 +301,9 @@ def test_links_in_a_submission_are_not_followed(tmp_path):
 
 
 def test_films_of_imported_episodes(recorded, tmp_path):
-    """A published record is played again from its seed, and its text compared at every step; a text game shows what was recorded."""
+    """A published record is played again from its seed, and its text compared at every step; a text game shows what was
+    recorded.
+    """
     run = read_submission(recorded["20250713_naive_grok-4"], tmp_path / "run").run
     by_env = {e.spec.task.env: e for e in run.episodes()}
     for env in ("babaisai", "textworld"):

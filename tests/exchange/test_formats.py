@@ -28,10 +28,20 @@ def add(run: Run, episode, steps=()) -> Run:
 
 @pytest.fixture
 def run(tmp_path) -> Run:
-    """Three episodes: two of one seed (one wins, one does not), and one that failed. Answers quote, break lines, and go wrong."""
+    """Three episodes: two of one seed (one wins, one does not), and one that failed. Answers quote, break lines, and go
+    wrong.
+    """
     empty = make_run(tmp_path / "run", {("a", "lost"): [None]})
-    won = [step(0, "go", raw='I go.\nACTION: go, "now"'), step(1, "turn", text="a door", progress=0.5), step(2, "open", text="ajar", last=True, progress=1.0)]
-    lost = [step(0, "go", raw="go"), step(1, "wait", text="a door", raw="wait"), step(2, "fly", text="a door", valid=False, last=True)]
+    won = [
+        step(0, "go", raw='I go.\nACTION: go, "now"'),
+        step(1, "turn", text="a door", progress=0.5),
+        step(2, "open", text="ajar", last=True, progress=1.0),
+    ]
+    lost = [
+        step(0, "go", raw="go"),
+        step(1, "wait", text="a door", raw="wait"),
+        step(2, "fly", text="a door", valid=False, last=True),
+    ]
     run = add(empty, ended(spec("a", "t", 5, 0), 1.0, steps=3, metrics={"depth": 2.0}, mission=MISSION), won)
     return add(run, ended(spec("a", "t", 5, 1), 0.25, steps=3, mission=MISSION), lost)
 
@@ -55,15 +65,26 @@ def test_csv(run, tmp_path):
     with (tmp_path / "out/steps.csv").open(newline="") as file:
         steps = list(csv.DictReader(file))
     assert [e["outcome"] for e in episodes] == ["infra_failure", "finished", "finished"]
-    assert episodes[1]["metric_depth"] == "2.0" and episodes[0]["progress"] == "" and float(episodes[2]["progress"]) == 0.25
+    assert (
+        episodes[1]["metric_depth"] == "2.0"
+        and episodes[0]["progress"] == ""
+        and float(episodes[2]["progress"]) == 0.25
+    )
     assert len(steps) == 6 and steps[0]["reply"] == 'I go.\nACTION: go, "now"' and steps[5]["valid"] == "False"
 
 
 def test_parquet_is_what_csv_is(run, tmp_path):
     pq = pytest.importorskip("pyarrow.parquet")
     export(run, "parquet", tmp_path)
-    episodes, steps = pq.read_table(tmp_path / "episodes.parquet").to_pylist(), pq.read_table(tmp_path / "steps.parquet").to_pylist()
-    assert episodes[1]["metrics"] == [("depth", 2.0)] and episodes[0]["progress"] is None and episodes[2]["success"] is False
+    episodes, steps = (
+        pq.read_table(tmp_path / "episodes.parquet").to_pylist(),
+        pq.read_table(tmp_path / "steps.parquet").to_pylist(),
+    )
+    assert (
+        episodes[1]["metrics"] == [("depth", 2.0)]
+        and episodes[0]["progress"] is None
+        and episodes[2]["success"] is False
+    )
     export(run, "csv", tmp_path)
     with (tmp_path / "steps.csv").open(newline="") as file:
         assert [{k: "" if v is None else str(v) for k, v in row.items()} for row in steps] == list(csv.DictReader(file))
@@ -87,7 +108,9 @@ def test_sft_is_the_prompt_as_sent_and_the_answer(run, tmp_path):
     assert [r["messages"][-1]["content"] for r in rows] == ['I go.\nACTION: go, "now"', "turn", "open", "go", "wait"]
     assert [m["role"] for m in rows[0]["messages"]] == ["user", "user", "assistant"]
     assert rows[0]["messages"][1]["content"] == "Current Observation:\na room" and rows[0]["images"] == []
-    assert any("not good enough: 1" in n for n in written.notes) and any("1 steps are left out" in n for n in written.notes)
+    assert any("not good enough: 1" in n for n in written.notes) and any(
+        "1 steps are left out" in n for n in written.notes
+    )
 
 
 def test_sft_is_filtered(run, tmp_path):
@@ -106,7 +129,10 @@ def test_sft_of_an_agent_without_a_model_is_told_as_naive_is_asked(tmp_path):
     export(run, "sft", tmp_path)
     rows = lines(tmp_path / "sft.jsonl")
     assert [r["messages"][-1]["content"] for r in rows] == ["go", "wait"]
-    assert "reach the goal" in rows[0]["messages"][0]["content"] and "Current Observation:\na door" in rows[1]["messages"][-2]["content"]
+    assert (
+        "reach the goal" in rows[0]["messages"][0]["content"]
+        and "Current Observation:\na door" in rows[1]["messages"][-2]["content"]
+    )
     assert [m["role"] for m in rows[1]["messages"]] == ["user", "user", "assistant", "user", "assistant"]
 
 
@@ -117,8 +143,14 @@ def with_pictures(root: Path) -> Run:
     for i, image in enumerate(images):
         prompt = (Message("user", (Text("Look."),)), Message("user", (Text("Current Observation:"), image)))
         observation = Observation("", image=image, step=i)
-        steps.append(step(i, "go", observation=observation, calls=(Call(prompt, Reply("go", usage=Usage(9, 1))),), last=i == 1))
-    return add(run, ended(spec("a", "t", 1, 0), 1.0, steps=2, mission=MISSION, last=Observation("", image=images[0], step=2)), steps)
+        steps.append(
+            step(i, "go", observation=observation, calls=(Call(prompt, Reply("go", usage=Usage(9, 1))),), last=i == 1)
+        )
+    return add(
+        run,
+        ended(spec("a", "t", 1, 0), 1.0, steps=2, mission=MISSION, last=Observation("", image=images[0], step=2)),
+        steps,
+    )
 
 
 def test_sft_with_pictures_is_read_by_a_transformers_processor(tmp_path):
@@ -159,7 +191,9 @@ def test_dpo_from_a_better_and_a_worse_episode_of_one_seed(run, tmp_path):
     written = export(run, "dpo", tmp_path)
     (row,) = lines(tmp_path / "dpo.jsonl")
     assert (row["source"], row["step"], row["progress"]) == ("episode", 1, 1.0)
-    assert row["chosen"] == [{"role": "assistant", "content": "turn"}] and row["rejected"] == [{"role": "assistant", "content": "wait"}]
+    assert row["chosen"] == [{"role": "assistant", "content": "turn"}] and row["rejected"] == [
+        {"role": "assistant", "content": "wait"}
+    ]
     assert row["prompt"][-1]["content"] == "Current Observation:\na door" and written.notes == ["1 pairs from episode"]
 
 
@@ -167,7 +201,11 @@ def test_dpo_from_another_run_and_from_an_answer_asked_for_again(tmp_path):
     a, b = make_run(tmp_path / "a", {}), make_run(tmp_path / "b", {})
     prompt = (Message("user", (Text("first"),)),)
     twice = (Call(prompt, Reply("uh")), Call((*prompt, Message("user", (Text("again"),))), Reply("go")))
-    a = add(a, ended(spec("a", "t", 5, 0), 1.0, steps=2), [step(0, "go", calls=twice), step(1, "open", text="other", last=True)])
+    a = add(
+        a,
+        ended(spec("a", "t", 5, 0), 1.0, steps=2),
+        [step(0, "go", calls=twice), step(1, "open", text="other", last=True)],
+    )
     b = add(b, ended(spec("a", "t", 5, 0), 0.0, steps=1), [step(0, "wait", last=True)])
     export(a, "dpo", tmp_path, against=(b,))
     reask, episode = lines(tmp_path / "dpo.jsonl")
@@ -185,7 +223,11 @@ def test_dpo_without_a_pair(tmp_path):
 
 def test_dpo_wants_the_same_seen_before(tmp_path):
     """Another observation at the same step: the histories differ, and the answers cannot be compared."""
-    run = add(make_run(tmp_path / "run", {}), ended(spec("a", "t", 5, 0), 1.0, steps=1), [step(0, "go", text="here", last=True)])
+    run = add(
+        make_run(tmp_path / "run", {}),
+        ended(spec("a", "t", 5, 0), 1.0, steps=1),
+        [step(0, "go", text="here", last=True)],
+    )
     run = add(run, ended(spec("a", "t", 5, 1), 0.0, steps=1), [step(0, "wait", text="there", last=True)])
     with pytest.raises(UsageError, match="no pair"):
         export(run, "dpo", tmp_path / "out")
@@ -204,11 +246,24 @@ def test_inspect_log_is_read_by_inspect(tmp_path):
     assert read.status == "success" and read.eval.model == "openai/gpt-4o" and read.results.completed_samples == 1
     assert read.results.scores[0].metrics["mean"].value == 1.0
     won, failed = read.samples
-    assert won.scores["progress"].value == 1.0 and won.scores["success"].value == "C" and [m.role for m in won.messages].count("assistant") == 2
-    assert any(part.type == "image" for part in won.messages[1].content) and failed.error.message == "it died" and failed.scores is None
+    assert (
+        won.scores["progress"].value == 1.0
+        and won.scores["success"].value == "C"
+        and [m.role for m in won.messages].count("assistant") == 2
+    )
+    assert (
+        any(part.type == "image" for part in won.messages[1].content)
+        and failed.error.message == "it died"
+        and failed.scores is None
+    )
     assert len(log.read_eval_log(str(written.paths[0]), header_only=True).eval.dataset.sample_ids) == 2
-    assert lasted(read.stats) == max(s.total_time for s in read.samples) and won.total_time == run.episode(won.metadata["episode"]).seconds > 0
-    assert all(lasted(s) == pytest.approx(s.total_time, abs=1e-3) and 0 <= s.working_time <= s.total_time for s in read.samples)
+    assert (
+        lasted(read.stats) == max(s.total_time for s in read.samples)
+        and won.total_time == run.episode(won.metadata["episode"]).seconds > 0
+    )
+    assert all(
+        lasted(s) == pytest.approx(s.total_time, abs=1e-3) and 0 <= s.working_time <= s.total_time for s in read.samples
+    )
     assert (read.stats.started_at, read.eval.created) == (won.started_at, won.started_at)
 
 

@@ -15,7 +15,9 @@ from embodied.exchange.balrog.reading import read_submission
 
 @pytest.fixture(scope="module")
 def submission(balrog_data, tmp_path_factory) -> tuple[Path, Path]:
-    """Short records of each environment as one submission, and the TextWorld games as BALROG has them: folder by task."""
+    """Short records of each environment as one submission, and the TextWorld games as BALROG has
+    them: folder by task.
+    """
     root, games = tmp_path_factory.mktemp("submission"), tmp_path_factory.mktemp("games")
     taken: dict[str, int] = {}
     for entry in sorted(json.loads((balrog_data / "manifest.json").read_text()), key=lambda e: e["steps"]):
@@ -49,12 +51,20 @@ def test_imported_records_replay(submission, call, tmp_path):
     assert code == 0 and "9 of 9 episodes agree." in out
     assert out.startswith("Imported: text, reward and end of every step are compared, and the progression at the end.")
     code, out, _ = call("replay", "run")
-    assert code == 0 and "6 of 6 episodes agree. Not compared: 3." in out and "give the folder of the published games with --data" in out
+    assert (
+        code == 0
+        and "6 of 6 episodes agree. Not compared: 3." in out
+        and "give the folder of the published games with --data" in out
+    )
 
 
 @pytest.mark.parametrize(
     ("column", "value", "says"),
-    [("Observation", "nonsense", "another text"), ("Reward", "0.5", "another reward (0.5 is recorded, 0.0 came)"), ("Done", "True", "another end")],
+    [
+        ("Observation", "nonsense", "another text"),
+        ("Reward", "0.5", "another reward (0.5 is recorded, 0.0 came)"),
+        ("Done", "True", "another end"),
+    ],
 )
 def test_a_record_that_says_otherwise_is_found_out(submission, call, tmp_path, column, value, says):
     part = only(submission[0], ("babaisai",), tmp_path / "part")
@@ -87,12 +97,29 @@ def test_what_cannot_be_compared_is_said(submission, call, tmp_path):
     read_submission(part, tmp_path / "run")
     code, out, _ = call("replay", "run")
     assert code == 6 and "0 of 0 episodes agree. Not compared: 6." in out
-    assert "the record has no seed" in out and "BALROG recorded it on NetHack 3.6.6 (balrog-nle 0.9), here is nle" in out
+    assert (
+        "the record has no seed" in out and "BALROG recorded it on NetHack 3.6.6 (balrog-nle 0.9), here is nle" in out
+    )
 
 
 def test_games_are_for_imported_runs(call, tmp_path):
     assert (
-        call("eval", "--env", "babyai", "--task", "BabyAI-MixedTrainLocal-v0/goto", "--agent", "random", "--episodes", 1, "--steps", 3, "--out", "own")[0] == 0
+        call(
+            "eval",
+            "--env",
+            "babyai",
+            "--task",
+            "BabyAI-MixedTrainLocal-v0/goto",
+            "--agent",
+            "random",
+            "--episodes",
+            1,
+            "--steps",
+            3,
+            "--out",
+            "own",
+        )[0]
+        == 0
     )
     code, _, err = call("replay", "own", "--data", tmp_path)
     assert code == 2 and "--data is for imported runs" in err
@@ -104,4 +131,8 @@ def test_a_record_without_steps_agrees_with_nothing(submission, call, tmp_path):
         trajectory.unlink()
     read_submission(part, tmp_path / "run")
     code, out, err = call("replay", "run")
-    assert code != 0 and "episodes agree" not in out.replace("0 of 0 episodes agree", "") and ("holds no steps" in out or "no recorded step" in err)
+    assert (
+        code != 0
+        and "episodes agree" not in out.replace("0 of 0 episodes agree", "")
+        and ("holds no steps" in out or "no recorded step" in err)
+    )

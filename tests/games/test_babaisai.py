@@ -70,7 +70,13 @@ def test_the_expert_solves_every_task(task: str):
         while not over:
             observation, reward, terminated, truncated, info = env.step(observation["expert"])
             over = terminated or truncated
-        assert (terminated, truncated, info["success"], info["progress"], info["end_reason"]) == (True, False, True, 1.0, "won")
+        assert (terminated, truncated, info["success"], info["progress"], info["end_reason"]) == (
+            True,
+            False,
+            True,
+            1.0,
+            "won",
+        )
         steps = len(env.snapshot().actions)
         assert steps < 40 and reward == 1 - 0.9 * (steps / 100)
 
@@ -94,7 +100,8 @@ def test_the_expert_gives_up_where_nothing_can_be_done():
 
 def test_the_estimate_counts_pushes_and_ways():
     assert estimate(board("BABA IS YOU\nBALL IS WIN\nbaba . ball")) == 2
-    assert estimate(board("BABA IS YOU . .\n. . . . .\nbaba BALL . IS WIN\nball . . . .")) == 2  # a push, and all but 3 of 4 steps
+    # a push, and all but 3 of 4 steps
+    assert estimate(board("BABA IS YOU . .\n. . . . .\nbaba BALL . IS WIN\nball . . . .")) == 2
 
 
 # --------------------------------------------------------------------------- the environment
@@ -107,7 +114,14 @@ def test_losing_you_ends_the_episode():
     observation, reward, terminated, truncated, info = env.step("down")
     assert observation["text"].endswith("\n\nNothing on the map is `you` any more: the game is over.")
     assert "baba is you" not in observation["text"]
-    assert (reward, terminated, truncated, info["success"], info["progress"], info["end_reason"]) == (0.0, True, False, False, 0.0, "lost")
+    assert (reward, terminated, truncated, info["success"], info["progress"], info["end_reason"]) == (
+        0.0,
+        True,
+        False,
+        False,
+        0.0,
+        "lost",
+    )
     assert info["metrics"] == {"rule_changes": 1.0}
     with pytest.raises(gymnasium.error.ResetNeeded):
         env.step("up")
@@ -120,7 +134,10 @@ def test_under_balrogs_rules_losing_you_swaps_the_level():
     text = observation["text"]
     assert not (terminated or truncated) and info["success"] is None
     assert text.startswith("[...] IS YOU rule was broken, environment resetActive rules:\nwall is stop\n")
-    assert "Objects on the map:\ndefaultdict(<function BabaIsAIWrapper.textworld_process_obsv.<locals>.<lambda> at 0x...>, {'text': " in text
+    assert (
+        "Objects on the map:\ndefaultdict(<function BabaIsAIWrapper.textworld_process_obsv.<locals>.<lambda> at 0x...>,"
+        " {'text': " in text
+    )
     assert text.endswith("'image': <PIL.Image.Image image mode=RGB size=416x288 at 0x...>})")
     observation, *_ = env.step("idle")
     assert observation["text"].startswith("Active rules:\n") and observation["text"] != first["text"]
@@ -147,7 +164,13 @@ def test_the_step_limit_ends_and_measures():
     env.reset(seed=0)
     for _ in range(3):
         _, reward, terminated, truncated, info = env.step("idle")
-    assert (reward, terminated, truncated, info["success"], info["end_reason"]) == (0.0, False, True, False, "step limit")
+    assert (reward, terminated, truncated, info["success"], info["end_reason"]) == (
+        0.0,
+        False,
+        True,
+        False,
+        "step limit",
+    )
     assert make("babaisai").mission.max_steps == 100
     endless = make("babaisai", max_steps=None, expert=True)
     observation, _ = endless.reset(seed=0)
@@ -191,7 +214,9 @@ def test_every_piece_looks_different_and_lies_where_it_is():
     assert len(tiles) == len(PIECES)
     picture = paint(board("BABA IS YOU . .\nbaba . . . ball"))
     ball = DEFAULT["ball"]
-    np.testing.assert_array_equal(picture[2 * TILE : 3 * TILE, 5 * TILE : 6 * TILE], strip[:, ball * TILE : (ball + 1) * TILE])
+    np.testing.assert_array_equal(
+        picture[2 * TILE : 3 * TILE, 5 * TILE : 6 * TILE], strip[:, ball * TILE : (ball + 1) * TILE]
+    )
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -215,10 +240,18 @@ def test_golden_transcripts():
 
 
 def test_another_process_plays_the_same():
-    script = "import json; from tests import transcripts as t; print(json.dumps([t.play('babaisai', **e) for e in t.EPISODES['babaisai']]))"
+    script = (
+        "import json; from tests import transcripts as t; print(json.dumps([t.play('babaisai', **e) for e in"
+        " t.EPISODES['babaisai']]))"
+    )
     root = Path(__file__).parents[2]
     run = lambda seed: subprocess.run(  # noqa: E731
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=root, env={**os.environ, "PYTHONHASHSEED": seed}
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=root,
+        env={**os.environ, "PYTHONHASHSEED": seed},
     )
     one, other = run("1"), run("2")
     assert one.stderr == other.stderr == ""

@@ -39,7 +39,15 @@ def test_rules_are_read_across_and_down_in_the_order_of_their_is():
 
 @pytest.mark.parametrize(
     "row",
-    ["BABA . IS YOU", "YOU IS BABA .", "IS BABA YOU .", "BABA IS IS YOU", "baba IS YOU .", "BABA IS baba .", "BABA IS+ball YOU ."],
+    [
+        "BABA . IS YOU",
+        "YOU IS BABA .",
+        "IS BABA YOU .",
+        "BABA IS IS YOU",
+        "baba IS YOU .",
+        "BABA IS baba .",
+        "BABA IS+ball YOU .",
+    ],
 )
 def test_what_is_no_rule(row: str):
     assert board(row).rules.listed == ()
@@ -221,18 +229,23 @@ def test_x_is_x_turns_nothing():
 
 def test_the_text_of_one_you_is_balrogs_with_its_plurals_mended():
     state = board("BABA IS YOU .\n. . . key\n. . baba .\nball . . .")
-    assert describe(state) == (
-        "Active rules:\nbaba is you\n\nObjects on the map:\n"
-        "rule `baba` 2 steps to the left and 2 steps up\nrule `is` 1 step to the left and 2 steps up\nrule `you` 2 steps up\n"
-        "key 1 step to the right and 1 step up\nball 2 steps to the left and 1 step down"
+    assert (
+        describe(state)
+        == "Active rules:\nbaba is you\n\nObjects on the map:\nrule `baba` 2 steps to the left and 2 steps up\nrule"
+        " `is` 1 step to the left and 2 steps up\nrule `you` 2 steps up\nkey 1 step to the right and 1 step up\nball"
+        " 2 steps to the left and 1 step down"
     )
-    assert describe_as_balrog(state) == describe(state).replace("2 steps to the left", "2 step to the left").replace("2 steps up", "2 step up")
+    assert describe_as_balrog(state) == describe(state).replace("2 steps to the left", "2 step to the left").replace(
+        "2 steps up", "2 step up"
+    )
 
 
 def test_further_you_objects_are_named():
     state = board("BABA IS YOU\nKEY IS YOU\nkey . baba\n. . .")
     told = describe(state).split("\n\n")[1]
-    assert told.startswith("You control 2 objects at once. Positions are relative to the first of them, the key.\nObjects on the map:\n")
+    assert told.startswith(
+        "You control 2 objects at once. Positions are relative to the first of them, the key.\nObjects on the map:\n"
+    )
     assert told.endswith("\nbaba 2 steps to the right (you)")
     original = describe_as_balrog(state)
     assert "baba 2" not in original and "\n\n\n" not in original

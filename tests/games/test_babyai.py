@@ -26,7 +26,14 @@ OPEN = "BabyAI-MixedTrainLocal-v0/open"
 
 def _run(script: str, **variables: str) -> subprocess.CompletedProcess[str]:
     root = Path(__file__).parents[2]
-    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=root, env={**os.environ, **variables})
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=root,
+        env={**os.environ, **variables},
+    )
 
 
 def by_expert(env, seed: int):
@@ -64,12 +71,20 @@ def test_the_expert_fulfils_every_instruction(task: str):
     env = make("babyai", task, expert=True)
     for seed in range(10):
         *_, (_, reward, terminated, truncated, info) = by_expert(env, seed)
-        assert (terminated, truncated, info["success"], info["progress"], info["end_reason"]) == (True, False, True, 1.0, "fulfilled")
+        assert (terminated, truncated, info["success"], info["progress"], info["end_reason"]) == (
+            True,
+            False,
+            True,
+            1.0,
+            "fulfilled",
+        )
         steps = len(env.snapshot().actions)
         assert reward == pytest.approx(1 - 0.9 * steps / env.max_steps, abs=0)
 
 
-@pytest.mark.parametrize(("kind", "limit"), [("goto", 64), ("pickup", 64), ("open", 128), ("putnext", 128), ("pick_up_seq_go_to", 128)])
+@pytest.mark.parametrize(
+    ("kind", "limit"), [("goto", 64), ("pickup", 64), ("open", 128), ("putnext", 128), ("pick_up_seq_go_to", 128)]
+)
 def test_the_step_limit_is_the_levels_own(kind: str, limit: int):
     env = make("babyai", f"BabyAI-MixedTrainLocal-v0/{kind}")
     _, info = env.reset(seed=1)
@@ -80,7 +95,13 @@ def test_the_step_limit_is_the_levels_own(kind: str, limit: int):
             break
     if kind in ("pickup", "open", "putnext", "pick_up_seq_go_to"):
         assert len(env.snapshot().actions) == limit
-        assert (reward, terminated, truncated, info["success"], info["end_reason"]) == (0.0, False, True, False, "step limit")
+        assert (reward, terminated, truncated, info["success"], info["end_reason"]) == (
+            0.0,
+            False,
+            True,
+            False,
+            "step limit",
+        )
 
 
 def test_an_own_step_limit_measures_the_reward_too():
@@ -171,7 +192,10 @@ def test_golden_transcripts():
 
 
 def test_another_process_plays_the_same():
-    script = "import json; from tests import transcripts as t; print(json.dumps([t.play('babyai', **e) for e in t.EPISODES['babyai']]))"
+    script = (
+        "import json; from tests import transcripts as t; print(json.dumps([t.play('babyai', **e) for e in"
+        " t.EPISODES['babyai']]))"
+    )
     outputs = [_run(script, PYTHONHASHSEED=seed).stdout for seed in ("1", "2")]
     assert outputs[0] == outputs[1]
     assert len(json.loads(outputs[0])) == len(TASKS)

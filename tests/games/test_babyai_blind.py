@@ -25,7 +25,9 @@ def test_the_page_has_the_measured_figures():
     rows = json.loads(BENCHMARK.with_suffix(".json").read_text(encoding="utf-8"))["rows"]
     assert len(rows) == 9
     for row in rows:
-        cells = [f"{row[name]['mean']:.2f} ± {row[name]['standard_error']:.3f}" for name in ("success", "first_object_named")]
+        cells = [
+            f"{row[name]['mean']:.2f} ± {row[name]['standard_error']:.3f}" for name in ("success", "first_object_named")
+        ]
         assert f"| {row['distractors']} | {row['player']} | {cells[0]} | {cells[1]} |" in BabyAIEnv.__doc__
 
 
@@ -45,7 +47,8 @@ def test_with_distractors_the_first_object_is_a_guess(blind):
 def test_the_walker_keeps_its_map(blind):
     walker = blind.BlindWalker(blind.generator(0, "test"))
     walker._see(
-        "You carry a red ball\na wall 3 steps forward\na wall 1 step left\na blue box 2 steps right and 1 step forward\na locked red door 2 steps forward"
+        "You carry a red ball\na wall 3 steps forward\na wall 1 step left\na blue box 2 steps right and 1 step"
+        " forward\na locked red door 2 steps forward"
     )
     assert walker._carried == ("red", "ball")
     assert walker._things == {(2, 1): ("", "blue", "box"), (0, 2): ("locked", "red", "door")}

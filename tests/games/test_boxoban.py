@@ -20,7 +20,9 @@ def places(text: str, sign: str) -> frozenset[int]:
 
 
 def push(floor: frozenset[int], boxes: frozenset[int], player: int, step: int) -> tuple[frozenset[int], int] | None:
-    """The rules of the game, written a second time: the boxes and the player after a step, or None where it is blocked."""
+    """The rules of the game, written a second time: the boxes and the player after a step, or None
+    where it is blocked.
+    """
     to = player + step
     if to in boxes:
         if to + step not in floor or to + step in boxes:
@@ -71,7 +73,11 @@ def test_the_solution_solves_it(level: boxoban.Level):
     assert boxes == places(level.text, ".")
     assert (len(level.solution), pushes) == (level.measures["moves"], level.measures["pushes"])
     band = boxoban.BANDS[level.id.split("/")[1]]
-    assert level.measures["bound"] >= band.bound and level.measures["runs"] >= band.runs and level.measures["moves"] <= boxoban.MAX_MOVES
+    assert (
+        level.measures["bound"] >= band.bound
+        and level.measures["runs"] >= band.runs
+        and level.measures["moves"] <= boxoban.MAX_MOVES
+    )
 
 
 @pytest.mark.parametrize("seed", [1, 2, 4])
@@ -84,7 +90,8 @@ def test_the_seed_decides():
     assert len({level.text for level in SAMPLE}) == len(SAMPLE)
     assert boxoban.generate("hard", 3) == boxoban.generate("hard", 3)
     digest = hashlib.sha256("".join(level.text for level in SAMPLE).encode()).hexdigest()
-    assert digest == "953cfc0a46ceeac5fd951646de13fc39acedc8813a9f0393c422e6367cf9fac9"  # the same levels in every process and on every machine
+    # the same levels in every process and on every machine
+    assert digest == "953cfc0a46ceeac5fd951646de13fc39acedc8813a9f0393c422e6367cf9fac9"
 
 
 def test_published_levels_are_read(tmp_path: Path):
@@ -93,7 +100,9 @@ def test_published_levels_are_read(tmp_path: Path):
     (tmp_path / "hard/000.txt").write_text("".join(f"; {i}\n{text}\n\n" for i, text in enumerate(levels[:3])))
     (tmp_path / "hard/001.txt").write_text("".join(f"; {i}\n{text}\n\n" for i, text in enumerate(levels[3:])))
     found = {level.id: level.text for level in (boxoban.read(tmp_path, "hard", seed) for seed in range(60))}
-    assert found == {f"hard/00{i // 3}.txt#{i % 3}": text for i, text in enumerate(levels)}, "each of them, the last of a file too"
+    assert found == {f"hard/00{i // 3}.txt#{i % 3}": text for i, text in enumerate(levels)}, (
+        "each of them, the last of a file too"
+    )
 
 
 def test_bad_levels_are_refused(tmp_path: Path):

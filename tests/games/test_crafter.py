@@ -1,4 +1,6 @@
-"""Crafter: the game and its pictures against the package's own, the text against a plain describer, and what was mended."""
+"""Crafter: the game and its pictures against the package's own, the text against a plain describer, and what was
+mended.
+"""
 
 from __future__ import annotations
 
@@ -75,12 +77,18 @@ def plain_text(semantic: np.ndarray, names: dict[int, str], player: objects.Play
             distance = abs(x - px) + abs(y - py)
             name = names[int(semantic[x, y])]
             if distance and (name not in closest or distance < closest[name][0]):
-                where = "-".join(word for word, true in (("north", y < py), ("south", y > py), ("west", x < px), ("east", x > px)) if true)
+                where = "-".join(
+                    word
+                    for word, true in (("north", y < py), ("south", y > py), ("west", x < px), ("east", x > px))
+                    if true
+                )
                 closest[name] = distance, f"- {name} {distance} step{'s' * (distance > 1)} to your {where}"
     order = dict.fromkeys(names[int(n)] for n in semantic[max(px - 4, 0) : px + 5, max(py - 3, 0) : py + 4].ravel())
     fx, fy = px + player.facing[0], py + player.facing[1]
     front = names[int(semantic[fx, fy])] if 0 <= fx < 64 and 0 <= fy < 64 else "nothing"
-    sleeping = "You are sleeping, and will not be able take actions until energy is full.\n\n\n\n" if player.sleeping else ""
+    sleeping = (
+        "You are sleeping, and will not be able take actions until energy is full.\n\n\n\n" if player.sleeping else ""
+    )
     lines = "\n".join(closest[name][1] for name in order if name in closest)
     return f"{sleeping}You see:\n{lines}\n\nYou face {front} at your front."
 
@@ -105,7 +113,9 @@ def test_noise_is_the_packages_bit_for_bit():
         for z in (0, 5, 7, 0.3, -2.6):
             x, y = rng.uniform(-40, 40, (2, 150))
             x[:50], y[:50] = rng.integers(0, 64, (2, 50)) / (15, 5)[z == 0]
-            assert ours(x, y, z).tolist() == [theirs.noise3(a, b, z) for a, b in zip(x.tolist(), y.tolist(), strict=True)]
+            assert ours(x, y, z).tolist() == [
+                theirs.noise3(a, b, z) for a, b in zip(x.tolist(), y.tolist(), strict=True)
+            ]
             point = np.stack([x, y, np.full_like(x, z)])
             point -= point.sum(0) / 6
             cases |= set(noise._case(*(point - np.floor(point))).tolist())
@@ -165,7 +175,9 @@ def test_the_game_and_its_text_are_the_packages(package_env):
 
 
 def test_rules_balrog_and_its_pictures_are_the_packages(package_env):
-    """With the hidden Noop and two pictures a step drawn from the game's stream, awake and asleep, by day and by night."""
+    """With the hidden Noop and two pictures a step drawn from the game's stream, awake and asleep,
+    by day and by night.
+    """
     theirs, ours = package_env(5, pictures=True), make("crafter", rules="balrog", image=True)
     theirs.step(0)
     observation, _ = ours.reset(seed=5)
@@ -217,7 +229,9 @@ print(episode_hash(4, 150), episode_hash(9, 150, rules='balrog'))
 
     def run(seed: str) -> str:
         command = [sys.executable, "-c", script]
-        return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": seed}).stdout
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True, cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": seed}
+        ).stdout
 
     assert run("1") == run("2") == f"{episode_hash(4, 150)} {episode_hash(9, 150, rules='balrog')}\n"
 
@@ -229,7 +243,9 @@ def episode_hash(seed: int, steps: int, **kwargs: Any) -> str:
     env._game.steps = 120  # a later hour, for the noise of the night
     terminated = False
     while not terminated and len(env.snapshot().actions) < steps:
-        digest.update(json.dumps([observation["text"], observation["status"], info]).encode() + observation["image"].tobytes())
+        digest.update(
+            json.dumps([observation["text"], observation["status"], info]).encode() + observation["image"].tobytes()
+        )
         keep_alive(env._game.player)
         observation, _, terminated, _, info = env.step(PHRASES[rng.integers(17)])
     return digest.hexdigest()
@@ -303,7 +319,11 @@ def test_older_wordings():
     see, face = texts["2024-11"].rsplit("\n", 1)
     assert texts["2025-04"] == f"{see}\nYou face tree at your front."
     assert face != "You face tree at your front."
-    numbers = [constants.materials.index(line.split()[1]) for line in texts["2025-04"].split("\n") if line.startswith("- ") and "cow" not in line]
+    numbers = [
+        constants.materials.index(line.split()[1])
+        for line in texts["2025-04"].split("\n")
+        if line.startswith("- ") and "cow" not in line
+    ]
     assert numbers == sorted(numbers)
 
 

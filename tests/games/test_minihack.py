@@ -23,8 +23,21 @@ TASKS = entry("minihack").tasks
 ROOM = "MiniHack-Room-5x5-v0"
 """From one corner of an empty room to the other: southeast four times."""
 OTHERS = (
-    *(ROOM, "MiniHack-KeyRoom-S5-v0", "MiniHack-River-v0", "MiniHack-MultiRoom-N2-v0", "MiniHack-Sokoban1a-v1", "MiniHack-Eat-v0"),
-    *("MiniHack-Pray-v0", "MiniHack-WoD-Easy-Full-v0", "MiniHack-Levitate-Boots-Full-v0", "MiniHack-ExploreMaze-Easy-v0", "MiniHack-HideNSeek-v0"),
+    *(
+        ROOM,
+        "MiniHack-KeyRoom-S5-v0",
+        "MiniHack-River-v0",
+        "MiniHack-MultiRoom-N2-v0",
+        "MiniHack-Sokoban1a-v1",
+        "MiniHack-Eat-v0",
+    ),
+    *(
+        "MiniHack-Pray-v0",
+        "MiniHack-WoD-Easy-Full-v0",
+        "MiniHack-Levitate-Boots-Full-v0",
+        "MiniHack-ExploreMaze-Easy-v0",
+        "MiniHack-HideNSeek-v0",
+    ),
 )
 
 
@@ -88,13 +101,20 @@ import json, hashlib
 from tests.games.test_minihack import TASKS, play_at_random
 tasks = (*TASKS, "MiniHack-MultiRoom-N2-v0", "MiniHack-River-Monster-v0")
 print(json.dumps([hashlib.sha256(json.dumps(play_at_random(task, seed, 40)).encode()).hexdigest() for task in tasks for seed in (1, 2)]))
-"""
+"""  # noqa: E501
 
 
 def test_two_processes_see_the_same():
     root = Path(__file__).parents[2]
     outputs = [
-        subprocess.run([sys.executable, "-c", _EPISODES], capture_output=True, text=True, check=True, cwd=root, env={**os.environ, "PYTHONHASHSEED": hash_seed})
+        subprocess.run(
+            [sys.executable, "-c", _EPISODES],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=root,
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        )
         for hash_seed in ("1", "2")
     ]
     first, second = (json.loads(o.stdout) for o in outputs)
@@ -180,7 +200,13 @@ def test_boxoban_is_won_by_its_solution():
         rewards = [env.step(direction)[1] for direction in level.solution[:-1]]
         assert 0.099 in [round(r, 3) for r in rewards], "a boulder on a fountain pays"
         _, reward, terminated, _, info = env.step(level.solution[-1])
-        assert (reward, terminated, info["success"], info["progress"], info["metrics"]["boxes_on_goals"]) == (1.0, True, True, 1.0, 4.0)
+        assert (reward, terminated, info["success"], info["progress"], info["metrics"]["boxes_on_goals"]) == (
+            1.0,
+            True,
+            True,
+            1.0,
+            4.0,
+        )
         env.close()
 
 

@@ -16,10 +16,19 @@ from embodied.games.minihack.level import DESCRIPTIONS, gym_of_minihack
 from embodied.games.nethack import clock
 from embodied.games.nethack.raw import _LIBRARY, BUFFERS, NetHack, wheel
 
-pytestmark = pytest.mark.skipif(wheel().startswith("balrog-nle"), reason="on balrog-nle the public records say the same (tests/games/test_minihack_replay.py)")
+pytestmark = pytest.mark.skipif(
+    wheel().startswith("balrog-nle"),
+    reason="on balrog-nle the public records say the same (tests/games/test_minihack_replay.py)",
+)
 
 BATTLE = "MiniHack-CorridorBattle-Dark-v0"
-TASKS = (BATTLE, "MiniHack-Room-Monster-15x15-v0", "MiniHack-Corridor-R3-v0", "MiniHack-Room-Trap-15x15-v0", "MiniHack-MazeWalk-9x9-v0")
+TASKS = (
+    BATTLE,
+    "MiniHack-Room-Monster-15x15-v0",
+    "MiniHack-Corridor-R3-v0",
+    "MiniHack-Room-Trap-15x15-v0",
+    "MiniHack-MazeWalk-9x9-v0",
+)
 """Levels in which the original asks the player nothing, so that both are sent the same keys."""
 STEPS = 2000
 """Of each task."""
@@ -36,7 +45,12 @@ def fight_or_wander(game: NetHack, phrases: tuple[str, ...], rng: np.random.Gene
     rows, columns = game.glyphs.shape
     x, y = game.blstats[:2]
     for direction, (down, right) in _COMPASS.items():
-        if direction in phrases and 0 <= y + down < rows and 0 <= x + right < columns and game.glyphs[y + down, x + right] < nethack.NUMMONS:
+        if (
+            direction in phrases
+            and 0 <= y + down < rows
+            and 0 <= x + right < columns
+            and game.glyphs[y + down, x + right] < nethack.NUMMONS
+        ):
             return direction
     return str(rng.choice([p for p in phrases if p != "esc"]))
 
@@ -55,7 +69,9 @@ def stopped_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_state_is_the_originals(task: str, stopped_clock: None):
     """10,000 random steps."""
     ours = make("minihack", task)
-    theirs = gym_of_minihack.make(task, observation_keys=COMPARED, character="@", autopickup=False, max_episode_steps=10**6).unwrapped
+    theirs = gym_of_minihack.make(
+        task, observation_keys=COMPARED, character="@", autopickup=False, max_episode_steps=10**6
+    ).unwrapped
     keys = [int(action) for action in theirs.actions]
     phrases = tuple(p for p, action in ours._actions_by_phrase.items() if action.keys[0] in keys)
     rng = np.random.default_rng(0)
@@ -68,7 +84,9 @@ def test_the_state_is_the_originals(task: str, stopped_clock: None):
         over = False
         while not over and steps < STEPS:
             for name in COMPARED:
-                assert np.array_equal(observation[name], getattr(ours.game, name)), f"{name} after {steps} steps, seed {seed}"
+                assert np.array_equal(observation[name], getattr(ours.game, name)), (
+                    f"{name} after {steps} steps, seed {seed}"
+                )
             phrase = fight_or_wander(ours.game, phrases, rng)
             _, _, terminated, truncated, _ = ours.step(phrase)
             observation, _, done, _, _ = theirs.step(keys.index(ours._actions_by_phrase[phrase].keys[0]))

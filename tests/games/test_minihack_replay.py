@@ -1,4 +1,6 @@
-"""On balrog-nle 0.9 (`make test-balrog`): the public MiniHack records replay exactly, and `rules="balrog"` shows what BALROG's own code shows, to the byte."""
+"""On balrog-nle 0.9 (`make test-balrog`): the public MiniHack records replay exactly, and `rules="balrog"` shows what
+BALROG's own code shows, to the byte.
+"""
 
 from __future__ import annotations
 
@@ -46,18 +48,31 @@ EPISODES = [
     ("MiniHack-Quest-Medium-v0", 5, 100, 0.0, "43bcc75b39cd0deead629c429800da9b"),
     ("MiniHack-Quest-Medium-v0", 6, 100, 0.0, "30aff7168cdc5a444c99e043f71af739"),
 ]
-"""Task, seed, steps to the end, progression, and SHA-256 (first half) over all that BALROG at af7d1f1, minihack 0.1.6 and
-balrog-nle 0.9.0 showed: long-term text, short-term text, reward, done and progression of each step, as JSON, the reset included.
-Boxoban follows the solution of the level; the rest is `RandomState(seed).randint` on the list of actions."""
+"""Task, seed, steps to the end, progression, and SHA-256 (first half) over all that BALROG at af7d1f1, minihack 0.1.6
+and balrog-nle 0.9.0 showed: long-term text, short-term text, reward, done and progression of each step, as JSON, the
+reset included. Boxoban follows the solution of the level; the rest is `RandomState(seed).randint` on the list of
+actions."""
 
 
 FIGHTS = [
-    (4264741340, "yklblnyykjlhlbyklhlhyljylhklbllllkllllllyhhykjhhlkjhjyklkkllyubhkyjlljkllllkkkklllhhyjykllhjklybklbl", "53d527743deb06c42c71529e28efec72"),
-    (2301167260, "klujhkjjkukhjjjjhhkkjujhhhkkknhlhhkkhkjjkhnyjkjkjklkjlkjlkhkjlkujhhkujjjjkhkklhllkkjlkhjkkjjkkjkjjkh", "c0ad399dbbd396e2b02984933e6b631f"),
-    (1639985052, "hhjjllykljlllllljkhhhhhjhkjyjhlljkllllllllhlljhhhkjjluuuhllkllllhlljhhkhkkhjkhjhjbllllllklllllljkhky", "d04531c113595136d0f6ceb5f9ee891e"),
+    (
+        4264741340,
+        "yklblnyykjlhlbyklhlhyljylhklbllllkllllllyhhykjhhlkjhjyklkkllyubhkyjlljkllllkkkklllhhyjykllhjklybklbl",
+        "53d527743deb06c42c71529e28efec72",
+    ),
+    (
+        2301167260,
+        "klujhkjjkukhjjjjhhkkjujhhhkkknhlhhkkhkjjkhnyjkjkjklkjlkjlkhkjlkujhhkujjjjkhkklhllkkjlkhjkkjjkkjkjjkh",
+        "c0ad399dbbd396e2b02984933e6b631f",
+    ),
+    (
+        1639985052,
+        "hhjjllykljlllllljkhhhhhjhkjyjhlljkllllllllhlljhhhkjjluuuhllkllllhlljhhkhkkhjkhjhjbllllllklllllljkhky",
+        "d04531c113595136d0f6ceb5f9ee891e",
+    ),
 ]
-"""Public records of CorridorBattle-Dark in which corpses pile up: seed, directions (NetHack's own letters), SHA-256 (first half) over the
-texts recorded after each, as JSON."""
+"""Public records of CorridorBattle-Dark in which corpses pile up: seed, directions (NetHack's own letters), SHA-256
+(first half) over the texts recorded after each, as JSON."""
 
 
 @pytest.mark.parametrize(("task", "seed", "steps", "progression", "digest"), EPISODES)
@@ -81,7 +96,10 @@ def test_episodes_are_the_originals(task: str, seed: int, steps: int, progressio
 
 def test_every_record_replays_exactly(balrog_data: Path):
     """Three fights in which corpses pile up: they agree only while NLE is asked to describe what it draws."""
-    results = [balrog_replay.replay(balrog_replay.load(balrog_data, entry)) for entry in balrog_replay.manifest(balrog_data, "minihack")]
+    results = [
+        balrog_replay.replay(balrog_replay.load(balrog_data, entry))
+        for entry in balrog_replay.manifest(balrog_data, "minihack")
+    ]
     assert len(results) == 3
     assert [f"{r}\n{r.difference}" for r in results if not r.exact] == []
 

@@ -1,4 +1,6 @@
-"""NetHack: the raw game, its stopped clock, the vocabulary, progress, endings, and that an episode is its seed's alone."""
+"""NetHack: the raw game, its stopped clock, the vocabulary, progress, endings, and that an episode
+is its seed's alone.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,21 @@ from embodied.games.nethack.progress import Progress, win_rates
 from tests import transcripts
 
 on_nle = pytest.mark.skipif(not raw.wheel().startswith("nle 1.3"), reason="needs nle 1.3")
-MOVES = ("north", "south", "east", "west", "far east", "far west", "far north", "far south", "search", "down", "northeast", "southwest", "kick")
+MOVES = (
+    "north",
+    "south",
+    "east",
+    "west",
+    "far east",
+    "far west",
+    "far north",
+    "far south",
+    "search",
+    "down",
+    "northeast",
+    "southwest",
+    "kick",
+)
 
 
 def wander(env, seed: int, steps: int, choice: tuple[str, ...] = MOVES):
@@ -92,7 +108,14 @@ def test_two_processes_play_the_same_episode():
     root = Path(__file__).parents[2]
     variables = [{"PYTHONHASHSEED": "1", "TZ": "Asia/Tokyo"}, {"PYTHONHASHSEED": "2", "TZ": "America/New_York"}]
     runs = [
-        subprocess.run([sys.executable, "-W", "ignore", "-c", _EPISODE], capture_output=True, text=True, check=True, cwd=root, env={**os.environ, **v})
+        subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", _EPISODE],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=root,
+            env={**os.environ, **v},
+        )
         for v in variables
     ]
     assert len(runs[0].stdout) > 60
@@ -135,7 +158,9 @@ def test_games_live_side_by_side():
 
 def _birthday() -> int:
     """NetHack's `ubirthday`, in the one game of this process."""
-    copy = max(int(fd) for fd in os.listdir("/proc/self/fd") if "memfd:nethack" in os.path.realpath(f"/proc/self/fd/{fd}"))
+    copy = max(
+        int(fd) for fd in os.listdir("/proc/self/fd") if "memfd:nethack" in os.path.realpath(f"/proc/self/fd/{fd}")
+    )
     library = ctypes.CDLL(f"/proc/self/fd/{copy}")
     try:
         return ctypes.c_long.in_dll(library, "ubirthday").value
@@ -250,8 +275,17 @@ def test_an_unknown_phrase_is_esc(env):
 def test_sections():
     hybrid, language = make("nethack"), make("nethack", text="language")
     one, other = hybrid.reset(seed=3)[0], language.reset(seed=3)[0]
-    assert [line for line in one["text"].split("\n") if line.endswith(":")] == ["message:", "language observation:", "cursor:", "map:"]
-    assert [line for line in other["text"].split("\n") if line.endswith(":")] == ["message:", "language observation:", "cursor:"]
+    assert [line for line in one["text"].split("\n") if line.endswith(":")] == [
+        "message:",
+        "language observation:",
+        "cursor:",
+        "map:",
+    ]
+    assert [line for line in other["text"].split("\n") if line.endswith(":")] == [
+        "message:",
+        "language observation:",
+        "cursor:",
+    ]
     assert one["status"].startswith("inventory:\na: ")
     assert other["status"].startswith("statistics:\nStrength: ")
     assert "\n\ninventory:\na: " in other["status"]
@@ -267,7 +301,9 @@ def test_pages_are_turned():
     messages = {}
     for skip in (True, False):
         env = make("nethack", skip_more=skip)
-        messages[skip] = "".join(r[0]["text"].split("\n\nlanguage")[0] for seed in range(3) for r in wander(env, seed, 300))
+        messages[skip] = "".join(
+            r[0]["text"].split("\n\nlanguage")[0] for seed in range(3) for r in wander(env, seed, 300)
+        )
         env.close()
     assert "--More--" in messages[False]
     assert "--More--" not in messages[True]
@@ -290,7 +326,14 @@ def test_progress_is_the_best_of_depth_and_level():
     depths, levels = win_rates()
     assert (len(depths), len(levels), depths[0], levels[0]) == (50, 30, 0, 0)
     progress, stats = Progress(), np.zeros(27, np.int64)
-    for depth, level, highest in ((1, 1, ""), (3, 1, "Dlvl:3"), (2, 1, "Dlvl:3"), (2, 4, "Xp:4"), (10, 4, "Dlvl:10"), (52, 4, "Dlvl:10")):
+    for depth, level, highest in (
+        (1, 1, ""),
+        (3, 1, "Dlvl:3"),
+        (2, 1, "Dlvl:3"),
+        (2, 4, "Xp:4"),
+        (10, 4, "Dlvl:10"),
+        (52, 4, "Dlvl:10"),
+    ):
         stats[12], stats[18] = depth, level
         progress.update(stats)
         assert progress.highest == highest

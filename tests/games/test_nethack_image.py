@@ -1,4 +1,6 @@
-"""NetHack's picture: against nle's own renderer and its own characters, cell by cell, and with text that can be read."""
+"""NetHack's picture: against nle's own renderer and its own characters, cell by cell, and with
+text that can be read.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ KEYS = [ord(c) for c in "hjklyubnHJKLYUBN.s,i:;>"] + [13, 27]
 
 @pytest.fixture(scope="module")
 def screens():
-    """200 screens of a game played at random, menus and prompts among them, each with its characters and nle's own picture."""
+    """200 screens of a game played at random, menus and prompts among them, each with its characters and nle's own
+    picture.
+    """
     names = ("glyphs", "tty_chars", "tty_colors", "tty_cursor", "chars")
     game = nethack.Nethack(observation_keys=names, playername="Agent-val-hum-neu-fem", ttyrec=None)
     game.setup_tiles()
@@ -69,7 +73,13 @@ def letter(char: str, color: int = 7) -> np.ndarray:
     """What `char` looks like, by itself in the corner of an empty screen."""
     tty_chars, tty_colors = np.full((24, 80), ord(" "), np.uint8), np.zeros((24, 80), np.int8)
     tty_chars[0, 0], tty_colors[0, 0] = ord(char), color
-    return cell(Screen().draw(np.full((21, 79), nethack.GLYPH_CMAP_OFF, np.int16), tty_chars, tty_colors, np.array([23, 79], np.uint8)), 0, 0)
+    return cell(
+        Screen().draw(
+            np.full((21, 79), nethack.GLYPH_CMAP_OFF, np.int16), tty_chars, tty_colors, np.array([23, 79], np.uint8)
+        ),
+        0,
+        0,
+    )
 
 
 def test_the_font_tells_all_characters_apart():
@@ -90,7 +100,9 @@ def show(*actions: str) -> tuple[np.ndarray, object]:
 
 def assert_reads(picture: np.ndarray, row: int, column: int, text: str, color: int = 7) -> None:
     for i, char in enumerate(text):
-        np.testing.assert_array_equal(cell(picture, row, column + i), letter(char, color), err_msg=f"{char} of {text} at {row}, {column + i}")
+        np.testing.assert_array_equal(
+            cell(picture, row, column + i), letter(char, color), err_msg=f"{char} of {text} at {row}, {column + i}"
+        )
 
 
 def test_message_status_map_and_cursor_are_there():
@@ -114,7 +126,9 @@ def test_a_menu_covers_the_map():
 
 
 def test_the_same_screen_gives_the_same_pixels():
-    """All glyphs, all characters in all colors: the digest changes with the tiles, the font or the palette. Look at the pictures then."""
+    """All glyphs, all characters in all colors: the digest changes with the tiles, the font or the palette. Look at the
+    pictures then.
+    """
     screen = Screen()
     digest = hashlib.sha256()
     characters = np.append(_glyph_characters(), ord(" "))

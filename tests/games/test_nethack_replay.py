@@ -1,4 +1,6 @@
-"""On balrog-nle 0.9 (`make test-balrog`): the public NetHack records replay exactly, and every section agrees with the original's C++ module."""
+"""On balrog-nle 0.9 (`make test-balrog`): the public NetHack records replay exactly, and every section agrees with the
+original's C++ module.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-original = pytest.importorskip("nle.nle_language_obsv", reason="needs balrog-nle: make test-balrog", exc_type=ImportError)
+original = pytest.importorskip(
+    "nle.nle_language_obsv", reason="needs balrog-nle: make test-balrog", exc_type=ImportError
+)
 
 from nle import nethack  # noqa: E402
 from nle.language_wrapper.wrappers.nle_language_wrapper import NLELanguageWrapper  # noqa: E402
@@ -21,13 +25,20 @@ THEIRS = original.NLELanguageObsv()
 
 
 def test_every_record_replays_exactly(balrog_data: Path):
-    results = [balrog_replay.replay(balrog_replay.load(balrog_data, entry)) for entry in balrog_replay.manifest(balrog_data, "nethack")]
+    results = [
+        balrog_replay.replay(balrog_replay.load(balrog_data, entry))
+        for entry in balrog_replay.manifest(balrog_data, "nethack")
+    ]
     assert len(results) == 6
     assert [f"{r}\n{r.difference}" for r in results if not r.exact] == []
 
 
 def test_the_commands_are_the_originals():
-    theirs = {names[0]: int(key) for key, names in NLELanguageWrapper.all_nle_action_map.items() if key in nethack.USEFUL_ACTIONS}
+    theirs = {
+        names[0]: int(key)
+        for key, names in NLELanguageWrapper.all_nle_action_map.items()
+        if key in nethack.USEFUL_ACTIONS
+    }
     assert {name: action.keys[0] for name, action in COMMANDS.items()} == theirs
     assert list(COMMANDS) == list(theirs)
 
@@ -46,7 +57,9 @@ def test_maps_and_cursors():
         glyphs[covered] = rng.choice(kinds, size=int(covered.sum()))
         assert text.surroundings(glyphs, x, y) == THEIRS.text_glyphs(glyphs, blstats).decode("latin-1")
         cursor = np.array([rng.integers(24), rng.integers(80)], np.uint8)
-        assert text.cursor(glyphs, x, y, *map(int, cursor)) == THEIRS.text_cursor(glyphs, blstats, cursor).decode("latin-1")
+        assert text.cursor(glyphs, x, y, *map(int, cursor)) == THEIRS.text_cursor(glyphs, blstats, cursor).decode(
+            "latin-1"
+        )
 
 
 def test_statistics():
@@ -60,11 +73,29 @@ def test_statistics():
 def test_messages():
     """4,000 screens with texts, page marks and nonsense strewn over them."""
     rng = np.random.default_rng(0)
-    words = ["foo", "Points", "list!", "--More--", "(end)", "(1 of 2)", "(2 of 12)", "a of b", "x", "Hello there", "  two  ", "\x1a", "(10 of 12)"]
+    words = [
+        "foo",
+        "Points",
+        "list!",
+        "--More--",
+        "(end)",
+        "(1 of 2)",
+        "(2 of 12)",
+        "a of b",
+        "x",
+        "Hello there",
+        "  two  ",
+        "\x1a",
+        "(10 of 12)",
+    ]
     for _ in range(4000):
         screen = np.full((24, 80), ord(" "), np.uint8)
         for _ in range(int(rng.integers(12))):
-            row, column, word = int(rng.integers(24 if rng.random() < 0.6 else 3)), int(rng.choice([0, 0, 1, 20, 40, 75, 79])), str(rng.choice(words))
+            row, column, word = (
+                int(rng.integers(24 if rng.random() < 0.6 else 3)),
+                int(rng.choice([0, 0, 1, 20, 40, 75, 79])),
+                str(rng.choice(words)),
+            )
             screen[row, column : column + len(word)] = list(word.encode())[: 80 - column]
         assert text.message(screen, original=True) == THEIRS.text_message(screen).decode("latin-1")
 
@@ -87,5 +118,11 @@ def test_games():
                     THEIRS.text_inventory(game.inv_strs, game.inv_letters),
                     THEIRS.text_blstats(game.blstats),
                 ]
-                ours = [describer.message(), describer.language(), describer.cursor(), describer.inventory(), describer.statistics()]
+                ours = [
+                    describer.message(),
+                    describer.language(),
+                    describer.cursor(),
+                    describer.inventory(),
+                    describer.statistics(),
+                ]
                 assert ours == [their.decode("latin-1") for their in theirs]

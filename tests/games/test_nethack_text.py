@@ -23,7 +23,9 @@ def monster(name: str) -> int:
 
 def thing(name: str) -> int:
     """The glyph of an object by its real name."""
-    return nethack.GLYPH_OBJ_OFF + next(i for i in range(nethack.NUM_OBJECTS) if nethack.objdescr.from_idx(i).oc_name == name)
+    return nethack.GLYPH_OBJ_OFF + next(
+        i for i in range(nethack.NUM_OBJECTS) if nethack.objdescr.from_idx(i).oc_name == name
+    )
 
 
 def screen(*rows: str) -> np.ndarray:
@@ -51,11 +53,23 @@ def level(**at: int) -> np.ndarray:
         (("  You see here a dagger.  ",), "You see here a dagger."),
         (("Hello.", " |..@..|"), "Hello."),
         (("The newt bites!--More--", " |..@..|"), "The newt bites!--More--"),
-        (("You die...  The end of a long line goes on", "and on.--More--"), "You die...  The end of a long line goes on\nand on.--More--"),
-        ((" " * 40 + "Weapons", "----" + " " * 36 + "a - a dagger", "|..@" + " " * 36 + "(end)"), "Weapons\na - a dagger\n(end)"),
-        ((" " * 20 + "Coins", "", " " * 20 + "$ - 5 gold pieces", " " * 20 + "(1 of 2)"), "Coins\n$ - 5 gold pieces\n(1 of 2)"),
+        (
+            ("You die...  The end of a long line goes on", "and on.--More--"),
+            "You die...  The end of a long line goes on\nand on.--More--",
+        ),
+        (
+            (" " * 40 + "Weapons", "----" + " " * 36 + "a - a dagger", "|..@" + " " * 36 + "(end)"),
+            "Weapons\na - a dagger\n(end)",
+        ),
+        (
+            (" " * 20 + "Coins", "", " " * 20 + "$ - 5 gold pieces", " " * 20 + "(1 of 2)"),
+            "Coins\n$ - 5 gold pieces\n(1 of 2)",
+        ),
         (("Coins", "one of five", "a loaf of bread"), "Coins"),  # " of " alone ends no page
-        (("Name", "No  Points     Name", "1   20  Agent", "", "", "not seen"), "Name\nNo  Points     Name\n1   20  Agent\n"),
+        (
+            ("Name", "No  Points     Name", "1   20  Agent", "", "", "not seen"),
+            "Name\nNo  Points     Name\n1   20  Agent\n",
+        ),
     ],
 )
 def test_message(rows: tuple[str, ...], expected: str):
@@ -64,7 +78,11 @@ def test_message(rows: tuple[str, ...], expected: str):
 
 def test_a_text_below_a_blank_row():
     top_ten = screen("", "You made the top ten list!", "", " No  Points     Name" + " " * 59 + "H", "p [max]")
-    assert text.message(top_ten).splitlines() == ["You made the top ten list!", "No  Points     Name" + " " * 59 + "H", "p [max]"]
+    assert text.message(top_ten).splitlines() == [
+        "You made the top ten list!",
+        "No  Points     Name" + " " * 59 + "H",
+        "p [max]",
+    ]
     original = text.message(top_ten, original=True).split("\n")
     assert original[0] == "\0", "the original begins with the byte before the screen"
     assert original[3] == "Hp [max]", "and repeats the last character of the row above"
@@ -76,10 +94,30 @@ def test_a_text_below_a_blank_row():
 @pytest.mark.parametrize(
     ("noun", "expected"),
     [
-        *(("newt", "newts"), ("jelly", "jellies"), ("donkey", "donkeys"), ("fox", "foxes"), ("wish", "wishes"), ("leech", "leechs")),
-        *(("staff", "staves"), ("dwarf", "dwarves"), ("levitation boots", "levitation boots"), ("iron shoes", "iron shoes")),
-        *(("gray dragon scales", "gray dragon scales"), ("lenses", "lenses"), ("bars", "bars"), ("lava", "area of lava")),
-        *(("scroll labeled FOO", "scrolls labeled FOO"), ("worthless piece of red glass", "worthless pieces of red glass")),
+        *(
+            ("newt", "newts"),
+            ("jelly", "jellies"),
+            ("donkey", "donkeys"),
+            ("fox", "foxes"),
+            ("wish", "wishes"),
+            ("leech", "leechs"),
+        ),
+        *(
+            ("staff", "staves"),
+            ("dwarf", "dwarves"),
+            ("levitation boots", "levitation boots"),
+            ("iron shoes", "iron shoes"),
+        ),
+        *(
+            ("gray dragon scales", "gray dragon scales"),
+            ("lenses", "lenses"),
+            ("bars", "bars"),
+            ("lava", "area of lava"),
+        ),
+        *(
+            ("scroll labeled FOO", "scrolls labeled FOO"),
+            ("worthless piece of red glass", "worthless pieces of red glass"),
+        ),
         *(("can of grease", "cans of grease"), ("Master of Thieves", "Masters of Thieves"), ("fungus", "funguses")),
     ],
 )
@@ -113,7 +151,12 @@ def test_names_of_glyphs(glyph: int, expected: str):
 
 def test_things_from_far_to_near_and_clockwise():
     glyphs = level(
-        x40y10=monster("samurai"), x41y9=monster("newt"), x40y8=STAIRS_DOWN, x37y13=monster("jackal"), x70y10=monster("gnome"), x40y3=monster("sewer rat")
+        x40y10=monster("samurai"),
+        x41y9=monster("newt"),
+        x40y8=STAIRS_DOWN,
+        x37y13=monster("jackal"),
+        x70y10=monster("gnome"),
+        x40y3=monster("sewer rat"),
     )
     assert text.surroundings(glyphs, 40, 10).split("\n") == [
         "gnome very far east",
@@ -140,8 +183,17 @@ def test_a_plural_that_is_its_singular_takes_the_place_of_both():
 
 
 def test_a_ray_ends_at_a_wall_and_at_nine_cells():
-    glyphs = level(x43y10=HORIZONTAL_WALL, x44y10=HORIZONTAL_WALL, x49y1=HORIZONTAL_WALL, x50y0=HORIZONTAL_WALL, x40y0=HORIZONTAL_WALL)
-    assert text.surroundings(glyphs, 40, 10).split("\n") == ["horizontal wall far northeast", "horizontal wall near east"]
+    glyphs = level(
+        x43y10=HORIZONTAL_WALL,
+        x44y10=HORIZONTAL_WALL,
+        x49y1=HORIZONTAL_WALL,
+        x50y0=HORIZONTAL_WALL,
+        x40y0=HORIZONTAL_WALL,
+    )
+    assert text.surroundings(glyphs, 40, 10).split("\n") == [
+        "horizontal wall far northeast",
+        "horizontal wall near east",
+    ]
 
 
 def test_the_corners_of_the_map():
@@ -185,7 +237,14 @@ def test_statistics():
     assert lines[0] == "Strength: 3/2"
     assert lines[8:14] == ["HP: 10/11", "Energy: 14/15", "AC: 16", "XP: 18/19", "Time: 20", "Position: 0|1"]
     assert lines[14:] == [
-        *("Hunger: Hungry", "Monster Level: 17", "Encumbrance: Burdened", "Dungeon Number: 23", "Level Number: 24", "Score: 9"),
+        *(
+            "Hunger: Hungry",
+            "Monster Level: 17",
+            "Encumbrance: Burdened",
+            "Dungeon Number: 23",
+            "Level Number: 24",
+            "Score: 9",
+        ),
         *("Alignment: Chaotic", "Condition: Confused Stoned"),
     ]
     blstats[25] = 0

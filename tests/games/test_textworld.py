@@ -83,7 +83,13 @@ def test_the_walkthrough_wins(task: str):
     steps = list(by_expert(env))
     env.close()
     *_, (observation, _, terminated, truncated, info) = steps
-    assert (terminated, truncated, info["success"], info["end_reason"], info["progress"]) == (True, False, True, "won", 1.0)
+    assert (terminated, truncated, info["success"], info["end_reason"], info["progress"]) == (
+        True,
+        False,
+        True,
+        "won",
+        1.0,
+    )
     assert len(steps) == len(env._game.facts.walkthrough) <= env.max_steps == env.mission.max_steps == 80
     assert sum(reward for _, reward, *_ in steps) == env._game.facts.max_score == info["metrics"]["score"]
     assert observation["text"].endswith("UNDO the last command?")
@@ -106,7 +112,11 @@ def test_the_step_limit_truncates():
     outcomes = [env.step(action) for action in ("look", "inventory", "xyzzy")]
     env.close()
     assert [truncated for *_, truncated, _ in outcomes] == [False, False, True]
-    assert (outcomes[-1][-1]["end_reason"], outcomes[-1][-1]["success"], outcomes[-1][-1]["valid"]) == ("step limit", False, False)
+    assert (outcomes[-1][-1]["end_reason"], outcomes[-1][-1]["success"], outcomes[-1][-1]["valid"]) == (
+        "step limit",
+        False,
+        False,
+    )
     with pytest.raises(gymnasium.error.ResetNeeded):
         env.step("look")
 
@@ -137,7 +147,21 @@ def test_rejected_commands_are_said_to_be():
     env = make("textworld", COOKING)
     env.reset(seed=0)
     said = {}
-    for command in ("look", "go nowhere", "inventory", "xyzzy", "take moon", "", "\t\n", "open", "take all", "GO  North", "42", "can't", "x-y"):
+    for command in (
+        "look",
+        "go nowhere",
+        "inventory",
+        "xyzzy",
+        "take moon",
+        "",
+        "\t\n",
+        "open",
+        "take all",
+        "GO  North",
+        "42",
+        "can't",
+        "x-y",
+    ):
         said[command] = env.step(command)[-1]["valid"]
     env.close()
     taken = {"look", "inventory", "open", "take all", "GO  North"}
@@ -152,7 +176,9 @@ def test_the_mission_says_that_a_step_is_one_command(task: str):
 
 
 def test_the_score_is_not_undone_and_nothing_hidden_is_repeated(ulx: Path):
-    """`undo` as the first command took back the environment's own, after which the game never told its score; `again` repeated it."""
+    """`undo` as the first command took back the environment's own, after which the game never told its score; `again`
+    repeated it.
+    """
     for options in ({"game": "coin_collector-0"}, {"game": str(ulx)}):
         env = make("textworld", COIN, expert=True)
         observation, _ = env.reset(seed=0, options=options)
@@ -178,7 +204,9 @@ def test_the_score_is_not_undone_and_nothing_hidden_is_repeated(ulx: Path):
         env.close()
 
 
-@pytest.mark.parametrize("piece", [".", ". ", "\n", "\r", ",", "then ", ", .", "\0", "é", "\u0301", "\\", "east. ", "look "])
+@pytest.mark.parametrize(
+    "piece", [".", ". ", "\n", "\r", ",", "then ", ", .", "\0", "é", "\u0301", "\\", "east. ", "look "]
+)
 def test_a_megabyte_is_divided_in_no_time(piece: str):
     began = time.process_time()
     command, _ = first_command(piece * (1_000_000 // len(piece)))
@@ -248,7 +276,9 @@ CONTROL = (
 
 
 @pytest.mark.parametrize("rules", ["embodied", "balrog"])
-def test_nothing_typed_reaches_the_interpreter_itself(rules: str, ulx: Path, tmp_path: Path, monkeypatch, capfd: pytest.CaptureFixture[str]):
+def test_nothing_typed_reaches_the_interpreter_itself(
+    rules: str, ulx: Path, tmp_path: Path, monkeypatch, capfd: pytest.CaptureFixture[str]
+):
     monkeypatch.chdir(tmp_path)
     for options in ({"game": "coin_collector-0"}, {"game": str(ulx)}):
         env = make("textworld", COIN, rules=rules)
@@ -309,12 +339,32 @@ def test_one_command_a_step(joint: str, ulx: Path):
         observation, reward, terminated, _, info = env.step(joint.join(walkthrough))
         assert (reward, terminated, info["executed"]) == (0.0, False, walkthrough[0])
         assert walkthrough[-1] in info["dropped"]
-        assert observation["text"] == f"{alone}\n\n(One command a step: {walkthrough[0]!r} was carried out, the rest of what you typed was not.)"
+        assert (
+            observation["text"]
+            == f"{alone}\n\n(One command a step: {walkthrough[0]!r} was carried out, the rest of what you typed was"
+            " not.)"
+        )
         assert "dropped" not in env.step("look")[-1]
         env.close()
 
 
-@pytest.mark.parametrize("first", ["east", "go east", "look", "inventory", "wait", "z", "goal", "examine me", "take all", "prepare meal", "drop all", "again"])
+@pytest.mark.parametrize(
+    "first",
+    [
+        "east",
+        "go east",
+        "look",
+        "inventory",
+        "wait",
+        "z",
+        "goal",
+        "examine me",
+        "take all",
+        "prepare meal",
+        "drop all",
+        "again",
+    ],
+)
 def test_no_command_takes_two_turns(first: str, ulx: Path):
     env = make("textworld", COIN)
     machine = Glulx()
@@ -358,9 +408,22 @@ def test_curly_quotes_and_accents_reach_the_game_plain():
 def test_one_cannot_leave_or_cheat():
     env = make("textworld", COIN)
     env.reset(seed=0)
-    for command in ("quit", "q", "restart", "print_state", "tw-print player id", "restrict commands", "enable print state option", ". quit"):
+    for command in (
+        "quit",
+        "q",
+        "restart",
+        "print_state",
+        "tw-print player id",
+        "restrict commands",
+        "enable print state option",
+        ". quit",
+    ):
         observation, _, terminated, _, info = env.step(command)
-        assert (observation["text"], info["valid"], terminated) == ("That command is not part of this game.", False, False)
+        assert (observation["text"], info["valid"], terminated) == (
+            "That command is not part of this game.",
+            False,
+            False,
+        )
     env.close()
 
 
@@ -409,7 +472,9 @@ def test_the_seed_chooses_the_game():
 def test_all_shipped_games_are_there_and_differ(task: str):
     facts = [games._shipped_facts(name)[0] for name in games.names(task)]
     assert len({f.walkthrough for f in facts}) == games.SHIPPED == 10
-    assert {len(f.walkthrough) for f in facts} == {20} if task != COOKING else max(len(f.walkthrough) for f in facts) <= 80
+    assert (
+        {len(f.walkthrough) for f in facts} == {20} if task != COOKING else max(len(f.walkthrough) for f in facts) <= 80
+    )
     assert {f.max_score for f in facts} == {17 if task == COOKING else 1}
     assert all(f.target == {COIN: "coin", COOKING: "meal"}.get(task, f.target) != "" for f in facts)
 
@@ -464,15 +529,25 @@ for action in ("xyzzy", "take", "go", "in", "oops", "take it", "everything but i
     seen.append(env.step(action))
 env.close()
 print(info["sha256"], hashlib.sha256(json.dumps(seen).encode()).hexdigest())
-"""
+"""  # noqa: E501
 
 
 def test_two_processes_on_an_empty_cache_play_the_same(tmp_path: Path):
-    """They compile the same game at once, with other hash seeds and in other time zones; the story and the episode are the same."""
+    """They compile the same game at once, with other hash seeds and in other time zones; the story and the episode are
+    the same.
+    """
 
     def start(zone: str, seed: str) -> subprocess.Popen[str]:
-        env = {**os.environ, "PYTHONHASHSEED": seed, "TZ": zone, "XDG_CACHE_HOME": str(tmp_path / "cache"), "HOME": str(tmp_path / "home")}
-        return subprocess.Popen([sys.executable, "-c", _PLAY], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=env)
+        env = {
+            **os.environ,
+            "PYTHONHASHSEED": seed,
+            "TZ": zone,
+            "XDG_CACHE_HOME": str(tmp_path / "cache"),
+            "HOME": str(tmp_path / "home"),
+        }
+        return subprocess.Popen(
+            [sys.executable, "-c", _PLAY], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=env
+        )
 
     outputs = [process.communicate(timeout=200) for process in [start("UTC+20", "1"), start("UTC-20", "2")]]
     assert outputs[0][0] == outputs[1][0] != ""
@@ -485,7 +560,11 @@ def test_two_processes_on_an_empty_cache_play_the_same(tmp_path: Path):
 
 def test_a_folder_of_published_games(tmp_path: Path):
     env = make("textworld", COIN, data=publish(tmp_path, COIN, (0, 1)), expert=True)
-    assert [env.reset(seed=seed)[1]["game"] for seed in (0, 1, 2)] == ["coin_collector-0", "coin_collector-1", "coin_collector-0"]
+    assert [env.reset(seed=seed)[1]["game"] for seed in (0, 1, 2)] == [
+        "coin_collector-0",
+        "coin_collector-1",
+        "coin_collector-0",
+    ]
     assert list(by_expert(env, seed=1))[-1][-1]["success"] is True
     (tmp_path / COIN / "coin_collector-0.json").write_text("{}")
     with pytest.raises(UsageError, match=r"coin_collector-0\.json is not the description"):
@@ -538,8 +617,8 @@ def test_an_answer_has_a_size(ulx: Path):
 def test_the_z_machine_ends_with_whoever_started_it():
     """Its reader notices the closed socket, whatever the machine is doing."""
     program = (
-        "import os, signal; from embodied.envs import make; env = make('textworld', 'coin_collector'); env.reset(seed=0); "
-        "print(env._machine._process.pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+        "import os, signal; from embodied.envs import make; env = make('textworld', 'coin_collector');"
+        " env.reset(seed=0); print(env._machine._process.pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
     )
     done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=ROOT)
     deadline = time.monotonic() + 30

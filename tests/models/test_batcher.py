@@ -161,14 +161,21 @@ def reading(folder: Path) -> Iterator[Transformers]:
 
 
 def requests_of(seed: int, count: int = 9) -> list[tuple[list[Message], Settings]]:
-    """Prompts of many lengths, several of which begin alike; greedy and sampled, with stop strings and limits of their own."""
+    """Prompts of many lengths, several of which begin alike; greedy and sampled, with stop strings and limits of their
+    own.
+    """
     rng = random.Random(seed)
     stem = "".join(rng.choices("abcdefgh ", k=120))
     found = []
     for number in range(count):
         text = stem[: rng.choice([0, 60, 120])] + "".join(rng.choices("ijklmnop ", k=rng.randrange(1, 200)))
         stop = ("q", "zz") if rng.random() < 0.3 else ()
-        found.append((ask(text), Settings(temperature=rng.choice([0.0, 1.0]), max_tokens=rng.randrange(1, 24), seed=number, stop=stop)))
+        found.append(
+            (
+                ask(text),
+                Settings(temperature=rng.choice([0.0, 1.0]), max_tokens=rng.randrange(1, 24), seed=number, stop=stop),
+            )
+        )
     return found
 
 
@@ -186,7 +193,12 @@ def test_packed_replies_are_those_of_transformers_own_generation(reading: Transf
         packed = reading.generate_batch(requests)
         expected = [whole(reading).generate_batch([request])[0] for request in requests]
         for one, other in zip(packed, expected, strict=True):
-            assert (one.text, one.token_ids, one.stop, one.usage.input) == (other.text, other.token_ids, other.stop, other.usage.input)
+            assert (one.text, one.token_ids, one.stop, one.usage.input) == (
+                other.text,
+                other.token_ids,
+                other.stop,
+                other.usage.input,
+            )
             assert one.logprobs == pytest.approx(other.logprobs, abs=1e-4)
     assert all(reply.usage.cached == reply.usage.input - 1 for reply in packed)
 
@@ -218,14 +230,17 @@ def test_memory_of_prompts_is_bounded_and_the_least_recently_used_goes() -> None
         kept.put(evaluated(letter * 10))
     assert kept.longest(evaluated("a" * 9 + "z").tokens)[1] == 9
     kept.put(evaluated("d" * 10))
-    assert [kept.longest(evaluated(letter * 10).tokens)[1] for letter in "abcd"] == [9, 0, 9, 9]  # b had not been used for longest
+    # b had not been used for longest
+    assert [kept.longest(evaluated(letter * 10).tokens)[1] for letter in "abcd"] == [9, 0, 9, 9]
     kept.put(evaluated("e" * 1000))
     assert kept.bytes == 3 * size and kept.longest(evaluated("e" * 10).tokens)[1] == 0
     assert Prefixes(0).longest(evaluated("a").tokens) == (None, 0)
 
 
 def test_without_reuse_nothing_is_kept(folder: Path) -> None:
-    model = Transformers(ModelConfig("transformers", "tiny", path=str(folder), threads=1, reuse_prompt=False), MemoryBlobs())
+    model = Transformers(
+        ModelConfig("transformers", "tiny", path=str(folder), threads=1, reuse_prompt=False), MemoryBlobs()
+    )
     assert [model.generate_batch([(ask("hello"), Settings(max_tokens=2))])[0].usage.cached for _ in range(2)] == [0, 0]
 
 
@@ -274,7 +289,9 @@ async def test_episodes_share_batches_through_every_layer(folder: Path) -> None:
         nonlocal live
         texts, prompt = [], ask(f"episode {number}")
         for step in range(3 if number == 5 else 5):
-            texts.append((await model.generate(prompt, Settings(temperature=1.0, max_tokens=4, seed=100 * number + step))).text)
+            texts.append(
+                (await model.generate(prompt, Settings(temperature=1.0, max_tokens=4, seed=100 * number + step))).text
+            )
             prompt = [*prompt, Message("assistant", (Text("go"),)), *ask(f"step {step}")]
         live -= 1
         model.live(live)
@@ -296,7 +313,9 @@ async def test_a_prompt_too_long_fails_alone(reading: Transformers) -> None:
     reading.live(2)
     settings = Settings(temperature=0.0, max_tokens=3)
     good, bad = await asyncio.gather(
-        reading.generate(ask("hi"), settings), reading.generate(ask("x" * 3000), dataclasses.replace(settings)), return_exceptions=True
+        reading.generate(ask("hi"), settings),
+        reading.generate(ask("x" * 3000), dataclasses.replace(settings)),
+        return_exceptions=True,
     )
     await reading.aclose()
     assert good.usage.output == 3 and isinstance(bad, PromptTooLong) and "does not fit its context" in str(bad)

@@ -71,8 +71,13 @@ def test_as_a_hydra_config() -> None:
 
 def test_importing_is_light() -> None:
     heavy = "{'openai', 'anthropic', 'google.genai', 'torch', 'transformers', 'xllamacpp', 'tenacity'}"
-    code = f"import sys, embodied.models; from embodied.models import parse_model; parse_model('gguf/smollm2'); print(sorted({heavy} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    code = (
+        "import sys, embodied.models; from embodied.models import parse_model; parse_model('gguf/smollm2');"
+        f" print(sorted({heavy} & set(sys.modules)))"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )
 
 
 def test_every_target_exists() -> None:

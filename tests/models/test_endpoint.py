@@ -19,7 +19,9 @@ VARIABLES = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY", "goog
 @pytest.mark.parametrize("provider", VARIABLES)
 def test_a_missing_key_is_found_before_any_call(provider: str, keys: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLES[provider], "  ")
-    with pytest.raises(MissingKey, match=rf"{provider}/some-model needs an API key and {VARIABLES[provider]} is not set.*export"):
+    with pytest.raises(
+        MissingKey, match=rf"{provider}/some-model needs an API key and {VARIABLES[provider]} is not set.*export"
+    ):
         build(ModelConfig(provider, "some-model"), MemoryBlobs())
 
 
@@ -44,7 +46,9 @@ def test_a_garbled_key(keys: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "quoted" not in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["localhost:8000", "ftp://127.0.0.1/v1", "http://", "http://[::1", "http://127.0.0.1:99999/v1"])
+@pytest.mark.parametrize(
+    "url", ["localhost:8000", "ftp://127.0.0.1/v1", "http://", "http://[::1", "http://127.0.0.1:99999/v1"]
+)
 def test_a_url_that_is_none(url: str) -> None:
     with pytest.raises(UsageError, match="base URL"):
         build(ModelConfig("compatible", "x", base_url=url), MemoryBlobs())

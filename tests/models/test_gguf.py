@@ -63,7 +63,9 @@ async def test_the_seed_decides(engine: Gguf) -> None:
 
 
 async def test_a_reused_prompt_changes_no_bit(engine: Gguf, blobs: MemoryBlobs) -> None:
-    """A growing, then shortened conversation: with and without reuse, token ids and log-probabilities are equal to the last bit."""
+    """A growing, then shortened conversation: with and without reuse, token ids and log-probabilities are equal to the
+    last bit.
+    """
     afresh = Gguf(ModelConfig(threads=1, logprobs=True, context=2048, reuse_prompt=False), blobs)
     settings = Settings(temperature=0.7, max_tokens=5, seed=3)
     messages, reused = [user(chatter(0, 30))], 0
@@ -71,7 +73,12 @@ async def test_a_reused_prompt_changes_no_bit(engine: Gguf, blobs: MemoryBlobs) 
         reply = await engine.generate(messages, settings)
         assert content(reply) == content(await afresh.generate(messages, settings))
         reused += reply.usage.cached
-        messages = [*messages[:1], *messages[-1:], Message("assistant", (Text(reply.text),)), user(chatter(turn + 1, 1 if turn == 2 else 15))]
+        messages = [
+            *messages[:1],
+            *messages[-1:],
+            Message("assistant", (Text(reply.text),)),
+            user(chatter(turn + 1, 1 if turn == 2 else 15)),
+        ]
     await afresh.aclose()
     assert reused > 100
 
@@ -94,7 +101,9 @@ async def test_the_event_loop_stays_free(engine: Gguf) -> None:
 
 
 async def test_stop_strings(engine: Gguf) -> None:
-    reply = await engine.generate([user("Count from one to ten in digits: 1, 2, 3,")], Settings(temperature=0, max_tokens=40, stop=(" ",)))
+    reply = await engine.generate(
+        [user("Count from one to ten in digits: 1, 2, 3,")], Settings(temperature=0, max_tokens=40, stop=(" ",))
+    )
     assert " " not in reply.text and reply.stop == "stop"
 
 
@@ -104,7 +113,8 @@ async def test_a_cancelled_call_stops(engine: Gguf) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    # The engine is free again long before 400 words and 500 tokens could be through, and is not disturbed by what was left of them.
+    # The engine is free again long before 400 words and 500 tokens could be through, and is not disturbed by what was
+    # left of them.
     assert "Hello" in (await engine.generate([user("Say hello.")], Settings(temperature=0, max_tokens=8))).text
 
 
@@ -163,7 +173,10 @@ def test_without_the_wheel(monkeypatch: pytest.MonkeyPatch, blobs: MemoryBlobs) 
         embedded()
 
 
-@pytest.mark.parametrize(("content_", "says"), [(None, "there is no file"), (b"not a model", "not a GGUF file"), (b"GGUF and no more", "cannot load")])
+@pytest.mark.parametrize(
+    ("content_", "says"),
+    [(None, "there is no file"), (b"not a model", "not a GGUF file"), (b"GGUF and no more", "cannot load")],
+)
 def test_files_that_are_no_model(tmp_path: Path, blobs: MemoryBlobs, content_: bytes | None, says: str) -> None:
     file = tmp_path / "my.gguf"
     if content_ is not None:

@@ -213,7 +213,12 @@ def test_a_budget_that_is_spent_before_anything_is_called() -> None:
 
 @pytest.mark.parametrize(
     ("provider", "name", "input"),
-    [("openai", "gpt-4o", 2.5), ("openai", "gpt-4o-2024-08-06", 2.5), ("anthropic", "claude-sonnet-4-5-20250929", 3.0), ("google", "gemini-2.5-flash", 0.3)],
+    [
+        ("openai", "gpt-4o", 2.5),
+        ("openai", "gpt-4o-2024-08-06", 2.5),
+        ("anthropic", "claude-sonnet-4-5-20250929", 3.0),
+        ("google", "gemini-2.5-flash", 0.3),
+    ],
 )
 def test_public_prices(provider: str, name: str, input: float) -> None:
     price = price_of(ModelConfig(provider, name))
@@ -270,7 +275,9 @@ async def test_the_same_call_is_answered_from_disk_and_costs_nothing(tmp_path: P
 async def test_what_differs_is_asked_anew(tmp_path: Path, other: dict) -> None:
     counting = Counting()
     await cached(counting, tmp_path).generate(HELLO, COLD)
-    reply = await cached(counting, tmp_path, other.get("config", CONFIG)).generate(other.get("messages", HELLO), other.get("settings", COLD))
+    reply = await cached(counting, tmp_path, other.get("config", CONFIG)).generate(
+        other.get("messages", HELLO), other.get("settings", COLD)
+    )
     assert counting.calls == 2 and not reply.cached
 
 
@@ -310,9 +317,15 @@ async def test_a_damaged_entry_is_a_miss_and_is_mended(tmp_path: Path, damage: s
         path.unlink()
         path.mkdir()
     else:
-        path.write_bytes({"torn": data[:-9], "garbage": b"\xff\x00{", "empty": b"", "flipped": data.replace(b"reply 1", b"reply 9")}[damage])
+        path.write_bytes(
+            {"torn": data[:-9], "garbage": b"\xff\x00{", "empty": b"", "flipped": data.replace(b"reply 1", b"reply 9")}[
+                damage
+            ]
+        )
     assert (await cached(counting, tmp_path).generate(HELLO, COLD)).text == "reply 2"
-    assert (await cached(counting, tmp_path).generate(HELLO, COLD)).text == ("reply 3" if damage == "folder" else "reply 2")
+    assert (await cached(counting, tmp_path).generate(HELLO, COLD)).text == (
+        "reply 3" if damage == "folder" else "reply 2"
+    )
     assert not [p for p in tmp_path.rglob("tmp*")]
 
 
@@ -330,7 +343,13 @@ class Saying(Counting):
 
 @pytest.mark.parametrize(
     ("reply", "calls"),
-    [(Reply("go"), 1), (Reply(""), 2), (Reply("  \n"), 2), (Reply("go", stop="length"), 2), (Reply("go", stop="content_filter"), 2)],
+    [
+        (Reply("go"), 1),
+        (Reply(""), 2),
+        (Reply("  \n"), 2),
+        (Reply("go", stop="length"), 2),
+        (Reply("go", stop="content_filter"), 2),
+    ],
     ids=["whole", "empty", "blank", "cut", "filtered"],
 )
 async def test_only_whole_replies_are_kept(tmp_path: Path, reply: Reply, calls: int) -> None:
@@ -378,7 +397,9 @@ def test_where_the_cache_is_on(tmp_path: Path) -> None:
         made("some", CONFIG)
 
 
-async def test_all_layers_over_a_real_connection(tmp_path: Path, keys: str, stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_all_layers_over_a_real_connection(
+    tmp_path: Path, keys: str, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """429 and a cut connection on the way, then an answer, which the second run of the same call has from disk."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     config = ModelConfig("openai", "gpt-4o", base_url=f"{stub.url}/fault/429@0.01,reset,ok/v1", timeout=5)

@@ -1,4 +1,6 @@
-"""Answers of any shape over a real connection: the text is found or the answer is garbled, side fields cost nothing, bodies end."""
+"""Answers of any shape over a real connection: the text is found or the answer is garbled, side fields cost nothing,
+bodies end.
+"""
 
 from __future__ import annotations
 
@@ -94,7 +96,10 @@ async def ask(server: _Server, provider: str = "compatible", timeout: float = 30
 
 def chat(message: Any = None, **more: Any) -> dict[str, Any]:
     """A completion of OpenAI's API."""
-    return {"choices": [{"message": message, "finish_reason": "stop", **more}], "usage": {"prompt_tokens": 7, "completion_tokens": 2}}
+    return {
+        "choices": [{"message": message, "finish_reason": "stop", **more}],
+        "usage": {"prompt_tokens": 7, "completion_tokens": 2},
+    }
 
 
 READ = {
@@ -105,7 +110,10 @@ READ = {
     "text at the choice": {"choices": [{"text": "go", "finish_reason": "stop"}]},
     "thoughts beside it": chat({"content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "go"}]}),
     "counts as fractions": {**chat({"content": "go"}), "usage": {"prompt_tokens": 100.0, "completion_tokens": "2"}},
-    "details as a list": {**chat({"content": "go"}), "usage": {"prompt_tokens": 1, "prompt_tokens_details": [], "completion_tokens_details": "x"}},
+    "details as a list": {
+        **chat({"content": "go"}),
+        "usage": {"prompt_tokens": 1, "prompt_tokens_details": [], "completion_tokens_details": "x"},
+    },
     "usage as a list": {**chat({"content": "go"}), "usage": [1, 2]},
     "a reason as an object": chat({"content": "go"}, finish_reason={"kind": "stop"}),
     "a model as a number": {**chat({"content": "go"}), "model": 4},
@@ -141,14 +149,24 @@ async def test_an_unknown_shape_is_garbled_and_never_an_empty_answer(server: _Se
         await ask(server)
 
 
-@pytest.mark.parametrize("body", [b"", b"null", b"not json", b"<html>Login</html>", b"[" * 100_000, b'{"choices": [', b"\xff\xfe", b"data: {}\n\n"])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"null", b"not json", b"<html>Login</html>", b"[" * 100_000, b'{"choices": [', b"\xff\xfe", b"data: {}\n\n"],
+)
 async def test_what_is_no_json_is_garbled(server: _Server, body: bytes) -> None:
     server.body = body
     with pytest.raises(ModelErred):
         await ask(server)
 
 
-CLAUDE = {"id": "m", "type": "message", "role": "assistant", "model": "c", "stop_reason": "end_turn", "usage": {"input_tokens": 3, "output_tokens": 1}}
+CLAUDE = {
+    "id": "m",
+    "type": "message",
+    "role": "assistant",
+    "model": "c",
+    "stop_reason": "end_turn",
+    "usage": {"input_tokens": 3, "output_tokens": 1},
+}
 GEMINI = {"usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 1}}
 
 
@@ -156,12 +174,24 @@ GEMINI = {"usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 1}}
     ("provider", "body", "text"),
     [
         ("anthropic", {**CLAUDE, "content": [{"type": "text", "text": "go"}]}, "go"),
-        ("anthropic", {**CLAUDE, "content": [{"type": "text", "text": "go"}], "usage": {"input_tokens": 3.0, "cache_read_input_tokens": []}}, "go"),
+        (
+            "anthropic",
+            {
+                **CLAUDE,
+                "content": [{"type": "text", "text": "go"}],
+                "usage": {"input_tokens": 3.0, "cache_read_input_tokens": []},
+            },
+            "go",
+        ),
         ("anthropic", {**CLAUDE, "content": [{"type": "text", "text": "go"}], "stop_reason": {}}, "go"),
         ("anthropic", {**CLAUDE, "content": {"output": "go"}}, None),
         ("anthropic", {**CLAUDE, "content": [{"type": "tool_use", "name": "act", "input": {}}]}, None),
         ("google", {**GEMINI, "candidates": [{"content": {"parts": [{"text": "go"}]}, "finishReason": "STOP"}]}, "go"),
-        ("google", {"usageMetadata": [], "candidates": [{"content": {"parts": [{"text": "go"}]}, "finishReason": 1}]}, "go"),
+        (
+            "google",
+            {"usageMetadata": [], "candidates": [{"content": {"parts": [{"text": "go"}]}, "finishReason": 1}]},
+            "go",
+        ),
         ("google", {**GEMINI, "candidates": [{"content": {"output": "go"}}]}, None),
         ("google", {**GEMINI, "candidates": {"0": {}}}, None),
         ("google", {**GEMINI, "candidates": [], "promptFeedback": {"blockReason": "SAFETY"}}, PromptRefused),
@@ -176,11 +206,17 @@ async def test_the_other_clients_read_alike(server: _Server, keys: str, provider
         await ask(server, provider)
 
 
-@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": 0, "completion_tokens": 0}, {"prompt_tokens": -3, "completion_tokens": -1}])
+@pytest.mark.parametrize(
+    "usage", [None, {}, {"prompt_tokens": 0, "completion_tokens": 0}, {"prompt_tokens": -3, "completion_tokens": -1}]
+)
 async def test_what_nobody_counted_is_estimated_and_marked(server: _Server, usage: Any) -> None:
     server.body = json.dumps({**chat({"content": "go forward now"}), "usage": usage}).encode()
     reply = await ask(server)
-    assert reply.usage.input > 0 and reply.usage.output > 0 and reply.usage.estimated == reply.usage.input + reply.usage.output
+    assert (
+        reply.usage.input > 0
+        and reply.usage.output > 0
+        and reply.usage.estimated == reply.usage.input + reply.usage.output
+    )
 
 
 async def test_counted_tokens_are_not_marked(server: _Server) -> None:
@@ -203,7 +239,10 @@ async def test_a_small_body_that_unpacks_into_a_huge_one_ends(server: _Server) -
 
 
 async def test_a_packed_body_of_usual_size_is_read(server: _Server) -> None:
-    server.body, server.headers = gzip.compress(json.dumps(chat({"content": "go"})).encode()), {"content-encoding": "gzip"}
+    server.body, server.headers = (
+        gzip.compress(json.dumps(chat({"content": "go"})).encode()),
+        {"content-encoding": "gzip"},
+    )
     assert (await ask(server)).text == "go"
 
 
@@ -267,7 +306,9 @@ async def test_407_in_a_port_or_a_name_is_no_proxys_word(keys: str, provider: st
 
 @pytest.mark.parametrize("provider", ["compatible", "anthropic", "google"])
 @pytest.mark.parametrize("scheme", ["http", "https"])
-async def test_a_proxy_wants_a_password(server: _Server, keys: str, monkeypatch: pytest.MonkeyPatch, scheme: str, provider: str) -> None:
+async def test_a_proxy_wants_a_password(
+    server: _Server, keys: str, monkeypatch: pytest.MonkeyPatch, scheme: str, provider: str
+) -> None:
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(f"{scheme}_proxy", server.url)

@@ -36,7 +36,10 @@ async def test_the_same_question_gets_the_same_answer(model: Model) -> None:
 
 
 async def test_stop_strings(model: Model) -> None:
-    reply = await model.generate([Message("user", (Text("Count from one to ten in digits: 1, 2, 3,"),))], Settings(temperature=0, max_tokens=40, stop=(" ",)))
+    reply = await model.generate(
+        [Message("user", (Text("Count from one to ten in digits: 1, 2, 3,"),))],
+        Settings(temperature=0, max_tokens=40, stop=(" ",)),
+    )
     assert " " not in reply.text and reply.stop == "stop"
 
 

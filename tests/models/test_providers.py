@@ -45,8 +45,12 @@ def opened(keys: str, blobs: MemoryBlobs, stub: Stub) -> Open:
     """Opens the provider's model, without the retry layer, on the stub with a fault."""
 
     @asynccontextmanager
-    async def open_(provider: str, fault: str = "ok", name: str = "some-model", **config: object) -> AsyncIterator[Model]:
-        model = MODELS.get(provider)(ModelConfig(provider, name, base_url=f"{stub.url}/fault/{fault}{PROVIDERS[provider]}", **config), blobs)
+    async def open_(
+        provider: str, fault: str = "ok", name: str = "some-model", **config: object
+    ) -> AsyncIterator[Model]:
+        model = MODELS.get(provider)(
+            ModelConfig(provider, name, base_url=f"{stub.url}/fault/{fault}{PROVIDERS[provider]}", **config), blobs
+        )
         yield model
         await model.aclose()
         await model.aclose()  # a second time does nothing
@@ -54,7 +58,9 @@ def opened(keys: str, blobs: MemoryBlobs, stub: Stub) -> Open:
     return open_
 
 
-async def test_a_conversation_with_images(provider: str, opened: Open, stub: Stub, keys: str, picture: Image, other_picture: Image) -> None:
+async def test_a_conversation_with_images(
+    provider: str, opened: Open, stub: Stub, keys: str, picture: Image, other_picture: Image
+) -> None:
     messages = [
         Message("system", (Text("Play."),)),
         Message("user", (Text("first"), picture)),
@@ -95,7 +101,11 @@ async def test_settings_arrive(provider: str, opened: Open, stub: Stub) -> None:
 async def test_nothing_is_sent_that_was_not_set(provider: str, opened: Open, stub: Stub) -> None:
     async with opened(provider) as model:
         await model.generate(HELLO, Settings())
-    allowed = {"openai": {"model", "messages"}, "anthropic": {"model", "messages", "max_tokens"}, "google": {"contents", "generationConfig"}}[provider]
+    allowed = {
+        "openai": {"model", "messages"},
+        "anthropic": {"model", "messages", "max_tokens"},
+        "google": {"contents", "generationConfig"},
+    }[provider]
     assert set(stub.seen[0].body) <= allowed
 
 
@@ -119,10 +129,26 @@ async def test_openai_reasoning_models(opened: Open, stub: Stub, name: str, sett
 @pytest.mark.parametrize(
     ("which", "settings", "expected"),
     [
-        ("anthropic", Settings(thinking_tokens=2048, temperature=0.5), {"thinking": {"type": "enabled", "budget_tokens": 2048}, "max_tokens": 8192 + 2048}),
-        ("anthropic", Settings(reasoning_effort="minimal", max_tokens=99), {"output_config": {"effort": "low"}, "max_tokens": 99}),
-        ("google", Settings(thinking_tokens=512), {"generationConfig": {"thinkingConfig": {"include_thoughts": True, "thinking_budget": 512}}}),
-        ("google", Settings(reasoning_effort="low"), {"generationConfig": {"thinkingConfig": {"include_thoughts": True, "thinking_level": "LOW"}}}),
+        (
+            "anthropic",
+            Settings(thinking_tokens=2048, temperature=0.5),
+            {"thinking": {"type": "enabled", "budget_tokens": 2048}, "max_tokens": 8192 + 2048},
+        ),
+        (
+            "anthropic",
+            Settings(reasoning_effort="minimal", max_tokens=99),
+            {"output_config": {"effort": "low"}, "max_tokens": 99},
+        ),
+        (
+            "google",
+            Settings(thinking_tokens=512),
+            {"generationConfig": {"thinkingConfig": {"include_thoughts": True, "thinking_budget": 512}}},
+        ),
+        (
+            "google",
+            Settings(reasoning_effort="low"),
+            {"generationConfig": {"thinkingConfig": {"include_thoughts": True, "thinking_level": "LOW"}}},
+        ),
     ],
 )
 async def test_thinking(opened: Open, stub: Stub, which: str, settings: Settings, expected: dict) -> None:
@@ -148,7 +174,12 @@ async def test_openai_thoughts_apart(opened: Open, fault: str) -> None:
 
 @pytest.mark.parametrize(
     ("fault", "text", "stop"),
-    [("null", "", "stop"), ("cut", "north", "length"), ("filter", {"openai": "north"}, "content_filter"), ("odd", "a\ufffdb\x00c\U0001f600d\u202e", "stop")],
+    [
+        ("null", "", "stop"),
+        ("cut", "north", "length"),
+        ("filter", {"openai": "north"}, "content_filter"),
+        ("odd", "a\ufffdb\x00c\U0001f600d\u202e", "stop"),
+    ],
 )
 async def test_odd_but_usable_replies(provider: str, opened: Open, fault: str, text: str | dict, stop: str) -> None:
     if (provider, fault) == ("google", "filter"):
@@ -202,7 +233,9 @@ DEEP = ("[" * 5000).encode().hex()
         ("trickle", ModelTimeout, "no complete answer within 0.4 s"),
     ],
 )
-async def test_failures(provider: str, opened: Open, keys: str, fault: str, kind: type[ModelFailure], says: str) -> None:
+async def test_failures(
+    provider: str, opened: Open, keys: str, fault: str, kind: type[ModelFailure], says: str
+) -> None:
     async with opened(provider, fault, timeout=0.4) as model:
         with pytest.raises(ModelFailure, match=says) as caught:
             await model.generate(HELLO, Settings())
@@ -217,7 +250,10 @@ async def test_retry_after_is_kept(provider: str, opened: Open) -> None:
     assert caught.value.retry_after == 7
 
 
-@pytest.mark.parametrize(("which", "fault"), [("openai", "nothing"), ("google", "nothing"), ("openai", "upstream"), ("anthropic", "upstream")])
+@pytest.mark.parametrize(
+    ("which", "fault"),
+    [("openai", "nothing"), ("google", "nothing"), ("openai", "upstream"), ("anthropic", "upstream")],
+)
 async def test_answers_without_an_answer(opened: Open, which: str, fault: str) -> None:
     async with opened(which, fault) as model:
         with pytest.raises(ModelUnavailable):
@@ -232,12 +268,19 @@ async def test_no_quota_is_final(opened: Open) -> None:
 
 async def test_unreachable(provider: str, keys: str, blobs: MemoryBlobs) -> None:
     model = MODELS.get(provider)(ModelConfig(provider, "x", base_url="http://127.0.0.1:9/v1"), blobs)
-    with pytest.raises(ModelAbsent, match=r"connection to http://127\.0\.0\.1:9/v1 failed: nothing listens on 127\.0\.0\.1:9; is the server running\?"):
+    with pytest.raises(
+        ModelAbsent,
+        match=(
+            r"connection to http://127\.0\.0\.1:9/v1 failed: nothing listens on 127\.0\.0\.1:9; is the server running\?"
+        ),
+    ):
         await model.generate(HELLO, Settings())
     await model.aclose()
 
 
-async def test_a_server_that_takes_no_connection(provider: str, keys: str, blobs: MemoryBlobs, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_that_takes_no_connection(
+    provider: str, keys: str, blobs: MemoryBlobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A listening socket whose queue is full: packets to it are dropped, as by a firewall."""
     monkeypatch.setattr("embodied.models.services.endpoint._CONNECT", 0.2)
     with contextlib.ExitStack() as stack:
@@ -246,21 +289,29 @@ async def test_a_server_that_takes_no_connection(provider: str, keys: str, blobs
             waiting = stack.enter_context(socket.socket())
             waiting.setblocking(False)
             waiting.connect_ex(server.getsockname())
-        model = MODELS.get(provider)(ModelConfig(provider, "x", base_url=f"http://127.0.0.1:{server.getsockname()[1]}/v1", timeout=20), blobs)
+        model = MODELS.get(provider)(
+            ModelConfig(provider, "x", base_url=f"http://127.0.0.1:{server.getsockname()[1]}/v1", timeout=20), blobs
+        )
         with pytest.raises(ModelUnavailable, match=r"connection to .* failed") as caught:
             await model.generate(HELLO, Settings())
         await model.aclose()
     assert not isinstance(caught.value, ModelTimeout)
 
 
-async def test_a_stand_in_for_a_key_is_no_secret(blobs: MemoryBlobs, stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stand_in_for_a_key_is_no_secret(
+    blobs: MemoryBlobs, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MY_KEY", "north")
-    model = MODELS.get("compatible")(ModelConfig("compatible", "x", base_url=stub.url + "/v1", api_key_env="MY_KEY"), blobs)
+    model = MODELS.get("compatible")(
+        ModelConfig("compatible", "x", base_url=stub.url + "/v1", api_key_env="MY_KEY"), blobs
+    )
     assert (await model.generate(HELLO, Settings())).text == "north"
     await model.aclose()
 
 
-async def test_the_key_appears_nowhere(provider: str, opened: Open, keys: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> None:
+async def test_the_key_appears_nowhere(
+    provider: str, opened: Open, keys: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
     caplog.set_level(logging.DEBUG)
     async with opened(provider, "leak,401") as model:
         reply = await model.generate(HELLO, Settings())
@@ -271,7 +322,10 @@ async def test_the_key_appears_nowhere(provider: str, opened: Open, keys: str, c
     assert not [text for text in shown if keys in text]
 
 
-@pytest.mark.parametrize(("which", "variable"), [("openai", "OPENAI_BASE_URL"), ("anthropic", "ANTHROPIC_BASE_URL"), ("google", "GOOGLE_GEMINI_BASE_URL")])
+@pytest.mark.parametrize(
+    ("which", "variable"),
+    [("openai", "OPENAI_BASE_URL"), ("anthropic", "ANTHROPIC_BASE_URL"), ("google", "GOOGLE_GEMINI_BASE_URL")],
+)
 async def test_the_url_may_come_from_the_environment(
     which: str, variable: str, keys: str, blobs: MemoryBlobs, stub: Stub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -282,7 +336,9 @@ async def test_the_url_may_come_from_the_environment(
     assert len(stub.seen) == 1
 
 
-async def test_a_server_of_ones_own_needs_no_key(blobs: MemoryBlobs, stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_of_ones_own_needs_no_key(
+    blobs: MemoryBlobs, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     for which in ("openai", "compatible"):
         model = MODELS.get(which)(ModelConfig(which, "x", base_url=stub.url + "/v1"), blobs)
@@ -291,7 +347,9 @@ async def test_a_server_of_ones_own_needs_no_key(blobs: MemoryBlobs, stub: Stub,
     assert [seen.key for seen in stub.seen] == ["none", "none"]
 
 
-async def test_compatible_does_not_send_the_openai_key(keys: str, blobs: MemoryBlobs, stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_compatible_does_not_send_the_openai_key(
+    keys: str, blobs: MemoryBlobs, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MY_KEY", "mine")
     for config in (ModelConfig("compatible", "x"), ModelConfig("compatible", "x", api_key_env="MY_KEY")):
         config.base_url = stub.url + "/v1"

@@ -10,7 +10,9 @@ from embodied.models.services.refusal import kind_of, said
 from tests.models.error_bodies import BODIES
 
 
-@pytest.mark.parametrize(("service", "status", "body", "kind", "setting"), BODIES, ids=lambda v: str(v)[:40] if isinstance(v, str) else None)
+@pytest.mark.parametrize(
+    ("service", "status", "body", "kind", "setting"), BODIES, ids=lambda v: str(v)[:40] if isinstance(v, str) else None
+)
 def test_what_an_error_is_about(service: str, status: int, body: object, kind: str, setting: str) -> None:
     wire = body.encode() if isinstance(body, str) else json.dumps(body).encode()
     assert kind_of(said(status, wire)) == (kind, setting)

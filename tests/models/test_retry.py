@@ -52,7 +52,9 @@ def busy(retry_after: float | None = None) -> ModelUnavailable:
 
 async def test_tries_again_and_says_how_often() -> None:
     clock = Clock()
-    reply = await Retry(Troubled(busy(), ModelTimeout("late."), busy()), attempts=4, sleep=clock).generate(HELLO, Settings())
+    reply = await Retry(Troubled(busy(), ModelTimeout("late."), busy()), attempts=4, sleep=clock).generate(
+        HELLO, Settings()
+    )
     assert (reply.text, reply.attempts, len(clock.waits)) == ("north", 4, 3)
     assert all(FIRST_WAIT * 2**n / 2 <= wait <= FIRST_WAIT * 2**n for n, wait in enumerate(clock.waits))
 
@@ -78,10 +80,14 @@ async def test_the_same_error_is_the_last_the_third_time() -> None:
 
 async def test_errors_that_differ_or_pass_are_not_the_same() -> None:
     one, two = ModelErred("sent nonsense."), ModelErred("sent other nonsense.")
-    reply = await Retry(Troubled(one, one, two, one, one, busy(), one), attempts=9, sleep=Clock()).generate(HELLO, Settings())
+    reply = await Retry(Troubled(one, one, two, one, one, busy(), one), attempts=9, sleep=Clock()).generate(
+        HELLO, Settings()
+    )
     assert reply.attempts == 8
     late = [ModelBusy("429.") for _ in range(6)]
-    assert (await Retry(Troubled(*late), attempts=7, total_seconds=1e6, sleep=Clock()).generate(HELLO, Settings())).attempts == 7
+    assert (
+        await Retry(Troubled(*late), attempts=7, total_seconds=1e6, sleep=Clock()).generate(HELLO, Settings())
+    ).attempts == 7
 
 
 @pytest.mark.parametrize("error", [ModelRefused("no."), ZeroDivisionError("a defect, not a failure")])
@@ -124,7 +130,9 @@ async def test_one_attempt_cannot_outlast_the_total() -> None:
 async def test_waits_come_from_the_seed() -> None:
     async def waits(seed: int) -> list[float]:
         clock = Clock()
-        await Retry(Troubled(*[busy() for _ in range(8)]), attempts=9, total_seconds=1e6, seed=seed, sleep=clock).generate(HELLO, Settings())
+        await Retry(
+            Troubled(*[busy() for _ in range(8)]), attempts=9, total_seconds=1e6, seed=seed, sleep=clock
+        ).generate(HELLO, Settings())
         return clock.waits
 
     assert await waits(1) == await waits(1) != await waits(2)

@@ -24,7 +24,13 @@ def echo(messages: Sequence[Message], settings: Settings) -> str:
 
 async def test_a_list_goes_round() -> None:
     model = scripted()
-    assert [(await model.generate(HELLO, Settings())).text for _ in range(5)] == ["north", "south", "north", "south", "north"]
+    assert [(await model.generate(HELLO, Settings())).text for _ in range(5)] == [
+        "north",
+        "south",
+        "north",
+        "south",
+        "north",
+    ]
 
 
 async def test_or_ends() -> None:

@@ -50,7 +50,9 @@ def smollm2(cache: Path, blobs: MemoryBlobs) -> Iterator[Transformers]:
 
 
 @pytest.fixture(scope="module", params=[tiny.llava, tiny.idefics3], ids=["llava", "idefics3"])
-def seeing(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, blobs: MemoryBlobs) -> Transformers:
+def seeing(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, blobs: MemoryBlobs
+) -> Transformers:
     """A model that reads images, from a model folder."""
     make: Callable[[Path], Path] = request.param
     folder = make(tmp_path_factory.mktemp("model") / "tiny")
@@ -60,7 +62,12 @@ def seeing(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture(scope="module")
 def reading(tmp_path_factory: pytest.TempPathFactory, blobs: MemoryBlobs) -> Transformers:
     """A tiny text model."""
-    return Transformers(ModelConfig("transformers", "tiny", path=str(tiny.text_model(tmp_path_factory.mktemp("model") / "text")), logprobs=True), blobs)
+    return Transformers(
+        ModelConfig(
+            "transformers", "tiny", path=str(tiny.text_model(tmp_path_factory.mktemp("model") / "text")), logprobs=True
+        ),
+        blobs,
+    )
 
 
 # --------------------------------------------------------------------------- the embedded model
@@ -106,7 +113,9 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path, blobs: MemoryBlobs, monk
 
 
 def test_images_are_seen(seeing: Transformers, picture: Image, other_picture: Image) -> None:
-    first, again, other, none = [seeing.generate_batch([(ask("look", *p), GREEDY)])[0] for p in ([picture], [picture], [other_picture], [])]
+    first, again, other, none = [
+        seeing.generate_batch([(ask("look", *p), GREEDY)])[0] for p in ([picture], [picture], [other_picture], [])
+    ]
     assert first.logprobs == again.logprobs
     assert len({first.logprobs, other.logprobs, none.logprobs}) == 3
     assert first.usage.input > none.usage.input
@@ -152,20 +161,26 @@ def test_logprobs_are_the_models_own(reading: Transformers) -> None:
     (reply,) = reading.generate_batch([(ask("hello"), dataclasses.replace(WARM, top_p=0.9))])
     prompt = reading._job(ask("hello"), WARM).tokens
     with torch.inference_mode():
-        scores = torch.log_softmax(reading._model(torch.tensor([prompt + list(reply.token_ids)])).logits[0].float(), dim=-1)
+        scores = torch.log_softmax(
+            reading._model(torch.tensor([prompt + list(reply.token_ids)])).logits[0].float(), dim=-1
+        )
     expected = [scores[len(prompt) - 1 + n, token].item() for n, token in enumerate(reply.token_ids)]
     assert list(reply.logprobs) == pytest.approx(expected, abs=1e-4)
 
 
 def test_the_seed_decides_and_the_global_stream_is_left_alone(reading: Transformers) -> None:
     state = torch.get_rng_state()
-    first, second, other = [reading.generate_batch([(ask("hello"), dataclasses.replace(WARM, seed=seed))])[0] for seed in (5, 5, 6)]
+    first, second, other = [
+        reading.generate_batch([(ask("hello"), dataclasses.replace(WARM, seed=seed))])[0] for seed in (5, 5, 6)
+    ]
     assert content(first) == content(second) != content(other)
     assert torch.equal(state, torch.get_rng_state())
 
 
 def test_draws_follow_the_distribution() -> None:
-    """1,600 draws from known probabilities: frequencies within four standard errors (0.05), nothing outside top_p or top_k."""
+    """1,600 draws from known probabilities: frequencies within four standard errors (0.05), nothing outside top_p or
+    top_k.
+    """
     import random
 
     from embodied.models.local.decoding import Row, _sample
@@ -173,7 +188,12 @@ def test_draws_follow_the_distribution() -> None:
     shares = torch.tensor([0.1, 0.4, 0.2, 0.3])
 
     def draw(**limits: float) -> torch.Tensor:
-        row = Row(**({"temperature": 1.0, "top_p": 1.0, "top_k": 0, "max_tokens": 1, "stop": (), "random": random.Random(0)} | limits))
+        row = Row(
+            **(
+                {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "max_tokens": 1, "stop": (), "random": random.Random(0)}
+                | limits
+            )
+        )
         return torch.bincount(torch.tensor([_sample(row, shares.log()) for _ in range(1600)]), minlength=4) / 1600
 
     assert torch.allclose(draw(), shares, atol=0.05)
@@ -216,13 +236,18 @@ async def test_too_slow(tmp_path: Path, blobs: MemoryBlobs) -> None:
 
 
 def test_a_template_without_a_system_role(tmp_path: Path, blobs: MemoryBlobs) -> None:
-    strict = "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system role') }}{% endif %}[{{ m.role }}]{{ m.content }}{% endfor %}"
+    strict = (
+        "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system role') }}{% endif %}[{{ m.role"
+        " }}]{{ m.content }}{% endfor %}"
+    )
     model = Transformers(ModelConfig("transformers", str(tiny.text_model(tmp_path / "m", strict))), blobs)
     assert model._render([Message("system", (Text("rules"),)), *ask("go")]) == "[user]rules\ngo"
 
 
 def test_a_template_that_refuses(tmp_path: Path, blobs: MemoryBlobs) -> None:
-    model = Transformers(ModelConfig("transformers", str(tiny.text_model(tmp_path / "m", "{{ raise_exception('never') }}"))), blobs)
+    model = Transformers(
+        ModelConfig("transformers", str(tiny.text_model(tmp_path / "m", "{{ raise_exception('never') }}"))), blobs
+    )
     with pytest.raises(PromptRefused, match=r"chat template refuses.*never"):
         model.generate_batch([(ask("hello"), GREEDY)])
 

@@ -31,7 +31,13 @@ def test_thoughts_apart_from_the_answer(text: str, thoughts: str, answer: str) -
 
 
 @pytest.mark.parametrize(
-    ("text", "stored"), [("plain", "plain"), ("a\ud800b", "a\ufffdb"), ("\ud83d\ude00", "\U0001f600"), ("nul \x00 \u202e é", "nul \x00 \u202e é")]
+    ("text", "stored"),
+    [
+        ("plain", "plain"),
+        ("a\ud800b", "a\ufffdb"),
+        ("\ud83d\ude00", "\U0001f600"),
+        ("nul \x00 \u202e é", "nul \x00 \u202e é"),
+    ],
 )
 def test_text_that_can_be_stored(text: str, stored: str) -> None:
     assert storable(text) == stored
@@ -40,12 +46,22 @@ def test_text_that_can_be_stored(text: str, stored: str) -> None:
 
 def test_turns_alternate_and_empty_ones_vanish() -> None:
     picture = Image("0" * 64, 1, 1)
-    turns = alternate([say("user", "a"), say("assistant", " "), say("user", "", "b"), Message("user", (picture,)), say("assistant", "c")])
+    turns = alternate(
+        [
+            say("user", "a"),
+            say("assistant", " "),
+            say("user", "", "b"),
+            Message("user", (picture,)),
+            say("assistant", "c"),
+        ]
+    )
     assert turns == [Message("user", (Text("a"), Text("b"), picture)), say("assistant", "c")]
 
 
 def test_system_parts_stand_apart() -> None:
-    system, turns = split_system([say("system", "rules"), say("system", "more"), say("user", "a"), say("assistant", "b"), say("system", "note")])
+    system, turns = split_system(
+        [say("system", "rules"), say("system", "more"), say("user", "a"), say("assistant", "b"), say("system", "note")]
+    )
     assert plain(system) == "rules\nmore"
     assert turns == [say("user", "a"), say("assistant", "b"), say("user", "note")]
 

@@ -1,4 +1,6 @@
-"""Tiny vision-language models: real transformers architectures, random weights, saved as ordinary model folders. No torchvision is needed."""
+"""Tiny vision-language models: real transformers architectures, random weights, saved as ordinary model folders. No
+torchvision is needed.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,15 @@ TEMPLATE = (
     "{% if p.type == 'image' %}<image>{% else %}{{ p.text }}{% endif %}{% endfor %}{% endif %}<|end|>\n"
     "{% endfor %}{% if add_generation_prompt %}<|start|>assistant\n{% endif %}"
 )
-SPECIAL = ["<|pad|>", "<|start|>", "<|end|>", "<image>", "<fake_token_around_image>", "<global-img>", "<end_of_utterance>"]
+SPECIAL = [
+    "<|pad|>",
+    "<|start|>",
+    "<|end|>",
+    "<image>",
+    "<fake_token_around_image>",
+    "<global-img>",
+    "<end_of_utterance>",
+]
 
 
 def tokenizer(template: str | None = TEMPLATE) -> transformers.PreTrainedTokenizerFast:
@@ -31,7 +41,12 @@ def tokenizer(template: str | None = TEMPLATE) -> transformers.PreTrainedTokeniz
 
 def _text(vocabulary: int) -> transformers.LlamaConfig:
     return transformers.LlamaConfig(
-        vocab_size=vocabulary, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2, max_position_embeddings=2048
+        vocab_size=vocabulary,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=2048,
     )
 
 
@@ -47,9 +62,14 @@ def text_model(folder: Path, template: str | None = TEMPLATE) -> Path:
 def llava(folder: Path) -> Path:
     """A tiny LLaVA: CLIP's vision tower, 16 patches an image."""
     words = tokenizer()
-    vision = transformers.CLIPVisionConfig(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2, image_size=32, patch_size=8)
+    vision = transformers.CLIPVisionConfig(
+        hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2, image_size=32, patch_size=8
+    )
     config = transformers.LlavaConfig(
-        vision_config=vision, text_config=_text(len(words)), image_token_index=words.convert_tokens_to_ids("<image>"), vision_feature_select_strategy="default"
+        vision_config=vision,
+        text_config=_text(len(words)),
+        image_token_index=words.convert_tokens_to_ids("<image>"),
+        vision_feature_select_strategy="default",
     )
     images = transformers.CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
     processor = transformers.LlavaProcessor(
@@ -70,7 +90,14 @@ def llava(folder: Path) -> Path:
 def idefics3(folder: Path) -> Path:
     """A tiny Idefics3 (the architecture of SmolVLM)."""
     words = tokenizer()
-    vision = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 32, "patch_size": 8}
+    vision = {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "image_size": 32,
+        "patch_size": 8,
+    }
     config = transformers.Idefics3Config(
         vision_config=vision,
         text_config=_text(len(words)),
@@ -78,8 +105,12 @@ def idefics3(folder: Path) -> Path:
         scale_factor=2,
         pad_token_id=words.pad_token_id,
     )
-    images = transformers.Idefics3ImageProcessorPil(size={"longest_edge": 32}, max_image_size={"longest_edge": 32}, do_image_splitting=False)
-    processor = transformers.Idefics3Processor(image_processor=images, tokenizer=words, image_seq_len=4, chat_template=TEMPLATE)
+    images = transformers.Idefics3ImageProcessorPil(
+        size={"longest_edge": 32}, max_image_size={"longest_edge": 32}, do_image_splitting=False
+    )
+    processor = transformers.Idefics3Processor(
+        image_processor=images, tokenizer=words, image_seq_len=4, chat_template=TEMPLATE
+    )
     torch.manual_seed(0)
     transformers.Idefics3ForConditionalGeneration(config).save_pretrained(folder)
     processor.save_pretrained(folder)

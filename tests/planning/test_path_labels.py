@@ -40,14 +40,18 @@ def test_forty_pairs_have_the_recorded_descriptors(conformance: list[dict], path
         paths = [np.array(pair[key]["points"]) for key in ("path_1", "path_2")]
         recorded = np.array([_values(pair[key]["descriptors_vertex"]) for key in ("path_1", "path_2")])
         np.testing.assert_allclose(papers(paths, polygons), recorded, atol=1e-4, rtol=0)
-        near = [[pair[key]["clearance_dense_0.05"][c] for c in ("min_c", "max_c", "avg_c")] for key in ("path_1", "path_2")]
+        near = [
+            [pair[key]["clearance_dense_0.05"][c] for c in ("min_c", "max_c", "avg_c")] for key in ("path_1", "path_2")
+        ]
         found = denses(paths, polygons)
         np.testing.assert_allclose(found[:, :3], near, atol=0.03, rtol=0)  # measured every 0.05 there, every 0.1 here
         np.testing.assert_allclose(found[:, 3:], recorded[:, 3:], atol=1e-4, rtol=0)
 
 
 def test_forty_pairs_have_the_recorded_600_labels(conformance: list[dict]):
-    first, second = (np.array([_values(pair[key]["descriptors_vertex"]) for pair in conformance]) for key in ("path_1", "path_2"))
+    first, second = (
+        np.array([_values(pair[key]["descriptors_vertex"]) for pair in conformance]) for key in ("path_1", "path_2")
+    )
     recorded = [[_LABEL[pair["labels"][str(s.number)]] for s in SCENARIOS] for pair in conformance]
     assert labels(first, second, WEIGHTS).tolist() == recorded
     assert {0, 1, 2} == set(np.unique(recorded))
@@ -57,19 +61,30 @@ def test_the_published_figure(patheval_data: Path):
     figure = json.loads((patheval_data / "figure1_example.json").read_text())
     polygons = Polygons(read(patheval_data / "environments" / figure["environment"]).polygons)
     for name in ("Path 1", "Path 2"):
-        np.testing.assert_allclose(paper(np.array(figure["digitised"][name]), polygons), _values(figure["recomputed_from_digitised"][name]), atol=1e-4)
+        np.testing.assert_allclose(
+            paper(np.array(figure["digitised"][name]), polygons),
+            _values(figure["recomputed_from_digitised"][name]),
+            atol=1e-4,
+        )
     printed = [_values(figure["printed"][name]) for name in ("Path 1", "Path 2")]
     for kind, scale in (("rule_labels_with_paper_thresholds", 1.0), ("rule_labels_zero_threshold", 1e9)):
         found = labels(*(value * scale for value in printed), WEIGHTS)
-        assert {key: int(found[int(key) - 1]) for key in figure[kind]} == {key: _LABEL[label] for key, label in figure[kind].items()}
+        assert {key: int(found[int(key) - 1]) for key in figure[kind]} == {
+            key: _LABEL[label] for key, label in figure[kind].items()
+        }
 
 
 def test_the_weights_are_those_of_patheval(patheval_data: Path):
     space = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
     with zipfile.ZipFile(patheval_data / "Scenarios.xlsx") as book:
-        words = ["".join(t.text or "" for t in entry.iter(f"{space}t")) for entry in ElementTree.fromstring(book.read("xl/sharedStrings.xml"))]
+        words = [
+            "".join(t.text or "" for t in entry.iter(f"{space}t"))
+            for entry in ElementTree.fromstring(book.read("xl/sharedStrings.xml"))
+        ]
         sheet = ElementTree.fromstring(book.read("xl/worksheets/sheet1.xml"))
-    rows = [[value for cell in row if (value := cell.find(f"{space}v")) is not None] for row in sheet.iter(f"{space}row")]
+    rows = [
+        [value for cell in row if (value := cell.find(f"{space}v")) is not None] for row in sheet.iter(f"{space}row")
+    ]
     columns = [words[int(cell.text)] for cell in rows[0]]
     assert set(columns[1:]) == set(NAMES)
     for known, row in zip(SCENARIOS, rows[1:16], strict=True):
@@ -85,8 +100,11 @@ def test_descriptors_of_a_path_around_a_square():
     path = np.array([[-1.0, -3.0], [-1.0, 5.0], [5.0, 5.0], [5.0, 5.0], [2.0, 5.0]])
     # Clearance at the vertices: 3.16, 3.16, 4.24, 4.24, 3; past the square it is 1.
     near, far, mean, length, turning, sharp, widest = paper(path, SQUARE)
-    assert (near, far) == (3.0, pytest.approx(4.242641)) and mean == pytest.approx((2 * 10**0.5 + 2 * 18**0.5 + 3) / 5, abs=1e-6)
-    assert (length, turning, sharp, widest) == (17.0, 270.0, 1.0, 180.0)  # a right angle is not sharp; a vertex given twice is no turn
+    assert (near, far) == (3.0, pytest.approx(4.242641)) and mean == pytest.approx(
+        (2 * 10**0.5 + 2 * 18**0.5 + 3) / 5, abs=1e-6
+    )
+    # a right angle is not sharp; a vertex given twice is no turn
+    assert (length, turning, sharp, widest) == (17.0, 270.0, 1.0, 180.0)
     assert dense(path, SQUARE)[0] == 1.0 and dense(path, SQUARE)[3:].tolist() == [17.0, 270.0, 1.0, 180.0]
 
 
@@ -120,7 +138,11 @@ def test_a_path_that_goes_nowhere_has_no_length_and_no_turn():
 
 def test_scenarios_are_found_by_name_number_and_words():
     assert scenario("truck") is scenario(1) is scenario("1") is SCENARIOS[0]
-    assert all(recognise(s.text) is s for s in SCENARIOS) and recognise("A truck beside a crane") is None and recognise("") is None
+    assert (
+        all(recognise(s.text) is s for s in SCENARIOS)
+        and recognise("A truck beside a crane") is None
+        and recognise("") is None
+    )
     assert len({s.weights for s in SCENARIOS}) == 12
     assert scenario("mars_rover").wanted == {"path length": "lower", "total turning": "lower", "sharp turns": "lower"}
     with pytest.raises(UnknownName, match="Did you mean 'museum'"):
@@ -156,5 +178,10 @@ def test_farthest_pairs_use_a_path_once_and_scale_each_descriptor():
     values = np.zeros((5, 7))
     values[:, 3] = [0, 1000, 500, 510, 490]  # far in length, alike else
     values[:, 0] = [0, 0, 0, 0.1, 0]  # as far in clearance, once both are scaled
-    assert farthest(values, 5) == [(0, 3), (1, 4)]  # 1000 units of length weigh no more than 0.1 of clearance; path 2 is left over
-    assert farthest(values, 1) == [(0, 3)] and farthest(values[:1], 3) == [] and farthest(np.ones((4, 7)), 2) == [(0, 1), (2, 3)]
+    # 1000 units of length weigh no more than 0.1 of clearance; path 2 is left over
+    assert farthest(values, 5) == [(0, 3), (1, 4)]
+    assert (
+        farthest(values, 1) == [(0, 3)]
+        and farthest(values[:1], 3) == []
+        and farthest(np.ones((4, 7)), 2) == [(0, 1), (2, 3)]
+    )

@@ -50,7 +50,9 @@ def test_utility_is_the_mean_of_signed_z_scores():
     assert worth.utility(mean, scenario("truck")) == 0
     better = mean - deviation * np.array([0, 0, 0, 0, 1, 2, 3])
     assert worth.utility(better, scenario("truck")) == pytest.approx(2)
-    assert worth.utility(mean + deviation * np.array([9, 1, 1, 1, 9, 9, 9]), scenario("soil_monitor")) == pytest.approx((-1 - 1 + 1) / 3)
+    assert worth.utility(mean + deviation * np.array([9, 1, 1, 1, 9, 9, 9]), scenario("soil_monitor")) == pytest.approx(
+        (-1 - 1 + 1) / 3
+    )
 
 
 def test_regret_is_between_best_and_worst():
@@ -62,7 +64,12 @@ def test_regret_is_between_best_and_worst():
 
 def test_trembling_is_smoothed_off_and_turns_stay():
     rng = np.random.default_rng(0)
-    line = np.concatenate([np.stack([np.linspace(0, 20, 80), np.zeros(80)], 1), np.stack([np.full(80, 20.0), np.linspace(0.25, 20, 80)], 1)])
+    line = np.concatenate(
+        [
+            np.stack([np.linspace(0, 20, 80), np.zeros(80)], 1),
+            np.stack([np.full(80, 20.0), np.linspace(0.25, 20, 80)], 1),
+        ]
+    )
     corners = worth.smooth(line + rng.normal(0, 0.05, line.shape))
     assert len(corners) == 3
     assert corners[1] == pytest.approx([20, 0], abs=0.3)
@@ -93,7 +100,9 @@ def test_proposals_differ_reach_the_goal_and_hit_nothing_known(world):
     again = w.proposals(world, state)
     assert all((one == other).all() for (_, one), (_, other) in zip(offers, again, strict=True))
     later = w.proposals(world, w.wait(world, state))
-    assert any(one.shape != other.shape or (one != other).any() for (_, one), (_, other) in zip(offers, later, strict=False))
+    assert any(
+        one.shape != other.shape or (one != other).any() for (_, one), (_, other) in zip(offers, later, strict=False)
+    )
 
 
 def test_the_robot_follows_its_path_closely_and_no_faster_than_it_can(world):
@@ -193,7 +202,10 @@ def test_the_same_seed_in_another_process():
         "texts = [env.reset(seed=8)[0]['text']] + [env.step('path 2')[0]['text'] for _ in range(2)]\n"
         "print(__import__('hashlib').sha256('|'.join(texts).encode()).hexdigest())"
     )
-    runs = {subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout for _ in range(2)}
+    runs = {
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    }
     assert len(runs) == 1
 
 

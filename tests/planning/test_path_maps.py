@@ -1,4 +1,6 @@
-"""Maps: the families against the published files, reading and writing, what is infeasible; distances against brute force."""
+"""Maps: the families against the published files, reading and writing, what is infeasible; distances against brute
+force.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,13 @@ def test_a_written_map_is_read_back_the_same(published, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("2\n3 0 0 1 0 0 1\n", "holds 1 polygons"), ("1\n3 0 0 1 0\n", "breaks off"), ("1\nx\n", "cannot be read"), ("", "holds 0")]
+    ("text", "said"),
+    [
+        ("2\n3 0 0 1 0 0 1\n", "holds 1 polygons"),
+        ("1\n3 0 0 1 0\n", "breaks off"),
+        ("1\nx\n", "cannot be read"),
+        ("", "holds 0"),
+    ],
 )
 def test_a_damaged_file_is_named(tmp_path, text, said):
     (tmp_path / "bad.txt").write_text(text)
@@ -55,7 +63,9 @@ def test_wall_counts_of_mazes(cells):
 
 
 def test_published_mazes_have_those_counts_too(published):
-    assert all(len(theirs.polygons) == len(ours.polygons) == WALLS[ours.parameter] for theirs, ours in of("maze", published))
+    assert all(
+        len(theirs.polygons) == len(ours.polygons) == WALLS[ours.parameter] for theirs, ours in of("maze", published)
+    )
 
 
 def rooms_and_doors(field: Map) -> tuple[int, int]:
@@ -99,7 +109,9 @@ def ring_openings(field: Map) -> dict[float, list[float]]:
     for radius, ring in pieces.items():
         ring.sort()
         following = [start for start, _ in ring[1:]] + [ring[0][0] + 2 * math.pi]
-        openings[radius] = [(later - start - span) * radius for (start, span), later in zip(ring, following, strict=True)]
+        openings[radius] = [
+            (later - start - span) * radius for (start, span), later in zip(ring, following, strict=True)
+        ]
     return openings
 
 
@@ -115,7 +127,9 @@ def test_rings_have_their_radii_and_openings(published):
 
 
 def wave_lines(field: Map) -> list[list[np.ndarray]]:
-    """Per wave its pieces' middle lines, from left to right. A wave strays less from its height than half the way to the next."""
+    """Per wave its pieces' middle lines, from left to right. A wave strays less from its height than half the way to
+    the next.
+    """
     spacing = 75 / (field.parameter + 1)
     lines: dict[int, list[np.ndarray]] = {}
     for polygon in field.polygons:
@@ -130,7 +144,8 @@ def test_waves_have_their_lines_openings_and_thickness(published):
             lines = wave_lines(field)
             assert len(lines) == field.parameter
             for line in lines:
-                ends = [-40.0, *(float(x) for piece in line for x in piece[[0, -1], 0]), 40.0]  # openings at the edge are openings too
+                # openings at the edge are openings too
+                ends = [-40.0, *(float(x) for piece in line for x in piece[[0, -1], 0]), 40.0]
                 gaps = [b - a for a, b in zip(ends[::2], ends[1::2], strict=True) if b - a > 0.01]
                 assert 2 <= len(line) <= 5
                 assert any(gap > 3.9 for gap in gaps)
@@ -167,7 +182,17 @@ def test_infeasible_maps_are_recognised(published):
 
 
 @pytest.mark.parametrize(
-    ("family", "parameter"), [("maze", 5), ("maze", 25), ("rings", 1), ("rings", 30), ("waves", 1), ("waves", 20), ("random", 1), ("random", 35)]
+    ("family", "parameter"),
+    [
+        ("maze", 5),
+        ("maze", 25),
+        ("rings", 1),
+        ("rings", 30),
+        ("waves", 1),
+        ("waves", 20),
+        ("random", 1),
+        ("random", 35),
+    ],
 )
 def test_other_sizes_work(family, parameter):
     field = generate(family, parameter, 3)
@@ -184,11 +209,13 @@ def test_unknown_families_and_sizes():
 
 def test_seeds_decide_maps_in_another_process_too():
     code = (
-        "from embodied.planning.maps import generate\n"
-        "print([generate(f, p, 5).polygons[-1].tolist() for f, p in [('maze', 12), ('rings', 3), ('waves', 6), ('random', 15)]])"
+        "from embodied.planning.maps import generate\nprint([generate(f, p, 5).polygons[-1].tolist() for f, p in"
+        " [('maze', 12), ('rings', 3), ('waves', 6), ('random', 15)]])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    here = [generate(f, p, 5).polygons[-1].tolist() for f, p in [("maze", 12), ("rings", 3), ("waves", 6), ("random", 15)]]
+    here = [
+        generate(f, p, 5).polygons[-1].tolist() for f, p in [("maze", 12), ("rings", 3), ("waves", 6), ("random", 15)]
+    ]
     assert out.strip() == str(here)
     assert all(generate(f, 12, 5).polygons[0].tolist() != generate(f, 12, 6).polygons[0].tolist() for f in FAMILIES)
 
@@ -216,7 +243,13 @@ def plainly(points: np.ndarray, polygons) -> np.ndarray:
 @pytest.mark.parametrize(("family", "parameter"), [("maze", 10), ("rings", 9), ("waves", 5), ("random", 12)])
 def test_distances_are_those_of_brute_force(family, parameter):
     field = generate(family, parameter, 2)
-    points = np.concatenate([np.random.default_rng(1).uniform(-44, 44, (60, 2)), [START, GOAL], [polygon[0] for polygon in field.polygons[:4]]])
+    points = np.concatenate(
+        [
+            np.random.default_rng(1).uniform(-44, 44, (60, 2)),
+            [START, GOAL],
+            [polygon[0] for polygon in field.polygons[:4]],
+        ]
+    )
     assert field.obstacles.distance(points) == pytest.approx(plainly(points, field.polygons), abs=1e-9)
 
 

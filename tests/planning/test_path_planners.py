@@ -33,7 +33,9 @@ def test_paths_are_free_of_collisions(planner, size):
         assert path[-1] == pytest.approx(GOAL, abs=1e-4)
         assert (path == path.round(4)).all()
         # Places a hundredth apart: no segment test of ours has a say in this.
-        pieces = [a + np.linspace(0, 1, max(2, int(np.hypot(*(b - a)) * 100)))[:, None] * (b - a) for a, b in pairwise(path)]
+        pieces = [
+            a + np.linspace(0, 1, max(2, int(np.hypot(*(b - a)) * 100)))[:, None] * (b - a) for a, b in pairwise(path)
+        ]
         places = np.concatenate(pieces)
         assert field.obstacles.distance(places).min() > radius - 1e-6
         assert np.abs(places).max() <= 40 - radius
@@ -51,8 +53,9 @@ def test_trees_find_different_paths_and_the_grid_the_shortest():
 
 def test_the_same_seed_gives_the_same_path_in_another_process():
     code = (
-        "import numpy as np\nfrom embodied.planning.maps import generate\nfrom embodied.planning.planners import plan\n"
-        "for p in ('rrt', 'rrt_connect'): print(plan(generate('waves', 6, 3), p, 0.9, np.random.default_rng(8)).tobytes().hex())"
+        "import numpy as np\nfrom embodied.planning.maps import generate\nfrom embodied.planning.planners import"
+        " plan\nfor p in ('rrt', 'rrt_connect'): print(plan(generate('waves', 6, 3), p, 0.9,"
+        " np.random.default_rng(8)).tobytes().hex())"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     field = generate("waves", 6, 3)

@@ -64,7 +64,9 @@ def test_no_map_is_on_both_sides(panels):
         assert len(test) and not {maps[k] for k in train} & {maps[k] for k in test}
         held += test.tolist()
     assert sorted(held) == list(range(len(maps)))  # each pair is held out once
-    assert (folds_of(panels.pairs, 4, 0) == folds_of(panels.pairs, 4, 0)).all() and (folds_of(panels.pairs, 4, 0) != folds_of(panels.pairs, 4, 1)).any()
+    assert (folds_of(panels.pairs, 4, 0) == folds_of(panels.pairs, 4, 0)).all() and (
+        folds_of(panels.pairs, 4, 0) != folds_of(panels.pairs, 4, 1)
+    ).any()
 
 
 def test_an_encoder_that_knows_the_map_by_heart_gains_nothing(panels):
@@ -93,13 +95,24 @@ def test_ridge_is_least_squares_where_there_is_little_noise_and_shrinks_where_th
 def test_auc_and_r2_are_what_they_are_called():
     draws, fold = np.ones((3, 40)), np.zeros(40, dtype=int)
     positive = np.arange(40) >= 20
-    assert auc(np.arange(40.0), positive, fold, draws).value == 1 and auc(-np.arange(40.0), positive, fold, draws).value == 0
+    assert (
+        auc(np.arange(40.0), positive, fold, draws).value == 1
+        and auc(-np.arange(40.0), positive, fold, draws).value == 0
+    )
     assert auc(np.zeros(40), positive, fold, draws).value == 0.5
     # Scales of their own: the second fold's scores are all above the first's.
-    assert auc(np.where(np.arange(40) % 2, np.arange(40.0), 1000 + np.arange(40)), positive, np.arange(40) % 2, draws).value == 1
+    assert (
+        auc(
+            np.where(np.arange(40) % 2, np.arange(40.0), 1000 + np.arange(40)), positive, np.arange(40) % 2, draws
+        ).value
+        == 1
+    )
     assert auc(np.arange(40.0), np.arange(40) < 5, fold, draws) is None
     values = np.arange(40.0)
-    assert r2(values, values, np.full(40, values.mean()), draws).value == 1 and r2(np.full(40, 3.0), values, np.full(40, 3.0), draws).value == 0
+    assert (
+        r2(values, values, np.full(40, values.mean()), draws).value == 1
+        and r2(np.full(40, 3.0), values, np.full(40, 3.0), draws).value == 0
+    )
 
 
 def test_the_controls_run_and_are_repeatable():
@@ -108,12 +121,15 @@ def test_the_controls_run_and_are_repeatable():
         one, again = (encoders.encoder(name).features(panels, np.arange(8)) for _ in range(2))
         assert one.shape[0] == 28 and np.array_equal(one, again)
     pca = encoders.RawPca()
-    assert not np.allclose(pca.features(panels, np.arange(8)), pca.features(panels, np.arange(4, 12))[:, : 2 * 8])  # learnt of the training panels alone
+    # learnt of the training panels alone
+    assert not np.allclose(pca.features(panels, np.arange(8)), pca.features(panels, np.arange(4, 12))[:, : 2 * 8])
 
 
 def test_a_model_of_the_user_is_read_from_its_folder_and_can_be_tuned(tmp_path):
     transformers = pytest.importorskip("transformers")
-    config = transformers.ViTConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, image_size=32, patch_size=8)
+    config = transformers.ViTConfig(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, image_size=32, patch_size=8
+    )
     transformers.ViTModel(config, add_pooling_layer=False).save_pretrained(tmp_path / "tiny")
     transformers.ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(tmp_path / "tiny")
     panels = Panels(embedded("dev").pairs[:10])
@@ -142,7 +158,10 @@ def test_the_command_prints_tables_and_json(capsys):
         main(["probe", "patheval", "--maps", "12", "--folds", "3", "--split", "dev", "--json"])
     body = json.loads(capsys.readouterr().out)
     assert done.value.code == 0 and body["maps"] == 12 and "never seen a picture" in body["meaning"]["random-vit"]
-    assert len(body["rows"]) == 3 * len(DESCRIPTORS) and {"encoder", "descriptor", "differs", "size", "more", "value"} <= body["rows"][0].keys()
+    assert (
+        len(body["rows"]) == 3 * len(DESCRIPTORS)
+        and {"encoder", "descriptor", "differs", "size", "more", "value"} <= body["rows"][0].keys()
+    )
     with pytest.raises(SystemExit):
         main(["probe", "patheval", "--tune", "3"])
     assert "--encoder" in capsys.readouterr().err

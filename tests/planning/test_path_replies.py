@@ -1,4 +1,6 @@
-"""Answers about paths as models write them: choices and denials, numbers and directions in any dress, and text that is nothing but size."""
+"""Answers about paths as models write them: choices and denials, numbers and directions in any dress, and text that is
+nothing but size.
+"""
 
 from __future__ import annotations
 
@@ -124,7 +126,11 @@ def test_directions_in_any_dress(answer):
 
 
 def test_a_denied_direction_is_none():
-    assert directions("path length: not higher") == {"path length": ""} == directions("The path length should not be longer")
+    assert (
+        directions("path length: not higher")
+        == {"path length": ""}
+        == directions("The path length should not be longer")
+    )
     assert directions("sharp turns: not relevant") == {"sharp turns": "none"}
 
 

@@ -35,7 +35,10 @@ def test_a_panel_from_above_shows_what_is_there():
     assert tuple(panel[above(-15, 0)]) == tuple(panel[above(-5, -15)]) == (0, 0, 0)
     assert tuple(panel[above(-5, 5)]) == (255, 255, 255), "the corner a concave polygon leaves free"
     assert tuple(panel[above(10, -18)]) == views.RED, "the middle of the path's second leg"
-    assert tuple(panel[above(START[0] - 0.6, START[1])]) == views.RED and tuple(panel[above(GOAL[0] + 0.6, GOAL[1])]) == views.BLUE
+    assert (
+        tuple(panel[above(START[0] - 0.6, START[1])]) == views.RED
+        and tuple(panel[above(GOAL[0] + 0.6, GOAL[1])]) == views.BLUE
+    )
     assert (panel[0] == 0).all() and (panel[:, 0] == 0).all() and (panel[-1] == 0).all() and (panel[:, -1] == 0).all()
     ink = (255 - panel[5:-5, above(-25, 0)[1], 1].astype(float)).sum() / 255
     assert ink == pytest.approx(2.8, abs=0.6), "two points are 2.8 pixels"
@@ -49,7 +52,9 @@ def test_a_panel_in_3d_shows_walls_that_hide():
     assert tuple(panel[among(10, -18)]) == views.RED and tuple(panel[among(GOAL[0] + 0.6, GOAL[1])]) == views.BLUE
     assert tuple(panel[among(-15, 0, 2.0)]) not in {(178, 178, 178), (255, 255, 255)}
     behind = np.array([START, (-30.0, 11.5), (10.0, 11.5), GOAL])
-    assert tuple(views.panel_3d(MAP, behind)[among(-15, 11.5)]) != views.RED, "the wall of height 2 hides the path behind it"
+    assert tuple(views.panel_3d(MAP, behind)[among(-15, 11.5)]) != views.RED, (
+        "the wall of height 2 hides the path behind it"
+    )
     assert tuple(views.panel_3d(MAP, behind)[among(5, 11.5)]) == views.RED
     assert red > 1000 and tuple(panel[0, 0]) == (255, 255, 255)
 
@@ -61,10 +66,14 @@ def test_layouts(view):
         assert [p.shape[:2] for p in pictures] == views.shapes(view, layout, 2)
     both, (first, second), (over,) = draw["side_by_side"][0], draw["separate"], draw["overlay"]
     half = both.shape[1] // 2
-    assert np.array_equal(both[:, :half], first) and np.array_equal(both[:, half:], second), "the first path is on the left"
+    assert np.array_equal(both[:, :half], first) and np.array_equal(both[:, half:], second), (
+        "the first path is on the left"
+    )
     assert not np.array_equal(first, second)
     where = above if view == "2d" else among
-    assert tuple(over[where(10, -18)]) == views.COLOURS["red"] and tuple(over[where(0, 28.18)]) == views.COLOURS["green"]
+    assert (
+        tuple(over[where(10, -18)]) == views.COLOURS["red"] and tuple(over[where(0, 28.18)]) == views.COLOURS["green"]
+    )
     assert np.array_equal(views.overlay(MAP, [PATH, OTHER], view=view), over)
 
 
@@ -78,7 +87,9 @@ def test_paths_that_coincide_show_both_colours():
 @pytest.mark.parametrize("view", views.VIEWS)
 @pytest.mark.parametrize("layout", views.LAYOUTS)
 def test_labels_hide_nothing(view, layout):
-    plain, labelled = (views.draw(MAP, [PATH, OTHER], view=view, layout=layout, labels=labels) for labels in ((), ("Path 1", "Path 2")))
+    plain, labelled = (
+        views.draw(MAP, [PATH, OTHER], view=view, layout=layout, labels=labels) for labels in ((), ("Path 1", "Path 2"))
+    )
     assert [p.shape[:2] for p in labelled] == views.shapes(view, layout, 2, labels=True)
     strip = views.STRIP if view == "2d" else 0
     for a, b in zip(plain, labelled, strict=True):
@@ -89,12 +100,19 @@ def test_labels_hide_nothing(view, layout):
 def test_a_robot_elsewhere_is_shown_where_it_is():
     for view, where in (("2d", above), ("3d", among)):
         (panel,) = views.draw(MAP, [np.array([(20.0, -20.0), (30.0, -20.0)])], view=view, start=np.array([20.0, -20.0]))
-        assert tuple(panel[where(19.2, -20)]) == views.RED and tuple(panel[where(START[0] - 0.6, START[1])]) != views.RED
+        assert (
+            tuple(panel[where(19.2, -20)]) == views.RED and tuple(panel[where(START[0] - 0.6, START[1])]) != views.RED
+        )
 
 
 def test_a_line_in_3d_is_as_wide_wherever_it_runs():
     """3.5 pixels at the original's height of 720: as many from left to right as into the depth, near and far."""
-    for path in ([(-30.0, -30.0), (30.0, -30.0)], [(-30.0, 30.0), (30.0, 30.0)], [(0.0, -30.0), (0.0, 30.0)], [(20.0, -30.0), (30.0, 30.0)]):
+    for path in (
+        [(-30.0, -30.0), (30.0, -30.0)],
+        [(-30.0, 30.0), (30.0, 30.0)],
+        [(0.0, -30.0), (0.0, 30.0)],
+        [(20.0, -30.0), (30.0, 30.0)],
+    ):
         points = np.array(path)
         mesh = views.ribbon(points, EYE, 3.5, 0.03, views.RED)
         corners, _ = project(mesh.vertices, EYE)
@@ -117,7 +135,9 @@ def test_a_path_that_stands_still_is_drawn():
 def test_every_family_is_drawn_and_the_same_again(family):
     parameter = {"maze": 12, "rings": 6, "waves": 7, "random": 16}[family]
     one = generate(family, parameter, 3)
-    pictures = [views.draw(m, [PATH], view=view)[0] for view in views.VIEWS for m in (one, generate(family, parameter, 3))]
+    pictures = [
+        views.draw(m, [PATH], view=view)[0] for view in views.VIEWS for m in (one, generate(family, parameter, 3))
+    ]
     digests = [hashlib.sha256(p.tobytes()).hexdigest() for p in pictures]
     assert digests[0] == digests[1] and digests[2] == digests[3]
     # Every polygon's inside is black from above.

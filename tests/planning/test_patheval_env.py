@@ -1,4 +1,6 @@
-"""PathEval-v0: what is asked and answered, options, order, names, pictures, published data in and out, and its tables."""
+"""PathEval-v0: what is asked and answered, options, order, names, pictures, published data in and
+out, and its tables.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +71,12 @@ def _make(folder: Path, task: str = "decide", **options):
 
 
 @pytest.mark.parametrize(
-    ("task", "options"), [("decide", {"ids": "random", "swap": "both", "layout": "separate"}), ("perceive", {"answer": "value"}), ("abstract", {})]
+    ("task", "options"),
+    [
+        ("decide", {"ids": "random", "swap": "both", "layout": "separate"}),
+        ("perceive", {"answer": "value"}),
+        ("abstract", {}),
+    ],
 )
 def test_options_keep_the_contract(folder: Path, task: str, options: dict):
     report = keeps_the_contract(partial(_make, folder, task, expert=True, **options), steps=2)
@@ -83,8 +90,19 @@ def test_the_oracle_is_right_and_the_answer_is_told_at_the_end(folder: Path, tas
         first, start = env.reset(seed=seed)
         assert env.mission.goal and start["item"]
         last, reward, terminated, truncated, info = env.step(first["expert"])
-        assert (reward, terminated, truncated, info["success"], info["progress"], info["end_reason"]) == (1.0, True, False, True, 1.0, "right")
-        assert last["text"].startswith(first["text"]) and "The right answer" in last["text"] and "The right answer" not in first["text"]
+        assert (reward, terminated, truncated, info["success"], info["progress"], info["end_reason"]) == (
+            1.0,
+            True,
+            False,
+            True,
+            1.0,
+            "right",
+        )
+        assert (
+            last["text"].startswith(first["text"])
+            and "The right answer" in last["text"]
+            and "The right answer" not in first["text"]
+        )
 
 
 def test_a_wrong_answer_and_none_are_kept_apart(folder: Path):
@@ -92,10 +110,21 @@ def test_a_wrong_answer_and_none_are_kept_apart(folder: Path):
     _, info = env.reset(seed=2)
     *_, wrong = env.step(info["names"][2 - info["answer"]])
     assert (wrong["success"], wrong["end_reason"]) == (False, "wrong")
-    assert wrong["metrics"] == {"correct": 0.0, "unparsed": 0.0, "chosen": 3.0 - info["answer"], "answer": float(info["answer"])}
+    assert wrong["metrics"] == {
+        "correct": 0.0,
+        "unparsed": 0.0,
+        "chosen": 3.0 - info["answer"],
+        "answer": float(info["answer"]),
+    }
     env.reset(seed=2)
     *_, none = env.step("Path 1 or Path 2")
-    assert (none["valid"], none["executed"], none["end_reason"], none["metrics"]["unparsed"], none["metrics"]["chosen"]) == (
+    assert (
+        none["valid"],
+        none["executed"],
+        none["end_reason"],
+        none["metrics"]["unparsed"],
+        none["metrics"]["chosen"],
+    ) == (
         False,
         "no answer",
         "unparsed",
@@ -105,7 +134,15 @@ def test_a_wrong_answer_and_none_are_kept_apart(folder: Path):
 
 
 @pytest.mark.parametrize(
-    "reply", ["Path 2", "2", "**Path 2.**", "Answer: Path 2.\nExplanation: Path 1 is longer.", "The second one is better: Path 2", "path_2"]
+    "reply",
+    [
+        "Path 2",
+        "2",
+        "**Path 2.**",
+        "Answer: Path 2.\nExplanation: Path 1 is longer.",
+        "The second one is better: Path 2",
+        "path_2",
+    ],
 )
 def test_agents_read_a_path_out_of_replies(folder: Path, reply: str):
     env = _make(folder)
@@ -146,9 +183,15 @@ def test_swapping_shows_the_same_item_the_other_way_round(folder: Path):
     plain, swapped, both = (_make(folder, swap=swap, image=True) for swap in (False, True, "both"))
     one, there = plain.reset(seed=4)
     other, back = swapped.reset(seed=4)
-    assert there["item"] == back["item"] and there["answer"] == 3 - back["answer"] and (there["swapped"], back["swapped"]) == (False, True)
+    assert (
+        there["item"] == back["item"]
+        and there["answer"] == 3 - back["answer"]
+        and (there["swapped"], back["swapped"]) == (False, True)
+    )
     assert there["descriptors"]["paper"] == back["descriptors"]["paper"][::-1] and there["radii"] == back["radii"][::-1]
-    assert {k: -v for k, v in there["votes"].items()} == back["votes"] and {k: -v for k, v in there["margins"].items()} == back["margins"]
+    assert {k: -v for k, v in there["votes"].items()} == back["votes"] and {
+        k: -v for k, v in there["margins"].items()
+    } == back["margins"]
     np.testing.assert_array_equal(one["image"][:, :480], other["image"][:, 480:])
     assert [both.reset(seed=seed)[1]["swapped"] for seed in (8, 9)] == [False, True]
     assert both.reset(seed=8)[1]["item"] == both.reset(seed=9)[1]["item"] == there["item"]
@@ -160,15 +203,24 @@ def test_random_names_say_nothing_of_the_order(folder: Path):
     assert len(set(names)) == 30 and all(len({*pair}) == 2 and all(len(name) == 9 for name in pair) for pair in names)
     assert 5 < sum(first < second for first, second in names) < 25
     observation, info = env.reset(seed=3)
-    assert all(name in observation["text"] and name in env.action_space for name in info["names"]) and "Path 1" not in observation["text"]
+    assert (
+        all(name in observation["text"] and name in env.action_space for name in info["names"])
+        and "Path 1" not in observation["text"]
+    )
     assert tuple(env.mission.actions) == tuple(info["names"])
 
 
 def test_inputs_decide_what_is_shown(folder: Path):
     table, asked = "Descriptors of the paths", "The picture"
-    for options, has in (({}, (True, False)), ({"image": True}, (False, True)), ({"image": True, "inputs": "image+descriptors"}, (True, True))):
+    for options, has in (
+        ({}, (True, False)),
+        ({"image": True}, (False, True)),
+        ({"image": True, "inputs": "image+descriptors"}, (True, True)),
+    ):
         observation, _ = _make(folder, **options).reset(seed=0)
-        assert (table in observation["text"], asked in observation["text"]) == has and ("image" in observation) == has[1]
+        assert (table in observation["text"], asked in observation["text"]) == has and ("image" in observation) == has[
+            1
+        ]
     assert table in _make(folder, "integrate", image=True).reset(seed=0)[0]["text"]
     with pytest.raises(UsageError, match="--image"):
         _make(folder, inputs="image")
@@ -177,7 +229,11 @@ def test_inputs_decide_what_is_shown(folder: Path):
 
 
 def test_layouts_and_views_have_the_promised_shapes(folder: Path):
-    for layout, shapes in (("side_by_side", [(480, 960, 3)]), ("separate", [(480, 480, 3)] * 2), ("overlay", [(480, 480, 3)])):
+    for layout, shapes in (
+        ("side_by_side", [(480, 960, 3)]),
+        ("separate", [(480, 480, 3)] * 2),
+        ("overlay", [(480, 480, 3)]),
+    ):
         env = _make(folder, image=True, layout=layout)
         observation, _ = env.reset(seed=1)
         assert observation in env.observation_space
@@ -190,8 +246,14 @@ def test_layouts_and_views_have_the_promised_shapes(folder: Path):
 def test_the_descriptor_set_decides_the_numbers(folder: Path):
     texts = {which: _make(folder, descriptor_set=which).reset(seed=0) for which in ("paper", "dense")}
     for which, (observation, info) in texts.items():
-        assert f"{info['descriptors'][which][0]['Average clearance']:.2f}" in observation["text"] and info["descriptor_set"] == which
-    assert texts["paper"][0]["text"] != texts["dense"][0]["text"] and texts["paper"][1]["answer"] == texts["dense"][1]["answer"]
+        assert (
+            f"{info['descriptors'][which][0]['Average clearance']:.2f}" in observation["text"]
+            and info["descriptor_set"] == which
+        )
+    assert (
+        texts["paper"][0]["text"] != texts["dense"][0]["text"]
+        and texts["paper"][1]["answer"] == texts["dense"][1]["answer"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -233,9 +295,15 @@ def test_the_train_split_needs_a_folder():
     ("answer", "found"),
     [
         ("minimum clearance: higher; path length: lower", {"minimum clearance": "higher", "path length": "lower"}),
-        ("- Minimum clearance (higher)\n- Path length (lower)", {"minimum clearance": "higher", "path length": "lower"}),
+        (
+            "- Minimum clearance (higher)\n- Path length (lower)",
+            {"minimum clearance": "higher", "path length": "lower"},
+        ),
         ("higher minimum clearance, lower path length", {"minimum clearance": "higher", "path length": "lower"}),
-        ("Lower: sharp turns, maximum angle, total turning", {"sharp turns": "lower", "maximum angle": "lower", "total turning": "lower"}),
+        (
+            "Lower: sharp turns, maximum angle, total turning",
+            {"sharp turns": "lower", "maximum angle": "lower", "total turning": "lower"},
+        ),
         ("fewer sharp turns", {"sharp turns": "lower"}),
         ("sharp turns", {"sharp turns": ""}),
         ("path length does not matter; avg clearance: higher", {"path length": "none", "average clearance": "higher"}),
@@ -274,7 +342,11 @@ def test_partial_answers_get_partial_credit(folder: Path):
     env = _make(folder, "abstract", scenario="earthquake")
     env.reset(seed=0)
     *_, reward, _, _, info = env.step("minimum clearance: higher; path length: higher; sharp turns: lower")
-    assert reward == info["metrics"]["f1"] == 2 * 1 / (3 + 2) and info["metrics"]["f1_without_direction"] == 0.8 and info["end_reason"] == "wrong"
+    assert (
+        reward == info["metrics"]["f1"] == 2 * 1 / (3 + 2)
+        and info["metrics"]["f1_without_direction"] == 0.8
+        and info["end_reason"] == "wrong"
+    )
     env.reset(seed=0)
     *_, info = env.step("speed")
     assert (info["end_reason"], info["valid"], info["metrics"]["unparsed"]) == ("unparsed", False, 1.0)
@@ -282,7 +354,11 @@ def test_partial_answers_get_partial_credit(folder: Path):
     start = next(info for seed in range(7) if (info := env.reset(seed=seed)[1])["descriptor"] == "Path length")
     first, second = (row[start["descriptor"]] for row in start["descriptors"]["dense"])
     *_, reward, _, _, info = env.step(f"Path 1: {first + 25}; Path 2: {second + 80}")
-    assert reward == pytest.approx(0.25) and info["metrics"]["absolute_error"] == pytest.approx(52.5) and info["metrics"]["within_threshold"] == 0.5
+    assert (
+        reward == pytest.approx(0.25)
+        and info["metrics"]["absolute_error"] == pytest.approx(52.5)
+        and info["metrics"]["within_threshold"] == 0.5
+    )
 
 
 # --------------------------------------------------------------------------- data in and out
@@ -292,15 +368,21 @@ def test_what_is_written_is_read_again(folder: Path, items: ItemSet):
     again = published.read_split(folder, "dev", "2d", pictures=True)
     assert len(again.items) == len(items.items) > 100
     for old, new in zip(items.items, again.items, strict=True):
-        assert (old.id, old.scenario, old.label, old.pair.map, old.pair.radii) == (new.id, new.scenario, new.label, new.pair.map, new.pair.radii)
+        assert (old.id, old.scenario, old.label, old.pair.map, old.pair.radii) == (
+            new.id,
+            new.scenario,
+            new.label,
+            new.pair.map,
+            new.pair.radii,
+        )
         np.testing.assert_array_equal(old.pair.paths[0], new.pair.paths[0])
         np.testing.assert_array_equal(old.pair.dense, new.pair.dense)
         check_item(new)
     assert (again.recipe, again.counts) == (items.recipe, items.counts)
     record = json.loads((folder / "2D/dev_set_2D.json").read_text())[0]
-    assert list(record) == ["id", "image", "conversations", "metrics", "embodied"] and record["conversations"][0]["value"].endswith(
-        "Which path better achieves the task?"
-    )
+    assert list(record) == ["id", "image", "conversations", "metrics", "embodied"] and record["conversations"][0][
+        "value"
+    ].endswith("Which path better achieves the task?")
     assert [list(record["metrics"][path]) for path in published.PATHS] == [list(NAMES)] * 2
     with Image.open(folder / "2D" / record["image"]) as picture:
         assert picture.size == (960, 480)
@@ -319,7 +401,9 @@ def test_pictures_that_cannot_be_shown_are_listed_before_anything_is_asked(folde
     Image.new("RGB", (400, 300)).save(data / "2D" / other)
     problems = published.read(data, "dev", "2d").problems
     assert len(problems) == sum(record["image"] in (one, other) for record in records)
-    assert any("cannot be read (" in p for p in problems) and any("another size, (400, 300), than the first, (960, 480)" in p for p in problems)
+    assert any("cannot be read (" in p for p in problems) and any(
+        "another size, (400, 300), than the first, (960, 480)" in p for p in problems
+    )
     with pytest.raises(UsageError, match="records that cannot be used"):
         published.read_split(data, "dev", "2d", pictures=True)
 
@@ -352,9 +436,17 @@ def test_published_records_are_judged_by_their_metrics(bare: Path, folder: Path)
     ours = _make(folder, image=True, descriptor_set="paper")
     for seed in range(10):
         (theirs, info), (own, known) = env.reset(seed=seed), ours.reset(seed=seed)
-        assert (info["answer"], info["scenario"], info["descriptor_set"], info["map"]) == (known["answer"], known["scenario"], "paper", None)
+        assert (info["answer"], info["scenario"], info["descriptor_set"], info["map"]) == (
+            known["answer"],
+            known["scenario"],
+            "paper",
+            None,
+        )
         np.testing.assert_array_equal(theirs["image"], own["image"])
-    left, right = (make("patheval", data=str(bare), image=True, layout="separate", swap=swap).reset(seed=0)[0] for swap in (False, True))
+    left, right = (
+        make("patheval", data=str(bare), image=True, layout="separate", swap=swap).reset(seed=0)[0]
+        for swap in (False, True)
+    )
     np.testing.assert_array_equal(left["image"], right["image_2"])
     with pytest.raises(UsageError, match="overlay cannot be drawn"):
         make("patheval", data=str(bare), image=True, layout="overlay")
@@ -384,7 +476,11 @@ def test_a_wrong_label_is_left_out_and_said(bare: Path, tmp_path: Path, capsys: 
 
     spoilt = _spoil(bare, tmp_path, flip)
     code, said = _checked(spoilt, capsys)
-    assert code == 0 and "45 records, 45 readable, label is the rule's: 0.9778" in said and "record 0 (truck): written" in said
+    assert (
+        code == 0
+        and "45 records, 45 readable, label is the rule's: 0.9778" in said
+        and "record 0 (truck): written" in said
+    )
     _, info = make("patheval", data=str(spoilt)).reset(seed=0)
     assert (info["records"], info["left_out"]) == (45, 1)
 
@@ -392,8 +488,14 @@ def test_a_wrong_label_is_left_out_and_said(bare: Path, tmp_path: Path, capsys: 
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        (lambda r: r[3].update(image="combined_images/none.png"), "record 3: its picture combined_images/none.png is missing"),
-        (lambda r: r[1]["metrics"]["Path 1"].update(Clearance=r[1]["metrics"]["Path 1"].pop("Minimum clearance")), "Clearance, Minimum clearance"),
+        (
+            lambda r: r[3].update(image="combined_images/none.png"),
+            "record 3: its picture combined_images/none.png is missing",
+        ),
+        (
+            lambda r: r[1]["metrics"]["Path 1"].update(Clearance=r[1]["metrics"]["Path 1"].pop("Minimum clearance")),
+            "Clearance, Minimum clearance",
+        ),
         (lambda r: r[0].pop("metrics"), "record 0: it lacks metrics"),
         (lambda r: r[0].update(extra=1), "other keys: extra"),
         (lambda r: r[2]["conversations"][0].update(value="Which path?"), "none of the 15"),
@@ -401,7 +503,9 @@ def test_a_wrong_label_is_left_out_and_said(bare: Path, tmp_path: Path, capsys: 
         (lambda r: r[2]["metrics"]["Path 1"].update({"Path length": "far"}), "not all numbers"),
     ],
 )
-def test_what_cannot_be_used_is_listed_and_nothing_scored(bare: Path, tmp_path: Path, change, what: str, capsys: pytest.CaptureFixture[str]):
+def test_what_cannot_be_used_is_listed_and_nothing_scored(
+    bare: Path, tmp_path: Path, change, what: str, capsys: pytest.CaptureFixture[str]
+):
     spoilt = _spoil(bare, tmp_path, change)
     with pytest.raises(UsageError, match=r"1 of 45 records that cannot be used: .*") as error:
         make("patheval", data=str(spoilt), image=True)
@@ -462,7 +566,9 @@ def _rows(made, title: str) -> dict[str, dict[str, object]]:
 
 
 def test_tables_of_the_oracle_and_of_one_who_takes_the_first(folder: Path):
-    right = _rows(tables(_episodes(folder, lambda info, expert: expert, 120, swap="both"), lambda e: []), "the agent, and rules")
+    right = _rows(
+        tables(_episodes(folder, lambda info, expert: expert, 120, swap="both"), lambda e: []), "the agent, and rules"
+    )
     assert (
         right["the agent"]["right"].startswith("1.00 [0.97")
         and right["the agent"]["contrast"].startswith("1.00")
@@ -476,30 +582,51 @@ def test_tables_of_the_oracle_and_of_one_who_takes_the_first(folder: Path):
         and rows["the agent"]["consistent"].startswith("0.00")
         and rows["the agent"]["took the first"].startswith("1.00")
     )
-    for pair in pairwise([float(str(row["right"])[:4]) for name, row in rows.items() if "(best)" in name or name == "always shorter"]):
+    for pair in pairwise(
+        [float(str(row["right"])[:4]) for name, row in rows.items() if "(best)" in name or name == "always shorter"]
+    ):
         assert pair[0] >= pair[1]
     for name, row in rows.items():
         if name.startswith("always"):
-            assert str(row["contrast"]).startswith("0.00")  # who ignores the scenario cannot be right in both of opposite ones
-    assert len(_rows(made, "by scenario")) == N and sum(row["items"] for row in _rows(made, "by margin").values()) == 120
+            # who ignores the scenario cannot be right in both of opposite ones
+            assert str(row["contrast"]).startswith("0.00")
+    assert (
+        len(_rows(made, "by scenario")) == N and sum(row["items"] for row in _rows(made, "by margin").values()) == 120
+    )
 
 
 def test_unparsed_answers_have_a_column_of_their_own(folder: Path):
-    made = tables(_episodes(folder, lambda info, expert: "?" if info["scenario_number"] == 1 else expert, 30), lambda e: [])
+    made = tables(
+        _episodes(folder, lambda info, expert: "?" if info["scenario_number"] == 1 else expert, 30), lambda e: []
+    )
     row = _rows(made, "the agent, and rules")["the agent"]
     assert (
-        row["right"].startswith("0.93") and row["right of readable"].startswith("1.00") and row["unparsed"].startswith("0.07") and row["by scenario"] == 14 / 15
+        row["right"].startswith("0.93")
+        and row["right of readable"].startswith("1.00")
+        and row["unparsed"].startswith("0.07")
+        and row["by scenario"] == 14 / 15
     )
     assert _rows(made, "by scenario")["truck"]["unparsed"].startswith("1.00")
 
 
 def test_tables_of_seeing_and_knowing(folder: Path):
-    seen = _rows(tables(_episodes(folder, lambda info, expert: expert, 28, "perceive"), lambda e: []), "which path has less")
+    seen = _rows(
+        tables(_episodes(folder, lambda info, expert: expert, 28, "perceive"), lambda e: []), "which path has less"
+    )
     assert seen["all"]["asked"] == 28 > seen["all"]["pairs"] and seen["path length"]["right"].startswith("1.00")
-    told = _rows(tables(_episodes(folder, lambda info, expert: expert, 28, "perceive", answer="value"), lambda e: []), "values")
+    told = _rows(
+        tables(_episodes(folder, lambda info, expert: expert, 28, "perceive", answer="value"), lambda e: []), "values"
+    )
     assert told["path length (map units)"]["MAE"] < 0.01 < told["path length (map units)"]["MAE of the median"]
-    known = _rows(tables(_episodes(folder, lambda info, expert: "path length: lower", 30, "abstract"), lambda e: []), "which descriptors matter")
-    assert known["earthquake"]["F1"] == pytest.approx(2 / 3) and known["truck"]["F1"] == 0.0 and known["all"]["exact"].startswith("0.00")
+    known = _rows(
+        tables(_episodes(folder, lambda info, expert: "path length: lower", 30, "abstract"), lambda e: []),
+        "which descriptors matter",
+    )
+    assert (
+        known["earthquake"]["F1"] == pytest.approx(2 / 3)
+        and known["truck"]["F1"] == 0.0
+        and known["all"]["exact"].startswith("0.00")
+    )
 
 
 def test_tables_of_one_episode_and_of_none(folder: Path):
@@ -513,5 +640,8 @@ def test_tables_of_one_episode_and_of_none(folder: Path):
 def test_shortcuts_ignore_the_scenario(items: ItemSet):
     values = items.pairs[0].paper
     found, back = answers(values), answers(values[::-1])
-    assert set(found) == {"the first path", "the second path", *SHORTCUTS} and found["shorter"] == 3 - back["shorter"] == 3 - found["longer"]
+    assert (
+        set(found) == {"the first path", "the second path", *SHORTCUTS}
+        and found["shorter"] == 3 - back["shorter"] == 3 - found["longer"]
+    )
     assert found["the first path"] == back["the first path"] == 1

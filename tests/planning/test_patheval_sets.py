@@ -28,7 +28,10 @@ def test_the_shipped_sets_are_even(split: str):
     items = embedded(split)
     count = Counter((item.scenario.number, item.label) for item in items.items)
     assert count == {(s.number, label): SIZES[split] // 2 for s in SCENARIOS for label in (1, 2)}
-    assert all([item.scenario.number for item in items.items[at : at + 15]] == list(range(1, 16)) for at in range(0, len(items.items), 15))
+    assert all(
+        [item.scenario.number for item in items.items[at : at + 15]] == list(range(1, 16))
+        for at in range(0, len(items.items), 15)
+    )
     assert len({item.id for item in items.items}) == len(items.items)
     assert {pair.map.family for pair in items.pairs} == set(PARAMETERS)
 
@@ -46,8 +49,14 @@ def test_shipped_descriptors_follow_from_the_paths_and_paths_are_free():
     for item in embedded("test").items[::60]:
         check(item)
         for path, radius in zip(item.pair.paths, item.pair.radii, strict=True):
-            assert 0.5 <= radius <= 1.5 and drawn(item.pair.map).obstacles.clear(path[:-1], path[1:], radius - 2e-4).all()
-            assert np.abs(path).max() <= 40 and path[0].tolist() == [-36.6031, -36.4332] and path[-1].tolist() == [36.0982, 36.363]
+            assert (
+                0.5 <= radius <= 1.5 and drawn(item.pair.map).obstacles.clear(path[:-1], path[1:], radius - 2e-4).all()
+            )
+            assert (
+                np.abs(path).max() <= 40
+                and path[0].tolist() == [-36.6031, -36.4332]
+                and path[-1].tolist() == [36.0982, 36.363]
+            )
 
 
 def test_the_recipe_gives_the_shipped_pairs():
@@ -64,22 +73,33 @@ def test_the_recipe_gives_the_shipped_pairs():
 
 
 def test_splits_share_no_map():
-    made = {split: set(keys(Recipe(split=split, seed=seed, maps=60))) for seed, split in enumerate(("train", "dev", "test"))}
-    made = {split: found | {pair.map for pair in embedded(split).pairs} if split in EMBEDDED else found for split, found in made.items()}
+    made = {
+        split: set(keys(Recipe(split=split, seed=seed, maps=60))) for seed, split in enumerate(("train", "dev", "test"))
+    }
+    made = {
+        split: found | {pair.map for pair in embedded(split).pairs} if split in EMBEDDED else found
+        for split, found in made.items()
+    }
     assert not made["train"] & made["test"] and not made["train"] & made["dev"] and not made["dev"] & made["test"]
     assert all(key.split == split for split, found in made.items() for key in found)
     shares = Counter(MapKey("maze", 12, seed).split for seed in range(2000))
     assert shares["train"] == pytest.approx(1400, abs=80) and shares["test"] == pytest.approx(400, abs=60)
 
 
-def test_a_set_is_the_same_on_any_number_of_processes_and_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_set_is_the_same_on_any_number_of_processes_and_from_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     recipe = Recipe(split="train", seed=3, maps=2, paths=3, pairs=1)
     digests = []
     for folder, workers in (("a", 1), ("b", 2), ("b", 1)):
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / folder))
         made = make(recipe, workers)
         digests.append(made.digest)
-    assert len(set(digests)) == 1 and made.counts["maps"] == 2 and made.counts["paths"] + made.counts["paths not found"] == 6
+    assert (
+        len(set(digests)) == 1
+        and made.counts["maps"] == 2
+        and made.counts["paths"] + made.counts["paths not found"] == 6
+    )
     for file in (tmp_path / "b/embodied/patheval").iterdir():
         file.write_text(file.read_text()[:-5])  # harmed: made anew
     assert make(recipe, 1).digest == digests[0]
@@ -107,7 +127,9 @@ def test_a_planner_that_is_not_installed_is_named_out_of_every_process(tmp_path:
 
 
 def test_scarce_scenarios_are_named():
-    with pytest.raises(UsageError, match=r"4 maps give fewer than 500 items for some scenarios \(truck: \d+.*Ask for more maps"):
+    with pytest.raises(
+        UsageError, match=r"4 maps give fewer than 500 items for some scenarios \(truck: \d+.*Ask for more maps"
+    ):
         scribbled(each=500)
 
 

@@ -1,4 +1,6 @@
-"""Solids are closed and turned outwards; polygons are cut into as many triangles as they need, and no more area than they have."""
+"""Solids are closed and turned outwards; polygons are cut into as many triangles as they need, and no more area than
+they have.
+"""
 
 import math
 
@@ -44,7 +46,9 @@ def test_lying_cylinders_and_spheres_are_where_they_should_be():
         assert np.allclose(v.max(axis=0) - v.min(axis=0), size)
         assert np.allclose((v.max(axis=0) + v.min(axis=0)) / 2, (5, 1, 7 if axis != "z" else 8.5))
     ball = sphere((1, 2, 3), (1, 2, 3), sides=24)
-    assert volume(ball) == pytest.approx(4 / 3 * math.pi * 6, rel=0.1) and np.allclose(np.abs(ball.vertices - (1, 2, 3)).max(axis=0), (1, 2, 3))
+    assert volume(ball) == pytest.approx(4 / 3 * math.pi * 6, rel=0.1) and np.allclose(
+        np.abs(ball.vertices - (1, 2, 3)).max(axis=0), (1, 2, 3)
+    )
     assert disc((0, 0, 0), 2.0).two_sided
 
 
@@ -74,7 +78,9 @@ def test_concave_polygons_are_cut_exactly():
 
 
 def test_awkward_polygons_end():
-    comb = np.array([(0, 0), (6, 0), (6, 3), (5, 3), (5, 1), (4, 1), (4, 3), (3, 3), (3, 1), (2, 1), (2, 3), (0, 3)], dtype=float)
+    comb = np.array(
+        [(0, 0), (6, 0), (6, 3), (5, 3), (5, 1), (4, 1), (4, 3), (3, 3), (3, 1), (2, 1), (2, 3), (0, 3)], dtype=float
+    )
     assert sum(area(comb[f]) for f in triangulate(comb)) == pytest.approx(area(comb))
     on_a_line = np.array([(0, 0), (1, 0), (2, 0), (2, 1), (0, 1), (0, 0.5)], dtype=float)
     assert sum(area(on_a_line[f]) for f in triangulate(on_a_line)) == pytest.approx(2)

@@ -1,4 +1,6 @@
-"""The rasteriser against ray casting, its promises about edges, depth, ground and fog, and its bytes in two processes."""
+"""The rasteriser against ray casting, its promises about edges, depth, ground and fog, and its
+bytes in two processes.
+"""
 
 import hashlib
 import os
@@ -26,7 +28,9 @@ def solids() -> list[Mesh]:
 
 
 def cast(meshes: list[Mesh], camera: Camera) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rays through pixel centres against all triangles (Moeller and Trumbore 1997): ids, depth, and how near to an edge the hit was."""
+    """Rays through pixel centres against all triangles (Moeller and Trumbore 1997): ids, depth, and how near to an edge
+    the hit was.
+    """
     x = (np.arange(camera.width) + 0.5 - camera.centre[0]) / camera.focal
     y = (np.arange(camera.height) + 0.5 - camera.centre[1]) / camera.focal
     rays = np.stack([*np.meshgrid(x, y), np.ones((camera.height, camera.width))], axis=-1).reshape(-1, 3)
@@ -62,11 +66,16 @@ def test_pictures_agree_with_ray_casting():
 
 
 def test_triangles_that_share_edges_leave_no_gap_and_no_pixel_twice():
-    """A square cut into a fan around a random point covers each of its pixels once; a front face of one half never hides the other."""
+    """A square cut into a fan around a random point covers each of its pixels once; a front face of one half never
+    hides the other.
+    """
     rng = np.random.default_rng(0)
     camera = Camera((0, 0, 10), (0, 0, 0), up=(0, 1, 0), fov_y=60, width=80, height=80)
     for _ in range(20):
-        rim = np.array([(x, y, 0) for x, y in ((-3, -3), (0.3, -3), (3, -3), (3, 1.1), (3, 3), (-1.7, 3), (-3, 3), (-3, 0.2))], dtype=float)
+        rim = np.array(
+            [(x, y, 0) for x, y in ((-3, -3), (0.3, -3), (3, -3), (3, 1.1), (3, 3), (-1.7, 3), (-3, 3), (-3, 0.2))],
+            dtype=float,
+        )
         middle = np.append(rng.uniform(-2.9, 2.9, 2), 0.0)
         vertices, n = np.vstack([rim, middle]), len(rim)
         fans = [Mesh(vertices, np.array([(n, k, (k + 1) % n)]), np.full((1, 3), 9, np.uint8), k + 1) for k in range(n)]
@@ -85,7 +94,11 @@ def test_the_first_of_two_faces_in_one_place_is_seen():
 
 def test_faces_are_seen_from_the_front_or_from_both_sides():
     corners = np.array([(-1, 5, 0), (1, 5, 0), (0, 5, 2)], dtype=float)
-    for faces, two_sided, seen in ((((0, 1, 2),), False, True), (((0, 2, 1),), False, False), (((0, 2, 1),), True, True)):
+    for faces, two_sided, seen in (
+        (((0, 1, 2),), False, True),
+        (((0, 2, 1),), False, False),
+        (((0, 2, 1),), True, True),
+    ):
         mesh = Mesh(corners, np.array(faces), np.full((1, 3), 9, np.uint8), 1, two_sided=two_sided)
         assert (render([mesh], CAMERA).ids == 1).any() == seen
 
@@ -170,7 +183,12 @@ GOLDEN = "61e359e5b54f6d9c5253a66d1e3997e1c9fcd00a193409148bb324b14e798969"
 
 def _digest_elsewhere(**environment: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", PRINT_HASH], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2], env=os.environ | environment
+        [sys.executable, "-c", PRINT_HASH],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+        env=os.environ | environment,
     )
     return done.stdout.strip()
 
@@ -182,7 +200,9 @@ def test_equal_bytes_in_two_processes():
 
 
 def test_equal_bytes_on_a_processor_without_vectors():
-    """NumPy chooses its loops by what the processor can; with all choices taken away they are those of another machine."""
+    """NumPy chooses its loops by what the processor can; with all choices taken away they are
+    those of another machine.
+    """
     found = sorted(set(np.__config__.show(mode="dicts")["SIMD Extensions"].get("found", [])))
     assert _digest_elsewhere(NPY_DISABLE_CPU_FEATURES=" ".join(found)) == GOLDEN
 

@@ -1,4 +1,6 @@
-"""A right action in random dress, with wrong actions in thoughts, reasons and imagined turns around it: the right one or none is read."""
+"""A right action in random dress, with wrong actions in thoughts, reasons and imagined turns around it: the right one
+or none is read.
+"""
 
 from __future__ import annotations
 
@@ -70,9 +72,14 @@ TAILS = (
 @pytest.mark.parametrize("world", ["babyai", "nethack", "story"])
 def test_random_dress_never_hides_another_action(world):
     accepts = ACCEPTED[world]
-    actions = [a for a in accepts.actions if len(a) > 1] if accepts.finite else ["go east", "take coin", "open red door", "eat the apple", "look"]
+    actions = (
+        [a for a in accepts.actions if len(a) > 1]
+        if accepts.finite
+        else ["go east", "take coin", "open red door", "eat the apple", "look"]
+    )
     rng = generator(derive(0, "replies", world))
-    thinking = (Marked(), Tagged(True)) if accepts.finite else ()  # there a command without a mark is part of the thought
+    # there a command without a mark is part of the thought
+    thinking = (Marked(), Tagged(True)) if accepts.finite else ()
     forms = (Plain(), Tagged(False), *thinking)
     unread = 0
     for _ in range(CASES):

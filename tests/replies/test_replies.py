@@ -1,7 +1,8 @@
 """Replies as models write them: the action that each states, or none; and replies that are nothing but size.
 
-`stated.jsonl`: one of each kind. `families.jsonl`: in the styles of model families, written before the reader was tried on them. A reply
-that the reader does not understand is marked `missed`: it must read it as none, never as another action. None is at present.
+`stated.jsonl`: one of each kind. `families.jsonl`: in the styles of model families, written before the reader was tried
+on them. A reply that the reader does not understand is marked `missed`: it must read it as none, never as another
+action. None is at present.
 """
 
 from __future__ import annotations
@@ -28,11 +29,30 @@ ACCEPTED = {
     "maze": Vocabulary({"north": "", "east": "", "up": ""}),
     "prose": accepted(Mission("Describe it.", {}, free_text=True, prose=True)),
 }
-ACCEPTED["babyai"] = Vocabulary(dict.fromkeys(("turn left", "turn right", "go forward", "pick up", "drop", "toggle"), ""))
-WAYS = ("north", "south", "east", "west", "northeast", "northwest", "far north", "far east", "far west", "far northeast", "up", "down")
+ACCEPTED["babyai"] = Vocabulary(
+    dict.fromkeys(("turn left", "turn right", "go forward", "pick up", "drop", "toggle"), "")
+)
+WAYS = (
+    "north",
+    "south",
+    "east",
+    "west",
+    "northeast",
+    "northwest",
+    "far north",
+    "far east",
+    "far west",
+    "far northeast",
+    "up",
+    "down",
+)
 ACCEPTED["nethack"] = Vocabulary(dict.fromkeys((*WAYS, "pickup", "y", "n", "search", "open", "kick"), ""))
 FOLDER = Path(__file__).parent
-REPLIES = [json.loads(line) for name in ("stated", "families") for line in (FOLDER / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
+REPLIES = [
+    json.loads(line)
+    for name in ("stated", "families")
+    for line in (FOLDER / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+]
 
 
 def test_the_corpus_is_large_and_little_of_it_is_missed():
@@ -60,15 +80,20 @@ def test_no_form_and_no_policy_reads_another_action(reply):
 
 @pytest.mark.parametrize("reply", [r for r in REPLIES if ACCEPTED[r["accepted"]].finite], ids=lambda r: r["text"][:30])
 def test_in_a_text_game_too_no_other_action_is_taken_from_it(reply):
-    """The same reply where any command is taken: it may come to a command of its own, but never to a phrase that it does not choose."""
+    """The same reply where any command is taken: it may come to a command of its own, but never to a phrase that it
+    does not choose.
+    """
     others = set(ACCEPTED[reply["accepted"]].actions) - {reply["action"]}
     for form in FORMATS.values():
         for policy in ("strict", "lenient", "reask"):
             found = PARSERS[policy]().parse(reply["text"], form, ACCEPTED["story"])
-            assert found.action not in others or (reply["action"] is None and found.notes)  # of several commands the first, and it is said
+            # of several commands the first, and it is said
+            assert found.action not in others or (reply["action"] is None and found.notes)
 
 
-@pytest.mark.parametrize("reply", [r for r in REPLIES if "think" in r["text"].lower() and r["action"]], ids=lambda r: r["text"][:30])
+@pytest.mark.parametrize(
+    "reply", [r for r in REPLIES if "think" in r["text"].lower() and r["action"]], ids=lambda r: r["text"][:30]
+)
 def test_an_answer_in_prose_holds_no_thought(reply):
     for form in FORMATS.values():
         answer = Lenient().parse(reply["text"], form, ACCEPTED["prose"]).action or ""
@@ -89,12 +114,31 @@ def test_strict_takes_nothing_behind_an_imagined_observation_and_one_command_alo
 
 
 def test_balrog_reads_as_balrog_does():
-    assert Balrog().parse("ACTION: turn left\nObservation: x\nACTION: turn right.", Marked(), ACCEPTED["room"]).action == "turn right"
+    assert (
+        Balrog().parse("ACTION: turn left\nObservation: x\nACTION: turn right.", Marked(), ACCEPTED["room"]).action
+        == "turn right"
+    )
     assert Balrog().parse("**turn left**", Plain(), ACCEPTED["room"]).action == "turn left"
     assert Balrog().parse("Turn left", Plain(), ACCEPTED["room"]).action is None
 
 
-PATTERNS = ("\n", " ", "<think>", "ACTION: ", '{"[', "`", "```\n", "-", "((", "\\", '"', "Observation: ", "</think>", "\\boxed{", "far ")
+PATTERNS = (
+    "\n",
+    " ",
+    "<think>",
+    "ACTION: ",
+    '{"[',
+    "`",
+    "```\n",
+    "-",
+    "((",
+    "\\",
+    '"',
+    "Observation: ",
+    "</think>",
+    "\\boxed{",
+    "far ",
+)
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)

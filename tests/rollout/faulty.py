@@ -1,4 +1,6 @@
-"""A Gymnasium environment that goes wrong at the step and in the way it is told: `gym:tests.rollout.faulty:Faulty-v0`."""
+"""A Gymnasium environment that goes wrong at the step and in the way it is told:
+`gym:tests.rollout.faulty:Faulty-v0`.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,8 @@ class Faulty(gymnasium.Env):
     """A counter with a seed. At step `at` it does `fault`; with `once`, a file, only where that does not exist yet.
 
     Args:
-        fault: raise, tell (raise, and show the environment's variables), hang, exit, segfault, freeze (no sign of life), drift
-            (another observation than before), nan (a reward that is not a number), or nothing.
+        fault: raise, tell (raise, and show the environment's variables), hang, exit, segfault, freeze (no sign of
+            life), drift (another observation than before), nan (a reward that is not a number), or nothing.
         seeds: The episodes it happens in; empty for all.
         only: A file; nothing happens where it is not there.
         where: step; or reset, making or closing, where it hangs instead. Making does so in worker processes alone.
@@ -66,7 +68,13 @@ class Faulty(gymnasium.Env):
             reward = float("nan") if self._fault == "nan" else reward
         self._count += 1
         self._sum += int(action) + drift
-        return f"sum {self._sum}", reward, self._count == LENGTH, False, {"success": True} if self._count == LENGTH else {}
+        return (
+            f"sum {self._sum}",
+            reward,
+            self._count == LENGTH,
+            False,
+            {"success": True} if self._count == LENGTH else {},
+        )
 
     def close(self):
         if self._where == "closing":

@@ -1,4 +1,6 @@
-"""What the tests of runs share: plans, agents, a model of prepared replies, and what a run folder holds apart from timings."""
+"""What the tests of runs share: plans, agents, a model of prepared replies, and what a run folder holds apart from
+timings.
+"""
 
 from __future__ import annotations
 
@@ -44,10 +46,20 @@ class Saying:
 
 
 class Hashing:
-    """A model whose replies depend on every word and picture of the prompt and on the seed, so that what differs once differs ever after."""
+    """A model whose replies depend on every word and picture of the prompt and on the seed, so that what differs once
+    differs ever after.
+    """
 
     name = "hashing"
-    words = ("turn left", "turn right", "go forward", "pickup", "ACTION: toggle", "I think.\nACTION: go forward", "nothing that is an action")
+    words = (
+        "turn left",
+        "turn right",
+        "go forward",
+        "pickup",
+        "ACTION: toggle",
+        "I think.\nACTION: go forward",
+        "nothing that is an action",
+    )
 
     def __init__(self) -> None:
         self.asked = 0
@@ -95,7 +107,9 @@ def play(
     make_agent: Callable[[EpisodeSpec], Agent] | None = None,
     launch: Callable[[], Awaitable[Worker]] = ProcessWorker.launch,
 ) -> Result:
-    """Plays what is owed. `at_step` is called after every step with the number of steps so far, the pool, and the event that stops the run."""
+    """Plays what is owed. `at_step` is called after every step with the number of steps so far, the pool, and the event
+    that stops the run.
+    """
     config = config or AgentConfig(policy="random")
     make_agent = make_agent or (lambda spec: agents.build(config, model, spec=spec, blobs=run.blobs))
 
@@ -124,9 +138,15 @@ def stop_at(step: int) -> Callable[[int, Pool, asyncio.Event], None]:
 
 
 def content(root: Path) -> dict[str, object]:
-    """Every file of a run but earlier attempts, timings aside: what must be equal, byte for byte, for two runs of the same."""
+    """Every file of a run but earlier attempts, timings aside: what must be equal, byte for byte, for two runs of the
+    same.
+    """
     files = {str(path.relative_to(root)): path for path in sorted(root.rglob("*")) if path.is_file()}
-    return {name: _timeless(path) for name, path in files.items() if "attempt-" not in name and not name.startswith("run.json.")}
+    return {
+        name: _timeless(path)
+        for name, path in files.items()
+        if "attempt-" not in name and not name.startswith("run.json.")
+    }
 
 
 def _timeless(path: Path) -> object:

@@ -38,7 +38,9 @@ def test_plays_and_records_every_step(tmp_path):
 def test_same_seeds_same_bytes_whatever_the_workers_and_the_concurrency(tmp_path):
     found = []
     for name, workers, concurrency in (("one", 1, 1), ("three", 3, 5), ("eight", 8, 8), ("again", 1, 1)):
-        run, specs = make_run(tmp_path / name, episodes=8, task=TaskSpec(TASK.env, TASK.task, {"max_steps": 5, "image": True}))
+        run, specs = make_run(
+            tmp_path / name, episodes=8, task=TaskSpec(TASK.env, TASK.task, {"max_steps": 5, "image": True})
+        )
         model = Saying(["turn left"])
         play(run, specs, AgentConfig(policy="cot"), model, concurrency, workers)
         found.append(content(tmp_path / name))
@@ -87,7 +89,12 @@ def test_refusal_stops_the_run_at_once(tmp_path):
 
 def test_same_failure_again_and_again_stops_the_run(tmp_path):
     run, specs = make_run(tmp_path / "run", episodes=8)
-    result = play(run, specs, AgentConfig(policy="naive"), Saying([ModelUnavailable(f"no connection after {n}.5 s") for n in range(9)]))
+    result = play(
+        run,
+        specs,
+        AgentConfig(policy="naive"),
+        Saying([ModelUnavailable(f"no connection after {n}.5 s") for n in range(9)]),
+    )
     assert result.played == SAME_FAILURES and "no connection" in result.stopped
 
 
@@ -118,9 +125,12 @@ def test_prompts_are_stored_once_and_come_back_exactly(tmp_path):
 
 def test_what_cannot_be_read_is_never_executed(tmp_path):
     run, specs = make_run(tmp_path / "run", episodes=1)
-    play(run, specs, AgentConfig(policy="robust_naive", parse=ParseConfig("strict")), Saying(["turn left"]))  # right words, but not between the tags
+    # right words, but not between the tags
+    play(run, specs, AgentConfig(policy="robust_naive", parse=ParseConfig("strict")), Saying(["turn left"]))
     steps = list(run.steps(specs[0].id))
-    assert {(s.executed, s.valid, s.decision.parsed) for s in steps} == {(run.episode(specs[0].id).mission.default_action, False, False)}
+    assert {(s.executed, s.valid, s.decision.parsed) for s in steps} == {
+        (run.episode(specs[0].id).mission.default_action, False, False)
+    }
     assert not steps[1].observation.valid
 
 
@@ -160,7 +170,13 @@ def test_the_picture_that_reaches_the_provider_is_the_one_the_environment_drew(t
     env = envs.make(TASK.env, TASK.task, max_steps=4, image=True)
     frames = [env.reset(seed=specs[0].seed)[0]["image"]]
     frames += [env.step(step.executed)[0]["image"] for step in run.steps(specs[0].id)]
-    sent = [part.removeprefix("image:") for seen in stub.seen for _, parts in seen.turns for part in parts if part.startswith("image:")]
+    sent = [
+        part.removeprefix("image:")
+        for seen in stub.seen
+        for _, parts in seen.turns
+        for part in parts
+        if part.startswith("image:")
+    ]
     assert sent == [hashlib.sha256(encode_png(frame)).hexdigest() for frame in frames[:-1]] and len(sent) == 4
 
 

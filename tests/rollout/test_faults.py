@@ -1,4 +1,6 @@
-"""What goes wrong in a night: after each of these every planned episode has one outcome, none is lost or doubled, and the run ends."""
+"""What goes wrong in a night: after each of these every planned episode has one outcome, none is lost or doubled, and
+the run ends.
+"""
 
 from __future__ import annotations
 
@@ -69,14 +71,20 @@ def test_a_step_that_once_takes_its_worker_along_is_made_again(tmp_path, fault):
     assert (tmp_path / "once").exists()
 
 
-@pytest.mark.parametrize(("fault", "words"), [("hang", "did not answer within 1 s"), ("segfault", "SIGSEGV"), ("exit", "ended with code 3")])
+@pytest.mark.parametrize(
+    ("fault", "words"), [("hang", "did not answer within 1 s"), ("segfault", "SIGSEGV"), ("exit", "ended with code 3")]
+)
 def test_a_step_that_always_takes_its_worker_along_ends_its_episode_alone(tmp_path, fault, words):
     seed = make_run(tmp_path / "other", 3, faulty())[1][1].seed
     run, specs = make_run(tmp_path / "run", 3, faulty(fault=fault, seeds=[seed]))
     play(run, specs, concurrency=3, step_seconds=1.0)
     assert [run.episode(s.id).outcome for s in specs] == ["finished", "infra_failure", "finished"]
     failed = run.episode(specs[1].id)
-    assert failed.steps == 3 and words in failed.error and f"lost {ATTEMPTS} worker processes, the last in step 3" in failed.error
+    assert (
+        failed.steps == 3
+        and words in failed.error
+        and f"lost {ATTEMPTS} worker processes, the last in step 3" in failed.error
+    )
 
 
 def test_a_reward_that_is_not_a_number_ends_its_episode_alone(tmp_path):
@@ -85,7 +93,10 @@ def test_a_reward_that_is_not_a_number_ends_its_episode_alone(tmp_path):
     play(run, specs)
     assert [run.episode(s.id).outcome for s in specs] == ["finished", "infra_failure"]
     failed = run.episode(specs[1].id)
-    assert failed.steps == len(list(run.steps(failed.spec.id))) == 3 and "gave in step 3 a reward that is not a number" in failed.error
+    assert (
+        failed.steps == len(list(run.steps(failed.spec.id))) == 3
+        and "gave in step 3 a reward that is not a number" in failed.error
+    )
 
 
 def test_a_worker_without_a_sign_of_life_is_ended_before_the_deadline(tmp_path, monkeypatch):
@@ -105,12 +116,17 @@ def test_an_environment_that_comes_back_different_is_not_gone_on_with(tmp_path):
 
     play(run, specs, at_step=kill)
     episode = run.episode(specs[0].id)
-    assert (episode.outcome, episode.steps) == ("infra_failure", 4) and "step 1 gave another observation" in episode.error
+    assert (episode.outcome, episode.steps) == (
+        "infra_failure",
+        4,
+    ) and "step 1 gave another observation" in episode.error
 
 
 @pytest.mark.parametrize("where", ["step", "reset"])
 def test_workers_lost_while_an_episode_is_restored_do_not_cost_its_record(tmp_path, where):
-    """Every worker dies at a step that is repeated, or in the reset before it; once they live again, the episode goes on from its record."""
+    """Every worker dies at a step that is repeated, or in the reset before it; once they live again, the episode goes
+    on from its record.
+    """
     config, whole, asked = AgentConfig(policy="naive", history=HistoryConfig(text=2)), Hashing(), Hashing()
     bad = tmp_path / "bad"
     task = faulty(fault="exit", at=2, only=str(bad), where=where)
@@ -153,7 +169,11 @@ def test_killed_at_twenty_moments_loses_and_doubles_nothing(tmp_path):
         run = Run(broken)
         for id_, before in scored.items():
             assert (run.folder(id_) / "episode.json").read_bytes() == before, "a scored episode is never touched"
-        scored = {e.spec.id: (run.folder(e.spec.id) / "episode.json").read_bytes() for e in run.episodes() if e.outcome in SCORED}
+        scored = {
+            e.spec.id: (run.folder(e.spec.id) / "episode.json").read_bytes()
+            for e in run.episodes()
+            if e.outcome in SCORED
+        }
         if ended:
             break
     assert kills > 12, "killed too late to mean anything"
@@ -163,7 +183,9 @@ def test_killed_at_twenty_moments_loses_and_doubles_nothing(tmp_path):
 
 
 def _killed_after(root: Path, steps: int) -> bool:
-    """Plays until so many steps are recorded and kills the process, with -9; true when it had ended before. Its workers end as well."""
+    """Plays until so many steps are recorded and kills the process, with -9; true when it had ended before. Its workers
+    end as well.
+    """
     before = _recorded(root)
     process = subprocess.Popen([sys.executable, "-m", "tests.rollout.driver", str(root)], cwd=ROOT)
     deadline = time.monotonic() + 120
@@ -172,7 +194,11 @@ def _killed_after(root: Path, steps: int) -> bool:
         if process.poll() is not None:
             return True
         time.sleep(0.002)
-    children = [int(pid) for task in Path(f"/proc/{process.pid}/task").iterdir() for pid in (task / "children").read_text().split()]
+    children = [
+        int(pid)
+        for task in Path(f"/proc/{process.pid}/task").iterdir()
+        for pid in (task / "children").read_text().split()
+    ]
     process.kill()
     process.wait()
     while any(_alive(pid) for pid in children):
@@ -197,10 +223,16 @@ def _alive(pid: int) -> bool:
 
 @pytest.fixture
 def small_disk(tmp_path) -> Iterator[tuple[Path, Callable[[], None]]]:
-    """A folder that is soon full, and what makes room: a tmpfs where it can be mounted, else a limit on the size of files."""
+    """A folder that is soon full, and what makes room: a tmpfs where it can be mounted, else a limit on the size of
+    files.
+    """
     folder = tmp_path / "disk"
     folder.mkdir()
-    if os.geteuid() == 0 and subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], capture_output=True).returncode == 0:
+    if (
+        os.geteuid() == 0
+        and subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], capture_output=True).returncode
+        == 0
+    ):
         yield folder, lambda: subprocess.run(["mount", "-o", "remount,size=16m", folder], check=True)
         subprocess.run(["umount", "-l", folder], check=True)
     else:
@@ -345,7 +377,10 @@ def test_damaged_record_of_a_scored_episode_is_left_alone(tmp_path):
 # --------------------------------------------------------------------------- numbers that make no sense
 
 
-@pytest.mark.parametrize(("make", "word"), [(lambda: Pool(0), "run.workers"), (lambda: Pool(-1), "run.workers"), (lambda: Pool(1, 0), "run.step_seconds")])
+@pytest.mark.parametrize(
+    ("make", "word"),
+    [(lambda: Pool(0), "run.workers"), (lambda: Pool(-1), "run.workers"), (lambda: Pool(1, 0), "run.step_seconds")],
+)
 def test_a_pool_of_nothing_is_refused(make, word):
     with pytest.raises(UsageError, match=word):
         make()

@@ -65,15 +65,43 @@ def test_a_cluster_plays_the_same_run_and_survives_a_lost_actor(tmp_path, cluste
 
 
 def test_from_the_command_line(tmp_path, cluster):
-    command = [sys.executable, "-m", "embodied", "eval", "--env", "babyai", "--agent", "random", "--episodes", "1", "--steps", "5"]
-    there = subprocess.run([*command, "--out", tmp_path / "there", f"run.ray='{cluster}'"], capture_output=True, text=True, timeout=200)
+    command = [
+        sys.executable,
+        "-m",
+        "embodied",
+        "eval",
+        "--env",
+        "babyai",
+        "--agent",
+        "random",
+        "--episodes",
+        "1",
+        "--steps",
+        "5",
+    ]
+    there = subprocess.run(
+        [*command, "--out", tmp_path / "there", f"run.ray='{cluster}'"], capture_output=True, text=True, timeout=200
+    )
     assert there.returncode == 0, there.stderr
     assert subprocess.run([*command, "--out", tmp_path / "here"], capture_output=True, timeout=200).returncode == 0
     assert content(Path(tmp_path / "there")) == content(Path(tmp_path / "here"))
 
 
 def test_no_cluster_there_is_one_clear_sentence(tmp_path):
-    command = [sys.executable, "-m", "embodied", "eval", "--env", "babyai", "--agent", "random", "--episodes", "1", "--out", tmp_path / "run"]
+    command = [
+        sys.executable,
+        "-m",
+        "embodied",
+        "eval",
+        "--env",
+        "babyai",
+        "--agent",
+        "random",
+        "--episodes",
+        "1",
+        "--out",
+        tmp_path / "run",
+    ]
     tried = subprocess.run([*command, "run.ray=127.0.0.1:1"], capture_output=True, text=True, timeout=200)
     assert tried.returncode == 2 and "run.ray" in tried.stderr and "Traceback" not in tried.stderr, tried.stderr
     assert not (tmp_path / "run").exists()
@@ -91,7 +119,9 @@ async def test_replicas_answer_as_one_model_does_even_when_one_is_lost(tmp_path,
     from tests.models import tiny
 
     connect(cluster)
-    config = ModelConfig("transformers", "tiny", path=str(tiny.text_model(tmp_path / "model")), threads=1, max_tokens=12, batch=4)
+    config = ModelConfig(
+        "transformers", "tiny", path=str(tiny.text_model(tmp_path / "model")), threads=1, max_tokens=12, batch=4
+    )
     here, there = build(config, MemoryBlobs()), build(config, MemoryBlobs(), replicas=2)
     replicas = there._model._model._model
     assert len(set(ray.get([actor.__ray_call__.remote(_whereabouts) for actor in replicas._actors]))) == 2
@@ -99,7 +129,9 @@ async def test_replicas_answer_as_one_model_does_even_when_one_is_lost(tmp_path,
     async def talk(model, name: str, turn: int) -> str:
         CONVERSATION.set(name)
         said = f"{name} sees a door. " * (turn + 1)
-        return (await model.generate([Message("user", (Text(said),))], Settings(temperature=1.0, seed=turn, max_tokens=12))).text
+        return (
+            await model.generate([Message("user", (Text(said),))], Settings(temperature=1.0, seed=turn, max_tokens=12))
+        ).text
 
     for turn in range(3):
         expected = [await talk(here, f"episode {n}", turn) for n in range(6)]
@@ -116,19 +148,63 @@ def test_a_run_with_a_replica_is_the_run_without(tmp_path, cluster):
     from tests.models import tiny
 
     path = tiny.text_model(tmp_path / "model")
-    command = [sys.executable, "-m", "embodied", "eval", "--env", "babyai", "--task", "BabyAI-MixedTrainLocal-v0/goto", "--agent", "naive"]
-    command += ["--model", "transformers/tiny", f"model.path='{path}'", "model.max_tokens=8", "model.threads=1", "--episodes", "2", "--steps", "3"]
-    there = subprocess.run([*command, "--out", tmp_path / "there", f"run.ray='{cluster}'", "run.replicas=1"], capture_output=True, text=True, timeout=250)
+    command = [
+        sys.executable,
+        "-m",
+        "embodied",
+        "eval",
+        "--env",
+        "babyai",
+        "--task",
+        "BabyAI-MixedTrainLocal-v0/goto",
+        "--agent",
+        "naive",
+    ]
+    command += [
+        "--model",
+        "transformers/tiny",
+        f"model.path='{path}'",
+        "model.max_tokens=8",
+        "model.threads=1",
+        "--episodes",
+        "2",
+        "--steps",
+        "3",
+    ]
+    there = subprocess.run(
+        [*command, "--out", tmp_path / "there", f"run.ray='{cluster}'", "run.replicas=1"],
+        capture_output=True,
+        text=True,
+        timeout=250,
+    )
     assert there.returncode == 0, there.stderr
     assert subprocess.run([*command, "--out", tmp_path / "here"], capture_output=True, timeout=200).returncode == 0
     assert content(tmp_path / "there") == content(tmp_path / "here")
-    crowded = subprocess.run([*command, "--out", tmp_path / "none", f"run.ray='{cluster}'", "run.replicas=2"], capture_output=True, text=True, timeout=200)
+    crowded = subprocess.run(
+        [*command, "--out", tmp_path / "none", f"run.ray='{cluster}'", "run.replicas=2"],
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
     assert crowded.returncode == 2 and "Lower run.replicas" in crowded.stderr and not (tmp_path / "none").exists()
 
 
 def test_replicas_need_a_cluster_and_a_local_model(tmp_path):
-    command = [sys.executable, "-m", "embodied", "eval", "--env", "babyai", "--episodes", "1", "--out", tmp_path / "run"]
-    tried = subprocess.run([*command, "--agent", "smollm2", "run.replicas=2"], capture_output=True, text=True, timeout=200)
+    command = [
+        sys.executable,
+        "-m",
+        "embodied",
+        "eval",
+        "--env",
+        "babyai",
+        "--episodes",
+        "1",
+        "--out",
+        tmp_path / "run",
+    ]
+    tried = subprocess.run(
+        [*command, "--agent", "smollm2", "run.replicas=2"], capture_output=True, text=True, timeout=200
+    )
     assert tried.returncode == 2 and "run.ray" in tried.stderr, tried.stderr
     assert not (tmp_path / "run").exists()
 

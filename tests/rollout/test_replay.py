@@ -26,12 +26,18 @@ def verdicts(run: Run, workers: int = 1) -> list[Verdict]:
 
 
 @pytest.mark.parametrize("image", [False, True], ids=["text", "image"])
-@pytest.mark.parametrize("env", [pytest.param(name, marks=[pytest.mark.slow] if name in HEAVY else []) for name in ENTRIES])
+@pytest.mark.parametrize(
+    "env", [pytest.param(name, marks=[pytest.mark.slow] if name in HEAVY else []) for name in ENTRIES]
+)
 def test_every_environment_does_again_what_is_recorded(tmp_path, env, image):
     if image and not ENTRIES[env].picture:
         pytest.skip(f"{env} has no picture")
     for task in dict.fromkeys(TASKS[env]):
-        run, specs = make_run(tmp_path / task.replace("/", "-"), 1, TaskSpec(env, task, {"max_steps": 25, **({"image": True} if image else {})}))
+        run, specs = make_run(
+            tmp_path / task.replace("/", "-"),
+            1,
+            TaskSpec(env, task, {"max_steps": 25, **({"image": True} if image else {})}),
+        )
         play(run, specs)
         assert run.episode(specs[0].id).steps > 0
         assert verdicts(run) == [Verdict(specs[0], run.episode(specs[0].id).steps)]
@@ -101,6 +107,10 @@ def test_a_damaged_or_missing_part_of_a_record_is_named(tmp_path, call):
     code, out, err = call("replay", run.root, "--workers", 1, "--trust")
     said = {line.split("  ")[0]: line for line in out.splitlines() if "  " in line}
     assert code == 6 and "0 of 3 episodes agree" in out, out + err
-    assert "damaged" in said[specs[0].id] and str(result) in said[specs[0].id] and f"{len(lines)} steps agree" in said[specs[0].id]
+    assert (
+        "damaged" in said[specs[0].id]
+        and str(result) in said[specs[0].id]
+        and f"{len(lines)} steps agree" in said[specs[0].id]
+    )
     assert "0 steps agree" in said[specs[1].id] and "counts" in said[specs[1].id]
     assert f"counts {len(lines)} steps" in said[specs[2].id]

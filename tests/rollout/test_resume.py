@@ -19,7 +19,14 @@ STORY = TaskSpec("textworld", "coin_collector", {"max_steps": 12})
     ("config", "task"),
     [
         (AgentConfig(policy="naive", history=HistoryConfig(text=3)), TASK),
-        (AgentConfig(policy="cot", parse=ParseConfig("reask"), history=HistoryConfig(policy="blocks", text=6, image=2, block=3, thought=2)), PICTURED),
+        (
+            AgentConfig(
+                policy="cot",
+                parse=ParseConfig("reask"),
+                history=HistoryConfig(policy="blocks", text=6, image=2, block=3, thought=2),
+            ),
+            PICTURED,
+        ),
         (AgentConfig(policy="few_shot", demonstrations=DemonstrationConfig(episodes=2, max_steps=5)), TASK),
         (AgentConfig(policy="scripted", script=["turn left", "go forward"]), TASK),
         (AgentConfig(policy="random"), STORY),
@@ -28,7 +35,9 @@ STORY = TaskSpec("textworld", "coin_collector", {"max_steps": 12})
 )
 def test_interrupted_and_resumed_is_as_if_never_interrupted(tmp_path, config, task):
     if config.policy == "few_shot":
-        demonstrations, specs = make_run(tmp_path / "demonstrations", 3, TaskSpec(TASK.env, TASK.task, {"max_steps": 4}))
+        demonstrations, specs = make_run(
+            tmp_path / "demonstrations", 3, TaskSpec(TASK.env, TASK.task, {"max_steps": 4})
+        )
         play(demonstrations, specs)
         config.demonstrations.runs = [str(demonstrations.root)]
     whole, broken = Hashing(), Hashing()

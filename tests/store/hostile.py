@@ -28,14 +28,24 @@ def good_run(root: Path) -> Run:
     import numpy as np
 
     planned = tuple(spec("cellar", "stairs", seed, seed) for seed in range(2))
-    run = Run.create(root, RunRecord(identity(CONFIG), dict(CONFIG), planned, {"numpy": "2"}, "2026-01-02T03:04:05+00:00", "cellars"))
+    run = Run.create(
+        root, RunRecord(identity(CONFIG), dict(CONFIG), planned, {"numpy": "2"}, "2026-01-02T03:04:05+00:00", "cellars")
+    )
     image = Image(run.blobs.put(encode_png(np.zeros((8, 8, 3), np.uint8))), 8, 8)
     for planned_spec in planned:
         steps = []
         for index, action in enumerate(("go", "wait")):
             prompt = (Message("user", (Text("Say an action."), image)),)
             call = Call(prompt, Reply(action, usage=Usage(50, 5)))
-            steps.append(step(index, action, last=index == 1, calls=(call,), observation=Observation("a room", step=index, image=image)))
+            steps.append(
+                step(
+                    index,
+                    action,
+                    last=index == 1,
+                    calls=(call,),
+                    observation=Observation("a room", step=index, image=image),
+                )
+            )
         last = Observation("the end", step=2, image=image)
         finish(run, replace(ended(planned_spec, 1.0, steps=2, last=last), mission=MISSION), steps)
     return run
@@ -179,7 +189,9 @@ def png(width: int, height: int) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    )
 
 
 def blob_of(data: bytes, width: int = 8, height: int = 8) -> Harm:
@@ -200,7 +212,9 @@ def blob_of(data: bytes, width: int = 8, height: int = 8) -> Harm:
 
 def twice(change: Callable[[str], str]) -> Harm:
     """Gives the second episode the first one's id, changed."""
-    return lambda root, _: edited(root / "run.json", lambda v: _set(v, ("planned", 1, "id"), change(v["planned"][0]["id"])))
+    return lambda root, _: edited(
+        root / "run.json", lambda v: _set(v, ("planned", 1, "id"), change(v["planned"][0]["id"]))
+    )
 
 
 def _set(value: Any, keys: tuple[str | int, ...], new: Any) -> Any:
@@ -237,7 +251,19 @@ IDS = {
             "x" * 300,
             "line\nbreak",
         ),
-        *("turned\u202egpj.html", "%2e%2e%2fvictim", "a~1", "a@1", "a b", "a?b", "a#b", "<script>", "a:b", CONTROL, "\ud83d"[:0] + "a\u2028b"),
+        *(
+            "turned\u202egpj.html",
+            "%2e%2e%2fvictim",
+            "a~1",
+            "a@1",
+            "a b",
+            "a?b",
+            "a#b",
+            "<script>",
+            "a:b",
+            CONTROL,
+            "\ud83d"[:0] + "a\u2028b",
+        ),
     )
 }
 NAMES = {
@@ -274,7 +300,9 @@ SHAPES = {
     "run is a number": in_run("config", "run", value=3),
     "imported is a text": in_run("config", "imported", value="balrog"),
     "imported summary is a list": in_run("config", "imported", value={"summary": [1], "name": "x"}),
-    "imported numbers are texts": in_run("config", "imported", value={"summary": {"environments": {"nle": {"progression_percentage": "1"}}}}),
+    "imported numbers are texts": in_run(
+        "config", "imported", value={"summary": {"environments": {"nle": {"progression_percentage": "1"}}}}
+    ),
     "imported numbers are missing": in_run("config", "imported", value={"summary": {"environments": {"nle": {}}}}),
     "imported environments are a list": in_run("config", "imported", value={"summary": {"environments": [1, 2]}}),
     "configuration is deep": in_run("config", "x", value=json.loads(nested(90))),
@@ -340,7 +368,9 @@ LINES = {
     "picture that is missing": in_line("steps.jsonl", "observation", "image", "digest", value="0" * 64),
     "reply is a number": in_line("steps.jsonl", "decision", "calls", 0, "reply", value=3),
     "reply text is null": in_line("steps.jsonl", "decision", "calls", 0, "reply", "text", value=None),
-    "prompt of unknown messages": in_line("steps.jsonl", "decision", "calls", 0, "messages", value=["nothing", "../../x"]),
+    "prompt of unknown messages": in_line(
+        "steps.jsonl", "decision", "calls", 0, "messages", value=["nothing", "../../x"]
+    ),
     "prompt of numbers": in_line("steps.jsonl", "decision", "calls", 0, "messages", value=[1, 2]),
     "prompt of lists": in_line("steps.jsonl", "decision", "calls", 0, "messages", value=[[1]]),
     "step information is deep": in_line("steps.jsonl", "info", value={"x": json.loads(nested(90))}),
@@ -358,8 +388,12 @@ LINES = {
     "part has no kind": in_line("messages.jsonl", "message", "parts", value=[{}]),
     "part is a text": in_line("messages.jsonl", "message", "parts", value=["hello", 3, None]),
     "text is null": in_line("messages.jsonl", "message", "parts", value=[{"type": "text", "text": None}]),
-    "prompt picture leads out": in_line("messages.jsonl", "message", "parts", value=[{"type": "image", "digest": "../../x", "width": 1, "height": 1}]),
-    "prompt picture of no size": in_line("messages.jsonl", "message", "parts", value=[{"type": "image", "digest": "0" * 64}]),
+    "prompt picture leads out": in_line(
+        "messages.jsonl", "message", "parts", value=[{"type": "image", "digest": "../../x", "width": 1, "height": 1}]
+    ),
+    "prompt picture of no size": in_line(
+        "messages.jsonl", "message", "parts", value=[{"type": "image", "digest": "0" * 64}]
+    ),
     "message is null": in_line("messages.jsonl", "message", value=None),
     "message is a list": in_line("messages.jsonl", "message", value=[1]),
     "message has no id": without("messages.jsonl", "id"),
@@ -369,7 +403,10 @@ LINES = {
 }
 FILES = {
     **{f"{name} is a pipe": instead(name, fifo) for name in ("run.json", "episodes", "blobs")},
-    **{f"{name} is a link": instead(name, link_to("folder")) for name in ("episodes", "blobs", "episodes/{id}", "episodes/{id}/attempt-1", "exports")},
+    **{
+        f"{name} is a link": instead(name, link_to("folder"))
+        for name in ("episodes", "blobs", "episodes/{id}", "episodes/{id}/attempt-1", "exports")
+    },
     **{
         f"{name} is {what}": instead(f"episodes/{{id}}/{name}", make)
         for name in ("steps.jsonl", "messages.jsonl", "episode.json")

@@ -12,7 +12,13 @@ from embodied.types import Call, Decision, Image, Message, Observation, Reply, T
 
 def test_round_trip():
     decision = Decision(
-        "go", calls=(Call((Message("user", (Text("héllo\u0000"), Image("ab" * 32, 3, 4))),), Reply("go", usage=Usage(1, 2), logprobs=(-0.5,), token_ids=(1,))),)
+        "go",
+        calls=(
+            Call(
+                (Message("user", (Text("héllo\u0000"), Image("ab" * 32, 3, 4))),),
+                Reply("go", usage=Usage(1, 2), logprobs=(-0.5,), token_ids=(1,)),
+            ),
+        ),
     )
     assert decode(encode(decision), Decision, "x") == decision
 

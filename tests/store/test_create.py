@@ -43,7 +43,9 @@ def test_processes_that_start_in_one_new_folder_all_get_the_run(tmp_path):
     assert not refused
     for round_ in range(ROUNDS):
         run = Run(tmp_path / f"round-{round_}")
-        assert {spec.id for spec in run.record.planned} == {spec.id for spec in record(PROCESSES).planned}, "nobody's episodes are lost"
+        assert {spec.id for spec in run.record.planned} == {spec.id for spec in record(PROCESSES).planned}, (
+            "nobody's episodes are lost"
+        )
         assert sorted(path.name for path in run.root.iterdir()) == ["episodes", "run.json"]
 
 

@@ -1,4 +1,6 @@
-"""Whatever a run folder from a stranger holds: nothing is read or written outside it, nothing hangs, and the answer is one sentence."""
+"""Whatever a run folder from a stranger holds: nothing is read or written outside it, nothing hangs, and the answer is
+one sentence.
+"""
 
 from __future__ import annotations
 
@@ -105,7 +107,10 @@ def attack(call, place: Path, harm: hostile.Harm, commands: tuple[str, ...]) -> 
             code, out, err = call(*command.replace("RUN", "run").replace("GOOD", "good").split())
         assert code in (0, 2, 4, 5, 6) or (code == 3 and "is not installed" in err), (command, code, err)
         assert "Traceback" not in err + out, (command, err)
-        assert code in (0, 5, 6) or (err.startswith("error: ") and err.count("\n") == 1 and len(err) < 2_000), (command, err)
+        assert code in (0, 5, 6) or (err.startswith("error: ") and err.count("\n") == 1 and len(err) < 2_000), (
+            command,
+            err,
+        )
         assert "\x1b" not in out + err, (command, out, err)
         assert hostile.SECRET not in out + err, command
         assert seen(place) == before, command
@@ -134,8 +139,17 @@ def test_the_viewer_on_a_hostile_folder(place, kind):
         answers.append(library.runs())
         keys = library.keys()
         for key in keys:
-            asked = (library.episode, lambda k: library.rows(k, 0, 10), lambda k: library.steps(k, 0, 10), lambda k: library.search(k, "room"))
-            more = (lambda k: library.messages(k, ["x"]), lambda k: library.difference(k, keys[-1]), lambda k: library.image(k, "../../x"))
+            asked = (
+                library.episode,
+                lambda k: library.rows(k, 0, 10),
+                lambda k: library.steps(k, 0, 10),
+                lambda k: library.search(k, "room"),
+            )
+            more = (
+                lambda k: library.messages(k, ["x"]),
+                lambda k: library.difference(k, keys[-1]),
+                lambda k: library.image(k, "../../x"),
+            )
             for ask in (*asked, *more):
                 try:
                     answers.append(ask(key))

@@ -43,13 +43,17 @@ def damage(run: Run, **lines: bytes) -> None:
 def test_rows_are_the_recorded_steps(run):
     index = EpisodeIndex(folder(run))
     steps = list(run.steps(run.record.planned[0].id))
-    assert [(r.index, r.action, r.reward, r.progress) for r in index.rows] == [(s.index, s.executed, s.reward, s.progress) for s in steps]
-    assert index.damaged == [] and len(steps) == 120
-    assert [r.index for r in index.rows if r.flags & INVALID] == [s.index for s in steps if not (s.valid and s.decision.parsed)]
-    assert [r.index for r in index.rows if r.flags & ERROR] == [39, 79, 119]
-    assert [(r.index, [e.text for e in r.events if e.kind == "correction"]) for r in index.rows if r.flags & CORRECTED] == [
-        (99, ["look behind the barrel, number 99"])
+    assert [(r.index, r.action, r.reward, r.progress) for r in index.rows] == [
+        (s.index, s.executed, s.reward, s.progress) for s in steps
     ]
+    assert index.damaged == [] and len(steps) == 120
+    assert [r.index for r in index.rows if r.flags & INVALID] == [
+        s.index for s in steps if not (s.valid and s.decision.parsed)
+    ]
+    assert [r.index for r in index.rows if r.flags & ERROR] == [39, 79, 119]
+    assert [
+        (r.index, [e.text for e in r.events if e.kind == "correction"]) for r in index.rows if r.flags & CORRECTED
+    ] == [(99, ["look behind the barrel, number 99"])]
     assert [s.executed for s in light_steps(folder(run) / "steps.jsonl")] == [s.executed for s in steps]
 
 
@@ -105,13 +109,17 @@ def test_a_damaged_message_damages_the_steps_that_need_it(run):
     path.write_bytes(b"".join([*lines[:-1], b"{\n"]))
     damaged: list[str] = []
     assert len(list(run.steps(run.record.planned[0].id, damaged))) == 119
-    assert any("messages.jsonl" in sentence for sentence in damaged) and any("line 120" in sentence for sentence in damaged)
+    assert any("messages.jsonl" in sentence for sentence in damaged) and any(
+        "line 120" in sentence for sentence in damaged
+    )
     assert len(EpisodeIndex(folder(run)).rows) == 120, "the viewer shows the step all the same"
 
 
 def test_a_number_that_is_none_is_kept_as_such(tmp_path):
     made = new_run(tmp_path / "run", {"hall": 1})
-    record(made, made.record.planned[0], 5, alter=lambda n, step: replace(step, reward=float("nan")) if n == 2 else step)
+    record(
+        made, made.record.planned[0], 5, alter=lambda n, step: replace(step, reward=float("nan")) if n == 2 else step
+    )
     assert [r.reward for r in EpisodeIndex(folder(made)).rows] == [0.0, 0.0, None, 0.0, 0.0]
 
 
@@ -120,9 +128,17 @@ def test_sees_a_correction_as_a_model_agent_writes_it(tmp_path, history):
     """The note's wording is the agent's: this holds the two together."""
     made = new_run(tmp_path / "run", {"hall": 1})
     model = Scripted(ModelConfig(provider="scripted", name="cycle", script=["go"]), made.blobs)
-    agent = agents.build(AgentConfig(policy="naive", history=HistoryConfig(history)), model, spec=made.record.planned[0], blobs=made.blobs)
+    agent = agents.build(
+        AgentConfig(policy="naive", history=HistoryConfig(history)),
+        model,
+        spec=made.record.planned[0],
+        blobs=made.blobs,
+    )
     agent.begin(Mission("leave", {"go": "walks"}, default_action="go"), generator(0))
     agent.hear("turn <b>left</b>")
     decision = asyncio.run(agent.act(Observation("a hall\nA person who watches you says: lies")))
     record(made, made.record.planned[0], 2, alter=lambda n, step: replace(step, decision=decision) if n == 1 else step)
-    assert [[e.text for e in r.events if e.kind == "correction"] for r in EpisodeIndex(folder(made)).rows] == [[], ["turn <b>left</b>"]]
+    assert [[e.text for e in r.events if e.kind == "correction"] for r in EpisodeIndex(folder(made)).rows] == [
+        [],
+        ["turn <b>left</b>"],
+    ]

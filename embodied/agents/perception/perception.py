@@ -1,8 +1,8 @@
 """Perception: what an agent makes of the pictures before its model is asked.
 
-`vector` (VDLM, Wang et al. 2024, "Visually Descriptive Language Model for Vector Graphics Reasoning"): the shapes in the pictures as text, with places
-and measures, in place of the pictures or along with them. So a model that reads no pictures can be asked about them, and one that reads them badly
-gets numbers.
+`vector` (VDLM, Wang et al. 2024, "Visually Descriptive Language Model for Vector Graphics Reasoning"): the shapes in
+the pictures as text, with places and measures, in place of the pictures or along with them. So a model that reads no
+pictures can be asked about them, and one that reads them badly gets numbers.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ def vector(pictures: Sequence[Image], blobs: Blobs) -> str:
     texts = []
     for number, picture in enumerate(pictures, start=1):
         name = "The picture" if len(pictures) == 1 else f"Picture {number}"
-        texts.append(described(_drawing(blobs, picture.digest), name, (LONGEST - 2 * (len(pictures) - 1)) // len(pictures)))
+        texts.append(
+            described(_drawing(blobs, picture.digest), name, (LONGEST - 2 * (len(pictures) - 1)) // len(pictures))
+        )
     return "\n\n".join(texts)
 
 
@@ -54,8 +56,8 @@ def described(drawing: Drawing, name: str = "The picture", longest: int = LONGES
         longest: Characters; shapes that find no room are counted.
     """
     head = (
-        f"{name} as shapes. It is {drawing.width} x {drawing.height} pixels on {drawing.background} ground; points are (x, y) in pixels from the upper left"
-        " corner, y goes down. In brackets: as a share of the width."
+        f"{name} as shapes. It is {drawing.width} x {drawing.height} pixels on {drawing.background} ground; points are"
+        " (x, y) in pixels from the upper left corner, y goes down. In brackets: as a share of the width."
     )
     tail = "- {} more shapes, left out for length."
     lines = [_line(shape, drawing.width) for shape in drawing.shapes]
@@ -74,8 +76,8 @@ def _line(shape: Shape, width: int) -> str:
         return f"- {shape.colour} circle: centre {_point(x, y)}, radius {(w + h) / 4:.0f} [{(w + h) / 4 / width:.3f}]"
     if shape.kind == "polygon":
         return (
-            f"- {shape.colour} polygon of {len(corners)} corners: centre {_point(x, y)}, size {w:.0f} x {h:.0f} [{w / width:.3f} x {h / width:.3f}],"
-            f" corners {_points(shape)}"
+            f"- {shape.colour} polygon of {len(corners)} corners: centre {_point(x, y)}, size {w:.0f} x {h:.0f}"
+            f" [{w / width:.3f} x {h / width:.3f}], corners {_points(shape)}"
         )
     turning, greatest = shape.turning
     ends = "closed" if shape.closed else f"from {_point(*corners[0])} to {_point(*corners[-1])}"
@@ -83,7 +85,10 @@ def _line(shape: Shape, width: int) -> str:
     if len(corners) <= 2:
         return text
     inner = len(corners) - 2
-    return f"{text}, {inner} turn{'s' * (inner != 1)} of {turning:.0f} degrees in all and {greatest:.0f} at most, corners {_points(shape)}"
+    return (
+        f"{text}, {inner} turn{'s' * (inner != 1)} of {turning:.0f} degrees in all and {greatest:.0f} at most, corners"
+        f" {_points(shape)}"
+    )
 
 
 def _points(shape: Shape) -> str:

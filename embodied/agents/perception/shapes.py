@@ -1,7 +1,8 @@
 """Shapes in a picture: filled areas as circles and polygons, strokes as lines along their middle.
 
-The picture is reduced to its few plain colours. What of a colour is wide is traced to SVG outlines by vtracer (MIT), what is narrow is
-thinned to its middle and followed, which a tracer of outlines cannot do. All is measured in pixels, x to the right and y down.
+The picture is reduced to its few plain colours. What of a colour is wide is traced to SVG outlines by vtracer (MIT),
+what is narrow is thinned to its middle and followed, which a tracer of outlines cannot do. All is measured in pixels, x
+to the right and y down.
 """
 
 from __future__ import annotations
@@ -75,7 +76,9 @@ class Shape:
         """The sum of a line's turn angles and the greatest of them, in degrees."""
         steps = np.diff(self.corners, axis=0)
         before, after = steps[:-1], steps[1:]
-        angles = np.degrees(np.arctan2(np.abs(before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]), (before * after).sum(axis=1)))
+        angles = np.degrees(
+            np.arctan2(np.abs(before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]), (before * after).sum(axis=1))
+        )
         return float(angles.sum()), float(angles.max(initial=0.0))
 
 
@@ -151,7 +154,10 @@ def _names(colours: np.ndarray) -> list[str]:
     """The nearest name of each colour; where two have the same, with the colour in hexadecimal."""
     known = list(NAMED)
     near = [known[int(((np.array([NAMED[k] for k in known]) - c) ** 2).sum(axis=1).argmin())] for c in colours]
-    return [f"{n} #{int(c[0]):02x}{int(c[1]):02x}{int(c[2]):02x}" if near.count(n) > 1 else n for n, c in zip(near, colours, strict=True)]
+    return [
+        f"{n} #{int(c[0]):02x}{int(c[1]):02x}{int(c[2]):02x}" if near.count(n) > 1 else n
+        for n, c in zip(near, colours, strict=True)
+    ]
 
 
 # --------------------------------------------------------------------------- areas and strokes
@@ -226,7 +232,8 @@ def _box(points: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]]:
 
 def _round(outline: np.ndarray, centre: tuple[float, float], w: float, h: float, area: float) -> bool:
     """Whether the outline is a circle's: as wide as high, a circle's area, and on the circle nearly everywhere."""
-    if max(w, h) > 1.2 * min(w, h) or abs(area / (w * h) - np.pi / 4) > 0.06 + 0.7 / min(w, h):  # a small one has corners
+    # a small one has corners
+    if max(w, h) > 1.2 * min(w, h) or abs(area / (w * h) - np.pi / 4) > 0.06 + 0.7 / min(w, h):
         return False
     radius = (w + h) / 4
     ring = np.concatenate([outline, outline[:1]])
@@ -248,7 +255,12 @@ def _outlines(mask: np.ndarray, stroke: int) -> Iterator[np.ndarray]:
     buffer = io.BytesIO()
     Image.fromarray(np.where(mask, 0, 255).astype(np.uint8)).convert("RGB").save(buffer, "PNG", compress_level=0)
     svg = vtracer.convert_raw_image_to_svg(
-        buffer.getvalue(), img_format="png", colormode="binary", mode="polygon", filter_speckle=max(1, stroke // 2), path_precision=2
+        buffer.getvalue(),
+        img_format="png",
+        colormode="binary",
+        mode="polygon",
+        filter_speckle=max(1, stroke // 2),
+        path_precision=2,
     )
     for path, x, y in _PATH.findall(svg):
         outer = path.split("Z")[0]  # holes follow

@@ -20,7 +20,8 @@ def strokes(mask: np.ndarray, width: int) -> Iterator[tuple[np.ndarray, bool]]:
 
     Args:
         mask: (H, W) bool.
-        width: Pixels; what is shorter than twice this is no line, and branches as short as this belong to the stroke's outline.
+        width: Pixels; what is shorter than twice this is no line, and branches as short as this belong to the stroke's
+            outline.
 
     Yields:
         Points (n, 2) float64, (x, y) of pixels, and whether the last is the first.
@@ -56,7 +57,10 @@ def thinned(mask: np.ndarray) -> np.ndarray:
 def _removable(padded: np.ndarray, second: bool) -> np.ndarray:
     """What one half of a round takes away."""
     height, width = padded.shape
-    around = [padded[1 + r : height - 1 + r, 1 + c : width - 1 + c] for r, c in ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))]
+    around = [
+        padded[1 + r : height - 1 + r, 1 + c : width - 1 + c]
+        for r, c in ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
+    ]
     north, _, east, _, south, _, west, _ = around
     count = sum(around)
     rises = sum((1 - a) & b for a, b in zip(around, [*around[1:], around[0]], strict=True))
@@ -81,7 +85,13 @@ def _edges(pixels: set[Pixel], width: int) -> list[list[Pixel]]:
     for _ in range(2):  # a branch that goes makes two edges one
         near = {p: _near(p, pixels) for p in sorted(pixels)}
         edges = _walks(near)
-        short = [e for e in edges if len(e) <= width and sorted((len(near[e[0]]), len(near[e[-1]])))[0] == 1 and max(len(near[e[0]]), len(near[e[-1]])) > 2]
+        short = [
+            e
+            for e in edges
+            if len(e) <= width
+            and sorted((len(near[e[0]]), len(near[e[-1]])))[0] == 1
+            and max(len(near[e[0]]), len(near[e[-1]])) > 2
+        ]
         if not short:
             break
         pixels = pixels - {p for e in short for p in e if len(near[p]) <= 2}
@@ -89,7 +99,9 @@ def _edges(pixels: set[Pixel], width: int) -> list[list[Pixel]]:
 
 
 def _walks(near: dict[Pixel, list[Pixel]]) -> list[list[Pixel]]:
-    """Walks along pixels with two neighbours, from each pixel that has another number; then what is left, which goes round."""
+    """Walks along pixels with two neighbours, from each pixel that has another number; then what is left, which goes
+    round.
+    """
     used: set[tuple[Pixel, Pixel]] = set()
     walks: list[list[Pixel]] = []
 
@@ -161,7 +173,8 @@ def reduced(points: np.ndarray, tolerance: float) -> np.ndarray:
     """The points that matter: all others lie within `tolerance` of the line (Ramer 1972; Douglas and Peucker 1973).
 
     Args:
-        points: (n, 2) float64, n at least 1. First and last are kept; a ring keeps the point farthest from its beginning too.
+        points: (n, 2) float64, n at least 1. First and last are kept; a ring keeps the point farthest from its
+            beginning too.
         tolerance: In the unit of `points`.
     """
     keep = np.zeros(len(points), dtype=bool)
@@ -183,7 +196,8 @@ def reduced(points: np.ndarray, tolerance: float) -> np.ndarray:
 
 
 def sharpened(corners: np.ndarray, near: float) -> np.ndarray:
-    """Corners that thinning has blunted made one again: two within `near` of each other become the point where their sides meet.
+    """Corners that thinning has blunted made one again: two within `near` of each other become the point where their
+    sides meet.
 
     Args:
         corners: (n, 2) float64 of a line; its ends stay.
@@ -201,7 +215,9 @@ def sharpened(corners: np.ndarray, near: float) -> np.ndarray:
 
 
 def _meeting(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray, reach: float) -> np.ndarray:
-    """Where the line from `a` through `b` meets the one from `d` through `c`; the middle of `b` and `c` if that is behind them or farther than `reach`."""
+    """Where the line from `a` through `b` meets the one from `d` through `c`; the middle of `b` and `c` if that is
+    behind them or farther than `reach`.
+    """
     one, other = b - a, c - d
     across = float(one[0] * other[1] - one[1] * other[0])
     middle = (b + c) / 2

@@ -1,8 +1,9 @@
 """Stage five of reading a reply, `phrase`, where actions are finite: which phrase was chosen.
 
-A line that is a phrase chooses it. A phrase within a sentence is chosen only if the sentence says so: it is the only phrase that
-the text speaks of, and it stands as an order ("Turn left now."), behind words of choosing ("I will", "my answer is"), or in quotes;
-and it is not denied ("not", "instead of", "is wrong"), asked about, or only supposed ("if I", "could", "last time").
+A line that is a phrase chooses it. A phrase within a sentence is chosen only if the sentence says so: it is the only
+phrase that the text speaks of, and it stands as an order ("Turn left now."), behind words of choosing ("I will", "my
+answer is"), or in quotes; and it is not denied ("not", "instead of", "is wrong"), asked about, or only supposed ("if
+I", "could", "last time").
 """
 
 from __future__ import annotations
@@ -82,7 +83,8 @@ _OTHER_WORD = {
         re.IGNORECASE,
     ),
     "down": re.compile(
-        r"(?:slow|calm|break|write|sit|put|turn|come|shut|track|narrow|boil|lie|settle|cool|note|fall|upside|lay|close)(?:s|ed|ing|ting)?[\s-]$", re.IGNORECASE
+        r"(?:slow|calm|break|write|sit|put|turn|come|shut|track|narrow|boil|lie|settle|cool|note|fall|upside|lay|close)(?:s|ed|ing|ting)?[\s-]$",
+        re.IGNORECASE,
     ),
 }
 _OTHER_WORD_BEHIND = {
@@ -104,7 +106,9 @@ _FAR = re.compile(r"\b(?:far|half|almost|slightly|hard|sharp|double)[\s_-]{1,2}$
 
 
 def whole(vocabulary: Vocabulary, line: str) -> tuple[str, ...]:
-    """The phrases that `line` can be, dress aside: one when it is clear, several when only case could tell them apart, else none."""
+    """The phrases that `line` can be, dress aside: one when it is clear, several when only case could tell them apart,
+    else none.
+    """
     if phrase := vocabulary.exact(line):
         return (phrase,)
     shapes = list(forms(line))
@@ -116,14 +120,22 @@ def whole(vocabulary: Vocabulary, line: str) -> tuple[str, ...]:
     for shape in shapes:
         if phrases := vocabulary.folded(shape):
             return phrases
-        if (bare := _PARENTHESES.sub("", shape).strip()) != shape and bare and (phrases := vocabulary.folded(bare) or vocabulary.folded(bare.rstrip(".,;:! "))):
+        if (
+            (bare := _PARENTHESES.sub("", shape).strip()) != shape
+            and bare
+            and (phrases := vocabulary.folded(bare) or vocabulary.folded(bare.rstrip(".,;:! ")))
+        ):
             return phrases  # turn left (towards the door)
     return ()
 
 
 def lines(vocabulary: Vocabulary, text: str) -> tuple[str, ...]:
     """The phrases that lines of `text` are, each once."""
-    return tuple(dict.fromkeys(phrase for line in text.splitlines() if line.strip() for phrase in whole(vocabulary, line.strip())))
+    return tuple(
+        dict.fromkeys(
+            phrase for line in text.splitlines() if line.strip() for phrase in whole(vocabulary, line.strip())
+        )
+    )
 
 
 def mentioned(vocabulary: Vocabulary, text: str) -> tuple[str, ...]:
@@ -132,12 +144,14 @@ def mentioned(vocabulary: Vocabulary, text: str) -> tuple[str, ...]:
 
 
 def chosen(vocabulary: Vocabulary, text: str, marked: bool = False) -> tuple[str, ...]:
-    """The phrase that a sentence of `text` chooses; several where several are spoken of; none where the only one is not chosen.
+    """The phrase that a sentence of `text` chooses; several where several are spoken of; none where the only one is not
+    chosen.
 
     Args:
         vocabulary: The phrases.
         text: A reply, or the line behind a mark.
-        marked: The text stands behind a mark: speaking of a phrase is enough, unless it is denied, asked about or supposed.
+        marked: The text stands behind a mark: speaking of a phrase is enough, unless it is denied, asked about or
+            supposed.
     """
     for view in (_PARENTHESES.sub(_blank, text), text):
         mentions = _mentions(vocabulary, view)
@@ -148,14 +162,18 @@ def chosen(vocabulary: Vocabulary, text: str, marked: bool = False) -> tuple[str
             stances.setdefault(phrase, []).append(_stance(view, phrase, start, end))
         if len(stances) > 1:
             rest = _without_contrast(view, mentions)
-            return (chosen(vocabulary, rest, marked) if rest != view else _singled_out(view, mentions, stances)) or tuple(stances)
+            return (
+                chosen(vocabulary, rest, marked) if rest != view else _singled_out(view, mentions, stances)
+            ) or tuple(stances)
         (only,) = stances.values()
         return tuple(stances) if max(only) >= (0 if marked else 1) and _DENIES not in only else ()
     return ()
 
 
 def _without_contrast(text: str, mentions: list[tuple[str, int, int]]) -> str:
-    """`text` without the one phrase that it plainly sets against another: "Instead of A, B", "I won't A; B", "B, not A"."""
+    """`text` without the one phrase that it plainly sets against another: "Instead of A, B", "I won't A; B", "B, not
+    A".
+    """
     for _, start, end in mentions if len(text) <= _CONTRAST else ():
         before, behind = text[:start], text[end:]
         if _REFUSED.match(before) and re.match(r"\s?[;.]\s+(?!and\b|or\b|nor\b)", behind):
@@ -168,7 +186,9 @@ def _without_contrast(text: str, mentions: list[tuple[str, int, int]]) -> str:
 
 
 def _singled_out(text: str, mentions: list[tuple[str, int, int]], stances: dict[str, list[int]]) -> tuple[str, ...]:
-    """The one phrase that is chosen, without a condition, where each other one is denied, asked about or supposed; else none."""
+    """The one phrase that is chosen, without a condition, where each other one is denied, asked about or supposed; else
+    none.
+    """
     wanted = [phrase for phrase, found in stances.items() if max(found) >= 0]
     if len(wanted) != 1 or min(stances[wanted[0]]) < 1:
         return ()
@@ -201,7 +221,12 @@ def _stance(text: str, phrase: str, start: int, end: int) -> int:
     if _denied(statement, clause) or _NOT_BEHIND.match(behind):
         return _DENIES
     ending = _STATEMENT.search(behind)
-    if (ending and ending[0] in "?？") or _FAR.search(before) or _is_other_word(phrase, before, behind) or _SUPPOSED.search(statement):
+    if (
+        (ending and ending[0] in "?？")
+        or _FAR.search(before)
+        or _is_other_word(phrase, before, behind)
+        or _SUPPOSED.search(statement)
+    ):
         return -1
     if before[-1:] and before[-1] in _QUOTES and not before[-2:-1].isalnum():
         return 1
@@ -209,14 +234,23 @@ def _stance(text: str, phrase: str, start: int, end: int) -> int:
         return 1 if not _TOLD_OF.match(behind) or _PRAISED.match(behind) else 0
     if _WILLED.search(sentence) or _NAMED.search(sentence):
         return 1
-    return int(_ORDER.match(clause) is not None and len(clause) < len(sentence) and not _TOLD_OF.match(behind) and not _BARE_TO.match(clause))
+    return int(
+        _ORDER.match(clause) is not None
+        and len(clause) < len(sentence)
+        and not _TOLD_OF.match(behind)
+        and not _BARE_TO.match(clause)
+    )
 
 
 def _denied(statement: str, clause: str) -> bool:
-    """Whether what stands before a phrase denies it: in its own clause, or before it in a clause that does not choose by itself."""
+    """Whether what stands before a phrase denies it: in its own clause, or before it in a clause that does not choose
+    by itself.
+    """
     if _NOT.search(clause):
         return True
-    return _NOT.search(_NEVER_MIND.sub("", statement)) is not None and not (_WILLED.search(clause) or _NAMED.search(clause))
+    return _NOT.search(_NEVER_MIND.sub("", statement)) is not None and not (
+        _WILLED.search(clause) or _NAMED.search(clause)
+    )
 
 
 def _is_other_word(phrase: str, before: str, behind: str) -> bool:
@@ -240,8 +274,12 @@ def _after_last(pattern: re.Pattern[str], text: str) -> str:
 
 @lru_cache(maxsize=64)
 def _pattern(actions: tuple[str, ...]) -> re.Pattern[str] | None:
-    """Finds phrases of over one character, not numbers, as whole words: `far-east` and `pick-up` hold neither `east` nor `up`."""
-    phrases = sorted((plain(p).strip() for p in actions if len(p.strip()) > 1 and not p.strip().isdigit()), key=len, reverse=True)
+    """Finds phrases of over one character, not numbers, as whole words: `far-east` and `pick-up` hold neither `east`
+    nor `up`.
+    """
+    phrases = sorted(
+        (plain(p).strip() for p in actions if len(p.strip()) > 1 and not p.strip().isdigit()), key=len, reverse=True
+    )
     if not phrases:
         return None
     return re.compile(rf"(?<![\w'])(?<!\w-)(?=({'|'.join(map(expression, phrases))})(?![\w])(?!-\w))", re.IGNORECASE)

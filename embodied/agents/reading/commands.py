@@ -1,7 +1,7 @@
 """Stage five of reading a reply, `phrase`, where any line is a command: which one was given, and that it is one.
 
-A command is an order of one line, as it would be typed. Sentences about what to do ("I will go east"), questions and alternatives
-are none. Of several commands in one the first is taken: what follows is dropped, and the decision says so.
+A command is an order of one line, as it would be typed. Sentences about what to do ("I will go east"), questions and
+alternatives are none. Of several commands in one the first is taken: what follows is dropped, and the decision says so.
 """
 
 from __future__ import annotations
@@ -33,10 +33,13 @@ _PROSE = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(
-    r"\b(?:is|are|was|were|would|could|might|should|seems?|will|i|i'll|i'm|we|won't|isn't|don't|doesn't|can't|cannot|must|may|not|never)\b", re.IGNORECASE
+    r"\b(?:is|are|was|were|would|could|might|should|seems?|will|i|i'll|i'm|we|won't|isn't|don't|doesn't|can't|cannot|must|may|not|never)\b",
+    re.IGNORECASE,
 )
 _QUOTED = re.compile(r"\"[^\"]*\"|'(?<!\w')[^']*'(?!\w)")
-_ALTERNATIVE = re.compile(r"\s(?:or|vs\.?|versus|oder|rather than|instead of|and not|but not|if|unless|until)\s|\s/\s", re.IGNORECASE)
+_ALTERNATIVE = re.compile(
+    r"\s(?:or|vs\.?|versus|oder|rather than|instead of|and not|but not|if|unless|until)\s|\s/\s", re.IGNORECASE
+)
 _TAIL = re.compile(
     r"\s(?:because|since|so that|so as|so i|in order|which|as (?:i|it|this|that|the)|hoping|in hopes|to (?:find|see|get|reach|explore|look|check|continue|try|avoid|return|go|search|head|start|move|discover|learn|unlock)\b|where|for the)\b.*"
     r"|\s(?:--?|#|//|;;|→|=>|->|\|)\s.*|\s{2,}#.*|\s?\([^()]*(?:\)|$)\s*[.!]?$",
@@ -83,7 +86,12 @@ class Speech:
         """The command that `line` is, dress aside. `rest` is what follows in the lines below."""
         line = CONTROL.sub("", line).strip()
         shape = _undressed(line)
-        if not shape or len(shape) > LONGEST_COMMAND or _JSON.match(line) or shape.startswith(("{", "[{", "</", "<|", "\\")):
+        if (
+            not shape
+            or len(shape) > LONGEST_COMMAND
+            or _JSON.match(line)
+            or shape.startswith(("{", "[{", "</", "<|", "\\"))
+        ):
             return _NONE
         if "_" in shape and " " not in shape:
             shape = shape.replace("_", " ").strip()
@@ -132,9 +140,17 @@ class Speech:
     def _first(self, text: str) -> tuple[str, str]:
         """The first of several commands on a line, and the others."""
         hidden = _QUOTED.sub(lambda match: "x" * len(match[0]), text)
-        cuts = [match.start() for match in self._next.finditer(hidden) if hidden[: match.start()].strip()] if self._is_known(text) else []
+        cuts = (
+            [match.start() for match in self._next.finditer(hidden) if hidden[: match.start()].strip()]
+            if self._is_known(text)
+            else []
+        )
         for match in re.finditer(r"[.!](?=\s*\S)", hidden):
-            if self._is_known(text) and not _ABBREVIATION.search(hidden[: match.start()]) and not re.match(r"\.\d", hidden[match.start() :]):
+            if (
+                self._is_known(text)
+                and not _ABBREVIATION.search(hidden[: match.start()])
+                and not re.match(r"\.\d", hidden[match.start() :])
+            ):
                 cuts.append(match.start())
                 break
         if not cuts:
@@ -160,14 +176,22 @@ class Speech:
         more = []
         for line in rest[:2_000].splitlines()[:20]:
             shape = _undressed(line.strip())
-            if len(shape) <= 80 and self._is_known(shape) and self._is_order(shape.rstrip(".")) and shape.rstrip(".").lower() != command.rstrip(".").lower():
+            if (
+                len(shape) <= 80
+                and self._is_known(shape)
+                and self._is_order(shape.rstrip("."))
+                and shape.rstrip(".").lower() != command.rstrip(".").lower()
+            ):
                 more.append(shape)
         return "; ".join(more)
 
 
 _JSON = re.compile(r"\[?\s?\{?\s?[\"'][\w ]{1,30}[\"']\s?:|[\[{]\s?[\"'{]")
 """What remains of JSON in which no answer was found."""
-_DENIED = re.compile(r"\b(?:not|don't|won't|can't|cannot|never|instead of|rather than|avoid|but|could|might|or|failed|tried|if)\b|n't\b", re.IGNORECASE)
+_DENIED = re.compile(
+    r"\b(?:not|don't|won't|can't|cannot|never|instead of|rather than|avoid|but|could|might|or|failed|tried|if)\b|n't\b",
+    re.IGNORECASE,
+)
 
 
 def _undressed(line: str) -> str:

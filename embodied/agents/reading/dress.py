@@ -1,7 +1,8 @@
 """Stage four of reading a reply, `dress`: what may stand around a phrase on its line, taken off piece by piece.
 
-Bullets, quotes, brackets, emphasis, fences, LaTeX, tags, labels, calls of functions, closing punctuation. Whatever is taken off
-leaves a shorter text, and only lines of `LONGEST` characters are looked at, so the time a line takes is bounded.
+Bullets, quotes, brackets, emphasis, fences, LaTeX, tags, labels, calls of functions, closing punctuation. Whatever is
+taken off leaves a shorter text, and only lines of `LONGEST` characters are looked at, so the time a line takes is
+bounded.
 """
 
 from __future__ import annotations
@@ -21,8 +22,13 @@ LABELS = (
 )
 """What a model may call its answer, before a colon."""
 CJK_LABELS = r"(?:最终|下一步|我的|所选|选择的|次の|最終)?(?:的)?(?:动作|動作|行动|行動|答案|指令|命令|操作|选择|回答|アクション|コマンド|答え|행동|명령|답변?|결정)(?:是|为)?"
-_LABEL = re.compile(rf"(?:{LABELS}[\"'`*_ ]{{0,4}}(?:[:=]|=>|->)|{CJK_LABELS}[\"'`*_ ]{{0,4}}[:=])[ *_]{{0,4}}", re.IGNORECASE)
-_SPEAKER = re.compile(r"(?:assistant|ai|agent|player|bot|model|me|step \d{1,3}|turn \d{1,3}|action \d{1,3})[*_ ]{0,3}[:)]\s{0,3}", re.IGNORECASE)
+_LABEL = re.compile(
+    rf"(?:{LABELS}[\"'`*_ ]{{0,4}}(?:[:=]|=>|->)|{CJK_LABELS}[\"'`*_ ]{{0,4}}[:=])[ *_]{{0,4}}", re.IGNORECASE
+)
+_SPEAKER = re.compile(
+    r"(?:assistant|ai|agent|player|bot|model|me|step \d{1,3}|turn \d{1,3}|action \d{1,3})[*_ ]{0,3}[:)]\s{0,3}",
+    re.IGNORECASE,
+)
 _BULLET = re.compile(r"(?:[-*•·+]|>{1,4}|#{1,6}|\d{1,2}[.)]|=>|->|→|➡|✅|👉|\$|&gt;|>>>)\s{1,4}|(?:→|➡|✅|👉)")
 _PAIRS = {
     '"': '"',
@@ -41,7 +47,9 @@ _PAIRS = {
     "|": "|",
     "‹": "›",
 }
-_LATEX = re.compile(r"\\(?:boxed|fbox|text|mathrm|mathbf|textbf|texttt|textit|mathtt|mathit|mbox|emph|operatorname)\s?\{(.{1,500})\}")
+_LATEX = re.compile(
+    r"\\(?:boxed|fbox|text|mathrm|mathbf|textbf|texttt|textit|mathtt|mathit|mbox|emph|operatorname)\s?\{(.{1,500})\}"
+)
 _MATHS = re.compile(r"(?:\\\((.{1,500})\\\)|\\\[(.{1,500})\\\])")
 _TAGGED = re.compile(r"<([a-z][\w.:-]{0,30})(?:\s[^<>]{0,60})?>(.{0,500})</\1\s?>", re.IGNORECASE)
 _ENTITY = {"&quot;": '"', "&#39;": "'", "&apos;": "'", "&amp;": "&", "&lt;": "<", "&gt;": ">", "&nbsp;": " "}
@@ -134,7 +142,8 @@ def _less(line: str) -> str:
     if "\\" in line:
         for escaped, sign in _ESCAPES:
             line = line.replace(escaped, sign)
-    if line.startswith(("**", "__", "~~")) and line[:2] not in line[2:]:  # the rest of `**ACTION:** x`, once the label is gone
+    # the rest of `**ACTION:** x`, once the label is gone
+    if line.startswith(("**", "__", "~~")) and line[:2] not in line[2:]:
         return line[2:]
     if line.endswith(("**", "__")) and line[-2:] not in line[:-2]:
         return line[:-2]
@@ -147,8 +156,14 @@ def _several(line: str) -> bool:
 
 
 def _called(match: re.Match[str], line: str) -> str:
-    """What `act("go east")` and `look()` come to; the call as it is where the name may be half of the phrase (`take("coin")`)."""
+    """What `act("go east")` and `look()` come to; the call as it is where the name may be half of the phrase
+    (`take("coin")`).
+    """
     name, value = match["name"], match["value"].strip()
     if not value:
         return name if not match["quote"] else line
-    return value if name.lower() in _DOING or set(name.lower().split("_")) <= _DOING | {"game", "next", "take", "the"} else line
+    return (
+        value
+        if name.lower() in _DOING or set(name.lower().split("_")) <= _DOING | {"game", "next", "take", "the"}
+        else line
+    )

@@ -26,8 +26,16 @@ class _Plain(dict[int, str]):
 
 
 _TABLE = _Plain()
-_TABLE.update(dict.fromkeys(map(ord, _HYPHENS), "-") | dict.fromkeys(map(ord, _NOTHING), "") | dict.fromkeys(map(ord, _SPACES), " "))
-_TABLE.update(dict.fromkeys(map(ord, _SINGLE.replace("`", "")), "'") | dict.fromkeys(map(ord, _DOUBLE), '"') | dict.fromkeys(map(ord, _LINES), "\n"))
+_TABLE.update(
+    dict.fromkeys(map(ord, _HYPHENS), "-")
+    | dict.fromkeys(map(ord, _NOTHING), "")
+    | dict.fromkeys(map(ord, _SPACES), " ")
+)
+_TABLE.update(
+    dict.fromkeys(map(ord, _SINGLE.replace("`", "")), "'")
+    | dict.fromkeys(map(ord, _DOUBLE), '"')
+    | dict.fromkeys(map(ord, _LINES), "\n")
+)
 _TABLE.update({code: chr(code) for code in range(128)})
 
 

@@ -1,4 +1,6 @@
-"""Markers that nobody told the reader of: a reply that begins with one may be a thought in a dress of its own, so it is reported and not read."""
+"""Markers that nobody told the reader of: a reply that begins with one may be a thought in a dress of its own, so it is
+reported and not read.
+"""
 
 from __future__ import annotations
 

@@ -1,10 +1,12 @@
-"""Stage three of reading a reply, `mark`: where the answer stands. The mark that was asked for goes first, then what models use of their own accord.
+"""Stage three of reading a reply, `mark`: where the answer stands. The mark that was asked for goes first, then what
+models use of their own accord.
 
 In this order, and the first kind that is there decides:
 
     own        the mark of the reply format: `ACTION: x`, `<|ACTION|>x<|END|>`
-    container  <answer>x</answer>, <action>, \\boxed{x}, JSON and calls of tools ({"action": "x"}, {"name": ..., "arguments": {"action": "x"}}), ...
-    label      "Action: x", "Final answer: x", "The next command is: x", "Aktion: x", "动作：x", where a line or a sentence begins
+    container  <answer>x</answer>, <action>, \\boxed{x}, JSON and calls of tools ({"action": "x"}, {"name": ...,
+    "arguments": {"action": "x"}}), ... label      "Action: x", "Final answer: x", "The next command is: x", "Aktion:
+    x", "动作：x", where a line or a sentence begins
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ from embodied.agents.formats import Format
 from embodied.agents.reading.dress import CJK_LABELS, LABELS
 
 WINDOW = 16_384
-"""Characters, from the end of a reply, in which an answer is looked for: keeps a huge reply from costing more than a long one."""
+"""Characters, from the end of a reply, in which an answer is looked for: keeps a huge reply from costing more than a
+long one.
+"""
 
 
 class Said(NamedTuple):
@@ -41,7 +45,10 @@ _TAG_NAMES = (
     r"|result|execute|selected_action|chosen_action|game_command|begin_of_box|START_RESPONSE|START_TEXT|begin_of_solution|begin_of_answer"
 )
 _TAG = re.compile(rf"<[|｜]?\s?({_TAG_NAMES})(?:\s[^<>\n]{{0,60}})?\s?[|｜]?>|\[({_TAG_NAMES})\](?!\()", re.IGNORECASE)
-_TAG_END = re.compile(rf"<[|｜]?\s?(?:/\s?|end_of_|end_)(?:{_TAG_NAMES}|box|response|text|solution|answer)\s?[|｜]?>|\[/(?:{_TAG_NAMES})\]", re.IGNORECASE)
+_TAG_END = re.compile(
+    rf"<[|｜]?\s?(?:/\s?|end_of_|end_)(?:{_TAG_NAMES}|box|response|text|solution|answer)\s?[|｜]?>|\[/(?:{_TAG_NAMES})\]",
+    re.IGNORECASE,
+)
 _BOXED = re.compile(r"\\f?boxed\s?\{((?:[^{}\n]|\{[^{}\n]{0,300}\}){0,300})\}")
 _PARAMETER = re.compile(
     r"<(?:parameter|arg|param|argument)(?:=|\s{1,3}name\s?=\s?)[\"']?(?:action|command|cmd|answer|move|next_action|input|text|value)[\"']?[^<>]{0,40}>\s{0,8}([^<>]{1,300}?)\s{0,8}</"
@@ -49,23 +56,51 @@ _PARAMETER = re.compile(
     re.IGNORECASE,
 )
 _KEYS = (
-    ("action", "next_action", "chosen_action", "selected_action", "final_action", "best_action", "nextaction", "recommended_action"),
+    (
+        "action",
+        "next_action",
+        "chosen_action",
+        "selected_action",
+        "final_action",
+        "best_action",
+        "nextaction",
+        "recommended_action",
+    ),
     ("command", "next_command", "cmd"),
     ("final_answer", "answer", "finalanswer"),
     ("move", "next_move", "choice", "decision", "selected", "chosen", "selection", "action_name"),
-    ("动作", "行动", "命令", "指令", "答案", "aktion", "befehl", "antwort", "acción", "accion", "comando", "respuesta", "commande", "réponse"),
+    (
+        "动作",
+        "行动",
+        "命令",
+        "指令",
+        "答案",
+        "aktion",
+        "befehl",
+        "antwort",
+        "acción",
+        "accion",
+        "comando",
+        "respuesta",
+        "commande",
+        "réponse",
+    ),
     ("output", "response", "result", "final", "text", "input", "value", "content"),
 )
 """Keys of JSON that hold an answer, the more telling first."""
 _RANK = {key: rank for rank, keys in enumerate(_KEYS) for key in keys}
-_STRINGS = r"\"(?:[^\"\\\n]|\\.){0,400}\"(?=\s{0,8}(?:[,}\]]|$))|'(?:[^'\\\n]|\\.|'(?=\w)){0,400}'(?=\s{0,8}(?:[,}\]]|$))"
+_STRINGS = (
+    r"\"(?:[^\"\\\n]|\\.){0,400}\"(?=\s{0,8}(?:[,}\]]|$))|'(?:[^'\\\n]|\\.|'(?=\w)){0,400}'(?=\s{0,8}(?:[,}\]]|$))"
+)
 _PAIR = re.compile(
     rf"(?<![\w\\])([\"'])({'|'.join(sorted([*_RANK, 'action_input', 'actioninput', 'name', 'tool_name', 'function'], key=len, reverse=True))})\1\s{{0,8}}:\s{{0,8}}"
     rf"(?:({_STRINGS})|(\[)|([\w-]{{1,40}})(?=\s{{0,8}}(?:[,}}\]]|$)))",
     re.IGNORECASE | re.MULTILINE,
 )
 _STRING = re.compile(_STRINGS, re.MULTILINE)
-_EMPTY_CALL = re.compile(r"[\"'](?:arguments|parameters|args|input)[\"']\s{0,8}:\s{0,8}(?:\{\s{0,8}\}|\"\{\s?\}\"|\"\"|null)")
+_EMPTY_CALL = re.compile(
+    r"[\"'](?:arguments|parameters|args|input)[\"']\s{0,8}:\s{0,8}(?:\{\s{0,8}\}|\"\{\s?\}\"|\"\"|null)"
+)
 _LABEL = re.compile(
     rf"(?:^|(?<=[.!?;])[ \t]{{1,3}}|(?<=[{{,])[ \t]{{0,3}})[ \t>*_#\"'`~-]{{0,10}}(?:\d{{1,2}}[.)] )?[*_`]{{0,3}}"
     rf"(?:{LABELS}(?: i (?:choose|take|will take|select))?(?: is| will be)?[\"'`*_ \t]{{0,4}}(?:[:=](?!=)|=>)|{CJK_LABELS}[\"'`*_ \t]{{0,4}}[:=])[ \t*_]{{0,4}}",
@@ -85,7 +120,13 @@ def own(text: str, format: Format) -> list[Said]:
     for start, following in pairwise([*starts, len(text)]):
         begin = start + len(opening)
         end = text.find(closing, begin, following) if closing else following
-        cut = end if end >= 0 else min((at for sign in ("<|", closing) if (at := text.find(sign, begin, following)) >= 0), default=following)
+        cut = (
+            end
+            if end >= 0
+            else min(
+                (at for sign in ("<|", closing) if (at := text.find(sign, begin, following)) >= 0), default=following
+            )
+        )
         if text[begin:cut].strip():
             found.append(Said(text[begin:cut], start, cut, opening, bool(closing) and end >= 0))
     return found
@@ -100,7 +141,11 @@ def labelled(text: str) -> list[Said]:
     """Answers behind a word such as "Action:"."""
     matches = list(_LABEL.finditer(text))
     ends = [match.start() for match in matches[1:]] + [len(text)] * bool(matches)
-    found = [Said(text[m.end() : end], m.start(), end, m[0], False) for m, end in zip(matches, ends, strict=True) if text[m.end() : end].strip("`'\" \t\n*_~")]
+    found = [
+        Said(text[m.end() : end], m.start(), end, m[0], False)
+        for m, end in zip(matches, ends, strict=True)
+        if text[m.end() : end].strip("`'\" \t\n*_~")
+    ]
     inputs = [said for said in found if _INPUT.search(said.label)]
     return inputs or found  # `Action: act`, then `Action Input: go east`
 
@@ -110,7 +155,12 @@ def first_line(said: Said) -> str:
     for line in said.text.splitlines():
         if not (bare := line.strip(" \t`~")) or set(bare) <= set("*_-=\"'"):
             continue
-        if line.lstrip().startswith(("```", "~~~")) and not line.rstrip().endswith(("```", "~~~")) and bare.isalpha() and _fenced(said.text, line):
+        if (
+            line.lstrip().startswith(("```", "~~~"))
+            and not line.rstrip().endswith(("```", "~~~"))
+            and bare.isalpha()
+            and _fenced(said.text, line)
+        ):
             continue  # ```text
         return line.strip()
     return ""
@@ -140,7 +190,9 @@ def _tagged(text: str) -> list[Said]:
 
 
 def _boxed(text: str) -> list[Said]:
-    return [Said(match[1], match.start(), match.end(), "\\boxed") for match in _BOXED.finditer(text) if match[1].strip()]
+    return [
+        Said(match[1], match.start(), match.end(), "\\boxed") for match in _BOXED.finditer(text) if match[1].strip()
+    ]
 
 
 def _parameters(text: str) -> list[Said]:
@@ -203,7 +255,9 @@ def _pairs(text: str) -> list[tuple[str, Said]]:
         key, string, opened, bare = match[2].lower(), match[3], match[4], match[5]
         if opened:
             inside = text[match.end() : match.end() + 2_000].partition("]")[0] + "]"
-            found += [(key, Said(_decoded(item[0]), match.start(), match.end(), key)) for item in _STRING.finditer(inside)]
+            found += [
+                (key, Said(_decoded(item[0]), match.start(), match.end(), key)) for item in _STRING.finditer(inside)
+            ]
         elif string or bare.lower() not in ("null", "none", "true", "false"):
             found.append((key, Said(_decoded(string) if string else bare, match.start(), match.end(), key)))
     return [(key, said) for key, said in found if said.text.strip()]

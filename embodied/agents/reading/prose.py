@@ -1,4 +1,6 @@
-"""Stage five of reading a reply, `phrase`, where answers are prose: all that was said, less marks and dress around all of it."""
+"""Stage five of reading a reply, `phrase`, where answers are prose: all that was said, less marks and dress around all
+of it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from embodied.agents.reading.turns import observations
 from embodied.agents.vocabulary import Commands
 
 _LABEL = re.compile(r"""\b(?:action|command|answer)\b["'`*_ \t]{0,4}[:=：][ \t]*[*_]{0,2}""", re.IGNORECASE)
-_LABEL_AT_START = re.compile(r"[\s*_#]{0,8}(?:my |the )?(?:final |full )?answer[*_ ]{0,3}[:：][ \t*_]{0,4}(?=\S|\n)", re.IGNORECASE)
+_LABEL_AT_START = re.compile(
+    r"[\s*_#]{0,8}(?:my |the )?(?:final |full )?answer[*_ ]{0,3}[:：][ \t*_]{0,4}(?=\S|\n)", re.IGNORECASE
+)
 _PERSON = re.compile(
     r"^(?:User|Human|USER|HUMAN)[ ]?[:：]|<\|im_start\|>\s?user|<start_of_turn>user|<[|｜](?:user|User|observation)[|｜]>|\[INST\]|<\|start_header_id\|>user",
     re.MULTILINE,

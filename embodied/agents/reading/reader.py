@@ -21,7 +21,8 @@ from embodied.models.thoughts import opens, split
 from embodied.types import Note
 
 LONGEST_REPLY = 65_536
-"""Characters of a reply, thoughts aside and from its end, in which an answer and what stands before it are looked for."""
+"""Characters of a reply, thoughts aside and from its end, in which an answer and what stands before it are looked for.
+"""
 
 _REVISED = re.compile(
     r"\b(?:no|nope|wait|actually|instead|correction|corrected|rather|scratch|sorry|oops|hmm+|but|however|better|revis\w+|chang\w+|final|mistake\w*|wrong|reconsider\w*|second thought|would"
@@ -78,7 +79,9 @@ def read(reply: str, format: Format, accepted: Vocabulary | Commands) -> Reading
     thought, text, cut = split(reply)
     text = turn(text)
     if not text.strip():
-        return Reading((), thought, "ended within its thoughts" if cut else "is nothing but thoughts" if thought else "")
+        return Reading(
+            (), thought, "ended within its thoughts" if cut else "is nothing but thoughts" if thought else ""
+        )
     if len(text) > LONGEST_REPLY and not accepted.prose:
         thought, text = "\n".join(filter(None, (thought, text[:-LONGEST_REPLY]))), text[-LONGEST_REPLY:]
     if opens(text[:WINDOW]) or opens(text[-WINDOW:]):
@@ -105,15 +108,28 @@ def several(command: str, accepted: Commands) -> str:
     return _speech(accepted).of_line(command).dropped
 
 
-def _behind_marker(text: str, marker: re.Match[str], thought: str, format: Format, accepted: Vocabulary | Commands) -> Reading:
-    """A reply that begins with an unknown marker is read only behind the marker's end, and only where the answer is marked."""
+def _behind_marker(
+    text: str, marker: re.Match[str], thought: str, format: Format, accepted: Vocabulary | Commands
+) -> Reading:
+    """A reply that begins with an unknown marker is read only behind the marker's end, and only where the answer is
+    marked.
+    """
     rest = markers.without(text, marker)
     name = marker["all"][:60]
     found = Reading()
-    if rest is not None and not accepted.prose and (marks.own(rest[-WINDOW:], format) or marks.containers(rest[-WINDOW:]) or marks.labelled(rest[-WINDOW:])):
+    if (
+        rest is not None
+        and not accepted.prose
+        and (marks.own(rest[-WINDOW:], format) or marks.containers(rest[-WINDOW:]) or marks.labelled(rest[-WINDOW:]))
+    ):
         found = _said(rest, thought, format, accepted)
     note = Note(notes.UNKNOWN_MARKER, f"The reply begins with {name}, a marker that the reader does not know.")
-    return Reading(found.found, found.thought or thought, found.problem or f"begins with {name}, which is not part of the form asked for", (note, *found.notes))
+    return Reading(
+        found.found,
+        found.thought or thought,
+        found.problem or f"begins with {name}, which is not part of the form asked for",
+        (note, *found.notes),
+    )
 
 
 def _said(text: str, thought: str, format: Format, accepted: Vocabulary | Commands) -> Reading:
@@ -130,7 +146,12 @@ def _said(text: str, thought: str, format: Format, accepted: Vocabulary | Comman
     marked = mine is not None and found.place >= 0
     before = mine[: found.place].rstrip(' \t\n\r*_`"{') if marked else text if format.thinks else ""
     dropped = (
-        (Note(notes.DROPPED, f'Only "{found.actions[0]}" was taken; what followed was dropped: "{found.dropped[:120]}".'),)
+        (
+            Note(
+                notes.DROPPED,
+                f'Only "{found.actions[0]}" was taken; what followed was dropped: "{found.dropped[:120]}".',
+            ),
+        )
         if found.dropped and found.actions
         else ()
     )
@@ -187,9 +208,15 @@ class _Reader(ABC):
         return last
 
     def _telling(self, said: list[Said]) -> list[Said]:
-        """Those of `said` that are answers: labels such as "Result:" may speak of something else, and an input goes before its tool."""
+        """Those of `said` that are answers: labels such as "Result:" may speak of something else, and an input goes
+        before its tool.
+        """
         inputs = [one for one in said if "input" in one.label.lower() and self.of(one, "").actions]
-        return inputs or [one for one in said if "input" not in one.label.lower() and (one.closed or _STRONG.search(one.label) or self.of(one, "").clear)]
+        return inputs or [
+            one
+            for one in said
+            if "input" not in one.label.lower() and (one.closed or _STRONG.search(one.label) or self.of(one, "").clear)
+        ]
 
     @abstractmethod
     def of(self, said: Said, window: str) -> _Found:
@@ -231,7 +258,9 @@ class _Choices(_Reader):
         return _Found(choice.chosen(self.vocabulary, line, marked=True), said.start)
 
     def _with_next_lines(self, said: Said, line: str, phrases: tuple[str, ...]) -> tuple[str, ...]:
-        """`phrases`, and those of the lines right below that are phrases too: a plan of several steps is not a choice of one."""
+        """`phrases`, and those of the lines right below that are phrases too: a plan of several steps is not a choice
+        of one.
+        """
         below = said.text.partition(line)[2].splitlines()[1:12]
         for following in filter(str.strip, below):
             more = choice.whole(self.vocabulary, following.strip())
@@ -269,10 +298,16 @@ class _Orders(_Reader):
 
     def _telling(self, said: list[Said]) -> list[Said]:
         """Behind a label such as "Result:" stands a command only where it begins as one; any text could be one."""
-        return [one for one in super()._telling(said) if one.closed or _STRONG.search(one.label) or self.speech.knows(first_line(one))]
+        return [
+            one
+            for one in super()._telling(said)
+            if one.closed or _STRONG.search(one.label) or self.speech.knows(first_line(one))
+        ]
 
     def conflict(self, results: list[_Found], said: list[Said], window: str) -> _Found:
-        """Commands one behind the other are a plan: its first step is taken. With other text between them there is no telling."""
+        """Commands one behind the other are a plan: its first step is taken. With other text between them there is no
+        telling.
+        """
         for one, following in itertools.pairwise(said):
             if window[_end_of_answer(one) : following.start].strip(" \t\n*_`-,;[{}]\"'"):
                 return _NOTHING

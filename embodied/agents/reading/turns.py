@@ -1,7 +1,8 @@
 """Stage two of reading a reply, `turn`: where the model's own turn ends.
 
-Models that were trained on transcripts go on after their answer: they imagine what the world says, and then their next action.
-Nothing behind an observation nobody made is an answer. An observation that is repeated before any action was stated is none of
+Models that were trained on transcripts go on after their answer: they imagine what the world says, and then their next
+action. Nothing behind an observation nobody made is an answer. An observation that is repeated before any action was
+stated is none of
 these: it is how many a thought begins.
 """
 
@@ -65,7 +66,9 @@ def turn_rest(text: str, start: int) -> str:
 
 
 def observations(text: str) -> list[tuple[int, bool]]:
-    """Where something that is not the model begins to speak, in order, at most `_MOST` places: (position, whether it is a sign of a chat template)."""
+    """Where something that is not the model begins to speak, in order, at most `_MOST` places: (position, whether it is
+    a sign of a chat template).
+    """
     places: dict[int, bool] = {}
     for pattern, hard in ((_SAYS, False), (_SAYS_INLINE, False), (_HARD, True)):
         for number, match in enumerate(pattern.finditer(text)):

@@ -17,14 +17,26 @@ def run(data: str | None, split: str | None, language: str | None, pictures: boo
     from embodied.driving.records import LANGUAGES, SPLITS
 
     root = load.data_root(data)
-    wanted = [(s, lang) for lang in ([language] if language else LANGUAGES) for s in ([split] if split else load.present(root, lang.casefold()))]
+    wanted = [
+        (s, lang)
+        for lang in ([language] if language else LANGUAGES)
+        for s in ([split] if split else load.present(root, lang.casefold()))
+    ]
     if not wanted or (split and not language):
         wanted = [(split or SPLITS[-1], language or LANGUAGES[0])]
     splits = [load.load(root, s, lang, pictures) for s, lang in wanted]
     problems = [*(p for found in splits for p in found.problems), *load.unannotated(root)]
     hindering = [p for p in problems if p.kind not in ("no annotation", "count")]
     if as_json:
-        said = [{"split": s.name, "language": s.language, "scenes": len(s.scenes), "regions": len(s.questions("region_perception"))} for s in splits]
+        said = [
+            {
+                "split": s.name,
+                "language": s.language,
+                "scenes": len(s.scenes),
+                "regions": len(s.questions("region_perception")),
+            }
+            for s in splits
+        ]
         print_json({"root": str(root), "splits": said, "problems": problems})
     else:
         _print(splits, problems)

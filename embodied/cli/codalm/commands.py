@@ -8,7 +8,9 @@ import typer
 
 app = typer.Typer(no_args_is_help=True, help="CODA-LM: check your copy, score and judge answers, make a submission.")
 
-_WHAT = typer.Argument(..., metavar="RUN...|SUBMISSION", help="Run folders of CodaLM-v0, or one submission (folder or zip).")
+_WHAT = typer.Argument(
+    ..., metavar="RUN...|SUBMISSION", help="Run folders of CodaLM-v0, or one submission (folder or zip)."
+)
 _DATA = typer.Option(None, "--data", help="Folder of the real CODA-LM; EMBODIED_CODA_ROOT by default.")
 _SPLIT = typer.Option(None, "--split", help="Of a submission: train, val, test or mini; test by default.")
 _LANGUAGE = typer.Option(None, "--language", help="Of the references: english or chinese.")
@@ -18,10 +20,14 @@ _JSON = typer.Option(False, "--json", help="Print JSON instead of tables.")
 
 @app.command("check")
 def check(
-    data: str | None = typer.Argument(None, metavar="[DIR]", help="Folder of the real CODA-LM; EMBODIED_CODA_ROOT by default."),
+    data: str | None = typer.Argument(
+        None, metavar="[DIR]", help="Folder of the real CODA-LM; EMBODIED_CODA_ROOT by default."
+    ),
     split: str | None = typer.Option(None, "--split", help="One split; all that are there by default."),
     language: str | None = typer.Option(None, "--language", help="english or chinese; what is there by default."),
-    pictures: bool = typer.Option(False, "--pictures", help="Decode every picture whole, not its header alone (some 10 ms each)."),
+    pictures: bool = typer.Option(
+        False, "--pictures", help="Decode every picture whole, not its header alone (some 10 ms each)."
+    ),
     as_json: bool = _JSON,
 ) -> int:
     """Lists everything that is wrong with a copy of CODA-LM. The exit code is 5 where something hinders scoring."""
@@ -45,7 +51,9 @@ def questions(
     data: str | None = _DATA,
     split: str = typer.Option(..., "--split", help="train, val, test or mini."),
     language: str = typer.Option("english", "--language", help="english or chinese."),
-    pictures: bool = typer.Option(False, "--pictures", help="Draw the pictures with boxes as well. They may not be passed on."),
+    pictures: bool = typer.Option(
+        False, "--pictures", help="Draw the pictures with boxes as well. They may not be passed on."
+    ),
     partial: bool = _PARTIAL,
 ) -> None:
     """Writes a split as the three question-answer files that CODA-LM's own conversion makes."""
@@ -66,7 +74,9 @@ def score(
     partial: bool = _PARTIAL,
     as_json: bool = _JSON,
 ) -> int:
-    """Scores answers by grounded-v1: on facts, without running any model. The exit code is 5 where answers are missing."""
+    """Scores answers by grounded-v1: on facts, without running any model. The exit code is 5 where
+    answers are missing.
+    """
     from embodied.cli.output import print_json
     from embodied.cli.tables import print_analysis
     from embodied.exchange.codalm import answers, scoring
@@ -75,7 +85,13 @@ def score(
     tables = scoring.tables(found)
     if as_json:
         print_json(
-            {"answers": found.path, "dataset": found.set.dataset, "tables": tables, "missing": [list(q.key) for q in found.missing], "notes": found.notes}
+            {
+                "answers": found.path,
+                "dataset": found.set.dataset,
+                "tables": tables,
+                "missing": [list(q.key) for q in found.missing],
+                "notes": found.notes,
+            }
         )
     else:
         print_analysis(tables)
@@ -86,36 +102,54 @@ def score(
 @app.command("judge")
 def judge(
     what: list[str] = _WHAT,
-    model: str = typer.Option(..., "--model", help="The judge, provider/name: openai/gpt-4o-2024-05-13, or compatible/NAME for any server of yours."),
+    model: str = typer.Option(
+        ...,
+        "--model",
+        help="The judge, provider/name: openai/gpt-4o-2024-05-13, or compatible/NAME for any server of yours.",
+    ),
     data: str | None = _DATA,
     split: str | None = _SPLIT,
     language: str | None = _LANGUAGE,
     partial: bool = _PARTIAL,
-    out: Path | None = typer.Option(None, "--out", help="File of the ratings; the same command goes on in it. By default beside the answers."),
+    out: Path | None = typer.Option(
+        None, "--out", help="File of the ratings; the same command goes on in it. By default beside the answers."
+    ),
     concurrency: int = typer.Option(8, "--concurrency", min=1, help="Calls at a time."),
     dry_run: bool = typer.Option(False, "--dry-run", help="Print how many calls are to be made, and make none."),
     prompts: Path | None = typer.Option(
-        None, "--prompts", help="Folder with prompts of yours, TASK.json each (docs/driving.md); their name is in the score's."
+        None,
+        "--prompts",
+        help="Folder with prompts of yours, TASK.json each (docs/driving.md); their name is in the score's.",
     ),
-    ratings: str = typer.Option("strict", "--ratings", help="With --prompts, how ratings are read: strict or brackets."),
+    ratings: str = typer.Option(
+        "strict", "--ratings", help="With --prompts, how ratings are read: strict or brackets."
+    ),
     as_json: bool = _JSON,
 ) -> int:
     """Has a language model rate answers against the references, 1 to 10. It sees no picture.
 
-    Options of the model and the budget are given as words: `model.base_url=http://127.0.0.1:8000/v1 run.budget.dollars=5`.
+    Options of the model and the budget are given as words:
+    `model.base_url=http://127.0.0.1:8000/v1 run.budget.dollars=5`.
 
-    The same command goes on where it stopped and skips what is judged. The exit code is 5 where an answer has no rating.
+    The same command goes on where it stopped and skips what is judged. The exit code is 5 where an answer has no
+    rating.
     """
     from embodied.cli.codalm.judge import Request, run
 
     folders = [w for w in what if "=" not in w or Path(w).exists()]
     words = tuple(w for w in what if w not in folders)
-    return run(Request(folders, words, model, data, split, language, partial, out, concurrency, dry_run, as_json, prompts, ratings))
+    return run(
+        Request(
+            folders, words, model, data, split, language, partial, out, concurrency, dry_run, as_json, prompts, ratings
+        )
+    )
 
 
 @app.command("submission")
 def submission(
-    runs: list[str] = typer.Argument(..., metavar="RUN...", help="Run folders of CodaLM-v0 on one real split; together they hold the three tasks."),
+    runs: list[str] = typer.Argument(
+        ..., metavar="RUN...", help="Run folders of CodaLM-v0 on one real split; together they hold the three tasks."
+    ),
     out: Path = typer.Option(..., "--out", help="Folder that the three files are written into."),
     data: str | None = _DATA,
     partial: bool = typer.Option(False, "--partial", help="Write what is there, although answers are missing."),

@@ -53,10 +53,20 @@ def run(request: Request) -> int:
     from embodied.exchange.codalm import answers, judge, judging, scoring, tables
 
     if request.prompts is None and request.ratings != prompts.READINGS[0]:
-        raise UsageError(f"--ratings {request.ratings} goes with --prompts FOLDER: our own words ask for one form of rating.")
+        raise UsageError(
+            f"--ratings {request.ratings} goes with --prompts FOLDER: our own words ask for one form of rating."
+        )
     words = prompts.load(request.prompts, request.ratings) if request.prompts else None
     provider, name = models.parse_model(request.model)
-    config = compose([f"model.provider={provider}", f"model.name={quoted(name)}", "model.temperature=0", f"model.max_tokens={MAX_TOKENS}", *request.words])
+    config = compose(
+        [
+            f"model.provider={provider}",
+            f"model.name={quoted(name)}",
+            "model.temperature=0",
+            f"model.max_tokens={MAX_TOKENS}",
+            *request.words,
+        ]
+    )
     found = answers.read(request.what, request.data, request.split, request.language, partial=request.partial)
     cases = judging.cases(found.questions, found.texts)
     score = judge.score_name(found.set.dataset, f"{provider}/{name}", words.label if words else "")
@@ -73,7 +83,10 @@ def run(request: Request) -> int:
         interrupt.say("Stopped. What is judged so far is kept: the same command goes on from here.")
         return interrupt.INTERRUPTED
     grounded = scoring.grounded_all(found.questions, {s.name: s for s in found.set.scenes}, found.texts)
-    made = [tables.table(score, cases, ratings), tables.agreement(score, cases, ratings, {key: s.value for key, s in grounded.items()})]
+    made = [
+        tables.table(score, cases, ratings),
+        tables.agreement(score, cases, ratings, {key: s.value for key, s in grounded.items()}),
+    ]
     if request.as_json:
         _print_json(made, cases, ratings, outcome, found)
     else:
@@ -84,7 +97,9 @@ def run(request: Request) -> int:
 
 
 def _beside(what: str, score: str, found: Answers) -> Path:
-    """The file of a score, by its name, beside the answers. A submission is judged on one split in one language: both are in the name."""
+    """The file of a score, by its name, beside the answers. A submission is judged on one split in one language: both
+    are in the name.
+    """
     place = Path(what)
     folder = place if place.is_dir() else place.parent
     slug = re.sub(r"[^\w.@-]+", "-", score)
@@ -92,7 +107,9 @@ def _beside(what: str, score: str, found: Answers) -> Path:
     return folder / f"{slug}-{suffix}.jsonl"
 
 
-async def _judge(config: EvalConfig, cases: list[Case], ratings: Ratings, concurrency: int, bound: interrupt.Bound) -> Outcome:
+async def _judge(
+    config: EvalConfig, cases: list[Case], ratings: Ratings, concurrency: int, bound: interrupt.Bound
+) -> Outcome:
     from embodied import models
     from embodied.blobs import MemoryBlobs
     from embodied.cli.progress import counted
@@ -100,14 +117,19 @@ async def _judge(config: EvalConfig, cases: list[Case], ratings: Ratings, concur
     from embodied.models.layers.budget import Allowance
     from embodied.models.prices import price_of
 
-    allowance, price = Allowance(config.run.budget.tokens, config.run.budget.dollars), price_of(config.model, config.run.price)
+    allowance, price = (
+        Allowance(config.run.budget.tokens, config.run.budget.dollars),
+        price_of(config.model, config.run.price),
+    )
     built = models.build(config.model, MemoryBlobs())
     stopping = asyncio.Event()
     try:
         model = models.spending(built, config.model, allowance, price, ratings.used, config.run.cache)
         with interrupt.interruptible(stopping, bound), counted("judged", len(cases)) as heard:
             done = itertools.count(1)
-            return await judge_all(cases, model, ratings, concurrency=concurrency, stopping=stopping, heard=lambda _: heard(next(done)))
+            return await judge_all(
+                cases, model, ratings, concurrency=concurrency, stopping=stopping, heard=lambda _: heard(next(done))
+            )
     finally:
         await built.aclose()
 
@@ -119,11 +141,19 @@ def _estimate(config: EvalConfig, cases: list[Case], ratings: Ratings) -> None:
     waiting = [case for case in cases if ratings.judged(case) is None]
     asked = [case for case in waiting if judge.shown(case.answer).text.strip()]
     ask = ratings.prompts.ask if ratings.prompts else judge.messages
-    characters = sum(len(part.text) for case in asked for m in ask(case.key[0], case.reference, case.answer) for part in m.parts)
-    typer.echo(f"{ratings.score}: {len(cases)} answers, {len(cases) - len(waiting)} judged before, {len(waiting) - len(asked)} empty.")
+    characters = sum(
+        len(part.text) for case in asked for m in ask(case.key[0], case.reference, case.answer) for part in m.parts
+    )
+    typer.echo(
+        f"{ratings.score}: {len(cases)} answers, {len(cases) - len(waiting)} judged before, {len(waiting) - len(asked)}"
+        " empty."
+    )
     usage, price = Usage(characters // 4, WORDY * len(asked)), price_of(config.model, config.run.price)
     cost = "cost not known" if price is None else f"about {price.cost(usage):.3g} dollars"
-    typer.echo(f"{len(asked)} calls are to be made, about {usage.input:,} tokens in (four characters a token) and {usage.output:,} out; {cost}.")
+    typer.echo(
+        f"{len(asked)} calls are to be made, about {usage.input:,} tokens in (four characters a token) and"
+        f" {usage.output:,} out; {cost}."
+    )
 
 
 def _print(made: list[Table], ratings: Ratings, outcome: Outcome, found: Answers, config: EvalConfig) -> None:
@@ -135,7 +165,10 @@ def _print(made: list[Table], ratings: Ratings, outcome: Outcome, found: Answers
         typer.echo(note)
     usage, price = ratings.used, price_of(config.model, config.run.price)
     cost = "cost not known" if price is None else f"{price.cost(usage):.4g} dollars"
-    typer.echo(f"{outcome.asked} answers asked about now, {outcome.skipped} before; {usage.input:,} tokens in, {usage.output:,} out in all; {cost}.")
+    typer.echo(
+        f"{outcome.asked} answers asked about now, {outcome.skipped} before; {usage.input:,} tokens in,"
+        f" {usage.output:,} out in all; {cost}."
+    )
     typer.echo(f"Ratings: {ratings.path}")
     if outcome.stopped:
         typer.echo(f"Stopped early: {outcome.stopped} The same command goes on from here.")
@@ -145,4 +178,13 @@ def _print_json(made: list[Table], cases: list[Case], ratings: Ratings, outcome:
     from embodied.cli.output import print_json
 
     last = [rating for case in cases if (rating := ratings.last(case)) is not None]
-    print_json({"score": ratings.score, "tables": made, "outcome": outcome, "notes": found.notes, "file": str(ratings.path), "ratings": last})
+    print_json(
+        {
+            "score": ratings.score,
+            "tables": made,
+            "outcome": outcome,
+            "notes": found.notes,
+            "file": str(ratings.path),
+            "ratings": last,
+        }
+    )

@@ -1,7 +1,7 @@
 """Matches and standings. Knows nothing of HTTP.
 
-What a browser is told of a match before the vote does not say which run an episode is from: steps go by the match's own random name and
-a side, and names, scores and outcomes are told once the vote is on disk.
+What a browser is told of a match before the vote does not say which run an episode is from: steps go by the match's own
+random name and a side, and names, scores and outcomes are told once the vote is on disk.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ class Match:
     left: tuple[Contestant, Episode]
     right: tuple[Contestant, Episode]
     hidden: str = ""
-    """What neither side shows, because it would say who plays: `pictures`, or `observations` with the pictures' texts; see `_hidden`."""
+    """What neither side shows, because it would say who plays: `pictures`, or `observations` with the pictures' texts;
+    see `_hidden`.
+    """
 
     def side(self, name: str) -> tuple[Contestant, Episode]:
         if name not in SIDES:
@@ -84,7 +86,8 @@ class Arena:
         self._pairs = [(a, b, shared) for a, b in combinations(self.contestants, 2) if (shared := _shared(a, b))]
         if not self._pairs:
             raise UsageError(
-                "No two of these runs have a scored, recorded episode of the same task: there is nothing to compare. Play the same suite with two agents."
+                "No two of these runs have a scored, recorded episode of the same task: there is nothing to compare."
+                " Play the same suite with two agents."
             )
         cast, _ = votes.read()
         self._shown = Counter(frozenset(v.runs) for v in cast)
@@ -93,7 +96,9 @@ class Arena:
     def match(self) -> Json:
         """A new match, between the two runs that met least so far, without saying which they are."""
         with self._lock:
-            a, b, shared = min(self._pairs, key=lambda pair: self._shown[frozenset((pair[0].identity, pair[1].identity))])
+            a, b, shared = min(
+                self._pairs, key=lambda pair: self._shown[frozenset((pair[0].identity, pair[1].identity))]
+            )
             self._shown[frozenset((a.identity, b.identity))] += 1
             self._number += 1
             drawn = derive(0, "arena", self._number)
@@ -124,7 +129,13 @@ class Arena:
             return {**_shown(observation, "", found.hidden), "action": None, "valid": True}
         rows = msgspec.json.decode(contestant.library.steps(episode.spec.id, index, index + 1))
         if not rows:
-            return {"text": "This step could not be read.", "image": False, "action": None, "thought": "", "valid": True}
+            return {
+                "text": "This step could not be read.",
+                "image": False,
+                "action": None,
+                "thought": "",
+                "valid": True,
+            }
         row = rows[0]
         observation, decision = row["observation"], row["decision"]
         return {
@@ -171,7 +182,9 @@ class Arena:
         }
 
     def standings(self) -> Json:
-        """The table: strengths from votes beside scores from episodes; runs that are voted on but not here count for the others' strengths."""
+        """The table: strengths from votes beside scores from episodes; runs that are voted on but not here count for
+        the others' strengths.
+        """
         cast, damaged = self.votes.read()
         strengths = {s.name: s for s in bradley_terry([(*v.runs, v.share) for v in cast if v.runs[0] != v.runs[1]])}
         names = {identity: name for v in cast for identity, name in zip(v.runs, v.names, strict=True)}
@@ -210,7 +223,11 @@ def _contestants(runs: Sequence[Run]) -> list[Contestant]:
             for e in results.ended.values()
             if progress(e) is not None and e.steps and (run.folder(e.spec.id) / "steps.jsonl").is_file()
         }
-        made.append(Contestant(run.record.identity, describe(run.record).name, Library([run]), kept, total.progress, total.interval))
+        made.append(
+            Contestant(
+                run.record.identity, describe(run.record).name, Library([run]), kept, total.progress, total.interval
+            )
+        )
     count = Counter(c.name for c in made)
     return [replace(c, name=f"{c.name} ({c.identity[:6]})") if count[c.name] > 1 else c for c in made]
 
@@ -222,8 +239,9 @@ def _shared(a: Contestant, b: Contestant) -> list[tuple[tuple[str, str, int], tu
 
 
 def _hidden(left: tuple[Contestant, Episode], right: tuple[Contestant, Episode]) -> str:
-    """What a match must not show. Where one side saw pictures and the other did not, the sight of them would say who plays: both sides hide
-    pictures and thoughts (which speak of pictures). Where even the first texts differ (a text in a picture's place), they hide all
+    """What a match must not show. Where one side saw pictures and the other did not, the sight of them would say who
+    plays: both sides hide pictures and thoughts (which speak of pictures). Where even the first texts differ (a text in
+    a picture's place), they hide all
     observations: actions, steps and the goal are left to judge by."""
     (one, seen), (two, other) = _first(*left), _first(*right)
     if seen == other:

@@ -1,4 +1,6 @@
-"""The arena's server: a static page and a small JSON API on loopback, behind the same token and headers as the viewer."""
+"""The arena's server: a static page and a small JSON API on loopback, behind the same token and
+headers as the viewer.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What the viewer's page asks for, answered from run folders. Knows nothing of HTTP: the server and the HTML export both ask it."""
+"""What the viewer's page asks for, answered from run folders. Knows nothing of HTTP: the server and the HTML export
+both ask it.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +33,8 @@ class NotFound(StoreError):
 class Library:
     """Recorded episodes of one run or several. Methods may be called from several threads.
 
-    Episodes go by a key: the episode's id; with `@1`, `@2`, ... behind it where a further run has an episode of the same id; and
-    with `~1`, `~2`, ... behind it for an earlier attempt at it.
+    Episodes go by a key: the episode's id; with `@1`, `@2`, ... behind it where a further run has an episode of the
+    same id; and with `~1`, `~2`, ... behind it for an earlier attempt at it.
 
     Args:
         runs: The runs, opened. Their plans are read again by every `runs()`, so a run may be growing.
@@ -52,7 +54,9 @@ class Library:
         return list(self._planned)
 
     def runs(self) -> Json:
-        """The runs with their configuration, and every planned episode, without results: `{"runs": [...], "episodes": [...]}`."""
+        """The runs with their configuration, and every planned episode, without results:
+        `{"runs": [...], "episodes": [...]}`.
+        """
         runs = [Run(root) for root in self._roots]
         planned: dict[str, tuple[Run, EpisodeSpec]] = {}
         episodes = []
@@ -60,23 +64,43 @@ class Library:
             for spec in run.record.planned:
                 key = spec.id if spec.id not in planned else f"{spec.id}@{number}"
                 planned[key] = (run, spec)
-                episodes.append({"key": key, "run": number, "env": spec.task.env, "task": spec.task.task, "seed": spec.seed, "number": spec.index})
+                episodes.append(
+                    {
+                        "key": key,
+                        "run": number,
+                        "env": spec.task.env,
+                        "task": spec.task.task,
+                        "seed": spec.seed,
+                        "number": spec.index,
+                    }
+                )
         self._planned = planned
         described = [
-            {"name": _name(run.root), "suite": r.suite, "created": r.created, "config": r.config, "versions": r.versions} for run in runs for r in [run.record]
+            {
+                "name": _name(run.root),
+                "suite": r.suite,
+                "created": r.created,
+                "config": r.config,
+                "versions": r.versions,
+            }
+            for run in runs
+            for r in [run.record]
         ]
         return {"runs": described, "episodes": episodes}
 
     def results(self, start: int, stop: int) -> list[Json]:
-        """The results of the planned episodes `start` to `stop`, in the order of `runs()`; `{"outcome": null}` while there is none."""
+        """The results of the planned episodes `start` to `stop`, in the order of `runs()`; `{"outcome": null}` while
+        there is none.
+        """
         keys = list(self._planned)[max(start, 0) : stop]
         return [self._result(key) for key in keys]
 
     def episode(self, key: str) -> Json:
         """One episode: its result, mission, last observation, and the sparse columns of its steps.
 
-        `progress` is a list of [row, value] where the value changes, `shifts` the same of a step's own number less its row, `rewards`
-        a list of [row, value] where it is not zero, `flags` one hexadecimal digit a row (see `embodied.store.index`).
+        `progress` is a list of [row, value] where the value changes, `shifts` the same of a step's own number less its
+        row, `rewards` a list of [row, value] where it is not zero, `flags` one hexadecimal digit a row (see
+        `embodied.store.index`).
         """
         run, spec, folder = self._find(key)
         rows = self._index(key).rows
@@ -109,7 +133,14 @@ class Library:
         """Rows `start` to `stop` as a list shows them."""
         rows = self._index(key).rows[max(start, 0) : stop]
         return [
-            {"index": r.index, "action": r.action, "reward": r.reward, "progress": r.progress, "events": [[e.kind, e.text] for e in r.events]} for r in rows
+            {
+                "index": r.index,
+                "action": r.action,
+                "reward": r.reward,
+                "progress": r.progress,
+                "events": [[e.kind, e.text] for e in r.events],
+            }
+            for r in rows
         ]
 
     def steps(self, key: str, start: int, stop: int) -> bytes:
@@ -122,11 +153,15 @@ class Library:
         return encode({id_: message for id_, line in lines.items() if (message := shown_message(line)) is not None})
 
     def image(self, key: str, digest: str) -> bytes:
-        """The PNG of an observation or prompt. Raises `StoreError` where it is missing, damaged, or no picture that a browser can show."""
+        """The PNG of an observation or prompt. Raises `StoreError` where it is missing, damaged, or no picture that a
+        browser can show.
+        """
         return check_png(self._find(key)[0].blobs.get(digest), digest)
 
     def search(self, key: str, words: str) -> list[int]:
-        """Rows in which `words` occur, whatever the case, in observation, thought, replies, actions or events; the one behind the last is the end."""
+        """Rows in which `words` occur, whatever the case, in observation, thought, replies, actions or events; the one
+        behind the last is the end.
+        """
         needle = words.casefold()
         index = self._index(key)
         if not needle:
@@ -138,7 +173,11 @@ class Library:
                 if any(needle in text.casefold() for text in (*searched(step), *(event.text for event in row.events))):
                     found.append(start + offset)
         episode = self._read(key)
-        if episode and episode.last and any(needle in text.casefold() for text in (episode.last.text, episode.last.status, episode.error)):
+        if (
+            episode
+            and episode.last
+            and any(needle in text.casefold() for text in (episode.last.text, episode.last.status, episode.error))
+        ):
             found.append(len(index.rows))
         return found
 
@@ -199,7 +238,11 @@ class Library:
         index = self._index(key)
         for start in range(0, len(index.rows), 200):
             for step in self._shown(key, start, start + 200):
-                yield {"observation": _seen(step["observation"]), "action": step["executed"], "reward": step.get("reward")}
+                yield {
+                    "observation": _seen(step["observation"]),
+                    "action": step["executed"],
+                    "reward": step.get("reward"),
+                }
 
     def _shown(self, key: str, start: int, stop: int) -> Iterator[Json]:
         """The steps of rows `start` to `stop` as plain values."""
@@ -214,9 +257,18 @@ class Library:
 
 
 def searched(step: Json) -> Iterator[str]:
-    """The texts of a recorded step that a search looks at. Prompts are left out: they repeat the observations of earlier steps."""
+    """The texts of a recorded step that a search looks at. Prompts are left out: they repeat the observations of
+    earlier steps.
+    """
     observation, decision = step["observation"], step["decision"]
-    texts = [observation.get("text"), observation.get("status"), observation.get("expert"), step["executed"], decision["action"], decision.get("thought")]
+    texts = [
+        observation.get("text"),
+        observation.get("status"),
+        observation.get("expert"),
+        step["executed"],
+        decision["action"],
+        decision.get("thought"),
+    ]
     for call in decision.get("calls", ()):
         texts += [call["reply"].get("text"), call["reply"].get("reasoning")]
     yield from (text for text in texts if isinstance(text, str))

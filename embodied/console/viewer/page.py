@@ -1,6 +1,7 @@
 """An episode as one file that can be handed on: the viewer's page with the record inside, pictures as data URLs.
 
-The file asks nobody for anything: its policy allows the scripts whose hashes it names, its own style, and pictures out of itself.
+The file asks nobody for anything: its policy allows the scripts whose hashes it names, its own style, and pictures out
+of itself.
 """
 
 from __future__ import annotations
@@ -46,11 +47,18 @@ def _data(library: Library, key: str) -> bytes:
     for start in range(0, episode["rows"], _BLOCK):
         block = msgspec.json.decode(library.steps(key, start, start + _BLOCK))
         steps += [encode(step) for step in block]
-        wanted = {id_ for step in block for call in step["decision"].get("calls", ()) for id_ in call.get("messages", ())}
+        wanted = {
+            id_ for step in block for call in step["decision"].get("calls", ()) for id_ in call.get("messages", ())
+        }
         found = msgspec.json.decode(library.messages(key, sorted(wanted - messages.keys())))
         messages |= {id_: encode(line) for id_, line in found.items()}
         digests |= dict.fromkeys(image["digest"] for step in block for image in shown(step["observation"]))
-        digests |= dict.fromkeys(part["digest"] for line in found.values() for part in line["message"]["parts"] if part.get("type") == "image")
+        digests |= dict.fromkeys(
+            part["digest"]
+            for line in found.values()
+            for part in line["message"]["parts"]
+            if part.get("type") == "image"
+        )
     last = (episode["result"] or {}).get("last") or {}
     digests |= dict.fromkeys(image["digest"] for image in shown(last))
     fields = {
@@ -95,8 +103,15 @@ def _document(data: bytes) -> bytes:
     page = re.sub(r'<link rel="\w+" href="static/(?P<name>[\w.]+)">', inlined, page)
     page = re.sub(r'<script src="static/(?P<name>[\w.]+)"></script>', inlined, page)
     scripts, styles = " ".join(hashes["script"]), " ".join(hashes["style"])
-    policy = f"default-src 'none'; script-src {scripts}; style-src {styles}; img-src data:; base-uri 'none'; form-action 'none'"
-    page = page.replace('<meta charset="utf-8">', f'<meta charset="utf-8">\n<meta http-equiv="Content-Security-Policy" content="{policy}">', 1)
+    policy = (
+        f"default-src 'none'; script-src {scripts}; style-src {styles}; img-src data:; base-uri 'none'; form-action"
+        " 'none'"
+    )
+    page = page.replace(
+        '<meta charset="utf-8">',
+        f'<meta charset="utf-8">\n<meta http-equiv="Content-Security-Policy" content="{policy}">',
+        1,
+    )
     before, script, after = page.partition("<script>")
     # In a data block only "<" could end the block or begin a comment.
     block = b'<script type="application/json" id="data">' + data.replace(b"<", b"\\u003c") + b"</script>\n"

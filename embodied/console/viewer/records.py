@@ -1,4 +1,6 @@
-"""Recorded lines as the viewer may show them: what has another shape than our records is told in words instead of breaking the page."""
+"""Recorded lines as the viewer may show them: what has another shape than our records is told in words instead of
+breaking the page.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,8 @@ class _Step(msgspec.Struct):
 
 
 def shown_step(line: bytes, index: int) -> Json:
-    """A line of `steps.jsonl` as plain values, whole; a step that says so in its place where the line has another shape.
+    """A line of `steps.jsonl` as plain values, whole; a step that says so in its place where the line has another
+    shape.
 
     Args:
         line: JSON. Bytes that are not UTF-8 (a damaged text) are replaced.
@@ -96,7 +99,10 @@ def shown_message(line: bytes) -> Json | None:
         return None
     message = found.get("message") if isinstance(found.get("message"), dict) else {}
     parts = message.get("parts") if isinstance(message.get("parts"), list) else []
-    return {"id": found["id"], "message": {"role": str(message.get("role") or "unknown")[:40], "parts": [_part(part) for part in parts]}}
+    return {
+        "id": found["id"],
+        "message": {"role": str(message.get("role") or "unknown")[:40], "parts": [_part(part) for part in parts]},
+    }
 
 
 def _part(part: Any) -> Json:

@@ -1,8 +1,9 @@
 """The viewer's server: one static page and a small JSON API, on this machine's loopback address only.
 
-Every address begins with a random token, so that neither another user's program nor a web page that guesses the port can read a
-run; requests under another host name are refused (a page elsewhere could point its own name at this machine). What models and
-simulators wrote is untrusted: it leaves here as JSON or PNG only, and the page's policy allows no script but its own.
+Every address begins with a random token, so that neither another user's program nor a web page that guesses the port
+can read a run; requests under another host name are refused (a page elsewhere could point its own name at this
+machine). What models and simulators wrote is untrusted: it leaves here as JSON or PNG only, and the page's policy
+allows no script but its own.
 """
 
 from __future__ import annotations
@@ -44,8 +45,10 @@ MOST = 500
 """Rows, steps or results in one answer."""
 
 SECURITY = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -56,7 +59,9 @@ Handler = Callable[[Request], Response]
 
 
 def make_app(library: Library, token: str) -> Starlette:
-    """The application. Every address is `/<token>/...`; without the right token the answer is 403 whatever the address."""
+    """The application. Every address is `/<token>/...`; without the right token the answer is 403
+    whatever the address.
+    """
     routes = [
         Route("/{token}/", _static),
         Route("/{token}/static/{name}", _static),
@@ -65,12 +70,19 @@ def make_app(library: Library, token: str) -> Starlette:
         Route("/{token}/api/episode", lambda r: _json(library.episode(_word(r, "key")))),
         Route("/{token}/api/rows", lambda r: _json(library.rows(_word(r, "key"), *_range(r)))),
         Route("/{token}/api/steps", lambda r: _bytes(library.steps(_word(r, "key"), *_range(r)))),
-        Route("/{token}/api/messages", lambda r: _bytes(library.messages(_word(r, "key"), _word(r, "ids").split(",")[:MOST]))),
+        Route(
+            "/{token}/api/messages",
+            lambda r: _bytes(library.messages(_word(r, "key"), _word(r, "ids").split(",")[:MOST])),
+        ),
         Route("/{token}/api/search", lambda r: _json(library.search(_word(r, "key"), _word(r, "words")))),
         Route("/{token}/api/difference", lambda r: _json(library.difference(_word(r, "a"), _word(r, "b")))),
         Route("/{token}/api/image", lambda r: _image(library, r)),
     ]
-    return Starlette(routes=routes, middleware=guards(token), exception_handlers={NotFound: _missing, StoreError: _missing, UsageError: _malformed})
+    return Starlette(
+        routes=routes,
+        middleware=guards(token),
+        exception_handlers={NotFound: _missing, StoreError: _missing, UsageError: _malformed},
+    )
 
 
 def serve(library: Library, port: int, ready: Callable[[str], None]) -> None:
@@ -89,11 +101,16 @@ def serve(library: Library, port: int, ready: Callable[[str], None]) -> None:
 
 def guards(token: str) -> list[Middleware]:
     """What every server of ours stands behind: this machine's name, the token, the security headers."""
-    return [Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]), Middleware(_Guard, token=token)]
+    return [
+        Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]),
+        Middleware(_Guard, token=token),
+    ]
 
 
 def listen(make: Callable[[str], Starlette], port: int, ready: Callable[[str], None]) -> None:
-    """Serves the application that `make` makes of a fresh token, on loopback, until Ctrl-C. Raises `UsageError` when the port is taken or not allowed."""
+    """Serves the application that `make` makes of a fresh token, on loopback, until Ctrl-C. Raises `UsageError` when
+    the port is taken or not allowed.
+    """
     token = secrets.token_urlsafe(24)
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -102,9 +119,14 @@ def listen(make: Callable[[str], Starlette], port: int, ready: Callable[[str], N
         listening.listen()  # from here on a browser that is quicker than the server waits
     except (OSError, OverflowError) as error:
         listening.close()
-        raise UsageError(f"Cannot listen on port {port} of 127.0.0.1: {getattr(error, 'strerror', None) or error}. Name another one with --port.") from error
+        raise UsageError(
+            f"Cannot listen on port {port} of 127.0.0.1: {getattr(error, 'strerror', None) or error}. Name another one"
+            " with --port."
+        ) from error
     ready(f"http://127.0.0.1:{listening.getsockname()[1]}/{token}/")
-    config = uvicorn.Config(make(token), log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        make(token), log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1
+    )
     with listening:
         uvicorn.Server(config).run(sockets=[listening])
 
@@ -116,7 +138,9 @@ class _Guard:
         self._app = app
         self._token = token.encode()
 
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
+    async def __call__(
+        self, scope: dict[str, Any], receive: Any, send: Callable[[dict[str, Any]], Awaitable[None]]
+    ) -> None:
         if scope["type"] != "http":
             return
 
@@ -129,7 +153,9 @@ class _Guard:
 
         given = scope["path"].encode("utf-8", "replace").split(b"/")[1:2]
         if not secrets.compare_digest(b"".join(given), self._token):
-            response = Response("Refused: open the whole address that was printed, token included.\n", 403, media_type="text/plain")
+            response = Response(
+                "Refused: open the whole address that was printed, token included.\n", 403, media_type="text/plain"
+            )
             await response(scope, receive, guarded)
             return
         await self._app(scope, receive, guarded)
@@ -139,7 +165,10 @@ def _static(request: Request) -> Response:
     name = request.path_params.get("name", "")
     if name not in STATIC or (not name and "name" in request.path_params):
         return Response("There is no such file.\n", 404, media_type="text/plain")
-    return Response(files("embodied.console.viewer").joinpath("static", name or "index.html").read_bytes(), headers={"Content-Type": STATIC[name]})
+    return Response(
+        files("embodied.console.viewer").joinpath("static", name or "index.html").read_bytes(),
+        headers={"Content-Type": STATIC[name]},
+    )
 
 
 def _image(library: Library, request: Request) -> Response:
@@ -167,7 +196,9 @@ def _word(request: Request, name: str) -> str:
 
 def _range(request: Request) -> tuple[int, int]:
     start, stop = _word(request, "start"), _word(request, "stop")
-    if not (start.isascii() and start.isdigit() and stop.isascii() and stop.isdigit() and len(start) < 10 and len(stop) < 10):
+    if not (
+        start.isascii() and start.isdigit() and stop.isascii() and stop.isdigit() and len(start) < 10 and len(stop) < 10
+    ):
         raise UsageError("A range is two whole numbers, start and stop.")
     return int(start), min(int(stop), int(start) + MOST)
 

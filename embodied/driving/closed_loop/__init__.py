@@ -1,1 +1,3 @@
-"""Corner cases driven through: the scenes of `driving.scene` in motion, a car that obeys six words, and NAVSIM's score."""
+"""Corner cases driven through: the scenes of `driving.scene` in motion, a car that obeys six
+words, and NAVSIM's score.
+"""

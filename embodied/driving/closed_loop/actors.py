@@ -13,7 +13,8 @@ from embodied.driving.scene.planner import HARMLESS
 from embodied.driving.scene.spec import Actor, SceneSpec
 
 HEADWAY, STANDSTILL, IDM_ACCELERATION, IDM_BRAKING, EXPONENT = 1.6, 2.0, 0.73, 1.67, 4
-"""The Intelligent Driver Model's T (s), s0 (m), a and b (m/s^2), delta (Treiber, Hennecke and Helbing 2000, table I)."""
+"""The Intelligent Driver Model's T (s), s0 (m), a and b (m/s^2), delta (Treiber, Hennecke and Helbing 2000, table I).
+"""
 HARDEST = 8.0
 """Metres a second squared: no car brakes harder on a dry road."""
 
@@ -57,7 +58,9 @@ class Mover:
     @property
     def follows(self) -> bool:
         """Whether it keeps its distance: cars do, and whatever is said to; walkers and scripts do not."""
-        return self.actor.motion == "idm" or (self.actor.motion == "constant" and CATEGORIES[self.actor.category] == "vehicle")
+        return self.actor.motion == "idm" or (
+            self.actor.motion == "constant" and CATEGORIES[self.actor.category] == "vehicle"
+        )
 
     @property
     def lives(self) -> bool:
@@ -77,14 +80,17 @@ class Mover:
     def _along(self, speed: float) -> tuple[float, float]:
         return (round(-speed * math.sin(self.heading), 9), round(speed * math.cos(self.heading), 9))
 
-    def advance(self, time: float, seconds: float, ego_y: float, boxes: np.ndarray, velocities: np.ndarray, own: int) -> None:
+    def advance(
+        self, time: float, seconds: float, ego_y: float, boxes: np.ndarray, velocities: np.ndarray, own: int
+    ) -> None:
         """Moves for a tick.
 
         Args:
             time: Seconds at its end.
             seconds: How long it is.
             ego_y: Where the ego car is along the road.
-            boxes: (n, 5), velocities: (n, 2): everything that can be in the way, the ego car included, as it was at the tick's beginning.
+            boxes: (n, 5), velocities: (n, 2): everything that can be in the way, the ego car included, as it was at the
+                tick's beginning.
             own: The row of this actor.
         """
         motion = self.actor.motion
@@ -120,10 +126,16 @@ class Mover:
         half_along, half_aside = boxes[:, 3] * c + boxes[:, 2] * s, boxes[:, 2] * c + boxes[:, 3] * s
         apart = boxes[:, :2] - boxes[own, :2]
         along, across = apart @ ahead, np.abs(apart @ aside)
-        gaps = np.where((along > 0) & (across < boxes[own, 2] + half_aside + 0.2), along - boxes[own, 3] - half_along, np.inf)
+        gaps = np.where(
+            (along > 0) & (across < boxes[own, 2] + half_aside + 0.2), along - boxes[own, 3] - half_along, np.inf
+        )
         gaps[own] = np.inf
         nearest = int(np.argmin(gaps))
-        return (math.inf, 0.0) if gaps[nearest] == np.inf else (float(gaps[nearest]), self.speed - float(velocities[nearest] @ ahead))
+        return (
+            (math.inf, 0.0)
+            if gaps[nearest] == np.inf
+            else (float(gaps[nearest]), self.speed - float(velocities[nearest] @ ahead))
+        )
 
 
 def movers(spec: SceneSpec) -> list[Mover]:

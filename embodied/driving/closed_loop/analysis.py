@@ -1,4 +1,6 @@
-"""Tables of the closed loop: the pairs of roads, NAVSIM's number and its parts, what became of the corner cases, what one word earns."""
+"""Tables of the closed loop: the pairs of roads, NAVSIM's number and its parts, what became of the corner cases, what
+one word earns.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,10 @@ def tables(episodes: Sequence[Episode], replies: Replies) -> list[Table]:
 
 
 def _old(number: int) -> Table:
-    note = "An episode of v0 was one road, and a driver that says one word could earn .71. Their score stands above; it is not one of v1."
+    note = (
+        "An episode of v0 was one road, and a driver that says one word could earn .71. Their score stands above; it is"
+        " not one of v1."
+    )
     return Table("Closed loop: recorded under CornerCaseDrive-v0", ("episodes", "n"), (("of v0", number),), note)
 
 
@@ -48,9 +53,17 @@ def _good(episode: Episode, kind: str) -> bool:
 def _pairs(whole: Sequence[Episode]) -> Table:
     n = len(whole)
     sides = [(_good(e, "hazard"), _good(e, "clear")) for e in whole]
-    counts = {"both right": (True, True), "only without the corner case": (False, True), "only with it": (True, False), "neither": (False, False)}
+    counts = {
+        "both right": (True, True),
+        "only without the corner case": (False, True),
+        "only with it": (True, False),
+        "neither": (False, False),
+    }
     rows = tuple((name, n, share(sides.count(which), n)) for name, which in counts.items())
-    note = "An episode is the same road with the corner case and without it. Its progress is the smaller of the two roads' NAVSIM numbers; a road that was not"
+    note = (
+        "An episode is the same road with the corner case and without it. Its progress is the smaller of the two roads'"
+        " NAVSIM numbers; a road that was not"
+    )
     note += " driven as it must be counts as 0."
     return Table("Closed loop: pairs of roads", ("pairs", "n", "share"), rows, note)
 
@@ -58,15 +71,33 @@ def _pairs(whole: Sequence[Episode]) -> Table:
 def _parts(whole: Sequence[Episode]) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for kind in KINDS:
-        rows.append((NAMES[kind], len(whole), *(_mean([e.metrics[f"{kind}_{part}"] for e in whole], whole) for part in PARTS)))
-    rows.append(("mean of both", len(whole), _mean([e.metrics["navsim"] for e in whole], whole), *(None for _ in PARTS[1:])))
-    note = "NAVSIM's own number is NC * DAC * (5 TTC + 5 EP + 2 C) / 12 of each road, not the score: who always yields earns .71 by it. Intervals:"
-    return Table("Closed loop: NAVSIM's number and its parts", ("road", "n", "NAVSIM", "NC", "DAC", "TTC", "EP", "C"), tuple(rows), f"{note} over pairs.")
+        rows.append(
+            (NAMES[kind], len(whole), *(_mean([e.metrics[f"{kind}_{part}"] for e in whole], whole) for part in PARTS))
+        )
+    rows.append(
+        ("mean of both", len(whole), _mean([e.metrics["navsim"] for e in whole], whole), *(None for _ in PARTS[1:]))
+    )
+    note = (
+        "NAVSIM's own number is NC * DAC * (5 TTC + 5 EP + 2 C) / 12 of each road, not the score: who always yields"
+        " earns .71 by it. Intervals:"
+    )
+    return Table(
+        "Closed loop: NAVSIM's number and its parts",
+        ("road", "n", "NAVSIM", "NC", "DAC", "TTC", "EP", "C"),
+        tuple(rows),
+        f"{note} over pairs.",
+    )
 
 
 def _outcomes(whole: Sequence[Episode]) -> Table:
-    rows = tuple((NAMES[k], len(whole), *(share(sum(e.metrics[f"{k}_{o}"] for e in whole), len(whole)) for o in OUTCOMES)) for k in KINDS)
-    note = "Avoided: with the corner case, a clean drive; passed: without it. Late: not at the end of the road in time. Stopped for nothing: stood without a"
+    rows = tuple(
+        (NAMES[k], len(whole), *(share(sum(e.metrics[f"{k}_{o}"] for e in whole), len(whole)) for o in OUTCOMES))
+        for k in KINDS
+    )
+    note = (
+        "Avoided: with the corner case, a clean drive; passed: without it. Late: not at the end of the road in time."
+        " Stopped for nothing: stood without a"
+    )
     note += " reason, or crept. Swerved for nothing: left its lane where nothing was in the way."
     return Table("Closed loop: what became of it", ("road", "n", *(o.replace("_", " ") for o in OUTCOMES)), rows, note)
 
@@ -78,7 +109,9 @@ def _templates(whole: Sequence[Episode]) -> Table:
         n = len(part)
         both = sum(bool(e.success) for e in part)
         hits = sum(e.metrics["hazard_hit"] for e in part)
-        rows.append((name.replace("_", " "), n, _mean([e.progress or 0.0 for e in part], part), share(both, n), share(hits, n)))
+        rows.append(
+            (name.replace("_", " "), n, _mean([e.progress or 0.0 for e in part], part), share(both, n), share(hits, n))
+        )
     return Table("Closed loop: by template", ("template", "n", "score", "both right", "hit, with it"), tuple(rows))
 
 
@@ -90,8 +123,23 @@ def _floors(known: Sequence[Episode]) -> Table:
     rows += [(name, measured["seeds"], shown(row["score"]), shown(row["navsim"])) for name, row in named.items()]
     best, two = measured["best_blind_same_on_both"], measured["best_blind_two_programs"]
     rows.append((f"best blind: {best['name']}", measured["seeds"], shown(best["score"]), None))
-    rows.append((f"best blind: {two['first']}; on the second road {two['second']}", measured["seeds"], shown(two["score"]), None))
-    note = f"Means with standard errors; {{}}. Best blind: of {measured['blind_programs']} timed programs that look at nothing, the same on both roads,"
+    rows.append(
+        (
+            f"best blind: {two['first']}; on the second road {two['second']}",
+            measured["seeds"],
+            shown(two["score"]),
+            None,
+        )
+    )
+    note = (
+        f"Means with standard errors; {{}}. Best blind: of {measured['blind_programs']} timed programs that look at"
+        " nothing, the same on both roads,"
+    )
     note += " and another one on the second road, which is of the other kind than the first."
     command = measured["command"]
-    return Table("Closed loop: what looking at nothing earns", ("driver", "n", "score", "NAVSIM"), tuple(rows), note.format(f"`{command}` makes them"))
+    return Table(
+        "Closed loop: what looking at nothing earns",
+        ("driver", "n", "score", "NAVSIM"),
+        tuple(rows),
+        note.format(f"`{command}` makes them"),
+    )

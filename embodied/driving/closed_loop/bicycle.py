@@ -1,4 +1,6 @@
-"""The ego car: a kinematic bicycle, and the pilot that carries out what was decided (a speed to reach, a lane to be in)."""
+"""The ego car: a kinematic bicycle, and the pilot that carries out what was decided (a speed to reach, a lane to be
+in).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ WHEELBASE = 2.8
 HALF_LENGTH, HALF_WIDTH = 2.3, 0.9
 """Metres from the reference point to the bumpers and the sides."""
 ACCELERATION, BRAKING, FULL_BRAKING = 2.0, 3.5, 6.0
-"""The pilot's largest accelerations, metres a second squared: gently forward, gently back, as hard as it brakes at all."""
+"""The pilot's largest accelerations, metres a second squared: gently forward, gently back, as hard as it brakes at all.
+"""
 JERK, HARD_JERK = 4.0, 15.0
 """Metres a second cubed: how fast the acceleration changes, gently and when it brakes hard."""
 CREEP = 0.35
@@ -20,7 +23,9 @@ CREEP = 0.35
 CHANGE_SECONDS, CHANGE_METRES = 4.0, 14.0
 """A lane change takes so long, and at least so many metres."""
 STEERING, STEERING_RATE, SIDE_JERK = 0.55, 0.5, 5.0
-"""Largest angle of the front wheels in radians, radians a second, and how fast the acceleration to the side may change, m/s^3."""
+"""Largest angle of the front wheels in radians, radians a second, and how fast the acceleration to the side may change,
+m/s^3.
+"""
 
 
 @dataclass(frozen=True)
@@ -37,10 +42,12 @@ class State:
 
 
 def advance(state: State, acceleration: float, steering: float, seconds: float = TICK) -> State:
-    """Drives for a moment with constant acceleration (m/s^2) and angle of the front wheels (radians, to the left positive).
+    """Drives for a moment with constant acceleration (m/s^2) and angle of the front wheels (radians, to the left
+    positive).
 
-    The kinematic bicycle model (Kong et al. 2015, Kinematic and dynamic vehicle models for autonomous driving control design, section II) at constant
-    steering describes an arc of a circle, so the step is exact, not an Euler step. The result is rounded to 9 decimals: the same on every machine.
+    The kinematic bicycle model (Kong et al. 2015, Kinematic and dynamic vehicle models for autonomous driving control
+    design, section II) at constant steering describes an arc of a circle, so the step is exact, not an Euler step. The
+    result is rounded to 9 decimals: the same on every machine.
     """
     end = state.speed + acceleration * seconds
     if end < 0:
@@ -52,7 +59,10 @@ def advance(state: State, acceleration: float, steering: float, seconds: float =
     chord = distance * (math.sin(turn / 2) / (turn / 2) if abs(turn) > 1e-9 else 1.0)
     direction = state.heading + slip + turn / 2
     return State(
-        round(state.x - chord * math.sin(direction), 9), round(state.y + chord * math.cos(direction), 9), round(state.heading + turn, 9), round(end, 9)
+        round(state.x - chord * math.sin(direction), 9),
+        round(state.y + chord * math.cos(direction), 9),
+        round(state.heading + turn, 9),
+        round(end, 9),
     )
 
 

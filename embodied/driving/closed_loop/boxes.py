@@ -18,11 +18,15 @@ def _foot(category: str, state: str, colour: str) -> tuple[float, float, float, 
     vertices = solid(Actor(1, category, 0.0, 0.0, state=state, colour=colour)).vertices
     low = vertices[vertices[:, 2] < REACH, :2]
     (left, back), (right, front) = low.min(axis=0), low.max(axis=0)
-    return tuple(round(float(v), 3) for v in ((left + right) / 2, (back + front) / 2, (right - left) / 2, (front - back) / 2))  # type: ignore[return-value]
+    return tuple(
+        round(float(v), 3) for v in ((left + right) / 2, (back + front) / 2, (right - left) / 2, (front - back) / 2)
+    )  # type: ignore[return-value]
 
 
 def foot(actor: Actor) -> tuple[float, float, float, float]:
-    """The rectangle an actor stands on, unturned: x and y of its middle beside the actor's place, half its width, half its length. Metres."""
+    """The rectangle an actor stands on, unturned: x and y of its middle beside the actor's place, half its width, half
+    its length. Metres.
+    """
     return _foot(actor.category, actor.state, actor.colour)
 
 
@@ -32,11 +36,15 @@ def corners(boxes: np.ndarray) -> np.ndarray:
     across = np.stack([c, s], axis=-1) * boxes[..., 2:3]
     along = np.stack([-s, c], axis=-1) * boxes[..., 3:4]
     middle = boxes[..., :2]
-    return np.stack([middle + across + along, middle - across + along, middle - across - along, middle + across - along], axis=-2)
+    return np.stack(
+        [middle + across + along, middle - across + along, middle - across - along, middle + across - along], axis=-2
+    )
 
 
 def meet(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Whether rectangles overlap: (..., 5) and (..., 5), broadcast, to (...,) bool. The separating axis theorem, exact for rectangles."""
+    """Whether rectangles overlap: (..., 5) and (..., 5), broadcast, to (...,) bool. The separating axis theorem, exact
+    for rectangles.
+    """
     a, b = np.broadcast_arrays(a, b)
     one, other = corners(a), corners(b)
     apart = np.zeros(a.shape[:-1], dtype=bool)

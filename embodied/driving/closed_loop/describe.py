@@ -1,7 +1,7 @@
 """A scene in motion in words: what instruments know, and, for those who play without pictures, what can be seen ahead.
 
-The description says what things are, where, and how they move: nothing of which of them matters. It names what a picture would show: within sight, within the
-camera's field, not hidden behind something nearer.
+The description says what things are, where, and how they move: nothing of which of them matters. It names what a
+picture would show: within sight, within the camera's field, not hidden behind something nearer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from embodied.driving.scene.render import EYE, VISIBILITY
 from embodied.driving.scene.road import edges, lane_of
 
 FARTHEST, NIGHT, CONTRAST = 80.0, 60.0, 0.6
-"""Metres up to which things are named by day and by night (headlamps), and the share of the meteorological range at which something can still be told."""
+"""Metres up to which things are named by day and by night (headlamps), and the share of the meteorological range at
+which something can still be told.
+"""
 FIELD = 34.0
 """Degrees to each side: half of the camera's field across."""
 HIDDEN = 0.75
@@ -32,22 +34,45 @@ _MOTION = frozenset({"", "moving", "oncoming", "walking", "crossing", "running",
 
 
 def instruments(world: World, full: bool) -> str:
-    """What the car knows of itself: speed and lane; with `full` also limit, road, light and weather, way and what it was told."""
+    """What the car knows of itself: speed and lane; with `full` also limit, road, light and weather, way and what it
+    was told.
+    """
     spec, s = world.plan.spec, world.state
     road = spec.road
     lane = lane_of(road, s.x)
-    number = "off the road" if lane is None else f"in the oncoming lane ({-lane} to the left of yours)" if lane < 0 else f"in lane {lane + 1} of {road.lanes}"
+    number = (
+        "off the road"
+        if lane is None
+        else (
+            f"in the oncoming lane ({-lane} to the left of yours)"
+            if lane < 0
+            else f"in lane {lane + 1} of {road.lanes}"
+        )
+    )
     if not full:
-        return f"Speed {s.speed:.1f} m/s, {number}{' from the left' if lane is not None and lane >= 0 and road.lanes > 1 else ''}."
+        return (
+            f"Speed {s.speed:.1f} m/s,"
+            f" {number}{' from the left' if lane is not None and lane >= 0 and road.lanes > 1 else ''}."
+        )
     lanes = f"{road.lanes} lane{'s' * (road.lanes > 1)} in your direction"
-    oncoming = f", {road.opposite} oncoming lane{'s' * (road.opposite > 1)} to the left of {'them' if road.lanes > 1 else 'it'}" if road.opposite else ""
+    oncoming = (
+        f", {road.opposite} oncoming lane{'s' * (road.opposite > 1)} to the left of"
+        f" {'them' if road.lanes > 1 else 'it'}"
+        if road.opposite
+        else ""
+    )
     weather = {"clear": "Clear weather", "rain": "Rain", "fog": "Fog", "snow": "Snow"}[spec.weather]
     hour = {"day": "by day", "dusk": "at dusk", "night": "at night"}[spec.time]
-    aim = "" if world.pilot.lane == lane else f" You are changing to the {'left' if world.pilot.target < s.x else 'right'}."
+    aim = (
+        ""
+        if world.pilot.lane == lane
+        else f" You are changing to the {'left' if world.pilot.target < s.x else 'right'}."
+    )
     return (
-        f"{world.time:.1f} s: speed {s.speed:.1f} m/s; cruising speed {world.plan.speed:.1f} m/s, limit {spec.ego.limit:.1f} m/s.\n"
-        f"Road: {lanes}{oncoming}. You are {number}{' (1 is the leftmost)' if road.lanes > 1 else ''}.{aim}\n"
-        f"{weather}, {hour}. {max(0.0, world.plan.goal - s.y):.0f} m to go."
+        f"{world.time:.1f} s: speed {s.speed:.1f} m/s; cruising speed {world.plan.speed:.1f} m/s, limit"
+        f" {spec.ego.limit:.1f} m/s.\nRoad: {lanes}{oncoming}. You are"
+        f" {number}{' (1 is the leftmost)' if road.lanes > 1 else ''}.{aim}\n{weather}, {hour}."
+        f" {max(0.0, world.plan.goal - s.y):.0f} m to go."
     )
 
 
@@ -73,7 +98,15 @@ def visible(world: World) -> list[Mover]:
         angles = np.degrees(np.arctan2(across, along))
         if angles.max() < -FIELD or angles.min() > FIELD:
             continue
-        views.append((float(along.min()), float(angles.min()), float(angles.max()), (extent(mover.actor)[2] - EYE) / float(along.min()), mover))
+        views.append(
+            (
+                float(along.min()),
+                float(angles.min()),
+                float(angles.max()),
+                (extent(mover.actor)[2] - EYE) / float(along.min()),
+                mover,
+            )
+        )
     return [view[-1] for view in views if not any(_hides(other, view) for other in views)]
 
 
@@ -89,7 +122,10 @@ def _sentence(world: World, mover: Mover) -> str:
     name = _NAMES.get(actor.state, label(actor.category))
     words = " ".join(w for w in (colour_of(actor), name) if w)
     state = "" if actor.state in _MOTION else f", {actor.state},"
-    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}{state} {_place(world, mover)}, {_gap(world, mover):.0f} m ahead, {_motion(mover)}"
+    return (
+        f"{'an' if words[0] in 'aeiou' else 'a'} {words}{state} {_place(world, mover)}, {_gap(world, mover):.0f} m"
+        f" ahead, {_motion(mover)}"
+    )
 
 
 def _gap(world: World, mover: Mover) -> float:

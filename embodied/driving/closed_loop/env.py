@@ -25,49 +25,62 @@ TEXTS = ("full", "minimal")
 EXPERTS = ("rule_driver",)
 KINDS = ("hazard", "clear")
 """The two roads of a pair: with the corner case, and without it."""
-BEGINS = ("The first of two roads begins.", "That road is behind you. The second of two roads begins: a new one, from its start.")
+BEGINS = (
+    "The first of two roads begins.",
+    "That road is behind you. The second of two roads begins: a new one, from its start.",
+)
 """What is said where a road begins: nothing of how the one before went."""
 NARROWEST, WIDEST = 160, 1920
 """Pixels."""
 
 
 class CornerCaseDriveEnv(LanguageEnv):
-    """CornerCaseDrive: the corner cases in motion, each road with and without one. Decide once or twice a second; arrive, hit nothing, stop for nothing.
+    """CornerCaseDrive: the corner cases in motion, each road with and without one. Decide once or twice a second;
+    arrive, hit nothing, stop for nothing.
 
     ## Description
-    An episode is a pair of roads, driven one after the other: the same road with a corner case and without it, in an order that the seed draws. The agent is not told which
-    is which. The scenes are those of `codalm-procedural`: the car approaches the corner case from farther back (two seconds and a gentle stop before the nearest hazard),
-    everything moves at 10 Hz, and once or twice a second one of six words says what to do. The car is a kinematic bicycle (wheelbase 2.8 m; 4.6 x 1.8 m) with a pilot
-    that carries the words out: it accelerates with at most 2 m/s^2, brakes gently with at most 3.5 m/s^2, on `stop` with half its speed a second, at most
-    6 m/s^2, and changes lanes within 4 s. Others follow their scripts (waypoints from when the car is near, constant speed) or keep their distance: the
-    Intelligent Driver Model with Treiber's constants (T 1.6 s, s0 2 m, a 0.73 and b 1.67 m/s^2, delta 4) drives all cars that are no part of a script.
+    An episode is a pair of roads, driven one after the other: the same road with a corner case and without it, in an
+    order that the seed draws. The agent is not told which is which. The scenes are those of `codalm-procedural`: the
+    car approaches the corner case from farther back (two seconds and a gentle stop before the nearest hazard),
+    everything moves at 10 Hz, and once or twice a second one of six words says what to do. The car is a kinematic
+    bicycle (wheelbase 2.8 m; 4.6 x 1.8 m) with a pilot that carries the words out: it accelerates with at most 2 m/s^2,
+    brakes gently with at most 3.5 m/s^2, on `stop` with half its speed a second, at most 6 m/s^2, and changes lanes
+    within 4 s. Others follow their scripts (waypoints from when the car is near, constant speed) or keep their
+    distance: the Intelligent Driver Model with Treiber's constants (T 1.6 s, s0 2 m, a 0.73 and b 1.67 m/s^2, delta 4)
+    drives all cars that are no part of a script.
 
-    The task is `drive`: 24 pairs. In 23 of them the second scene is the first without its corner case. In the last one a plastic bag lies on the road, for which nobody should brake, and
-    a stone lies there in its place on the other road. No pair is won by a word that is always said, nor by one that is said blindly at a fixed time on both roads more than now and then: the
-    table under every run says what such drivers earn.
+    The task is `drive`: 24 pairs. In 23 of them the second scene is the first without its corner case. In the last one
+    a plastic bag lies on the road, for which nobody should brake, and a stone lies there in its place on the other
+    road. No pair is won by a word that is always said, nor by one that is said blindly at a fixed time on both roads
+    more than now and then: the table under every run says what such drivers earn.
 
     ## Action Space
-    `Choice` of `maintain`, `slow`, `stop`, `left`, `right`, `yield`. The default action is `maintain`: a car that is not told goes on.
+    `Choice` of `maintain`, `slow`, `stop`, `left`, `right`, `yield`. The default action is `maintain`: a car that is
+    not told goes on.
 
     ## Observation Space
-    - `text`: with `text="full"` time, speed, cruising speed, limit, the road's lanes, the own lane, weather, hour and the way to go; with `text="minimal"` speed and
-      lane. It never says what is on the road. With `describe` (by default where there is no image) a list follows of what can be seen ahead:
-      what it is, in which lane, how far, how it moves. It says of nothing that it matters, and leaves out what a picture would not show.
-    - `image` (with `image=True`): (height, width, 3) uint8, the view through the windscreen; 640 x 360 by default. Nothing is drawn without it.
+    - `text`: with `text="full"` time, speed, cruising speed, limit, the road's lanes, the own lane, weather, hour and
+      the way to go; with `text="minimal"` speed and lane. It never says what is on the road. With `describe` (by
+      default where there is no image) a list follows of what can be seen ahead: what it is, in which lane, how far, how
+      it moves. It says of nothing that it matters, and leaves out what a picture would not show.
+    - `image` (with `image=True`): (height, width, 3) uint8, the view through the windscreen; 640 x 360 by default.
+      Nothing is drawn without it.
     - `expert` (with `expert=True`): what the rule-based driver would say.
 
     ## Starting State
-    Pair `seed % 24`; the seed draws which road comes first. Each further round of seeds starts up to 10 m farther back and up to 15 % slower; both roads of a pair start
-    alike. Where the first road is over, the text says so and that a new road begins, not how it went; the observation is then the new road's.
+    Pair `seed % 24`; the seed draws which road comes first. Each further round of seeds starts up to 10 m farther back
+    and up to 15 % slower; both roads of a pair start alike. Where the first road is over, the text says so and that a
+    new road begins, not how it went; the observation is then the new road's.
 
     ## Rewards
     The progress when both roads are over, 0 before.
 
     ## Progress
-    In [0, 1]: the smaller of the two roads' NAVSIM numbers, where a road that was not driven as it must be (see `outcome` below) counts as 0. It is 0 until both
-    are over, and 0 where steps run out.
+    In [0, 1]: the smaller of the two roads' NAVSIM numbers, where a road that was not driven as it must be (see
+    `outcome` below) counts as 0. It is 0 until both are over, and 0 where steps run out.
 
-    NAVSIM's number (v1) is `NC * DAC * (5 TTC + 5 EP + 2 C) / 12`. It stands in the metrics; alone it is not a score here: who always yields stops for nothing on nearly every road and earns .71 by it.
+    NAVSIM's number (v1) is `NC * DAC * (5 TTC + 5 EP + 2 C) / 12`. It stands in the metrics; alone it is not a score
+    here: who always yields stops for nothing on nearly every road and earns .71 by it.
 
     | part | is |
     |---|---|
@@ -77,35 +90,44 @@ class CornerCaseDriveEnv(LanguageEnv):
     | EP | metres driven along the road, within the reference's time and two seconds, as a share of the reference's; 1 where neither gets 5 m far |
     | C | 1 while acceleration along the car is in [-4.05, 2.40] m/s^2 and to the side within 4.89, jerk along within 4.13 and altogether within 8.37 m/s^3, yaw rate within 0.95 rad/s, yaw acceleration within 1.93 rad/s^2 |
 
-    Sources: weights, horizon, 5 m and 0.005 m/s from NAVSIM's scorer; the rules of fault and the bounds of comfort from nuPlan's metrics, which NAVSIM uses. What
-    differs from NAVSIM: the others react; a drive lasts until it is over, not 4 s; the reference of EP is our rule-based driver in the same scene (NAVSIM's is
-    PDM-Closed), whose own EP is 1 therefore; time to collision forecasts others at constant velocity (NAVSIM knows their future); acceleration and jerk are those of the
-    simulation, unsmoothed, without the last tick of coming to a standstill; animals count as NAVSIM's agents.
+    Sources: weights, horizon, 5 m and 0.005 m/s from NAVSIM's scorer; the rules of fault and the bounds of comfort from
+    nuPlan's metrics, which NAVSIM uses. What differs from NAVSIM: the others react; a drive lasts until it is over, not
+    4 s; the reference of EP is our rule-based driver in the same scene (NAVSIM's is PDM-Closed), whose own EP is 1
+    therefore; time to collision forecasts others at constant velocity (NAVSIM knows their future); acceleration and
+    jerk are those of the simulation, unsmoothed, without the last tick of coming to a standstill; animals count as
+    NAVSIM's agents.
 
     `success`: both roads were driven as they must be: the corner case `avoided`, the other road `passed`.
 
     ## Episode End
-    A road is over when it has been passed (50 m beyond where the still picture is taken from), at the first contact, when a corner of the car leaves the carriageway, and when its time is over: that of
-    the reference and two seconds, with the corner case half as much again as the reference's and two seconds, at most 30 s. A reference that stands for 6 s has arrived: there the road is blocked.
-    Terminates when the second road is over. Truncates after `max_steps`, which is a failure.
+    A road is over when it has been passed (50 m beyond where the still picture is taken from), at the first contact,
+    when a corner of the car leaves the carriageway, and when its time is over: that of the reference and two seconds,
+    with the corner case half as much again as the reference's and two seconds, at most 30 s. A reference that stands
+    for 6 s has arrived: there the road is blocked. Terminates when the second road is over. Truncates after
+    `max_steps`, which is a failure.
 
     ## Info
-    `reset` gives `pair`, `template`, `hazard_first` (bool), `weather`, `time`, `hz`, `run_up` (metres before where the still picture is taken from), `cruising_speed` (m/s), and `roads`: of
-    `hazard` and `clear`, the roads with the corner case and without it, the `scene`, `seconds` (when NAVSIM's number is taken), `longest` (how long the drive may last), `reference_metres`,
-    `reference_stood` and `reference_kept_lane` (bool). Steps give `road` (1 or 2), `position` (x, y in metres and heading in degrees) and `speed`. `metrics` holds for each road, after
-    `hazard_` or `clear_`: `navsim` and its parts `nc`, `dac`, `ttc`, `ep`, `c`, further `metres`, `seconds`, `stood`, `stood_for_nothing` and `elsewhere` (seconds; elsewhere: out of its own lane),
-    `hardest_acceleration` and `hardest_jerk` along the car; and `navsim`, the mean of the roads. Where a road ends, `outcome` is one of
+    `reset` gives `pair`, `template`, `hazard_first` (bool), `weather`, `time`, `hz`, `run_up` (metres before where the
+    still picture is taken from), `cruising_speed` (m/s), and `roads`: of `hazard` and `clear`, the roads with the
+    corner case and without it, the `scene`, `seconds` (when NAVSIM's number is taken), `longest` (how long the drive
+    may last), `reference_metres`, `reference_stood` and `reference_kept_lane` (bool). Steps give `road` (1 or 2),
+    `position` (x, y in metres and heading in degrees) and `speed`. `metrics` holds for each road, after `hazard_` or
+    `clear_`: `navsim` and its parts `nc`, `dac`, `ttc`, `ep`, `c`, further `metres`, `seconds`, `stood`,
+    `stood_for_nothing` and `elsewhere` (seconds; elsewhere: out of its own lane), `hardest_acceleration` and
+    `hardest_jerk` along the car; and `navsim`, the mean of the roads. Where a road ends, `outcome` is one of
 
     - `hit`: it met something, whoever drove into whom;
     - `left_road`: a corner of the car left the carriageway;
-    - `stopped_for_nothing`: it stood for a second or more without a reason (nothing within 20 m ahead in its breadth and 0.8 m to each side, no corner
-      case within 25 m), or got less than half as far as the reference without any reason to stand;
-    - `swerved_for_nothing`: without a corner case, it was out of its lane for a second or more, where the reference kept to it;
+    - `stopped_for_nothing`: it stood for a second or more without a reason (nothing within 20 m ahead in its breadth
+      and 0.8 m to each side, no corner case within 25 m), or got less than half as far as the reference without any
+      reason to stand;
+    - `swerved_for_nothing`: without a corner case, it was out of its lane for a second or more, where the reference
+      kept to it;
     - `late`: it did not come to where the road ends in its time, and the reference did;
     - `avoided` (there was a corner case) or `passed` (there was none): otherwise;
 
-    `road_ended` (`end_reason` where the episode ends) says how, and `met` lists the ids of what was met. At the end of the episode `outcomes` has both, and `metrics` a 1 or 0 for each
-    outcome of each road.
+    `road_ended` (`end_reason` where the episode ends) says how, and `met` lists the ids of what was met. At the end of
+    the episode `outcomes` has both, and `metrics` a 1 or 0 for each outcome of each road.
 
     ## Arguments
     - `task`: `drive`.
@@ -113,28 +135,34 @@ class CornerCaseDriveEnv(LanguageEnv):
     - `text`: `full` or `minimal`.
     - `describe`: whether the text describes what is ahead; None: where there is no image.
     - `hz`: decisions a second, 1 or 2.
-    - `template`: only pairs of this template: `animal_crossing`, `broken_down`, `closed_road`, `fallen_cargo`, `harmless`, `obstacle`, `officer_overrides`, `oversize_load`,
-      `overturned_vehicle`, `rider_cuts_in`, `slow_crossing`, `slow_machine`, `stepping_out`, `work_zone`, `wrong_way`.
+    - `template`: only pairs of this template: `animal_crossing`, `broken_down`, `closed_road`, `fallen_cargo`,
+      `harmless`, `obstacle`, `officer_overrides`, `oversize_load`, `overturned_vehicle`, `rider_cuts_in`,
+      `slow_crossing`, `slow_machine`, `stepping_out`, `work_zone`, `wrong_way`.
     - `width`: of the image, pixels, a multiple of 16; it is 16:9.
     - `max_steps`: 120 by default, twice 30 s at 2 Hz; None for no limit (the time ends the drives).
     - `expert`: observations have an `expert` (`rule_driver`).
     - `render_mode`: None or `rgb_array` (the picture of `image`).
 
     ## Limits
-    Straight roads. Traffic lights and an officer's signs are seen, and not scored: v1 of NAVSIM's score has no term for them.
+    Straight roads. Traffic lights and an officer's signs are seen, and not scored: v1 of NAVSIM's score has no term for
+    them.
 
     ## References
     - Dauner et al. 2024, NAVSIM: Data-Driven Non-Reactive Autonomous Vehicle Simulation and Benchmarking.
     - Dauner et al. 2023, Parting with Misconceptions about Learning-based Vehicle Motion Planning.
-    - Karnchanachari et al. 2024, Towards learning-based planning: The nuPlan benchmark for real-world autonomous driving.
-    - Treiber, Hennecke and Helbing 2000, Congested Traffic States in Empirical Observations and Microscopic Simulations.
+    - Karnchanachari et al. 2024, Towards learning-based planning: The nuPlan benchmark for real-world autonomous
+      driving.
+    - Treiber, Hennecke and Helbing 2000, Congested Traffic States in Empirical Observations and Microscopic
+      Simulations.
     - Kong et al. 2015, Kinematic and dynamic vehicle models for autonomous driving control design.
     - Li et al. 2022, CODA: A Real-World Road Corner Case Dataset for Object Detection in Autonomous Driving.
 
     ## Version History
-    - v1: an episode is a pair of roads; progress is the smaller of NAVSIM number times success; four corner cases set out later, so that nobody who just goes on is past them; a road
-      has to be driven to its end; tasks `hazards` and `negatives` are gone, since one word won them.
-    - v0: first version. An episode was one road, progress was NAVSIM's number: always `yield` earned .71, always `slow` .68.
+    - v1: an episode is a pair of roads; progress is the smaller of NAVSIM number times success; four corner cases set
+      out later, so that nobody who just goes on is past them; a road has to be driven to its end; tasks `hazards` and
+      `negatives` are gone, since one word won them.
+    - v0: first version. An episode was one road, progress was NAVSIM's number: always `yield` earned .71, always `slow`
+      .68.
     """  # noqa: E501
 
     def __init__(
@@ -179,16 +207,33 @@ class CornerCaseDriveEnv(LanguageEnv):
 
     @property
     def mission(self) -> Mission:
-        seen = "You see the road through the windscreen." if self._pictures else "You are told what can be seen ahead." if self._described else ""
+        seen = (
+            "You see the road through the windscreen."
+            if self._pictures
+            else "You are told what can be seen ahead."
+            if self._described
+            else ""
+        )
         often = "twice" if self._hz == 2 else "once"
         return Mission(
-            goal="Drive two roads, one after the other, each on to where it ends: hit nothing, stay on the road, and do not slow down, stop or leave your lane"
-            " without a reason. Both must go well.",
+            goal=(
+                "Drive two roads, one after the other, each on to where it ends: hit nothing, stay on the road, and do"
+                " not slow down, stop or leave your lane without a reason. Both must go well."
+            ),
             actions=dict(ACTIONS),
-            intro=f"You drive a car. {often.capitalize()} a second you say what it does next; it keeps its lane by itself. {seen}".strip(),
+            intro=(
+                f"You drive a car. {often.capitalize()} a second you say what it does next; it keeps its lane by"
+                f" itself. {seen}".strip()
+            ),
             tips=(
-                f"Each word holds until the next one, {'half a second' if self._hz == 2 else 'a second'} later; a lane change, once begun, goes on.",
-                "Far from everything, `maintain` is right. Slowing down takes time: at 10 m/s a gentle stop takes 17 m.",
+                (
+                    f"Each word holds until the next one, {'half a second' if self._hz == 2 else 'a second'} later; a"
+                    " lane change, once begun, goes on."
+                ),
+                (
+                    "Far from everything, `maintain` is right. Slowing down takes time: at 10 m/s a gentle stop takes"
+                    " 17 m."
+                ),
                 "Lane changes take 4 seconds. The car does not look out for anything itself.",
                 "Many strange things on or beside the road need no reaction.",
                 "Your time on a road is short: who does not get to its end in time has failed.",
@@ -218,20 +263,37 @@ class CornerCaseDriveEnv(LanguageEnv):
     def _step(self, action: str) -> Transition:
         road = self._road
         road.drive(action, RATES[self._hz])
-        info: dict[str, Any] = {"road": len(self._ended) + 1, "position": road.position(), "speed": round(road.world.state.speed, 3)}
+        info: dict[str, Any] = {
+            "road": len(self._ended) + 1,
+            "position": road.position(),
+            "speed": round(road.world.state.speed, 3),
+        }
         out_of_steps = self.max_steps is not None and len(self._actions) >= self.max_steps
         if not (road.over or out_of_steps):
             return Transition(0.0, progress=0.0, info=info | {"metrics": self._metrics()})
         ending = self._ended[road.kind] = road.ending()
-        info |= {"outcome": ending.outcome, "end_reason": ending.reason, "met": list(ending.met), "metrics": self._metrics()}
+        info |= {
+            "outcome": ending.outcome,
+            "end_reason": ending.reason,
+            "met": list(ending.met),
+            "metrics": self._metrics(),
+        }
         whole = len(self._ended) == len(KINDS) and bool(road.over)
         if not whole and not out_of_steps:  # the next road begins with this observation
             self._road = Road(*self._order[1])
-            return Transition(0.0, progress=0.0, info={key: value for key, value in info.items() if key != "end_reason"} | {"road_ended": ending.reason})
+            return Transition(
+                0.0,
+                progress=0.0,
+                info={key: value for key, value in info.items() if key != "end_reason"} | {"road_ended": ending.reason},
+            )
         info["outcomes"] = {kind: e.outcome for kind, e in self._ended.items()}
-        info["metrics"] |= {f"{kind}_{name}": float(e.outcome == name) for kind, e in self._ended.items() for name in OUTCOMES}
+        info["metrics"] |= {
+            f"{kind}_{name}": float(e.outcome == name) for kind, e in self._ended.items() for name in OUTCOMES
+        }
         progress = min(e.worth for e in self._ended.values()) if whole else 0.0
-        return Transition(progress, whole, False, progress, whole and all(e.success for e in self._ended.values()), info)
+        return Transition(
+            progress, whole, False, progress, whole and all(e.success for e in self._ended.values()), info
+        )
 
     def _metrics(self) -> dict[str, float]:
         """What has been measured: on roads that are over, and on the one that is driven."""

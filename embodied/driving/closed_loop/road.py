@@ -73,7 +73,11 @@ class Road:
         s = self._scorer
         score, ep = s.score(self._metres, self.plan.metres), progress_ratio(self._metres, self.plan.metres)
         values = {"navsim": score, "nc": s.nc, "dac": s.dac, "ttc": s.ttc, "ep": ep, "c": s.c}
-        values |= {"metres": max(0.0, min(self.world.state.y, self.plan.route.goal)), "seconds": self.world.time, "stood": s.stood}
+        values |= {
+            "metres": max(0.0, min(self.world.state.y, self.plan.route.goal)),
+            "seconds": self.world.time,
+            "stood": s.stood,
+        }
         values |= {"stood_for_nothing": s.stood_for_nothing, "elsewhere": s.elsewhere}
         values |= {"hardest_acceleration": s.hardest["acceleration"], "hardest_jerk": s.hardest["jerk"]}
         return {name: round(float(value), 6) for name, value in values.items()}
@@ -100,7 +104,9 @@ class Road:
             return "left_road"
         if not self.over:  # steps ran out
             return "late"
-        if scorer.stood_for_nothing >= 1.0 or (progress_ratio(self._metres, self.plan.metres) < 0.5 and scorer.stood == 0.0):
+        if scorer.stood_for_nothing >= 1.0 or (
+            progress_ratio(self._metres, self.plan.metres) < 0.5 and scorer.stood == 0.0
+        ):
             return "stopped_for_nothing"
         if not hazard and scorer.elsewhere >= ELSEWHERE and self.plan.kept_lane:
             return "swerved_for_nothing"

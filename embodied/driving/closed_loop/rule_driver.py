@@ -1,8 +1,9 @@
 """The rule-based driver: tries each of the six words in its head for some seconds and takes the one that fares best.
 
-The idea is PDM-Closed's (Dauner et al. 2023, Parting with Misconceptions about Learning-based Vehicle Motion Planning): proposals, a forecast at constant
-velocity, a score by rules. It knows where everything is and how fast, but neither scripts nor triggers. Of those on foot (and animals) on the road it
-expects two things at once: that they go on as they do, and the opposite, that who stands walks the way it faces and who walks across stops.
+The idea is PDM-Closed's (Dauner et al. 2023, Parting with Misconceptions about Learning-based Vehicle Motion Planning):
+proposals, a forecast at constant velocity, a score by rules. It knows where everything is and how fast, but neither
+scripts nor triggers. Of those on foot (and animals) on the road it expects two things at once: that they go on as they
+do, and the opposite, that who stands walks the way it faces and who walks across stops.
 """
 
 from __future__ import annotations
@@ -52,7 +53,12 @@ def _opposite(world: World) -> tuple[np.ndarray, np.ndarray]:
     left, right = edges(world.plan.spec.road)
     boxes, velocities = [], []
     for mover in world.movers:
-        if not mover.lives or CATEGORIES[mover.actor.category] == "vehicle" or not left < mover.x < right or mover.actor.state in SETTLED:
+        if (
+            not mover.lives
+            or CATEGORIES[mover.actor.category] == "vehicle"
+            or not left < mover.x < right
+            or mover.actor.state in SETTLED
+        ):
             continue
         if abs(math.sin(mover.heading)) < 0.5 and abs(mover.velocity[0]) < 0.3:
             continue
@@ -87,7 +93,9 @@ def _fare(world: World, action: str, boxes: np.ndarray, velocities: np.ndarray) 
 
 
 def _danger(rows: np.ndarray, boxes: np.ndarray, velocities: np.ndarray) -> float:
-    """The cost of meeting something, the higher the sooner and the faster the car then is; of coming too near to it, less."""
+    """The cost of meeting something, the higher the sooner and the faster the car then is; of coming too near to it,
+    less.
+    """
     if not len(boxes):
         return 0.0
     seconds = np.arange(1, len(rows) + 1) * TICK * STRIDE

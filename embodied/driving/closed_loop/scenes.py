@@ -17,18 +17,26 @@ from embodied.seeding import generator
 LONGEST = 30.0
 """Seconds of the longest drive."""
 SPARE = 2.0
-"""Seconds beyond the reference's after which NAVSIM's number is taken; on the road without a corner case nobody has more."""
+"""Seconds beyond the reference's after which NAVSIM's number is taken; on the road without a corner case nobody has
+more.
+"""
 CARE = 1.5
-"""How many times the reference's seconds, and `SPARE` besides, everyone has on the road with the corner case: stopping for long is dear there, not wrong."""
+"""How many times the reference's seconds, and `SPARE` besides, everyone has on the road with the corner case: stopping
+for long is dear there, not wrong.
+"""
 RETIMED = {
     "04_animal_crossing_dog_1": 0.45,
     "05_animal_crossing_cat_1": 0.5,
     "16_slow_crossing_wheelchair_1": 0.8,
     "20_stepping_out_pedestrian_1": 0.6,
 }
-"""Scene -> share of the distance at which its corner case sets out in the still scene's script: at the full distance whoever just goes on is past it."""
+"""Scene -> share of the distance at which its corner case sets out in the still scene's script: at the full distance
+whoever just goes on is past it.
+"""
 SOLID = "stone"
-"""What lies in place of a harmless oddity on the road with a corner case, so that this pair is not won by going on either."""
+"""What lies in place of a harmless oddity on the road with a corner case, so that this pair is not won by going on
+either.
+"""
 PATIENCE = 6.0
 """Seconds: a reference that stands for so long has arrived where it can."""
 
@@ -80,14 +88,19 @@ def _all_pairs() -> tuple[Pair, ...]:
         if hazardous(spec):
             found.append(Pair(_retimed(spec), named[spec.twin]))
         else:  # an oddity that does no harm: its twin would call for the same
-            actors = tuple(replace(a, category=SOLID, motion="still", path=()) if a.corner_case else a for a in spec.actors)
+            actors = tuple(
+                replace(a, category=SOLID, motion="still", path=()) if a.corner_case else a for a in spec.actors
+            )
             found.append(Pair(replace(spec, name=f"{spec.name}_{SOLID}", twin=spec.name, actors=actors), spec))
     return tuple(found)
 
 
 def _retimed(spec: SceneSpec) -> SceneSpec:
     share = RETIMED.get(spec.name, 1.0)
-    return replace(spec, actors=tuple(a if a.trigger is None else replace(a, trigger=round(a.trigger * share, 3)) for a in spec.actors))
+    return replace(
+        spec,
+        actors=tuple(a if a.trigger is None else replace(a, trigger=round(a.trigger * share, 3)) for a in spec.actors),
+    )
 
 
 def pairs(template: str | None = None) -> tuple[Pair, ...]:
@@ -107,9 +120,11 @@ def pairs(template: str | None = None) -> tuple[Pair, ...]:
 
 
 def start(known: tuple[Pair, ...], seed: int) -> tuple[Pair, bool, float, float]:
-    """The pair of a seed, whether the road with the corner case comes first, metres of run-up and the share of the scene's speed.
+    """The pair of a seed, whether the road with the corner case comes first, metres of run-up and the share of the
+    scene's speed.
 
-    Pairs take turns, and in later rounds begin otherwise; the two roads of a pair begin alike. Half of all seeds have the corner case first.
+    Pairs take turns, and in later rounds begin otherwise; the two roads of a pair begin alike. Half of all seeds have
+    the corner case first.
     """
     pair, again = known[seed % len(known)], seed // len(known)
     rng = generator(again, "closed_loop", "start", pair.clear.name)
@@ -122,7 +137,9 @@ def drive_of(spec: SceneSpec, earlier: float, share: float, ticks: int) -> Drive
     """The drive of a scene: the rule driver's, deciding every `ticks` ticks, is the reference."""
     plan = route(spec, earlier, share)
     world, scorer = World(plan), Scorer()
-    while world.time < LONGEST and world.state.y < plan.goal and not scorer.hit and scorer.dac and scorer.stood < PATIENCE:
+    while (
+        world.time < LONGEST and world.state.y < plan.goal and not scorer.hit and scorer.dac and scorer.stood < PATIENCE
+    ):
         if world.ticks % ticks == 0:
             world.command(decide(world))
         world.tick()

@@ -1,8 +1,9 @@
 """NAVSIM's score of a drive: NC * DAC * (5 TTC + 5 EP + 2 C) / 12, and what became of the corner case.
 
-Source: Dauner et al. 2024, NAVSIM (NeurIPS), section 3.2 and its scorer (`PDMScorerConfig`, v1: no driving direction, no lane keeping);
-comfort bounds are nuPlan's (Karnchanachari et al. 2024, `ego_is_comfortable`). What differs, because here the others react and a
-drive lasts until it is over, not 4 seconds, stands in the docs of `embodied/CornerCaseDrive-v1`.
+Source: Dauner et al. 2024, NAVSIM (NeurIPS), section 3.2 and its scorer (`PDMScorerConfig`, v1: no driving direction,
+no lane keeping); comfort bounds are nuPlan's (Karnchanachari et al. 2024, `ego_is_comfortable`). What differs, because
+here the others react and a drive lasts until it is over, not 4 seconds, stands in the docs of
+`embodied/CornerCaseDrive-v1`.
 """
 
 from __future__ import annotations
@@ -29,10 +30,11 @@ STANDING = 5e-2
 LEAST_PROGRESS = 5.0
 """Metres: where even the reference gets no farther, progress counts as full (`progress_distance_threshold`)."""
 AHEAD, BEHIND = math.radians(30), math.radians(150)
-"""Bearings within which another is ahead, and beyond which it is behind (nuPlan, `is_agent_ahead`, `is_agent_behind`)."""
+"""Bearings within which another is ahead, and beyond which it is behind (nuPlan, `is_agent_ahead`, `is_agent_behind`).
+"""
 WAY, ROOM, NEAR = 20.0, 0.8, 25.0
-"""Metres: how far ahead, and how far beside the car, something is a reason to stand; how far ahead a corner case is. Ours: from cruising
-speed a gentle stop takes some 17 m."""
+"""Metres: how far ahead, and how far beside the car, something is a reason to stand; how far ahead a corner case is.
+Ours: from cruising speed a gentle stop takes some 17 m."""
 ELSEWHERE = 1.0
 """Seconds out of its own lane from which on a car has left it. Ours."""
 LON_ACCELERATION = (-4.05, 2.40)
@@ -98,7 +100,9 @@ class Scorer:
             if not _reason(world, boxes):
                 self.stood_for_nothing = round(self.stood_for_nothing + TICK, 3)
 
-    def _collide(self, world: World, movers: list, boxes: np.ndarray, velocities: np.ndarray, touching: np.ndarray, astray: bool) -> None:
+    def _collide(
+        self, world: World, movers: list, boxes: np.ndarray, velocities: np.ndarray, touching: np.ndarray, astray: bool
+    ) -> None:
         for k in np.flatnonzero(touching):
             if movers[k].actor.id in self.hit:
                 continue
@@ -106,8 +110,12 @@ class Scorer:
             if at_fault(world, boxes[k], velocities[k], astray):
                 self.nc = min(self.nc, 0.0 if movers[k].lives else 0.5)
 
-    def _look_ahead(self, world: World, boxes: np.ndarray, velocities: np.ndarray, apart: np.ndarray, astray: bool) -> None:
-        """Time to collision: ego car and others go on as they move; what is not ahead counts only for a car that is astray."""
+    def _look_ahead(
+        self, world: World, boxes: np.ndarray, velocities: np.ndarray, apart: np.ndarray, astray: bool
+    ) -> None:
+        """Time to collision: ego car and others go on as they move; what is not ahead counts only for a car that is
+        astray.
+        """
         s = world.state
         if s.speed < STOPPED:
             return
@@ -131,12 +139,16 @@ class Scorer:
             return
         rate = (s.heading - self._heading) / TICK
         along, across = (s.speed - self._speed) / TICK, rate * s.speed
-        # On coming to a standstill the speed ends within a tick: no jerk that anyone feels, and nuPlan's smoothing takes it away.
+        # On coming to a standstill the speed ends within a tick: no jerk that anyone feels, and nuPlan's smoothing
+        # takes it away.
         before = self._motion or (along, across, rate)
         ends = s.speed == 0
         jerk, slew = (0.0 if ends else (along - before[0]) / TICK), (across - before[1]) / TICK
         turning = (rate - before[2]) / TICK
-        self.hardest = {"acceleration": max(self.hardest["acceleration"], abs(round(along, 6))), "jerk": max(self.hardest["jerk"], abs(round(jerk, 6)))}
+        self.hardest = {
+            "acceleration": max(self.hardest["acceleration"], abs(round(along, 6))),
+            "jerk": max(self.hardest["jerk"], abs(round(jerk, 6))),
+        }
         fine = (
             LON_ACCELERATION[0] <= round(along, 6) <= LON_ACCELERATION[1]
             and abs(across) <= LAT_ACCELERATION
@@ -156,8 +168,8 @@ class Scorer:
 def at_fault(world: World, box: np.ndarray, velocity: np.ndarray, astray: bool) -> bool:
     """Whether a collision is the ego car's fault, by nuPlan's rules.
 
-    It is not when the ego car stands, nor when the other comes from behind; it is when the other stands or the ego car's front meets it; a collision at the
-    side is when the ego car is in several lanes or off the road.
+    It is not when the ego car stands, nor when the other comes from behind; it is when the other stands or the ego
+    car's front meets it; a collision at the side is when the ego car is in several lanes or off the road.
     """
     s = world.state
     if s.speed <= STANDING:
@@ -182,7 +194,9 @@ def _bearing(world: World, boxes: np.ndarray) -> np.ndarray:
 
 
 def _reason(world: World, boxes: np.ndarray) -> bool:
-    """Whether there is a reason to stand: something within `WAY` metres ahead in the ego car's breadth, or a corner case within `NEAR` metres ahead."""
+    """Whether there is a reason to stand: something within `WAY` metres ahead in the ego car's breadth, or a corner
+    case within `NEAR` metres ahead.
+    """
     s, front = world.state, world.state.y + HALF_LENGTH
     if any(m.actor.corner_case and hinders(m.actor) and -2 * HALF_LENGTH < m.y - front < NEAR for m in world.movers):
         return True

@@ -17,13 +17,20 @@ SLOW = 0.5
 WALKING = 1.4
 """`yield` rolls at walking pace, metres a second."""
 BEYOND = 50.0
-"""Metres behind where the still picture is taken from at which a scene has been passed: the same for twins, so that it tells nothing."""
+"""Metres behind where the still picture is taken from at which a scene has been passed: the same for twins, so that it
+tells nothing.
+"""
 ACTIONS = {
     "maintain": "stay in your lane at cruising speed; speeds up again after slowing down or stopping",
     "slow": "stay in your lane at half the cruising speed",
     "stop": "brake to a standstill and stand; firmly, and unpleasantly when you are fast",
-    "left": "change one lane to the left (the oncoming lane, or off the road, when that is what is there), at half the cruising speed or more",
-    "right": "change one lane to the right (or off the road, when that is what is there), at half the cruising speed or more",
+    "left": (
+        "change one lane to the left (the oncoming lane, or off the road, when that is what is there), at half the"
+        " cruising speed or more"
+    ),
+    "right": (
+        "change one lane to the right (or off the road, when that is what is there), at half the cruising speed or more"
+    ),
     "yield": "brake gently to walking pace, to let others go first",
 }
 """Phrase -> gloss."""
@@ -42,8 +49,8 @@ class Route:
 
 
 def run_up(speed: float) -> float:
-    """Metres by which the ego car starts farther back than in the still picture, where hazards are 8 to 30 m ahead: two seconds and a gentle stop
-    (3 m/s^2) before the nearest of them."""
+    """Metres by which the ego car starts farther back than in the still picture, where hazards are 8 to 30 m ahead: two
+    seconds and a gentle stop (3 m/s^2) before the nearest of them."""
     return max(10.0, 2 * speed + speed**2 / 6 - 8.0)
 
 
@@ -66,7 +73,12 @@ def route(spec: SceneSpec, earlier: float = 0.0, share: float = 1.0) -> Route:
 def _moved(actor: Actor, shift: float, share: float) -> Actor:
     """An actor farther along; a slower car sets it off from nearer, so that it takes as long to be there."""
     path = tuple((t, x, round(y + shift, 3)) for t, x, y in actor.path)
-    return replace(actor, y=round(actor.y + shift, 3), path=path, trigger=None if actor.trigger is None else round(actor.trigger * share, 3))
+    return replace(
+        actor,
+        y=round(actor.y + shift, 3),
+        path=path,
+        trigger=None if actor.trigger is None else round(actor.trigger * share, 3),
+    )
 
 
 def command(pilot: Pilot, action: str, state: State, plan: Route) -> Pilot:
@@ -74,7 +86,9 @@ def command(pilot: Pilot, action: str, state: State, plan: Route) -> Pilot:
     road, cruise = plan.spec.road, plan.speed
     if action in ("left", "right"):
         lane = pilot.lane + (1 if action == "right" else -1)
-        return replace(pilot.towards(lane, lane_centre(road, lane), state), speed=max(pilot.speed, SLOW * cruise), hard=False)
+        return replace(
+            pilot.towards(lane, lane_centre(road, lane), state), speed=max(pilot.speed, SLOW * cruise), hard=False
+        )
     speed = {"maintain": cruise, "slow": SLOW * cruise, "yield": min(WALKING, SLOW * cruise), "stop": 0.0}[action]
     return replace(pilot, speed=speed, hard=action == "stop")
 
@@ -104,7 +118,9 @@ class World:
         self.pilot = command(self.pilot, action, self.state, self.plan)
 
     def tick(self) -> None:
-        """Moves everything by a tenth of a second: first the ego car, then the others, which see where all were before."""
+        """Moves everything by a tenth of a second: first the ego car, then the others, which see
+        where all were before.
+        """
         boxes, velocities = self.everything()
         self.ticks += 1
         ego_y = self.state.y

@@ -1,4 +1,6 @@
-"""The tables of CodaLM-v0: `grounded-v1` by task and group, controls on the same questions, twins. One dataset a table, never two."""
+"""The tables of CodaLM-v0: `grounded-v1` by task and group, controls on the same questions, twins. One dataset a table,
+never two.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def tables(episodes: Sequence[Episode], replies: Replies) -> list[Table]:
     by_set: dict[tuple[str, str, str, str | None, str], list[Episode]] = defaultdict(list)
     for episode in episodes:
         info, task = episode.info, episode.spec.task
-        by_set[info["dataset"], info["split"], info["language"], resolved(task.kwargs).get("data"), task.task].append(episode)
+        by_set[info["dataset"], info["split"], info["language"], resolved(task.kwargs).get("data"), task.task].append(
+            episode
+        )
     found: list[Table] = []
     twin_answers: dict[str, dict[str, str]] = {}
     for (dataset, split, language, data, task), those in by_set.items():
@@ -44,9 +48,18 @@ def tables(episodes: Sequence[Episode], replies: Replies) -> list[Table]:
         try:
             scenes = sources.open_set(split, data, language, partial=True)
         except EmbodiedError as error:
-            found.append(Table(f"{name}/{NAME}: {label(task)}", ("answers",), ((f"{len(those)}",),), f"No tables without the data: {error}"))
+            found.append(
+                Table(
+                    f"{name}/{NAME}: {label(task)}",
+                    ("answers",),
+                    ((f"{len(those)}",),),
+                    f"No tables without the data: {error}",
+                )
+            )
             continue
-        answered = _answered(those, replies, {s.name: s for s in scenes.scenes}, {q.key: q for q in scenes.questions(task)}, task)  # type: ignore[arg-type]
+        answered = _answered(
+            those, replies, {s.name: s for s in scenes.scenes}, {q.key: q for q in scenes.questions(task)}, task
+        )  # type: ignore[arg-type]
         found += score_tables(name, answered.items, {"this run": answered.answers})
         found += overlap_tables(name, answered.items, {"this run": answered.answers})
         if dataset == sources.PROCEDURAL_NAME and task != "region_perception":
@@ -56,7 +69,13 @@ def tables(episodes: Sequence[Episode], replies: Replies) -> list[Table]:
     return found
 
 
-def _answered(episodes: Sequence[Episode], replies: Replies, scenes: dict[str, Scene], questions: dict[tuple[str, str, str], Question], task: str) -> Answered:
+def _answered(
+    episodes: Sequence[Episode],
+    replies: Replies,
+    scenes: dict[str, Scene],
+    questions: dict[tuple[str, str, str], Question],
+    task: str,
+) -> Answered:
     """Items and answers of episodes. A question asked twice counts twice, for the controls as well."""
     items: list[Item] = []
     answers: list[str] = []
@@ -76,15 +95,20 @@ def item(scene: Scene, question: Question) -> Item:
     asked: ObjectFact | None = None
     if question.region is not None:
         box, named = tuple(question.region.box), of_region(question.region)
-        asked = next((o for o in facts.objects if named and o.category == named.category and tuple(o.box) == box), named)
+        asked = next(
+            (o for o in facts.objects if named and o.category == named.category and tuple(o.box) == box), named
+        )
     return Item(question.task, facts, asked, question.answer)
 
 
 # --------------------------------------------------------------------------- scores
 
 
-def score_tables(name: str, items: Sequence[Item], runs: dict[str, list[str]], shown: Sequence[str] = controls.CONTROLS) -> list[Table]:
-    """Scores, and scores by group where there are some, of answers to one task of one dataset; controls in the same tables.
+def score_tables(
+    name: str, items: Sequence[Item], runs: dict[str, list[str]], shown: Sequence[str] = controls.CONTROLS
+) -> list[Table]:
+    """Scores, and scores by group where there are some, of answers to one task of one dataset; controls in the same
+    tables.
 
     Args:
         name: Of the dataset, for the title.
@@ -94,34 +118,59 @@ def score_tables(name: str, items: Sequence[Item], runs: dict[str, list[str]], s
     """
     if not items:
         return []
-    rows: dict[str, list[Score]] = {row: [controls.score(i, a) for i, a in zip(items, answers, strict=True)] for row, answers in runs.items()}
-    rows |= {control: controls.scores(control, items) for control in shown if control != "reference" or any(i.reference for i in items)}
+    rows: dict[str, list[Score]] = {
+        row: [controls.score(i, a) for i, a in zip(items, answers, strict=True)] for row, answers in runs.items()
+    }
+    rows |= {
+        control: controls.scores(control, items)
+        for control in shown
+        if control != "reference" or any(i.reference for i in items)
+    }
     title = f"{name}/{NAME}: {label(items[0].task)}"
     columns, cells = _PARTS[type(next(iter(rows.values()))[0])]
     body = tuple((row, *_common(scored, len(items)), *cells(scored)) for row, scored in rows.items())
     scored_of = {row: [i for _ in range(len(s) // len(items)) for i in items] for row, s in rows.items()}
-    found = [Table(title, ("answers", "n", "score", "of readable", "unreadable", "unrecognised", "empty", *columns), body, _note(items))]
+    found = [
+        Table(
+            title,
+            ("answers", "n", "score", "of readable", "unreadable", "unrecognised", "empty", *columns),
+            body,
+            _note(items),
+        )
+    ]
     if items[0].task != "driving_suggestion":
         by_group = tuple((row, *_by_group(scored, scored_of[row])) for row, scored in rows.items())
         general = items[0].task == "general_perception"
-        what = "mean F1 by group, over the scenes that have it or are said to" if general else "group named, by the group of the region"
+        what = (
+            "mean F1 by group, over the scenes that have it or are said to"
+            if general
+            else "group named, by the group of the region"
+        )
         found.append(Table(f"{title}, {what}", ("answers", *(label(g) for g in GROUPS)), by_group))
     return found
 
 
 def _note(items: Sequence[Item]) -> str:
     return (
-        f"Questions: {len(items)}. score: mean over all, unreadable and empty answers at 0, which makes it a lower bound. Controls answer the same questions: "
-        f"oracle states the facts, reference is the reference text, shuffled gives a question another's right answer (mean of {controls.SHUFFLES} shuffles), "
-        "blind is the likeliest answer without the picture, constant says nothing. Not comparable with a judge's scores."
+        f"Questions: {len(items)}. score: mean over all, unreadable and empty answers at 0, which makes it a lower"
+        " bound. Controls answer the same questions: oracle states the facts, reference is the reference text,"
+        f" shuffled gives a question another's right answer (mean of {controls.SHUFFLES} shuffles), blind is the"
+        " likeliest answer without the picture, constant says nothing. Not comparable with a judge's scores."
     )
 
 
 def _common(scored: Sequence[Score], questions: int) -> tuple[Cell, ...]:
-    """n, score, score of what could be read, and what could not be scored on its content. Several answers to a question do not narrow the interval."""
+    """n, score, score of what could be read, and what could not be scored on its content. Several answers to a question
+    do not narrow the interval.
+    """
     readable = [s.value for s in scored if s.status != "unreadable"]
     count = {status: sum(s.status == status for s in scored) for status in ("unreadable", "unrecognised", "empty")}
-    return (len(scored), share(sum(s.value for s in scored) / len(scored) * questions, questions), _mean(readable), *count.values())
+    return (
+        len(scored),
+        share(sum(s.value for s in scored) / len(scored) * questions, questions),
+        _mean(readable),
+        *count.values(),
+    )
 
 
 def _mean(values: Sequence[float]) -> float | None:
@@ -150,7 +199,12 @@ def _region(scored: Sequence[Score]) -> tuple[Cell, ...]:
 def _suggestion(scored: Sequence[Score]) -> tuple[Cell, ...]:
     those = [s for s in scored if isinstance(s, SuggestionScore)]
     hazards = [s.hazard_recall for s in those if s.hazard_recall is not None]
-    return (_mean([s.f1 for s in those]), _mean([float(s.primary) for s in those]), _mean(hazards), _mean([float(s.contradiction) for s in those]))
+    return (
+        _mean([s.f1 for s in those]),
+        _mean([float(s.primary) for s in those]),
+        _mean(hazards),
+        _mean([float(s.contradiction) for s in those]),
+    )
 
 
 _PARTS: dict[type, tuple[tuple[str, ...], Callable[[Sequence[Score]], tuple[Cell, ...]]]] = {
@@ -179,10 +233,18 @@ def overlap_tables(name: str, items: Sequence[Item], runs: dict[str, list[str]])
     rows = runs | {control: controls.answers(control, items) for control in ("oracle", "blind", "constant")}
     rows["shuffled"] = [references[k] for k in controls.elsewhere(len(items))]
     body = tuple(
-        (row, len(items), _mean([rouge_l(a, r) for a, r in zip(texts, references, strict=True)]), _mean(tfidf_cosine(texts, references)))
+        (
+            row,
+            len(items),
+            _mean([rouge_l(a, r) for a, r in zip(texts, references, strict=True)]),
+            _mean(tfidf_cosine(texts, references)),
+        )
         for row, texts in rows.items()
     )
-    note = "Secondary: shared words reward the reference's way of speaking, and the reference of another picture shares many of them (shuffled)."
+    note = (
+        "Secondary: shared words reward the reference's way of speaking, and the reference of another picture shares"
+        " many of them (shuffled)."
+    )
     return [Table(f"{name}/overlap: {label(items[0].task)}", ("answers", "n", "ROUGE-L", "TF-IDF cosine"), body, note)]
 
 
@@ -203,7 +265,10 @@ def twin_tables(pairs: Sequence[twins.Pair], runs: dict[str, dict[str, dict[str,
         items = [Item(task, f) for p in pairs for f in (p.present, p.absent)]  # type: ignore[arg-type]
         rows = dict(runs[task])
         shown = ("oracle", "shuffled", "blind", "constant", "empty")
-        rows |= {control: dict(zip((i.facts.image for i in items), controls.answers(control, items), strict=True)) for control in shown}
+        rows |= {
+            control: dict(zip((i.facts.image for i in items), controls.answers(control, items), strict=True))
+            for control in shown
+        }
         if task == "driving_suggestion":
             rows["always stop"] = {i.facts.image: _ALWAYS_STOP for i in items}
         body = tuple((row, *_outcome_cells(count(pairs, answers))) for row, answers in rows.items())
@@ -211,10 +276,21 @@ def twin_tables(pairs: Sequence[twins.Pair], runs: dict[str, dict[str, dict[str,
     return found
 
 
-_TWIN_COLUMNS = ("answers", "pairs", "twin accuracy", "understanding", "ignorance", "always yes", "always no", "indecision", "F1")
+_TWIN_COLUMNS = (
+    "answers",
+    "pairs",
+    "twin accuracy",
+    "understanding",
+    "ignorance",
+    "always yes",
+    "always no",
+    "indecision",
+    "F1",
+)
 _TWIN_NOTE = (
-    "The same scene with and without its hazard; twin accuracy: both answers right. Understanding, ignorance and stubbornness (always yes, always no) are "
-    "shares of the things that differ, indecision of those that do not; F1 is the harmonic mean of understanding and 1 - indecision (BEAF, Ye-Bin et al. 2024)."
+    "The same scene with and without its hazard; twin accuracy: both answers right. Understanding, ignorance and"
+    " stubbornness (always yes, always no) are shares of the things that differ, indecision of those that do not; F1 is"
+    " the harmonic mean of understanding and 1 - indecision (BEAF, Ye-Bin et al. 2024)."
 )
 
 

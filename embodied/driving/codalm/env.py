@@ -28,7 +28,10 @@ LIMIT = 16
 SMALLEST = 16
 """Pixels: a part that is looked at is at least so wide and so high."""
 _NUMBER = r"\s*(?:[xywh]\s?[=:]\s?)?(-?\d{1,6}(?:\.\d{1,6})?)\s*"
-_ZOOM = re.compile(rf"[\W_]*(?:(?:action|command|answer|python|json)[\W_]*){{0,2}}zoom\s*\({','.join([_NUMBER] * 4)}\)[\W_]*", re.IGNORECASE)
+_ZOOM = re.compile(
+    rf"[\W_]*(?:(?:action|command|answer|python|json)[\W_]*){{0,2}}zoom\s*\({','.join([_NUMBER] * 4)}\)[\W_]*",
+    re.IGNORECASE,
+)
 """A look and nothing else, in any dress: a fence, a label, JSON."""
 
 
@@ -40,8 +43,8 @@ class CodaLMEnv(LanguageEnv):
     """CODA-LM: corner cases on the road, asked about in words and answered in words.
 
     ## Description
-    A picture from behind a windscreen, and one question about it. CODA-LM collected what ordinary driving data lacks: cargo on the road, animals,
-    overturned vehicles, road works. Three tasks:
+    A picture from behind a windscreen, and one question about it. CODA-LM collected what ordinary driving data lacks:
+    cargo on the road, animals, overturned vehicles, road works. Three tasks:
 
     | task | the question | what is scored |
     |---|---|---|
@@ -49,44 +52,49 @@ class CodaLMEnv(LanguageEnv):
     | `region_perception` | what is in the red box, and why does it matter | the kind of object |
     | `driving_suggestion` | what should the driver do | actions advised, missing and contradictory |
 
-    Two sources of scenes, whose numbers are never mixed. `split="procedural"` (default): `codalm-procedural`, 48 scenes drawn by this package from
-    specifications, of which everything is known: every scene with a corner case has a twin without it. `split="test"` (or val, train,
-    mini): the real CODA-LM, in the user's own folder, because its pictures may not be passed on. `embodied codalm check DIR` says what
-    is wrong with a folder.
+    Two sources of scenes, whose numbers are never mixed. `split="procedural"` (default): `codalm-procedural`, 48 scenes
+    drawn by this package from specifications, of which everything is known: every scene with a corner case has a twin
+    without it. `split="test"` (or val, train, mini): the real CODA-LM, in the user's own folder, because its pictures
+    may not be passed on. `embodied codalm check DIR` says what is wrong with a folder.
 
     ## Action Space
-    `FreeText`: an answer in sentences, which ends the episode. With `zoom=k` also `zoom(x, y, w, h)`, at most k times before the answer: the picture
-    then shows the part whose upper left corner is (x, y), w wide and h high, in pixels of the whole picture. The default action is an empty answer.
+    `FreeText`: an answer in sentences, which ends the episode. With `zoom=k` also `zoom(x, y, w, h)`, at most k times
+    before the answer: the picture then shows the part whose upper left corner is (x, y), w wide and h high, in pixels
+    of the whole picture. The default action is an empty answer.
 
     ## Observation Space
-    - `text`: how large the picture is, where the region is (with `box="text"` or `box="both"`, and always without a picture), and which part is shown.
-      The question itself is the mission's goal.
-    - `image` (with `image=True`): (height, width, 3) uint8, the picture, with the region's outline 2 pixels wide in red (`box="drawn"`, `"both"`).
-      720 x 1280 in procedural scenes. Real pictures differ in size; the observation space is that of the present episode's picture. A part
-      looked at from near fills a picture of the same size as far as its shape allows.
-    - `expert` (with `expert=True`): a statement of the facts; in real scenes, whose facts are not known, the reference answer.
+    - `text`: how large the picture is, where the region is (with `box="text"` or `box="both"`, and always without a
+      picture), and which part is shown. The question itself is the mission's goal.
+    - `image` (with `image=True`): (height, width, 3) uint8, the picture, with the region's outline 2 pixels wide in red
+      (`box="drawn"`, `"both"`). 720 x 1280 in procedural scenes. Real pictures differ in size; the observation space is
+      that of the present episode's picture. A part looked at from near fills a picture of the same size as far as its
+      shape allows.
+    - `expert` (with `expert=True`): a statement of the facts; in real scenes, whose facts are not known, the reference
+      answer.
 
-    Without pictures (`image=False`, `--text`) the question is asked blindly: a control of what can be guessed. `gymnasium.make` shows them by default.
+    Without pictures (`image=False`, `--text`) the question is asked blindly: a control of what can be guessed.
+    `gymnasium.make` shows them by default.
 
     ## Starting State
-    Question number `seed % n` of the task's n, in an order that is shuffled once and for all, so that any number of consecutive seeds is a
-    sample of all scenes; `reset(options={"scene": name, "region": key})` asks for a certain one.
+    Question number `seed % n` of the task's n, in an order that is shuffled once and for all, so that any number of
+    consecutive seeds is a sample of all scenes; `reset(options={"scene": name, "region": key})` asks for a certain one.
 
     ## Rewards
-    `grounded-v1` of the answer in [0, 1], with the step that answers (see docs/driving.md); 0 else. No model judges within an episode:
-    `embodied codalm judge` does, afterwards.
+    `grounded-v1` of the answer in [0, 1], with the step that answers (see docs/driving.md); 0 else. No model judges
+    within an episode: `embodied codalm judge` does, afterwards.
 
     ## Progress
-    The reward of the answer. None, which counts as no score, where there is no ground: the reference is not published (only with
-    `partial=True`), or the region's category is none of the 43.
+    The reward of the answer. None, which counts as no score, where there is no ground: the reference is not published
+    (only with `partial=True`), or the region's category is none of the 43.
 
     ## Episode End
     Terminates with an answer; truncates after `max_steps` looks from near, which scores 0.
 
     ## Info
-    `reset` gives `dataset` (`codalm` or `codalm-procedural`), `split`, `language`, `scene`, `region`, `image` (the path in a submission),
-    `question_id`, `width`, `height`, for regions `box` and `category`, and `faults` where a real scene's files have some. The last step
-    gives `answer` (str). `metrics` holds the parts of `grounded-v1` and `zooms`. `end_reason` is `answered` or `step limit`.
+    `reset` gives `dataset` (`codalm` or `codalm-procedural`), `split`, `language`, `scene`, `region`, `image` (the path
+    in a submission), `question_id`, `width`, `height`, for regions `box` and `category`, and `faults` where a real
+    scene's files have some. The last step gives `answer` (str). `metrics` holds the parts of `grounded-v1` and `zooms`.
+    `end_reason` is `answered` or `step limit`.
 
     ## Arguments
     - `task`: one of the three.
@@ -95,10 +103,12 @@ class CodaLMEnv(LanguageEnv):
     - `expert`: observations have an `expert`.
     - `data`: the folder of the real CODA-LM, None for the one that EMBODIED_CODA_ROOT names; for a real split only.
     - `split`: `procedural` (default), `train`, `val`, `test` or `mini`.
-    - `language`: `english` (default) or `chinese`: of the references, and of the answers asked for. Procedural scenes are in English.
+    - `language`: `english` (default) or `chinese`: of the references, and of the answers asked for. Procedural scenes
+      are in English.
     - `box`: `drawn` (default), `text` or `both`: how a region is pointed out.
     - `zoom`: how often a part may be looked at from near; 0 by default.
-    - `partial`: go on with what can be used of a split in which files are missing or damaged, or references are not published.
+    - `partial`: go on with what can be used of a split in which files are missing or damaged, or references are not
+      published.
     - `render_mode`: None or `rgb_array` (the picture of `image`).
 
     ## References
@@ -134,7 +144,9 @@ class CodaLMEnv(LanguageEnv):
         if isinstance(expert, str) and expert not in entry("codalm").experts:
             raise unknown("expert of codalm", expert, list(entry("codalm").experts), "embodied list envs")
         if not isinstance(zoom, int) or zoom < 0 or (max_steps is not None and zoom >= max_steps):
-            raise UsageError(f"zoom is how often a part may be looked at before the answer: from 0 to max_steps - 1, not {zoom!r}.")
+            raise UsageError(
+                f"zoom is how often a part may be looked at before the answer: from 0 to max_steps - 1, not {zoom!r}."
+            )
         if zoom and not image:
             raise UsageError("zoom needs a picture: give image=True (--image).")
         self._set = sources.open_set(split, data, language, partial)
@@ -155,13 +167,21 @@ class CodaLMEnv(LanguageEnv):
 
     @property
     def mission(self) -> Mission:
-        gloss = f"look at a part of the picture from near, at most {self._zoom} times; x, y: its upper left corner, w, h: its size, pixels"
-        picture = "one picture, taken from a car that drives (the ego car)" if self._with_image else "a scene on the road"
+        gloss = (
+            f"look at a part of the picture from near, at most {self._zoom} times; x, y: its upper left corner, w, h:"
+            " its size, pixels"
+        )
+        picture = (
+            "one picture, taken from a car that drives (the ego car)" if self._with_image else "a scene on the road"
+        )
         return Mission(
             goal=self._goal(),
             actions={"zoom(x, y, w, h)": gloss} if self._zoom else {},
             intro=f"You are asked about {picture}.",
-            tips=(f"Answer in {self._set.language.capitalize()}.", *(("An answer ends the episode.",) if self._zoom else ())),
+            tips=(
+                f"Answer in {self._set.language.capitalize()}.",
+                *(("An answer ends the episode.",) if self._zoom else ()),
+            ),
             default_action=self.default_action,
             free_text=True,
             prose=True,
@@ -173,12 +193,21 @@ class CodaLMEnv(LanguageEnv):
         scene, question = self._scene, self._question
         if self._with_image:
             self.observation_space.spaces["image"] = spaces.Box(0, 255, (scene.height, scene.width, 3), np.uint8)
-        info = {"dataset": self._set.dataset, "split": self._set.name, "language": self._set.language, "scene": scene.name, "image": question.image}
+        info = {
+            "dataset": self._set.dataset,
+            "split": self._set.name,
+            "language": self._set.language,
+            "scene": scene.name,
+            "image": question.image,
+        }
         info |= {"region": question.key[2], "question_id": question.id, "width": scene.width, "height": scene.height}
         if faults := self._set.faults(scene.name):
             info["faults"] = faults
         if question.region:
-            info |= {"box": list(question.region.box), "category": canonical(question.region.category) or question.region.category}
+            info |= {
+                "box": list(question.region.box),
+                "category": canonical(question.region.category) or question.region.category,
+            }
         return info
 
     def _step(self, action: str) -> Transition:
@@ -194,10 +223,19 @@ class CodaLMEnv(LanguageEnv):
 
     def _text(self) -> str:
         scene, region = self._scene, self._question.region
-        lines = [f"The picture is {scene.width} pixels wide and {scene.height} high." if self._with_image else "No picture is shown."]
+        lines = [
+            (
+                f"The picture is {scene.width} pixels wide and {scene.height} high."
+                if self._with_image
+                else "No picture is shown."
+            )
+        ]
         if region is not None and (self._box != "drawn" or not self._with_image):
             x, y, w, h = region.box
-            lines.append(f"The box: upper left corner ({x:g}, {y:g}), lower right corner ({x + w:g}, {y + h:g}), of {scene.width} x {scene.height} pixels.")
+            lines.append(
+                f"The box: upper left corner ({x:g}, {y:g}), lower right corner ({x + w:g}, {y + h:g}), of"
+                f" {scene.width} x {scene.height} pixels."
+            )
         return "\n".join([*lines, self._said] if self._said else lines)
 
     def _image(self) -> np.ndarray:
@@ -224,12 +262,18 @@ class CodaLMEnv(LanguageEnv):
         scene, region = options.get("scene"), str(options.get("region", ""))
         found = [q for q in self._questions if q.scene == scene and region in ("", q.key[2])]
         if not found or set(options) - {"scene", "region"}:
-            raise UsageError(f"reset(options=...) names a scene and, for regions, a region of the split {self._set.name}; {options!r} names none.")
+            raise UsageError(
+                f"reset(options=...) names a scene and, for regions, a region of the split {self._set.name};"
+                f" {options!r} names none."
+            )
         return found[0]
 
     def _goal(self) -> str:
         if self._question.region is not None and (self._box == "text" or not self._with_image):
-            return "Describe the object inside the box given by its corners, and explain why it affects how the ego car drives."
+            return (
+                "Describe the object inside the box given by its corners, and explain why it affects how the ego car"
+                " drives."
+            )
         asked = " ".join(self._question.text.split())
         return asked if self._with_image else asked.removeprefix(PICTURED).strip()
 
@@ -241,10 +285,13 @@ class CodaLMEnv(LanguageEnv):
         if self._zooms >= self._zoom:
             self._said = "You have looked from near as often as you may. Give your answer."
         elif right - left < SMALLEST or bottom - top < SMALLEST:
-            self._said = f"That part is too small or outside the picture: it needs at least {SMALLEST} x {SMALLEST} pixels."
+            self._said = (
+                f"That part is too small or outside the picture: it needs at least {SMALLEST} x {SMALLEST} pixels."
+            )
         else:
             self._zooms += 1
             self._view = (left, top, right - left, bottom - top)
             self._said = (
-                f"The picture now shows only the part from ({left}, {top}) to ({right}, {bottom}). {self._zoom - self._zooms} more looks from near are left."
+                f"The picture now shows only the part from ({left}, {top}) to ({right}, {bottom})."
+                f" {self._zoom - self._zooms} more looks from near are left."
             )

@@ -1,11 +1,13 @@
-"""CODA-LM from the user's own folder: found, paired with its pictures, checked. Everything that is wrong is listed; nothing is left out silently.
+"""CODA-LM from the user's own folder: found, paired with its pictures, checked. Everything that is wrong is listed;
+nothing is left out silently.
 
 The folder is laid out as CODA-LM's README says, pictures from CODA2022 and annotations beside them:
 
     val/images/0001.jpg ...               CODA2022 val: pictures of Train
     test/images/0001.jpg ...              CODA2022 test: pictures of Val, Test and Mini
     CODA-LM/Train/val_0001.json ...
-    CODA-LM/Val/test_0001.json ...        CODA-LM/Test, CODA-LM/Mini likewise; CODA-LM-chinese/ holds the same in Chinese
+    CODA-LM/Val/test_0001.json ...        CODA-LM/Test, CODA-LM/Mini likewise; CODA-LM-chinese/ holds the same in
+    Chinese
 """
 
 from __future__ import annotations
@@ -43,7 +45,9 @@ KINDS = {
     "no annotation": "pictures that no split here annotates",
     "box": "boxes that are empty or reach out of the picture",
     "category": "categories that are none of the 43",
-    "no answer": "texts that are empty, as in the Test files from before its answers were published: they cannot be scored",
+    "no answer": (
+        "texts that are empty, as in the Test files from before its answers were published: they cannot be scored"
+    ),
     "count": "splits with more or fewer files than were published",
 }
 """Kind of problem -> what it means."""
@@ -74,7 +78,10 @@ def data_root(data: str | Path | None) -> Path:
     """The user's folder: `data`, or the one `EMBODIED_CODA_ROOT` names. Raises `UsageError` where there is none."""
     named = data or os.environ.get(VARIABLE)
     if not named:
-        raise UsageError(f"CODA-LM's pictures may not be passed on, so you need your own copy: name its folder with --data, or in {VARIABLE}.")
+        raise UsageError(
+            "CODA-LM's pictures may not be passed on, so you need your own copy: name its folder with --data, or in"
+            f" {VARIABLE}."
+        )
     root = Path(named).expanduser().resolve()
     if not root.is_dir():
         raise UsageError(f"There is no folder {root}" + ("." if data else f" ({VARIABLE} names it)."))
@@ -106,7 +113,11 @@ def load(data: str | Path | None, split: str, language: str = "english", decode:
         raise unknown("split of CODA-LM", split, list(SPLITS), "embodied codalm check --help")
     folder = _folder(root, name, language)
     problems: list[Problem] = []
-    scenes = [scene for path in sorted(folder.glob("*.json")) if (scene := _scene(root, path, _SOURCE[name], decode, problems)) is not None]
+    scenes = [
+        scene
+        for path in sorted(folder.glob("*.json"))
+        if (scene := _scene(root, path, _SOURCE[name], decode, problems)) is not None
+    ]
     found = len(list(folder.glob("*.json")))
     if not found:
         raise UsageError(f"{folder} holds no annotations (*.json).")
@@ -122,11 +133,18 @@ def cached(data: str | None, split: str, language: str) -> Split:
 
 
 def unannotated(root: Path) -> tuple[Problem, ...]:
-    """Pictures that no split in `root` annotates, in either language. Val, Test and Mini share their pictures, so this is asked of the whole folder."""
+    """Pictures that no split in `root` annotates, in either language. Val, Test and Mini share their pictures, so this
+    is asked of the whole folder.
+    """
     problems: list[Problem] = []
     for source in ("val", "test"):
         splits = [name.capitalize() for name in SPLITS if _SOURCE[name] == source]
-        named = {p.stem for folder in _ANNOTATIONS.values() for split in splits for p in (root / folder / split).glob("*.json")}
+        named = {
+            p.stem
+            for folder in _ANNOTATIONS.values()
+            for split in splits
+            for p in (root / folder / split).glob("*.json")
+        }
         if named:
             for picture in sorted((root / source / "images").glob("*.jpg")):
                 if f"{source}_{picture.stem}" not in named:
@@ -140,14 +158,20 @@ def _folder(root: Path, name: str, language: str) -> Path:
     if not present(root, "english") and not present(root, "chinese"):
         here = ", ".join(sorted(p.name + "/" * p.is_dir() for p in root.iterdir())[:6]) or "nothing"
         raise UsageError(
-            f"{root} is not CODA-LM's folder: it should hold CODA-LM/{name.capitalize()}/*.json (annotations) and {_SOURCE[name]}/images/*.jpg"
-            f" (pictures of CODA2022), and holds {here}."
+            f"{root} is not CODA-LM's folder: it should hold CODA-LM/{name.capitalize()}/*.json (annotations) and"
+            f" {_SOURCE[name]}/images/*.jpg (pictures of CODA2022), and holds {here}."
         )
     if not folder.is_dir():
         there = ", ".join(present(root, language)) or f"none in {language}"
-        raise UsageError(f"{root} has no split {name} in {language}: {folder.relative_to(root)}/ is missing. Splits that are there: {there}.")
+        raise UsageError(
+            f"{root} has no split {name} in {language}: {folder.relative_to(root)}/ is missing. Splits that are there:"
+            f" {there}."
+        )
     if not (root / _SOURCE[name] / "images").is_dir():
-        raise UsageError(f"{root} has no pictures for the split {name}: {_SOURCE[name]}/images/*.jpg of CODA2022 should lie beside {_ANNOTATIONS[language]}/.")
+        raise UsageError(
+            f"{root} has no pictures for the split {name}: {_SOURCE[name]}/images/*.jpg of CODA2022 should lie beside"
+            f" {_ANNOTATIONS[language]}/."
+        )
     return folder
 
 
@@ -186,7 +210,13 @@ def faults(annotation: Annotation, width: int, height: int) -> Iterator[tuple[st
         if not (w > 0 and h > 0):
             yield "box", f"region {region.key}: the box {list(region.box)} is empty"
         elif x < 0 or y < 0 or x + w > width or y + h > height:
-            yield "box", f"region {region.key}: the box {list(region.box)} (x, y, width, height) reaches out of the picture of {width} x {height} pixels"
+            yield (
+                "box",
+                (
+                    f"region {region.key}: the box {list(region.box)} (x, y, width, height) reaches out of the picture"
+                    f" of {width} x {height} pixels"
+                ),
+            )
         if canonical(region.category) is None:
             yield "category", f"region {region.key}: {region.category!r} is none of the {len(CATEGORIES)} categories"
         if not region.text.strip():

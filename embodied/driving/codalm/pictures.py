@@ -20,13 +20,16 @@ def read(path: Path) -> np.ndarray:
         with Image.open(path) as image:
             return np.array(image.convert("RGB"))
     except (OSError, Image.DecompressionBombError) as error:
-        raise EnvironmentFailure(f"{path} cannot be read ({error}). `embodied codalm check DIR --pictures` lists all such pictures.") from error
+        raise EnvironmentFailure(
+            f"{path} cannot be read ({error}). `embodied codalm check DIR --pictures` lists all such pictures."
+        ) from error
 
 
 def boxed(picture: np.ndarray, box: Box) -> np.ndarray:
     """`picture` with the outline of `box` drawn red, `LINE` pixels wide, from its upper left corner inwards; a copy.
 
-    The corners are (x, y) and (x + w, y + h), both drawn, as CODA-LM's own conversion does. What lies outside the picture is not seen.
+    The corners are (x, y) and (x + w, y + h), both drawn, as CODA-LM's own conversion does. What lies outside the
+    picture is not seen.
     """
     image = Image.fromarray(picture)
     x, y, width, height = box

@@ -1,8 +1,8 @@
 """A judge's prompts from a folder of the user's: CODA-LM's own, for those who have its repository, or any others.
 
-FOLDER/general_perception.json      [{"role": "system", "content": "..."}, ..., {"role": "user", "content": "... {reference} ... {prediction} ..."}]
-FOLDER/driving_suggestion.json      the same; worked examples stand between the two as messages of user and assistant
-FOLDER/region_perception.json       the same
+FOLDER/general_perception.json      [{"role": "system", "content": "..."}, ..., {"role": "user", "content": "...
+{reference} ... {prediction} ..."}] FOLDER/driving_suggestion.json      the same; worked examples stand between the two
+as messages of user and assistant FOLDER/region_perception.json       the same
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from embodied.exchange.codalm.judge import HIGHEST, LOWEST, rating, shown
 from embodied.types import Message, Text
 
 READINGS = ("strict", "brackets")
-"""How a reply's rating is read. strict: `Rating: [[n]]`, one value. brackets: the first number in double brackets, else the first in single ones."""
+"""How a reply's rating is read. strict: `Rating: [[n]]`, one value. brackets: the first number in double brackets, else
+the first in single ones.
+"""
 _BRACKETS = (re.compile(r"\[\[\s*(\d+(?:\.\d+)?)\s*\]\]"), re.compile(r"\[\s*(\d+(?:\.\d+)?)\s*\]"))
 
 
@@ -40,7 +42,9 @@ class Prompts:
         return f"{self.name}-{self.reading}-{hashlib.sha256(words.encode()).hexdigest()[:8]}"
 
     def ask(self, task: Task, reference: str, answer: str) -> tuple[Message, ...]:
-        """What the judge is asked. Ratings and marks of turns inside the answer are taken out, as with our own words."""
+        """What the judge is asked. Ratings and marks of turns inside the answer are taken out, as
+        with our own words.
+        """
         places = {"{reference}": reference, "{prediction}": shown(answer).text}
         *before, (role, text) = self.messages[task]
         filled = re.sub(r"\{reference\}|\{prediction\}", lambda m: places[m.group()], text)
@@ -72,12 +76,14 @@ def _read(path: Path) -> tuple[tuple[str, str], ...]:
         found = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(
-            f"Cannot read {path}: {error.strerror or error}. --prompts names a folder with a file for each of {', '.join(TASKS)}: {form}."
+            f"Cannot read {path}: {error.strerror or error}. --prompts names a folder with a file for each of"
+            f" {', '.join(TASKS)}: {form}."
         ) from error
     except ValueError as error:
         raise UsageError(f"{path} is not JSON ({error}). It must be {form}.") from error
     fine = isinstance(found, list) and all(
-        isinstance(m, dict) and m.get("role") in ("system", "user", "assistant") and isinstance(m.get("content"), str) for m in found
+        isinstance(m, dict) and m.get("role") in ("system", "user", "assistant") and isinstance(m.get("content"), str)
+        for m in found
     )
     if not fine or not found or found[-1]["role"] != "user":
         raise UsageError(f"{path} must be {form}; the last one is the user's.")

@@ -1,4 +1,6 @@
-"""Where the scenes of an episode come from: the procedural set of this package, or one split of the user's CODA-LM. Never both."""
+"""Where the scenes of an episode come from: the procedural set of this package, or one split of the user's CODA-LM.
+Never both.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from embodied.seeding import derive
 
 PROCEDURAL = "procedural"
 REAL_NAME, PROCEDURAL_NAME = "codalm", "codalm-procedural"
-"""Names of the two datasets, in every record and every table. Their numbers are never merged: one is photographs, the other is drawn."""
+"""Names of the two datasets, in every record and every table. Their numbers are never merged: one is photographs, the
+other is drawn.
+"""
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,9 @@ class SceneSet:
         return vqa.questions(self.scenes, task)
 
     def turns(self, task: Task) -> tuple[Question, ...]:
-        """The questions in the order in which seeds ask them: shuffled for good, so that the first hundred are a sample of all scenes."""
+        """The questions in the order in which seeds ask them: shuffled for good, so that the first hundred are a sample
+        of all scenes.
+        """
         return tuple(sorted(self.questions(task), key=lambda q: derive(0, "codalm", *q.key)))
 
 
@@ -61,11 +67,16 @@ def open_set(split: str, data: str | None = None, language: str = "english", par
     if split != PROCEDURAL:
         return _real(split, data, language, partial)
     if data is not None:
-        raise UsageError(f"data={data} is a folder of the real CODA-LM: say which split of it, for instance env.split=mini ({', '.join(SPLITS)}).")
+        raise UsageError(
+            f"data={data} is a folder of the real CODA-LM: say which split of it, for instance env.split=mini"
+            f" ({', '.join(SPLITS)})."
+        )
     if language != "english":
         known = language in LANGUAGES
         raise (
-            UsageError("Procedural scenes are in English only.") if known else unknown("language of codalm", language, list(LANGUAGES), "embodied show codalm")
+            UsageError("Procedural scenes are in English only.")
+            if known
+            else unknown("language of codalm", language, list(LANGUAGES), "embodied show codalm")
         )
     return procedural()
 

@@ -1,9 +1,10 @@
 """Counterfactual twins: the same scene with and without its hazard. Who answers from habit answers both alike.
 
-The four outcomes are BEAF's (Ye-Bin et al. 2024, "BEAF: Observing BEfore-AFter Changes to Evaluate Hallucination in Vision-language Models", section 3):
-true understanding (right before and after), ignorance (wrong both times), stubbornness (the same answer both times), and indecision (the answer about
-something that did not change changes). Their questions are yes/no; here a description says yes to a category by naming it, and advice by advising what only
-the hazard calls for.
+The four outcomes are BEAF's (Ye-Bin et al. 2024, "BEAF: Observing BEfore-AFter Changes to Evaluate Hallucination in
+Vision-language Models", section 3): true understanding (right before and after), ignorance (wrong both times),
+stubbornness (the same answer both times), and indecision (the answer about something that did not change changes).
+Their questions are yes/no; here a description says yes to a category by naming it, and advice by advising what only the
+hazard calls for.
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ class Outcomes:
 
     @property
     def f1(self) -> float | None:
-        """BEAF's F1: harmonic mean of true understanding and 1 - indecision; None without a question or without anything unchanged."""
+        """BEAF's F1: harmonic mean of true understanding and 1 - indecision; None without a question or without
+        anything unchanged.
+        """
         if not self.questions or not self.unchanged:
             return None
         known, steady = self.understood / self.questions, 1 - self.wavered / self.unchanged
@@ -74,15 +77,18 @@ def described(pairs: Iterable[Pair], answers: Mapping[str, str]) -> Outcomes:
         said = [(c in before, c in after) for c in sorted(removed)]
         counts.said += said
         counts.right.append(all(s == (True, False) for s in said))
-        counts.kept.extend((c in before) == (c in after) for c in sorted(_categories(pair.present) & _categories(pair.absent)))
+        counts.kept.extend(
+            (c in before) == (c in after) for c in sorted(_categories(pair.present) & _categories(pair.absent))
+        )
     return counts.outcomes()
 
 
 def advised(pairs: Iterable[Pair], answers: Mapping[str, str]) -> Outcomes:
-    """Outcomes of advice: one question a pair, whether it advises something that only the scene with the hazard requires; none for a harmless hazard.
+    """Outcomes of advice: one question a pair, whether it advises something that only the scene with the hazard
+    requires; none for a harmless hazard.
 
-    A pair is right when both answers advise their scene's first required action and nothing it forbids, and stop only where that is required: who
-    always says stop is right in no pair.
+    A pair is right when both answers advise their scene's first required action and nothing it forbids, and stop only
+    where that is required: who always says stop is right in no pair.
     """
     counts = _Counts()
     for pair in pairs:
@@ -91,8 +97,12 @@ def advised(pairs: Iterable[Pair], answers: Mapping[str, str]) -> Outcomes:
         called_for = set(pair.present.required) - set(pair.absent.required) - NEUTRAL
         before = score_suggestion(answers[pair.present.image], pair.present)
         after = score_suggestion(answers[pair.absent.image], pair.absent)
-        needless = ["stop" in s.actions and "stop" not in f.required for s, f in ((before, pair.present), (after, pair.absent))]
-        counts.right.append(before.primary and after.primary and not (before.contradiction or after.contradiction or any(needless)))
+        needless = [
+            "stop" in s.actions and "stop" not in f.required for s, f in ((before, pair.present), (after, pair.absent))
+        ]
+        counts.right.append(
+            before.primary and after.primary and not (before.contradiction or after.contradiction or any(needless))
+        )
         if called_for:
             counts.said.append((bool(called_for & set(before.actions)), bool(called_for & set(after.actions))))
     return counts.outcomes()

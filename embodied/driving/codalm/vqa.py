@@ -18,23 +18,30 @@ from embodied.store.disk import named, whole, write_whole
 QUESTIONS: MappingProxyType[Task, str] = MappingProxyType(
     {
         "general_perception": (
-            "There is an image of traffic captured from the perspective of the ego car. Focus on objects influencing the ego car's driving behavior:"
-            " vehicles (cars, trucks, buses, etc.), vulnerable road users (pedestrians, cyclists, motorcyclists), traffic signs (no parking, warning,"
-            " directional, etc.), traffic lights (red, green, yellow), traffic cones, barriers, miscellaneous(debris, dustbin, animals, etc.)."
-            " \xa0You must not discuss any objects beyond the seven categories above. Please describe each object's appearance, position, direction,"
-            " and explain why it affects the ego car's behavior."
+            "There is an image of traffic captured from the perspective of the ego car. Focus on objects influencing"
+            " the ego car's driving behavior: vehicles (cars, trucks, buses, etc.), vulnerable road users (pedestrians,"
+            " cyclists, motorcyclists), traffic signs (no parking, warning, directional, etc.), traffic lights (red,"
+            " green, yellow), traffic cones, barriers, miscellaneous(debris, dustbin, animals, etc.). \xa0You must not"
+            " discuss any objects beyond the seven categories above. Please describe each object's appearance,"
+            " position, direction, and explain why it affects the ego car's behavior."
         ),
-        "region_perception": "Please describe the object inside the red rectangle in the image and explain why it affect ego car driving.",
+        "region_perception": (
+            "Please describe the object inside the red rectangle in the image and explain why it affect ego car"
+            " driving."
+        ),
         "driving_suggestion": (
-            "There is an image of traffic captured from the perspective of the ego car. Focus on objects influencing the ego car's driving behavior:"
-            " vehicles (cars, trucks, buses, etc.), vulnerable road users (pedestrians, cyclists, motorcyclists), traffic signs (no parking, warning,"
-            " directional, etc.), traffic lights (red, green, yellow), traffic cones, barriers, miscellaneous(debris, dustbin, animals, etc.)."
-            " You must not discuss any objects beyond the seven categories above. Please provide driving suggestions for the ego car based on the"
-            " current scene."
+            "There is an image of traffic captured from the perspective of the ego car. Focus on objects influencing"
+            " the ego car's driving behavior: vehicles (cars, trucks, buses, etc.), vulnerable road users (pedestrians,"
+            " cyclists, motorcyclists), traffic signs (no parking, warning, directional, etc.), traffic lights (red,"
+            " green, yellow), traffic cones, barriers, miscellaneous(debris, dustbin, animals, etc.). You must not"
+            " discuss any objects beyond the seven categories above. Please provide driving suggestions for the ego car"
+            " based on the current scene."
         ),
     }
 )
-"""The challenge's questions, character by character (a no-break space, a missing blank and a missing s included): submissions repeat them."""
+"""The challenge's questions, character by character (a no-break space, a missing blank and a missing s included):
+submissions repeat them.
+"""
 
 
 def image_path(task: Task, scene: str, region: str = "") -> str:
@@ -42,11 +49,17 @@ def image_path(task: Task, scene: str, region: str = "") -> str:
     `test/images_w_boxes/0353_object_1.jpg`. Scenes whose names are not of that form keep their name whole."""
     folder, _, number = scene.rpartition("_")
     folder, number = (folder, number) if folder in ("val", "test") else ("procedural", scene)
-    return f"{folder}/images_w_boxes/{number}_object_{region}.jpg" if task == "region_perception" else f"{folder}/images/{number}.jpg"
+    return (
+        f"{folder}/images_w_boxes/{number}_object_{region}.jpg"
+        if task == "region_perception"
+        else f"{folder}/images/{number}.jpg"
+    )
 
 
 def key_of(task: Task, image: str) -> Key | None:
-    """The key of a picture's path, in either spelling of the folder with boxes (CODA-LM's README says `images_w_bboxes`); None for another path."""
+    """The key of a picture's path, in either spelling of the folder with boxes (CODA-LM's README says
+    `images_w_bboxes`); None for another path.
+    """
     parts = image.replace("\\", "/").split("/")
     if len(parts) < 3 or not parts[-1].endswith(".jpg"):
         return None
@@ -73,12 +86,14 @@ def questions(scenes: Iterable[Scene], task: Task) -> tuple[Question, ...]:
 
 
 def write(folder: Path, scenes: Sequence[Scene], pictures: bool = False) -> list[tuple[Path, int]]:
-    """Writes the three sets as CODA-LM's own conversion does: `vqa_anno/<task>.jsonl`, with references where they are published.
+    """Writes the three sets as CODA-LM's own conversion does: `vqa_anno/<task>.jsonl`, with references where they are
+    published.
 
     Args:
         folder: Is made where it is not there.
         scenes: Of one split.
-        pictures: Whether the pictures with boxes are drawn as well, at the paths the questions name (JPEG of quality 95).
+        pictures: Whether the pictures with boxes are drawn as well, at the paths the questions name (JPEG of quality
+            95).
 
     Returns:
         Each file with its number of questions.
@@ -88,7 +103,9 @@ def write(folder: Path, scenes: Sequence[Scene], pictures: bool = False) -> list
         asked = questions(scenes, task)
         path = made(folder / "vqa_anno") / f"{task}.jsonl"
         with named(path):
-            write_whole(path, b"".join(line(q.id, q.image, q.text, q.answer if q.answer.strip() else None) for q in asked))
+            write_whole(
+                path, b"".join(line(q.id, q.image, q.text, q.answer if q.answer.strip() else None) for q in asked)
+            )
         files.append((path, len(asked)))
     if pictures:
         by_name = {scene.name: scene for scene in scenes}
@@ -110,13 +127,17 @@ def made(folder: Path) -> Path:
 
 
 def line(id_: int, image: str, question: str, answer: str | None) -> bytes:
-    """A line of the challenge's files: keys in this order, everything outside ASCII escaped; no `answer` where there is none."""
+    """A line of the challenge's files: keys in this order, everything outside ASCII escaped; no `answer` where there is
+    none.
+    """
     body = {"question_id": id_, "image": image, "question": question, "answer": answer}
     return json.dumps({k: v for k, v in body.items() if v is not None}).encode() + b"\n"
 
 
 def annotations(asked: Iterable[Question]) -> tuple[Annotation, ...]:
-    """The way back: what the questions of all three tasks say of each scene. The lists of objects are in no question, so there are none."""
+    """The way back: what the questions of all three tasks say of each scene. The lists of objects are in no question,
+    so there are none.
+    """
     scenes: dict[str, list[Question]] = {}
     for question in asked:
         scenes.setdefault(question.scene, []).append(question)

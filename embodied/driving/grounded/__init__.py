@@ -1,7 +1,8 @@
-"""`grounded-v1`: answers about streets scored on facts, by rules, without a model. The same text gives the same score everywhere.
+"""`grounded-v1`: answers about streets scored on facts, by rules, without a model. The same text gives the same score
+everywhere.
 
-It reads English and Chinese; an answer in another language is `unreadable` and is counted apart. Not a judge's score, never in one column with one.
-A change that can move a score is a new version of the name.
+It reads English and Chinese; an answer in another language is `unreadable` and is counted apart. Not a judge's score,
+never in one column with one. A change that can move a score is a new version of the name.
 """
 
 from embodied.driving.grounded.general import GeneralScore, score_general
@@ -10,4 +11,12 @@ from embodied.driving.grounded.suggestion import SuggestionScore, score_suggesti
 
 NAME = "grounded-v1"
 
-__all__ = ["NAME", "GeneralScore", "RegionScore", "SuggestionScore", "score_general", "score_region", "score_suggestion"]
+__all__ = [
+    "NAME",
+    "GeneralScore",
+    "RegionScore",
+    "SuggestionScore",
+    "score_general",
+    "score_region",
+    "score_suggestion",
+]

@@ -1,4 +1,6 @@
-"""What is said of an object besides its name: side, colour, state. The words, English and Chinese, stand in `data/attributes.toml`."""
+"""What is said of an object besides its name: side, colour, state. The words, English and Chinese, stand in
+`data/attributes.toml`.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ def _named(phrases: Phrases[str], words: Sequence[str]) -> tuple[str, ...]:
 def side_of(words: Sequence[str]) -> str:
     """left, right, both or ahead; empty when none is said.
 
-    The first part between commas that says a side counts; within it, and in `ahead, on the left`, left and right go before ahead.
+    The first part between commas that says a side counts; within it, and in `ahead, on the left`, left and right go
+    before ahead.
     """
     found = ""
     for part in _parts(words):

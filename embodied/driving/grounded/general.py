@@ -1,8 +1,9 @@
 """Scenes: which of the objects does the answer name, where and how, and what does it make up?
 
-An answer is taken apart into mentions, the truth into objects; both are merged where nothing tells two of them apart (category, side, colour, state).
-Within each group mentions are matched to objects. A match is worth 4 for the category (2 when only the group is named), 2 for the side, 1 each for
-colour and state, over what the facts know of the object: a name alone is half of a full description.
+An answer is taken apart into mentions, the truth into objects; both are merged where nothing tells two of them apart
+(category, side, colour, state). Within each group mentions are matched to objects. A match is worth 4 for the category
+(2 when only the group is named), 2 for the side, 1 each for colour and state, over what the facts know of the object: a
+name alone is half of a full description.
 """
 
 from __future__ import annotations
@@ -23,7 +24,17 @@ CATEGORY, GROUP_ONLY, SIDE, COLOUR, STATE = 4, 2, 2, 1, 1
 _MOST = 200
 """Mentions of one answer that are matched, the first ones: a bound on hostile texts."""
 _NOTHING = (
-    *("no objects", "no object", "no relevant", "nothing", "no hazards", "no hazard", "empty road", "road is clear", "road is empty"),
+    *(
+        "no objects",
+        "no object",
+        "no relevant",
+        "nothing",
+        "no hazards",
+        "no hazard",
+        "empty road",
+        "road is clear",
+        "road is empty",
+    ),
     *("没有物体", "没有任何", "道路畅通", "没有障碍"),
 )
 """What must be said of a scene without objects; silence is no answer."""
@@ -58,7 +69,9 @@ class GeneralScore:
     status: Status
 
     def metrics(self) -> dict[str, float]:
-        """Flat numbers for `info["metrics"]`; per-group F1 as `f1_<group>`, only of groups that are there or are named."""
+        """Flat numbers for `info["metrics"]`; per-group F1 as `f1_<group>`, only of groups that
+        are there or are named.
+        """
         flat = {
             "grounded": self.value,
             "mentions": float(self.mentions),
@@ -129,8 +142,8 @@ def _group(mention: Mention, facts: SceneFacts) -> str:
 def distinct(found: Sequence[Mention]) -> list[Mention]:
     """Things said to be there, each once.
 
-    `The bus` after `a bus on the left` adds to that bus, and so does `a red bus on the left` after `a bus`; a mention that tells nothing new is dropped;
-    negated and supposed ones are out.
+    `The bus` after `a bus on the left` adds to that bus, and so does `a red bus on the left` after `a bus`; a mention
+    that tells nothing new is dropped; negated and supposed ones are out.
     Nouns of a whole group (`vehicles`) are dropped where the answer names a category of that group.
     """
     there = [m for m in found if not (m.negated or m.supposed)]
@@ -140,7 +153,11 @@ def distinct(found: Sequence[Mention]) -> list[Mention]:
         if not mention.noun.categories and mention.noun.groups[0] in kinds:
             continue
         for i, earlier in enumerate(kept):
-            told = _tells_less(mention, earlier) or _tells_less(earlier, mention) or (mention.definite and _agrees(earlier, mention))
+            told = (
+                _tells_less(mention, earlier)
+                or _tells_less(earlier, mention)
+                or (mention.definite and _agrees(earlier, mention))
+            )
             if told and _same_noun(earlier, mention) and not mention.another:
                 kept[i] = _merged(earlier, mention)
                 break
@@ -150,9 +167,13 @@ def distinct(found: Sequence[Mention]) -> list[Mention]:
 
 
 def _same_noun(a: Mention, b: Mention) -> bool:
-    """Whether two mentions may be of one thing: of the same usual category, or (`the truck`, after a mixer truck) of one that both fit."""
+    """Whether two mentions may be of one thing: of the same usual category, or (`the truck`, after a mixer truck) of
+    one that both fit.
+    """
     shared = bool(set(a.noun.categories) & set(b.noun.categories))
-    return (a.noun.categories[:1] == b.noun.categories[:1] and a.noun.groups == b.noun.groups) or (shared and b.definite)
+    return (a.noun.categories[:1] == b.noun.categories[:1] and a.noun.groups == b.noun.groups) or (
+        shared and b.definite
+    )
 
 
 def _agrees(a: Mention, b: Mention) -> bool:
@@ -166,7 +187,13 @@ def _tells_less(a: Mention, b: Mention) -> bool:
 
 def _merged(a: Mention, b: Mention) -> Mention:
     plural = a.noun if a.noun.plural or not b.noun.plural else b.noun
-    return replace(a, noun=plural, side=a.side or b.side, colours=tuple(dict.fromkeys(a.colours + b.colours)), states=tuple(dict.fromkeys(a.states + b.states)))
+    return replace(
+        a,
+        noun=plural,
+        side=a.side or b.side,
+        colours=tuple(dict.fromkeys(a.colours + b.colours)),
+        states=tuple(dict.fromkeys(a.states + b.states)),
+    )
 
 
 def _distinct_objects(objects: Sequence[ObjectFact]) -> list[ObjectFact]:
@@ -209,12 +236,18 @@ def credit(mention: Mention, fact: ObjectFact) -> float:
 
 
 def _match(said: Sequence[Mention], objects: Sequence[ObjectFact]) -> GroupScore:
-    """Matches greedily, the best pair first (ties: the earlier mention, the earlier object). A plural noun may stand for several objects."""
+    """Matches greedily, the best pair first (ties: the earlier mention, the earlier object). A plural noun may stand
+    for several objects.
+    """
     pairs = sorted(((credit(m, o), -i, -j) for i, m in enumerate(said) for j, o in enumerate(objects)), reverse=True)
     by_mention: dict[int, float] = {}
     by_object: dict[int, float] = {}
     for worth, i, j in pairs:
-        if worth > 0 and -j not in by_object and (-i not in by_mention or said[-i].noun.plural or said[-i].side == "both"):
+        if (
+            worth > 0
+            and -j not in by_object
+            and (-i not in by_mention or said[-i].noun.plural or said[-i].side == "both")
+        ):
             by_object[-j] = worth
             by_mention.setdefault(-i, worth)
     precision = sum(by_mention.values()) / len(said) if said else None

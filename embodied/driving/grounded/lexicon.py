@@ -1,8 +1,9 @@
 """The nouns of the street and what they name; the words, English and Chinese, stand in `data/nouns.toml`.
 
-They are written by hand from the category names and from how people and models describe objects; they are not fitted to any judge. A noun may fit several
-categories (a scooter is a moped or a motorcycle): any of them is right. Nouns of a whole group (`vehicle`) name no category. Nouns of things outside the
-seven groups (`building`) are known so that an answer with one is wrong rather than unrecognised.
+They are written by hand from the category names and from how people and models describe objects; they are not fitted to
+any judge. A noun may fit several categories (a scooter is a moped or a motorcycle): any of them is right. Nouns of a
+whole group (`vehicle`) name no category. Nouns of things outside the seven groups (`building`) are known so that an
+answer with one is wrong rather than unrecognised.
 """
 
 from __future__ import annotations
@@ -38,11 +39,27 @@ _IRREGULAR = {
     "minibus": "minibuses",
     "sheep": "sheep",
 }
-_NO_PLURAL = {"debris", "rubble", "luggage", "baggage", "garbage", "trash", "rubbish", "litter", "waste", "machinery", "equipment", "signage", "fencing"}
+_NO_PLURAL = {
+    "debris",
+    "rubble",
+    "luggage",
+    "baggage",
+    "garbage",
+    "trash",
+    "rubbish",
+    "litter",
+    "waste",
+    "machinery",
+    "equipment",
+    "signage",
+    "fencing",
+}
 
 
 def _plural(words: tuple[str, ...]) -> tuple[str, ...] | None:
-    """The plural of an English phrase: of its last word, or of the word it begins with where a phrase goes on (`person riding a bike`)."""
+    """The plural of an English phrase: of its last word, or of the word it begins with where a phrase goes on
+    (`person riding a bike`).
+    """
     at = 0 if words[0] in _IRREGULAR and len(words) > 2 else len(words) - 1
     if "of" in words:
         at = words.index("of") - 1

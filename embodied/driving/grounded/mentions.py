@@ -1,4 +1,6 @@
-"""Which objects a text says are there: mentions with side, colour and state, aware of negation and of what is only supposed."""
+"""Which objects a text says are there: mentions with side, colour and state, aware of negation and of what is only
+supposed.
+"""
 
 from __future__ import annotations
 
@@ -40,30 +42,45 @@ _CUES: Phrases[str] = Phrases(
         phrase: kind
         for kind, lines in {
             "no": (
-                "no, without, neither, nor, none of, free of, absence of, lack of, can not see, do not see, not any, not see, not visible",
+                (
+                    "no, without, neither, nor, none of, free of, absence of, lack of, can not see, do not see, not"
+                    " any, not see, not visible"
+                ),
                 "没有, 没看到, 看不到, 未见, 未发现, 不存在, 无",
             ),
             "not": ("not, rather than, instead of", "不是, 并非, 而非"),
             "nothing": (
-                "not only, not just, no longer, no doubt, no entry, no parking, no passing, no left turn, no right turn",
+                (
+                    "not only, not just, no longer, no doubt, no entry, no parking, no passing, no left turn, no right"
+                    " turn"
+                ),
                 "no u turn, no stopping, no overtaking, no turn",
                 "may be, might be, could be, can be seen, can see, could see, would be, can be",
                 "不仅, 无论, 无法, 不仅是, 无需, 可能是, 可以看到",
             ),
             "end": ("but, however, there is, there are, instead, except, only", "但, 而是, 只有, 但是, 有"),
             "suppose": (
-                "may, might, could, can, would, if, potential, potentially, possible, possibly, in case, such as, for example, for instance",
-                "any, avoid, other, unexpected, expect, typically, 可能, 如果, 若, 例如, 比如, 其他, 其它, 任何, 避免, 潜在, 以防",
+                (
+                    "may, might, could, can, would, if, potential, potentially, possible, possibly, in case, such as,"
+                    " for example, for instance"
+                ),
+                (
+                    "any, avoid, other, unexpected, expect, typically, 可能, 如果, 若, 例如, 比如, 其他, 其它, 任何,"
+                    " 避免, 潜在, 以防"
+                ),
             ),
         }.items()
         for phrase in keys(*lines)
     }
 )
-"""What begins and ends a negation or a supposition; the longest phrase counts, so `can be seen` is no supposition and `no entry` no negation."""
+"""What begins and ends a negation or a supposition; the longest phrase counts, so `can be seen` is no supposition and
+`no entry` no negation.
+"""
 _ABSENT: Phrases[bool] = Phrases(
     dict.fromkeys(
         keys(
-            "is absent, are absent, not present, not visible, not seen, not detected, not observed, not identified, none visible, none detected",
+            "is absent, are absent, not present, not visible, not seen, not detected, not observed, not identified,"
+            " none visible, none detected",
             "none present, none are visible, 不存在, 未出现, 没有出现, 不可见",
         ),
         True,
@@ -72,15 +89,22 @@ _ABSENT: Phrases[bool] = Phrases(
 """What denies the nouns before it."""
 _BETWEEN = word_set(", and or is are was were also any other clearly 和 或 与 都 也")
 _DEFINITE = word_set("the this that these those its their said 该 这 那 此 其")
-_ARTICLES = word_set("a an the this that these those one two three four five six several some many another there it which who he she 一 两 三 几 有 多")
+_ARTICLES = word_set(
+    "a an the this that these those one two three four five six several some many another there it which who he she 一"
+    " 两 三 几 有 多"
+)
 _COMING = re.compile(r"(?:may|might|could|can) (?:\w+ )?(?:appear|emerge|exist|come)\b|(?:可能|会)(?:突然)?出现")
 _OWN = word_set("ego our my your autonomous driving own")
 _NONE = word_set("none no not nothing absent 无 没 未")
 _LOOK = word_set(
-    "appearance position location place direction colour color state status movement motion description distance type details", "外观 位置 方向 颜色 状态 描述"
+    "appearance position location place direction colour color state status movement motion description distance type"
+    " details",
+    "外观 位置 方向 颜色 状态 描述",
 )
 _EFFECT = word_set(
-    "impact effect effects influence reason explanation why importance significance relevance affects behavior implication implications", "影响 原因 解释 建议"
+    "impact effect effects influence reason explanation why importance significance relevance affects behavior"
+    " implication implications",
+    "影响 原因 解释 建议",
 )
 _HEADING = 8
 """Tokens within which a colon makes a heading of what stands before it."""
@@ -91,8 +115,8 @@ _NOT_REACH = 6
 def mentions(text: str) -> list[Mention]:
     """All mentions of a text (raw or normalised), in order. Nouns of things outside the seven groups are left out.
 
-    Lists as models write them are understood: a heading (`1. **Truck**:`) with lines on its looks and place below is one mention, and a line on
-    its effect on the driver (`Impact: ...`) names nothing that is there.
+    Lists as models write them are understood: a heading (`1. **Truck**:`) with lines on its looks and place below is
+    one mention, and a line on its effect on the driver (`Impact: ...`) names nothing that is there.
     """
     found: list[Mention] = []
     heading: Mention | None = None
@@ -104,7 +128,9 @@ def mentions(text: str) -> list[Mention]:
         if heading is not None and (label == "look" or not here):
             found[-1] = heading = _looks(heading, sentence)
             continue
-        if heading is not None and (found[-1].negated or any(set(m.noun.groups) & set(heading.noun.groups) for m in here)):
+        if heading is not None and (
+            found[-1].negated or any(set(m.noun.groups) & set(heading.noun.groups) for m in here)
+        ):
             found.pop()  # `Barriers:` and then `A white fence ...`
         heading = None
         found.extend(here)
@@ -124,7 +150,13 @@ def _looks(heading: Mention, words: Sequence[str]) -> Mention:
     """Adds what a line below a heading says of it."""
     colours, states = (() if heading.colours else colours_of(words)), states_of(words)
     denied = heading.negated or bool(set(words[:4]) & _NONE)
-    return replace(heading, negated=denied, side=heading.side or side_of(words), colours=heading.colours or colours, states=heading.states + states)
+    return replace(
+        heading,
+        negated=denied,
+        side=heading.side or side_of(words),
+        colours=heading.colours or colours,
+        states=heading.states + states,
+    )
 
 
 def in_sentence(words: Sequence[str]) -> list[Mention]:
@@ -153,7 +185,9 @@ def in_sentence(words: Sequence[str]) -> list[Mention]:
 
 
 def _heads(words: Sequence[str]) -> list[tuple[int, int, Noun]]:
-    """Noun phrases found. Of two English nouns side by side the last is the head (`police dog`); three or more are a list without commas."""
+    """Noun phrases found. Of two English nouns side by side the last is the head (`police dog`); three or more are a
+    list without commas.
+    """
     found = list(NOUNS.all(words))
     kept: list[tuple[int, int, Noun]] = []
     index = 0
@@ -226,7 +260,9 @@ def _scopes(words: Sequence[str]) -> tuple[list[bool], list[bool]]:
 
 
 def _list_goes_on(words: Sequence[str], index: int) -> bool:
-    """Whether a bare noun follows within three tokens: `no cars, no trucks, or other vehicles` goes on, `no cars, but a truck` does not."""
+    """Whether a bare noun follows within three tokens: `no cars, no trucks, or other vehicles` goes on,
+    `no cars, but a truck` does not.
+    """
     for at in range(index, min(index + 3, len(words))):
         if words[at] in _ARTICLES or words[at] in (",", "but", "however"):
             return False
@@ -236,16 +272,28 @@ def _list_goes_on(words: Sequence[str], index: int) -> bool:
 
 
 def _headings(words: Sequence[str], found: list[Mention]) -> list[Mention]:
-    """`Traffic lights: none` denies them; `Animals: a brown dog` speaks of the dog; `Traffic cone: orange, on the left` of the cone."""
+    """`Traffic lights: none` denies them; `Animals: a brown dog` speaks of the dog; `Traffic cone: orange, on the left`
+    of the cone.
+    """
     colon = words.index(":") if ":" in words[:_HEADING] else 0
     denied = bool(set(words[colon + 1 : colon + 2]) & _NONE)
     named = {g for m in found if m.start > colon and not m.negated for g in m.noun.groups}
-    return [replace(m, negated=m.negated or denied, supposed=m.supposed or bool(named & set(m.noun.groups))) if m.end <= colon else m for m in found]
+    return [
+        (
+            replace(m, negated=m.negated or denied, supposed=m.supposed or bool(named & set(m.noun.groups)))
+            if m.end <= colon
+            else m
+        )
+        for m in found
+    ]
 
 
 # --------------------------------------------------------------------------- attributes
 
-_RUN_STOPS = word_set(", and or of in on at to with by near behind beside from for is are a an the this that there it : 的 和 在 有 是 一 与 及")
+_RUN_STOPS = word_set(
+    ", and or of in on at to with by near behind beside from for is are a an the this that there it : 的 和 在 有 是"
+    " 一 与 及"
+)
 _TELLING = word_set("is are in being showing that which with turned :")
 """What may stand between a noun and its colour: `the light is green`."""
 _LINKS = frozenset({"and", "or", ",", "a", "an", "the", "和", "与", "及", "一", "some", "several", "two", "three"})
@@ -277,7 +325,9 @@ def _run_start(words: Sequence[str], noun: int, least: int) -> int:
     start = noun
     while start > least and start > noun - 8 and words[start - 1] not in _RUN_STOPS:
         start -= 1
-    if start > least and start < noun + 1 and words[start - 1] == "的":  # Chinese puts whole clauses before 的: 停在路边的白色轿车
+    if (
+        start > least and start < noun + 1 and words[start - 1] == "的"
+    ):  # Chinese puts whole clauses before 的: 停在路边的白色轿车
         start -= 1
         while start > least and words[start - 1] not in (",", "有"):
             start -= 1

@@ -1,4 +1,6 @@
-"""Overlap of words with a reference text: what papers also print. Secondary: it rewards the reference's wording, not the facts."""
+"""Overlap of words with a reference text: what papers also print. Secondary: it rewards the reference's wording, not
+the facts.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ def _words(text: str) -> list[str]:
 
 
 def rouge_l(answer: str, reference: str) -> float:
-    """ROUGE-L (Lin 2004, section 3.1): F measure of the longest common subsequence of words, precision and recall counting alike; in [0, 1].
+    """ROUGE-L (Lin 2004, section 3.1): F measure of the longest common subsequence of words, precision and recall
+    counting alike; in [0, 1].
 
     The subsequence is found in the bits of one integer, a word of the answer at a time (Hyyrö 2004).
     """
@@ -31,7 +34,9 @@ def rouge_l(answer: str, reference: str) -> float:
 
 
 def tfidf_cosine(answers: Sequence[str], references: Sequence[str]) -> list[float]:
-    """Cosine of TF-IDF vectors, pair by pair; in [0, 1]. Weights tf * (ln((1 + n) / (1 + df)) + 1), document frequencies from the n references."""
+    """Cosine of TF-IDF vectors, pair by pair; in [0, 1]. Weights tf * (ln((1 + n) / (1 + df)) + 1), document
+    frequencies from the n references.
+    """
     counted = [Counter(_words(r)) for r in references]
     frequency = Counter(word for c in counted for word in c)
 

@@ -14,7 +14,13 @@ from embodied.driving.grounded.suggestion import forbidden_by
 from embodied.driving.grounded.text import normalise
 from embodied.driving.records import Annotation, Region, Scene
 
-_SIDES: dict[str, tuple[Side, ...]] = {"left": ("left",), "right": ("right",), "ahead": ("ahead",), "both": ("left", "right"), "": ("",)}
+_SIDES: dict[str, tuple[Side, ...]] = {
+    "left": ("left",),
+    "right": ("right",),
+    "ahead": ("ahead",),
+    "both": ("left", "right"),
+    "": ("",),
+}
 
 
 def facts_of(scene: Scene) -> SceneFacts:
@@ -26,8 +32,9 @@ def facts_of(scene: Scene) -> SceneFacts:
 def of_annotation(annotation: Annotation, width: int, height: int) -> SceneFacts:
     """Facts from an annotation's lists and advice.
 
-    An item's noun says its category, and its group even where the item stands in another list (a motorcyclist among vehicles); an item
-    without a noun we know counts by its list. Objects of a category that a region has are corner cases. Boxes of objects are not known.
+    An item's noun says its category, and its group even where the item stands in another list (a motorcyclist among
+    vehicles); an item without a noun we know counts by its list. Objects of a category that a region has are corner
+    cases. Boxes of objects are not known.
 
     Args:
         annotation: English or Chinese.
@@ -41,11 +48,24 @@ def of_annotation(annotation: Annotation, width: int, height: int) -> SceneFacts
             continue
         mention = _head(item.description)
         category = mention.noun.categories[0] if mention and mention.noun.categories else ""
-        group = CATEGORIES.get(category, mention.noun.groups[0] if mention and item.group not in mention.noun.groups else item.group)
+        group = CATEGORIES.get(
+            category, mention.noun.groups[0] if mention and item.group not in mention.noun.groups else item.group
+        )
         colour = mention.colours[0] if mention and mention.colours else ""
         state = mention.states[0] if mention and mention.states else ""
         for side in _SIDES[mention.side if mention else ""]:
-            objects.append(ObjectFact(len(objects) + 1, category, group, (0, 0, 0, 0), side, colour=colour, state=state, corner_case=category in boxed))
+            objects.append(
+                ObjectFact(
+                    len(objects) + 1,
+                    category,
+                    group,
+                    (0, 0, 0, 0),
+                    side,
+                    colour=colour,
+                    state=state,
+                    corner_case=category in boxed,
+                )
+            )
     required = advice(annotation.suggestion).actions
     light = _light(objects)
     return SceneFacts(

@@ -1,4 +1,6 @@
-"""Regions: does the answer name the object in the box? By the head noun of its first clause, against the category and its group."""
+"""Regions: does the answer name the object in the box? By the head noun of its first clause, against the category and
+its group.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from embodied.driving.grounded.mentions import Mention, in_sentence
 from embodied.driving.grounded.text import han, language, normalise, sentences, tokens, word_set
 
 Status = Literal["scored", "unrecognised", "empty", "unreadable"]
-"""scored: something known is named. unrecognised: a readable answer without a known noun. unreadable: in a language that is not English or Chinese."""
+"""scored: something known is named. unrecognised: a readable answer without a known noun. unreadable: in a language
+that is not English or Chinese.
+"""
 
 
 @dataclass(frozen=True)
@@ -43,27 +47,36 @@ class RegionScore:
         }
 
 
-_SUBJECT = r"\b(?:object|item|region|area|rectangle|box|image|picture|thing|content|subject|entity|it|this|that|there|here|these|those|what)\b"
+_SUBJECT = r"\b(?:object|item|region|area|rectangle|box|image|picture|thing|content|subject|entity|it|this|that|there|here|these|those|what)\b"  # noqa: E501
 _FRAME = re.compile(
     rf"^(?:.{{0,160}}?{_SUBJECT}[^.]{{0,80}}?)?"
-    r"\b(?:(?:is )?point(?:s|ing) to|is likely|is probably|is clearly|is actually|appears? to be|appears? to show|seems? to be|looks? like|could be|may be|"
-    r"might be|is|are|represents?|shows?|contains?|highlights?|depicts?|encloses?|surrounds?|marks?|captures?|features?|"
+    r"\b(?:(?:is )?point(?:s|ing) to|is likely|is probably|is clearly|is actually|appears? to be|appears? to"
+    r" show|seems? to be|looks? like|could be|may be|"
+    r"might"
+    r" be|is|are|represents?|shows?|contains?|highlights?|depicts?|encloses?|surrounds?|marks?|captures?|features?|"
     r"outlines|indicates|displays|i see|we see|can see) (?=.)"
 )
 """What stands before an answer: `the object inside the red rectangle is`."""
 _SUBJECTS = re.compile(rf"{_SUBJECT}|\b(?:i|we|you)\b")
 _FRAME_ZH = re.compile(r"^.{0,60}?(?:似乎是|看起来是|看起来像|可能是|应该是|显示的是|显示了|标注的是|是|为|有)")
-_LABEL = re.compile(r"^(?:[a-z]+ ){0,3}(?:object|answer|description|type|category|identification|response|overview|appearance)s?(?: [a-z]+){0,5} ?: ?")
+_LABEL = re.compile(
+    r"^(?:[a-z]+ ){0,3}(?:object|answer|description|type|category|identification|response|overview|appearance)s?(?:"
+    r" [a-z]+){0,5} ?: ?"
+)
 """`object description:`"""
 _TRANSPARENT = word_set(
-    "pile group row stack set type kind pair couple piece part back rear side front line series number bunch heap portion section image form example",
+    "pile group row stack set type kind pair couple piece part back rear side front line series number bunch heap"
+    " portion section image form example",
     "column cluster model variety sort bit view end edge top picture reflection photo",
 )
 """Nouns that hand on to what follows their `of`."""
 _STOPS = word_set(
-    "which that who where while because as in on at with near by behind beside beneath under above inside within from for to into along across between among",
-    "next off located positioned situated placed parked standing lying sitting walking riding driving moving crossing carrying used designed",
-    "indicating is are was has have typically often it its they affects affect can may might could will would should meaning such covered surrounded",
+    "which that who where while because as in on at with near by behind beside beneath under above inside within from"
+    " for to into along across between among",
+    "next off located positioned situated placed parked standing lying sitting walking riding driving moving crossing"
+    " carrying used designed",
+    "indicating is are was has have typically often it its they affects affect can may might could will would should"
+    " meaning such covered surrounded",
     "attached holding wearing made commonly usually not but",
 )
 """Words that end the phrase which answers."""
@@ -98,7 +111,8 @@ def score_region(answer: str, reference: ObjectFact | str) -> RegionScore:
     if not named:
         return RegionScore(0.0, 0.0, 0.0, (), "unrecognised")
     specific = {g for m in named if m.noun.categories for g in m.noun.groups}
-    alternatives = {m.noun for m in named if m.noun.categories or not specific & set(m.noun.groups)}  # `a vehicle, likely a truck` says truck
+    # `a vehicle, likely a truck` says truck
+    alternatives = {m.noun for m in named if m.noun.categories or not specific & set(m.noun.groups)}
     groups = {a.groups[:1] for a in alternatives}
     kinds = {(a.groups[:1], a.categories[:1]) for a in alternatives}
     group_hit = float(any(group in a.groups for a in alternatives)) / len(groups)
@@ -107,7 +121,9 @@ def score_region(answer: str, reference: ObjectFact | str) -> RegionScore:
 
 
 def head_nouns(text: str) -> list[Mention]:
-    """The nouns that normalised text gives as its answer: one, or those of a list (`a bicycle or a motorcycle`); negated ones are left out."""
+    """The nouns that normalised text gives as its answer: one, or those of a list (`a bicycle or a motorcycle`);
+    negated ones are left out.
+    """
     for words in sentences(tokens(text))[:_SENTENCES]:
         start = _answer_start(words)
         found = _head_phrase(words, start) or _first_named(words)
@@ -132,7 +148,11 @@ def _head_phrase(words: Sequence[str], start: int) -> list[Mention]:
             if not hit.negated:
                 listed.append(hit)
             index = hit.end
-        elif word == "of" and index > start and (words[index - 1] in _TRANSPARENT or words[index - 1].rstrip("s") in _TRANSPARENT):
+        elif (
+            word == "of"
+            and index > start
+            and (words[index - 1] in _TRANSPARENT or words[index - 1].rstrip("s") in _TRANSPARENT)
+        ):
             index += 1
         elif word == "specifically":
             listed.clear()  # `a truck, specifically a crane`: the second is meant
@@ -186,11 +206,15 @@ def _tokens_of(words: Sequence[str], characters: int) -> int:
 def _names_before(frame: str) -> bool:
     """Whether a frame's subject is itself an object: `the traffic cone in the image is ...`."""
     named = [m for m in in_sentence(frame.split()) if m.noun.groups]
-    return bool(named) and not re.match(r"^(?:the|this|that) (?:object|item|thing|region|area|red (?:bounding )?(?:rectangle|box))\b", frame)
+    return bool(named) and not re.match(
+        r"^(?:the|this|that) (?:object|item|thing|region|area|red (?:bounding )?(?:rectangle|box))\b", frame
+    )
 
 
 def _goes_on(words: Sequence[str], index: int) -> bool:
-    """Whether a list goes on behind a comma: a noun within four tokens, with nothing but articles and adjectives before it."""
+    """Whether a list goes on behind a comma: a noun within four tokens, with nothing but articles and adjectives before
+    it.
+    """
     for at in range(index, min(index + 5, len(words))):
         if words[at] in _STOPS or (han(words[at]) and words[at] not in _LISTING and not NOUNS.at(words, at)):
             return False
@@ -200,18 +224,28 @@ def _goes_on(words: Sequence[str], index: int) -> bool:
 
 
 def _chinese_head(words: Sequence[str], listed: list[Mention]) -> list[Mention]:
-    """Chinese puts what describes a noun before it with 的: of the nouns named only those behind the last 的 are the head."""
+    """Chinese puts what describes a noun before it with 的: of the nouns named only those behind the last 的 are the
+    head.
+    """
     marks = [i for i, w in enumerate(words) if w == "的" and listed and listed[0].start < i < listed[-1].start]
     return [m for m in listed if m.start > marks[-1]] if marks else listed
 
 
-_LOCATIVE = word_set("near behind beside beneath under above inside within by on at in to of from with between along across front next around")
+_LOCATIVE = word_set(
+    "near behind beside beneath under above inside within by on at in to of from with between along across front next"
+    " around"
+)
 
 
 def _first_named(words: Sequence[str]) -> list[Mention]:
     """The first thing said to be there that is not merely what the object stands beside."""
     for mention in in_sentence(words):
         before = words[max(0, mention.start - 4) : mention.start]
-        if mention.noun.groups and not mention.negated and not mention.supposed and not any(w in _LOCATIVE for w in before):
+        if (
+            mention.noun.groups
+            and not mention.negated
+            and not mention.supposed
+            and not any(w in _LOCATIVE for w in before)
+        ):
             return [mention]
     return []

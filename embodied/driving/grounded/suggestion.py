@@ -20,7 +20,9 @@ class SuggestionScore:
     """How good one piece of advice is."""
 
     value: float
-    """In [0, 1]: F1 of the actions; half of it is lost with the hazards unnamed (times (1 + hazard recall) / 2); 0 with a contradiction."""
+    """In [0, 1]: F1 of the actions; half of it is lost with the hazards unnamed (times (1 + hazard recall) / 2); 0 with
+    a contradiction.
+    """
     f1: float
     precision: float
     recall: float
@@ -61,7 +63,8 @@ def score_suggestion(answer: str, facts: SceneFacts | str) -> SuggestionScore:
 
     Args:
         answer: Any text, English or Chinese.
-        facts: The scene with its required and forbidden actions, or a reference text that they are parsed from (then without hazards).
+        facts: The scene with its required and forbidden actions, or a reference text that they are parsed from (then
+            without hazards).
     """
     if isinstance(facts, str):
         required = advice(facts).actions

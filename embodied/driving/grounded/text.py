@@ -1,4 +1,6 @@
-"""Text as `grounded-v1` reads it: normalised, cut into tokens and sentences, its language named. English and Chinese."""
+"""Text as `grounded-v1` reads it: normalised, cut into tokens and sentences, its language named.
+English and Chinese.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +13,15 @@ T = TypeVar("T")
 Language = Literal["en", "zh", "other", ""]
 
 MAX_CHARS = 20_000
-"""Only so much of an answer is read: five times the longest of published runs, and a bound on the work a hostile text can cause."""
+"""Only so much of an answer is read: five times the longest of published runs, and a bound on the work a hostile text
+can cause.
+"""
 
 _HAN = r"\u3400-\u4dbf\u4e00-\u9fff"
 _TOKEN = re.compile(rf"[a-z]+|\d+(?:\.\d+)?|[{_HAN}]|[.!?;:,\n]")
-_PUNCTUATION = str.maketrans({"。": ".", "、": ",", "’": "'", "‘": "'", "“": " ", "”": " ", "–": "-", "—": ",", "／": "/", "\r": "\n"})
+_PUNCTUATION = str.maketrans(
+    {"。": ".", "、": ",", "’": "'", "‘": "'", "“": " ", "”": " ", "–": "-", "—": ",", "／": "/", "\r": "\n"}
+)
 _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), by)
     for pattern, by in (
@@ -42,18 +48,23 @@ def word_set(*lines: str) -> frozenset[str]:
 
 
 _ENGLISH = word_set(
-    "the is are of and this that with should it be to there has have which for by from its would will not or you your we they ahead please stop slow"
+    "the is are of and this that with should it be to there has have which for by from its would will not or you your"
+    " we they ahead please stop slow"
 )
 _FOREIGN = word_set(
-    "der das und ist ein eine einen einem auf dem den nicht mit für von zu es wird le les des une est dans et un du il la el los las una en y es por con del",
+    "der das und ist ein eine einen einem auf dem den nicht mit für von zu es wird le les des une est dans et un du il"
+    " la el los las una en y es por con del",
     "che di sono nel per não uma um os na no está het een van niet op voor je",
 ) - word_set("no per on die van")
 """Function words of German, French, Spanish, Italian, Portuguese and Dutch that are not English words of the street."""
 
 
 def normalise(text: str) -> str:
-    """Lower case, one form of every character, no markdown, no invisible characters; newlines stay. At most `MAX_CHARS` of it."""
-    text = unicodedata.normalize("NFKC", text[:MAX_CHARS])[:MAX_CHARS].translate(_PUNCTUATION)  # one character may become eighteen
+    """Lower case, one form of every character, no markdown, no invisible characters; newlines stay. At most `MAX_CHARS`
+    of it.
+    """
+    # one character may become eighteen
+    text = unicodedata.normalize("NFKC", text[:MAX_CHARS])[:MAX_CHARS].translate(_PUNCTUATION)
     text = "".join(c for c in text if c == "\n" or unicodedata.category(c) not in ("Cf", "Cc", "Mn")).lower()
     for pattern, by in _REWRITES:
         text = pattern.sub(by, text)
@@ -66,7 +77,9 @@ def tokens(text: str) -> list[str]:
 
 
 def sentences(words: Sequence[str]) -> list[list[str]]:
-    """Tokens cut at full stops, question and exclamation marks, semicolons and line ends, which are left out; no empty ones."""
+    """Tokens cut at full stops, question and exclamation marks, semicolons and line ends, which are left out; no empty
+    ones.
+    """
     found: list[list[str]] = [[]]
     for word in words:
         if word in SENTENCE_ENDS:
@@ -84,8 +97,8 @@ def han(word: str) -> bool:
 def language(text: str) -> Language:
     """The language of normalised text: English, Chinese, another one, or empty when there is no letter.
 
-    By script first (kana and hangul are not Chinese), then Latin text by its function words: more foreign ones than English ones is
-    another language. A text of nouns alone passes as English.
+    By script first (kana and hangul are not Chinese), then Latin text by its function words: more foreign ones than
+    English ones is another language. A text of nouns alone passes as English.
     """
     letters = [c for c in text if c.isalpha()]
     if not letters:

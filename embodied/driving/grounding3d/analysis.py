@@ -66,7 +66,15 @@ def _case(episode: Episode, replies: Replies) -> _Case:
 
 
 def _boxes(cases: list[_Case], setting: str) -> Table:
-    columns = ("objects", "n", "answered", "median m off", *(f"within {m:g} m" for m in HITS), "BEV IoU", *(f"AP-BEV {o:g}" for o in OVERLAPS))
+    columns = (
+        "objects",
+        "n",
+        "answered",
+        "median m off",
+        *(f"within {m:g} m" for m in HITS),
+        "BEV IoU",
+        *(f"AP-BEV {o:g}" for o in OVERLAPS),
+    )
     rows = [_row("all", cases)]
     for name, within in _parts(cases):
         if part := [case for case in cases if within(case)]:
@@ -78,10 +86,11 @@ def _boxes(cases: list[_Case], setting: str) -> Table:
         f"3D grounding: {setting}",
         columns,
         tuple(rows),
-        "An answer that cannot be read is within no distance and has BEV IoU 0; the median is of answers read. In AP-BEV a box is right from the BEV IoU in"
-        f" the column's name on; boxes are ranked by the confidence stated ({stated} of {len(cases)}), ties being one point of the curve: without any, AP is"
-        " recall times precision. One box: the median of the true boxes of these items. Flat road: a box of the median size, standing on a level road where"
-        " the true 2D box ends.",
+        "An answer that cannot be read is within no distance and has BEV IoU 0; the median is of answers read. In"
+        " AP-BEV a box is right from the BEV IoU in the column's name on; boxes are ranked by the confidence stated"
+        f" ({stated} of {len(cases)}), ties being one point of the curve: without any, AP is recall times precision."
+        " One box: the median of the true boxes of these items. Flat road: a box of the median size, standing on a"
+        " level road where the true 2D box ends.",
     )
 
 
@@ -97,8 +106,18 @@ def _row(name: str, cases: list[_Case]) -> tuple[Cell, ...]:
     n, read = len(cases), [case for case in cases if case.distance is not None]
     off = [case.distance for case in read]
     hits = (share(sum(d <= m for d in off), n) for m in HITS)
-    precision = (average_precision([case.overlap >= o for case in read], [case.confidence for case in read], n) for o in OVERLAPS)
-    return (name, n, share(len(read), n), statistics.median(off) if off else None, *hits, statistics.fmean(case.overlap for case in cases), *precision)
+    precision = (
+        average_precision([case.overlap >= o for case in read], [case.confidence for case in read], n) for o in OVERLAPS
+    )
+    return (
+        name,
+        n,
+        share(len(read), n),
+        statistics.median(off) if off else None,
+        *hits,
+        statistics.fmean(case.overlap for case in cases),
+        *precision,
+    )
 
 
 def _chain(episodes: list[Episode], chain: str) -> Table:
@@ -107,11 +126,21 @@ def _chain(episodes: list[Episode], chain: str) -> Table:
     good = [e for e in episodes if e.metrics.get(key, 0.0) >= right]
     bad = [e for e in episodes if e.metrics.get(key, 0.0) < right]
     rows = [
-        (name, len(part), share(sum(e.metrics.get("first_parsed", 0.0) for e in part), len(part)), share(sum(bool(e.success) for e in part), len(part)))
+        (
+            name,
+            len(part),
+            share(sum(e.metrics.get("first_parsed", 0.0) for e in part), len(part)),
+            share(sum(bool(e.success) for e in part), len(part)),
+        )
         for name, part in (("right", good), ("wrong", bad))
     ]
     what = "a 2D box of IoU 0.5 or more" if chain == "box_first" else "a point within the true 2D box"
-    return Table(f"3D grounding: the first answer of {chain}", ("first answer", "n", "first read", "then within 2 m"), tuple(rows), f"Right is {what}.")
+    return Table(
+        f"3D grounding: the first answer of {chain}",
+        ("first answer", "n", "first read", "then within 2 m"),
+        tuple(rows),
+        f"Right is {what}.",
+    )
 
 
 # --------------------------------------------------------------------------- controls
@@ -132,7 +161,9 @@ def _geometric(cases: list[_Case]) -> list[_Case]:
 
 
 def _standing(asked: Json, w: float, h: float, l: float) -> Box3D | None:  # noqa: E741
-    """A box of the given size that stands on a level road, its near edge where the 2D box ends below; None at or above the horizon."""
+    """A box of the given size that stands on a level road, its near edge where the 2D box ends below; None at or above
+    the horizon.
+    """
     camera, (left, _, right, bottom) = asked["camera"], asked["box_2d"]
     c, s = math.cos(math.radians(camera["tilt"])), math.sin(math.radians(camera["tilt"]))
     slope = (bottom - camera["cy"]) / camera["focal"]

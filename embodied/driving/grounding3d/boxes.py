@@ -1,7 +1,8 @@
 """Boxes in metres and in pixels, and how well two of them agree.
 
-The frame is the camera's, levelled: origin in the camera, x right, y down, z forward along the road's plane, metres. Yaw is in degrees about the
-upright axis, counter-clockwise seen from above; at 0 the box's front looks straight ahead (along z), at 90 to the left (along -x).
+The frame is the camera's, levelled: origin in the camera, x right, y down, z forward along the road's plane, metres.
+Yaw is in degrees about the upright axis, counter-clockwise seen from above; at 0 the box's front looks straight ahead
+(along z), at 90 to the left (along -x).
 """
 
 from __future__ import annotations
@@ -57,7 +58,9 @@ def area(polygon: list[Point]) -> float:
 
 
 def overlap(a: list[Point], b: list[Point]) -> float:
-    """The area two convex, counter-clockwise polygons share, exactly: `a` is cut by each side of `b` (Sutherland and Hodgman 1974)."""
+    """The area two convex, counter-clockwise polygons share, exactly: `a` is cut by each side of `b` (Sutherland and
+    Hodgman 1974).
+    """
     # About a corner of its own: far from the origin a small area would drown in the coordinates.
     origin = b[0]
     polygon, b = ([(x - origin[0], y - origin[1]) for x, y in p] for p in (a, b))

@@ -26,9 +26,15 @@ SUCCESS = 2.0
 
 _FORM = "[x, y, z, w, h, l, yaw]"
 _FRAME = (
-    "x, y, z are the centre of the box in metres in the levelled frame of the camera: the origin is the camera, x points right, y down, z along the road.",
+    (
+        "x, y, z are the centre of the box in metres in the levelled frame of the camera: the origin is the camera, x"
+        " points right, y down, z along the road."
+    ),
     "w, h, l are its width, height and length in metres, all positive. Length is what runs from its back to its front.",
-    "yaw is in degrees, counter-clockwise seen from above: 0 when its front looks ahead, away from you, 90 to the left, -90 to the right, 180 towards you.",
+    (
+        "yaw is in degrees, counter-clockwise seen from above: 0 when its front looks ahead, away from you, 90 to the"
+        " left, -90 to the right, 180 towards you."
+    ),
     "You may add how sure you are: confidence: p, with p from 0 to 1.",
 )
 _FIRST = {
@@ -41,45 +47,52 @@ class Grounding3DEnv(LanguageEnv):
     """Grounding3D: where is it, as a 3D box in metres from one picture.
 
     ## Description
-    A picture of a street from behind a windscreen, the camera's intrinsics, and a name that fits one object only: "the red car", "the second traffic cone
-    from the left". The answer is the object's box in space, in the form of Cube-LLM: centre, size and yaw in the camera's frame. The scenes are those of
-    `codalm-procedural`, of which all boxes are known exactly; an object is asked about when the annotator lists it.
+    A picture of a street from behind a windscreen, the camera's intrinsics, and a name that fits one object only: "the
+    red car", "the second traffic cone from the left". The answer is the object's box in space, in the form of Cube-LLM:
+    centre, size and yaw in the camera's frame. The scenes are those of `codalm-procedural`, of which all boxes are
+    known exactly; an object is asked about when the annotator lists it.
 
-    The frame is the camera's, levelled: origin in the camera, x right, y down, z ahead along the road's plane, metres. The box is [x, y, z, w, h, l, yaw]:
-    centre, width, height, length, and in degrees the direction of its length, counter-clockwise seen from above; 0 looks ahead, 90 to the left.
+    The frame is the camera's, levelled: origin in the camera, x right, y down, z ahead along the road's plane, metres.
+    The box is [x, y, z, w, h, l, yaw]: centre, width, height, length, and in degrees the direction of its length,
+    counter-clockwise seen from above; 0 looks ahead, 90 to the left.
 
     ## Action Space
-    `FreeText`: an answer from which a box can be read: seven numbers in a list (six: yaw 0), labelled numbers, or JSON; of several boxes the last. A
-    `confidence: p` may stand beside it. With `chain="box_first"` or `"point_first"` the first answer is a box or point in the picture, in pixels, and the
-    second the 3D box. The default action is an empty answer.
+    `FreeText`: an answer from which a box can be read: seven numbers in a list (six: yaw 0), labelled numbers, or JSON;
+    of several boxes the last. A `confidence: p` may stand beside it. With `chain="box_first"` or `"point_first"` the
+    first answer is a box or point in the picture, in pixels, and the second the 3D box. The default action is an empty
+    answer.
 
     ## Observation Space
-    - `text`: the picture's size, the camera's focal length, principal point, height above the road and tilt; with `hint="box"` the object's box in the
-      picture; before the second answer of a chain, what the first one said.
+    - `text`: the picture's size, the camera's focal length, principal point, height above the road and tilt; with
+      `hint="box"` the object's box in the picture; before the second answer of a chain, what the first one said.
     - `image` (with `image=True`): (720, 1280, 3) uint8.
     - `expert` (with `expert=True`): the right answer.
 
-    Without pictures (`image=False`, `--text`) the question is asked blindly: a control of what can be guessed. `gymnasium.make` shows them by default.
+    Without pictures (`image=False`, `--text`) the question is asked blindly: a control of what can be guessed.
+    `gymnasium.make` shows them by default.
 
     ## Starting State
-    Item `seed % n` of n. The items go round the scenes, an object of each in turn, so that a few episodes in a row come from as many scenes.
+    Item `seed % n` of n. The items go round the scenes, an object of each in turn, so that a few episodes in a row come
+    from as many scenes.
 
     ## Rewards
     The progress, with the 3D box; 0 for the first answer of a chain.
 
     ## Progress
-    The share of nuScenes' four distances (0.5, 1, 2 and 4 m) within which the stated centre lies of the true one, seen from above. `success`: within 2 m.
+    The share of nuScenes' four distances (0.5, 1, 2 and 4 m) within which the stated centre lies of the true one, seen
+    from above. `success`: within 2 m.
 
     ## Episode End
     Terminates with the answer (the second one of a chain), whether it can be read or not; truncates at `max_steps`.
 
     ## Info
-    `reset` gives `scene`, `object` (instance id), `category`, `group`, `phrase`, `box` (x, y, z, w, h, l, yaw), `box_2d` (left, top, right, bottom of what
-    is seen of it), `camera` (`width`, `height`, `focal`, `cx`, `cy`, `above_road`, `tilt`), `hint`, `chain`. The last step gives `answer` (the box as read,
-    or null) and `confidence` (or null). `metrics` holds `parsed` (0 or 1) and, where it is 1, `centre_distance` (from above) and `centre_distance_3d` in
-    metres, `depth_error` (share of the true z), `iou_bev`, `iou_3d`, `yaw_error` (degrees, in [0, 180]); in a chain `first_parsed`, and `first_iou` of the
-    first box or `first_inside` of the first point.
-    `end_reason` is `answered` or `unparsed`: an answer that cannot be read is kept apart from a wrong one.
+    `reset` gives `scene`, `object` (instance id), `category`, `group`, `phrase`, `box` (x, y, z, w, h, l, yaw),
+    `box_2d` (left, top, right, bottom of what is seen of it), `camera` (`width`, `height`, `focal`, `cx`, `cy`,
+    `above_road`, `tilt`), `hint`, `chain`. The last step gives `answer` (the box as read, or null) and `confidence` (or
+    null). `metrics` holds `parsed` (0 or 1) and, where it is 1, `centre_distance` (from above) and `centre_distance_3d`
+    in metres, `depth_error` (share of the true z), `iou_bev`, `iou_3d`, `yaw_error` (degrees, in [0, 180]); in a chain
+    `first_parsed`, and `first_iou` of the first box or `first_inside` of the first point. `end_reason` is `answered` or
+    `unparsed`: an answer that cannot be read is kept apart from a wrong one.
 
     ## Arguments
     - `task`: `locate`.
@@ -118,7 +131,10 @@ class Grounding3DEnv(LanguageEnv):
             raise UsageError(f"hint=box tells the box that chain={chain} asks for first. Leave one of them out.")
         needed = 1 if chain == "direct" else 2
         if max_steps is not None and max_steps < needed:
-            raise UsageError(f"chain={chain} takes {needed} step{'s' * (needed > 1)}: max_steps is at least {needed}, or None for no limit, not {max_steps!r}.")
+            raise UsageError(
+                f"chain={chain} takes {needed} step{'s' * (needed > 1)}: max_steps is at least {needed}, or None for no"
+                f" limit, not {max_steps!r}."
+            )
         super().__init__(
             action_space=FreeText(),
             default_action="",
@@ -139,11 +155,18 @@ class Grounding3DEnv(LanguageEnv):
         name = self._item.phrase
         goal = f"Say where {name} is: the 3D box around it, {_FORM}."
         if self._chain != "direct":
-            goal = f"Say where {name} is, in two answers: first {_FIRST[self._chain]}; then, when you are asked again, the 3D box around it, {_FORM}."
+            goal = (
+                f"Say where {name} is, in two answers: first {_FIRST[self._chain]}; then, when you are asked again, the"
+                f" 3D box around it, {_FORM}."
+            )
         seen = bool(self._pictures)
         return Mission(
             goal=goal,
-            intro="You see a street from a car that drives (the ego car)." if seen else "You are asked about a street in front of a car (the ego car).",
+            intro=(
+                "You see a street from a car that drives (the ego car)."
+                if seen
+                else "You are asked about a street in front of a car (the ego car)."
+            ),
             tips=_FRAME,
             default_action=self.default_action,
             free_text=True,
@@ -172,7 +195,9 @@ class Grounding3DEnv(LanguageEnv):
         if self._first == "":
             return self._coarse(action)
         answer = read_box(action)
-        self._said = "Your answer could not be read as a 3D box." if answer is None else f"Your answer: {_listed(answer.box)}."
+        self._said = (
+            "Your answer could not be read as a 3D box." if answer is None else f"Your answer: {_listed(answer.box)}."
+        )
         metrics = {**self._measured, **measures(answer, self._item.box)}
         progress = 0.0 if answer is None else sum(metrics["centre_distance"] <= t for t in THRESHOLDS) / len(THRESHOLDS)
         info: dict[str, Any] = {
@@ -193,7 +218,11 @@ class Grounding3DEnv(LanguageEnv):
             said = None if box is None else _pixels(box)
         else:
             point = read_point(action)
-            self._measured = {"first_inside": float(point is not None and seen[0] <= point[0] <= seen[2] and seen[1] <= point[1] <= seen[3])}
+            self._measured = {
+                "first_inside": float(
+                    point is not None and seen[0] <= point[0] <= seen[2] and seen[1] <= point[1] <= seen[3]
+                )
+            }
             said = None if point is None else _pixels(point)
         self._measured["first_parsed"] = float(said is not None)
         self._first = said or "nothing that could be read"
@@ -202,14 +231,22 @@ class Grounding3DEnv(LanguageEnv):
 
     def _text(self) -> str:
         view, lines = self._item.view, []
-        tilt = "looks straight ahead" if abs(view.tilt) < 0.05 else f"is tilted {'down' if view.tilt > 0 else 'up'} by {abs(view.tilt):.1f} degrees"
+        tilt = (
+            "looks straight ahead"
+            if abs(view.tilt) < 0.05
+            else f"is tilted {'down' if view.tilt > 0 else 'up'} by {abs(view.tilt):.1f} degrees"
+        )
         picture = "The picture" if self._pictures else "No picture is shown. The camera's picture"
         lines.append(
-            f"{picture} is {view.width} pixels wide and {view.height} high. Camera: pinhole, focal length {view.focal:.1f} pixels, principal point"
-            f" ({view.centre[0]:g}, {view.centre[1]:g}), {view.above_road:.2f} m above the road; it {tilt}."
+            f"{picture} is {view.width} pixels wide and {view.height} high. Camera: pinhole, focal length"
+            f" {view.focal:.1f} pixels, principal point ({view.centre[0]:g}, {view.centre[1]:g}), {view.above_road:.2f}"
+            f" m above the road; it {tilt}."
         )
         if self._hint == "box":
-            lines.append(f"In the picture {self._item.phrase} is within {_pixels(self._item.box_2d)} (left, top, right, bottom, pixels).")
+            lines.append(
+                f"In the picture {self._item.phrase} is within {_pixels(self._item.box_2d)} (left, top, right, bottom,"
+                " pixels)."
+            )
         if self._first == "":
             lines.append(f"First answer: {_FIRST[self._chain]}.")
         return "\n".join([*lines, self._said] if self._said else lines)
@@ -220,7 +257,9 @@ class Grounding3DEnv(LanguageEnv):
     def _expert(self) -> str:
         if self._first == "":
             left, top, right, bottom = self._item.box_2d
-            return _pixels(self._item.box_2d if self._chain == "box_first" else ((left + right) / 2, (top + bottom) / 2))
+            return _pixels(
+                self._item.box_2d if self._chain == "box_first" else ((left + right) / 2, (top + bottom) / 2)
+            )
         return _listed(self._item.box)
 
 

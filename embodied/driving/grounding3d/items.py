@@ -73,14 +73,25 @@ class Item:
 
 @cache
 def items() -> tuple[Item, ...]:
-    """All objects of the embedded scenes that the annotator lists, an object of each scene in turn; the order within a scene is drawn once."""
+    """All objects of the embedded scenes that the annotator lists, an object of each scene in turn; the order within a
+    scene is drawn once.
+    """
     actors = {spec.name: {actor.id: actor for actor in spec.actors} for spec in specs()}
     piles = []
     for scene in sorted(scenes(), key=lambda scene: scene.name):
         assert scene.facts is not None
         names = phrases(scene.facts.objects)
         pile = [
-            Item(scene.name, fact.id, fact.category, fact.group, names[fact.id], box_of(actors[scene.name][fact.id]), _corners(fact), View(scene.picture))
+            Item(
+                scene.name,
+                fact.id,
+                fact.category,
+                fact.group,
+                names[fact.id],
+                box_of(actors[scene.name][fact.id]),
+                _corners(fact),
+                View(scene.picture),
+            )
             for fact in scene.facts.objects
         ]
         piles.append([pile[i] for i in generator(0, "grounding3d", scene.name).permutation(len(pile))])
@@ -100,7 +111,9 @@ def box_of(actor: Actor) -> Box3D:
 
 
 def phrases(objects: Sequence[ObjectFact]) -> dict[int, str]:
-    """A name for each object that fits no other of them: its kind; its colour, too; or its place in the row of its kind, from the left."""
+    """A name for each object that fits no other of them: its kind; its colour, too; or its place in the row of its
+    kind, from the left.
+    """
     kinds = Counter(o.category for o in objects)
     painted = Counter((o.category, o.colour) for o in objects)
     names = {}
@@ -111,7 +124,9 @@ def phrases(objects: Sequence[ObjectFact]) -> dict[int, str]:
         elif o.colour and painted[o.category, o.colour] == 1:
             names[o.id] = f"the {kind} in {o.colour}" if o.category in _DRESSED else f"the {o.colour} {kind}"
         else:
-            row = sorted((p for p in objects if p.category == o.category), key=lambda p: (p.box[0] + p.box[2] / 2, p.id))
+            row = sorted(
+                (p for p in objects if p.category == o.category), key=lambda p: (p.box[0] + p.box[2] / 2, p.id)
+            )
             place = row.index(o)
             names[o.id] = f"the {_ordinal(place)}{kind} from the left, of {len(row)}"
     return names

@@ -1,8 +1,8 @@
 """Boxes and points out of replies, whatever their wrapping: what cannot be read without guessing is no answer.
 
-A 3D box is read as a list of seven numbers (six: no yaw), as labelled numbers (`x = 1.2, y: 0.8, ...`, JSON, in any order and under the usual
-names), or as JSON of lists (`"center": [...], "size": [...]`). Digits, brackets and minus signs may be those of any script.
-Where a reply holds several boxes, the last one counts: what comes before is thought.
+A 3D box is read as a list of seven numbers (six: no yaw), as labelled numbers (`x = 1.2, y: 0.8, ...`, JSON, in any
+order and under the usual names), or as JSON of lists (`"center": [...], "size": [...]`). Digits, brackets and minus
+signs may be those of any script. Where a reply holds several boxes, the last one counts: what comes before is thought.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ _NAMES = {
     "w": "w", "width": "w", "h": "h", "height": "h", "l": "l", "length": "l", "depth": "l",
     "yaw": "yaw", "rotation": "yaw", "heading": "yaw", "ry": "yaw", "rotation_y": "yaw",
 }  # fmt: skip
-_LABELLED = re.compile(rf"(?<![a-z_])({'|'.join(sorted(_NAMES, key=len, reverse=True))})[\"'`*\s]*[:=≈]\s*[\"'`*]*({_NUMBER})\s*(rad)?", re.IGNORECASE)
+_LABELLED = re.compile(
+    rf"(?<![a-z_])({'|'.join(sorted(_NAMES, key=len, reverse=True))})[\"'`*\s]*[:=≈]\s*[\"'`*]*({_NUMBER})\s*(rad)?",
+    re.IGNORECASE,
+)
 _GROUP = re.compile(
     r"\b(center|centre|position|location|translation|size|dimensions?|yaw|rotation|heading|ry)\b[^:=\[\](){}\d]{0,24}(?:\([^()]{1,40}\))?[\"'`*\s]*[:=]\s*"
     rf"(\[[^\[\]]{{1,120}}\]|\([^()]{{1,120}}\)|{_NUMBER}(?:\s*rad)?)",
@@ -63,7 +66,9 @@ def read_box(reply: str) -> Answer | None:
 
 
 def read_box_2d(reply: str) -> Box2D | None:
-    """The last list of four numbers as left, top, right, bottom in pixels; None where there is none, or it has no area."""
+    """The last list of four numbers as left, top, right, bottom in pixels; None where there is
+    none, or it has no area.
+    """
     found = [n for n in _lists(spelled(reply[-LIMIT:])) if len(n) == 4]
     if not found:
         return None
@@ -101,7 +106,13 @@ def _grouped(text: str) -> list[float] | None:
     parts: dict[str, list[float]] = {}
     for match in _GROUP.finditer(text):
         name = match[1].lower()
-        key = "centre" if name in ("center", "centre", "position", "location", "translation") else "size" if name[0] in "sd" else "yaw"
+        key = (
+            "centre"
+            if name in ("center", "centre", "position", "location", "translation")
+            else "size"
+            if name[0] in "sd"
+            else "yaw"
+        )
         parts[key] = [_value(m) for m in _EACH.finditer(match[2])]
     centre, size, yaw = parts.get("centre", []), parts.get("size", []), parts.get("yaw", [0.0])
     return [*centre, *size, yaw[-1]] if len(centre) == len(size) == 3 and yaw else None

@@ -12,16 +12,35 @@ from embodied.types import Episode
 
 
 def tables(episodes: Sequence[Episode], replies: Replies) -> list[Table]:
-    """A row a task, read from how the episodes ended; and beside each task's score what one phrase, chance and the rule-based driver earn on that road."""
+    """A row a task, read from how the episodes ended; and beside each task's score what one phrase, chance and the
+    rule-based driver earn on that road.
+    """
     rows: list[tuple[Cell, ...]] = []
     for task in dict.fromkeys(e.spec.task.task for e in episodes):
         part = [e for e in episodes if e.spec.task.task == task]
         n = len(part)
         means = [_mean([e.metrics[key] for e in part]) for key in ("progress", "speed", "comfort")]
         rewards = sum(e.return_ for e in part) / n
-        rows.append((task, n, share(sum(bool(e.success) for e in part), n), share(sum(e.metrics["collision"] for e in part), n), *means, rewards))
-    note = "Speed in m/s, mean of decisions; comfort: share of decisions within nuPlan's bounds of acceleration; return: the sum of highway-env's own rewards."
-    by_task = Table("highway-env: by task", ("task", "n", "success", "collision", "progress", "speed", "comfort", "return"), tuple(rows), note)
+        rows.append(
+            (
+                task,
+                n,
+                share(sum(bool(e.success) for e in part), n),
+                share(sum(e.metrics["collision"] for e in part), n),
+                *means,
+                rewards,
+            )
+        )
+    note = (
+        "Speed in m/s, mean of decisions; comfort: share of decisions within nuPlan's bounds of acceleration; return:"
+        " the sum of highway-env's own rewards."
+    )
+    by_task = Table(
+        "highway-env: by task",
+        ("task", "n", "success", "collision", "progress", "speed", "comfort", "return"),
+        tuple(rows),
+        note,
+    )
     return [by_task, _floors(episodes)]
 
 
@@ -31,11 +50,24 @@ def _floors(episodes: Sequence[Episode]) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for task in dict.fromkeys(e.spec.task.task for e in episodes):
         part = [e.progress or 0.0 for e in episodes if e.spec.task.task == task]
-        rows.append((f"{task}: this run", len(part), _mean(part), share(sum(bool(e.success) for e in episodes if e.spec.task.task == task), len(part))))
+        rows.append(
+            (
+                f"{task}: this run",
+                len(part),
+                _mean(part),
+                share(sum(bool(e.success) for e in episodes if e.spec.task.task == task), len(part)),
+            )
+        )
         if found := measured.get(task):
             named = {**found["constants"], "random": found["random"], "rule-based driver": found["rule_driver"]}
-            rows += [(f"{task}: {name}", found["seeds"], shown(row["score"]), shown(row["success"])) for name, row in named.items()]
-    note = "Means with standard errors, of Highway-v1, made by `python benchmarks/driving_floors.py highway`. Runs of v0 were scored by another rule."
+            rows += [
+                (f"{task}: {name}", found["seeds"], shown(row["score"]), shown(row["success"]))
+                for name, row in named.items()
+            ]
+    note = (
+        "Means with standard errors, of Highway-v1, made by `python benchmarks/driving_floors.py highway`. Runs of v0"
+        " were scored by another rule."
+    )
     return Table("highway-env: what looking at nothing earns", ("driver", "n", "score", "success"), tuple(rows), note)
 
 

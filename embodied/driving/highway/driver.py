@@ -1,4 +1,5 @@
-"""The rule-based driver: forecasts everybody for a few seconds, at constant speed along their lanes, and takes the phrase that fares best.
+"""The rule-based driver: forecasts everybody for a few seconds, at constant speed along their lanes, and takes the
+phrase that fares best.
 
 It knows the simulator's state, as highway-env's own planners do, but not what the others will decide.
 """
@@ -70,7 +71,9 @@ class Driver:
         return gain - danger
 
     def _somebody_comes(self) -> bool:
-        """Whether there is oncoming traffic in the way of overtaking, which takes some 5 s at 50 m/s between the two."""
+        """Whether there is oncoming traffic in the way of overtaking, which takes some 5 s at 50
+        m/s between the two.
+        """
         car = self._env.vehicle
         ahead = np.array([math.cos(car.heading), math.sin(car.heading)])
         others = [o for o in self._env.road.vehicles if math.cos(o.heading - car.heading) < 0]
@@ -79,26 +82,42 @@ class Driver:
     def _danger(self, speed: float, lane: tuple) -> float:
         car, env = self._env.vehicle, self._env
         own = self._way_along(speed, lane)
-        others = [o for o in (*env.road.vehicles, *env.road.objects) if o is not car and np.linalg.norm(o.position - car.position) < REACH]
+        others = [
+            o
+            for o in (*env.road.vehicles, *env.road.objects)
+            if o is not car and np.linalg.norm(o.position - car.position) < REACH
+        ]
         if not others:
             return 0.0
         rows = np.array([_forecast(env, o) for o in others])  # (n, T, 5)
         cost = 0.0
         for aside, ahead, price in (
-            (MARGIN / 2, MARGIN + (0.15 if self._family == "exit" else 0.4) * speed, 5.0 if self._family == "exit" else 15.0),
+            (
+                MARGIN / 2,
+                MARGIN + (0.15 if self._family == "exit" else 0.4) * speed,
+                5.0 if self._family == "exit" else 15.0,
+            ),
             (0.1, 0.3, 60.0),
         ):
             boxes = own.copy()
             boxes[:, 2] += aside
             boxes[:, 3] += ahead
-            hit = np.flatnonzero(meet(boxes[None], rows).any(axis=0)[: CROSSING if self._family in ("intersection", "roundabout") else None])
+            hit = np.flatnonzero(
+                meet(boxes[None], rows).any(axis=0)[
+                    : CROSSING if self._family in ("intersection", "roundabout") else None
+                ]
+            )
             if not len(hit):
                 return cost
-            cost += price * (1.2 - SECONDS[hit[0]] / SECONDS[-1] * 0.8) * (0.4 + speed / max(car.target_speeds[-1], 1.0))
+            cost += (
+                price * (1.2 - SECONDS[hit[0]] / SECONDS[-1] * 0.8) * (0.4 + speed / max(car.target_speeds[-1], 1.0))
+            )
         return cost
 
     def _way_along(self, speed: float, lane: tuple) -> np.ndarray:
-        """Rectangles (T, 5) of the ego car: its speed goes to `speed` within a second and a half, its place to `lane` within two."""
+        """Rectangles (T, 5) of the ego car: its speed goes to `speed` within a second and a half, its place to `lane`
+        within two.
+        """
         car, network = self._env.vehicle, self._env.road.network
         here, route = car.lane.local_coordinates(car.position), getattr(car, "route", None)
         rows = []
@@ -132,7 +151,9 @@ class Driver:
             parked = [o.position for o in env.road.vehicles if o is not car]
             goal = (float(car.goal.position[0]), float(car.goal.position[1]), float(car.goal.heading))
             start = (float(car.position[0]), float(car.position[1]), float(car.heading), float(car.speed))
-            self._way = parking.plan(start, goal, self._setup.pace, lambda x, y: any(math.hypot(x - p[0], y - p[1]) < 3.4 for p in parked))
+            self._way = parking.plan(
+                start, goal, self._setup.pace, lambda x, y: any(math.hypot(x - p[0], y - p[1]) < 3.4 for p in parked)
+            )
         return self._way[0] if self._way else "brake"
 
     def follow(self, phrase: str) -> None:
@@ -149,7 +170,13 @@ def _forecast(env: Any, other: Any) -> list[tuple[float, float, float, float, fl
     along, aside = other.lane.local_coordinates(other.position)
     rows = []
     for t in SECONDS:
-        (x, y), heading = _on_road(env.road.network, getattr(other, "route", None) or [other.lane_index], other.lane_index, along + other.speed * t, aside)
+        (x, y), heading = _on_road(
+            env.road.network,
+            getattr(other, "route", None) or [other.lane_index],
+            other.lane_index,
+            along + other.speed * t,
+            aside,
+        )
         rows.append((x, y, *half, heading - math.pi / 2))
     return rows
 

@@ -33,7 +33,8 @@ class HighwayEnv(LanguageEnv):
     """Highway: highway-env's roads in words.
 
     ## Description
-    The roads of highway-env 1.12: traffic from above, other cars that keep their distance and change lanes (IDM and MOBIL), one car that is told what to do.
+    The roads of highway-env 1.12: traffic from above, other cars that keep their distance and change lanes (IDM and
+    MOBIL), one car that is told what to do.
 
     | task | to do | decisions a second |
     |---|---|---|
@@ -48,24 +49,29 @@ class HighwayEnv(LanguageEnv):
     | `lane-keeping` | keep a car that slides in a lane that winds | 2 |
     | `racetrack` | follow the lane of a track | 3 |
 
-    A task is the newest version of its kind (`merge` is `merge-v1`). Every other id that highway-env registers for one car is a task by its id
-    (`highway-fast-v0`, `merge-v0`, `parking-parked-v0`, `racetrack-oval-v1`, ...).
+    A task is the newest version of its kind (`merge` is `merge-v1`). Every other id that highway-env registers for one
+    car is a task by its id (`highway-fast-v0`, `merge-v0`, `parking-parked-v0`, `racetrack-oval-v1`, ...).
 
     ## Action Space
     `Choice`, by what the road's car obeys:
 
-    - cruising speed and lane: `lane left`, `keep`, `lane right`, `faster`, `slower` (highway-env's meta-actions; intersections have no lane changes);
-    - wheel alone (lane-keeping, racetrack): `hard left`, `left`, `straight`, `right`, `hard right`: -1, -0.3, 0, 0.3, 1 of the steering range;
-    - wheel and pedals (parking, `intersection-v1`): `brake`, and `forward` or `reverse`, alone or with ` left` or ` right` (full lock). The pedals reach
-      3 m/s (9 m/s at intersections), or 0, within a decision as far as 5 m/s^2 allow.
+    - cruising speed and lane: `lane left`, `keep`, `lane right`, `faster`, `slower` (highway-env's meta-actions;
+      intersections have no lane changes);
+    - wheel alone (lane-keeping, racetrack): `hard left`, `left`, `straight`, `right`, `hard right`: -1, -0.3, 0, 0.3, 1
+      of the steering range;
+    - wheel and pedals (parking, `intersection-v1`): `brake`, and `forward` or `reverse`, alone or with ` left` or
+      ` right` (full lock). The pedals reach 3 m/s (9 m/s at intersections), or 0, within a decision as far as 5 m/s^2
+      allow.
 
     The default action is `keep`, `straight` or `brake`.
 
     ## Observation Space
-    - `text`: speed and cruising speeds, lane and distance from its middle, and up to 8 neighbours within 100 m: lane, gap between bumpers and speed, or, on
-      curved roads, metres ahead and aside. Parking: where the goal is and how it points. Wheel-only roads: where the lane's middle leads.
-    - `image` (with `image=True`): highway-env's picture from above, (height, width, 3) uint8, in its own size (600 x 150 for `highway`). It is drawn on a
-      surface in memory, with or without a display: highway-env's own frames are black where SDL_VIDEODRIVER is `dummy`.
+    - `text`: speed and cruising speeds, lane and distance from its middle, and up to 8 neighbours within 100 m: lane,
+      gap between bumpers and speed, or, on curved roads, metres ahead and aside. Parking: where the goal is and how it
+      points. Wheel-only roads: where the lane's middle leads.
+    - `image` (with `image=True`): highway-env's picture from above, (height, width, 3) uint8, in its own size (600 x
+      150 for `highway`). It is drawn on a surface in memory, with or without a display: highway-env's own frames are
+      black where SDL_VIDEODRIVER is `dummy`.
     - `expert` (with `expert=True`): what a rule-based driver would do.
 
     ## Starting State
@@ -75,8 +81,10 @@ class HighwayEnv(LanguageEnv):
     highway-env's own.
 
     ## Progress
-    In [0, 1], ours. 0 after a collision. A road with a goal counts when the goal is reached, and 0 before; where the car has a list of cruising speeds, a quarter of the
-    progress is for speed: `(3 + pace) / 4`, where pace is 0 at a mean of the slowest cruising speed and 1 at the fastest. It does not depend on `max_steps`: each road has its own time.
+    In [0, 1], ours. 0 after a collision. A road with a goal counts when the goal is reached, and 0 before; where the
+    car has a list of cruising speeds, a quarter of the progress is for speed: `(3 + pace) / 4`, where pace is 0 at a
+    mean of the slowest cruising speed and 1 at the fastest. It does not depend on `max_steps`: each road has its own
+    time.
 
     | task | counts | its time |
     |---|---|---|
@@ -91,19 +99,23 @@ class HighwayEnv(LanguageEnv):
     | `lane-keeping` | metres gained along the lane, until the car first leaves it, as a share of 200 | 30 s |
     | `racetrack` | the same, of 180 | 20 s |
 
-    `success`: the goal was reached; of `highway`, its time was over without a collision and on the road. An episode that runs out of steps or of time before has failed.
+    `success`: the goal was reached; of `highway`, its time was over without a collision and on the road. An episode
+    that runs out of steps or of time before has failed.
 
-    Under every run stand the constants (one phrase said always), a random driver and the rule-based one on the same road. On the race track the rule-based driver does no better than
-    `straight`: the car cannot brake, and others are in its way.
+    Under every run stand the constants (one phrase said always), a random driver and the rule-based one on the same
+    road. On the race track the rule-based driver does no better than `straight`: the car cannot brake, and others are
+    in its way.
 
     ## Episode End
-    A collision, the goal, leaving the race track, and the road's time, which terminates as well: 11 s for `roundabout`, 13 s for `intersection` and 10 s for `u-turn` are highway-env's, too short
-    to get through at a calm pace, and are longer here (table above). Truncates after `max_steps`.
+    A collision, the goal, leaving the race track, and the road's time, which terminates as well: 11 s for `roundabout`,
+    13 s for `intersection` and 10 s for `u-turn` are highway-env's, too short to get through at a calm pace, and are
+    longer here (table above). Truncates after `max_steps`.
 
     ## Info
-    `reset` gives `id` (highway-env's) and `version`. `metrics` holds `collision` (0 or 1), `progress`, `seconds`, `speed` (mean, m/s), `comfort` (share of decisions whose mean acceleration lies
-    within nuPlan's bounds: -4.05 to 2.40 m/s^2 along, 4.89 m/s^2 across), `on_road` (share of decisions). At the end `end_reason` is `collision`, `off the road`, `arrived`,
-    `time over` or `step limit`.
+    `reset` gives `id` (highway-env's) and `version`. `metrics` holds `collision` (0 or 1), `progress`, `seconds`,
+    `speed` (mean, m/s), `comfort` (share of decisions whose mean acceleration lies within nuPlan's bounds: -4.05 to
+    2.40 m/s^2 along, 4.89 m/s^2 across), `on_road` (share of decisions). At the end `end_reason` is `collision`,
+    `off the road`, `arrived`, `time over` or `step limit`.
 
     ## Arguments
     - `task`: see above.
@@ -116,10 +128,11 @@ class HighwayEnv(LanguageEnv):
     - Leurent 2018, An Environment for Autonomous Driving Decision-Making (highway-env, MIT licence).
 
     ## Version History
-    - v1: progress counts a goal when it is reached, nothing after a collision, and speed; it no longer depends on `max_steps`. Each road has its own time; roundabout, intersection and
-      U-turn last longer.
-    - v0: first version. `merge` was won by always `slower` (.90), `roundabout` by always `faster` (.68), and progress was a share of what `max_steps` allowed.
-    """  # noqa: E501
+    - v1: progress counts a goal when it is reached, nothing after a collision, and speed; it no longer depends on
+      `max_steps`. Each road has its own time; roundabout, intersection and U-turn last longer.
+    - v0: first version. `merge` was won by always `slower` (.90), `roundabout` by always `faster` (.68), and progress
+      was a share of what `max_steps` allowed.
+    """  # noqa: E501, RUF100
 
     def __init__(
         self,
@@ -189,12 +202,18 @@ class HighwayEnv(LanguageEnv):
             self._driver.follow(action)
         car = self._env.vehicle
         seconds = 1 / self._env.config["policy_frequency"]
-        along, across = (float(car.speed) - speed) / seconds, float(car.speed) * _wrap(float(car.heading) - heading) / seconds
+        along, across = (
+            (float(car.speed) - speed) / seconds,
+            float(car.speed) * _wrap(float(car.heading) - heading) / seconds,
+        )
         self._sums["speed"] += abs(float(car.speed))
-        self._sums["comfort"] += LON_ACCELERATION[0] <= round(along, 6) <= LON_ACCELERATION[1] and abs(across) <= LAT_ACCELERATION
+        self._sums["comfort"] += (
+            LON_ACCELERATION[0] <= round(along, 6) <= LON_ACCELERATION[1] and abs(across) <= LAT_ACCELERATION
+        )
         self._sums["on_road"] += bool(car.on_road)
         n = len(self._actions)
-        self._clean += self._clean == n - 1 and bool(car.on_road) and not car.crashed  # decisions until it first left the road
+        # decisions until it first left the road
+        self._clean += self._clean == n - 1 and bool(car.on_road) and not car.crashed
         if self._clean == n:
             self._advance += float(lane.local_coordinates(car.position)[0]) - before
         arrived, over = self._arrived(), bool(over) or n >= round(self._seconds / seconds)
@@ -203,10 +222,22 @@ class HighwayEnv(LanguageEnv):
         progress = self._progress(arrived)
         success = (arrived or (over and self._setup.kind == "last" and self._clean == n)) if last else None
         means = {k: round(v / n, 4) for k, v in self._sums.items()}
-        info: dict[str, Any] = {"metrics": {"collision": float(car.crashed), "progress": progress, "seconds": n * seconds, **means}}
+        info: dict[str, Any] = {
+            "metrics": {"collision": float(car.crashed), "progress": progress, "seconds": n * seconds, **means}
+        }
         if last:
             off = self._setup.kind in ("last", "follow") and self._clean < n
-            info["end_reason"] = "collision" if car.crashed else "arrived" if arrived else "off the road" if off else "time over" if over else "step limit"
+            info["end_reason"] = (
+                "collision"
+                if car.crashed
+                else "arrived"
+                if arrived
+                else "off the road"
+                if off
+                else "time over"
+                if over
+                else "step limit"
+            )
         return Transition(round(float(reward), 6), ends, False, progress, success, info)
 
     def _executable(self, action: str) -> Any:
@@ -282,7 +313,8 @@ class HighwayEnv(LanguageEnv):
             if not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")):
                 os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # otherwise SDL looks for a display, and complains
             env.viewer = EnvViewer(env)
-            env.viewer.enabled = True  # highway-env draws nothing where SDL_VIDEODRIVER is `dummy`, though its surface needs no display
+            # highway-env draws nothing where SDL_VIDEODRIVER is `dummy`, though its surface needs no display
+            env.viewer.enabled = True
         env.viewer.display()
         return np.array(env.viewer.get_image())
 
@@ -304,8 +336,9 @@ def _open(id: str, hz: int, config: dict[str, Any]) -> Any:
 class CrossingVehicle(IDMVehicle):
     """The others at an intersection.
 
-    highway-env's intersection writes its gaps and accelerations into the class of the others. Were that IDMVehicle itself, everyone on every road
-    opened later in the same process would drive by them, and an episode would depend on what was played before it.
+    highway-env's intersection writes its gaps and accelerations into the class of the others. Were that IDMVehicle
+    itself, everyone on every road opened later in the same process would drive by them, and an episode would depend on
+    what was played before it.
     """
 
 

@@ -49,7 +49,9 @@ def distance(state: State, goal: tuple[float, float, float]) -> float:
     return math.sqrt(off)
 
 
-def plan(start: State, goal: tuple[float, float, float], pace: float, blocked: Callable[[float, float], bool]) -> list[str]:
+def plan(
+    start: State, goal: tuple[float, float, float], pace: float, blocked: Callable[[float, float], bool]
+) -> list[str]:
     """Phrases that park the car, by best-first search over places and headings; empty where none is found."""
     best = {_cell(start): 0.0}
     queue: list[tuple[float, int, float, State, tuple]] = [(0.0, 0, 0.0, start, ())]
@@ -79,7 +81,12 @@ def _ahead(state: State, goal: tuple[float, float, float], pace: float) -> float
 
 def _cell(state: State) -> tuple[int, int, int, int]:
     turn = (state[2] + math.pi) % (2 * math.pi)
-    return round(state[0] / CELL), round(state[1] / CELL), round(turn / TURN), int(state[3] > 0.5) - int(state[3] < -0.5)
+    return (
+        round(state[0] / CELL),
+        round(state[1] / CELL),
+        round(turn / TURN),
+        int(state[3] > 0.5) - int(state[3] < -0.5),
+    )
 
 
 def _unrolled(way: tuple) -> list[str]:

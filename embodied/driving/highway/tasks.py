@@ -43,8 +43,8 @@ class Setup:
 
     goal: str
     kind: str
-    """What counts: `last` is to drive until the road's time is over; `follow` to get `metres` along the lane; `along` to pass x = `metres`; arrive,
-    through, exit, turn and park are to reach what the docs of the environment say."""
+    """What counts: `last` is to drive until the road's time is over; `follow` to get `metres` along the lane; `along`
+    to pass x = `metres`; arrive, through, exit, turn and park are to reach what the docs of the environment say."""
     metres: float = 0.0
     seconds: float | None = None
     """The road's own time; None: the one that highway-env gives it."""
@@ -58,9 +58,17 @@ class Setup:
 
 FAMILIES: dict[str, Setup] = {
     "highway": Setup("Drive fast on a busy motorway without hitting anyone; the right lanes are preferred.", "last"),
-    "merge": Setup("Drive past the place where an access road joins, fast, without hitting anyone; make room for who joins.", "along", 370.0, 30.0),
+    "merge": Setup(
+        "Drive past the place where an access road joins, fast, without hitting anyone; make room for who joins.",
+        "along",
+        370.0,
+        30.0,
+    ),
     "roundabout": Setup(
-        "Drive through the roundabout and out of it at its second exit, fast, without hitting anyone.", "through", seconds=25.0, config={"duration": 25}
+        "Drive through the roundabout and out of it at its second exit, fast, without hitting anyone.",
+        "through",
+        seconds=25.0,
+        config={"duration": 25},
     ),
     "intersection": Setup(
         "Cross the intersection and turn left there, fast, without hitting anyone.",
@@ -68,16 +76,44 @@ FAMILIES: dict[str, Setup] = {
         seconds=25.0,
         config={"duration": 25, "other_vehicles_type": "embodied.driving.highway.env.CrossingVehicle"},
     ),
-    "parking": Setup("Park the car on the free spot that is the goal, pointing as the spot does.", "park", seconds=20.0, hz=3, pace=3.0),
-    "exit": Setup("Leave the motorway at the exit on its right side, 400 m ahead, fast, without hitting anyone.", "exit"),
-    "two-way": Setup("Drive fast on a road with oncoming traffic in the left lane; overtake when there is room.", "along", 700.0, 50.0),
-    "u-turn": Setup("Drive through the U-turn, fast, without hitting anyone.", "turn", 40.0, seconds=35.0, config={"duration": 35}),
+    "parking": Setup(
+        "Park the car on the free spot that is the goal, pointing as the spot does.",
+        "park",
+        seconds=20.0,
+        hz=3,
+        pace=3.0,
+    ),
+    "exit": Setup(
+        "Leave the motorway at the exit on its right side, 400 m ahead, fast, without hitting anyone.", "exit"
+    ),
+    "two-way": Setup(
+        "Drive fast on a road with oncoming traffic in the left lane; overtake when there is room.",
+        "along",
+        700.0,
+        50.0,
+    ),
+    "u-turn": Setup(
+        "Drive through the U-turn, fast, without hitting anyone.", "turn", 40.0, seconds=35.0, config={"duration": 35}
+    ),
     "lane-keeping": Setup("Keep the car in its lane, which winds.", "follow", 200.0, 30.0, hz=2),
     "racetrack": Setup("Follow the lane of the race track and hit nobody.", "follow", 180.0, 20.0, hz=3),
 }
 """Family -> how it is driven."""
-NEWEST = {"highway": 0, "merge": 1, "roundabout": 1, "intersection": 2, "parking": 0, "exit": 1, "two-way": 0, "u-turn": 1, "lane-keeping": 0, "racetrack": 1}
-"""Task -> the version it stands for: the newest of highway-env 1.12.1 (-v1 and -v2 see neighbours across the ends of lanes)."""
+NEWEST = {
+    "highway": 0,
+    "merge": 1,
+    "roundabout": 1,
+    "intersection": 2,
+    "parking": 0,
+    "exit": 1,
+    "two-way": 0,
+    "u-turn": 1,
+    "lane-keeping": 0,
+    "racetrack": 1,
+}
+"""Task -> the version it stands for: the newest of highway-env 1.12.1 (-v1 and -v2 see neighbours across the ends of
+lanes).
+"""
 
 
 def registered() -> list[str]:
@@ -108,12 +144,15 @@ def family_of(id: str) -> str:
 
 
 def check_pygame() -> None:
-    """Raises `UsageError` where pygame is installed beside pygame-ce: both unpack into one folder, and whichever came last has overwritten the other."""
+    """Raises `UsageError` where pygame is installed beside pygame-ce: both unpack into one folder, and whichever came
+    last has overwritten the other.
+    """
     try:
         version = metadata.version("pygame")
     except metadata.PackageNotFoundError:
         return
     raise UsageError(
-        f"highway-env needs pygame-ce, and pygame {version} is installed beside it: both unpack into the folder `pygame`, so one of them is damaged."
-        " Keep one: pip uninstall -y pygame pygame-ce && pip install pygame-ce. Nothing in this package needs pygame itself."
+        f"highway-env needs pygame-ce, and pygame {version} is installed beside it: both unpack into the folder"
+        " `pygame`, so one of them is damaged. Keep one: pip uninstall -y pygame pygame-ce && pip install pygame-ce."
+        " Nothing in this package needs pygame itself."
     )

@@ -58,8 +58,17 @@ def _bend(env: Any) -> str:
         point = lane_point(env, ahead)
         along, aside = _seen_from(env.vehicle, point)
         words.append(f"{abs(aside):.1f} m {'right' if aside > 0 else 'left'} {along:.0f} m ahead")
-    turned = math.degrees(_wrap(env.vehicle.lane.heading_at(env.vehicle.lane.local_coordinates(env.vehicle.position)[0]) - env.vehicle.heading))
-    way = "along the lane" if abs(turned) < 2 else f"{abs(turned):.0f} degrees too far to the {'left' if turned > 0 else 'right'}"
+    turned = math.degrees(
+        _wrap(
+            env.vehicle.lane.heading_at(env.vehicle.lane.local_coordinates(env.vehicle.position)[0])
+            - env.vehicle.heading
+        )
+    )
+    way = (
+        "along the lane"
+        if abs(turned) < 2
+        else f"{abs(turned):.0f} degrees too far to the {'left' if turned > 0 else 'right'}"
+    )
     return f"You point {way}. The middle of the lane is {', '.join(words)}."
 
 
@@ -84,13 +93,24 @@ def _goal(env: Any) -> str:
     side = f"{abs(aside):.1f} m to the {'right' if aside > 0 else 'left'}"
     where = f"{abs(along):.1f} m {'ahead' if along >= 0 else 'behind'} and {side}"
     x, y = car.position
-    return f"The middle of the goal is {where}; it points {way}. The walls are {35 - abs(x):.0f} m and {21 - abs(y):.0f} m away."
+    return (
+        f"The middle of the goal is {where}; it points {way}. The walls are {35 - abs(x):.0f} m and {21 - abs(y):.0f} m"
+        " away."
+    )
 
 
 def _neighbours(env: Any, family: str) -> list[str]:
     car = env.vehicle
-    others = [(float(np.linalg.norm(o.position - car.position)), o) for o in (*env.road.vehicles, *env.road.objects) if o is not car]
-    near = sorted((d, k, o) for k, (d, o) in enumerate(others) if d < (25.0 if family == "parking" else SIGHT) and getattr(o, "solid", True))
+    others = [
+        (float(np.linalg.norm(o.position - car.position)), o)
+        for o in (*env.road.vehicles, *env.road.objects)
+        if o is not car
+    ]
+    near = sorted(
+        (d, k, o)
+        for k, (d, o) in enumerate(others)
+        if d < (25.0 if family == "parking" else SIGHT) and getattr(o, "solid", True)
+    )
     near = [(d, k, o) for d, k, o in near if o.__class__.__name__ != "Landmark" and getattr(o, "LENGTH", 5) < 20]
     return [_neighbour(env, o) for _, _, o in near[:MOST]]
 
@@ -106,11 +126,18 @@ def _neighbour(env: Any, other: Any) -> str:
         straight, other_lane = there[0] - here, round(float(there[1]) / car.lane.width_at(0))
     if straight is not None and abs(other_lane) <= 4:
         gap = max(0.0, abs(straight) - (car.LENGTH + other.LENGTH) / 2)
-        lane = "in your lane" if other_lane == 0 else f"{abs(other_lane)} lane{'s' * (abs(other_lane) > 1)} to the {'right' if other_lane > 0 else 'left'}"
+        lane = (
+            "in your lane"
+            if other_lane == 0
+            else f"{abs(other_lane)} lane{'s' * (abs(other_lane) > 1)} to the {'right' if other_lane > 0 else 'left'}"
+        )
         beside = gap == 0 and other_lane
         where = f"beside you, {lane}" if beside else f"{'ahead' if straight >= 0 else 'behind'} {lane}, gap {gap:.0f} m"
     else:
-        where = f"{abs(along):.0f} m {'ahead' if along >= 0 else 'behind'} and {abs(aside):.0f} m to the {'right' if aside > 0 else 'left'}"
+        where = (
+            f"{abs(along):.0f} m {'ahead' if along >= 0 else 'behind'} and {abs(aside):.0f} m to the"
+            f" {'right' if aside > 0 else 'left'}"
+        )
     return f"{thing} {where}{_pace(car, other, turn)}"
 
 
@@ -122,7 +149,9 @@ def _pace(car: Any, other: Any, turn: float) -> str:
     if abs(turn) > 0.5:
         return f", driving to the {'right' if turn > 0 else 'left'} at {other.speed:.1f} m/s"
     faster = other.speed - car.speed
-    how = "as fast as you" if abs(faster) < 0.25 else f"{abs(faster):.1f} {'faster' if faster > 0 else 'slower'} than you"
+    how = (
+        "as fast as you" if abs(faster) < 0.25 else f"{abs(faster):.1f} {'faster' if faster > 0 else 'slower'} than you"
+    )
     return f", {other.speed:.1f} m/s ({how})"
 
 

@@ -20,7 +20,9 @@ SMALLEST = 30
 SHARE = 0.25
 """Share of an object that must be seen."""
 FAINT = 20
-"""Levels of 255 by which a tenth of an object's pixels must differ from the same picture without actors: what night or fog hides is not asked about."""
+"""Levels of 255 by which a tenth of an object's pixels must differ from the same picture without actors: what night or
+fog hides is not asked about.
+"""
 NEAR, MIDDLE = 15.0, 35.0
 """Metres: up to here an object is near, up to there at middle distance."""
 REGIONS = 3
@@ -41,7 +43,9 @@ _SAYS = {
 
 
 def seen_in(spec: SceneSpec, size: tuple[int, int] = SIZE) -> dict[int, tuple[float, float, float, float]]:
-    """Id -> box (x, y, width, height in pixels) of every actor that can be seen well enough: from the picture's instance ids and colours."""
+    """Id -> box (x, y, width, height in pixels) of every actor that can be seen well enough: from the picture's
+    instance ids and colours.
+    """
     drawn, empty = frame(spec, size=size), frame(spec, actors=(), size=size)
     ids, contrast = drawn.ids, np.abs(drawn.color.astype(np.int16) - empty.color).max(axis=2)
     scale = (SIZE[0] / size[0]) * (SIZE[1] / size[1])
@@ -71,7 +75,18 @@ def _fact(spec: SceneSpec, actor: Actor, box: tuple[float, float, float, float])
     side: Side = "ahead" if abs(actor.x) < half else "left" if actor.x < 0 else "right"
     distance: Distance = "near" if actor.y <= NEAR else "middle" if actor.y <= MIDDLE else "far"
     group = CATEGORIES[actor.category]
-    return ObjectFact(actor.id, actor.category, group, box, side, distance, round(actor.y, 1), colour_of(actor), actor.state, actor.corner_case)
+    return ObjectFact(
+        actor.id,
+        actor.category,
+        group,
+        box,
+        side,
+        distance,
+        round(actor.y, 1),
+        colour_of(actor),
+        actor.state,
+        actor.corner_case,
+    )
 
 
 # --------------------------------------------------------------------------- texts
@@ -81,16 +96,22 @@ def annotation_of(spec: SceneSpec, facts: SceneFacts) -> Annotation:
     """The facts as sentences, in the form of an annotation of CODA-LM."""
     advice = advise(spec, [o.id for o in facts.objects])
     ordered = sorted(facts.objects, key=lambda o: (not o.corner_case, o.metres))
-    mentions = tuple(Mention(group, described(o), explained(o)) for group in GROUPS for o in ordered if o.group == group)
+    mentions = tuple(
+        Mention(group, described(o), explained(o)) for group in GROUPS for o in ordered if o.group == group
+    )
     shown = [o for o in ordered if o.corner_case]
     others = [o for o in ordered if not o.corner_case][: REGIONS if not shown else max(0, REGIONS - len(shown))]
-    regions = tuple(Region(str(k), o.box, o.category, f"{described(o)} {explained(o)}") for k, o in enumerate([*shown, *others], 1))
+    regions = tuple(
+        Region(str(k), o.box, o.category, f"{described(o)} {explained(o)}") for k, o in enumerate([*shown, *others], 1)
+    )
     return Annotation(spec.name, mentions, _summary(spec, ordered), regions, suggestion(advice))
 
 
 def described(o: ObjectFact) -> str:
     """An object in a sentence: what, how and where."""
-    name = {"playing": "child with a ball", "directing": "officer directing traffic", "working": "worker"}.get(o.state, label(o.category))
+    name = {"playing": "child with a ball", "directing": "officer directing traffic", "working": "worker"}.get(
+        o.state, label(o.category)
+    )
     doing = {
         "": "",
         "playing": "stepping out",
@@ -103,7 +124,10 @@ def described(o: ObjectFact) -> str:
     words = " ".join(w for w in (o.colour, name) if w)
     state = doing.get(o.state, o.state)
     where = {"left": "to the left of our lane", "ahead": "in our lane", "right": "to the right of our lane"}[o.side]
-    return f"{'An' if words[0] in 'aeiou' else 'A'} {words}{f', {state},' if state else ''} {where}, about {o.metres:.0f} m ahead."
+    return (
+        f"{'An' if words[0] in 'aeiou' else 'A'} {words}{f', {state},' if state else ''} {where}, about {o.metres:.0f}"
+        " m ahead."
+    )
 
 
 def explained(o: ObjectFact) -> str:
@@ -118,7 +142,11 @@ def explained(o: ObjectFact) -> str:
             else "It is in the way of the ego car, which must not drive on as it is."
         )
     return {
-        "vehicle": "It comes towards us in its own lane." if o.state == "oncoming" else "The ego car keeps its distance from it.",
+        "vehicle": (
+            "It comes towards us in its own lane."
+            if o.state == "oncoming"
+            else "The ego car keeps its distance from it."
+        ),
         "vru": "It may come onto the road, so the ego car watches it.",
         "traffic_sign": "It tells the ego car what to expect or what is allowed.",
         "traffic_light": "The ego car obeys it.",
@@ -136,7 +164,15 @@ def suggestion(advice: Advice) -> str:
 
 
 def _summary(spec: SceneSpec, ordered: Sequence[ObjectFact]) -> str:
-    place = {"city": "a city street", "suburb": "a street with houses", "rural": "a country road", "motorway": "a motorway"}[spec.road.surroundings]
+    place = {
+        "city": "a city street",
+        "suburb": "a street with houses",
+        "rural": "a country road",
+        "motorway": "a motorway",
+    }[spec.road.surroundings]
     weather = {"clear": "clear weather", "rain": "rain", "fog": "fog", "snow": "snow"}[spec.weather]
-    head = f"The ego car drives on {place} with {spec.road.lanes} lanes in its direction, in {weather}, at {'night' if spec.time == 'night' else spec.time}."
+    head = (
+        f"The ego car drives on {place} with {spec.road.lanes} lanes in its direction, in {weather}, at"
+        f" {'night' if spec.time == 'night' else spec.time}."
+    )
     return " ".join([head, *(described(o) for o in ordered)])

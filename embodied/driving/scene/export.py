@@ -1,10 +1,12 @@
-"""Procedural scenes as files in CODA-LM's layout, for tools that read it. The split is called Procedural, so that nobody takes them for the real ones.
+"""Procedural scenes as files in CODA-LM's layout, for tools that read it. The split is called Procedural, so that
+nobody takes them for the real ones.
 
 procedural/images/NAME.jpg                      pictures
 procedural/images_w_boxes/NAME_object_K.jpg     the same with the box of region K
 CODA-LM/Procedural/NAME.json                    annotations, keys and all as CODA-LM writes them
 vqa_anno/*.jsonl                                the questions of the three tasks
-specs.json, facts.json                          what the scenes are made from, and what is true of them; twins name each other in specs.json
+specs.json, facts.json                          what the scenes are made from, and what is true of them; twins name each
+other in specs.json
 """
 
 from __future__ import annotations
@@ -25,10 +27,14 @@ from embodied.errors import StoreError, UsageError
 from embodied.store.disk import FULL
 
 QUALITY = 95
-"""Of the JPEG files, as CODA-LM writes its pictures with boxes. Runs of this package show the pictures themselves, without loss."""
+"""Of the JPEG files, as CODA-LM writes its pictures with boxes. Runs of this package show the pictures themselves,
+without loss.
+"""
 
 
-def write(folder: Path, specs: Sequence[SceneSpec], scenes: Sequence[Scene], done: Callable[[int], None] = lambda n: None) -> int:
+def write(
+    folder: Path, specs: Sequence[SceneSpec], scenes: Sequence[Scene], done: Callable[[int], None] = lambda n: None
+) -> int:
     """Writes scenes with pictures, annotations, questions, facts and specifications.
 
     Args:
@@ -56,10 +62,14 @@ def write(folder: Path, specs: Sequence[SceneSpec], scenes: Sequence[Scene], don
             done(n)
         vqa.write(folder, scenes, pictures=True)
         (folder / "specs.json").write_bytes(encode(tuple(specs)))
-        (folder / "facts.json").write_bytes(msgspec.json.format(msgspec.json.encode([scene.facts for scene in scenes]), indent=1) + b"\n")
+        (folder / "facts.json").write_bytes(
+            msgspec.json.format(msgspec.json.encode([scene.facts for scene in scenes]), indent=1) + b"\n"
+        )
     except OSError as error:
         _clear(folder, there)
-        way_out = "Free space and run the same command again" if error.errno in FULL else "Name another folder with --out"
+        way_out = (
+            "Free space and run the same command again" if error.errno in FULL else "Name another folder with --out"
+        )
         raise StoreError(f"{folder} cannot be written ({error.strerror or error}). {way_out}.") from error
     except StoreError:
         _clear(folder, there)
@@ -68,10 +78,15 @@ def write(folder: Path, specs: Sequence[SceneSpec], scenes: Sequence[Scene], don
 
 
 def _empty(folder: Path) -> bool:
-    """Whether the folder is there and empty, not whether it is missing. Raises `UsageError` where it holds something."""
+    """Whether the folder is there and empty, not whether it is missing. Raises `UsageError` where
+    it holds something.
+    """
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UsageError(f"{folder} is there already and holds something; name a new folder, so that old and new scenes do not mix.")
+            raise UsageError(
+                f"{folder} is there already and holds something; name a new folder, so that old and new scenes do not"
+                " mix."
+            )
         return folder.exists()
     except OSError as error:
         raise StoreError(f"Cannot read {folder}: {error.strerror or error}. Name another folder with --out.") from error

@@ -1,6 +1,8 @@
-"""What a careful driver does in a scene: the required and forbidden actions, from rules on where things are. Ours; they follow common traffic law.
+"""What a careful driver does in a scene: the required and forbidden actions, from rules on where things are. Ours; they
+follow common traffic law.
 
-The planner knows what the scene holds, so its advice is about the scene and not about the picture: what cannot be seen in it is not asked for.
+The planner knows what the scene holds, so its advice is about the scene and not about the picture: what cannot be seen
+in it is not asked for.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ HALF = 1.3
 """Half the width that the ego car needs: 0.9 m of its own and 0.4 m to spare."""
 AHEAD = 60.0
 """How far ahead things matter, metres."""
-LIVING = frozenset({"pedestrian", "cyclist", "stroller", "wheelchair", "cart", "dog", "cat", "moped", "motorcycle", "tricycle"})
+LIVING = frozenset(
+    {"pedestrian", "cyclist", "stroller", "wheelchair", "cart", "dog", "cat", "moped", "motorcycle", "tricycle"}
+)
 HARMLESS = frozenset({"plastic_bag"})
 """What a car may run over without harm."""
 
@@ -61,7 +65,11 @@ def _half_width(actor: Actor) -> float:
 
 def _officer(spec: SceneSpec, hazards: list[Actor], actors: list[Actor]) -> Advice | None:
     if any(a.state == "directing" and in_path(a) for a in hazards):
-        return Advice(("stop", "watch"), ("proceed", "change_lane_left", "change_lane_right"), "an officer stops the traffic, which counts more than the light")
+        return Advice(
+            ("stop", "watch"),
+            ("proceed", "change_lane_left", "change_lane_right"),
+            "an officer stops the traffic, which counts more than the light",
+        )
     return None
 
 
@@ -73,7 +81,9 @@ def _living(spec: SceneSpec, hazards: list[Actor], actors: list[Actor]) -> Advic
         if a.state == "moving":
             return Advice(("slow_down", "yield", "keep_distance"), ("proceed",), f"{name} cuts into the lane")
         if a.state == "playing":
-            return Advice(("slow_down", "yield", "watch"), ("proceed",), f"{name} steps out from behind a parked vehicle")
+            return Advice(
+                ("slow_down", "yield", "watch"), ("proceed",), f"{name} steps out from behind a parked vehicle"
+            )
         return Advice(("stop", "yield"), ("proceed",), f"{name} crosses the lane")
     return None
 
@@ -82,8 +92,16 @@ def _wrong_way(spec: SceneSpec, hazards: list[Actor], actors: list[Actor]) -> Ad
     for a in hazards:
         if a.state == "oncoming" and in_path(a):
             if _open(spec, actors, spec.road.ego_lane + 1, a.y):
-                return Advice(("slow_down", "change_lane_right"), ("proceed", "change_lane_left", "keep_lane"), f"{_named(a)} comes towards us in our lane")
-            return Advice(("stop",), ("proceed", "change_lane_left"), f"{_named(a)} comes towards us in our lane and there is no room beside it")
+                return Advice(
+                    ("slow_down", "change_lane_right"),
+                    ("proceed", "change_lane_left", "keep_lane"),
+                    f"{_named(a)} comes towards us in our lane",
+                )
+            return Advice(
+                ("stop",),
+                ("proceed", "change_lane_left"),
+                f"{_named(a)} comes towards us in our lane and there is no room beside it",
+            )
     return None
 
 
@@ -100,7 +118,10 @@ def _blocking(spec: SceneSpec, hazards: list[Actor], actors: list[Actor]) -> Adv
         return None
     first, last = blocking[0], blocking[-1]
     main = max(blocking, key=lambda a: SIZES[a.category][0] * SIZES[a.category][2])
-    reason = f"{_named(main)} {'lies' if main.state in ('overturned', 'lying') or SIZES[main.category][2] < 0.6 else 'stands'} in the lane"
+    reason = (
+        f"{_named(main)}"
+        f" {'lies' if main.state in ('overturned', 'lying') or SIZES[main.category][2] < 0.6 else 'stands'} in the lane"
+    )
     sides = {"change_lane_left": spec.road.ego_lane - 1, "change_lane_right": spec.road.ego_lane + 1}
     possible = [side for side, lane in sides.items() if _open(spec, actors, lane, last.y)]
     if not possible:
@@ -113,8 +134,14 @@ def _free_road(spec: SceneSpec, actors: list[Actor], hazards: list[Actor]) -> Ad
     lead = [a for a in actors if not a.corner_case and abs(a.x) < 1.2 and CATEGORIES[a.category] == "vehicle"]
     more = ("keep_distance",) if lead else ()
     if hazards:
-        return Advice(("proceed", "keep_lane", *more), ("stop", "change_lane_left"), f"{_named(hazards[0])} does no harm")
-    return Advice(("proceed", "keep_lane", *more), ("stop",), "the lane is free" if not lead else f"{_named(lead[0])} ahead moves on")
+        return Advice(
+            ("proceed", "keep_lane", *more), ("stop", "change_lane_left"), f"{_named(hazards[0])} does no harm"
+        )
+    return Advice(
+        ("proceed", "keep_lane", *more),
+        ("stop",),
+        "the lane is free" if not lead else f"{_named(lead[0])} ahead moves on",
+    )
 
 
 def _open(spec: SceneSpec, actors: list[Actor], lane: int, until: float) -> bool:
@@ -123,13 +150,19 @@ def _open(spec: SceneSpec, actors: list[Actor], lane: int, until: float) -> bool
         return False
     centre = lane_centre(spec.road, lane)
     for a in actors:
-        if a.y < until + 7 and abs(a.x - centre) < HALF + _half_width(a) and not (a.state == "moving" and a.speed > spec.ego.speed and a.y > until):
+        if (
+            a.y < until + 7
+            and abs(a.x - centre) < HALF + _half_width(a)
+            and not (a.state == "moving" and a.speed > spec.ego.speed and a.y > until)
+        ):
             return False
     return True
 
 
 def _named(actor: Actor) -> str:
-    name = "a child" if actor.state == "playing" else "an officer" if actor.state == "directing" else label(actor.category)
+    name = (
+        "a child" if actor.state == "playing" else "an officer" if actor.state == "directing" else label(actor.category)
+    )
     if name[:2] in ("a ", "an"):
         return name
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"

@@ -47,7 +47,14 @@ def camera(pose: Pose = (0.0, 0.0, 0.0), size: tuple[int, int] = SIZE) -> Camera
     return Camera((x, y, EYE), tuple(round(v, 9) for v in ahead), fov_y=FIELD, width=size[0], height=size[1])  # type: ignore[arg-type]
 
 
-def frame(spec: SceneSpec, pose: Pose = (0.0, 0.0, 0.0), actors: Sequence[Actor] | None = None, *, size: tuple[int, int] = SIZE, samples: int = 1) -> Frame:
+def frame(
+    spec: SceneSpec,
+    pose: Pose = (0.0, 0.0, 0.0),
+    actors: Sequence[Actor] | None = None,
+    *,
+    size: tuple[int, int] = SIZE,
+    samples: int = 1,
+) -> Frame:
     """Draws a scene.
 
     Args:
@@ -110,12 +117,21 @@ def _shadows(spec: SceneSpec, solids: Sequence[Mesh], overcast: bool) -> list[Me
         if len(foot):
             low[:2], high[:2] = foot[:, :2].min(axis=0), foot[:, :2].max(axis=0)
         wide, long = (high - low)[:2]
-        patches.append(box(((low[0] + high[0]) / 2 - 0.06, (low[1] + high[1]) / 2, 0.004), (wide + 0.16, long + 0.12, 0.006), 0.0, shade))
+        patches.append(
+            box(
+                ((low[0] + high[0]) / 2 - 0.06, (low[1] + high[1]) / 2, 0.004),
+                (wide + 0.16, long + 0.12, 0.006),
+                0.0,
+                shade,
+            )
+        )
     return patches
 
 
 def _lamps(pose: Pose):
-    """Headlamps: a cone ahead of the car that fades with distance. Written with roots and quotients alone, which are the same everywhere."""
+    """Headlamps: a cone ahead of the car that fades with distance. Written with roots and quotients alone, which are
+    the same everywhere.
+    """
     x, y, yaw = pose
     turn = math.radians(yaw)
     c, s = round(math.cos(turn), 12), round(math.sin(turn), 12)
@@ -147,7 +163,11 @@ def _falling(color: np.ndarray, spec: SceneSpec, pose: Pose) -> np.ndarray:
     rng = generator(spec.seed, "falling", round(pose[1] * 10))
     count = width * height // (1700 if spec.weather == "rain" else 1500)
     xs, ys = rng.integers(0, width, count), rng.integers(0, height, count)
-    long = rng.integers(height // 60, height // 22 + 2, count) if spec.weather == "rain" else rng.integers(1, max(2, height // 200) + 1, count)
+    long = (
+        rng.integers(height // 60, height // 22 + 2, count)
+        if spec.weather == "rain"
+        else rng.integers(1, max(2, height // 200) + 1, count)
+    )
     out = color.astype(np.int64)
     for step in range(int(long.max())):
         on = long > step

@@ -24,7 +24,9 @@ WHITE, YELLOW = (225, 225, 220), (214, 178, 46)
 
 
 def lane_centre(road: Road, lane: int) -> float:
-    """x of the middle of a lane of ours (0 is the leftmost); negative numbers are oncoming lanes, -1 the one next to us."""
+    """x of the middle of a lane of ours (0 is the leftmost); negative numbers are oncoming lanes, -1 the one next to
+    us.
+    """
     return (lane - road.ego_lane) * road.lane_width
 
 
@@ -47,7 +49,9 @@ def painter(spec: SceneSpec) -> Ground:
     middle = (-road.ego_lane - 0.5) * road.lane_width
     snow, wet = spec.weather == "snow", spec.weather == "rain"
     asphalt = 150 if snow else 66 if wet else 86
-    verge = {"city": (122, 120, 116), "suburb": (86, 118, 66), "rural": (98, 124, 60), "motorway": (92, 116, 64)}[road.surroundings]
+    verge = {"city": (122, 120, 116), "suburb": (86, 118, 66), "rural": (98, 124, 60), "motorway": (92, 116, 64)}[
+        road.surroundings
+    ]
     verge = (206, 210, 214) if snow else verge
     paved = PAVEMENT if road.surroundings in ("city", "suburb") else 0.0
 
@@ -89,7 +93,9 @@ def painter(spec: SceneSpec) -> Ground:
     return paint
 
 
-def _line(color: np.ndarray, offset: np.ndarray, width: np.ndarray, where: np.ndarray | bool, paint: tuple[int, int, int]) -> None:
+def _line(
+    color: np.ndarray, offset: np.ndarray, width: np.ndarray, where: np.ndarray | bool, paint: tuple[int, int, int]
+) -> None:
     """Paints a line; where it is finer than a pixel, only its share of the pixel, in 16ths."""
     reach = np.maximum(LINE, width) / 2
     hit = np.flatnonzero((np.abs(offset) < reach) & where)
@@ -122,7 +128,9 @@ def _city(spec: SceneSpec, rng: np.random.Generator, night: bool) -> list[Mesh]:
         y = -15.0
         while y < REACH:
             length, height, deep = float(rng.integers(12, 26)), float(rng.integers(9, 24)), 14.0
-            tone = [(172, 148, 126), (150, 150, 152), (186, 172, 148), (136, 116, 104), (160, 130, 112)][int(rng.integers(5))]
+            tone = [(172, 148, 126), (150, 150, 152), (186, 172, 148), (136, 116, 104), (160, 130, 112)][
+                int(rng.integers(5))
+            ]
             x = edge + side * (PAVEMENT + 1.0 + deep / 2)
             meshes.append(box((x, y + length / 2, height / 2), (deep, length - 0.6, height), 0.0, tone))
             meshes += _windows(edge + side * (PAVEMENT + 1.0) - side * 0.05, side, y, length, height, rng, night)
@@ -164,12 +172,19 @@ def _motorway(spec: SceneSpec, rng: np.random.Generator, night: bool) -> list[Me
     meshes = []
     for side, edge in ((-1, left), (1, right)):
         meshes.append(box((edge + side * 1.0, REACH / 2, 0.62), (0.08, REACH + 30, 0.3), 0.0, (172, 176, 180)))
-        meshes += [box((edge + side * 1.1, at, 0.4), (0.1, 0.1, 0.8), 0.0, (120, 122, 126)) for at in np.arange(2.0, 130.0, 4.0)]
-        meshes += [_tree(edge + side * float(rng.integers(9, 22)), float(at), rng) for at in np.arange(20.0, REACH, 19.0)]
+        meshes += [
+            box((edge + side * 1.1, at, 0.4), (0.1, 0.1, 0.8), 0.0, (120, 122, 126))
+            for at in np.arange(2.0, 130.0, 4.0)
+        ]
+        meshes += [
+            _tree(edge + side * float(rng.integers(9, 22)), float(at), rng) for at in np.arange(20.0, REACH, 19.0)
+        ]
     return meshes
 
 
-def _windows(x: float, side: int, y: float, length: float, height: float, rng: np.random.Generator, night: bool) -> list[Mesh]:
+def _windows(
+    x: float, side: int, y: float, length: float, height: float, rng: np.random.Generator, night: bool
+) -> list[Mesh]:
     """Rows of windows on a wall that faces the road; some are lit at night."""
     panes = []
     for z in np.arange(1.6, height - 1.4, 3.2):

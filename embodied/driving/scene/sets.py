@@ -1,7 +1,8 @@
-"""The embedded set `codalm-procedural`: 24 corner cases and their twins without the hazard, in CODA-LM's schema; and more of them by seed.
+"""The embedded set `codalm-procedural`: 24 corner cases and their twins without the hazard, in CODA-LM's schema; and
+more of them by seed.
 
-Specifications and facts are shipped as JSON (`data/`), so that asking about a scene draws nothing; pictures are drawn on first use and kept under the
-digest of their specification. `EMBODIED_CACHE` moves the folder.
+Specifications and facts are shipped as JSON (`data/`), so that asking about a scene draws nothing; pictures are drawn
+on first use and kept under the digest of their specification. `EMBODIED_CACHE` moves the folder.
 """
 
 from __future__ import annotations
@@ -83,13 +84,17 @@ def specs() -> tuple[SceneSpec, ...]:
 @lru_cache(maxsize=1)
 def facts() -> tuple[SceneFacts, ...]:
     """The facts of the embedded scenes, in the order of `specs`."""
-    return msgspec.json.decode(files("embodied.driving.scene").joinpath("data/facts.json").read_bytes(), type=tuple[SceneFacts, ...])
+    return msgspec.json.decode(
+        files("embodied.driving.scene").joinpath("data/facts.json").read_bytes(), type=tuple[SceneFacts, ...]
+    )
 
 
 @lru_cache(maxsize=1)
 def scenes() -> tuple[Scene, ...]:
     """The embedded set as pictures with annotations."""
-    return tuple(Scene(annotation_of(s, f), f.width, f.height, _picture(s), f) for s, f in zip(specs(), facts(), strict=True))
+    return tuple(
+        Scene(annotation_of(s, f), f.width, f.height, _picture(s), f) for s, f in zip(specs(), facts(), strict=True)
+    )
 
 
 def twin_names() -> list[tuple[str, str]]:
@@ -100,7 +105,16 @@ def twin_names() -> list[tuple[str, str]]:
 def build(cases: Sequence[Case] = CASES) -> tuple[SceneSpec, ...]:
     """Makes the pairs of `cases`; what ships is `build()`."""
     pairs = [
-        make(f"{k:02d}_{c.template}_{c.what}", c.template, c.what, k, weather=c.weather, time=c.time, surroundings=c.surroundings, extras=c.extras)
+        make(
+            f"{k:02d}_{c.template}_{c.what}",
+            c.template,
+            c.what,
+            k,
+            weather=c.weather,
+            time=c.time,
+            surroundings=c.surroundings,
+            extras=c.extras,
+        )
         for k, c in enumerate(cases, 1)
     ]
     return tuple(spec for pair in pairs for spec in pair)
@@ -118,7 +132,16 @@ def more(count: int, seed: int) -> tuple[SceneSpec, ...]:
         around: Surroundings = _pick(rng, ("city", "suburb", "rural", "motorway"))
         extras = tuple(_pick(rng, PAVED) for _ in range(int(rng.integers(3)))) if around in ("city", "suburb") else ()
         own = int(rng.integers(2**31))
-        found += make(f"s{seed}_{k:03d}_{template}_{what}", template, what, own, weather=weather, time=time, surroundings=around, extras=extras)
+        found += make(
+            f"s{seed}_{k:03d}_{template}_{what}",
+            template,
+            what,
+            own,
+            weather=weather,
+            time=time,
+            surroundings=around,
+            extras=extras,
+        )
     return tuple(found)
 
 
@@ -144,9 +167,15 @@ def picture(spec: SceneSpec) -> np.ndarray:
 
 
 def cache() -> Path:
-    """Where pictures are kept: `$EMBODIED_CACHE/driving`, else `$XDG_CACHE_HOME/embodied/driving`, by default under `~/.cache`."""
+    """Where pictures are kept: `$EMBODIED_CACHE/driving`, else `$XDG_CACHE_HOME/embodied/driving`, by default under
+    `~/.cache`.
+    """
     own = os.environ.get("EMBODIED_CACHE")
-    return Path(own) / "driving" if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "embodied" / "driving"
+    return (
+        Path(own) / "driving"
+        if own
+        else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "embodied" / "driving"
+    )
 
 
 def _picture(spec: SceneSpec):

@@ -1,7 +1,8 @@
-"""Specifications of street scenes: plain JSON that decides every pixel, every fact and, in the closed loop, every motion.
+"""Specifications of street scenes: plain JSON that decides every pixel, every fact and, in the closed loop, every
+motion.
 
-The ego frame at the start: the origin on the road below the camera, x to the right, y forward, metres; yaw in degrees, counter-clockwise from
-above, 0 for what faces forward. The road is straight along y, traffic keeps to the right.
+The ego frame at the start: the origin on the road below the camera, x to the right, y forward, metres; yaw in degrees,
+counter-clockwise from above, 0 for what faces forward. The road is straight along y, traffic keeps to the right.
 """
 
 from __future__ import annotations
@@ -65,7 +66,9 @@ class Actor:
     colour: str = ""
     """A word of `objects.PAINT`; empty for the category's usual one."""
     state: str = ""
-    """moving, parked, braking, oncoming, overturned, broken down, crossing, standing, directing, lying, red, green, ...: shown and told."""
+    """moving, parked, braking, oncoming, overturned, broken down, crossing, standing, directing, lying, red, green,
+    ...: shown and told.
+    """
     corner_case: bool = False
     """Whether it is a reason why this scene is a corner case."""
     motion: Motion = "still"
@@ -129,10 +132,15 @@ def check(spec: SceneSpec) -> None:
         raise UsageError(f"The scene {spec.name}: ids of actors are at least 1 and unique, not {ids}.")
     road = spec.road
     if road.lanes < 1 or not 0 <= road.ego_lane < road.lanes or road.opposite < 0 or road.lane_width <= 2:
-        raise UsageError(f"The scene {spec.name}: a road has lanes wider than 2 m, and the ego lane is one of them; got {road}.")
+        raise UsageError(
+            f"The scene {spec.name}: a road has lanes wider than 2 m, and the ego lane is one of them; got {road}."
+        )
     for actor in spec.actors:
         if actor.category not in CATEGORIES:
             raise unknown("category", actor.category, sorted(CATEGORIES), "embodied codalm categories")
         times = [t for t, _, _ in actor.path]
         if (actor.motion == "waypoints") != bool(times) or times != sorted(set(times)):
-            raise UsageError(f"The scene {spec.name}: actor {actor.id} needs a path of increasing times for the motion `waypoints`, and for that alone.")
+            raise UsageError(
+                f"The scene {spec.name}: actor {actor.id} needs a path of increasing times for the motion `waypoints`,"
+                " and for that alone."
+            )

@@ -1,7 +1,8 @@
-"""Corner-case templates: what goes wrong on a road, drawn from a seed with its surroundings, and the same street without it.
+"""Corner-case templates: what goes wrong on a road, drawn from a seed with its surroundings, and the same street
+without it.
 
-The list follows CODA's reasons for corner cases (Li et al. 2022: objects of unusual category, place or behaviour) and the hazards that closed-loop
-benchmarks use. All placements are ours.
+The list follows CODA's reasons for corner cases (Li et al. 2022: objects of unusual category, place or behaviour) and
+the hazards that closed-loop benchmarks use. All placements are ours.
 """
 
 from __future__ import annotations
@@ -16,7 +17,21 @@ from embodied.driving.scene.road import CROSSING, edges, lane_centre
 from embodied.driving.scene.spec import Actor, Ego, LightState, Road, SceneSpec, Surroundings, Time, Weather
 from embodied.seeding import generator
 
-PAVED = ("dustbin", "phone_booth", "sentry_box", "traffic_box", "chair", "basket", "garbage", "garbage_bag", "bicycle", "bollard", "cart", "suitcase", "carton")
+PAVED = (
+    "dustbin",
+    "phone_booth",
+    "sentry_box",
+    "traffic_box",
+    "chair",
+    "basket",
+    "garbage",
+    "garbage_bag",
+    "bicycle",
+    "bollard",
+    "cart",
+    "suitcase",
+    "carton",
+)
 """What may stand on a pavement and be nobody's business."""
 COLOURS = ("red", "blue", "white", "black", "silver", "green", "grey")
 
@@ -65,8 +80,17 @@ def fallen_cargo(s: Street, what: str) -> None:
     """Load that a truck ahead has lost lies in the ego lane."""
     y = s.uniform(15, 19)
     for k, (dx, dy, yaw) in enumerate(((-0.6, 0.0, 20), (0.7, 1.6, -35), (-0.2, 3.4, 70))):
-        s.hazard(what if k != 1 else "suitcase", dx, y + dy, yaw=yaw, state="lying" if what == "suitcase" else "", colour="" if k != 1 else "red")
-    s.put("truck", 0.0, y + 20, colour=s.pick(("white", "green", "blue")), state="moving", motion="constant", speed=11.0)
+        s.hazard(
+            what if k != 1 else "suitcase",
+            dx,
+            y + dy,
+            yaw=yaw,
+            state="lying" if what == "suitcase" else "",
+            colour="" if k != 1 else "red",
+        )
+    s.put(
+        "truck", 0.0, y + 20, colour=s.pick(("white", "green", "blue")), state="moving", motion="constant", speed=11.0
+    )
 
 
 def overturned_vehicle(s: Street, what: str) -> None:
@@ -82,13 +106,32 @@ def animal_crossing(s: Street, what: str) -> None:
     y = s.uniform(13, 16) if what == "dog" else s.uniform(10, 12)
     right = edges(s.road)[1]
     path = ((0.0, 0.9, y), (2.0, -2.5, y), (6.0, edges(s.road)[0] - 2, y))
-    s.hazard(what, s.uniform(0.3, 0.9), y, yaw=90, state="crossing", motion="waypoints", path=path, trigger=round(y + 14, 1), speed=1.5)
+    s.hazard(
+        what,
+        s.uniform(0.3, 0.9),
+        y,
+        yaw=90,
+        state="crossing",
+        motion="waypoints",
+        path=path,
+        trigger=round(y + 14, 1),
+        speed=1.5,
+    )
     s.put("pedestrian", right + 1.2, y + 2, colour=s.pick(("blue", "green", "purple")), state="standing", yaw=90)
 
 
 def wrong_way(s: Street, what: str) -> None:
     """A vehicle comes towards us in our lane."""
-    s.hazard(what, s.uniform(-0.3, 0.3), s.uniform(30, 36), yaw=180, state="oncoming", colour=s.pick(COLOURS), motion="constant", speed=6.0)
+    s.hazard(
+        what,
+        s.uniform(-0.3, 0.3),
+        s.uniform(30, 36),
+        yaw=180,
+        state="oncoming",
+        colour=s.pick(COLOURS),
+        motion="constant",
+        speed=6.0,
+    )
 
 
 def broken_down(s: Street, what: str) -> None:
@@ -113,7 +156,9 @@ def work_zone(s: Street, what: str) -> None:
 
 def obstacle(s: Street, what: str) -> None:
     """Something lies in our lane that a car must not run over."""
-    near = {"tire": (12, 15), "stone": (11, 14), "chair": (11, 14), "basket": (9, 11), "garbage_bag": (9, 12)}.get(what, (13, 17))
+    near = {"tire": (12, 15), "stone": (11, 14), "chair": (11, 14), "basket": (9, 11), "garbage_bag": (9, 12)}.get(
+        what, (13, 17)
+    )
     s.hazard(what, s.uniform(-0.4, 0.4), s.uniform(*near), yaw=s.uniform(-30, 30))
 
 
@@ -122,13 +167,32 @@ def slow_crossing(s: Street, what: str) -> None:
     y = (s.road.crossing or s.uniform(13, 16)) + (CROSSING / 2 if s.road.crossing else 0)
     path = ((0.0, 1.2, y), (2.0, -0.3, y), (9.0, edges(s.road)[0] - 2, y))
     colour = {"stroller": "red", "wheelchair": "blue", "cart": "brown", "bicycle": "green"}.get(what, "")
-    s.hazard(what, s.uniform(0.2, 1.2), y, yaw=90, state="crossing", colour=colour, motion="waypoints", path=path, trigger=round(y + 14, 1), speed=0.9)
+    s.hazard(
+        what,
+        s.uniform(0.2, 1.2),
+        y,
+        yaw=90,
+        state="crossing",
+        colour=colour,
+        motion="waypoints",
+        path=path,
+        trigger=round(y + 14, 1),
+        speed=0.9,
+    )
 
 
 def oversize_load(s: Street, what: str) -> None:
     """A wide load crawls ahead and takes parts of two lanes."""
     other = lane_centre(s.road, s.road.ego_lane + (1 if s.road.ego_lane == 0 and s.road.lanes > 1 else -1))
-    s.hazard(what, other * 0.38, s.uniform(20, 25), state="moving", colour=s.pick(("orange", "yellow", "red")), motion="constant", speed=3.0)
+    s.hazard(
+        what,
+        other * 0.38,
+        s.uniform(20, 25),
+        state="moving",
+        colour=s.pick(("orange", "yellow", "red")),
+        motion="constant",
+        speed=3.0,
+    )
 
 
 def officer_overrides(s: Street, what: str) -> None:
@@ -144,11 +208,28 @@ def stepping_out(s: Street, what: str) -> None:
     right = edges(s.road)[1]
     y = s.uniform(13, 16)
     beside = lane_centre(s.road, s.road.ego_lane + 1) if s.road.ego_lane < s.road.lanes - 1 else right + 0.6
-    s.put("bus" if s.rng.integers(2) else "truck", beside, y - 0.2 + 5.0 - 8.0 + 3.0, state="parked", colour=s.pick(("yellow", "red", "white")))
+    s.put(
+        "bus" if s.rng.integers(2) else "truck",
+        beside,
+        y - 0.2 + 5.0 - 8.0 + 3.0,
+        state="parked",
+        colour=s.pick(("yellow", "red", "white")),
+    )
     front = y + 7.5
     x = beside - 1.9
     path = ((0.0, x, front), (1.5, x - 1.6, front), (6.0, edges(s.road)[0] - 1, front))
-    s.hazard(what, x, front, yaw=90, state="playing", colour=s.pick(("red", "orange", "pink")), motion="waypoints", path=path, trigger=22.0, speed=1.1)
+    s.hazard(
+        what,
+        x,
+        front,
+        yaw=90,
+        state="playing",
+        colour=s.pick(("red", "orange", "pink")),
+        motion="waypoints",
+        path=path,
+        trigger=22.0,
+        speed=1.1,
+    )
 
 
 def slow_machine(s: Street, what: str) -> None:
@@ -170,7 +251,18 @@ def rider_cuts_in(s: Street, what: str) -> None:
     """A rider swerves into our lane from the right."""
     y = s.uniform(10, 13)
     path = ((0.0, 1.1, y), (1.5, 0.4, y + 8), (20.0, 0.3, y + 82))
-    s.hazard(what, 1.0, y, yaw=14, state="moving", colour=s.pick(("red", "blue", "green")), motion="waypoints", path=path, trigger=40.0, speed=4.5)
+    s.hazard(
+        what,
+        1.0,
+        y,
+        yaw=14,
+        state="moving",
+        colour=s.pick(("red", "blue", "green")),
+        motion="waypoints",
+        path=path,
+        trigger=40.0,
+        speed=4.5,
+    )
 
 
 def harmless(s: Street, what: str) -> None:
@@ -201,7 +293,15 @@ TEMPLATES: dict[str, tuple[Template, tuple[str, ...]]] = {
 
 
 def make(
-    name: str, template: str, what: str, seed: int, *, weather: Weather, time: Time, surroundings: Surroundings, extras: Sequence[str] = ()
+    name: str,
+    template: str,
+    what: str,
+    seed: int,
+    *,
+    weather: Weather,
+    time: Time,
+    surroundings: Surroundings,
+    extras: Sequence[str] = (),
 ) -> tuple[SceneSpec, SceneSpec]:
     """A corner case and its twin without the hazard.
 
@@ -218,8 +318,12 @@ def make(
     rng = generator(seed, "scene", template, what)
     lanes = 3 if surroundings == "motorway" else 2
     opposite = 0 if surroundings == "motorway" else 1
-    crossing = float(rng.integers(11, 15)) if template == "slow_crossing" and surroundings in ("city", "suburb") else None
-    road = Road(lanes=lanes, ego_lane=int(rng.integers(lanes)), opposite=opposite, surroundings=surroundings, crossing=crossing)
+    crossing = (
+        float(rng.integers(11, 15)) if template == "slow_crossing" and surroundings in ("city", "suburb") else None
+    )
+    road = Road(
+        lanes=lanes, ego_lane=int(rng.integers(lanes)), opposite=opposite, surroundings=surroundings, crossing=crossing
+    )
     if template == "stepping_out":
         road = replace(road, ego_lane=lanes - 1)
     elif template == "wrong_way":
@@ -228,13 +332,19 @@ def make(
     street = Street(rng, road, ego=Ego(speed=10.0, limit=limit))
     TEMPLATES[template][0](street, what)
     _surround(street, extras)
-    present = SceneSpec(f"{name}_1", template, seed, road, street.ego, weather, time, street.light, tuple(street.actors), f"{name}_0")
-    absent = replace(present, name=f"{name}_0", actors=tuple(a for a in street.actors if not a.corner_case), twin=f"{name}_1")
+    present = SceneSpec(
+        f"{name}_1", template, seed, road, street.ego, weather, time, street.light, tuple(street.actors), f"{name}_0"
+    )
+    absent = replace(
+        present, name=f"{name}_0", actors=tuple(a for a in street.actors if not a.corner_case), twin=f"{name}_1"
+    )
     return present, absent
 
 
 def _surround(s: Street, extras: Sequence[str]) -> None:
-    """What else is on the street: traffic in other lanes, people on the pavement, and `extras`. None of it is in the ego lane."""
+    """What else is on the street: traffic in other lanes, people on the pavement, and `extras`. None of it is in the
+    ego lane.
+    """
     left, right = edges(s.road)
     for lane in range(-s.road.opposite, s.road.lanes):
         if lane == s.road.ego_lane:
@@ -276,11 +386,22 @@ def _surround(s: Street, extras: Sequence[str]) -> None:
 
 def _extra(s: Street, category: str, left: float, right: float, paved: bool) -> None:
     """Puts something where it belongs, if there is room."""
-    colour = {"bicycle": "green", "recreational_vehicle": "white", "tram": "red", "motorcycle": "blue", "truck": "blue", "cyclist": "blue"}.get(category, "")
+    colour = {
+        "bicycle": "green",
+        "recreational_vehicle": "white",
+        "tram": "red",
+        "motorcycle": "blue",
+        "truck": "blue",
+        "cyclist": "blue",
+    }.get(category, "")
     for _ in range(12):
         y = s.uniform(10, 24)
         if category in ("tram", "bus", "truck") and s.road.opposite:
-            x, y, more = lane_centre(s.road, -1), s.uniform(24, 50), {"yaw": 180, "state": "oncoming", "motion": "idm", "speed": 7.0}
+            x, y, more = (
+                lane_centre(s.road, -1),
+                s.uniform(24, 50),
+                {"yaw": 180, "state": "oncoming", "motion": "idm", "speed": 7.0},
+            )
         elif category in ("car", "recreational_vehicle", "truck", "bus", "tram", "trailer"):
             x, y, more = right + 1.6, s.uniform(15, 30), {"state": "parked"}
         elif category in ("motorcycle", "moped", "cyclist", "tricycle"):
@@ -290,7 +411,15 @@ def _extra(s: Street, category: str, left: float, right: float, paved: bool) -> 
             y = s.uniform(13, 24)
         elif category == "traffic_island":
             x, y, more = right + 1.4, s.uniform(14, 22), {}
-        elif category in ("warning_sign", "traffic_sign", "traffic_light", "bollard", "traffic_box", "barrier", "traffic_cone"):
+        elif category in (
+            "warning_sign",
+            "traffic_sign",
+            "traffic_light",
+            "bollard",
+            "traffic_box",
+            "barrier",
+            "traffic_cone",
+        ):
             x, more = right + 0.6, ({"state": "green"} if category == "traffic_light" else {})
         else:
             x, more = right + s.uniform(0.7, 2.2 if paved else 1.4), {}

@@ -1,4 +1,5 @@
-"""The contract checker: does an environment keep what `LanguageEnv` promises? For environments of this suite and of users.
+"""The contract checker: does an environment keep what `LanguageEnv` promises? For environments of this suite and of
+users.
 
 python -m embodied.envs.check my_module:MyEnv          # a class or any callable that makes one
 python -m embodied.envs.check babyai gym:CartPole-v1   # command-line names
@@ -42,15 +43,26 @@ class Report:
 
     def __str__(self) -> str:
         broken = {rule for rule, _ in self.violations}
-        head = f"{self.name} keeps all {len(self.rules)} rules." if self.ok else f"{self.name} breaks {len(broken)} of {len(self.rules)} rules:"
+        head = (
+            f"{self.name} keeps all {len(self.rules)} rules."
+            if self.ok
+            else f"{self.name} breaks {len(broken)} of {len(self.rules)} rules:"
+        )
         lines = [f"  {rule}: {sentence}" for rule, sentence in self.violations]
         return "\n".join([head, *lines, *(f"  ({rule}: {sentence})" for rule, sentence in self.warnings)])
 
     __repr__ = __str__  # so that `assert report.ok, report` shows the sentences
 
 
-def check(env: Callable[..., gymnasium.Env] | gymnasium.Env, *, seed: int = 0, steps: int = 20, actions: Sequence[str] | None = None) -> Report:
-    """Checks every rule of the contract and says each violation in a sentence. Never raises for what the environment does.
+def check(
+    env: Callable[..., gymnasium.Env] | gymnasium.Env,
+    *,
+    seed: int = 0,
+    steps: int = 20,
+    actions: Sequence[str] | None = None,
+) -> Report:
+    """Checks every rule of the contract and says each violation in a sentence. Never raises for what the environment
+    does.
 
     Args:
         env: What makes the environment, called several times (`lambda: MyEnv(task="a")`, the class, or

@@ -29,8 +29,12 @@ def _named(target: str) -> Callable[..., gymnasium.Env]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command line: a report for each environment. Returns 1 when one breaks a rule, the error's exit code when one cannot be found, else 0."""
-    parser = argparse.ArgumentParser(prog="python -m embodied.envs.check", description="Checks environments against the contract of LanguageEnv.")
+    """The command line: a report for each environment. Returns 1 when one breaks a rule, the error's exit code when one
+    cannot be found, else 0.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m embodied.envs.check", description="Checks environments against the contract of LanguageEnv."
+    )
     parser.add_argument("env", nargs="+", help="module:callable, a name or id of `embodied list envs`, or gym:ID")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=20, help="steps played in each episode")

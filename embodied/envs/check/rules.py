@@ -17,7 +17,20 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.utils.env_checker import check_env
 
-from embodied.envs.check.subject import Frame, Rule, Subject, Violation, Warned, blamed, difference, onward, reset, restored, short, step
+from embodied.envs.check.subject import (
+    Frame,
+    Rule,
+    Subject,
+    Violation,
+    Warned,
+    blamed,
+    difference,
+    onward,
+    reset,
+    restored,
+    short,
+    step,
+)
 from embodied.envs.spaces import Choice, FreeText
 from embodied.types import Mission
 
@@ -47,7 +60,9 @@ def make_rule(subject: Subject) -> Iterator[Violation]:
 
 @_rule
 def spaces_rule(subject: Subject) -> Iterator[Violation]:
-    """Observations are a Dict of text and perhaps status, expert and image; actions are phrases; the default action is one."""
+    """Observations are a Dict of text and perhaps status, expert and image; actions are phrases; the default action is
+    one.
+    """
     with subject.open() as env:
         space = getattr(env, "observation_space", None)
         if not isinstance(space, spaces.Dict):
@@ -57,10 +72,15 @@ def spaces_rule(subject: Subject) -> Iterator[Violation]:
         for key, part in space.items():
             if key in TEXTS and not isinstance(part, FreeText | spaces.Text):
                 yield Violation(f"The space of `{key}` is {part}; it is to be FreeText.")
-            elif _PICTURE.fullmatch(key) and not (isinstance(part, spaces.Box) and part.dtype == np.uint8 and len(part.shape) == 3 and part.shape[2] == 3):
+            elif _PICTURE.fullmatch(key) and not (
+                isinstance(part, spaces.Box) and part.dtype == np.uint8 and len(part.shape) == 3 and part.shape[2] == 3
+            ):
                 yield Violation(f"The space of `{key}` is {part}; it is to be a Box of (height, width, 3) uint8.")
             elif key not in TEXTS and not _PICTURE.fullmatch(key):
-                yield Violation(f"The observation space has `{key}`; the parts an agent knows are text, status, expert, image, image_2, image_3, ...")
+                yield Violation(
+                    f"The observation space has `{key}`; the parts an agent knows are text, status, expert, image,"
+                    " image_2, image_3, ..."
+                )
         if not isinstance(env.action_space, Choice | FreeText):
             yield Violation(f"The action space is {env.action_space}; it is to be a Choice of phrases or FreeText.")
         default = getattr(env, "default_action", None)
@@ -80,23 +100,39 @@ def gymnasium_rule(subject: Subject) -> Iterator[Violation]:
 
 @_rule
 def observation_rule(subject: Subject) -> Iterator[Violation]:
-    """Every observation, the last one included, lies in the observation space; what the expert says lies in the action space."""
+    """Every observation, the last one included, lies in the observation space; what the expert says lies in the action
+    space.
+    """
     with subject.open() as env:
         for index, frame in enumerate(subject.play(env, subject.phrases(env))):
             if not isinstance(frame.observation, dict) or set(frame.observation) != set(env.observation_space.keys()):
-                keys = sorted(frame.observation) if isinstance(frame.observation, dict) else type(frame.observation).__name__
-                raise Violation(f"Observation {index} is {keys}; the observation space has {sorted(env.observation_space.keys())}.")
+                keys = (
+                    sorted(frame.observation)
+                    if isinstance(frame.observation, dict)
+                    else type(frame.observation).__name__
+                )
+                raise Violation(
+                    f"Observation {index} is {keys}; the observation space has {sorted(env.observation_space.keys())}."
+                )
             for key, part in env.observation_space.items():
                 if frame.observation[key] not in part:
-                    raise Violation(f"The {key} of observation {index}, {short(frame.observation[key])}, is not in its space {part}.")
+                    raise Violation(
+                        f"The {key} of observation {index}, {short(frame.observation[key])}, is not in its space"
+                        f" {part}."
+                    )
             if "expert" in frame.observation and frame.observation["expert"] not in env.action_space:
-                raise Violation(f"At observation {index} the expert says {frame.observation['expert']!r}, which is not in the action space.")
+                raise Violation(
+                    f"At observation {index} the expert says {frame.observation['expert']!r}, which is not in the"
+                    " action space."
+                )
     yield from ()
 
 
 @_rule
 def info_rule(subject: Subject) -> Iterator[Violation]:
-    """Info has progress in [0, 1] (None at an end without a score), success, valid, and after a step executed; metrics are numbers, end_reason a string."""
+    """Info has progress in [0, 1] (None at an end without a score), success, valid, and after a step executed; metrics
+    are numbers, end_reason a string.
+    """
     with subject.open() as env:
         for index, frame in enumerate(subject.play(env, subject.phrases(env))):
             where, info = f"After {'reset' if index == 0 else f'step {index}'}", frame.info
@@ -105,7 +141,10 @@ def info_rule(subject: Subject) -> Iterator[Violation]:
                 raise Violation(f"{where} the info lacks {', '.join(missing)}.")
             unscored = info["progress"] is None and (frame.terminated or frame.truncated)
             if not unscored and (type(info["progress"]) is not float or not 0 <= info["progress"] <= 1):
-                yield Violation(f"{where} progress is {info['progress']!r}; it is to be a float in [0, 1], or None at the end of an episode without a score.")
+                yield Violation(
+                    f"{where} progress is {info['progress']!r}; it is to be a float in [0, 1], or None at the end of an"
+                    " episode without a score."
+                )
             if info["success"] not in (None, True, False) or type(info["success"]) not in (bool, type(None)):
                 yield Violation(f"{where} success is {info['success']!r}; it is to be True, False or None.")
             yield from _undecided(env, frame, where)
@@ -124,7 +163,8 @@ def _undecided(env: gymnasium.Env, frame: Frame, where: str) -> Iterator[Violati
     success, can_succeed = frame.info.get("success"), getattr(env, "can_succeed", True)
     if can_succeed and frame.over and success is None and frame.info.get("progress") is not None:
         yield Violation(
-            f"{where} the episode is over and success is None; who ran out of time has failed (False). Set can_succeed = False where nothing succeeds."
+            f"{where} the episode is over and success is None; who ran out of time has failed (False). Set can_succeed"
+            " = False where nothing succeeds."
         )
     if not can_succeed and success is not None:
         yield Violation(f"{where} success is {success!r}, but the environment says can_succeed = False.")
@@ -138,9 +178,14 @@ def returns_rule(subject: Subject) -> Iterator[Violation]:
             if not isinstance(frame.reward, float) or not np.isfinite(frame.reward):
                 yield Violation(f"The reward of step {index} is {frame.reward!r}; it is to be a finite float.")
             if type(frame.terminated) is not bool or type(frame.truncated) is not bool:
-                yield Violation(f"Step {index} returns terminated={frame.terminated!r}, truncated={frame.truncated!r}; they are to be bools.")
+                yield Violation(
+                    f"Step {index} returns terminated={frame.terminated!r}, truncated={frame.truncated!r}; they are to"
+                    " be bools."
+                )
             elif frame.terminated and frame.truncated:
-                yield Violation(f"Step {index} is both terminated and truncated; an episode that ended by itself is not cut off.")
+                yield Violation(
+                    f"Step {index} is both terminated and truncated; an episode that ended by itself is not cut off."
+                )
 
 
 @_rule
@@ -154,7 +199,10 @@ def plain_json_rule(subject: Subject) -> Iterator[Violation]:
                 except (TypeError, ValueError):
                     same = False
                 if not same:
-                    raise Violation(f"After {'reset' if index == 0 else f'step {index}'} info[{key!r}] is {value!r}, which is not plain JSON.")
+                    raise Violation(
+                        f"After {'reset' if index == 0 else f'step {index}'} info[{key!r}] is {value!r}, which is not"
+                        " plain JSON."
+                    )
     yield from ()
 
 
@@ -168,14 +216,18 @@ def invalid_action_rule(subject: Subject) -> Iterator[Violation]:
         wrong = step(env, _NOT_A_PHRASE)
         if wrong.info.get("valid") is not False or wrong.info.get("executed") != env.default_action:
             yield Violation(
-                f"After a phrase outside the action space info says valid={wrong.info.get('valid')!r}, executed={wrong.info.get('executed')!r}; "
-                f"it is to say False and {env.default_action!r}."
+                f"After a phrase outside the action space info says valid={wrong.info.get('valid')!r},"
+                f" executed={wrong.info.get('executed')!r}; it is to say False and {env.default_action!r}."
             )
         reset(env, subject.seed)
         right = step(env, env.default_action)
         told = Frame(wrong.observation, {**wrong.info, "valid": True}, wrong.reward, wrong.terminated, wrong.truncated)
         if found := difference([told], [right]):
-            yield Violation(f"A phrase outside the action space is not the same as the default action: {found}.".replace("reset", "step 1"))
+            yield Violation(
+                f"A phrase outside the action space is not the same as the default action: {found}.".replace(
+                    "reset", "step 1"
+                )
+            )
 
 
 @_rule
@@ -209,12 +261,16 @@ def seeds_rule(subject: Subject) -> Iterator[Violation]:
         actions = subject.phrases(env)
         plays = [subject.play(env, actions, subject.seed + offset) for offset in range(4)]
         if not any(difference(plays[0], play) for play in plays[1:]):
-            yield Warned(f"Seeds {subject.seed} to {subject.seed + 3} all give the same episode; does the seed take effect?")
+            yield Warned(
+                f"Seeds {subject.seed} to {subject.seed + 3} all give the same episode; does the seed take effect?"
+            )
 
 
 @_rule
 def snapshot_rule(subject: Subject) -> Iterator[Violation]:
-    """`restore` goes back to where `snapshot` was taken, in the same instance and in another, and the episode goes on alike."""
+    """`restore` goes back to where `snapshot` was taken, in the same instance and in another, and the episode goes on
+    alike.
+    """
     with subject.open() as env:
         if not hasattr(env, "snapshot") or not hasattr(env, "restore"):
             raise Violation("There is no snapshot() or no restore(); inherit LanguageEnv, which has both.")
@@ -319,7 +375,9 @@ def _takes_image(factory: Callable[..., gymnasium.Env]) -> bool:
 
 @_rule
 def mission_rule(subject: Subject) -> Iterator[Violation]:
-    """The mission shows exactly the phrases the action space accepts, and the default action and step limit there are."""
+    """The mission shows exactly the phrases the action space accepts, and the default action and
+    step limit there are.
+    """
     with subject.open() as env:
         reset(env, subject.seed)
         with blamed("mission"):
@@ -334,10 +392,14 @@ def mission_rule(subject: Subject) -> Iterator[Violation]:
                 odd = sorted(set(shown) ^ set(accepted)) or "the order"
                 yield Violation(f"The mission's actions are not the action space's phrases; they differ in {odd}.")
         if mission.free_text is not isinstance(env.action_space, FreeText):
-            yield Violation(f"The mission says free_text={mission.free_text}, but the action space is {env.action_space}.")
+            yield Violation(
+                f"The mission says free_text={mission.free_text}, but the action space is {env.action_space}."
+            )
         for name in ("default_action", "max_steps"):
             if getattr(mission, name) != getattr(env, name):
-                yield Violation(f"The mission says {name}={getattr(mission, name)!r}, the environment {getattr(env, name)!r}.")
+                yield Violation(
+                    f"The mission says {name}={getattr(mission, name)!r}, the environment {getattr(env, name)!r}."
+                )
 
 
 @_rule
@@ -352,9 +414,13 @@ def global_random_rule(subject: Subject) -> Iterator[Violation]:
             states = repr(random.getstate()), repr(np.random.get_state())
             with subject.open() as env:
                 plays.append(subject.play(env, subject.phrases(env)))
-            for module, before, after in zip(("random", "numpy.random"), states, (repr(random.getstate()), repr(np.random.get_state())), strict=True):
+            for module, before, after in zip(
+                ("random", "numpy.random"), states, (repr(random.getstate()), repr(np.random.get_state())), strict=True
+            ):
                 if before != after:
-                    yield Violation(f"The global state of {module} is changed; draw from a generator of the environment's own.")
+                    yield Violation(
+                        f"The global state of {module} is changed; draw from a generator of the environment's own."
+                    )
         if found := difference(*plays):
             yield Violation(f"The episode depends on the global random state: {found}.")
     finally:

@@ -120,7 +120,10 @@ def difference(a: Sequence[Frame], b: Sequence[Frame]) -> str:
                 return f"the {part} of {where} is {getattr(x, part)!r} in one and {getattr(y, part)!r} in the other"
         for key in sorted({*x.observation, *y.observation}):
             if not np.array_equal(x.observation.get(key), y.observation.get(key)):
-                return f"the {key} observed at {where} differs: {short(x.observation.get(key))} and {short(y.observation.get(key))}"
+                return (
+                    f"the {key} observed at {where} differs: {short(x.observation.get(key))} and"
+                    f" {short(y.observation.get(key))}"
+                )
     return "" if len(a) == len(b) else f"one lasts {len(a) - 1} steps and the other {len(b) - 1}"
 
 

@@ -1,7 +1,9 @@
-"""Floors: what random choice and the best constant phrase earn in each environment. Shipped as data, shown beside scores, never ranked.
+"""Floors: what random choice and the best constant phrase earn in each environment. Shipped as data, shown beside
+scores, never ranked.
 
-`embodied floors` measures them (`embodied.rollout.floors`); this module reads them. A file is of one environment's id, version included, and
-one rule set. What was played otherwise than with the environment's defaults (a step limit, published data, another version) has no floor.
+`embodied floors` measures them (`embodied.rollout.floors`); this module reads them. A file is of one environment's id,
+version included, and one rule set. What was played otherwise than with the environment's defaults (a step limit,
+published data, another version) has no floor.
 """
 
 from __future__ import annotations
@@ -70,8 +72,8 @@ def known(env: str, task: str, kwargs: Mapping[str, object] | None = None) -> tu
     Args:
         env: Command-line name; `gym:ID` and names of others have no floors.
         task: The task.
-        kwargs: Options it was played with; any that changes the task leaves it without floors. Those that stand at the environment's
-            default, as `embodied eval` records them, do not.
+        kwargs: Options it was played with; any that changes the task leaves it without floors. Those that stand at the
+            environment's default, as `embodied eval` records them, do not.
     """
     if env not in ENTRIES:
         return ()
@@ -90,7 +92,9 @@ def of_run(record: RunRecord) -> dict[str, tuple[Floor, ...]]:
 
 
 def of_tasks(played: Iterable[TaskSpec]) -> dict[str, tuple[Floor, ...]]:
-    """The floors of each environment: means over those of its tasks that were played, where all of them have the floor."""
+    """The floors of each environment: means over those of its tasks that were played, where all of
+    them have the floor.
+    """
     tasks: dict[str, dict[tuple[str, str], TaskSpec]] = {}
     for task in played:
         tasks.setdefault(task.env, {}).setdefault((task.task, repr(sorted(task.kwargs.items()))), task)
@@ -103,7 +107,9 @@ def of_tasks(played: Iterable[TaskSpec]) -> dict[str, tuple[Floor, ...]]:
 
 def total(environments: Mapping[str, tuple[Floor, ...]]) -> tuple[Floor, ...]:
     """The floors of a whole: means over its environments, where all of them have the floor."""
-    return tuple(f for agent in AGENTS if (f := mean([_of(agent, floors) for floors in environments.values()])) is not None)
+    return tuple(
+        f for agent in AGENTS if (f := mean([_of(agent, floors) for floors in environments.values()])) is not None
+    )
 
 
 def mean(parts: list[Floor | None]) -> Floor | None:
@@ -132,7 +138,9 @@ def who(floor: Floor) -> str:
 
 def sentence(floors: Iterable[Floor]) -> str:
     """Floors in words: "random earns 10.7 % (± 1.4, n = 500), always `go forward` earns 3.2 % (± 0.8, n = 500)"."""
-    return ", ".join(f"{who(f)} earns {100 * f.progress:.1f} % (± {100 * f.error:.1f}, n = {f.episodes})" for f in floors)
+    return ", ".join(
+        f"{who(f)} earns {100 * f.progress:.1f} % (± {100 * f.error:.1f}, n = {f.episodes})" for f in floors
+    )
 
 
 def short(phrase: str, limit: int = 60) -> str:

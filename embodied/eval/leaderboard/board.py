@@ -122,7 +122,9 @@ def boards(runs: Sequence[Results], partial: bool = False) -> list[Board]:
 
 
 def _group(results: Results, entry: Entry) -> tuple[str, frozenset, str]:
-    """What must be equal on one board: the suite's name, every task with the options that make it what it is, and BALROG's track."""
+    """What must be equal on one board: the suite's name, every task with the options that make it what it is, and
+    BALROG's track.
+    """
     name, track = entry.settings.suite, _track(results.record.config, entry.settings)
     if entry.summary_only:
         played = (
@@ -142,7 +144,9 @@ def _group(results: Results, entry: Entry) -> tuple[str, frozenset, str]:
 
 
 def _track(config: Json, settings: Settings) -> str:
-    """Under which of BALROG's headings its suite was played: what a submission was published under, else by whether pictures were shown."""
+    """Under which of BALROG's headings its suite was played: what a submission was published under, else by whether
+    pictures were shown.
+    """
     if settings.suite != "balrog":
         return ""
     published = config.get("imported")
@@ -155,39 +159,68 @@ def _board(group: tuple[str, frozenset, str], members: list[tuple[Entry, Standin
     able.sort(key=lambda pair: -pair[0].total.score)
     ranges = rank_ranges([s for _, s in able])
     scores = [round(e.total.score, 12) for e, _ in able]
-    ranked = [replace(e, ranked=True, place=1 + scores.index(score), ranks=r) for (e, _), score, r in zip(able, scores, ranges, strict=True)]
+    ranked = [
+        replace(e, ranked=True, place=1 + scores.index(score), ranks=r)
+        for (e, _), score, r in zip(able, scores, ranges, strict=True)
+    ]
     keys = {e.key for e in ranked}
-    others = sorted((e for e, _ in members if e.key not in keys), key=lambda e: -(e.total.score if e.total.score is not None else -1))
+    others = sorted(
+        (e for e, _ in members if e.key not in keys),
+        key=lambda e: -(e.total.score if e.total.score is not None else -1),
+    )
     environments = tuple(dict.fromkeys(env for e, _ in members for env in e.environments))
-    title = " · ".join(filter(None, (group[0], group[2]))) or (", ".join(environments) if environments else "nothing played")
+    title = " · ".join(filter(None, (group[0], group[2]))) or (
+        ", ".join(environments) if environments else "nothing played"
+    )
     options = {options for _, _, options in group[1]}
     said = tuple(f"{k} {v}" for k, v in options.pop()) if len(options) == 1 else ()
-    return Board(slug(title), title, environments, len(group[1]), said, (*ranked, *others), _references(group[1], environments, members))
+    return Board(
+        slug(title),
+        title,
+        environments,
+        len(group[1]),
+        said,
+        (*ranked, *others),
+        _references(group[1], environments, members),
+    )
 
 
-def _references(tasks: frozenset, environments: tuple[str, ...], members: list[tuple[Entry, Standing]]) -> tuple[Reference, ...]:
-    """The floors of a board's tasks. Entries of several rule sets may stand on one board: each set has floors of its own."""
+def _references(
+    tasks: frozenset, environments: tuple[str, ...], members: list[tuple[Entry, Standing]]
+) -> tuple[Reference, ...]:
+    """The floors of a board's tasks. Entries of several rule sets may stand on one board: each set has floors of its
+    own.
+    """
     made = []
-    for rules in sorted({e.settings.rules for e, _ in members if e.settings.rules in ("embodied", "balrog")} or {"embodied"}):
+    for rules in sorted(
+        {e.settings.rules for e, _ in members if e.settings.rules in ("embodied", "balrog")} or {"embodied"}
+    ):
         played = [TaskSpec(env, task, {"rules": rules, **dict(options)}) for env, task, options in tasks]
         by_env = floors.of_tasks(played)
         for agent in floors.AGENTS:
             own = {env: f for env in environments for f in by_env.get(env, ()) if f.agent == agent}
             if own:
                 whole = floors.mean([own.get(env) for env in environments])
-                name = "random" if agent == "random" else floors.who(whole) if whole and whole.phrase else "best constant"
+                name = (
+                    "random" if agent == "random" else floors.who(whole) if whole and whole.phrase else "best constant"
+                )
                 made.append(Reference(name, rules, whole, own))
     return tuple(made)
 
 
 def _titled(made: list[Board]) -> list[Board]:
-    """Tells boards of one title apart by what differs: options, number of environments, of tasks; at last by a number."""
+    """Tells boards of one title apart by what differs: options, number of environments, of tasks;
+    at last by a number.
+    """
     for words in (_own_options, lambda b, _: f"{len(b.environments)} environments", lambda b, _: f"{b.tasks} tasks"):
         same: dict[str, list[Board]] = {}
         for b in made:
             same.setdefault(b.title, []).append(b)
         differ = {title: len({words(b, group) for b in group}) > 1 for title, group in same.items()}
-        made = [replace(b, title=f"{b.title} · {more}") if differ[b.title] and (more := words(b, same[b.title])) else b for b in made]
+        made = [
+            replace(b, title=f"{b.title} · {more}") if differ[b.title] and (more := words(b, same[b.title])) else b
+            for b in made
+        ]
     seen: Counter[str] = Counter()
     told = []
     for b in made:
@@ -223,7 +256,13 @@ def _entry(results: Results) -> tuple[Entry, Standing]:
         path=results.path,
         total=_cell(found.total),
         environments={s.name: _cell(s) for s in found.environments},
-        tasks=dict(zip(dict.fromkeys((s.task.env, s.task.task) for s in results.record.planned), map(_cell, found.tasks), strict=True)),
+        tasks=dict(
+            zip(
+                dict.fromkeys((s.task.env, s.task.task) for s in results.record.planned),
+                map(_cell, found.tasks),
+                strict=True,
+            )
+        ),
         steps=found.total.steps,
         invalid_actions=found.total.invalid_actions,
         usage=found.total.usage,
@@ -233,7 +272,9 @@ def _entry(results: Results) -> tuple[Entry, Standing]:
         config=results.record.config,
         notes=tuple(_notes(found)),
     )
-    return made, Standing(made.total.score, _error(strata, made.total), {(s.env, s.task): s for s in strata}, results.by_task())
+    return made, Standing(
+        made.total.score, _error(strata, made.total), {(s.env, s.task): s for s in strata}, results.by_task()
+    )
 
 
 def _cell(s) -> Cell:
@@ -253,29 +294,70 @@ def _from_summary(results: Results, about: Settings, published: Json) -> tuple[E
     ours = {theirs: env for env, theirs in balrog.NAMES.items()}
     environments = {ours.get(name, name): _published(e) for name, e in numbers["environments"].items()}
     played = sum(c.scored for c in environments.values())
-    total = _published({"progression_percentage": numbers["average_progress"], "standard_error": numbers["standard_error"], "episodes_played": played})
-    notes = ("Imported without episodes: scores are as published. Rank ranges use the published standard errors, as there is nothing else.",)
+    total = _published(
+        {
+            "progression_percentage": numbers["average_progress"],
+            "standard_error": numbers["standard_error"],
+            "episodes_played": played,
+        }
+    )
+    notes = (
+        (
+            "Imported without episodes: scores are as published. Rank ranges use the published standard errors, as"
+            " there is nothing else."
+        ),
+    )
     usage = Usage(int(published.get("total_input_tokens", 0)), int(published.get("total_output_tokens", 0)))
     cost = spent(results.record.config, usage, about)
-    made = Entry(slug(about.name), about, results.path, total, environments, {}, 0, 0, usage, cost, {}, {}, results.record.config, notes, summary_only=True)
+    made = Entry(
+        slug(about.name),
+        about,
+        results.path,
+        total,
+        environments,
+        {},
+        0,
+        0,
+        usage,
+        cost,
+        {},
+        {},
+        results.record.config,
+        notes,
+        summary_only=True,
+    )
     return made, Standing(total.score, Spread(numbers["standard_error"] / 100, float(max(1, played - 1))), {}, {})
 
 
 def _published(e: Mapping[str, float]) -> Cell:
     played = int(e["episodes_played"])
-    return Cell(e["progression_percentage"] / 100, None, played, played, no_interval="published without episodes to compute one from")
+    return Cell(
+        e["progression_percentage"] / 100,
+        None,
+        played,
+        played,
+        no_interval="published without episodes to compute one from",
+    )
 
 
 def _notes(found: RunScore) -> list[str]:
     total = found.total
     notes = []
     if total.scored < total.planned:
-        failed = ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in total.outcomes.items() if what not in ("finished", "limit"))
-        notes.append(f"{total.planned - total.scored} of {total.planned} planned episodes have no score{f' ({failed})' if failed else ''}.")
+        failed = ", ".join(
+            f"{n} {what.replace('_', ' ')}" for what, n in total.outcomes.items() if what not in ("finished", "limit")
+        )
+        notes.append(
+            f"{total.planned - total.scored} of {total.planned} planned episodes have no"
+            f" score{f' ({failed})' if failed else ''}."
+        )
     if total.no_interval:
         notes.append(f"No interval: {total.no_interval}.")
     if total.unscorable:
-        notes.append(f"{total.unscorable} of the planned episodes ended without a score: the environment had nothing to measure them by.")
+        notes.append(
+            f"{total.unscorable} of the planned episodes ended without a score: the environment had nothing to measure"
+            " them by."
+        )
     notes += remarks(total)
     if found.damaged:
         notes.append(f"Results that could not be read and count as not played: {len(found.damaged)}.")

@@ -22,13 +22,23 @@ def entry_page(board: Board, entry: Entry, replays: Sequence[tuple[str, str]]) -
         el("header", el("div", el("h1", entry.settings.name), marks(entry))),
         el(
             "div",
-            (el("div", el("span", name), el("b", value), el("span", more), class_="tile") for name, value, more in _figures(board, entry)),
+            (
+                el("div", el("span", name), el("b", value), el("span", more), class_="tile")
+                for name, value, more in _figures(board, entry)
+            ),
             class_="tiles",
         ),
         (el("p", note, class_="warning") for note in entry.notes),
         _section("Environments", _scores([(env, c) for env, c in entry.environments.items()], "environment")),
-        _section("Tasks", _scores([(f"{env} {task}".strip(), c) for (env, task), c in entry.tasks.items()], "task")) if entry.tasks else None,
-        _section("Replays", el("ul", (el("li", el("a", words, href=address)) for words, address in replays), class_="replays")) if replays else None,
+        _section("Tasks", _scores([(f"{env} {task}".strip(), c) for (env, task), c in entry.tasks.items()], "task"))
+        if entry.tasks
+        else None,
+        _section(
+            "Replays",
+            el("ul", (el("li", el("a", words, href=address)) for words, address in replays), class_="replays"),
+        )
+        if replays
+        else None,
         _section("Settings", _pairs(_flat(_settings(entry)), ("setting", "value"))),
         _section("Versions", _pairs(sorted(entry.versions.items()), ("part", "version"))) if entry.versions else None,
     )
@@ -40,8 +50,15 @@ def _figures(board: Board, e: Entry) -> list[tuple[str, str, str]]:
     total = e.total
     rank = ("–", "not ranked")
     if e.place and e.ranks:
-        rank = (f"{e.place}", f"of {ranked}" + (f"; could be {e.ranks[0]} to {e.ranks[1]}" if e.ranks[0] != e.ranks[1] else ""))
-    interval = f"{percent(total.interval[0])} to {percent(total.interval[1])}" if total.interval else total.no_interval or "no interval"
+        rank = (
+            f"{e.place}",
+            f"of {ranked}" + (f"; could be {e.ranks[0]} to {e.ranks[1]}" if e.ranks[0] != e.ranks[1] else ""),
+        )
+    interval = (
+        f"{percent(total.interval[0])} to {percent(total.interval[1])}"
+        if total.interval
+        else total.no_interval or "no interval"
+    )
     figures = [
         ("rank", *rank),
         ("progress", percent(total.score), interval),
@@ -53,9 +70,13 @@ def _figures(board: Board, e: Entry) -> list[tuple[str, str, str]]:
     if e.steps:
         figures.append(("steps", f"{e.steps:,}", f"{percent(e.invalid_actions / e.steps)} invalid actions"))
     if e.usage.input:
-        figures.append(("tokens", short(e.usage.input + e.usage.output), f"{short(e.usage.input)} in, {short(e.usage.output)} out"))
+        figures.append(
+            ("tokens", short(e.usage.input + e.usage.output), f"{short(e.usage.input)} in, {short(e.usage.output)} out")
+        )
     if e.cost is not None:
-        figures.append(("cost", dollars(e.cost), f"{dollars(e.cost / total.scored)} an episode" if total.scored else ""))
+        figures.append(
+            ("cost", dollars(e.cost), f"{dollars(e.cost / total.scored)} an episode" if total.scored else "")
+        )
     return figures
 
 
@@ -66,7 +87,9 @@ def _section(title: str, *children: Any) -> Html:
 def _scores(rows: Sequence[tuple[str, Cell]], what: str) -> Html:
     columns = ((what, None), ("progress", "number"), ("0 to 100 %", "bar"), ("success", "number"), ("scored", "number"))
     head = el("tr", (el("th", words, class_=class_, scope="col") for words, class_ in columns))
-    return el("div", el("table", el("thead", head), el("tbody", (_score_row(name, c) for name, c in rows))), class_="wide")
+    return el(
+        "div", el("table", el("thead", head), el("tbody", (_score_row(name, c) for name, c in rows))), class_="wide"
+    )
 
 
 def _score_row(name: str, c: Cell) -> Html:

@@ -24,7 +24,14 @@ def as_json(boards: Sequence[Board]) -> bytes:
     """Everything but the configurations, indented."""
     body = {
         "boards": [
-            {"key": b.key, "title": b.title, "environments": b.environments, "entries": [_entry(e) for e in b.entries], "floors": b.floors} for b in boards
+            {
+                "key": b.key,
+                "title": b.title,
+                "environments": b.environments,
+                "entries": [_entry(e) for e in b.entries],
+                "floors": b.floors,
+            }
+            for b in boards
         ]
     }
     return msgspec.json.format(msgspec.json.encode(body), indent=2) + b"\n"
@@ -61,15 +68,52 @@ def as_csv(boards: Sequence[Board]) -> str:
     for b in boards:
         for e in b.entries:
             s = e.settings
-            place = [b.title, e.place, *(e.ranks or (None, None)), s.name, s.agent, s.model, s.vision, s.open_model, s.rules, s.imported]
+            place = [
+                b.title,
+                e.place,
+                *(e.ranks or (None, None)),
+                s.name,
+                s.agent,
+                s.model,
+                s.vision,
+                s.open_model,
+                s.rules,
+                s.imported,
+            ]
             for env, cell in {"all": e.total, **e.environments}.items():
                 low, high = cell.interval or (None, None)
-                writer.writerow([*place, env, cell.score, low, high, cell.success, cell.scored, cell.planned, e.cost if env == "all" else None])
+                writer.writerow(
+                    [
+                        *place,
+                        env,
+                        cell.score,
+                        low,
+                        high,
+                        cell.success,
+                        cell.scored,
+                        cell.planned,
+                        e.cost if env == "all" else None,
+                    ]
+                )
         for r in b.floors:
             for env, floor in {"all": r.total, **r.environments}.items():
                 if floor is not None:
-                    about = [b.title, None, None, None, f"floor: {r.name}", floor.agent, None, None, None, r.rules, None]
-                    writer.writerow([*about, env, floor.progress, None, None, None, floor.episodes, floor.episodes, None])
+                    about = [
+                        b.title,
+                        None,
+                        None,
+                        None,
+                        f"floor: {r.name}",
+                        floor.agent,
+                        None,
+                        None,
+                        None,
+                        r.rules,
+                        None,
+                    ]
+                    writer.writerow(
+                        [*about, env, floor.progress, None, None, None, floor.episodes, floor.episodes, None]
+                    )
     return out.getvalue()
 
 
@@ -83,7 +127,15 @@ def _table(b: Board) -> str:
     header = ["rank", "entry", "score", *b.environments, "coverage", *(["cost"] if money else [])]
     lines = [f"## {_plain(b.title)}", "", _row(header), _row(["---:", "---", *["---:"] * (len(header) - 2)])]
     for e in b.entries:
-        marks = [m for m in ("imported" if e.settings.imported else "", "summary only" if e.summary_only else "", "vision" if e.settings.vision else "") if m]
+        marks = [
+            m
+            for m in (
+                "imported" if e.settings.imported else "",
+                "summary only" if e.summary_only else "",
+                "vision" if e.settings.vision else "",
+            )
+            if m
+        ]
         name = e.settings.name + (f" ({', '.join(marks)})" if marks else "")
         cost = [] if not money else ["" if e.cost is None else f"${e.cost:,.2f}"]
         cells = [_said(e.environments.get(env)) for env in b.environments]
@@ -109,7 +161,9 @@ def ranks(e: Entry) -> str:
 def _said(cell: Cell | None) -> str:
     if cell is None or cell.score is None:
         return "–"
-    return f"{100 * cell.score:.1f}" + (f" ({100 * cell.interval[0]:.1f}–{100 * cell.interval[1]:.1f})" if cell.interval else "")
+    return f"{100 * cell.score:.1f}" + (
+        f" ({100 * cell.interval[0]:.1f}–{100 * cell.interval[1]:.1f})" if cell.interval else ""
+    )
 
 
 def _row(cells: Sequence[str]) -> str:

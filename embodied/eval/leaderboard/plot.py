@@ -15,7 +15,9 @@ LEFT, RIGHT, ABOVE, BELOW = 52, 30, 14, 40
 
 @dataclass(frozen=True)
 class Frame:
-    """Where costs and scores lie in a plot, in pixels: scores from 0 to 100 %, costs on a logarithmic axis, what cost nothing at its left end."""
+    """Where costs and scores lie in a plot, in pixels: scores from 0 to 100 %, costs on a logarithmic axis, what cost
+    nothing at its left end.
+    """
 
     width: int
     height: int
@@ -44,7 +46,9 @@ class Frame:
         start = LEFT + (70 if self.free else 0)
         if not cost:
             return LEFT + 26.0
-        return round(start + 12 + (math.log10(cost) - self.first) / (self.last - self.first) * (self.right - start - 12), 1)
+        return round(
+            start + 12 + (math.log10(cost) - self.first) / (self.last - self.first) * (self.right - start - 12), 1
+        )
 
     def y(self, score: float) -> float:
         return round(self.ground - min(score, 1.0) * (self.ground - ABOVE), 1)
@@ -83,26 +87,58 @@ def score_against_cost(board: Board, narrow: bool = False) -> Html:
     parts = _axes(frame, narrow)
     frontier = _frontier([e for e in entries if e.ranked])
     if len(frontier) > 1:
-        parts.append(el("path", class_="frontier", d="M" + "L".join(f"{frame.x(e.cost)} {frame.y(e.total.score)}" for e in frontier)))
+        parts.append(
+            el(
+                "path",
+                class_="frontier",
+                d="M" + "L".join(f"{frame.x(e.cost)} {frame.y(e.total.score)}" for e in frontier),
+            )
+        )
     names = [str(n) if narrow else e.settings.name for n, e in enumerate(entries, 1)]
-    labels = _labels([(frame.x(e.cost), frame.y(e.total.score), name) for e, name in zip(entries, names, strict=True)], frame)
+    labels = _labels(
+        [(frame.x(e.cost), frame.y(e.total.score), name) for e, name in zip(entries, names, strict=True)], frame
+    )
     for e, (lx, ly, anchor, words) in zip(entries, labels, strict=True):
         px, py = frame.x(e.cost), frame.y(e.total.score)
         interval = e.total.interval
-        whisker = el("line", class_="interval", x1=px, x2=px, y1=frame.y(interval[0]), y2=frame.y(interval[1])) if interval else None
+        whisker = (
+            el("line", class_="interval", x1=px, x2=px, y1=frame.y(interval[0]), y2=frame.y(interval[1]))
+            if interval
+            else None
+        )
         title = el("title", f"{e.settings.name}: {percent(e.total.score)}, {dollars(e.cost)}")
         label = el("text", words, class_="name", x=lx, y=ly, text_anchor=anchor)
-        parts.append(el("g", title, whisker, el("circle", cx=px, cy=py, r=5.5), label, class_="point" if e.ranked else "point unranked", **data(e)))
+        parts.append(
+            el(
+                "g",
+                title,
+                whisker,
+                el("circle", cx=px, cy=py, r=5.5),
+                label,
+                class_="point" if e.ranked else "point unranked",
+                **data(e),
+            )
+        )
     said = "; ".join(f"{e.settings.name} {percent(e.total.score)} for {dollars(e.cost)}" for e in entries)
     size = {"viewBox": f"0 0 {frame.width} {frame.height}", "width": frame.width if narrow else "100%"}
-    return el("svg", parts, **size, role="img", class_="narrow" if narrow else "broad", aria_label=f"Score against cost of the run: {said}")
+    return el(
+        "svg",
+        parts,
+        **size,
+        role="img",
+        class_="narrow" if narrow else "broad",
+        aria_label=f"Score against cost of the run: {said}",
+    )
 
 
 def cost_key(board: Board) -> Html:
     """What the numbers of the narrow plot stand for."""
     from embodied.eval.leaderboard.site import data, dollars
 
-    items = (el("li", e.settings.name, el("span", f" {percent(e.total.score)}, {dollars(e.cost)}"), **data(e)) for e in priced(board))
+    items = (
+        el("li", e.settings.name, el("span", f" {percent(e.total.score)}, {dollars(e.cost)}"), **data(e))
+        for e in priced(board)
+    )
     return el("ol", items, class_="narrow key")
 
 
@@ -133,7 +169,9 @@ def _frontier(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _labels(points: Sequence[tuple[float, float, str]], frame: Frame) -> list[tuple[float, float, str, str]]:
-    """A place for each name, (x, y, anchor, words): beside its point, moved up or down where another name stands already."""
+    """A place for each name, (x, y, anchor, words): beside its point, moved up or down where another name stands
+    already.
+    """
     taken: list[tuple[float, float, float]] = []
     placed = []
     for px, py, name in points:

@@ -1,8 +1,9 @@
 """Rank ranges: which ranks an entry could have, given how uncertain all scores are.
 
-Every two entries are tested against each other, and all tests are corrected together (Holm). An entry's best possible rank is one
-more than the number of entries shown to be better, its worst the number of entries not shown to be worse: with 95 % confidence all true
-ranks lie in their ranges at once (Mogstad, Romano, Shaikh and Wilhelm 2024, "Inference for Ranks").
+Every two entries are tested against each other, and all tests are corrected together (Holm). An entry's best possible
+rank is one more than the number of entries shown to be better, its worst the number of entries not shown to be worse:
+with 95 % confidence all true ranks lie in their ranges at once (Mogstad, Romano, Shaikh and Wilhelm 2024, "Inference
+for Ranks").
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ def rank_ranges(entries: Sequence[Standing], level: float = LEVEL) -> list[tuple
 
 
 def difference_p(a: Standing, b: Standing) -> float:
-    """Two-sided p value of a t test of the difference of two scores; paired by seed where every task has two common seeds or more."""
+    """Two-sided p value of a t test of the difference of two scores; paired by seed where every task has two common
+    seeds or more.
+    """
     found = _paired(a, b) or _apart(a, b)
     if found is None or found[1].error == 0:
         return 1.0

@@ -1,4 +1,5 @@
-"""The leaderboard as a static site: plain files that ask nobody for anything and can be opened from disk or put on any server.
+"""The leaderboard as a static site: plain files that ask nobody for anything and can be opened from disk or put on any
+server.
 
 index.html                     every board: table, filters, score against cost
 entries/<entry>.html           settings, scores by environment and task, replays
@@ -63,7 +64,10 @@ def document(title: str, body: Html, script: bool) -> bytes:
     static = files("embodied.eval.leaderboard").joinpath("static")
     code = static.joinpath("site.js").read_text() if script else ""
     allowed = f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'" if script else "'none'"
-    policy = f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+    policy = (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; base-uri 'none';"
+        " form-action 'none'"
+    )
     head = el(
         "head",
         el("meta", charset="utf-8"),
@@ -82,7 +86,16 @@ def document(title: str, body: Html, script: bool) -> bytes:
 def index(boards: Sequence[Board], title: str) -> bytes:
     """The page with every board; one board a tab."""
     tabs = [
-        el("button", b.title, " ", el("small", len(b.entries)), role="tab", aria_controls=b.key, aria_selected="true" if n == 0 else "false", type="button")
+        el(
+            "button",
+            b.title,
+            " ",
+            el("small", len(b.entries)),
+            role="tab",
+            aria_controls=b.key,
+            aria_selected="true" if n == 0 else "false",
+            type="button",
+        )
         for n, b in enumerate(boards)
     ]
     body = el(
@@ -94,17 +107,28 @@ def index(boards: Sequence[Board], title: str) -> bytes:
                 el("h1", title),
                 el(
                     "p",
-                    "Mean progress over environments, their tasks and seeds, in percent, with 95 % intervals. A rank range holds every rank that an entry"
-                    " could have, given how uncertain all scores are. The rows below the line are floors: what agents earn that look at nothing, with"
-                    " standard errors. They are not ranked.",
+                    "Mean progress over environments, their tasks and seeds, in percent, with 95 % intervals. A rank"
+                    " range holds every rank that an entry could have, given how uncertain all scores are. The rows"
+                    " below the line are floors: what agents earn that look at nothing, with standard errors. They are"
+                    " not ranked.",
                     class_="note",
                 ),
             ),
             el("button", "Light / dark", id="theme", type="button"),
         ),
         el("div", tabs, class_="tabs", role="tablist", aria_label="Boards") if len(boards) > 1 else None,
-        [_panel(b, hidden=n > 0) for n, b in enumerate(boards)] or el("section", el("p", "There is nothing to show yet.")),
-        el("footer", "The same as data: ", _link("leaderboard.json"), ", ", _link("leaderboard.csv"), ", ", _link("leaderboard.md"), "."),
+        [_panel(b, hidden=n > 0) for n, b in enumerate(boards)]
+        or el("section", el("p", "There is nothing to show yet.")),
+        el(
+            "footer",
+            "The same as data: ",
+            _link("leaderboard.json"),
+            ", ",
+            _link("leaderboard.csv"),
+            ", ",
+            _link("leaderboard.md"),
+            ".",
+        ),
     )
     return document(title, body, script=True)
 
@@ -135,8 +159,8 @@ def _panel(board: Board, hidden: bool) -> Html:
 
 
 COST_NOTE = (
-    "US dollars for the whole run at public list prices, from the tokens that providers counted. The dashed line joins entries that none beats for less money."
-    " Entries without a known price are not in the plot."
+    "US dollars for the whole run at public list prices, from the tokens that providers counted. The dashed line joins"
+    " entries that none beats for less money. Entries without a known price are not in the plot."
 )
 
 
@@ -145,12 +169,26 @@ def _filters(board: Board) -> Html:
     opens = sorted({_open(e) for e in board.entries})
     agents = sorted({e.settings.agent for e in board.entries})
     sources = sorted({_source(e) for e in board.entries})
-    choices = (("sees", "Sees", sees), ("open", "Model", opens), ("agent", "Agent", agents), ("source", "From", sources))
+    choices = (
+        ("sees", "Sees", sees),
+        ("open", "Model", opens),
+        ("agent", "Agent", agents),
+        ("source", "From", sources),
+    )
     partial = any(not e.ranked for e in board.entries)
     return el(
         "div",
         [
-            el("label", words, el("select", el("option", "all", value=""), (el("option", v or "none", value=v) for v in values), name=name))
+            el(
+                "label",
+                words,
+                el(
+                    "select",
+                    el("option", "all", value=""),
+                    (el("option", v or "none", value=v) for v in values),
+                    name=name,
+                ),
+            )
             for name, words, values in choices
             if len(values) > 1
         ],
@@ -187,7 +225,11 @@ def data(e: Entry) -> dict[str, Any]:
 
 
 def _table(board: Board, money: bool) -> Html:
-    columns: list[tuple[str, str, str]] = [("rank", "rank", "ascending"), ("entry", "who", "ascending"), ("score, 0 to 100 %", "score", "descending")]
+    columns: list[tuple[str, str, str]] = [
+        ("rank", "rank", "ascending"),
+        ("entry", "who", "ascending"),
+        ("score, 0 to 100 %", "score", "descending"),
+    ]
     columns += [(env, "number", "descending") for env in board.environments] if len(board.environments) > 1 else []
     columns += [
         ("success", "number", "descending"),
@@ -197,17 +239,31 @@ def _table(board: Board, money: bool) -> Html:
     ]
     columns += [("cost", "number", "ascending")] if money else []
     head = (
-        el("th", el("button", words, type="button"), class_=class_, scope="col", data_first=first, aria_sort="ascending" if n == 0 else None)
+        el(
+            "th",
+            el("button", words, type="button"),
+            class_=class_,
+            scope="col",
+            data_first=first,
+            aria_sort="ascending" if n == 0 else None,
+        )
         for n, (words, class_, first) in enumerate(columns)
     )
     rows = (_row(board, e, money) for e in board.entries)
-    references = el("tbody", (_reference(board, r, money) for r in board.floors), class_="floors") if board.floors else None
+    references = (
+        el("tbody", (_reference(board, r, money) for r in board.floors), class_="floors") if board.floors else None
+    )
     return el("table", el("thead", el("tr", head)), el("tbody", rows), references, class_="board")
 
 
 def _reference(board: Board, r: Reference, money: bool) -> Html:
     """A floor: outside of what is sorted and filtered, without a rank."""
-    rules = el("span", el("span", "floor", class_="mark"), el("span", f"rules: {r.rules}", class_="mark") if r.rules != "embodied" else None, class_="marks")
+    rules = el(
+        "span",
+        el("span", "floor", class_="mark"),
+        el("span", f"rules: {r.rules}", class_="mark") if r.rules != "embodied" else None,
+        class_="marks",
+    )
     cells = [el("td", "–", class_="rank", title="for reference, not ranked"), el("td", r.name, rules, class_="who")]
     if r.total is None:
         cells.append(el("td", "–", class_="score", title="not every environment of the board has this floor"))
@@ -266,18 +322,34 @@ def marks(e: Entry) -> Html:
     if e.summary_only:
         found.append(("summary only", "imported"))
     if e.total.coverage < 1:
-        found.append((f"{coverage(e.total.scored, e.total.planned)} played" + ("" if e.ranked else ", unranked"), "short"))
+        found.append(
+            (f"{coverage(e.total.scored, e.total.planned)} played" + ("" if e.ranked else ", unranked"), "short")
+        )
     return el("span", (el("span", m[0], class_=f"mark {m[1]}".strip()) for m in found if m), class_="marks")
 
 
 def _who(e: Entry) -> Html:
-    return el("td", el("a", e.settings.name, href=f"entries/{e.key}.html"), marks(e), class_="who", data_value=e.settings.name.lower())
+    return el(
+        "td",
+        el("a", e.settings.name, href=f"entries/{e.key}.html"),
+        marks(e),
+        class_="who",
+        data_value=e.settings.name.lower(),
+    )
 
 
 def _score(cell: Cell) -> Html:
     if cell.score is None:
         return el("td", "–", class_="score", data_value="")
-    return el("td", el("b", f"{100 * cell.score:.1f}"), " ", span_bar(cell), span(cell.interval), class_="score", data_value=cell.score)
+    return el(
+        "td",
+        el("b", f"{100 * cell.score:.1f}"),
+        " ",
+        span_bar(cell),
+        span(cell.interval),
+        class_="score",
+        data_value=cell.score,
+    )
 
 
 def _environment(cell: Cell | None) -> Html:
@@ -293,12 +365,22 @@ def _number(value: float | None, words: str, *more: Any) -> Html:
 
 def _coverage(e: Entry) -> Html:
     words = el("span", coverage(e.total.scored, e.total.planned), class_=None if e.total.coverage >= 1 else "short")
-    return el("td", words, el("span", f"{e.total.scored}/{e.total.planned}", class_="span"), class_="number", data_value=e.total.coverage)
+    return el(
+        "td",
+        words,
+        el("span", f"{e.total.scored}/{e.total.planned}", class_="span"),
+        class_="number",
+        data_value=e.total.coverage,
+    )
 
 
 def span(interval: tuple[float, float] | None, digits: int = 1) -> Html | None:
     """An interval in percent, small."""
-    return el("span", f"{100 * interval[0]:.{digits}f}–{100 * interval[1]:.{digits}f}", class_="span") if interval else None
+    return (
+        el("span", f"{100 * interval[0]:.{digits}f}–{100 * interval[1]:.{digits}f}", class_="span")
+        if interval
+        else None
+    )
 
 
 def dollars(cost: float | None) -> str:

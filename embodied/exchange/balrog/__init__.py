@@ -1,4 +1,5 @@
-"""BALROG's result folders (balrog/evaluator.py at af7d1f1, and its leaderboard repository): read as runs, written from runs.
+"""BALROG's result folders (balrog/evaluator.py at af7d1f1, and its leaderboard repository): read as runs, written from
+runs.
 
     summary.json, metadata.yaml
     <env>/<env>_summary.json

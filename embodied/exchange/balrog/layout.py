@@ -21,7 +21,14 @@ DIALECT = {"escapechar": "\u02d8"}
 FIELD_LIMIT = 10**9
 """A NetHack observation with its reasoning outgrows csv's default."""
 
-DEFAULT_ACTIONS = {"babyai": "go forward", "babaisai": "idle", "crafter": "Noop", "nle": "esc", "minihack": "north", "textworld": "help"}
+DEFAULT_ACTIONS = {
+    "babyai": "go forward",
+    "babaisai": "idle",
+    "crafter": "Noop",
+    "nle": "esc",
+    "minihack": "north",
+    "textworld": "help",
+}
 """What BALROG executes in place of an invalid action."""
 END_STATUS = {-1: "aborted", 0: "", 1: "death", 2: "success"}
 """MiniHack's numeric `end_reason`."""
@@ -47,7 +54,9 @@ def step_limit(env: str, task: str) -> int:
 
 
 def episode_path(root: Path, env: str, task: str, index: int) -> Path:
-    """Where an episode lies, without suffix; `env` is BALROG's name. Raises `StoreError` for a task that would lie outside `root`."""
+    """Where an episode lies, without suffix; `env` is BALROG's name. Raises `StoreError` for a task that would lie
+    outside `root`.
+    """
     if not (env and task and is_task(env) and is_task(task)):
         raise StoreError(f"{env} {task!r} cannot be a folder of a submission.")
     return root / env / task / f"{task}_run_{index:02d}"
@@ -60,7 +69,13 @@ def episode_files(folder: Path) -> list[Path]:
 
 
 def submissions(path: Path) -> list[Path]:
-    """`path` itself where it is a submission, else the submissions in it, at any depth; empty where there is none. No link is followed."""
-    if (path / "summary.json").is_file() or any((path / env).is_dir() and episode_files(path / env) for env in ENVIRONMENTS):
+    """`path` itself where it is a submission, else the submissions in it, at any depth; empty where there is none. No
+    link is followed.
+    """
+    if (path / "summary.json").is_file() or any(
+        (path / env).is_dir() and episode_files(path / env) for env in ENVIRONMENTS
+    ):
         return [path]
-    return [s for child in sorted(path.iterdir()) if child.is_dir() and not child.is_symlink() for s in submissions(child)]
+    return [
+        s for child in sorted(path.iterdir()) if child.is_dir() and not child.is_symlink() for s in submissions(child)
+    ]

@@ -1,8 +1,9 @@
 """A submission of BALROG's leaderboard as a run of ours, marked as imported.
 
-Every JSON becomes an episode and is kept whole in its `info["balrog"]`; a CSV becomes its steps. What BALROG does not record stays
-empty: the first observation, prompts, progress on the way, versions of the simulators. Planned are the episodes of BALROG's suite in the
-environments that the submission has, so that missing ones show in its coverage.
+Every JSON becomes an episode and is kept whole in its `info["balrog"]`; a CSV becomes its steps. What BALROG does not
+record stays
+empty: the first observation, prompts, progress on the way, versions of the simulators. Planned are the episodes of
+BALROG's suite in the environments that the submission has, so that missing ones show in its coverage.
 """
 
 from __future__ import annotations
@@ -86,8 +87,8 @@ class _Found:
 def read_submission(path: Path, out: Path) -> Imported:
     """Writes the run `out` from the submission in the folder `path`. Doing it again continues.
 
-    A damaged file is left out and named in the notes. While the import is under way the run cannot be read: one that was
-    interrupted is never taken for a whole one.
+    A damaged file is left out and named in the notes. While the import is under way the run cannot be read: one that
+    was interrupted is never taken for a whole one.
 
     Raises:
         StoreError: `path` is not a submission, or `out` cannot be used.
@@ -100,16 +101,22 @@ def read_submission(path: Path, out: Path) -> Imported:
     if not found and not isinstance(summary.get("environments"), dict):
         about = f" {notes[0]}" if notes else ""
         raise StoreError(
-            f"{path} is no BALROG submission: it has neither episodes (<env>/<task>/<task>_run_00.json) nor a summary.json with environments.{about}"
+            f"{path} is no BALROG submission: it has neither episodes (<env>/<task>/<task>_run_00.json) nor a"
+            f" summary.json with environments.{about}"
         )
-    first = summary if "agent" in summary or not found else found[0].log  # settings can differ between episodes; the summary's were published
+    # settings can differ between episodes; the summary's were published
+    first = summary if "agent" in summary or not found else found[0].log
     config = _config(name, _object(first, "agent"), _object(first, "client"), metadata, summary)
     specs, missing = _planned(found, name)
     notes += missing
     if not found:
         notes.append("The submission published no episodes, only its summary.")
     track = _track(path, config["image"])
-    recorded = {**config, "image": config["image"] or track == "VLM", "imported": {**config["imported"], "track": track}}
+    recorded = {
+        **config,
+        "image": config["image"] or track == "VLM",
+        "imported": {**config["imported"], "track": track},
+    }
     record = RunRecord(identity(config), recorded, specs, {}, str(metadata.get("date") or ""), config["suite"])
     with Run.made_whole(out, record) as run:
         trajectories = sum(_write(run, f, notes) for f in found)
@@ -196,7 +203,9 @@ def _found(path: Path, env: str, name: str) -> _Found:
         raise StoreError(f"{path} is damaged: 'failed_candidates' holds something else than texts.")
     index = int(re.search(r"_run_(\d+)\.json\Z", path.name)[1])
     history = _object(log, "agent").get("max_image_history") or 0
-    return _Found(env, path, log, _spec(env, log["task"], index, name, log.get("seed"), isinstance(history, int) and history > 0))
+    return _Found(
+        env, path, log, _spec(env, log["task"], index, name, log.get("seed"), isinstance(history, int) and history > 0)
+    )
 
 
 def _spec(env: str, task: str, index: int, name: str, seed: int | None, pictures: bool) -> EpisodeSpec:
@@ -216,20 +225,42 @@ def _config(name: str, agent: Json, client: Json, metadata: Json, summary: Json)
     """The submission's settings in our words, and all of them in its own."""
     settings = _object(client, "generate_kwargs")
     images = agent.get("max_image_history", 0)
-    history = {"text": agent.get("max_text_history", agent.get("max_history")), "image": images if isinstance(images, int) else 0}
+    history = {
+        "text": agent.get("max_text_history", agent.get("max_history")),
+        "image": images if isinstance(images, int) else 0,
+    }
     return {
         "suite": "balrog",
         "preset": str(agent.get("type", "unknown")),
         "image": history["image"] > 0,
-        "agent": {"policy": str(agent.get("type", "unknown")), "history": {**history, "thought": agent.get("max_cot_history")}},
-        "model": {"provider": client.get("client_name", ""), "name": client.get("model_id", name), "base_url": client.get("base_url"), **settings},
-        "imported": {"format": "balrog", "name": name, "agent": agent, "client": client, "metadata": metadata, "summary": summary},
+        "agent": {
+            "policy": str(agent.get("type", "unknown")),
+            "history": {**history, "thought": agent.get("max_cot_history")},
+        },
+        "model": {
+            "provider": client.get("client_name", ""),
+            "name": client.get("model_id", name),
+            "base_url": client.get("base_url"),
+            **settings,
+        },
+        "imported": {
+            "format": "balrog",
+            "name": name,
+            "agent": agent,
+            "client": client,
+            "metadata": metadata,
+            "summary": summary,
+        },
     }
 
 
 def _track(path: Path, pictures: bool) -> str:
-    """Under which heading of BALROG's leaderboard the submission stands: its folder is in `LLM` or `VLM`, else pictures decide."""
-    said = next((part for part in (path.resolve().parent.name, path.name.partition("__")[0]) if part in ("LLM", "VLM")), "")
+    """Under which heading of BALROG's leaderboard the submission stands: its folder is in `LLM` or `VLM`, else pictures
+    decide.
+    """
+    said = next(
+        (part for part in (path.resolve().parent.name, path.name.partition("__")[0]) if part in ("LLM", "VLM")), ""
+    )
     return said or ("VLM" if pictures else "LLM")
 
 
@@ -254,7 +285,9 @@ def _planned(found: list[_Found], name: str) -> tuple[tuple[EpisodeSpec, ...], l
 
 
 def _write(run: Run, found: _Found, notes: list[str]) -> bool:
-    """Writes one episode, unless it is there already; returns whether it has a trajectory. One that is damaged is left out and named."""
+    """Writes one episode, unless it is there already; returns whether it has a trajectory. One that is damaged is left
+    out and named.
+    """
     rows, id_ = found.path.with_suffix(".csv"), found.spec.id
     try:
         steps = _steps(rows, found)
@@ -302,7 +335,9 @@ def _is_metric(key: str, value: Any) -> bool:
 
 
 def _success(env: str, log: Json) -> bool | None:
-    """As our environments say it. MiniHack's own word is its `end_reason`: its progression misses wins (see the environment's page)."""
+    """As our environments say it. MiniHack's own word is its `end_reason`: its progression misses wins (see the
+    environment's page).
+    """
     if env == "minihack":
         return log.get("end_reason") == 2
     return log["progression"] == 1
@@ -312,7 +347,9 @@ def _success(env: str, log: Json) -> bool | None:
 
 
 def _steps(path: Path, found: _Found) -> tuple[list[Step], Observation] | None:
-    """The rows of a trajectory as steps, and the observation that ended it; None where none was published. Raises `StoreError` when it is damaged."""
+    """The rows of a trajectory as steps, and the observation that ended it; None where none was published. Raises
+    `StoreError` when it is damaged.
+    """
     file = open_plain(path)
     if file is None:
         return None
@@ -324,7 +361,9 @@ def _steps(path: Path, found: _Found) -> tuple[list[Step], Observation] | None:
         with io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
             reader = csv.DictReader(text, **DIALECT)
             if set(reader.fieldnames or ()) != set(COLUMNS):
-                raise StoreError(f"{path} is not a trajectory of BALROG: its columns are {str(reader.fieldnames)[:200]}.")
+                raise StoreError(
+                    f"{path} is not a trajectory of BALROG: its columns are {str(reader.fieldnames)[:200]}."
+                )
             last = found.log["num_steps"] - 1
             for index, row in enumerate(reader):
                 step, observation = _step(index, row, observation, failed, found, path, last)
@@ -334,8 +373,12 @@ def _steps(path: Path, found: _Found) -> tuple[list[Step], Observation] | None:
     return steps, observation
 
 
-def _step(index: int, row: dict[str, str], seen: Observation, failed: frozenset[str], found: _Found, path: Path, last: int) -> tuple[Step, Observation]:
-    """The step of a row, and the observation after it. The notice that BALROG put before the observation is kept in `info`."""
+def _step(
+    index: int, row: dict[str, str], seen: Observation, failed: frozenset[str], found: _Found, path: Path, last: int
+) -> tuple[Step, Observation]:
+    """The step of a row, and the observation after it. The notice that BALROG put before the observation is kept in
+    `info`.
+    """
     try:
         reward, done = float(row["Reward"]), row["Done"] == "True"
     except (TypeError, ValueError) as error:
@@ -344,7 +387,9 @@ def _step(index: int, row: dict[str, str], seen: Observation, failed: frozenset[
     said = NOTICE.match(text)
     valid = said is None and action not in failed
     executed = said["executed"] if said else action if valid else DEFAULT_ACTIONS[found.env]
-    after = Observation(text[said.end() :] if said else text, step=index + 1, executed=executed, valid=valid, reward=reward)
+    after = Observation(
+        text[said.end() :] if said else text, step=index + 1, executed=executed, valid=valid, reward=reward
+    )
     step = Step(
         index=index,
         observation=seen,

@@ -1,7 +1,8 @@
 """BALROG's records executed again: what they hold is compared, and what they lack is said.
 
-A record holds the text after every action, rewards, the flag `Done`, and the progression at the end. It lacks the first observation, status and
-pictures, progress on the way, which TextWorld game was played, and how pages of NetHack's messages were joined: there every possibility is tried.
+A record holds the text after every action, rewards, the flag `Done`, and the progression at the end. It lacks the first
+observation, status and pictures, progress on the way, which TextWorld game was played, and how pages of NetHack's
+messages were joined: there every possibility is tried.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from embodied.store.run import Run
 from embodied.types import Episode, EpisodeSpec, Observation, Step, TaskSpec
 
 COMPARED = (
-    "Imported: text, reward and end of every step are compared, and the progression at the end. The record has neither the first observation nor"
-    " status, pictures or progress on the way."
+    "Imported: text, reward and end of every step are compared, and the progression at the end. The record has neither"
+    " the first observation nor status, pictures or progress on the way."
 )
 _CLOSE = 1e-9
 """Rewards and progressions of a CSV and a JSON file are equal up to this."""
@@ -70,13 +71,20 @@ def _missing(spec: EpisodeSpec, episode: Episode, data: Path | None) -> str:
     if env == "crafter":
         return "Crafter's worlds do not come from the recorded seed, and BALROG's Crafter never goes the same way twice"
     if env == "textworld":
-        return "" if data else "the record does not say which game was played; give the folder of the published games with --data"
+        return (
+            ""
+            if data
+            else "the record does not say which game was played; give the folder of the published games with --data"
+        )
     if (episode.info.get("balrog") or {}).get("seed") is None:
         return "the record has no seed"
     if "Boxoban" in spec.task.task:
         return "the record does not say which Boxoban level was played"
     if env in ("nethack", "minihack") and not wheel().startswith("balrog-nle"):
-        return f"BALROG recorded it on NetHack 3.6.6 (balrog-nle 0.9), here is {wheel()}; install balrog-nle in an environment of its own"
+        return (
+            f"BALROG recorded it on NetHack 3.6.6 (balrog-nle 0.9), here is {wheel()}; install balrog-nle in an"
+            " environment of its own"
+        )
     return ""
 
 
@@ -89,7 +97,8 @@ def _possibilities(spec: EpisodeSpec, data: Path) -> Iterator[tuple[TaskSpec, in
     if task.env == "textworld":
         from embodied.games.textworld.games import folder
 
-        for number in range(len(folder(data, task.task))):  # with `data` the seed chooses among the files, and does nothing else
+        # with `data` the seed chooses among the files, and does nothing else
+        for number in range(len(folder(data, task.task))):
             yield replace(task, kwargs={**options, "data": str(data.resolve())}), number
     elif task.env == "nethack":
         for joiner in ("newline", "space"):
@@ -98,7 +107,9 @@ def _possibilities(spec: EpisodeSpec, data: Path) -> Iterator[tuple[TaskSpec, in
         yield replace(task, kwargs=options), spec.seed
 
 
-async def _replay(spec: EpisodeSpec, task: TaskSpec, seed: int, episode: Episode, steps: list[Step], pool: Pool) -> Verdict:
+async def _replay(
+    spec: EpisodeSpec, task: TaskSpec, seed: int, episode: Episode, steps: list[Step], pool: Pool
+) -> Verdict:
     env = pool.environment(task, MemoryBlobs())
     agreed = 0
     try:

@@ -26,7 +26,8 @@ _END = {"aborted": -1, "death": 1, "success": 2}
 
 
 def write(export: Export) -> Exported:
-    """Writes episodes, the summaries computed over them, and `metadata.yaml`. Episodes without a score are left out: BALROG has no word for them.
+    """Writes episodes, the summaries computed over them, and `metadata.yaml`. Episodes without a score are left out:
+    BALROG has no word for them.
 
     Raises:
         StoreError: A file cannot be written, or a recorded step is damaged.
@@ -38,9 +39,15 @@ def write(export: Export) -> Exported:
     written = Exported(notes=[f"Episodes left out for want of a score: {len(wanted)}."] if wanted else [])
     strangers = sorted({e.spec.task.env for e in ended.values()} - {env for env, *_ in suite("balrog").tasks})
     if strangers:
-        raise UsageError(f"BALROG has no {', '.join(strangers)}: nothing of it can stand on its leaderboard. Other formats: `embodied export --help`.")
+        raise UsageError(
+            f"BALROG has no {', '.join(strangers)}: nothing of it can stand on its leaderboard. Other formats:"
+            " `embodied export --help`."
+        )
     if any(e.spec.task.kwargs.get("rules") != "balrog" or "max_steps" in e.spec.task.kwargs for e in ended.values()):
-        written.notes.append("Not all of it was played by BALROG's rules (env.rules=balrog, no --steps): its leaderboard would compare unlike things.")
+        written.notes.append(
+            "Not all of it was played by BALROG's rules (env.rules=balrog, no --steps): its leaderboard would compare"
+            " unlike things."
+        )
     agent, client = _settings(results.record.config)
     for episode in ended.values():
         written.paths += _write_episode(export, episode, agent, client)
@@ -73,7 +80,14 @@ def _write_episode(export: Export, episode: Episode, agent: Json, client: Json) 
 def _rows(steps: list[Step], last: Observation) -> Iterable[tuple]:
     for step, after in zip(steps, [*(s.observation for s in steps[1:]), last], strict=True):
         said = step.info.get("notice") or ("" if step.valid else notice(step.executed))
-        yield step.index, step.decision.action, step.decision.thought, said + after.text, step.reward, step.terminated or step.truncated
+        yield (
+            step.index,
+            step.decision.action,
+            step.decision.thought,
+            said + after.text,
+            step.reward,
+            step.terminated or step.truncated,
+        )
 
 
 def _log(env: str, episode: Episode, steps: list[Step]) -> Json:
@@ -101,7 +115,11 @@ def _statistics(env: str, episode: Episode) -> Json:
     if env == "babaisai":
         return {"target_plan": episode.info.get("plan", ""), "progression": episode.progress}
     if env == "crafter":
-        return {"score": float(sum(v > 0 for v in metrics.values())), "progression": episode.progress, "achievements": metrics}
+        return {
+            "score": float(sum(v > 0 for v in metrics.values())),
+            "progression": episode.progress,
+            "achievements": metrics,
+        }
     if env == "minihack":
         reason = next((code for word, code in _END.items() if episode.end_reason.startswith(word)), -1)
         return {"progression": episode.progress, "end_reason": reason}

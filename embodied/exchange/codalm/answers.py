@@ -1,4 +1,6 @@
-"""Answers to be scored or sent in: of a run of CodaLM-v0, or of a submission, each beside the questions it was meant for."""
+"""Answers to be scored or sent in: of a run of CodaLM-v0, or of a submission, each beside the questions it was meant
+for.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ class Answers:
         return [q for q in self.questions if q.key not in self.texts]
 
 
-def read(paths: Sequence[str], data: str | None, split: str | None, language: str | None, *, partial: bool = False) -> Answers:
+def read(
+    paths: Sequence[str], data: str | None, split: str | None, language: str | None, *, partial: bool = False
+) -> Answers:
     """Reads run folders, or one submission.
 
     Args:
@@ -51,13 +55,17 @@ def read(paths: Sequence[str], data: str | None, split: str | None, language: st
         partial: See `sources.open_set`.
 
     Raises:
-        UsageError: The runs are of several splits, hold no episode of CodaLM-v0, or nothing in them belongs to the split.
+        UsageError: The runs are of several splits, hold no episode of CodaLM-v0, or nothing in them belongs to the
+            split.
         StoreError: A run is damaged.
     """
     if all((Path(path) / "run.json").is_file() for path in paths):
         return _of_runs([Run(path) for path in paths], data, split, language, partial)
     if len(paths) > 1:
-        raise UsageError(f"Several folders are to be runs, and {next(p for p in paths if not (Path(p) / 'run.json').is_file())} is none.")
+        raise UsageError(
+            f"Several folders are to be runs, and {next(p for p in paths if not (Path(p) / 'run.json').is_file())} is"
+            " none."
+        )
     return _of_submission(paths[0], data, split or "test", language or "english", partial)
 
 
@@ -70,11 +78,15 @@ def _of_submission(path: str, data: str | None, split: str, language: str, parti
     texts = found.answers
     known = {q.key for q in questions}
     if not known & texts.keys():
-        raise UsageError(f"No answer in {path} belongs to the split {split}: it begins with {_first(found)!r}. Name the right one with --split.")
+        raise UsageError(
+            f"No answer in {path} belongs to the split {split}: it begins with {_first(found)!r}. Name the right one"
+            " with --split."
+        )
     notes = list(found.problems)
     if strange := [key for key in texts if key not in known]:
         notes.append(
-            f"{len(strange)} answers belong to no question of the split {split}, the first to {' '.join(filter(None, strange[0]))}; they do not count."
+            f"{len(strange)} answers belong to no question of the split {split}, the first to"
+            f" {' '.join(filter(None, strange[0]))}; they do not count."
         )
     return _answers(path, scenes, questions, texts, notes)
 
@@ -89,11 +101,17 @@ def _of_runs(runs: Sequence[Run], data: str | None, split: str | None, language:
         raise UsageError(f"{runs[0].root} has no episode of {ENV}. `embodied eval --env {ENV}` makes a run of it.")
     of_run = {_source(spec) for _, spec in specs}
     if len(of_run) > 1:
-        raise UsageError(f"The runs are of different sets of scenes, which are never mixed: {', '.join(' '.join(s) for s in sorted(of_run))}.")
+        raise UsageError(
+            "The runs are of different sets of scenes, which are never mixed:"
+            f" {', '.join(' '.join(s) for s in sorted(of_run))}."
+        )
     planned_split, planned_language = of_run.pop()
     split, language = split and split.casefold(), language and language.casefold()
     if (split or planned_split) != planned_split or (language or planned_language) != planned_language:
-        raise UsageError(f"The run is of the split {planned_split} in {planned_language}, not of {split or planned_split} in {language or planned_language}.")
+        raise UsageError(
+            f"The run is of the split {planned_split} in {planned_language}, not of {split or planned_split} in"
+            f" {language or planned_language}."
+        )
     folder = None if planned_split == PROCEDURAL else data or resolved(specs[0][1].task.kwargs).get("data")
     scenes = open_set(planned_split, folder, planned_language, partial)
     turns = {task: scenes.turns(task) for task in TASKS}
@@ -112,34 +130,57 @@ def _of_runs(runs: Sequence[Run], data: str | None, split: str | None, language:
         notes.append(f"The answers are of different agents: {', '.join(sorted(who))}.")
     there = sum(len(scenes.questions(task)) for task in TASKS if any(key[0] == task for key in asked))
     if len(asked) < there:
-        notes.append(f"{len(asked)} of the {there} questions of these tasks in the split {scenes.name} were asked: a score of them is of a sample.")
-    return _answers(", ".join(str(run.root) for run in runs), scenes, tuple(sorted(asked.values(), key=lambda q: (TASKS.index(q.task), q.id))), texts, notes)
+        notes.append(
+            f"{len(asked)} of the {there} questions of these tasks in the split {scenes.name} were asked: a score of"
+            " them is of a sample."
+        )
+    return _answers(
+        ", ".join(str(run.root) for run in runs),
+        scenes,
+        tuple(sorted(asked.values(), key=lambda q: (TASKS.index(q.task), q.id))),
+        texts,
+        notes,
+    )
 
 
 def _source(spec: EpisodeSpec) -> tuple[str, str]:
-    return str(spec.task.kwargs.get("split", PROCEDURAL)).casefold(), str(spec.task.kwargs.get("language", "english")).casefold()
+    return (
+        str(spec.task.kwargs.get("split", PROCEDURAL)).casefold(),
+        str(spec.task.kwargs.get("language", "english")).casefold(),
+    )
 
 
 def _answer(run: Run, spec: EpisodeSpec, question: Question) -> str | None:
-    """What was answered in an episode; None where it has no answer. Raises `UsageError` where the episode asked something else."""
+    """What was answered in an episode; None where it has no answer. Raises `UsageError` where the episode asked
+    something else.
+    """
     episode = run.episode(spec.id)
     if episode is None or episode.outcome != "finished":
         return None
     if (episode.info.get("scene"), episode.info.get("region", "")) != question.key[1:]:
         raise UsageError(
-            f"Episode {spec.id} of {run.root} asked about {episode.info.get('scene')}, not {question.scene}: the data is not what it was played on."
+            f"Episode {spec.id} of {run.root} asked about {episode.info.get('scene')}, not {question.scene}: the data"
+            " is not what it was played on."
         )
     *_, last = run.steps(spec.id)
     return str(last.info.get("answer", ""))
 
 
-def _answers(path: str, scenes: SceneSet, questions: tuple[Question, ...], texts: dict[Key, str], notes: list[str]) -> Answers:
+def _answers(
+    path: str, scenes: SceneSet, questions: tuple[Question, ...], texts: dict[Key, str], notes: list[str]
+) -> Answers:
     if faulty := [p for p in scenes.problems if p.kind != "count"]:
-        notes.append(f"The data have {len(faulty)} faults, the first: {faulty[0].file}: {faulty[0].text}. `embodied codalm check` lists them.")
+        notes.append(
+            f"The data have {len(faulty)} faults, the first: {faulty[0].file}: {faulty[0].text}. `embodied codalm"
+            " check` lists them."
+        )
     known = {q.key for q in questions}
     unpublished = sum(not q.answer.strip() for q in questions)
     if questions and unpublished == len(questions):
-        raise UsageError(f"The split {scenes.name} holds no reference answers (Test files from before October 2024 do not): nothing can be scored.")
+        raise UsageError(
+            f"The split {scenes.name} holds no reference answers (Test files from before October 2024 do not): nothing"
+            " can be scored."
+        )
     if unpublished:
         notes.append(f"{unpublished} questions have no reference and are not part of the score.")
     return Answers(path, scenes, questions, {key: text for key, text in texts.items() if key in known}, tuple(notes))

@@ -24,7 +24,9 @@ from embodied.store.disk import append_whole
 from embodied.types import Message, Settings, Usage
 
 Status = Literal["judged", "empty", "unparsed", "failed"]
-"""judged: it has a rating. empty: there was nothing to judge, rated 1 without a call. unparsed: the judge's reply holds no rating. failed: no reply."""
+"""judged: it has a rating. empty: there was nothing to judge, rated 1 without a call. unparsed: the judge's reply holds
+no rating. failed: no reply.
+"""
 SAME_FAILURES = 3
 """After so many calls in a row that failed with the same error the judge is given up: the next would fail too."""
 
@@ -51,7 +53,9 @@ class Rating:
     scene: str
     region: str
     prompt: str
-    """SHA-256 of all that the judge was shown, and of its sampling settings; another answer or reference is another prompt."""
+    """SHA-256 of all that the judge was shown, and of its sampling settings; another answer or reference is another
+    prompt.
+    """
     status: Status
     rating: float | None = None
     """1 to 10; None unless judged or empty."""
@@ -82,11 +86,15 @@ class Outcome:
 
 def cases(questions: Iterable[Question], answers: Mapping[Key, str]) -> list[Case]:
     """Every question that has a reference, with its answer, matched by picture and region."""
-    return [Case(q.key, q.group, _whole(q.answer), _whole(answers.get(q.key, ""))) for q in questions if q.answer.strip()]
+    return [
+        Case(q.key, q.group, _whole(q.answer), _whole(answers.get(q.key, ""))) for q in questions if q.answer.strip()
+    ]
 
 
 def _whole(text: str) -> str:
-    """`text` with the sign for unreadable characters in place of half ones (lone surrogates, as `\\ud83d` in JSON), which nothing can send or store."""
+    """`text` with the sign for unreadable characters in place of half ones (lone surrogates, as `\\ud83d` in JSON),
+    which nothing can send or store.
+    """
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
@@ -130,7 +138,10 @@ class Ratings:
             with self.path.open("ab", buffering=0) as file:
                 append_whole(file, encode(rating) + b"\n")
         except OSError as error:
-            raise StoreError(f"Cannot write {self.path}: {error.strerror or error}. What is judged so far is kept; free space and go on.") from error
+            raise StoreError(
+                f"Cannot write {self.path}: {error.strerror or error}. What is judged so far is kept; free space and"
+                " go on."
+            ) from error
         self._add(rating)
 
     def _add(self, rating: Rating) -> None:
@@ -148,9 +159,15 @@ class Ratings:
             try:
                 rating = msgspec.json.decode(line, type=Rating)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise StoreError(f"{self.path} line {number} is damaged ({error}). Delete that line; its answer is then judged again.") from error
+                raise StoreError(
+                    f"{self.path} line {number} is damaged ({error}). Delete that line; its answer is then judged"
+                    " again."
+                ) from error
             if rating.score != self.score:
-                raise StoreError(f"{self.path} holds ratings of {rating.score}, not of {self.score}: scores of two judges are never mixed. Name another file.")
+                raise StoreError(
+                    f"{self.path} holds ratings of {rating.score}, not of {self.score}: scores of two judges are never"
+                    " mixed. Name another file."
+                )
             self._add(rating)
         if whole < len(data):  # a line that a kill tore: its answer is judged again
             with contextlib.suppress(OSError):
@@ -168,8 +185,9 @@ async def judge_all(
 ) -> Outcome:
     """Judges every case that has no rating yet, at most `concurrency` at a time, and appends what became of each.
 
-    It ends early, to be gone on with by the same call, when the judge can answer nobody (bad key, spent budget), when `SAME_FAILURES` calls in a row
-    failed with the same error, and when `stopping` is set. Cases it did not come to have no line in the file.
+    It ends early, to be gone on with by the same call, when the judge can answer nobody (bad key, spent budget), when
+    `SAME_FAILURES` calls in a row failed with the same error, and when `stopping` is set. Cases it did not come to have
+    no line in the file.
 
     Raises:
         UsageError: `concurrency` is below 1, or two cases have the same key.
@@ -227,7 +245,17 @@ async def _judge(case: Case, model: Model, ratings: Ratings) -> tuple[Rating, Mo
     shown = judge.shown(case.answer)
 
     def rated(status: Status, rating: float | None = None, **more: object) -> Rating:
-        return Rating(ratings.score, task, scene, region, digest(case, ratings.settings, ratings.prompts), status, rating, shown.altered, **more)  # type: ignore[arg-type]
+        return Rating(
+            ratings.score,
+            task,
+            scene,
+            region,
+            digest(case, ratings.settings, ratings.prompts),
+            status,
+            rating,
+            shown.altered,
+            **more,
+        )  # type: ignore[arg-type]
 
     if not shown.text.strip():
         return rated("empty", float(judge.LOWEST)), None
@@ -236,4 +264,7 @@ async def _judge(case: Case, model: Model, ratings: Ratings) -> tuple[Rating, Mo
     except ModelFailure as error:
         return rated("failed", error=str(error)), error
     found = (ratings.prompts or judge).rating(split(reply.text).answer)
-    return rated("unparsed" if found is None else "judged", found, reply=reply.text, model=reply.model, usage=reply.usage), None
+    return (
+        rated("unparsed" if found is None else "judged", found, reply=reply.text, model=reply.model, usage=reply.usage),
+        None,
+    )

@@ -1,7 +1,8 @@
-"""The challenge's submission: three jsonl files of answers, written byte for byte as its organisers write them, and read without trust.
+"""The challenge's submission: three jsonl files of answers, written byte for byte as its organisers write them, and
+read without trust.
 
-Source: the sample submission of the ECCV 2024 W-CODA workshop's track 1. A line is the JSON object of `question_id`, `image`, `question`, `answer`, in
-that order and with everything outside ASCII escaped.
+Source: the sample submission of the ECCV 2024 W-CODA workshop's track 1. A line is the JSON object of `question_id`,
+`image`, `question`, `answer`, in that order and with everything outside ASCII escaped.
 """
 
 from __future__ import annotations
@@ -85,7 +86,9 @@ def read(path: str | Path) -> Submission:
     """
     found = _contents(Path(path))
     if not found:
-        raise UsageError(f"{path} holds no submission: expected {', '.join(FILES.values())}, or some of them, in a folder or a zip.")
+        raise UsageError(
+            f"{path} holds no submission: expected {', '.join(FILES.values())}, or some of them, in a folder or a zip."
+        )
     problems: list[str] = []
     rows = {task: _rows(task, data, problems) for task, data in found.items()}
     return Submission(str(path), rows, tuple(problems))
@@ -98,14 +101,29 @@ def _contents(path: Path) -> dict[Task, bytes]:
         raise UsageError(f"There is no submission {path}: name a folder or a zip with {', '.join(FILES.values())}.")
     try:
         with zipfile.ZipFile(path) as archive:
-            found = [m for m in archive.infolist() if "__MACOSX" not in m.filename and Path(m.filename).name in FILES.values()]
+            found = [
+                m
+                for m in archive.infolist()
+                if "__MACOSX" not in m.filename and Path(m.filename).name in FILES.values()
+            ]
             members = {Path(m.filename).name: m for m in found}
             if len(members) < len(found):
-                raise UsageError(f"{path} holds a file twice: {', '.join(m.filename for m in found)}. Leave one of each.")
+                raise UsageError(
+                    f"{path} holds a file twice: {', '.join(m.filename for m in found)}. Leave one of each."
+                )
             if large := next((m for m in members.values() if m.file_size > _LARGEST), None):
-                raise UsageError(f"{path}: {large.filename} would be {large.file_size:,} bytes; no submission is that large.")
+                raise UsageError(
+                    f"{path}: {large.filename} would be {large.file_size:,} bytes; no submission is that large."
+                )
             return {task: archive.read(members[name]) for task, name in FILES.items() if name in members}
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, RuntimeError, EOFError, OSError) as error:  # RuntimeError: encrypted
+    except (
+        zipfile.BadZipFile,
+        zipfile.LargeZipFile,
+        zlib.error,
+        RuntimeError,
+        EOFError,
+        OSError,
+    ) as error:  # RuntimeError: encrypted
         raise UsageError(f"{path} is neither a folder nor a zip that can be read ({error}).") from None
 
 

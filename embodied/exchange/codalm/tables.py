@@ -1,4 +1,6 @@
-"""The judge's score as a table: what stands behind every number, the published scale beside the raw one, and the least it can be."""
+"""The judge's score as a table: what stands behind every number, the published scale beside the raw one, and the least
+it can be.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,19 @@ from embodied.exchange.codalm.judging import Case, Ratings
 
 PUBLISHED = 10
 """What CODA-LM's tables multiply ratings by: their scale runs from 10, which an empty answer earns, to 100."""
-COLUMNS = ("", "asked", "judged", "empty", "unparsed", "failed", "not asked", "rating (1-10)", "x10", "at least", "at least x10")
+COLUMNS = (
+    "",
+    "asked",
+    "judged",
+    "empty",
+    "unparsed",
+    "failed",
+    "not asked",
+    "rating (1-10)",
+    "x10",
+    "at least",
+    "at least x10",
+)
 
 
 @dataclass(frozen=True)
@@ -88,36 +102,72 @@ def table(score: str, cases: Sequence[Case], ratings: Ratings) -> Table:
 
 def _row(name: str, c: Count) -> tuple[str | int | None, ...]:
     missing = c.planned - c.judged - c.empty - c.unparsed - c.failed
-    return (name, c.planned, c.judged, c.empty, c.unparsed, c.failed, missing, _two(c.mean), _two(c.mean, PUBLISHED), _two(c.least), _two(c.least, PUBLISHED))
+    return (
+        name,
+        c.planned,
+        c.judged,
+        c.empty,
+        c.unparsed,
+        c.failed,
+        missing,
+        _two(c.mean),
+        _two(c.mean, PUBLISHED),
+        _two(c.least),
+        _two(c.least, PUBLISHED),
+    )
 
 
 def _final(counts: dict[Task, Count]) -> tuple[str | int | None, ...]:
     means, least = [counts[t].mean for t in TASKS], [counts[t].least for t in TASKS]
     mean = None if None in means else final(*means)  # type: ignore[arg-type]
     lowest = None if None in least else final(*least)  # type: ignore[arg-type]
-    return ("final (mean of the three)", *[None] * 6, _two(mean), _two(mean, PUBLISHED), _two(lowest), _two(lowest, PUBLISHED))
+    return (
+        "final (mean of the three)",
+        *[None] * 6,
+        _two(mean),
+        _two(mean, PUBLISHED),
+        _two(lowest),
+        _two(lowest, PUBLISHED),
+    )
 
 
 def _note(counts: dict[Task, Count]) -> str:
     altered = sum(c.altered for c in counts.values())
-    notes = ["Rated by a language model that sees no picture: comparable only under the same name, which holds judge and prompt, and with no published score.",
-             "An empty or missing answer is rated 1 without a call; `at least` counts every answer without a rating as 1."]  # fmt: skip
+    notes = [
+        "Rated by a language model that sees no picture: comparable only under the same name, which holds judge and "
+        "prompt, and with no published score.",
+        "An empty or missing answer is rated 1 without a call; `at least` counts every answer without a rating as 1.",
+    ]
     if altered:
-        notes.append(f"{altered} answers were shown without the ratings or marks of turns they held, or cut at their end.")
+        notes.append(
+            f"{altered} answers were shown without the ratings or marks of turns they held, or cut at their end."
+        )
     if any(c.rated < c.planned for c in counts.values()):
-        notes.append("Some answers have no rating; the same command asks for them again (with run.cache=off anew where the judge's reply held none).")
+        notes.append(
+            "Some answers have no rating; the same command asks for them again (with run.cache=off anew where the"
+            " judge's reply held none)."
+        )
     return " ".join(notes)
 
 
 def agreement(score: str, cases: Sequence[Case], ratings: Ratings, grounded: Mapping[Key, float | None]) -> Table:
-    """Spearman's rank correlation of the judge's ratings with `grounded-v1` on the same answers, by task: two opinions, each in a table of its own."""
+    """Spearman's rank correlation of the judge's ratings with `grounded-v1` on the same answers, by task: two opinions,
+    each in a table of its own.
+    """
     rows = []
     for task in TASKS:
-        pairs = [(r.rating, g) for c in cases if c.key[0] == task and (r := ratings.judged(c)) is not None and (g := grounded.get(c.key)) is not None]
+        pairs = [
+            (r.rating, g)
+            for c in cases
+            if c.key[0] == task and (r := ratings.judged(c)) is not None and (g := grounded.get(c.key)) is not None
+        ]
         if pairs:
             rows.append((task, len(pairs), spearman(*zip(*pairs, strict=True))))
     return Table(
-        f"{score}: order of answers, beside {NAME}", ("", "answers", "Spearman"), tuple(rows), "1: both put the answers in the same order; 0: no relation."
+        f"{score}: order of answers, beside {NAME}",
+        ("", "answers", "Spearman"),
+        tuple(rows),
+        "1: both put the answers in the same order; 0: no relation.",
     )
 
 

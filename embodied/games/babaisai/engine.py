@@ -2,7 +2,8 @@
 
 Only the top piece of a cell is seen, pushed, moved or turned; a covered one waits until it is uncovered. One turn:
 
-1. Every YOU piece takes a step. A piece ahead of it that is PUSH (every rule block is) is pushed first, and whatever is ahead of that.
+1. Every YOU piece takes a step. A piece ahead of it that is PUSH (every rule block is) is pushed first, and whatever is
+   ahead of that.
 2. A YOU piece that comes to stand on a WIN piece wins, on a LOSE piece loses. WIN counts before LOSE.
 3. The rules are read anew, then objects turn into what the rules say.
 4. Where nothing is YOU any more, the game is lost.
@@ -47,14 +48,16 @@ def step(state: State, action: str, *, original: bool = False) -> tuple[State, O
     Args:
         state: Any state; it is not changed.
         action: A key of `DIRECTIONS`. Any other phrase waits: nothing happens.
-        original: Keep what BALROG's simulator does with several YOU pieces and with "X is Y" (see `BabaIsAIEnv`, Defects mended).
+        original: Keep what BALROG's simulator does with several YOU pieces and with "X is Y" (see `BabaIsAIEnv`,
+            Defects mended).
     """
     if action not in DIRECTIONS:
         return state, ""
     dx, dy = DIRECTIONS[action]
     cells, rules, ahead = list(state.cells), state.rules, dx + dy * state.width
     pushed, met, entered = False, 0, set()
-    # Front first, so that none walks onto one that has yet to move. The original goes in reading order and lets only the last one's step count.
+    # Front first, so that none walks onto one that has yet to move. The original goes in reading order and lets only
+    # the last one's step count.
     for at in state.you if original or ahead < 0 else reversed(state.you):
         mover = cells[at] & TOP
         if original and (at in entered or not rules.you >> mover & 1):

@@ -34,11 +34,12 @@ class BabaIsAIEnv(LanguageEnv):
     """Baba Is AI: puzzles in which the rules are blocks one can push.
 
     ## Description
-    On a walled grid lie objects (baba, wall, ball, key, door) and word blocks. Three blocks in a row, from left to right or from top
-    to bottom, that read "[object] is [property]" are a rule, and hold as long as they lie so. The player moves all that is YOU and
-    wins by bringing it onto what is WIN. YOU pushes blocks, several in a line too, and so breaks rules and makes others. STOP blocks
-    the way of objects and blocks; objects that are neither STOP nor PUSH are walked over, and a block can be pushed over them. "[object] is
-    [object]" turns the one into the other. Of the pieces in one cell only the top one is seen and acts; the others wait below it.
+    On a walled grid lie objects (baba, wall, ball, key, door) and word blocks. Three blocks in a row, from left to
+    right or from top to bottom, that read "[object] is [property]" are a rule, and hold as long as they lie so. The
+    player moves all that is YOU and wins by bringing it onto what is WIN. YOU pushes blocks, several in a line too, and
+    so breaks rules and makes others. STOP blocks the way of objects and blocks; objects that are neither STOP nor PUSH
+    are walked over, and a block can be pushed over them. "[object] is [object]" turns the one into the other. Of the
+    pieces in one cell only the top one is seen and acts; the others wait below it.
 
     The 40 tasks are BALROG's. A name says what to do, and after it what is there to distract:
 
@@ -67,19 +68,21 @@ class BabaIsAIEnv(LanguageEnv):
     `Choice` of `idle`, `up`, `right`, `down`, `left`. The default action is `idle`.
 
     ## Observation Space
-    - `text`: the active rules, then every object and block in reading order with its way from the first YOU object in reading order:
-      "ball 3 steps to the right and 1 step up", "rule `win` 2 steps to the left". Where several objects are YOU, or what is YOU is
-      not baba, a line says so and names the one positions are relative to; the others are marked "(you)". The outer wall is not listed.
+    - `text`: the active rules, then every object and block in reading order with its way from the first YOU object in
+      reading order: "ball 3 steps to the right and 1 step up", "rule `win` 2 steps to the left". Where several objects
+      are YOU, or what is YOU is not baba, a line says so and names the one positions are relative to; the others are
+      marked "(you)". The outer wall is not listed.
     - `image` (with `image=True`): (32 * rows, 32 * columns, 3) uint8, the whole board from above, outer wall included.
-    - `expert` (with `expert=True`): the next action of a solution found by search from the present position. The search is made at
-      `reset` and whenever play leaves its solution; it costs milliseconds as a rule, some 20 seconds at worst. Once it finds none it
-      gives up and says `idle` for the rest of the episode.
+    - `expert` (with `expert=True`): the next action of a solution found by search from the present position. The search
+      is made at `reset` and whenever play leaves its solution; it costs milliseconds as a rule, some 20 seconds at
+      worst. Once it finds none it gives up and says `idle` for the rest of the episode.
 
     ## Starting State
     The seed draws the objects, their colors and where all is. A seed gives the level it gives in BALROG.
 
     ## Rewards
-    `1 - 0.9 * steps / max_steps` for winning (100 in place of `max_steps` where that is None, and at least 0.1), else 0.
+    `1 - 0.9 * steps / max_steps` for winning (100 in place of `max_steps` where that is None, and at least 0.1), else
+    0.
 
     ## Progress
     1 when won, else 0.
@@ -89,7 +92,8 @@ class BabaIsAIEnv(LanguageEnv):
 
     ## Info
     `reset` gives `plan` (str: how the level is meant to be solved, BALROG's `target_plan`), `columns` and `rows` (int).
-    `metrics` holds `rule_changes`: turns that changed the active rules. At the end `end_reason` is `won`, `lost` or `step limit`.
+    `metrics` holds `rule_changes`: turns that changed the active rules. At the end `end_reason` is `won`, `lost` or
+    `step limit`.
 
     ## Arguments
     - `task`: one of the 40.
@@ -115,8 +119,8 @@ class BabaIsAIEnv(LanguageEnv):
     | "X is Y" lays a Y on every X, which stays below and comes to light again. | X turns into Y. |
     | The picture is drawn and encoded at every step, asked for or not. | Only with `image=True`. |
 
-    `rules="balrog"` gives BALROG's behaviour in all of these but the last; memory addresses are written as `0x...`. Pictures are
-    ours under either: BALROG's layout, tiles of our own.
+    `rules="balrog"` gives BALROG's behaviour in all of these but the last; memory addresses are written as `0x...`.
+    Pictures are ours under either: BALROG's layout, tiles of our own.
 
     ## References
     - Cloos et al. 2024, Baba Is AI: Break the Rules to Beat the Benchmark.
@@ -125,7 +129,7 @@ class BabaIsAIEnv(LanguageEnv):
 
     ## Version History
     - v0: first version.
-    """
+    """  # noqa: E501
 
     def __init__(
         self,
@@ -166,15 +170,19 @@ class BabaIsAIEnv(LanguageEnv):
             goal="Bring an object that is `you` onto an object that is `win`.",
             actions=ACTIONS,
             intro=(
-                "This is a puzzle on a grid. What holds is spelt by word blocks lying in the grid, three in a row from left to right or"
-                " from top to bottom: [object] is [property]. You move every object that is `you`, all at once."
+                "This is a puzzle on a grid. What holds is spelt by word blocks lying in the grid, three in a row from"
+                " left to right or from top to bottom: [object] is [property]. You move every object that is `you`, all"
+                " at once."
             ),
             tips=(
                 "Word blocks can be pushed, several in a line too; so rules can be broken and made.",
                 "An object that is `stop` blocks the way of objects and blocks. Any other object can be walked over.",
                 "Where no rule says what is `win`, make one, of an object you can get to.",
                 "Mind the blocks that say what is `you`: where nothing is, there is nothing you can do.",
-                "A wall that is not listed and cannot be passed runs all around the grid; a block that touches it cannot be pushed off it.",
+                (
+                    "A wall that is not listed and cannot be passed runs all around the grid; a block that touches it"
+                    " cannot be pushed off it."
+                ),
             ),
             default_action=self.default_action,
             max_steps=self.max_steps,
@@ -197,7 +205,8 @@ class BabaIsAIEnv(LanguageEnv):
         won = outcome == "won"
         reward = max(0.1, 1 - 0.9 * (self._clock / (self.max_steps or LIMIT))) if won else 0.0
         if self._original and focus(self._state, original=True) is None:
-            # BALROG's wrapper draws another level while it writes the observation: the clock starts anew and a win is forgotten.
+            # BALROG's wrapper draws another level while it writes the observation: the clock starts anew and a win is
+            # forgotten.
             self._swapped = self._state
             self._state, _ = draw(self._task, self._random)
             self._clock, won = 0, False
@@ -222,7 +231,9 @@ class BabaIsAIEnv(LanguageEnv):
         return self._plan[0] if self._plan else self.default_action
 
     def _follow(self, action: str, before: State) -> None:
-        """Keeps the expert's plan for the present state; searches anew where play has left it, unless it has given up before."""
+        """Keeps the expert's plan for the present state; searches anew where play has left it, unless it has given up
+        before.
+        """
         if self._plan and self._plan[0] == action:
             self._plan.pop(0)
         elif self._plan is not None and self._state.cells != before.cells:

@@ -1,6 +1,7 @@
 """The picture: the whole board, border included, 32 x 32 pixels a cell, the top piece of each.
 
-Tiles are drawn with rectangles, disks and a small font of our own, in whole pixels, so a picture is the same on every machine.
+Tiles are drawn with rectangles, disks and a small font of our own, in whole pixels, so a picture is the same on every
+machine.
 """
 
 from __future__ import annotations
@@ -16,7 +17,13 @@ TILE = 32
 """Pixels a cell is wide and high, as in BALROG."""
 
 _FLOOR, _LINE, _INK = (22, 24, 33), (42, 45, 58), (22, 24, 33)
-_COLORS = {"white": (240, 240, 240), "grey": (150, 152, 160), "red": (235, 70, 70), "green": (80, 200, 90), "blue": (85, 140, 255)}
+_COLORS = {
+    "white": (240, 240, 240),
+    "grey": (150, 152, 160),
+    "red": (235, 70, 70),
+    "green": (80, 200, 90),
+    "blue": (85, 140, 255),
+}
 _CARDS = {
     "noun": (238, 236, 226),
     "is": (238, 236, 226),
@@ -67,7 +74,9 @@ def _tile(piece: Piece) -> np.ndarray:
     tile = np.full((TILE, TILE, 3), _FLOOR, np.uint8)
     tile[0], tile[:, 0] = _LINE, _LINE
     if piece.kind == "object":
-        {"baba": _baba, "wall": _wall, "ball": _ball, "key": _key, "door": _door}[piece.word](tile, np.array(_COLORS[piece.color]))
+        {"baba": _baba, "wall": _wall, "ball": _ball, "key": _key, "door": _door}[piece.word](
+            tile, np.array(_COLORS[piece.color])
+        )
     elif piece.kind == "border":
         tile[:] = (96, 100, 114)
         tile[_box(0, 0, 32, 2) | _box(0, 0, 2, 32)] = (120, 124, 138)

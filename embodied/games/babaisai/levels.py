@@ -1,8 +1,9 @@
 """The 40 tasks: two kinds of level, tables of what differs, and the draws that fill them.
 
-A task's name says what has to be done (`two_room-break_stop-make_win`) and what is there to distract (`-distr_obj_rule`). Levels are
-drawn from NumPy's legacy stream in the order of the original generator (nacloos/baba-is-ai, baba/envs.py), so the seed of a BALROG
-record gives the level of that record. Cells are (column, row); (0, 0) is a corner of the border.
+A task's name says what has to be done (`two_room-break_stop-make_win`) and what is there to distract
+(`-distr_obj_rule`). Levels are drawn from NumPy's legacy stream in the order of the original generator
+(nacloos/baba-is-ai, baba/envs.py), so the seed of a BALROG record gives the level of that record. Cells are (column,
+row); (0, 0) is a corner of the border.
 """
 
 from __future__ import annotations
@@ -82,7 +83,9 @@ class TwoRooms:
 _ROOM = Area(1, 2, 8, 8)
 """The one room but for its first row."""
 _EDGE: Spots = (*((x, y) for y in (6, 1) for x in (4, 5, 6)), *((6, y) for y in range(1, 7)))
-"""Cells of the one room at its walls, from where a block cannot be brought to the win rule. (6, 1) and (6, 6) count twice."""
+"""Cells of the one room at its walls, from where a block cannot be brought to the win rule. (6, 1) and (6, 6) count
+twice.
+"""
 _LEFT, _RIGHT, _ANYWHERE = Area(1, 1, 4, 7), Area(7, 2, 4, 7), Area(1, 2, 11, 7)
 """Parts of two rooms in which objects lie."""
 _RIM: Spots = (*((11, y) for y in range(2, 7)), *((x, 7) for x in range(11, 7, -1)))
@@ -97,7 +100,9 @@ _BASES = {
     "two_room-break_stop-goto_win": TwoRooms("break[wall is stop], goto[{0}]", _RIGHT),
     "two_room-maybe_break_stop-goto_win": TwoRooms("break[wall is stop], goto[{0}]", _ANYWHERE),
     "two_room-make_win": TwoRooms("make[{0} is win], goto[{0}]", _LEFT, stop_broken=True, loose_win=_MIDDLE_RIGHT),
-    "two_room-break_stop-make_win": TwoRooms("break[wall is stop], make[{0} is win], goto[{0}]", _RIGHT, loose_win=_MIDDLE_RIGHT),
+    "two_room-break_stop-make_win": TwoRooms(
+        "break[wall is stop], make[{0} is win], goto[{0}]", _RIGHT, loose_win=_MIDDLE_RIGHT
+    ),
 }
 _DISTRACTORS = {
     "": Distractors(),
@@ -110,7 +115,11 @@ _WIN_RULE = Distractors(object=True, noun=1, win_rule=True)
 _MAKE_YOU = {"objects": _RIGHT, "you_at": (1, 6), "stop_at": (1, 1), "start": _SMALL_LEFT, "loose_noun": _SMALL_LEFT}
 
 TASKS: dict[str, tuple[OneRoom | TwoRooms, Distractors]] = {
-    **{f"env/{name}{suffix}": (base, distractors) for name, base in _BASES.items() for suffix, distractors in _DISTRACTORS.items()},
+    **{
+        f"env/{name}{suffix}": (base, distractors)
+        for name, base in _BASES.items()
+        for suffix, distractors in _DISTRACTORS.items()
+    },
     **{f"env/{name}-distr_win_rule": (_BASES[name], _WIN_RULE) for name in ("two_room-goto_win", "two_room-make_win")},
     "env/two_room-make_you": (TwoRooms("make[{1} is you], goto[{0}]", **_MAKE_YOU), _DISTRACTORS["-distr_obj_rule"]),
     "env/two_room-make_you-make_win": (

@@ -1,8 +1,9 @@
-"""What can lie in a cell. A piece is a number below 32; a cell is an int that holds a stack of pieces, five bits each, the top one lowest.
+"""What can lie in a cell. A piece is a number below 32; a cell is an int that holds a stack of pieces, five bits each,
+the top one lowest.
 
-`cell & TOP` is the piece on top (0 where the cell is empty), `cell >> BITS` the cell without it, `cell << BITS | piece` the cell with
-one more. So a board is a flat sequence of small ints, copied, compared and hashed at C speed. A set of pieces is an int too: bit `p`
-stands for piece `p`.
+`cell & TOP` is the piece on top (0 where the cell is empty), `cell >> BITS` the cell without it, `cell << BITS | piece`
+the cell with one more. So a board is a flat sequence of small ints, copied, compared and hashed at C speed. A set of
+pieces is an int too: bit `p` stands for piece `p`.
 """
 
 from __future__ import annotations

@@ -17,14 +17,17 @@ class Rules:
     """The active rules and, for each property, the set of pieces that have it."""
 
     listed: tuple[Rule, ...]
-    """In reading order of their `is` blocks, a horizontal rule before a vertical one. A rule spelt twice is listed twice."""
+    """In reading order of their `is` blocks, a horizontal rule before a vertical one. A rule spelt twice is listed
+    twice.
+    """
     you: int
     win: int
     lose: int
     push: int
     """Rule blocks always are."""
     solid: int
-    """Pieces no other can enter: the border, rule blocks, what is STOP, and what is PUSH and could not be pushed away."""
+    """Pieces no other can enter: the border, rule blocks, what is STOP, and what is PUSH and could not be pushed away.
+    """
     turns: tuple[tuple[int, int], ...]
     """"X is Y": the set of pieces that turn, the piece they turn into. "X is X" turns nothing."""
 

@@ -1,8 +1,9 @@
 """The expert: a best-first search for a short solution.
 
-Plain breadth-first search drowns where a rule has to be made in two rooms: with a dozen blocks to push, 100,000 positions are not
-enough for most of those levels. The estimate below knows what a win takes, blocks in a row and a walk, so some hundred or thousand
-positions are. It errs by a step or two at times: solutions are short, not always the shortest.
+Plain breadth-first search drowns where a rule has to be made in two rooms: with a dozen blocks to push, 100,000
+positions are not enough for most of those levels. The estimate below knows what a win takes, blocks in a row and a
+walk, so some hundred or thousand positions are. It errs by a step or two at times: solutions are short, not always the
+shortest.
 """
 
 from __future__ import annotations
@@ -63,8 +64,8 @@ def _search(state: State, original: bool, limit: int, weight: int) -> list[str] 
 def estimate(state: State) -> int:
     """About how many turns a win takes at least.
 
-    Where something is WIN: the way there. Else, over every rule "X is win" that could be spelt with an X on the board: the way to
-    one of its blocks, the pushes that bring them into a row or a column, and the way from there to an X.
+    Where something is WIN: the way there. Else, over every rule "X is win" that could be spelt with an X on the board:
+    the way to one of its blocks, the pushes that bring them into a row or a column, and the way from there to an X.
     """
     cells: dict[int, list[int]] = defaultdict(list)
     objects: dict[str, list[int]] = defaultdict(list)
@@ -92,8 +93,8 @@ def estimate(state: State) -> int:
 def _pushes(blocks: tuple[int, ...], width: int) -> int:
     """The least number of pushes that bring three blocks into a row, or into a column, in this order.
 
-    Once each is shifted by its place in the order, they must meet; a push moves one by a cell, or all of a line the same way, so it
-    takes off at most one from how far apart they are across, or down.
+    Once each is shifted by its place in the order, they must meet; a push moves one by a cell, or all of a line the
+    same way, so it takes off at most one from how far apart they are across, or down.
     """
     across = [at % width for at in blocks]
     down = [at // width for at in blocks]

@@ -22,7 +22,9 @@ ACTIONS = {
     "go forward": "take one step ahead",
     "pick up": "pick up the object in the cell in front of you",
     "drop": "put the object you carry into the empty cell in front of you",
-    "toggle": "open or close the door in front of you (a locked one opens with the key of its color); a box is destroyed",
+    "toggle": (
+        "open or close the door in front of you (a locked one opens with the key of its color); a box is destroyed"
+    ),
 }
 """Phrase -> gloss, in the order of minigrid's action numbers."""
 _PHRASES = tuple(ACTIONS)
@@ -33,9 +35,9 @@ class BabyAIEnv(LanguageEnv):
     """BabyAI: follow one instruction in one or two small rooms.
 
     ## Description
-    The agent stands in a room of 6 x 6 free cells and is told what to do: go to an object, pick one up, open a door, put one
-    object next to another, or pick up one and go to another, in a given order. It sees the 7 x 7 cells in front of it, without
-    what walls and closed doors hide. The task names are BALROG's:
+    The agent stands in a room of 6 x 6 free cells and is told what to do: go to an object, pick one up, open a door,
+    put one object next to another, or pick up one and go to another, in a given order. It sees the 7 x 7 cells in front
+    of it, without what walls and closed doors hide. The task names are BALROG's:
 
     | task | instruction | step limit |
     |---|---|---|
@@ -46,22 +48,22 @@ class BabyAIEnv(LanguageEnv):
     | `BabyAI-MixedTrainLocal-v0/pick_up_seq_go_to` | go to the blue key after you pick up the red box | 128 |
 
     ## Action Space
-    `Choice` of `turn left`, `turn right`, `go forward`, `pick up`, `drop`, `toggle`. The default action is `go forward`.
-    All act on the cell in front of the agent. To go to an object means to stand before it, facing it.
+    `Choice` of `turn left`, `turn right`, `go forward`, `pick up`, `drop`, `toggle`. The default action is
+    `go forward`. All act on the cell in front of the agent. To go to an object means to stand before it, facing it.
 
     ## Observation Space
-    - `text`: a line each for the object carried, the nearest wall straight ahead, to the left and to the right where no object
-      is in between, and every object and door in sight: `a red ball 1 step left and 3 steps forward`.
-    - `image` (with `image=True`): (112, 112, 3) uint8, the same 7 x 7 cells from above, the agent at the bottom facing up, 16
-      pixels a cell, cells in sight lighter.
-    - `expert` (with `expert=True`): what minigrid's BabyAI bot would do. The bot follows along whatever is played; once it has
-      lost the plot (a box was destroyed) it says `go forward`.
+    - `text`: a line each for the object carried, the nearest wall straight ahead, to the left and to the right where no
+      object is in between, and every object and door in sight: `a red ball 1 step left and 3 steps forward`.
+    - `image` (with `image=True`): (112, 112, 3) uint8, the same 7 x 7 cells from above, the agent at the bottom facing
+      up, 16 pixels a cell, cells in sight lighter.
+    - `expert` (with `expert=True`): what minigrid's BabyAI bot would do. The bot follows along whatever is played; once
+      it has lost the plot (a box was destroyed) it says `go forward`.
 
     The instruction is `mission.goal`.
 
     ## Starting State
-    The seed draws the rooms, the objects and their colors, the agent's place and direction, and the instruction. The same seed
-    gives the same level as in BALROG.
+    The seed draws the rooms, the objects and their colors, the agent's place and direction, and the instruction. The
+    same seed gives the same level as in BALROG.
 
     ## Rewards
     `1 - 0.9 * steps / step limit` when the instruction is fulfilled, else 0.
@@ -73,15 +75,15 @@ class BabyAIEnv(LanguageEnv):
     Terminates when the instruction is fulfilled; truncates at the step limit.
 
     ## Info
-    `reset` gives `instruction` (str), `kind` (str) and `max_steps` (int). At the end `end_reason` is `fulfilled` or `step limit`.
-    `metrics`: `first_object_named` is 1 when the first object touched is one that the instruction names (or the key of a door it names), else 0;
-    not there until then; 0 at the end when nothing was touched. To touch is to walk into something, to toggle a door or box, to pick
-    something up, or to fulfil the instruction.
+    `reset` gives `instruction` (str), `kind` (str) and `max_steps` (int). At the end `end_reason` is `fulfilled` or
+    `step limit`. `metrics`: `first_object_named` is 1 when the first object touched is one that the instruction names
+    (or the key of a door it names), else 0; not there until then; 0 at the end when nothing was touched. To touch is to
+    walk into something, to toggle a door or box, to pick something up, or to fulfil the instruction.
 
     ## What success does not show
-    As BALROG plays it (`distractors=0`) a room holds little but the named objects, so success needs no reading: a walker that never gets the
-    instruction earns 0.99. `distractors=8` and `first_object_named` ask for reading. Means and standard errors of 100 episodes of each of the
-    five tasks, seeds 1000 to 1099:
+    As BALROG plays it (`distractors=0`) a room holds little but the named objects, so success needs no reading: a
+    walker that never gets the instruction earns 0.99. `distractors=8` and `first_object_named` ask for reading. Means
+    and standard errors of 100 episodes of each of the five tasks, seeds 1000 to 1099:
 
     | distractors | player | success | first object named |
     |---|---|---|---|
@@ -95,16 +97,18 @@ class BabyAIEnv(LanguageEnv):
     | 8 | blind | 0.44 ± 0.016 | 0.22 ± 0.018 |
     | 8 | random | 0.10 ± 0.012 | 0.28 ± 0.020 |
 
-    The blind walker gets the text of every observation, goes to objects in random order, picks each up, carries it to the others and sets it
-    down beside them; a key whose locked door it has seen comes first. `python benchmarks/babyai_blind.py` measures this anew and writes
-    `benchmarks/babyai_blind.json`, which also has the figures of each task. With eight distractors it still earns 0.93 in `goto`, where
-    there is time to visit everything, and 0.78 in `open`, where the door says which key it takes; 0.16 to 0.19 in the others.
+    The blind walker gets the text of every observation, goes to objects in random order, picks each up, carries it to
+    the others and sets it down beside them; a key whose locked door it has seen comes first.
+    `python benchmarks/babyai_blind.py` measures this anew and writes `benchmarks/babyai_blind.json`, which also has the
+    figures of each task. With eight distractors it still earns 0.93 in `goto`, where there is time to visit everything,
+    and 0.78 in `open`, where the door says which key it takes; 0.16 to 0.19 in the others.
 
     ## Arguments
     - `task`: one of the five.
     - `rules`: `embodied` (default) or `balrog`.
     - `image`: observations have an `image`.
-    - `max_steps`: None (default) for the limit of the table. Another limit also changes the reward, which is measured by it.
+    - `max_steps`: None (default) for the limit of the table. Another limit also changes the reward, which is measured
+      by it.
     - `expert`: observations have an `expert`.
     - `distractors`: objects besides those the instruction needs, in [0, 12]; BALROG has 0.
     - `render_mode`: None or `rgb_array` (the picture of `image`).
@@ -122,12 +126,13 @@ class BabyAIEnv(LanguageEnv):
 
     ## References
     - Chevalier-Boisvert et al. 2019, BabyAI: A Platform to Study the Sample Efficiency of Grounded Language Learning.
-    - Carta et al. 2023, Grounding Large Language Models in Interactive Environments with Online Reinforcement Learning (the level).
+    - Carta et al. 2023, Grounding Large Language Models in Interactive Environments with Online Reinforcement Learning
+      (the level).
     - Paglieri et al. 2024, BALROG: Benchmarking Agentic LLM and VLM Reasoning On Games.
 
     ## Version History
     - v0: first version.
-    """
+    """  # noqa: E501
 
     def __init__(
         self,
@@ -168,7 +173,10 @@ class BabyAIEnv(LanguageEnv):
         return Mission(
             goal=f"{self._level.mission[:1].upper()}{self._level.mission[1:]}.",
             actions=ACTIONS,
-            intro="You are in a small room of square cells and see what lies before you, up to six steps ahead and three to each side.",
+            intro=(
+                "You are in a small room of square cells and see what lies before you, up to six steps ahead and three"
+                " to each side."
+            ),
             tips=(
                 "To go to an object, stand right before it and face it.",
                 "Objects and walls block your way; turn and walk round them.",
@@ -197,7 +205,14 @@ class BabyAIEnv(LanguageEnv):
         info: dict[str, Any] = {"end_reason": "fulfilled" if terminated else "step limit"} if over else {}
         if over or self._touch.named is not None:
             info["metrics"] = {"first_object_named": float(self._touch.named is True)}
-        return Transition(float(reward), terminated, truncated and not terminated, float(terminated), terminated if over else None, info)
+        return Transition(
+            float(reward),
+            terminated,
+            truncated and not terminated,
+            float(terminated),
+            terminated if over else None,
+            info,
+        )
 
     def _text(self) -> str:
         return describe(self._view, articles=self._rules == "embodied")
@@ -220,7 +235,9 @@ class _Guide:
         self.advice = int(self._bot.replan())
 
     def follow(self, action: int) -> None:
-        """Takes note of an action that was executed and thinks of the next one; gives up for good where the bot does."""
+        """Takes note of an action that was executed and thinks of the next one; gives up for good
+        where the bot does.
+        """
         from minigrid.utils.baby_ai_bot import DisappearedBoxError
 
         if self._bot is None:

@@ -1,8 +1,8 @@
 """The level behind BALROG's five BabyAI tasks, MixedTrainLocal, on minigrid 3.
 
-Minigrid does not ship it: it is a level of Carta et al. 2023 (Grounding Large Language Models in Interactive Environments
-with Online Reinforcement Learning) that lives in a fork. The order of the random draws below is the fork's, so a seed gives
-the level that BALROG's records were made on.
+Minigrid does not ship it: it is a level of Carta et al. 2023 (Grounding Large Language Models in Interactive
+Environments with Online Reinforcement Learning) that lives in a fork. The order of the random draws below is the
+fork's, so a seed gives the level that BALROG's records were made on.
 """
 
 from __future__ import annotations
@@ -10,12 +10,22 @@ from __future__ import annotations
 import os
 from typing import Any
 
-os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # minigrid imports pygame, which otherwise greets on standard output
+# minigrid imports pygame, which otherwise greets on standard output
+os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 
 from minigrid.core.roomgrid import RoomGrid
 from minigrid.core.world_object import WorldObj
 from minigrid.envs.babyai.core.roomgrid_level import RejectSampling, RoomGridLevel
-from minigrid.envs.babyai.core.verifier import AfterInstr, BeforeInstr, GoToInstr, Instr, ObjDesc, OpenInstr, PickupInstr, PutNextInstr
+from minigrid.envs.babyai.core.verifier import (
+    AfterInstr,
+    BeforeInstr,
+    GoToInstr,
+    Instr,
+    ObjDesc,
+    OpenInstr,
+    PickupInstr,
+    PutNextInstr,
+)
 
 KINDS = ("goto", "pickup", "open", "putnext", "pick_up_seq_go_to")
 ROOM_SIZE = 8
@@ -42,7 +52,9 @@ class MixedTrainLevel(RoomGridLevel):
         super().__init__(room_size=ROOM_SIZE, num_rows=1, num_cols=2 if kind == "open" else 1, max_steps=max_steps)
 
     def gen_obs(self) -> dict[str, Any]:
-        """Nothing: text and picture are made from the grid, and minigrid's encoding would cost more than the step itself."""
+        """Nothing: text and picture are made from the grid, and minigrid's encoding would cost more than the step
+        itself.
+        """
         return {}
 
     def _gen_grid(self, width: int, height: int) -> None:
@@ -58,7 +70,9 @@ class MixedTrainLevel(RoomGridLevel):
         self.surface = self.mission = self.instrs.surface(self)
 
     def gen_mission(self) -> None:
-        """Draws rooms, objects and an instruction until all objects can be reached and the instruction holds nothing held out."""
+        """Draws rooms, objects and an instruction until all objects can be reached and the instruction holds nothing
+        held out.
+        """
         while True:
             RoomGrid._gen_grid(self, self.width, self.height)
             self.instrs = self._two_rooms() if self.kind == "open" else self._one_room()

@@ -1,4 +1,6 @@
-"""Whether the first object that an agent touches is one that the instruction names: what an agent that does not read cannot know."""
+"""Whether the first object that an agent touches is one that the instruction names: what an agent that does not read
+cannot know.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from minigrid.envs.babyai.core.verifier import Instr, ObjDesc
 
 
 class FirstTouch:
-    """Watches an episode. To touch is to walk into an object or door, to toggle a door or box, to pick something up, or to fulfil the instruction."""
+    """Watches an episode. To touch is to walk into an object or door, to toggle a door or box, to pick something up, or
+    to fulfil the instruction.
+    """
 
     def __init__(self, level: RoomGridLevel):
         self._level = level

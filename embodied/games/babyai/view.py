@@ -44,8 +44,8 @@ class View:
 def look(level: MiniGridEnv) -> View:
     """Computes the view from `level`'s present state.
 
-    Light spreads as in minigrid (`Grid.process_vis`): row by row away from the agent, from a seen cell that does not block the
-    view to its neighbours in the row and to the cells in front of those.
+    Light spreads as in minigrid (`Grid.process_vis`): row by row away from the agent, from a seen cell that does not
+    block the view to its neighbours in the row and to the cells in front of those.
     """
     stride = level.width + 2 * _MARGIN
     x, y = level.agent_pos
@@ -73,8 +73,8 @@ def describe(view: View, *, articles: bool = True) -> str:
 
     Args:
         view: What to describe.
-        articles: "an open door" as it was meant to be, and a line when there is nothing at all; False gives BALROG's text,
-            which says "a open door", or nothing.
+        articles: "an open door" as it was meant to be, and a line when there is nothing at all; False gives BALROG's
+            text, which says "a open door", or nothing.
     """
     cells = view.cells
     lines = [f"You carry a {view.carrying.color} {view.carrying.type}"] if view.carrying else []
@@ -91,7 +91,9 @@ def describe(view: View, *, articles: bool = True) -> str:
 
 
 def draw(view: View) -> np.ndarray:
-    """The picture BALROG shows, (112, 112, 3) uint8: the view from above with the agent at the bottom, cells in sight lighter."""
+    """The picture BALROG shows, (112, 112, 3) uint8: the view from above with the agent at the bottom, cells in sight
+    lighter.
+    """
     picture = np.empty((SIZE * TILE, SIZE * TILE, 3), np.uint8)
     for index in range(SIZE * SIZE):
         row, column = divmod(index, SIZE)
@@ -129,7 +131,9 @@ def _offsets(direction: int, stride: int) -> tuple[int, ...]:
 
 @lru_cache(maxsize=1 << 2 * SIZE)
 def _spread(lit: int, clear: int) -> tuple[int, int]:
-    """One row: from the bits lit by the row below and those that do not block, the bits seen and the bits lit in the row above."""
+    """One row: from the bits lit by the row below and those that do not block, the bits seen and the bits lit in the
+    row above.
+    """
     seen, above = lit, 0
     for i in range(SIZE - 1):
         if seen & clear & 1 << i:

@@ -45,29 +45,30 @@ class CrafterEnv(LanguageEnv):
     """Crafter: stay alive in an open world and unlock 22 achievements.
 
     ## Description
-    The player starts in a meadow of a world of 64 x 64 cells: grass, trees, water, sand, and mountains with caves, tunnels,
-    lava and ores. It must eat, drink and sleep, fight zombies by night and skeletons in tunnels, and can gather, plant, build and
-    craft. Achievements build on each other, from wood to the diamond that only an iron pickaxe breaks. A day has 300 steps.
+    The player starts in a meadow of a world of 64 x 64 cells: grass, trees, water, sand, and mountains with caves,
+    tunnels, lava and ores. It must eat, drink and sleep, fight zombies by night and skeletons in tunnels, and can
+    gather, plant, build and craft. Achievements build on each other, from wood to the diamond that only an iron pickaxe
+    breaks. A day has 300 steps.
 
     ## Action Space
     `Choice` of 17 phrases: `Noop`, `Move West`, `Move East`, `Move North`, `Move South`, `Do`, `Sleep`, `Place Stone`,
     `Place Table`, `Place Furnace`, `Place Plant`, `Make Wood Pickaxe`, `Make Stone Pickaxe`, `Make Iron Pickaxe`,
-    `Make Wood Sword`, `Make Stone Sword`, `Make Iron Sword`. The default action is `Noop`. `Do` and the placing actions act on
-    the cell the player faces, which is the one it last moved or tried to move to. What cannot be done passes like `Noop`; so do
-    all actions of a sleeper, who wakes when energy is full or when hurt.
+    `Make Wood Sword`, `Make Stone Sword`, `Make Iron Sword`. The default action is `Noop`. `Do` and the placing actions
+    act on the cell the player faces, which is the one it last moved or tried to move to. What cannot be done passes
+    like `Noop`; so do all actions of a sleeper, who wakes when energy is full or when hurt.
 
     ## Observation Space
-    - `text`: whether the player sleeps or died; of every kind of thing among the 9 x 7 cells around it the closest, in the order
-      in which the view is scanned, column by column from the north-west (`- tree 3 steps to your north-west`; distance is counted
-      in steps along the axes); and the thing in front (`You face grass at your front.`). Darkness hides nothing here, and a ripe
-      plant is a `plant` like any other.
+    - `text`: whether the player sleeps or died; of every kind of thing among the 9 x 7 cells around it the closest, in
+      the order in which the view is scanned, column by column from the north-west (`- tree 3 steps to your north-west`;
+      distance is counted in steps along the axes); and the thing in front (`You face grass at your front.`). Darkness
+      hides nothing here, and a ripe plant is a `plant` like any other.
     - `status`: health, food, drink and energy, out of 9, and the inventory.
-    - `image` (with `image=True`): (256, 256, 3) uint8, the same cells from above and the inventory below, darker and noisy by
-      night, as the package draws it.
+    - `image` (with `image=True`): (256, 256, 3) uint8, the same cells from above and the inventory below, darker and
+      noisy by night, as the package draws it.
 
     ## Starting State
-    The seed draws the world and all that happens in it. It is the world that `crafter.Env(seed=seed)` makes for its first episode.
-    The player stands in the middle and faces south, with nothing but full vital signs.
+    The seed draws the world and all that happens in it. It is the world that `crafter.Env(seed=seed)` makes for its
+    first episode. The player stands in the middle and faces south, with nothing but full vital signs.
 
     ## Rewards
     1 in a step that unlocks an achievement for the first time, plus a tenth of the health gained or lost.
@@ -79,8 +80,9 @@ class CrafterEnv(LanguageEnv):
     Terminates when the player dies; truncates at the step limit. It goes on after the last achievement.
 
     ## Info
-    `reset` gives `world_seed` (int), the seed of the world's own random stream. `metrics` has for each achievement how often it was
-    reached. `success` is true once all are unlocked, false at an end without. At the end `end_reason` is `died` or `step limit`.
+    `reset` gives `world_seed` (int), the seed of the world's own random stream. `metrics` has for each achievement how
+    often it was reached. `success` is true once all are unlocked, false at an end without. At the end `end_reason` is
+    `died` or `step limit`.
 
     ## Arguments
     - `task`: `default`.
@@ -104,10 +106,10 @@ class CrafterEnv(LanguageEnv):
     | Before 2025-04-24 the thing in front was read with rows and columns mixed up, so it was most often the wrong one. | The cell in front. |
     | Before 2025-08-19 the distance always had `steps`, also for 1. | `1 step` |
 
-    `rules="balrog"` brings back the hidden `Noop`, the pictures' draws from the game's stream (a picture or none makes no difference:
-    the draws are made), the blindness at the edges and the sleeping dead; the world and the order of creatures stay decided by the
-    seed. The records of the leaderboard were made with the older texts: `wording="2024-11"`, or `wording="2025-04"`
-    from 2025-04-24.
+    `rules="balrog"` brings back the hidden `Noop`, the pictures' draws from the game's stream (a picture or none makes
+    no difference: the draws are made), the blindness at the edges and the sleeping dead; the world and the order of
+    creatures stay decided by the seed. The records of the leaderboard were made with the older texts:
+    `wording="2024-11"`, or `wording="2025-04"` from 2025-04-24.
 
     ## References
     - Hafner 2022, Benchmarking the Spectrum of Agent Capabilities (Crafter; the package `crafter` 1.8.3).
@@ -116,7 +118,7 @@ class CrafterEnv(LanguageEnv):
 
     ## Version History
     - v0: first version.
-    """
+    """  # noqa: E501
 
     def __init__(
         self,
@@ -134,7 +136,9 @@ class CrafterEnv(LanguageEnv):
         if wording not in WORDINGS:
             raise unknown("wording of crafter", wording, list(WORDINGS), "embodied show crafter")
         if wording != "2025-08" and rules != "balrog":
-            raise UsageError(f'The wording {wording!r} names the wrong thing or number; it goes with rules="balrog" only.')
+            raise UsageError(
+                f'The wording {wording!r} names the wrong thing or number; it goes with rules="balrog" only.'
+            )
         if max_steps is not None and max_steps < 1:
             raise UsageError(f"max_steps is at least 1, or None for no limit, not {max_steps!r}.")
         super().__init__(
@@ -155,7 +159,10 @@ class CrafterEnv(LanguageEnv):
         return Mission(
             goal=f"Stay alive and unlock as many as you can of these achievements: {_GOALS}.",
             actions=ACTIONS,
-            intro="You are in an open world of square cells seen from above, where you can gather, build, craft and fight, and must eat, drink and sleep.",
+            intro=(
+                "You are in an open world of square cells seen from above, where you can gather, build, craft and"
+                " fight, and must eat, drink and sleep."
+            ),
             tips=(
                 "You face the cell you last moved or tried to move to; `Do` and the placing actions act on it.",
                 "An action whose materials, tools or place are wanting changes nothing.",

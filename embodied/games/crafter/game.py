@@ -1,7 +1,9 @@
-"""Crafter's game on the package's objects, without its pictures: the same rules and the same draws, in an order that is fixed.
+"""Crafter's game on the package's objects, without its pictures: the same rules and the same draws, in an order that is
+fixed.
 
-The package keeps the creatures of a chunk in a set of objects, whose order depends on memory addresses, and draws the noise of
-its night pictures from the game's random stream. Here chunks keep their order and pictures have a stream of their own.
+The package keeps the creatures of a chunk in a set of objects, whose order depends on memory addresses, and draws the
+noise of its night pictures from the game's random stream. Here chunks keep their order and pictures have a stream of
+their own.
 """
 
 from __future__ import annotations
@@ -38,7 +40,15 @@ class _Population:
 
 
 _POPULATIONS = (
-    _Population(objects.Zombie, "grass", 6, 0, 0.3, 0.4, lambda space, light: (0 if space < 50 else 3.5 - 3 * light, 3.5 - 3 * light)),
+    _Population(
+        objects.Zombie,
+        "grass",
+        6,
+        0,
+        0.3,
+        0.4,
+        lambda space, light: (0 if space < 50 else 3.5 - 3 * light, 3.5 - 3 * light),
+    ),
     _Population(objects.Skeleton, "path", 7, 7, 0.1, 0.1, lambda space, light: (0 if space < 6 else 1, 2)),
     _Population(objects.Cow, "grass", 5, 5, 0.01, 0.1, lambda space, light: (0 if space < 30 else 1, 1.5 + light)),
 )
@@ -48,8 +58,10 @@ class Game:
     """One episode.
 
     Args:
-        seed: Decides the episode wholly, in [0, 2**32). The world is that of `crafter.Env(seed=seed)` in its first episode.
-        pictures_draw: As in BALROG, where a step draws two pictures and their noise at night comes from the game's stream.
+        seed: Decides the episode wholly, in [0, 2**32). The world is that of `crafter.Env(seed=seed)` in its first
+            episode.
+        pictures_draw: As in BALROG, where a step draws two pictures and their noise at night comes from the game's
+            stream.
     """
 
     def __init__(self, seed: int, *, pictures_draw: bool = False):
@@ -92,7 +104,9 @@ class Game:
         return reward
 
     def noise(self) -> np.ndarray:
-        """What speckles a picture at night: (252, 196) float64 in [32, 127), indexed [x, y]. The same for the same step."""
+        """What speckles a picture at night: (252, 196) float64 in [32, 127), indexed [x, y]. The same for the same
+        step.
+        """
         if self._last_noise is not None:
             return self._last_noise
         return _noise(generator(self._seed, "crafter", "night", self.steps))
@@ -103,7 +117,9 @@ class Game:
         self.world.daylight = 1 - np.abs(np.cos(np.pi * progress)) ** 3
 
     def _balance(self, population: _Population, chunk: tuple[int, int, int, int], creatures: Chunk) -> None:
-        """Now and then adds a creature to a chunk that has too few of its kind, or takes one from a chunk that has too many."""
+        """Now and then adds a creature to a chunk that has too few of its kind, or takes one from a chunk that has too
+        many.
+        """
         world, random, far = self.world, self.world.random, self.player.distance
         ground = world.mask(*chunk, population.ground)
         least, most = population.bounds(np.count_nonzero(ground), world.daylight)
@@ -126,10 +142,11 @@ def _noise(random: np.random.RandomState | np.random.Generator) -> np.ndarray:
 
 
 def first_episode_seed(seed: int) -> int:
-    """How `crafter.Env(seed=seed)` seeds the world of its first episode: `hash((seed, 1)) % (2**31 - 1)` on 64-bit CPython.
+    """How `crafter.Env(seed=seed)` seeds the world of its first episode: `hash((seed, 1)) % (2**31 - 1)` on 64-bit
+    CPython.
 
-    CPython's hash of a tuple of integers (Objects/tupleobject.c, xxHash) does not depend on PYTHONHASHSEED; it is spelled out
-    here so that the worlds do not depend on the interpreter either.
+    CPython's hash of a tuple of integers (Objects/tupleobject.c, xxHash) does not depend on PYTHONHASHSEED; it is
+    spelled out here so that the worlds do not depend on the interpreter either.
 
     Args:
         seed: In [0, 2**32).

@@ -1,9 +1,11 @@
-"""OpenSimplex noise in three dimensions, for whole arrays of points, equal bit for bit to the package `opensimplex` 0.4.
+"""OpenSimplex noise in three dimensions, for whole arrays of points, equal bit for bit to the package `opensimplex`
+0.4.
 
-The algorithm is Kurt Spencer's OpenSimplex (2014, public domain). Space is cut into cells, each of two tetrahedra and an
-octahedron between them. A point's value is the sum of what the corners of its polyhedron and two further lattice points add,
-each a random gradient fading with distance. Which lattice points these are depends on the point's place in the cell: the table
-below lists them for every case, in the order in which the package adds them up, as sums of floats depend on it.
+The algorithm is Kurt Spencer's OpenSimplex (2014, public domain). Space is cut into cells, each of two tetrahedra and
+an octahedron between them. A point's value is the sum of what the corners of its polyhedron and two further lattice
+points add, each a random gradient fading with distance. Which lattice points these are depends on the point's place in
+the cell: the table below lists them for every case, in the order in which the package adds them up, as sums of floats
+depend on it.
 """
 
 from __future__ import annotations
@@ -16,7 +18,16 @@ _NORM = 103
 _GRADIENTS = np.array(
     [
         np.roll((11, 4, 4), longest) * (sx, sy, sz)
-        for sz, sy, sx in ((1, 1, -1), (1, 1, 1), (1, -1, -1), (1, -1, 1), (-1, 1, -1), (-1, 1, 1), (-1, -1, -1), (-1, -1, 1))
+        for sz, sy, sx in (
+            (1, 1, -1),
+            (1, 1, 1),
+            (1, -1, -1),
+            (1, -1, 1),
+            (-1, 1, -1),
+            (-1, 1, 1),
+            (-1, -1, -1),
+            (-1, -1, 1),
+        )
         for longest in range(3)
     ],
     dtype=np.float64,
@@ -47,7 +58,8 @@ def _members(mask: int) -> list[int]:
 def _table() -> tuple[np.ndarray, np.ndarray]:
     """The lattice points of every case, relative to the cell's origin, as two summands.
 
-    The package subtracts most offsets at once and some in two goes, one before and one after the skew, which rounds differently.
+    The package subtracts most offsets at once and some in two goes, one before and one after the skew, which rounds
+    differently.
 
     Returns:
         early, late: (cases, corners, 3) int64.
@@ -144,7 +156,9 @@ def _case(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
     """The table's case for points at (x, y, z) in [0, 1) of the stretched cell, each (n,)."""
     total = x + y + z
     octahedron = _octahedron_case(x, y, z)
-    return np.where(total <= 1, _near_case(x, y, z, 1 - total), np.where(total >= 2, _far_case(x, y, z, 3 - total), octahedron))
+    return np.where(
+        total <= 1, _near_case(x, y, z, 1 - total), np.where(total >= 2, _far_case(x, y, z, 3 - total), octahedron)
+    )
 
 
 def _near_case(x: np.ndarray, y: np.ndarray, z: np.ndarray, origin: np.ndarray) -> np.ndarray:
@@ -178,4 +192,6 @@ def _octahedron_case(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
     b_axes, b_far = np.where(c_for_b, c_axes, b_axes), np.where(c_for_b, c_far, b_far)
     far, near = np.where(a_far, a_axes, b_axes), np.where(a_far, b_axes, a_axes)
     mixed = _MIXED + 8 * far + near
-    return np.where(a_far != b_far, mixed, np.where(a_far, _BOTH_FAR + (a_axes & b_axes), _BOTH_NEAR + (a_axes | b_axes)))
+    return np.where(
+        a_far != b_far, mixed, np.where(a_far, _BOTH_FAR + (a_axes & b_axes), _BOTH_NEAR + (a_axes | b_axes))
+    )

@@ -52,7 +52,8 @@ def _surroundings(game: Game) -> np.ndarray:
     canvas = _lay(tiles, placed)
     noise = game.noise().T
     night, vignette = 2 * (DUSK - daylight), _vignette(*noise.shape)
-    for top in range(0, len(noise), PIXELS):  # arrays of a band stay in the cache; those of the whole canvas take four times as long
+    # arrays of a band stay in the cache; those of the whole canvas take four times as long
+    for top in range(0, len(noise), PIXELS):
         band = slice(top, top + PIXELS)
         canvas[:, band] = _light(canvas[:, band], daylight, player.sleeping, night * vignette[band], noise[band])
     return canvas
@@ -64,7 +65,9 @@ def _lay(tiles: np.ndarray, placed: np.ndarray) -> np.ndarray:
     return tiles[placed.T].transpose(2, 0, 3, 1, 4).reshape(3, rows * PIXELS, columns * PIXELS)
 
 
-def _light(pixels: np.ndarray, daylight: float, sleeping: bool, mask: np.ndarray | None = None, noise: np.ndarray | None = None) -> np.ndarray:
+def _light(
+    pixels: np.ndarray, daylight: float, sleeping: bool, mask: np.ndarray | None = None, noise: np.ndarray | None = None
+) -> np.ndarray:
     """Light of the hour and of sleep.
 
     Args:
@@ -88,7 +91,9 @@ def _light(pixels: np.ndarray, daylight: float, sleeping: bool, mask: np.ndarray
 
 
 def _saturate(pixels: np.ndarray, amount: float) -> np.ndarray:
-    """Pillow's `ImageEnhance.Color` on (..., 3, H, W) uint8: the colors blended with their grey, in single precision."""
+    """Pillow's `ImageEnhance.Color` on (..., 3, H, W) uint8: the colors blended with their grey,
+    in single precision.
+    """
     red, green, blue = (pixels[..., channel : channel + 1, :, :].astype(np.uint32) for channel in range(3))
     grey = ((19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16).astype(np.float32)
     return (grey + np.float32(amount) * (pixels - grey)).astype(np.uint8)
@@ -135,12 +140,16 @@ def _item(name: str, amount: int) -> np.ndarray:
 
 
 def _texture(name: str, side: float) -> np.ndarray:
-    """A texture of the package: (3 or 4, side, side) uint8, colors and perhaps opacity. The package's own order is [x, y, color]."""
+    """A texture of the package: (3 or 4, side, side) uint8, colors and perhaps opacity. The package's own order is [x,
+    y, color].
+    """
     return _textures().get(name, (side, side)).T
 
 
 def _blend(tile: np.ndarray, corner: int, texture: np.ndarray) -> None:
-    """Draws a texture onto a tile, `corner` pixels from its upper and left rim, as `crafter.engine._draw_alpha` does."""
+    """Draws a texture onto a tile, `corner` pixels from its upper and left rim, as
+    `crafter.engine._draw_alpha` does.
+    """
     color, (height, width) = texture[:3], texture.shape[1:]
     part = tile[:, corner : corner + height, corner : corner + width]
     if len(texture) == 4:

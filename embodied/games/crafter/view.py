@@ -26,7 +26,8 @@ class Wording:
     one_step: str = "step"
     """The word after a 1."""
     by_number: bool = False
-    """Things in the order of the package's numbers, else in the order in which the view is scanned, column by column."""
+    """Things in the order of the package's numbers, else in the order in which the view is scanned, column by column.
+    """
     transposed: bool = False
     """Names the cell that is faced when rows and columns are mixed up."""
 
@@ -36,22 +37,27 @@ WORDINGS = {
     "2025-04": Wording("steps", by_number=True),
     "2024-11": Wording("steps", by_number=True, transposed=True),
 }
-"""Since BALROG #55, since #50, and before, by the month of the change. Two columns of #50 at the edges of the world are not
-brought back: facing off the eastern one it crashed, and in the southernmost two rows it faced "nothing" too often."""
+"""Since BALROG #55, since #50, and before, by the month of the change. Two columns of #50 at the edges of the world are
+not brought back: facing off the eastern one it crashed, and in the southernmost two rows it faced "nothing" too
+often."""
 
 
 def _places(one_step: str) -> Iterator[str]:
     for i in range(VIEW[0]):
         for j in range(VIEW[1]):
             x, y = i - _MIDDLE[0], j - _MIDDLE[1]
-            names = [name for name, there in (("north", y < 0), ("south", y > 0), ("west", x < 0), ("east", x > 0)) if there]
+            names = [
+                name for name, there in (("north", y < 0), ("south", y > 0), ("west", x < 0), ("east", x > 0)) if there
+            ]
             distance = abs(x) + abs(y)
             yield f"{distance} {one_step if distance == 1 else 'steps'} to your {'-'.join(names)}"
 
 
 _PLACES = {word: tuple(_places(word)) for word in ("step", "steps")}
 """For each cell of the flattened view: where it is."""
-_NEAREST_FIRST = sorted(range(len(_OUTSIDE)), key=lambda cell: abs(cell // VIEW[1] - _MIDDLE[0]) + abs(cell % VIEW[1] - _MIDDLE[1]))
+_NEAREST_FIRST = sorted(
+    range(len(_OUTSIDE)), key=lambda cell: abs(cell // VIEW[1] - _MIDDLE[0]) + abs(cell % VIEW[1] - _MIDDLE[1])
+)
 
 
 def look(world: World, player: objects.Player) -> bytes:
@@ -63,17 +69,21 @@ def look(world: World, player: objects.Player) -> bytes:
     return bytes(cells)
 
 
-def describe(world: World, player: objects.Player, *, wording: Wording = WORDINGS["2025-08"], original: bool = False) -> str:
+def describe(
+    world: World, player: objects.Player, *, wording: Wording = WORDINGS["2025-08"], original: bool = False
+) -> str:
     """BALROG's text: asleep or dead, the closest thing of every kind, and the thing in front.
 
     Args:
         world: Where the player is.
         player: Who looks.
         wording: BALROG's wording of some month.
-        original: As in BALROG, nothing is seen near the world's western and northern edge, and who dies asleep is said to sleep.
+        original: As in BALROG, nothing is seen near the world's western and northern edge, and who dies asleep is said
+            to sleep.
     """
     x, y = player.pos.tolist()
-    blind = original and (x < _MIDDLE[0] or y < _MIDDLE[1])  # there BALROG's slice begins with a negative number and is empty
+    # there BALROG's slice begins with a negative number and is empty
+    blind = original and (x < _MIDDLE[0] or y < _MIDDLE[1])
     cells = _OUTSIDE if blind else look(world, player)
     facing = (_MIDDLE[0] + player.facing[0], _MIDDLE[1] + player.facing[1])
     i, j = facing[::-1] if wording.transposed else facing
@@ -86,7 +96,9 @@ def describe_status(player: objects.Player) -> str:
     inventory = player.inventory
     vitals = "\n".join(f"- {name}: {inventory[name]}/9" for name in _VITALS)
     carried = "\n".join(f"- {name}: {amount}" for name, amount in inventory.items() if amount and name not in _VITALS)
-    return f"Your status:\n{vitals}\n\n" + (f"Your inventory:\n{carried}" if carried else "You have nothing in your inventory.")
+    return f"Your status:\n{vitals}\n\n" + (
+        f"Your inventory:\n{carried}" if carried else "You have nothing in your inventory."
+    )
 
 
 def _condition(player: objects.Player, original: bool) -> str:

@@ -12,7 +12,8 @@ from embodied.games.crafter.worldgen import MATERIALS, generate_terrain
 AREA = (64, 64)
 """Width and height of the world in cells; the package's default, and BALROG's."""
 VIEW = (9, 7)
-"""Columns and rows of cells the player sees, itself in the middle: the package's 9 x 9 less two rows for the inventory."""
+"""Columns and rows of cells the player sees, itself in the middle: the package's 9 x 9 less two rows for the inventory.
+"""
 _CHUNK = (12, 12)
 _REACH = 2 * 9
 """Only what is less than this many steps away from the player moves: twice the package's view."""
@@ -94,4 +95,6 @@ class World(engine.World):
         numbers = self._obj_map[left : x + _REACH, top : y + _REACH]
         columns, rows = numbers.nonzero()
         close = np.abs(columns + (left - x)) + np.abs(rows + (top - y)) < _REACH
-        return [self._objects[number] for number in sorted(numbers[columns[close], rows[close]].tolist()) if number < below]
+        return [
+            self._objects[number] for number in sorted(numbers[columns[close], rows[close]].tolist()) if number < below
+        ]

@@ -1,4 +1,6 @@
-"""The package's world generator on whole grids: the same world from the same random stream, cell for cell and draw for draw."""
+"""The package's world generator on whole grids: the same world from the same random stream, cell for cell and draw for
+draw.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ class _Noise:
         self.x, self.y = x, y
 
     def __call__(self, z: int, size: float, wider: float = 1, higher: float = 1) -> np.ndarray:
-        """Field `z`, with features about `size` cells across, times `wider` along x and `higher` along y: (n,) float64."""
+        """Field `z`, with features about `size` cells across, times `wider` along x and `higher`
+        along y: (n,) float64.
+        """
         return self._simplex(self.x / wider / size, self.y / higher / size, z)
 
     def at(self, mask: np.ndarray) -> _Noise:
@@ -49,8 +53,8 @@ class _Noise:
 def generate_terrain(area: tuple[int, int], center: tuple[int, int], random: np.random.RandomState) -> Terrain:
     """Lays out the land as `crafter.worldgen._set_material` does, which visits the cells one by one.
 
-    Every constant is the package's. Noise that decides nothing is not computed; what is drawn from `random`, and in which
-    order, is the same.
+    Every constant is the package's. Noise that decides nothing is not computed; what is drawn from `random`, and in
+    which order, is the same.
 
     Args:
         area: Width and height in cells.

@@ -1,14 +1,15 @@
 """Boxoban levels: a generator of our own, and a reader for the published ones.
 
-A level is ten lines of ten characters, as in github.com/google-deepmind/boxoban-levels (Guez et al. 2018, "An investigation of
-model-free planning"): `#` wall, space floor, `.` goal, `$` box, `@` player. The player walks in four directions, pushes one box
-at a time, and has solved the level when a box stands on every goal.
+A level is ten lines of ten characters, as in github.com/google-deepmind/boxoban-levels (Guez et al. 2018, "An
+investigation of model-free planning"): `#` wall, space floor, `.` goal, `$` box, `@` player. The player walks in four
+directions, pushes one box at a time, and has solved the level when a box stands on every goal.
 
-Levels are made backwards. Rooms are carved by a random walk, the boxes are put on the goals, and a beam search *pulls* them away:
-every pull is a push read backwards, so the way back is a solution and every level can be solved. What decides whether a level is
-kept is measured, not hoped for:
+Levels are made backwards. Rooms are carved by a random walk, the boxes are put on the goals, and a beam search *pulls*
+them away: every pull is a push read backwards, so the way back is a solution and every level can be solved. What
+decides whether a level is kept is measured, not hoped for:
 
-- `bound`, pushes that no solution can do without: each box goes to a goal of its own, in the cheapest matching, as if it were alone;
+- `bound`, pushes that no solution can do without: each box goes to a goal of its own, in the cheapest matching, as if
+  it were alone;
 - `runs`, how many times the solution found takes up a box: four would be one box after the other;
 - `moves`, steps of the solution found: at most 90, so that a level fits in the 100 steps that BALROG allows.
 """
@@ -132,7 +133,10 @@ def _files(folder: Path, subset: str) -> list[tuple[int, Path]]:
     """Every level file of a subset in order of name, with the number of bytes up to its end."""
     paths = sorted(p for p in (folder / subset).glob("*.txt") if p.stat().st_size)
     if not paths:
-        raise UsageError(f"No Boxoban levels in {folder / subset}: give `data` the folder that holds hard/ and medium/ of google-deepmind/boxoban-levels.")
+        raise UsageError(
+            f"No Boxoban levels in {folder / subset}: give `data` the folder that holds hard/ and medium/ of"
+            " google-deepmind/boxoban-levels."
+        )
     return list(zip(itertools.accumulate(p.stat().st_size for p in paths), paths, strict=True))
 
 
@@ -152,7 +156,8 @@ def _parse(path: Path) -> list[tuple[int, str]]:
     return levels
 
 
-# --------------------------------------------------------------------------- making levels (a set of cells is the bits of an integer)
+# --------------------------------------------------------------------------- making levels (a set of cells is the bits
+# of an integer)
 
 
 class _State(NamedTuple):
@@ -169,7 +174,9 @@ class _State(NamedTuple):
 
 
 def _attempt(rng: np.random.Generator, difficulty: str) -> tuple[str, tuple[str, ...], dict[str, int]] | None:
-    """One floor, one choice of goals, one search: text, solution and measures, or None when no result belongs to the difficulty."""
+    """One floor, one choice of goals, one search: text, solution and measures, or None when no result belongs to the
+    difficulty.
+    """
     band = BANDS[difficulty]
     floor = _carve(rng)
     goals = sorted(int(c) for c in rng.choice(_cells(floor), BOXES, replace=False))
@@ -203,7 +210,9 @@ def _draw(floor: int, goals: list[int], boxes: tuple[int, ...], player: int) -> 
 
 
 def _carve(rng: np.random.Generator) -> int:
-    """The floor: a random walk inside the outer wall that clears a small patch at each step, until there is room enough."""
+    """The floor: a random walk inside the outer wall that clears a small patch at each step, until there is room
+    enough.
+    """
     patches = ((0,), (0, 1), (0, SIZE), (0, 1, SIZE), (0, 1, SIZE, SIZE + 1))
     row, column = rng.integers(1, SIZE - 1, size=2).tolist()
     size = int(rng.integers(*_FLOOR))
@@ -268,7 +277,9 @@ def _search(rng: np.random.Generator, floor: int, goals: list[int], nearest: lis
         if not grown:
             return
         noise = rng.random(len(grown)).tolist()
-        merit = [sum(nearest[b] for b in s.boxes) + s.runs / 2 + 3 * x for s, x in zip(grown.values(), noise, strict=True)]
+        merit = [
+            sum(nearest[b] for b in s.boxes) + s.runs / 2 + 3 * x for s, x in zip(grown.values(), noise, strict=True)
+        ]
         beam = [state for _, state in heapq.nlargest(_BEAM, zip(merit, grown.values(), strict=True), key=itemgetter(0))]
         yield beam[0]
 
@@ -281,11 +292,15 @@ def _pulls(floor: int, state: _State, reach: int) -> Iterator[_State]:
             to, player = box + step, box + 2 * step
             if reach >> to & 1 and free >> player & 1:
                 boxes = (*state.boxes[:i], to, *state.boxes[i + 1 :])
-                yield _State(boxes, state.mask ^ (1 << box | 1 << to), player, to, state.runs + (box != state.box), state)
+                yield _State(
+                    boxes, state.mask ^ (1 << box | 1 << to), player, to, state.runs + (box != state.box), state
+                )
 
 
 def _solution(floor: int, state: _State, player: int) -> tuple[tuple[str, ...], int]:
-    """The pulls undone, last first, with the shortest walks between them: the directions and how many of them are pushes."""
+    """The pulls undone, last first, with the shortest walks between them: the directions and how many of them are
+    pushes.
+    """
     moves: list[int] = []
     pushes = 0
     while state.before is not None:

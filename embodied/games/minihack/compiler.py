@@ -1,4 +1,6 @@
-"""From a level description to a data archive that NetHack starts from, by the two compilers that the nle wheel carries."""
+"""From a level description to a data archive that NetHack starts from, by the two compilers that
+the nle wheel carries.
+"""
 
 from __future__ import annotations
 
@@ -55,4 +57,6 @@ def _run(tool: str, *arguments: str, folder: Path) -> None:
     done = subprocess.run([HACKDIR / tool, *arguments], cwd=folder, capture_output=True, text=True, errors="replace")
     if done.returncode:
         complaint = (done.stderr or done.stdout).strip().splitlines()
-        raise EnvironmentFailure(f"NetHack's {tool} rejected the level: {complaint[0] if complaint else f'exit code {done.returncode}'}")
+        raise EnvironmentFailure(
+            f"NetHack's {tool} rejected the level: {complaint[0] if complaint else f'exit code {done.returncode}'}"
+        )

@@ -24,8 +24,30 @@ _GAME_OVER = 0  # index in program_state
 
 _BALROG = frozenset(
     (
-        *(n for d in ("north", "east", "south", "west", "northeast", "southeast", "southwest", "northwest") for n in (d, f"far {d}")),
-        *("up", "down", "wait", "more", "apply", "close", "open", "eat", "force", "kick", "loot", "pickup", "pray", "puton", "quaff", "search", "zap"),
+        *(
+            n
+            for d in ("north", "east", "south", "west", "northeast", "southeast", "southwest", "northwest")
+            for n in (d, f"far {d}")
+        ),
+        *(
+            "up",
+            "down",
+            "wait",
+            "more",
+            "apply",
+            "close",
+            "open",
+            "eat",
+            "force",
+            "kick",
+            "loot",
+            "pickup",
+            "pray",
+            "puton",
+            "quaff",
+            "search",
+            "zap",
+        ),
     )
 )
 """The commands BALROG has words for in MiniHack (balrog/environments/minihack/__init__.py)."""
@@ -39,19 +61,20 @@ class MiniHackEnv(NetHackBase):
 
     ## Description
 
-    Levels made for one question each: can the agent find the stairs in a maze or through dark corridors, fight its way along a
-    corridor, push boulders onto fountains, use what it finds to get past lava and monsters? The tasks are BALROG's eight
-    (`MiniHack-Boxoban-Hard-v0`, `-Boxoban-Medium-v0`, `-MazeWalk-9x9-v0`, `-MazeWalk-15x15-v0`, `-Corridor-R3-v0`,
-    `-CorridorBattle-Dark-v0`, `-Quest-Easy-v0`, `-Quest-Medium-v0`), and any other level registered by the minihack package
-    (`MiniHack-River-v0`, `MiniHack-KeyRoom-S5-v0`, ...), which says what the level is, which keys it allows, what it pays and
-    when it ends.
+    Levels made for one question each: can the agent find the stairs in a maze or through dark corridors, fight its way
+    along a corridor, push boulders onto fountains, use what it finds to get past lava and monsters? The tasks are
+    BALROG's eight (`MiniHack-Boxoban-Hard-v0`, `-Boxoban-Medium-v0`, `-MazeWalk-9x9-v0`, `-MazeWalk-15x15-v0`,
+    `-Corridor-R3-v0`, `-CorridorBattle-Dark-v0`, `-Quest-Easy-v0`, `-Quest-Medium-v0`), and any other level registered
+    by the minihack package (`MiniHack-River-v0`, `MiniHack-KeyRoom-S5-v0`, ...), which says what the level is, which
+    keys it allows, what it pays and when it ends.
 
     ## Action Space
 
-    `Choice` of phrases: the level's own commands (Boxoban 4 directions; MazeWalk and CorridorBattle 8; Corridor 8, `open`, `kick`,
-    `search`; Quest the whole keyboard but for `up`) and `esc`, which costs no turn and is the default action. Where NetHack's questions
-    are the player's to answer (Quest and all skill levels; elsewhere what to eat), letters, digits and the symbols `-`, `?`, `*` answer them; where
-    nothing is asked, such a phrase is no valid action and counts as `esc`. `mission.actions` has a gloss for each.
+    `Choice` of phrases: the level's own commands (Boxoban 4 directions; MazeWalk and CorridorBattle 8; Corridor 8,
+    `open`, `kick`, `search`; Quest the whole keyboard but for `up`) and `esc`, which costs no turn and is the default
+    action. Where NetHack's questions are the player's to answer (Quest and all skill levels; elsewhere what to eat),
+    letters, digits and the symbols `-`, `?`, `*` answer them; where nothing is asked, such a phrase is no valid action
+    and counts as `esc`. `mission.actions` has a gloss for each.
 
     ## Observation Space
 
@@ -59,19 +82,20 @@ class MiniHackEnv(NetHackBase):
 
     - `text`: the sections `message`, `language observation`, `cursor` and, with `text="hybrid"`, `map`, as in NetHack.
     - `status`: the section `inventory`, with `text="language"` preceded by `statistics`.
-    - `image` (with `image=True`): the terminal as a picture, (384, 1280, 3) uint8; `picture="tiles"`: the bare map, (336, 1264, 3).
+    - `image` (with `image=True`): the terminal as a picture, (384, 1280, 3) uint8; `picture="tiles"`: the bare map,
+      (336, 1264, 3).
 
     ## Starting State
 
-    The seed decides the hero, the level and everything after; `info["seeds"]` lists the numbers handed to the simulator and
-    `info["simulator"]` its build. A Boxoban level is made from the seed by `embodied.games.minihack.boxoban`, or picked by it
-    out of the published ones (`data`), or given: `reset(options={"level": <ten lines>})`; `info["level"]` names it,
-    `info["boxoban"]` holds it and `info["measures"]` says how hard it is.
+    The seed decides the hero, the level and everything after; `info["seeds"]` lists the numbers handed to the simulator
+    and `info["simulator"]` its build. A Boxoban level is made from the seed by `embodied.games.minihack.boxoban`, or
+    picked by it out of the published ones (`data`), or given: `reset(options={"level": <ten lines>})`; `info["level"]`
+    names it, `info["boxoban"]` holds it and `info["measures"]` says how hard it is.
 
     ## Rewards
 
-    The level's own: 1 for the goal, -0.01 for an action that lets no game turn pass. Boxoban: 1 for the last boulder, else -0.001 an
-    action and 0.1 for each boulder that comes to stand on a fountain (-0.1 when it leaves).
+    The level's own: 1 for the goal, -0.01 for an action that lets no game turn pass. Boxoban: 1 for the last boulder,
+    else -0.001 an action and 0.1 for each boulder that comes to stand on a fountain (-0.1 when it leaves).
 
     ## Progress
 
@@ -79,57 +103,66 @@ class MiniHackEnv(NetHackBase):
 
     ## Episode End
 
-    Terminated when the level is won (`success` true) or the hero is dead or the level lost (false); truncated after `max_steps`.
+    Terminated when the level is won (`success` true) or the hero is dead or the level lost (false); truncated after
+    `max_steps`.
 
     ## Info
 
-    `metrics`: `time` (game turns), for Boxoban `boxes_on_goals`. At the end `end_reason`: `success`, `death: killed by a giant rat`, ...
+    `metrics`: `time` (game turns), for Boxoban `boxes_on_goals`. At the end `end_reason`: `success`,
+    `death: killed by a giant rat`, ...
 
     ## Arguments
 
     - `task`: a registered MiniHack id.
     - `rules`: `"embodied"`, or `"balrog"` for what is listed below.
-    - `image`, `picture` (`"full"`, `"tiles"`), `text` (`"hybrid"`, `"language"`; by default hybrid without a picture, language with one).
+    - `image`, `picture` (`"full"`, `"tiles"`), `text` (`"hybrid"`, `"language"`; by default hybrid without a picture,
+      language with one).
     - `max_steps`: 100, BALROG's; None leaves the episode without a limit.
     - `data`: for Boxoban, a copy of google-deepmind/boxoban-levels.
-    - `character`: `"@"` (drawn from the seed) or such as `"val-dwa-law-fem"`. CorridorBattle, Quest-Medium and KeyRoom have their own.
+    - `character`: `"@"` (drawn from the seed) or such as `"val-dwa-law-fem"`. CorridorBattle, Quest-Medium and KeyRoom
+      have their own.
     - `autopickup`: whether things walked over are picked up.
 
     ## Defects mended
 
-    - A won level counts as won. BALROG asks whether the last reward is at least 1, and the -0.01 for an action without a game turn
-      can ride on the winning step (5 of 82 recorded wins score 0). Here the end of the level decides.
+    - A won level counts as won. BALROG asks whether the last reward is at least 1, and the -0.01 for an action without
+      a game turn can ride on the winning step (5 of 82 recorded wins score 0). Here the end of the level decides.
     - A level that is won with the last action allowed counts as won; MiniHack gives up first.
     - Turning the pages of a message costs nothing; BALROG charges each page 0.01.
     - Memento's wrong choice, which MiniHack ends like a success, is a failure.
-    - Quest can be played: BALROG lets no letter through, so an item can be chosen only by a direction that doubles as its letter,
-      and offers less than half of the commands. `rules="balrog"`: its words and no others; the default action is `north`.
-    - Menus of levels that leave questions to the player stay open for an answer; elsewhere pages are turned by themselves, and what they
-      said is kept in the message. `rules="balrog"`: both are dismissed unseen.
+    - Quest can be played: BALROG lets no letter through, so an item can be chosen only by a direction that doubles as
+      its letter, and offers less than half of the commands. `rules="balrog"`: its words and no others; the default
+      action is `north`.
+    - Menus of levels that leave questions to the player stay open for an answer; elsewhere pages are turned by
+      themselves, and what they said is kept in the message. `rules="balrog"`: both are dismissed unseen.
     - Boxoban can be reset on nle 1.3, needs no downloads, and a seed gives the same level everywhere. BALROG draws from
       `os.listdir` order and never draws the last level of a file.
-    - Seeds take effect, the level has one of its own (nle 1.3), the wall clock has none, global random numbers are left alone.
-    - The last observation is the one of the last action. `rules="balrog"`: the game is quit first, as NLE does, and the text is what
-      that leaves on the screen.
+    - Seeds take effect, the level has one of its own (nle 1.3), the wall clock has none, global random numbers are left
+      alone.
+    - The last observation is the one of the last action. `rules="balrog"`: the game is quit first, as NLE does, and the
+      text is what that leaves on the screen.
     - The goal is said. BALROG's instructions for mazes and battles are to get as far as possible.
 
     minihack 1.0.2 cannot make its `LavaCrossing` and `SimpleCrossing` levels with minigrid 3; neither can we.
 
     ## References
 
-    - Samvelyan et al., MiniHack the Planet: A Sandbox for Open-Ended Reinforcement Learning Research, NeurIPS 2021 Datasets and Benchmarks.
+    - Samvelyan et al., MiniHack the Planet: A Sandbox for Open-Ended Reinforcement Learning Research, NeurIPS 2021
+      Datasets and Benchmarks.
     - Guez et al., An Investigation of Model-Free Planning, ICML 2019 (Boxoban).
     - Paglieri et al., BALROG: Benchmarking Agentic LLM and VLM Reasoning On Games, ICLR 2025.
 
-    MiniHack records of BALROG replay exactly with `rules="balrog"` on balrog-nle 0.9.0 (`make test-balrog`). On nle 1.3 the game is in the
-    state of the minihack package's own environment after each of 10,000 random steps (`tests/games/test_minihack_original.py`).
+    MiniHack records of BALROG replay exactly with `rules="balrog"` on balrog-nle 0.9.0 (`make test-balrog`). On nle 1.3
+    the game is in the state of the minihack package's own environment after each of 10,000 random steps
+    (`tests/games/test_minihack_original.py`).
 
     ## Version History
 
-    - v1: NLE is asked to describe what it draws (`screen_descriptions`), as MiniHack asks it, because the answer changes the game: things
-      looked at from nearby count as seen, and a corpse that was seen does not stack with one that was not. It costs 2 to 9 us a step,
-      depending on the task (at most 18 %). v0 left it out. Random players meet a difference in 1 of 640 episodes of the eight tasks,
-      a hero who attacks whatever stands beside him in 4 of 40 of CorridorBattle-Dark.
+    - v1: NLE is asked to describe what it draws (`screen_descriptions`), as MiniHack asks it, because the answer
+      changes the game: things looked at from nearby count as seen, and a corpse that was seen does not stack with one
+      that was not. It costs 2 to 9 us a step, depending on the task (at most 18 %). v0 left it out. Random players meet
+      a difference in 1 of 640 episodes of the eight tasks, a hero who attacks whatever stands beside him in 4 of 40 of
+      CorridorBattle-Dark.
     - v0: first version.
     """
 
@@ -149,7 +182,14 @@ class MiniHackEnv(NetHackBase):
     ):
         self.task = task
         self.rules = check_rules(rules)
-        self._referee: Referee = load(task, character=character, autopickup=autopickup, penalty_mode="constant", penalty_step=-0.01, penalty_time=0.0)
+        self._referee: Referee = load(
+            task,
+            character=character,
+            autopickup=autopickup,
+            penalty_mode="constant",
+            penalty_step=-0.01,
+            penalty_time=0.0,
+        )
         self._boxes = hasattr(self._referee, "describe")
         if data is not None and not self._boxes:
             raise UsageError(f"`data` is a folder of Boxoban levels; {task} has no use for it.")
@@ -236,7 +276,11 @@ class MiniHackEnv(NetHackBase):
         if self._pages:
             self._message = self._joiner.join((*self._pages, self._message)).rstrip("\n")
         status = self._referee.status
-        won = reward >= 1.0 if self.rules == "balrog" else status == SUCCESS and self._referee.reward > self._referee.penalty
+        won = (
+            reward >= 1.0
+            if self.rules == "balrog"
+            else status == SUCCESS and self._referee.reward > self._referee.penalty
+        )
         info = {"valid": asked, "executed": executed, **self._facts()}
         if status != RUNNING:
             info["end_reason"] = self._end_reason(won)
@@ -269,7 +313,9 @@ class MiniHackEnv(NetHackBase):
         return referee.reward, over
 
     def _play(self, key: int) -> None:
-        """Presses a key for the referee, as NLE does: passes pages and declines what the level does not let the player answer."""
+        """Presses a key for the referee, as NLE does: passes pages and declines what the level does not let the player
+        answer.
+        """
         game = self.game
         if game.done:
             return
@@ -317,30 +363,45 @@ class MiniHackEnv(NetHackBase):
         if self._boxes:
             return "Push the boulders onto the fountains, until a boulder is on every fountain."
         if "Sokoban" in self.task:
-            return "Push the boulders into the pits until all are filled, then reach the stairs down (>). Do not step into a pit."
+            return (
+                "Push the boulders into the pits until all are filled, then reach the stairs down (>). Do not step into"
+                " a pit."
+            )
         if goals := self._referee.goals():
             return f"Achieve this: {'; '.join(goals)}."
         if "Quest" in self.task:
-            return "Explore the level, get past its monsters and obstacles with what you find, and reach the stairs down (>)."
+            return (
+                "Explore the level, get past its monsters and obstacles with what you find, and reach the stairs down"
+                " (>)."
+            )
         return "Reach the stairs down (>): the episode is won once you stand on them."
 
     def _tips(self) -> list[str]:
-        tips = ["The message says what your last action did. Repeating an action that changed nothing gets you nowhere."]
+        tips = [
+            "The message says what your last action did. Repeating an action that changed nothing gets you nowhere."
+        ]
         if self._boxes:
-            tips.append("You push a boulder by walking into it; the place behind it must be free. Boulders cannot be pulled.")
+            tips.append(
+                "You push a boulder by walking into it; the place behind it must be free. Boulders cannot be pulled."
+            )
         else:
             tips.append("You attack a monster by moving into it.")
         if "a" in self._actions_by_phrase:
-            tips.append("Where the game asks for an item, such as [cd or ?*], answer with a single letter; where it asks for a direction, with a direction.")
-            tips.append("A letter, a digit or a symbol counts only as an answer: where nothing is asked, it is no valid action.")
+            tips.append(
+                "Where the game asks for an item, such as [cd or ?*], answer with a single letter; where it asks for a"
+                " direction, with a direction."
+            )
+            tips.append(
+                "A letter, a digit or a symbol counts only as an answer: where nothing is asked, it is no valid action."
+            )
         return tips
 
 
 def _vocabulary(referee: Referee, rules: str) -> dict[str, Action]:
     """The accepted phrases, exactly: the level's own commands by name, in its order.
 
-    `rules="balrog"` leaves out what BALROG has no words for; else `esc` comes on top and, where the game may ask for an item, what
-    answers that. MiniHack lets questions about eating through where it declines all others.
+    `rules="balrog"` leaves out what BALROG has no words for; else `esc` comes on top and, where the game may ask for an
+    item, what answers that. MiniHack lets questions about eating through where it declines all others.
     """
     names = {action.keys: name for name, action in COMMANDS.items()}
     listed = {names[bytes((key,))]: COMMANDS[names[bytes((key,))]] for key in referee.actions if bytes((key,)) in names}

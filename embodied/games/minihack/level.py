@@ -1,12 +1,13 @@
 """MiniHack's registered levels, played by us: what an id asks for, when it ends, what it pays.
 
-The minihack package describes a level by a subclass of NLE's Gymnasium environment. We take the class at its word without that
+The minihack package describes a level by a subclass of NLE's Gymnasium environment. We take the class at its word
+without that
 environment: `load` derives a class from it in which NLE is replaced, with the method resolution order
 
     Referee, <the level's class>, ..., MiniHack, ..., _InPlaceOfNLE, NLE
 
-All that MiniHack decides (options, actions, level description, rewards, ends, the key macro of KeyRoom) runs as written there; all
-that NLE did (the game, its keys, its screens) is ours.
+All that MiniHack decides (options, actions, level description, rewards, ends, the key macro of KeyRoom) runs as written
+there; all that NLE did (the game, its keys, its screens) is ours.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ import numpy as np
 from nle.env.base import FULL_ACTIONS, NLE
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore", UserWarning)  # minihack imports pkg_resources, whose deprecation is no news to a player
+    # minihack imports pkg_resources, whose deprecation is no news to a player
+    warnings.simplefilter("ignore", UserWarning)
     from minihack import LevelGenerator, MiniHack
     from minihack.base import PATH_DAT_DIR
     from minihack.base import gym as gym_of_minihack  # gymnasium, or gym in minihack 0.1
@@ -35,10 +37,11 @@ from embodied.registry import unknown
 from embodied.seeding import derive
 
 DESCRIPTIONS = "screen_descriptions"
-"""What each place on the map is, in words, (21, 79, 80) uint8. MiniHack always asks for it, so every level has it, needed or not: to find
-the words, NLE looks at each thing that is drawn, as the farlook command does, and NetHack takes a look from a neighbouring place as having
-seen the thing up close (`dknown`, `object_from_map` in pager.c). Corpses seen and unseen do not stack. For a thing that is remembered where
-there is none, the look makes one, which takes a number and, of a corpse, draws random numbers."""
+"""What each place on the map is, in words, (21, 79, 80) uint8. MiniHack always asks for it, so every level has it,
+needed or not: to find the words, NLE looks at each thing that is drawn, as the farlook command does, and NetHack takes
+a look from a neighbouring place as having seen the thing up close (`dknown`, `object_from_map` in pager.c). Corpses
+seen and unseen do not stack. For a thing that is remembered where there is none, the look makes one, which takes a
+number and, of a corpse, draws random numbers."""
 
 RUNNING, DEATH, SUCCESS, ABORTED = 0, 1, 2, -1
 """MiniHack's end status."""
@@ -49,7 +52,9 @@ _BOULDER, _FOUNTAIN = ord("`"), ord("{")
 def known() -> list[str]:
     """All registered MiniHack ids that name a level."""
     specs = gym_of_minihack.envs.registration.registry
-    return sorted(i for i in getattr(specs, "env_specs", specs) if i.startswith("MiniHack-") and not i.endswith("-Custom-v0"))
+    return sorted(
+        i for i in getattr(specs, "env_specs", specs) if i.startswith("MiniHack-") and not i.endswith("-Custom-v0")
+    )
 
 
 def load(task: str, **kwargs: Any) -> Referee:
@@ -73,7 +78,9 @@ def load(task: str, **kwargs: Any) -> Referee:
         with _global_randomness_untouched():
             return type(f"Referee of {task}", (Referee, cls, *boxes, _InPlaceOfNLE), {})(**{**spec.kwargs, **kwargs})
     except AssertionError as error:
-        raise EnvironmentFailure(f"The minihack package cannot make {task} with the minigrid that is installed: choose another level.") from error
+        raise EnvironmentFailure(
+            f"The minihack package cannot make {task} with the minigrid that is installed: choose another level."
+        ) from error
 
 
 class Referee:
@@ -128,7 +135,9 @@ class Referee:
         self.started()
 
     def act(self, index: int, *, aborting: bool = False) -> None:
-        """Presses action `index` and judges what came of it. `aborting`: MiniHack gives the episode up with this action."""
+        """Presses action `index` and judges what came of it. `aborting`: MiniHack gives the episode up with this
+        action.
+        """
         self.aborting = aborting
         self.nethack.presses = 0
         if self.plain:
@@ -140,7 +149,11 @@ class Referee:
         """What the level's reward manager pays for, in words; empty where the stairs are the goal."""
         if getattr(self.reward_manager, "custom_reward_functions", ()):
             return []  # in the package's levels, such a function pays for the stairs
-        return [words for event in getattr(self.reward_manager, "events", ()) if event.reward > 0 and (words := _event(event))]
+        return [
+            words
+            for event in getattr(self.reward_manager, "events", ())
+            if event.reward > 0 and (words := _event(event))
+        ]
 
     def _get_time_penalty(self, last_observation: Any, observation: Any) -> float:
         self.penalty = float(super()._get_time_penalty(last_observation, observation))
@@ -168,11 +181,18 @@ class _InPlaceOfNLE(NLE):
         allow_all_yn_questions: bool = False,
         **_: Any,  # recordings, step limit, rendering: not NetHack's business here
     ):
-        self.options, self.character, self.wizard, self.spawn_monsters = tuple(options), character, wizard, spawn_monsters
+        self.options, self.character, self.wizard, self.spawn_monsters = (
+            tuple(options),
+            character,
+            wizard,
+            spawn_monsters,
+        )
         self.actions = tuple(int(a) for a in actions)
         self.asks = allow_all_yn_questions
         # A plain level ends on the stairs and pays 1 for it. It needs no copies of the screen.
-        same = all(getattr(type(self), name) is getattr(MiniHack, name) for name in ("step", "_is_episode_end", "_reward_fn"))
+        same = all(
+            getattr(type(self), name) is getattr(MiniHack, name) for name in ("step", "_is_episode_end", "_reward_fn")
+        )
         self.plain = isinstance(self, _Boxes) or (same and self.reward_manager is None)
         self.buffers = (*BUFFERS, DESCRIPTIONS)
         self._observation_keys = self._original_observation_keys = list(self.buffers)
@@ -195,7 +215,9 @@ class _InPlaceOfNLE(NLE):
         self.status, self.penalty = status, 0.0
         self.reward = float(self._reward_fn(before, action, now, status))
         over = status != RUNNING
-        return (None, self.reward, over, {}) if gym_of_minihack.__name__ == "gym" else (None, self.reward, over, False, {})
+        return (
+            (None, self.reward, over, {}) if gym_of_minihack.__name__ == "gym" else (None, self.reward, over, False, {})
+        )
 
 
 class _Boxes(BoxoHack):
@@ -213,9 +235,14 @@ class _Boxes(BoxoHack):
     ):
         self.subset = "/".join(part for part in (level_set, level_mode) if part)
         """Folder of the published levels."""
-        self._flags, self._time_penalty, self._shaping = (*flags, "noteleport", "premapped"), penalty_time, reward_shaping_coefficient
+        self._flags, self._time_penalty, self._shaping = (
+            (*flags, "noteleport", "premapped"),
+            penalty_time,
+            reward_shaping_coefficient,
+        )
         kwargs.setdefault("actions", MOVE_ACTIONS)
-        super(BoxoHack, self).__init__(*args, des_file="", **kwargs)  # BoxoHack's own constructor wants the published levels
+        # BoxoHack's own constructor wants the published levels
+        super(BoxoHack, self).__init__(*args, des_file="", **kwargs)
 
     def describe(self, level: str) -> str:
         """The description of a Boxoban level: iron bars for walls, boulders for boxes, fountains for goals."""

@@ -1,6 +1,7 @@
 """NetHack's vocabulary: phrases, the keys they press, and what they are good for.
 
-The names are nle-language-wrapper's, as BALROG's agents know them. `COMMANDS` is in BALROG's order; MiniHack takes its subset from it.
+The names are nle-language-wrapper's, as BALROG's agents know them. `COMMANDS` is in BALROG's order; MiniHack takes its
+subset from it.
 """
 
 from __future__ import annotations
@@ -26,11 +27,23 @@ def _control(letter: str) -> bytes:
     return bytes([31 & ord(letter)])
 
 
-_COMPASS = {"north": "k", "east": "l", "south": "j", "west": "h", "northeast": "u", "southeast": "n", "southwest": "b", "northwest": "y"}
+_COMPASS = {
+    "north": "k",
+    "east": "l",
+    "south": "j",
+    "west": "h",
+    "northeast": "u",
+    "southeast": "n",
+    "southwest": "b",
+    "northwest": "y",
+}
 
 COMMANDS: dict[str, Action] = {
     **{name: Action(key.encode(), f"go {name}, or attack what is there") for name, key in _COMPASS.items()},
-    **{f"far {name}": Action(key.upper().encode(), f"keep going {name} until something turns up") for name, key in _COMPASS.items()},
+    **{
+        f"far {name}": Action(key.upper().encode(), f"keep going {name} until something turns up")
+        for name, key in _COMPASS.items()
+    },
     "up": Action(b"<", "climb the stairs you stand on"),
     "down": Action(b">", "descend the stairs you stand on"),
     "wait": Action(b".", "let a turn pass; confirms a position you were asked for"),
@@ -124,15 +137,18 @@ SYMBOLS: dict[str, Action] = {
 LETTERS: dict[str, Action] = {c: Action(c.encode(), f"the key {c}: an item or a choice") for c in string.ascii_letters}
 DIGITS: dict[str, Action] = {c: Action(c.encode(), f"the key {c}: a count or a choice") for c in string.digits}
 
-_PAIRS: dict[str, Action] = {f"{i:02d}": Action(f"{i:02d}".encode(), f"the keys {i:02d}, one after the other") for i in range(100)}
+_PAIRS: dict[str, Action] = {
+    f"{i:02d}": Action(f"{i:02d}".encode(), f"the keys {i:02d}, one after the other") for i in range(100)
+}
 
 
 def vocabulary(rules: str) -> dict[str, Action]:
     """The accepted phrases, exactly.
 
     Args:
-        rules: `"embodied"`: everything that the vocabulary names works. `"balrog"`: BALROG's 248 strings, without those its prompt
-            offers in vain and with its two-digit strings. On such a string BALROG crashes and loses the episode; here it presses two keys.
+        rules: `"embodied"`: everything that the vocabulary names works. `"balrog"`: BALROG's 248 strings, without those
+            its prompt offers in vain and with its two-digit strings. On such a string BALROG crashes and loses the
+            episode; here it presses two keys.
     """
     if rules == "balrog":
         return {**COMMANDS, **LETTERS, **DIGITS, **_PAIRS}

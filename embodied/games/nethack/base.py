@@ -1,7 +1,7 @@
 """What NetHack and MiniHack share: keys with the manners of NLE and BALROG around them, sections of text, pictures.
 
-A subclass starts the raw game in `_reset`, hands keys to `_send` in `_step`, and says in `_after_key` what a key was worth and
-whether it ended the episode. Text, status and picture then come from here.
+A subclass starts the raw game in `_reset`, hands keys to `_send` in `_step`, and says in `_after_key` what a key was
+worth and whether it ended the episode. Text, status and picture then come from here.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class NetHackBase(LanguageEnv):
         default_action: Executed in place of an invalid phrase.
         max_steps: Steps after which the episode is truncated.
         image: Whether observations have a picture.
-        text: `"hybrid"`: map as characters, no statistics; `"language"`: statistics, no map. None: hybrid without a picture,
-            language with one, as BALROG.
+        text: `"hybrid"`: map as characters, no statistics; `"language"`: statistics, no map. None: hybrid without a
+            picture, language with one, as BALROG.
         picture: `"full"`: terminal with tiles; `"tiles"`: the bare map.
         more_joiner: What joins the pages of a message: `"newline"` or `"space"`.
         original: Show texts that begin with a blank row as the original does (`text.message`).
@@ -91,14 +91,18 @@ class NetHackBase(LanguageEnv):
 
     @abstractmethod
     def _after_key(self) -> tuple[float, bool]:
-        """What the key just pressed was worth, and whether it ended the episode. Called after every key, those that turn pages included."""
+        """What the key just pressed was worth, and whether it ended the episode. Called after every key, those that
+        turn pages included.
+        """
 
     def _look(self) -> None:
         """Takes the message of the present screen; call it at the end of `_reset`."""
         self._message = self._describer.message()
 
     def _send(self, keys: bytes) -> float:
-        """Presses `keys`, turns the pages that follow, and keeps the joined message. Returns the sum of what the keys were worth."""
+        """Presses `keys`, turns the pages that follow, and keeps the joined message. Returns the sum of what the keys
+        were worth.
+        """
         total = 0.0
         for key in keys:
             worth, over = self._press(key)
@@ -122,7 +126,9 @@ class NetHackBase(LanguageEnv):
         return self._after_key()
 
     def _turn_pages(self, *, decline: bool = False) -> None:
-        """Turns pages until the game asks for something else, then leaves a line it asks for, and with `decline` a question, too."""
+        """Turns pages until the game asks for something else, then leaves a line it asks for, and with `decline` a
+        question, too.
+        """
         game = self.game
         while not game.done:
             if game.internal[_PAGE]:
@@ -147,7 +153,9 @@ class NetHackBase(LanguageEnv):
         if self.text == "language":
             return sections(("message", self._message), ("language observation", d.language()), ("cursor", d.cursor()))
         where = f"{d.cursor()}\n{d.cursor_position()}"
-        return sections(("message", self._message), ("language observation", d.language()), ("cursor", where), ("map", d.map()))
+        return sections(
+            ("message", self._message), ("language observation", d.language()), ("cursor", where), ("map", d.map())
+        )
 
     def _status(self) -> str:
         d = self._describer

@@ -1,9 +1,9 @@
 """A copy of NetHack's library whose clock stands still.
 
-NetHack asks the wall clock for the phase of the moon and Friday the 13th (luck, a start message), for night (the undead), for
-the year on the tombstone, and names shopkeepers after the second the hero was born. None of that may reach a result, and the
-wheels offer no complete way out: nle 1.3 can fix the moon, balrog-nle 0.9.0 nothing. So the copy of the library that every
-game loads anyway is changed in three places before it is loaded:
+NetHack asks the wall clock for the phase of the moon and Friday the 13th (luck, a start message), for night (the
+undead), for the year on the tombstone, and names shopkeepers after the second the hero was born. None of that may reach
+a result, and the wheels offer no complete way out: nle 1.3 can fix the moon, balrog-nle 0.9.0 nothing. So the copy of
+the library that every game loads anyway is changed in three places before it is loaded:
 
 - the body of `getnow` becomes a function that answers `NOON`, followed by one that acts as `time`;
 - the imported `time` becomes a local symbol that points to the latter;
@@ -30,7 +30,9 @@ _HIDDEN = 2
 
 @functools.cache
 def stopped(library: Path) -> bytes | None:
-    """The bytes of `library` with its clock stopped at `NOON`, or None when it is no x86-64 ELF library with the symbols this needs."""
+    """The bytes of `library` with its clock stopped at `NOON`, or None when it is no x86-64 ELF library with the
+    symbols this needs.
+    """
     image = bytearray(library.read_bytes())
     if image[:5] != b"\x7fELF\x02" or struct.unpack_from("<H", image, 18)[0] != _X86_64:
         return None

@@ -22,33 +22,36 @@ class NetHackEnv(NetHackBase):
 
     ## Description
 
-    One hero, drawn from the seed, starts on the first level of the Dungeons of Doom. Descending is easy, surviving is not: food
-    runs out, monsters grow with depth, death is final. Nobody has to win; what counts is how far the hero gets.
+    One hero, drawn from the seed, starts on the first level of the Dungeons of Doom. Descending is easy, surviving is
+    not: food runs out, monsters grow with depth, death is final. Nobody has to win; what counts is how far the hero
+    gets.
 
-    The task is `NetHackChallenge-v0`: the whole keyboard, every prompt and menu left to the player, NetHack's own score as reward.
+    The task is `NetHackChallenge-v0`: the whole keyboard, every prompt and menu left to the player, NetHack's own score
+    as reward.
 
     ## Action Space
 
-    `Choice` of phrases, each of which presses one key: 86 named commands (`north`, `far east`, `pickup`, `esc`, ...), seven more
-    (`travel`, `overview`, `annotate`, `teleport`, `minus`, `apos`), the symbols `-`, `?` and `*` that questions offer, and single
-    letters and digits, which answer questions ("What do you want to eat? [cd or ?*]": `c`). `mission.actions` has a gloss for each.
-    The default action is `esc`.
+    `Choice` of phrases, each of which presses one key: 86 named commands (`north`, `far east`, `pickup`, `esc`, ...),
+    seven more (`travel`, `overview`, `annotate`, `teleport`, `minus`, `apos`), the symbols `-`, `?` and `*` that
+    questions offer, and single letters and digits, which answer questions ("What do you want to eat? [cd or ?*]": `c`).
+    `mission.actions` has a gloss for each. The default action is `esc`.
 
     ## Observation Space
 
     `Dict` of
 
-    - `text`: the sections `message`, `language observation`, `cursor` and, with `text="hybrid"`, `map`. The message has every page
-      up to the last one, joined; the language observation names what is on the map by distance and direction; the map is the
-      terminal below its first row: 21 rows of map and two status lines.
+    - `text`: the sections `message`, `language observation`, `cursor` and, with `text="hybrid"`, `map`. The message has
+      every page up to the last one, joined; the language observation names what is on the map by distance and
+      direction; the map is the terminal below its first row: 21 rows of map and two status lines.
     - `status`: the section `inventory`, with `text="language"` preceded by `statistics`.
-    - `image` (with `image=True`): the terminal as a picture, (384, 1280, 3) uint8: tiles, message, status lines and cursor.
-      `picture="tiles"` is BALROG's: the bare map, (336, 1264, 3).
+    - `image` (with `image=True`): the terminal as a picture, (384, 1280, 3) uint8: tiles, message, status lines and
+      cursor. `picture="tiles"` is BALROG's: the bare map, (336, 1264, 3).
 
     ## Starting State
 
-    The seed decides the hero (role, race, gender, alignment), the pet, the dungeon and everything after. `info` names the hero's
-    role (`hero`), the seeds (`seeds`) and the simulator (`simulator`: other builds of NetHack make other dungeons of the same seed).
+    The seed decides the hero (role, race, gender, alignment), the pet, the dungeon and everything after. `info` names
+    the hero's role (`hero`), the seeds (`seeds`) and the simulator (`simulator`: other builds of NetHack make other
+    dungeons of the same seed).
 
     ## Rewards
 
@@ -56,25 +59,28 @@ class NetHackEnv(NetHackBase):
 
     ## Progress
 
-    The share of recorded human games that were won, among those that reached the hero's greatest depth or experience level,
-    whichever share is higher (BALROG's table; depth 2: 0.015, depth 10: 0.126, level 10: 0.179). 1 for an ascension.
+    The share of recorded human games that were won, among those that reached the hero's greatest depth or experience
+    level, whichever share is higher (BALROG's table; depth 2: 0.015, depth 10: 0.126, level 10: 0.179). 1 for an
+    ascension.
 
     ## Episode End
 
-    Terminated when the game is over: death, escape from the dungeon (up the stairs of level 1), quitting, ascension. Truncated
-    after `max_steps`, or after 150 steps in a row in which no game turn passed. `success` is true only for an ascension.
+    Terminated when the game is over: death, escape from the dungeon (up the stairs of level 1), quitting, ascension.
+    Truncated after `max_steps`, or after 150 steps in a row in which no game turn passed. `success` is true only for an
+    ascension.
 
     ## Info
 
-    `metrics`: `score`, `depth`, `gold`, `experience_level`, `time` (game turns), all of the last screen on which the hero lived,
-    `max_depth`, `max_experience_level`; `highest_achievement`, such as `Dlvl:3`; at the end `end_reason`, such as
-    `died: killed by a jackal`.
+    `metrics`: `score`, `depth`, `gold`, `experience_level`, `time` (game turns), all of the last screen on which the
+    hero lived, `max_depth`, `max_experience_level`; `highest_achievement`, such as `Dlvl:3`; at the end `end_reason`,
+    such as `died: killed by a jackal`.
 
     ## Arguments
 
     - `task`: `NetHackChallenge-v0`.
     - `rules`: `"embodied"`, or `"balrog"` for what is listed below.
-    - `image`, `picture` (`"full"`, `"tiles"`), `text` (`"hybrid"`, `"language"`; by default hybrid without a picture, language with one).
+    - `image`, `picture` (`"full"`, `"tiles"`), `text` (`"hybrid"`, `"language"`; by default hybrid without a picture,
+      language with one).
     - `max_steps`: 100,000.
     - `character`: `"@"` (drawn from the seed) or such as `"val-dwa-law-fem"`.
     - `no_progress`: steps without a game turn after which the episode is truncated.
@@ -83,30 +89,35 @@ class NetHackEnv(NetHackBase):
 
     ## Defects mended
 
-    - BALROG's prompt offers six actions its environment rejects (`travel`, `overview`, `annotate`, `teleport`, `minus`, `apos`):
-      here they work. It accepts 22 that it does not list: here they are listed. Two-digit strings, which crash it, are out: press
-      the digits. `rules="balrog"` accepts what BALROG accepts; a two-digit string presses both digits.
-    - BALROG reports score, depth, gold, level and time as 0, from the screen after death: here they are of the last live screen.
-    - The wall clock plays no part. BALROG's games depend on the moon, on Friday the 13th, on the hour, and name shopkeepers after
-      the second of the hero's birth. Here it is always noon on 31 May 2020 (x86-64 Linux; elsewhere nle 1.3 fixes the moon), under
-      either rules.
+    - BALROG's prompt offers six actions its environment rejects (`travel`, `overview`, `annotate`, `teleport`, `minus`,
+      `apos`): here they work. It accepts 22 that it does not list: here they are listed. Two-digit strings, which crash
+      it, are out: press the digits. `rules="balrog"` accepts what BALROG accepts; a two-digit string presses both
+      digits.
+    - BALROG reports score, depth, gold, level and time as 0, from the screen after death: here they are of the last
+      live screen.
+    - The wall clock plays no part. BALROG's games depend on the moon, on Friday the 13th, on the hour, and name
+      shopkeepers after the second of the hero's birth. Here it is always noon on 31 May 2020 (x86-64 Linux; elsewhere
+      nle 1.3 fixes the moon), under either rules.
     - The display's random numbers come from the seed (BALROG draws and does not record them), under either rules.
-    - Levels have a seed of their own, so that a level does not depend on what the hero did before reaching it (nle 1.3).
-      `rules="balrog"`: they follow from the course of the game.
-    - Keys that turn pages do not count as steps without a game turn. `rules="balrog"`: they count, and the episode then ends
-      with NetHack's quit command (terminated).
-    - The top ten list at the end is shown row by row; BALROG's rows begin with the last character of the row above (`rules="balrog"`).
+    - Levels have a seed of their own, so that a level does not depend on what the hero did before reaching it (nle
+      1.3). `rules="balrog"`: they follow from the course of the game.
+    - Keys that turn pages do not count as steps without a game turn. `rules="balrog"`: they count, and the episode then
+      ends with NetHack's quit command (terminated).
+    - The top ten list at the end is shown row by row; BALROG's rows begin with the last character of the row above
+      (`rules="balrog"`).
     - An ascension is worth 1; BALROG's table holds it, but is never asked for it.
-    - An environment can be reset and used again: the top ten list at the end does not name the heroes of earlier episodes.
+    - An environment can be reset and used again: the top ten list at the end does not name the heroes of earlier
+      episodes.
 
-    NetHack records of BALROG replay exactly with `rules="balrog"` on balrog-nle 0.9.0 (NetHack 3.6.6; `make test-balrog`). nle 1.3
-    (NetHack 3.6.7) gives the same hero another dungeon.
+    NetHack records of BALROG replay exactly with `rules="balrog"` on balrog-nle 0.9.0 (NetHack 3.6.6;
+    `make test-balrog`). nle 1.3 (NetHack 3.6.7) gives the same hero another dungeon.
 
     ## References
 
     - Küttler et al., The NetHack Learning Environment, NeurIPS 2020.
     - Paglieri et al., BALROG: Benchmarking Agentic LLM and VLM Reasoning On Games, ICLR 2025.
-    - Goodger et al., A NetHack Learning Environment Language Wrapper for Autonomous Agents, Journal of Open Research Software 2023.
+    - Goodger et al., A NetHack Learning Environment Language Wrapper for Autonomous Agents, Journal of Open Research
+      Software 2023.
 
     ## Version History
 
@@ -151,15 +162,23 @@ class NetHackEnv(NetHackBase):
     def mission(self) -> Mission:
         tips = [
             "Look at the message first: it says what your last action did, and what the game asks.",
-            "Where the game asks for an item, such as [cd or ?*], answer with a single letter; where it asks for a direction, with a direction.",
+            (
+                "Where the game asks for an item, such as [cd or ?*], answer with a single letter; where it asks for a"
+                " direction, with a direction."
+            ),
             "A single letter or digit outside of a question is the key of that name, not a word.",
             "esc leaves a question or a menu that you did not want.",
-            "Stairs down (>) lead deeper: stand on them, then use down. Going up the stairs of the first level ends the game.",
+            (
+                "Stairs down (>) lead deeper: stand on them, then use down. Going up the stairs of the first level ends"
+                " the game."
+            ),
             "You attack a monster by moving into it; do not attack peaceful ones or your pet.",
             "An action that lets no game turn pass achieves nothing by itself; after many in a row the episode ends.",
         ]
         return Mission(
-            intro="You play NetHack, a game of exploring a dungeon full of monsters, traps and treasure. Death is final.",
+            intro=(
+                "You play NetHack, a game of exploring a dungeon full of monsters, traps and treasure. Death is final."
+            ),
             goal="Get as deep into the dungeon and as experienced as you can.",
             actions={phrase: action.gloss for phrase, action in self._actions_by_phrase.items()},
             tips=tuple(tips),

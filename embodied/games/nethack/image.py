@@ -1,7 +1,8 @@
 """NetHack as a picture: the terminal, cell by cell, with tiles where the terminal shows the map.
 
-Tiles are NetHack's own, read from the definitions that nle carries; text is drawn with a bitmap font of 16x16 pixels a character
-(`data/font.png`, see `data/README.md`). Nothing is anti-aliased at run time, so a screen always gives the same pixels.
+Tiles are NetHack's own, read from the definitions that nle carries; text is drawn with a bitmap font of 16x16 pixels a
+character (`data/font.png`, see `data/README.md`). Nothing is anti-aliased at run time, so a screen always gives the
+same pixels.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ STYLES = ("full", "tiles")
 _COLORS = 32  # 16 colors of the terminal, then the same 16 in reverse video (src/nle.c, vt_char_color_extract)
 _CHARACTERS = 128  # NetHack's default symbol sets and all its text are ASCII
 _PALETTE = np.array(
-    # The usual terminal colors in NetHack's order (include/color.h); black and blue are lightened, they must be legible on black.
+    # The usual terminal colors in NetHack's order (include/color.h); black and blue are lightened, they must be legible
+    # on black.
     [
-        (90, 90, 90), (205, 49, 49), (13, 188, 121), (170, 110, 40), (74, 124, 240), (188, 63, 188), (17, 168, 205), (204, 204, 204),
-        (128, 128, 128), (255, 140, 0), (35, 230, 80), (245, 245, 67), (120, 160, 255), (255, 112, 255), (41, 220, 240), (255, 255, 255),
+        (90, 90, 90), (205, 49, 49), (13, 188, 121), (170, 110, 40), (74, 124, 240), (188, 63, 188), (17, 168, 205), (204, 204, 204),  # noqa: E501
+        (128, 128, 128), (255, 140, 0), (35, 230, 80), (245, 245, 67), (120, 160, 255), (255, 112, 255), (41, 220, 240), (255, 255, 255),  # noqa: E501
     ],
     np.uint8,
 )  # fmt: skip
@@ -38,8 +40,8 @@ class Screen:
     """Draws what NetHack shows. Keeps the last picture and redraws only the cells that changed.
 
     Args:
-        style: `"full"`, the whole terminal: message line, map, status lines, menus and the cursor, (384, 1280, 3); or `"tiles"`,
-            the bare map as BALROG draws it, (336, 1264, 3).
+        style: `"full"`, the whole terminal: message line, map, status lines, menus and the cursor, (384, 1280, 3); or
+            `"tiles"`, the bare map as BALROG draws it, (336, 1264, 3).
 
     Raises:
         UsageError: Unknown style.
@@ -63,7 +65,9 @@ class Screen:
         """(H, W) of the picture, pixels."""
         return self._picture.shape[:2]
 
-    def draw(self, glyphs: np.ndarray, tty_chars: np.ndarray, tty_colors: np.ndarray, tty_cursor: np.ndarray) -> np.ndarray:
+    def draw(
+        self, glyphs: np.ndarray, tty_chars: np.ndarray, tty_colors: np.ndarray, tty_cursor: np.ndarray
+    ) -> np.ndarray:
         """Draws one screen.
 
         Args:
@@ -89,16 +93,20 @@ class Screen:
         cells = (tty_colors.astype(np.intp) & (_COLORS - 1)) * _CHARACTERS
         cells += tty_chars & (_CHARACTERS - 1)
         cells += self._text_cells
-        # Menus, texts and long messages are written over the map and clear their rows up to the right edge: in each row,
-        # whatever stands right of the first cell that is not what the map has there is text.
-        covered = np.logical_or.accumulate(tty_chars[1 : 1 + MAP_ROWS, :MAP_COLUMNS] != self._glyph_chars[glyphs], axis=1)
+        # Menus, texts and long messages are written over the map and clear their rows up to the right edge: in each
+        # row, whatever stands right of the first cell that is not what the map has there is text.
+        covered = np.logical_or.accumulate(
+            tty_chars[1 : 1 + MAP_ROWS, :MAP_COLUMNS] != self._glyph_chars[glyphs], axis=1
+        )
         over = cells[1 : 1 + MAP_ROWS, :MAP_COLUMNS]
         np.copyto(over, self._glyph_cells[glyphs], where=~covered)
         return cells
 
 
 def _frame(picture: np.ndarray, top: int, left: int) -> None:
-    """Marks the cell at (top, left) as the terminal's cursor: a frame inside the cell, so that its content stays visible."""
+    """Marks the cell at (top, left) as the terminal's cursor: a frame inside the cell, so that its content stays
+    visible.
+    """
     cell = picture[top : top + CELL, left : left + CELL]
     cell[0] = cell[-1] = _CURSOR
     cell[:, 0] = cell[:, -1] = _CURSOR
@@ -109,9 +117,13 @@ def _frame(picture: np.ndarray, top: int, left: int) -> None:
 
 @functools.cache
 def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Glyph -> cell picture (n,) intp, glyph -> character (n,) uint8, and all cell pictures (m, 16, 16, 3) uint8: tiles, then text."""
+    """Glyph -> cell picture (n,) intp, glyph -> character (n,) uint8, and all cell pictures (m, 16, 16, 3) uint8:
+    tiles, then text.
+    """
     if not hasattr(nethack.Nethack, "setup_tiles"):
-        raise EnvironmentFailure("The installed nle has no tiles to draw pictures with: install nle 1.3 or ask for no image.")
+        raise EnvironmentFailure(
+            "The installed nle has no tiles to draw pictures with: install nle 1.3 or ask for no image."
+        )
     tiles_of = nethack.glyph2tile
     # NO_GLYPH (= MAX_GLYPH) marks places that were never drawn: solid stone.
     glyph_cells = np.append(np.array(tiles_of, np.intp), tiles_of[nethack.GLYPH_CMAP_OFF])
@@ -120,7 +132,9 @@ def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _read_tiles(count: int) -> np.ndarray:
-    """The first `count` tiles of nle, (count, 16, 16, 3) uint8. NetHack's own reader takes 15 ms for the 360 kB of definitions."""
+    """The first `count` tiles of nle, (count, 16, 16, 3) uint8. NetHack's own reader takes 15 ms for the 360 kB of
+    definitions.
+    """
     game = nethack.Nethack(observation_keys=(), ttyrec=None)
     try:
         game.setup_tiles()

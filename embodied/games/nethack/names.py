@@ -1,7 +1,7 @@
 """What each NetHack glyph is called in the language observation, and its plural.
 
-The wording is that of nle-language-wrapper (Goodger et al., 2023), whose texts BALROG shows, oddities included ("alter", "leechs"):
-it is an observation format. Monsters and objects come from the installed simulator.
+The wording is that of nle-language-wrapper (Goodger et al., 2023), whose texts BALROG shows, oddities included
+("alter", "leechs"): it is an observation format. Monsters and objects come from the installed simulator.
 """
 
 from __future__ import annotations
@@ -13,18 +13,92 @@ import numpy as np
 from nle import nethack
 
 _MAP_SYMBOLS = (
-    *("dark area", "vertical wall", "horizontal wall", "northwest room corner", "northeast room corner", "southwest corner"),
-    *("southeast corner", "cross wall", "t up wall", "t down wall", "t west wall", "t east wall", "doorway", "vertical open door"),
-    *("horizontal open door", "vertical closed door", "horizontal closed door", "bars", "tree", "room floor", "dark room floor"),
-    *("corridor floor", "lit corridor floor", "stairs up", "stairs down", "ladder up", "ladder down", "alter", "grave", "throne"),
+    *(
+        "dark area",
+        "vertical wall",
+        "horizontal wall",
+        "northwest room corner",
+        "northeast room corner",
+        "southwest corner",
+    ),
+    *(
+        "southeast corner",
+        "cross wall",
+        "t up wall",
+        "t down wall",
+        "t west wall",
+        "t east wall",
+        "doorway",
+        "vertical open door",
+    ),
+    *(
+        "horizontal open door",
+        "vertical closed door",
+        "horizontal closed door",
+        "bars",
+        "tree",
+        "room floor",
+        "dark room floor",
+    ),
+    *(
+        "corridor floor",
+        "lit corridor floor",
+        "stairs up",
+        "stairs down",
+        "ladder up",
+        "ladder down",
+        "alter",
+        "grave",
+        "throne",
+    ),
     *("sink", "fountain", "pool", "ice", "lava", "vertical lowered drawbridge", "horizontal lowered drawbridge"),
-    *("vertical raised drawbridge", "horizontal raised drawbridge", "air floor", "cloud floor", "water floor", "arrow trap"),
-    *("dart trap", "falling rock trap", "squeaky board", "bear trap", "land mine", "rolling boulder trap", "sleeping gas trap"),
-    *("rust trap", "fire trap", "pit", "spiked pit", "hole", "trap door", "teleportation trap", "level teleporter", "magic portal"),
+    *(
+        "vertical raised drawbridge",
+        "horizontal raised drawbridge",
+        "air floor",
+        "cloud floor",
+        "water floor",
+        "arrow trap",
+    ),
+    *(
+        "dart trap",
+        "falling rock trap",
+        "squeaky board",
+        "bear trap",
+        "land mine",
+        "rolling boulder trap",
+        "sleeping gas trap",
+    ),
+    *(
+        "rust trap",
+        "fire trap",
+        "pit",
+        "spiked pit",
+        "hole",
+        "trap door",
+        "teleportation trap",
+        "level teleporter",
+        "magic portal",
+    ),
     *("web", "statue trap", "magic trap", "anti magic trap", "polymorph trap", "vibrating square", "vertical beam"),
-    *("horizontal beam", "left slant beam", "right slant beam", "dig beam", "flash beam", "boom left", "boom right", "shield 1"),
+    *(
+        "horizontal beam",
+        "left slant beam",
+        "right slant beam",
+        "dig beam",
+        "flash beam",
+        "boom left",
+        "boom right",
+        "shield 1",
+    ),
     *("shield 2", "shield 3", "shield 4", "poison cloud", "valid position", "swallow top left", "swallow top center"),
-    *("swallow top right", "swallow middle left", "swallow middle right", "swallow bottom left", "swallow bottom center"),
+    *(
+        "swallow top right",
+        "swallow middle left",
+        "swallow middle right",
+        "swallow bottom left",
+        "swallow bottom center",
+    ),
     "swallow bottom right",
 )
 """In the order of NetHack's `defsyms` (src/drawing.c), from `GLYPH_CMAP_OFF` on."""
@@ -33,26 +107,72 @@ _FLOOR = {"room floor", "dark room floor", "corridor floor", "lit corridor floor
 """Never mentioned."""
 
 _LANDMARKS = {
-    *("horizontal closed door", "vertical closed door", "bars", "tree", "stairs up", "stairs down", "ladder up", "ladder down"),
-    *("alter", "grave", "throne", "sink", "fountain", "pool", "ice", "lava", "vertical raised drawbridge", "horizontal raised drawbridge"),
+    *(
+        "horizontal closed door",
+        "vertical closed door",
+        "bars",
+        "tree",
+        "stairs up",
+        "stairs down",
+        "ladder up",
+        "ladder down",
+    ),
+    *(
+        "alter",
+        "grave",
+        "throne",
+        "sink",
+        "fountain",
+        "pool",
+        "ice",
+        "lava",
+        "vertical raised drawbridge",
+        "horizontal raised drawbridge",
+    ),
 }
 """Map symbols that are mentioned wherever they are; the others only where a ray from the hero meets them."""
 
 _OPAQUE = {
-    *("dark area", "vertical wall", "horizontal wall", "northwest room corner", "northeast room corner", "southwest corner"),
-    *("southeast corner", "cross wall", "t up wall", "t down wall", "t west wall", "t east wall", "horizontal closed door"),
+    *(
+        "dark area",
+        "vertical wall",
+        "horizontal wall",
+        "northwest room corner",
+        "northeast room corner",
+        "southwest corner",
+    ),
+    *(
+        "southeast corner",
+        "cross wall",
+        "t up wall",
+        "t down wall",
+        "t west wall",
+        "t east wall",
+        "horizontal closed door",
+    ),
     *("vertical closed door", "horizontal raised drawbridge", "vertical raised drawbridge"),
 }
 """Map symbols that end a ray."""
 
-_EXPLOSIONS = tuple(f"explosion {part}" for part in ("top left", "top center", "top right", "middle left", "middle center", "middle right"))
+_EXPLOSIONS = tuple(
+    f"explosion {part}"
+    for part in ("top left", "top center", "top right", "middle left", "middle center", "middle right")
+)
 _EXPLOSIONS += tuple(f"explosion bottom {part}" for part in ("left", "center", "right"))
 _BEAMS = ("horizontal zap beam", "vertical zap beam", "left slant zap beam", "right slant zap beam")
 _SWALLOWED = _MAP_SYMBOLS[-8:]
-_WARNINGS = tuple(f"unknown creature causing you {feeling}" for feeling in ("worry", "concern", "anxiety", "disquiet", "alarm", "dread"))
+_WARNINGS = tuple(
+    f"unknown creature causing you {feeling}"
+    for feeling in ("worry", "concern", "anxiety", "disquiet", "alarm", "dread")
+)
 
 _MASS_NOUNS = ("boots", "shoes", "scales", "lenses", "bars")
-_IRREGULAR = {"can of grease": "cans of grease", "Master of Thieves": "Masters of Thieves", "ice": "area of ice", "lava": "area of lava"}
+_IRREGULAR = {
+    "can of grease": "cans of grease",
+    "Master of Thieves": "Masters of Thieves",
+    "ice": "area of ice",
+    "lava": "area of lava",
+}
 _HEAD_FIRST = ("boom", "shield", "swallow", "scroll", "worthless piece", "unknown creature")
 
 

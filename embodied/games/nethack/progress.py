@@ -15,7 +15,8 @@ _STATS = np.array([getattr(nethack, f"NLE_BL_{name}") for name in ("SCORE", "DEP
 
 @functools.cache
 def win_rates() -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """The share of recorded human games won among those that reached a depth (1 to 50), and an experience level (1 to 30).
+    """The share of recorded human games won among those that reached a depth (1 to 50), and an experience level (1 to
+    30).
 
     Source: BALROG, balrog/environments/nle/achievements.json.
     """

@@ -1,8 +1,8 @@
 """The one low-level NetHack of this package: keys in, screen buffers out, on nle 1.3 and on balrog-nle 0.9 alike.
 
-It sits on `nle._pynethack`, not on NLE's Gymnasium environment: seeds that take effect, a clock that stands still, arrays that
-are allocated once, and nothing left behind when it is closed. One object plays one game at a time; several objects live in one
-process, each with its own copy of the library (about 4 MB).
+It sits on `nle._pynethack`, not on NLE's Gymnasium environment: seeds that take effect, a clock that stands still,
+arrays that are allocated once, and nothing left behind when it is closed. One object plays one game at a time; several
+objects live in one process, each with its own copy of the library (about 4 MB).
 
     game = NetHack(character="val-hum-neu-fem")
     game.start(seed=7)
@@ -43,9 +43,9 @@ BUFFERS: tuple[str, ...] = (
     *("glyphs", "chars", "colors", "blstats", "message", "program_state", "internal", "misc"),
     *("inv_letters", "inv_strs", "inv_oclasses", "tty_chars", "tty_colors", "tty_cursor"),
 )
-"""What NetHack fills in at each key, by default. Also to be had: specials, inv_glyphs, and screen_descriptions, which changes the game
-(`embodied.games.minihack.level.DESCRIPTIONS`): MiniHack asks for it, NLE's NetHackChallenge does not, and with it three of six public
-NetHack records part."""
+"""What NetHack fills in at each key, by default. Also to be had: specials, inv_glyphs, and screen_descriptions, which
+changes the game (`embodied.games.minihack.level.DESCRIPTIONS`): MiniHack asks for it, NLE's NetHackChallenge does not,
+and with it three of six public NetHack records part."""
 
 _LIBRARY = Path(_pynethack.__file__).parent / "libnethack.so"
 _SPACE = 32
@@ -67,11 +67,12 @@ def wheel() -> str:
 class NetHack:
     """NetHack 3.6.7 (nle 1.3) or 3.6.6 (balrog-nle 0.9).
 
-    Every buffer is an attribute, allocated once and overwritten by each key: copy what is to be kept. Shapes and dtypes:
+    Every buffer is an attribute, allocated once and overwritten by each key: copy what is to be kept. Shapes and
+    dtypes:
         glyphs (21, 79) int16 · chars, colors (21, 79) uint8 · blstats (27,) int64 · message (256,) uint8 ·
         inv_letters, inv_oclasses (55,) uint8 · inv_strs (55, 80) uint8 ·
-        tty_chars (24, 80) uint8 · tty_colors (24, 80) int8, 0 to 15, plus 16 where reversed · tty_cursor (2,) uint8, row then column ·
-        program_state (6,), internal (9,), misc (3,) int32 (see NLE's `winrl.cc`).
+        tty_chars (24, 80) uint8 · tty_colors (24, 80) int8, 0 to 15, plus 16 where reversed · tty_cursor (2,) uint8,
+        row then column · program_state (6,), internal (9,), misc (3,) int32 (see NLE's `winrl.cc`).
 
     Args:
         options: NetHack options. The name, and `race/gender/align:random` for the character "@", are added.
@@ -137,8 +138,8 @@ class NetHack:
         Args:
             seed: Of the core random numbers, in [0, 2**64).
             display: Of the numbers used for looks only (hallucination); None derives it from `seed`.
-            level: Of level generation: on nle 1.3 levels then do not depend on what the hero did before. None leaves them to
-                the core numbers. balrog-nle 0.9 has no such seed and takes no notice.
+            level: Of level generation: on nle 1.3 levels then do not depend on what the hero did before. None leaves
+                them to the core numbers. balrog-nle 0.9 has no such seed and takes no notice.
 
         Raises:
             EnvironmentFailure: The game did not get to its first command, or was closed.
@@ -180,7 +181,9 @@ class NetHack:
 
     @property
     def how_done(self) -> int:
-        """How the game ended, one of NetHack's `game_end_types`: 0 died, ..., 15 escaped, 16 ascended (`end_name` has the word)."""
+        """How the game ended, one of NetHack's `game_end_types`: 0 died, ..., 15 escaped, 16 ascended (`end_name` has
+        the word).
+        """
         return int(self._game.how_done())
 
     @property
@@ -190,13 +193,16 @@ class NetHack:
 
     @property
     def epitaph(self) -> str:
-        """How the game ended in NetHack's words, such as `killed by a jackal, while praying`; empty while it is under way."""
+        """How the game ended in NetHack's words, such as `killed by a jackal, while praying`; empty while it is under
+        way.
+        """
         lines = (self.directory / "xlogfile").read_text(encoding="latin-1").splitlines()
         fields = dict(field.partition("=")[::2] for field in lines[-1].split("\t")) if lines else {}
         return fields.get("death", "") + (f", while {fields['while']}" if "while" in fields else "")
 
     def use_data(self, nhdat: Path) -> None:
-        """Plays the games started from now on with this compiled data archive (for levels of one's own, see `lev_comp` and `dlb`).
+        """Plays the games started from now on with this compiled data archive (for levels of one's own, see `lev_comp`
+        and `dlb`).
 
         Raises:
             UsageError: There is no such file.
@@ -230,14 +236,18 @@ class NetHack:
 def _option_string(options: Iterable[str], character: str, wizard: bool) -> str:
     parts = [*options, f"name:Agent-{character}"]
     if character == "@":
-        parts += [f"{key}:random" for key in ("race", "gender", "align") if not any(o.startswith(f"{key}:") for o in parts)]
+        parts += [
+            f"{key}:random" for key in ("race", "gender", "align") if not any(o.startswith(f"{key}:") for o in parts)
+        ]
     if wizard:
         parts.append("playmode:debug")
     return ",".join(parts)
 
 
 def _copy_of_library(directory: Path) -> tuple[IO[bytes], str, bool]:
-    """A copy of NetHack's library for one game (its state is global to the library): the open file, the path, whether its clock is stopped."""
+    """A copy of NetHack's library for one game (its state is global to the library): the open file, the path, whether
+    its clock is stopped.
+    """
     image = clock.stopped(_LIBRARY)
     if sys.platform == "linux":
         file: IO[bytes] = os.fdopen(os.memfd_create("nethack"), "wb")

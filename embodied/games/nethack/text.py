@@ -1,7 +1,7 @@
 """NetHack's screen in words: the sections of BALROG's observation, out of the buffers of `raw.NetHack`.
 
-Every function reads arrays and returns a string; `Describer` keeps what has not changed since the last look. The wording is that
-of BALROG and of nle-language-wrapper below it, an observation format.
+Every function reads arrays and returns a string; `Describer` keeps what has not changed since the last look. The
+wording is that of BALROG and of nle-language-wrapper below it, an observation format.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ DIRECTIONS = (
 """Clockwise: the order in which things at one distance are listed."""
 
 MORE = "--More--"
-_RAYS = ((0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1))  # row and column steps: east, southeast, ...
+# row and column steps: east, southeast, ...
+_RAYS = ((0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1))
 _REACH = 9
 _BLANK = " \x1a"
 
@@ -34,8 +35,21 @@ _HUNGER = ("Satiated", "Not Hungry", "Hungry", "Weak", "Fainting", "Fainted", "S
 _LOAD = ("Unencumbered", "Burdened", "Stressed", "Strained", "Overtaxed", "Overloaded")
 _ALIGNMENT = {-128: "None", -1: "Chaotic", 0: "Neutral", 1: "Lawful"}
 _CONDITIONS = (
-    *(("FLY", "Flying"), ("LEV", "Levitating"), ("HALLU", "Hallucinating"), ("CONF", "Confused"), ("STUN", "Stunned"), ("DEAF", "Deaf")),
-    *(("BLIND", "Blind"), ("TERMILL", "Terminally Ill"), ("FOODPOIS", "Food Poisoning"), ("STRNGL", "Strangled"), ("SLIME", "Slimed")),
+    *(
+        ("FLY", "Flying"),
+        ("LEV", "Levitating"),
+        ("HALLU", "Hallucinating"),
+        ("CONF", "Confused"),
+        ("STUN", "Stunned"),
+        ("DEAF", "Deaf"),
+    ),
+    *(
+        ("BLIND", "Blind"),
+        ("TERMILL", "Terminally Ill"),
+        ("FOODPOIS", "Food Poisoning"),
+        ("STRNGL", "Strangled"),
+        ("SLIME", "Slimed"),
+    ),
     *(("RIDE", "Riding"), ("STONE", "Stoned")),
 )
 """In the order in which the original's hash table yields them (libstdc++)."""
@@ -113,13 +127,13 @@ def sections(*parts: tuple[str, str]) -> str:
 def message(tty_chars: np.ndarray, *, original: bool = False) -> str:
     """The message on a terminal, (24, 80) uint8.
 
-    That is the trimmed first row. Where a row ends a page (`--More--`, `(end)`, `(1 of 2)`), it is every row down to there, cut
-    at the first row's indent; of the screens after death, everything down to two blank rows.
+    That is the trimmed first row. Where a row ends a page (`--More--`, `(end)`, `(1 of 2)`), it is every row down to
+    there, cut at the first row's indent; of the screens after death, everything down to two blank rows.
 
     Args:
         tty_chars: The terminal.
-        original: The original takes the indent of a blank first row for -1: a zero byte comes first, and each row also has the
-            last character of the row above.
+        original: The original takes the indent of a blank first row for -1: a zero byte comes first, and each row also
+            has the last character of the row above.
     """
     screen = tty_chars.tobytes()
     columns = tty_chars.shape[1]
@@ -149,7 +163,9 @@ def message(tty_chars: np.ndarray, *, original: bool = False) -> str:
 
 
 def _is_page_of_several(row: str) -> bool:
-    """Whether `row` ends a page such as (1 of 2). Like the original, this looks at the first " of " only and knows no two digits."""
+    """Whether `row` ends a page such as (1 of 2). Like the original, this looks at the first " of " only and knows no
+    two digits.
+    """
     at = row.find(" of ")
     return at >= 2 and row[at - 2] == "(" and row[at + 5 : at + 6] == ")"
 
@@ -185,7 +201,9 @@ def surroundings(glyphs: np.ndarray, x: int, y: int) -> str:
 
 
 def cursor(glyphs: np.ndarray, x: int, y: int, row: int, column: int) -> str:
-    """What the cursor, at `row` and `column` of the terminal, is on, seen from the hero at (x, y); empty off the map."""
+    """What the cursor, at `row` and `column` of the terminal, is on, seen from the hero at (x, y);
+    empty off the map.
+    """
     row -= 1  # the message line
     cell = row * COLUMNS + column
     if not 0 < cell < glyphs.size:
@@ -199,13 +217,16 @@ def cursor(glyphs: np.ndarray, x: int, y: int, row: int, column: int) -> str:
 
 
 def _list_things(what: list[int], where: list[int]) -> str:
-    """Merges things of one name at one distance into a line; directions in which there are several go on a line of their own."""
+    """Merges things of one name at one distance into a line; directions in which there are several go on a line of
+    their own.
+    """
     n = names()
     groups: dict[tuple[int, int], list[int]] = {}
     for name, rank in zip(what, where, strict=True):
         groups.setdefault((name, rank >> 4), []).append(rank & 15)
     order: list[tuple[str, int]] = []
-    # A plural can be the same word as a singular ("bars"): then the later line's directions show in both, as in the original.
+    # A plural can be the same word as a singular ("bars"): then the later line's directions show in both, as in the
+    # original.
     directions: dict[tuple[str, int], str] = {}
     for (name, distance), found in groups.items():
         once, often = _once_and_often(tuple(found))
@@ -245,12 +266,16 @@ def _rank(down: int, right: int) -> int:
 @functools.cache
 def _ranks() -> np.ndarray:
     """`_rank` for all offsets, (42, 158) uint8: row `21 + down`, column `79 + right`."""
-    return np.array([[_rank(down, right) for right in range(-COLUMNS, COLUMNS)] for down in range(-ROWS, ROWS)], np.uint8)
+    return np.array(
+        [[_rank(down, right) for right in range(-COLUMNS, COLUMNS)] for down in range(-ROWS, ROWS)], np.uint8
+    )
 
 
 @functools.lru_cache(maxsize=ROWS * COLUMNS)
 def _view(x: int, y: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The map seen from (x, y): `_rank` of each cell, (1659,) uint8; the cells on the eight rays, (8, 9) int64; which of these lie outside, (8, 9) bool."""
+    """The map seen from (x, y): `_rank` of each cell, (1659,) uint8; the cells on the eight rays, (8, 9) int64; which
+    of these lie outside, (8, 9) bool.
+    """
     ranks = _ranks()[ROWS - y : 2 * ROWS - y, COLUMNS - x : 2 * COLUMNS - x].reshape(-1)
     steps = np.arange(1, _REACH + 1)
     rows = np.array([y + down * steps for down, _ in _RAYS])
@@ -263,9 +288,13 @@ def _view(x: int, y: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def inventory(inv_letters: np.ndarray, inv_strs: np.ndarray) -> str:
-    """`<letter>: <description>`, a line each. `inv_letters` (55,) uint8 ends with the first zero; `inv_strs` (55, 80) uint8."""
+    """`<letter>: <description>`, a line each. `inv_letters` (55,) uint8 ends with the first zero; `inv_strs` (55, 80)
+    uint8.
+    """
     letters = inv_letters.tobytes().split(b"\0", 1)[0].decode("latin-1")
-    return "\n".join(f"{letter}: {inv_strs[i].tobytes().split(bytes(1), 1)[0].decode('latin-1')}" for i, letter in enumerate(letters))
+    return "\n".join(
+        f"{letter}: {inv_strs[i].tobytes().split(bytes(1), 1)[0].decode('latin-1')}" for i, letter in enumerate(letters)
+    )
 
 
 def statistics(blstats: np.ndarray) -> str:
@@ -275,8 +304,9 @@ def statistics(blstats: np.ndarray) -> str:
     hunger = _HUNGER[s[21]] if 0 <= s[21] < len(_HUNGER) else ""
     load = _LOAD[s[22]] if 0 <= s[22] < len(_LOAD) else ""
     return (
-        f"Strength: {s[3]}/{s[2]}\nDexterity: {s[4]}\nConstitution: {s[5]}\nIntelligence: {s[6]}\nWisdom: {s[7]}\nCharisma: {s[8]}\n"
-        f"Depth: {s[12]}\nGold: {s[13]}\nHP: {s[10]}/{s[11]}\nEnergy: {s[14]}/{s[15]}\nAC: {s[16]}\nXP: {s[18]}/{s[19]}\nTime: {s[20]}\n"
-        f"Position: {s[0]}|{s[1]}\nHunger: {hunger}\nMonster Level: {s[17]}\nEncumbrance: {load}\nDungeon Number: {s[23]}\n"
-        f"Level Number: {s[24]}\nScore: {s[9]}\nAlignment: {_ALIGNMENT.get(s[26], '')}\nCondition: {' '.join(conditions) or 'None'}"
+        f"Strength: {s[3]}/{s[2]}\nDexterity: {s[4]}\nConstitution: {s[5]}\nIntelligence: {s[6]}\nWisdom:"
+        f" {s[7]}\nCharisma: {s[8]}\nDepth: {s[12]}\nGold: {s[13]}\nHP: {s[10]}/{s[11]}\nEnergy: {s[14]}/{s[15]}\nAC:"
+        f" {s[16]}\nXP: {s[18]}/{s[19]}\nTime: {s[20]}\nPosition: {s[0]}|{s[1]}\nHunger: {hunger}\nMonster Level:"
+        f" {s[17]}\nEncumbrance: {load}\nDungeon Number: {s[23]}\nLevel Number: {s[24]}\nScore: {s[9]}\nAlignment:"
+        f" {_ALIGNMENT.get(s[26], '')}\nCondition: {' '.join(conditions) or 'None'}"
     )

@@ -1,7 +1,7 @@
 """Compiled and generated games, kept in the user's cache folder, which several processes may share.
 
-A file is named after what it was made of and appears complete, by renaming: processes that make the same one at once do the work twice
-and write the same bytes. A file that was harmed since is made anew.
+A file is named after what it was made of and appears complete, by renaming: processes that make the same one at once do
+the work twice and write the same bytes. A file that was harmed since is made anew.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def story(name: str, key: str, data: Callable[[], bytes]) -> Path:
 
 
 def description(name: str, recipe: int, make: Callable[[], bytes]) -> bytes:
-    """The JSON of a generated game, in `<name>-<recipe>-<TextWorld's version>.json.xz`, made by `make()` unless it is there unharmed.
+    """The JSON of a generated game, in `<name>-<recipe>-<TextWorld's version>.json.xz`, made by `make()` unless it is
+    there unharmed.
 
     Raises:
         EnvironmentFailure: The folder cannot be written, or what `make` raises.

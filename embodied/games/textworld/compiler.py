@@ -38,9 +38,14 @@ def compile_story(data: bytes) -> bytes:
         project = Path(folder)
         (project / "Source").mkdir()
         (project / "Build").mkdir()
-        (project / "Source" / "story.ni").write_text(generate_inform7_source(Game.deserialize(json.loads(data))), encoding="utf-8")
+        (project / "Source" / "story.ni").write_text(
+            generate_inform7_source(Game.deserialize(json.loads(data))), encoding="utf-8"
+        )
         (project / "uuid.txt").touch()
-        _run([inform / "Compilers" / "ni", "--internal", inform / "Internal", "--format=.z8", "--project", project], home=project)
+        _run(
+            [inform / "Compilers" / "ni", "--internal", inform / "Internal", "--format=.z8", "--project", project],
+            home=project,
+        )
         source, story = project / "Build" / "auto.inf", project / "story.z8"
         source.write_bytes(_stamped(source.read_bytes()))
         _run([inform / "Compilers" / "inform6", "-E2wSv8F0", source, story], home=project)
@@ -56,9 +61,18 @@ def _run(command: list[str | Path], home: Path) -> None:
     """Runs a compiler, which looks for its extensions and leaves its traces under `home`."""
     env = {**os.environ, "HOME": str(home)}
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=_TIMEOUT, env=env)
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=_TIMEOUT,
+            env=env,
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EnvironmentFailure(f"Inform's compiler {command[0]} cannot be run ({error}).") from error
     if done.returncode != 0:
         last = done.stdout.decode(errors="replace").strip().splitlines()[-1:]
-        raise EnvironmentFailure(f"Inform's compiler {command[0]} failed on a game ({' '.join(last) or 'without a word'}).")
+        raise EnvironmentFailure(
+            f"Inform's compiler {command[0]} failed on a game ({' '.join(last) or 'without a word'})."
+        )

@@ -19,33 +19,41 @@ from embodied.seeding import derive
 from embodied.types import Mission
 
 _LIMIT = 80
-"""Steps of an episode (balrog/config/config.yaml, textworld_kwargs.max_episode_steps), whatever BALROG's prompts say."""
+"""Steps of an episode (balrog/config/config.yaml, textworld_kwargs.max_episode_steps), whatever BALROG's prompts say.
+"""
 _LONGEST = 198
 """Bytes of a command (jericho's input buffer)."""
 
 _TRACKED = {"embodied": ("score",), "balrog": ("description", "moves", "score")}
-"""What a game is made to print between tags after every turn, by TextWorld's own command `tw-extra-infos`, in this order. The score takes 5 % of
-the time. The description, which BALROG asks for and never shows, takes two thirds of it: the game looks around as if told to, after which
-`it` is the last thing in the room."""
+"""What a game is made to print between tags after every turn, by TextWorld's own command `tw-extra-infos`, in this
+order. The score takes 5 % of the time. The description, which BALROG asks for and never shows, takes two thirds of it:
+the game looks around as if told to, after which `it` is the last thing in the room."""
 _SCORE = re.compile(r"<score>\n(.*?)</score>(?:<moves>\n.*?</moves>)?", re.DOTALL)
 _TAGS = {name: re.compile(rf"<{name}>\n(.*)</{name}>", re.DOTALL) for name in _TRACKED["balrog"]}
-"""TextWorld's own patterns, for `rules="balrog"`: of several turns in one answer they remove all from the first tag to the last."""
+"""TextWorld's own patterns, for `rules="balrog"`: of several turns in one answer they remove all from the first tag to
+the last.
+"""
 _STATUS_LINE = re.compile(r">?\s{3,}-= .* =-\s*-?\d+/\d+$")
 """What a Z-machine draws into its top line comes out at the end of the last one: spaces, room, score/moves."""
 
 _WON, _LOST = "*** The End ***", "*** You lost! ***"
 
 _START = r"(?:^|[.,;:\n\r]|\bthen\b)\s*(?:(?:oops|o)\s+)?"
-"""Where a command begins on a line that may hold several. `oops` makes a command of the last one by correcting a word."""
+"""Where a command begins on a line that may hold several. `oops` makes a command of the last one by correcting a word.
+"""
 _FILES = r"(?:save|restore|script|unscript|replay)\b|transcrip|recording"
-"""Commands that make an interpreter write or read files, or ask for one. Inform reads the first nine letters of a word."""
+"""Commands that make an interpreter write or read files, or ask for one. Inform reads the first nine letters of a word.
+"""
 _META = r"(?:quit|q|restart|restrict|enable|disable|tw-print|undo)\b|print_sta|tw-extra-|tw-trace-"
-"""Commands that leave the game, and the doors that TextWorld left open for itself (`print_state` tells where everything is). `undo` takes back
-the command that makes the game print its score, too, and the .z8 interpreter has none."""
+"""Commands that leave the game, and the doors that TextWorld left open for itself (`print_state` tells where everything
+is). `undo` takes back the command that makes the game print its score, too, and the .z8 interpreter has none."""
 _AGAIN = re.compile(r"(?:again|g)\b.*", re.IGNORECASE)
 _UNREPEATABLE = re.compile(r"\W*|(?:oops|o)\b.*", re.IGNORECASE)
 """What the game does not keep for `again`: there, that is still the line before."""
-_REFUSED = {"balrog": re.compile(f"{_START}(?:{_FILES})", re.IGNORECASE), "embodied": re.compile(f"{_START}(?:{_FILES}|{_META})", re.IGNORECASE)}
+_REFUSED = {
+    "balrog": re.compile(f"{_START}(?:{_FILES})", re.IGNORECASE),
+    "embodied": re.compile(f"{_START}(?:{_FILES}|{_META})", re.IGNORECASE),
+}
 _NO_SUCH_COMMAND = "That command is not part of this game."
 _NOTHING_TO_REPEAT = "You can hardly repeat that."
 
@@ -81,8 +89,8 @@ class TextWorldEnv(LanguageEnv):
     """TextWorld: three kinds of text adventure, played by typing commands.
 
     ## Description
-    The agent walks through rooms it has never seen and does what the task asks. It reads what the game prints and types commands; all it
-    knows is in the text. The tasks are BALROG's:
+    The agent walks through rooms it has never seen and does what the task asks. It reads what the game prints and types
+    commands; all it knows is in the text. The tasks are BALROG's:
 
     | task | what to do | game | max. score |
     |---|---|---|---|
@@ -91,42 +99,48 @@ class TextWorldEnv(LanguageEnv):
     | `coin_collector` | find the coin and take it | 60 rooms, no doors, 20 commands | 1 |
 
     ## Action Space
-    `FreeText`: every string is a command, and a step carries out one, as the mission's tips say. Of several (`east. south`,
-    `east then south`, `east, south`, several lines) the first is played; the rest is dropped, `info["dropped"]` holds it and the text says
-    so. Things may be strung together where the game takes a turn for all of them (`take knife, apple`). Letter case does not matter,
-    hyphens, apostrophes and digits do; accents are dropped and curly
-    quotes made straight. `mission.actions` lists the patterns that are of use. The default action is `look` (`help` under `rules="balrog"`).
+    `FreeText`: every string is a command, and a step carries out one, as the mission's tips say. Of several
+    (`east. south`, `east then south`, `east, south`, several lines) the first is played; the rest is dropped,
+    `info["dropped"]` holds it and the text says so. Things may be strung together where the game takes a turn for all
+    of them (`take knife, apple`). Letter case does not matter, hyphens, apostrophes and digits do; accents are dropped
+    and curly quotes made straight. `mission.actions` lists the patterns that are of use. The default action is `look`
+    (`help` under `rules="balrog"`).
 
     ## Observation Space
-    - `text`: what the game prints in answer, without what gives the solution away (the objective, which tells where the treasure is).
-    - `expert` (with `expert=True`): the next command of the walkthrough that came with the game. It goes on when its command is played and
-      waits meanwhile, so it wins from the start and after harmless detours, not from anywhere.
+    - `text`: what the game prints in answer, without what gives the solution away (the objective, which tells where the
+      treasure is).
+    - `expert` (with `expert=True`): the next command of the walkthrough that came with the game. It goes on when its
+      command is played and waits meanwhile, so it wins from the start and after harmless detours, not from anywhere.
 
     There is no picture.
 
     ## Starting State
-    The seed chooses the game: seed modulo 10 of the ten that the package ships for the task, so ten seeds in a row play all ten. They are
-    made with the parameters of BALROG's games and compiled on first use (a second of CPU time) into `$XDG_CACHE_HOME/embodied/textworld`
-    (`~/.cache/...`). With `generate=True` every seed makes a game of its own, once: some 5 s of CPU time, for a treasure a minute, if unlucky
-    several; the seeds 0 to 9 make the shipped ones. With `data` the seed chooses among the files of a folder. `reset(options={"game": ...})`
-    plays one by name (`coin_collector-3`) or path. A game always goes the same way when the same is typed: it seeds its own random numbers.
+    The seed chooses the game: seed modulo 10 of the ten that the package ships for the task, so ten seeds in a row play
+    all ten. They are made with the parameters of BALROG's games and compiled on first use (a second of CPU time) into
+    `$XDG_CACHE_HOME/embodied/textworld` (`~/.cache/...`). With `generate=True` every seed makes a game of its own,
+    once: some 5 s of CPU time, for a treasure a minute, if unlucky several; the seeds 0 to 9 make the shipped ones.
+    With `data` the seed chooses among the files of a folder. `reset(options={"game": ...})` plays one by name
+    (`coin_collector-3`) or path. A game always goes the same way when the same is typed: it seeds its own random
+    numbers.
 
     ## Rewards
     Points of the game's own score, when they are made. (Under `rules="balrog"`: the score so far, at every step.)
 
     ## Progress
-    Score over maximal score, 1 when won; partial scores count at every step. (Under `rules="balrog"`: 0 until the episode is over.)
+    Score over maximal score, 1 when won; partial scores count at every step. (Under `rules="balrog"`: 0 until the
+    episode is over.)
 
     ## Episode End
     Terminates when the game is won or lost; truncates at the step limit. `success` says whether it was won.
 
     ## Info
-    `reset` gives `game` (str), `format` (`z8` or `ulx`), `sha256` of the game file, `walkthrough_length` and `max_score` (int).
-    `metrics` holds `score` and `max_score`. At the end `end_reason` is `won`, `lost`, `step limit` or (`rules="balrog"`) `quit`.
-    `valid` is false where the game's parser rejected the command: no turn passed and the answer is one of Inform's error messages
-    (`That's not a verb I recognise.`, `You can't see any such thing.`, ...). A question (`What do you want to open?`) is no rejection, and
-    neither is an action that fails (`You have to unlock the gate first.`). The command was executed as it was all the same. `executed` is the
-    command that was played; `dropped` (str), where there is one, is what was not.
+    `reset` gives `game` (str), `format` (`z8` or `ulx`), `sha256` of the game file, `walkthrough_length` and
+    `max_score` (int). `metrics` holds `score` and `max_score`. At the end `end_reason` is `won`, `lost`, `step limit`
+    or (`rules="balrog"`) `quit`. `valid` is false where the game's parser rejected the command: no turn passed and the
+    answer is one of Inform's error messages (`That's not a verb I recognise.`, `You can't see any such thing.`, ...). A
+    question (`What do you want to open?`) is no rejection, and neither is an action that fails
+    (`You have to unlock the gate first.`). The command was executed as it was all the same. `executed` is the command
+    that was played; `dropped` (str), where there is one, is what was not.
 
     ## Arguments
     - `task`: one of the three.
@@ -156,10 +170,11 @@ class TextWorldEnv(LanguageEnv):
     | A command that begins with a backslash hangs the .z8 interpreter, which prints without end. | It is a command of the game (under either rules). |
     | The room is described unseen after every turn: `it` is then the last thing in it. | Only the score is asked for: three times as fast. |
 
-    A refused command costs a step and is not `valid`. `rules="balrog"` gives BALROG's text, rewards, progress and default action, refuses
-    only what touches files, and sends commands as they are, several in one step too (cut at what the interpreter can read, and without
-    control characters). Both interpreters are child processes that can write no files. `undo` is refused, since it also takes back what
-    makes the game print its score; under `rules="balrog"` it is the game's: .ulx games take a turn back, .z8 games say that they cannot.
+    A refused command costs a step and is not `valid`. `rules="balrog"` gives BALROG's text, rewards, progress and
+    default action, refuses only what touches files, and sends commands as they are, several in one step too (cut at
+    what the interpreter can read, and without control characters). Both interpreters are child processes that can write
+    no files. `undo` is refused, since it also takes back what makes the game print its score; under `rules="balrog"` it
+    is the game's: .ulx games take a turn back, .z8 games say that they cannot.
 
     ## References
     - Côté et al. 2018, TextWorld: A Learning Environment for Text-based Games.
@@ -167,10 +182,10 @@ class TextWorldEnv(LanguageEnv):
     - Paglieri et al. 2024, BALROG: Benchmarking Agentic LLM and VLM Reasoning On Games.
 
     ## Version History
-    - v1: one command a step; v0 played all that a reply held. A line break ends a command; v0 joined the lines. Under `rules="balrog"` the
-      game is asked for the room's description after every turn, as BALROG asks it.
+    - v1: one command a step; v0 played all that a reply held. A line break ends a command; v0 joined the lines. Under
+      `rules="balrog"` the game is asked for the room's description after every turn, as BALROG asks it.
     - v0: first version.
-    """
+    """  # noqa: E501
 
     def __init__(
         self,
@@ -257,7 +272,9 @@ class TextWorldEnv(LanguageEnv):
             self._follow(command)
         over = won or lost or quit_
         limit = not over and self.max_steps is not None and len(self._actions) >= self.max_steps
-        info: dict[str, Any] = {"metrics": {"score": float(self._score), "max_score": float(self._game.facts.max_score)}}
+        info: dict[str, Any] = {
+            "metrics": {"score": float(self._score), "max_score": float(self._game.facts.max_score)}
+        }
         if over or limit:
             info["end_reason"] = "won" if won else "lost" if lost else "quit" if quit_ else "step limit"
         if self._mended and not taken and (screen == _NO_SUCH_COMMAND or self._screen.startswith(_REJECTIONS)):
@@ -298,7 +315,9 @@ class TextWorldEnv(LanguageEnv):
             raise unknown("reset option of textworld", wrong[0], ["game"], "embodied show textworld")
         choice = options.get("game")
         if choice is not None:
-            return games.from_file(choice) if Path(choice).suffix in (".ulx", ".z8") else games.shipped(self._task, choice)
+            return (
+                games.from_file(choice) if Path(choice).suffix in (".ulx", ".z8") else games.shipped(self._task, choice)
+            )
         if self._stories is not None:
             return games.from_file(self._stories[seed % len(self._stories)])
         if self._generate:
@@ -306,11 +325,17 @@ class TextWorldEnv(LanguageEnv):
         return games.shipped(self._task, games.names(self._task)[seed % games.SHIPPED])
 
     def _is_refused(self, command: str) -> bool:
-        """Whether a command is kept from the interpreter: one that meddles with files or, mended, with the interpreter at all."""
-        return self._refused.search(command) is not None or (self._mended and len(command) + command.count("\\") > _LONGEST)
+        """Whether a command is kept from the interpreter: one that meddles with files or, mended, with the interpreter
+        at all.
+        """
+        return self._refused.search(command) is not None or (
+            self._mended and len(command) + command.count("\\") > _LONGEST
+        )
 
     def _read_score(self, answer: str) -> tuple[str, bool]:
-        """Takes note of the score that the game printed and removes what is between tags. Returns the rest and whether the command took a turn."""
+        """Takes note of the score that the game printed and removes what is between tags. Returns the rest and whether
+        the command took a turn.
+        """
         patterns = (_SCORE,) if self._mended else tuple(_TAGS.values())
         score = None
         for pattern in patterns:  # the score is the last
@@ -323,7 +348,9 @@ class TextWorldEnv(LanguageEnv):
 
     def _cut(self, screen: str) -> str:
         """The screen without what gives the solution away, and (mended) without the status line."""
-        _, objective, rest = screen.rpartition(self._game.facts.objective) if self._game.facts.objective else ("", "", screen)
+        _, objective, rest = (
+            screen.rpartition(self._game.facts.objective) if self._game.facts.objective else ("", "", screen)
+        )
         text = rest.strip()
         if self._mended:
             head, newline, last = text.rpartition("\n")

@@ -1,4 +1,6 @@
-"""The games: ours, shipped as TextWorld's JSON and compiled on first use, new ones by seed, and those in a folder of the user's."""
+"""The games: ours, shipped as TextWorld's JSON and compiled on first use, new ones by seed, and those in a folder of
+the user's.
+"""
 
 from __future__ import annotations
 
@@ -78,7 +80,9 @@ def folder(path: str | Path, task: str) -> list[Path]:
     where = Path(path) / task
     stories = [story for suffix in (".ulx", ".z8") for story in sorted(where.glob(f"*{suffix}"))]
     if not stories:
-        raise UsageError(f"There are no games in {where}: data is a folder with <task>/*.ulx or *.z8, and a .json beside each.")
+        raise UsageError(
+            f"There are no games in {where}: data is a folder with <task>/*.ulx or *.z8, and a .json beside each."
+        )
     return stories
 
 
@@ -91,7 +95,9 @@ def from_file(story: str | Path) -> Game:
     try:
         facts = _facts(description.read_bytes())
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{description} is not the description that TextWorld writes beside a game ({error}).") from error
+        raise UsageError(
+            f"{description} is not the description that TextWorld writes beside a game ({error})."
+        ) from error
     return _ready(story.stem, story, facts)
 
 

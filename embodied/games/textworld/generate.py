@@ -2,8 +2,8 @@
 
     python -m embodied.games.textworld.generate coin_collector 7 > coin_collector-7.json
 
-The generators go through sets of strings, so their games depend on Python's hash seed: `generate` runs this module in a process of its own,
-with that seed fixed. The same seed then gives the same JSON everywhere.
+The generators go through sets of strings, so their games depend on Python's hash seed: `generate` runs this module in a
+process of its own, with that seed fixed. The same seed then gives the same JSON everywhere.
 """
 
 from __future__ import annotations
@@ -27,32 +27,51 @@ CHALLENGES: dict[str, tuple[str, dict[str, Any]]] = {
     "treasure_hunter": ("tw-treasure_hunter", {"level": 30}),
     "the_cooking_game": (
         "tw-cooking",
-        {"recipe": 5, "take": 5, "go": 12, "open": True, "cook": True, "cut": True, "drop": False, "split": "test", "recipe_seed": 0},
+        {
+            "recipe": 5,
+            "take": 5,
+            "go": 12,
+            "open": True,
+            "cook": True,
+            "cut": True,
+            "drop": False,
+            "split": "test",
+            "recipe_seed": 0,
+        },
     ),
     "coin_collector": ("tw-coin_collector", {"level": 220}),
 }
 """Task -> TextWorld's challenge and its settings: those of BALROG's games, read from their metadata."""
 
 _LENGTHS = {"treasure_hunter": (20, 20), "the_cooking_game": (1, 80), "coin_collector": (20, 20)}
-"""Task -> least and most commands of the walkthrough. Treasure games have exactly 20 (as BALROG's), none is longer than an episode."""
+"""Task -> least and most commands of the walkthrough. Treasure games have exactly 20 (as BALROG's), none is longer than
+an episode.
+"""
 
 _SEARCH = 2500
-"""Actions that the search for a treasure game's quest may consider, some 5 ms of CPU time each. One search in four succeeds within as many
-(about 2,000 where it goes straight to a quest); one without luck would go on for hours."""
+"""Actions that the search for a treasure game's quest may consider, some 5 ms of CPU time each. One search in four
+succeeds within as many (about 2,000 where it goes straight to a quest); one without luck would go on for hours."""
 _ATTEMPTS = 200
 _TIMEOUT = 3600.0
 """Seconds of wall time for a game."""
 
 
 def generate(task: str, seed: int) -> bytes:
-    """Makes the game of a seed: TextWorld's JSON. Takes some 5 s of CPU time, for a treasure a minute, if unlucky several.
+    """Makes the game of a seed: TextWorld's JSON. Takes some 5 s of CPU time, for a treasure a minute, if unlucky
+    several.
 
     Raises:
         EnvironmentFailure: TextWorld fails.
     """
     command = [sys.executable, "-m", __name__, task, str(seed)]
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT, env={**os.environ, "PYTHONHASHSEED": "0"})
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_TIMEOUT,
+            env={**os.environ, "PYTHONHASHSEED": "0"},
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EnvironmentFailure(f"The game {seed} of {task} could not be made ({error}).") from error
     if done.returncode != 0:
@@ -84,7 +103,9 @@ def make(task: str, seed: int) -> Game:
             continue
         if least <= len(game.metadata["walkthrough"]) <= most:
             return game
-    raise EnvironmentFailure(f"None of {_ATTEMPTS} attempts at the game {seed} of {task} had a walkthrough of {least} to {most} commands.")
+    raise EnvironmentFailure(
+        f"None of {_ATTEMPTS} attempts at the game {seed} of {task} had a walkthrough of {least} to {most} commands."
+    )
 
 
 class _SearchedEnoughError(Exception):
@@ -92,7 +113,9 @@ class _SearchedEnoughError(Exception):
 
 
 def _limited(options: GameOptions) -> GameOptions:
-    """`options` whose search for a quest gives up after `_SEARCH` actions, counted and not timed: every machine gives up at the same one."""
+    """`options` whose search for a quest gives up after `_SEARCH` actions, counted and not timed: every machine gives
+    up at the same one.
+    """
     from textworld.generator.chaining import ChainingOptions
 
     class Limited(ChainingOptions):

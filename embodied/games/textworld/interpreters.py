@@ -1,8 +1,9 @@
 """The two virtual machines that text adventures are compiled for, Z-machine and Glulx, each in a child process.
 
-Both take a line and answer with what the game prints. Nothing is asked of them beyond that, so a step costs what the interpreter
-itself costs. A line is a command of the game and never one of the interpreter: what an interpreter would take as its own is made plain text
-here. An answer has a time and a size that it may take; a child that goes beyond either is ended. Children can write no files.
+Both take a line and answer with what the game prints. Nothing is asked of them beyond that, so a step costs what the
+interpreter itself costs. A line is a command of the game and never one of the interpreter: what an interpreter would
+take as its own is made plain text here. An answer has a time and a size that it may take; a child that goes beyond
+either is ended. Children can write no files.
 """
 
 from __future__ import annotations
@@ -32,12 +33,15 @@ class Interpreter(Protocol):
 
         Args:
             story: The compiled game.
-            seed: In [0, 2**31 - 1), for the machine's own random numbers. TextWorld's games reseed them with 1234 as play begins.
+            seed: In [0, 2**31 - 1), for the machine's own random numbers. TextWorld's games reseed them with 1234 as
+                play begins.
         """
         ...
 
     def send(self, command: str) -> str | None:
-        """What the game answers to a line; None when it has quit. Raises `EnvironmentFailure` when the machine crashed or hangs."""
+        """What the game answers to a line; None when it has quit. Raises `EnvironmentFailure` when the machine crashed
+        or hangs.
+        """
         ...
 
     def close(self) -> None:
@@ -51,7 +55,9 @@ def interpreter(story: Path) -> Interpreter:
 
 
 class _Child:
-    """A child process that is spoken to through a socket: every message is a big-endian length of four bytes and as many bytes."""
+    """A child process that is spoken to through a socket: every message is a big-endian length of four bytes and as
+    many bytes.
+    """
 
     START = 60.0
     """Seconds of wall time until the process is there; it takes a fraction of one."""
@@ -87,7 +93,9 @@ class _Child:
         """Starts the process in an empty folder of its own, deaf and dumb but for the socket."""
         self._folder = self._folder or tempfile.TemporaryDirectory(prefix="embodied-")
         nowhere = subprocess.DEVNULL
-        self._process = subprocess.Popen(command, stdin=nowhere, stdout=nowhere, stderr=nowhere, cwd=self._folder.name, pass_fds=pass_fds)
+        self._process = subprocess.Popen(
+            command, stdin=nowhere, stdout=nowhere, stderr=nowhere, cwd=self._folder.name, pass_fds=pass_fds
+        )
 
     def _send(self, message: bytes) -> None:
         if self._socket is None:
@@ -133,8 +141,9 @@ class _Child:
 class ZMachine(_Child):
     """Plays .z8 files with jericho (Frotz as a library), in a process that is kept from game to game. There is no undo.
 
-    Frotz takes a line that begins with a backslash for a command of its own, a backslash within one for an escape, and the control
-    characters 14 to 21 for keys that record, play back, restart and quit. A backslash is sent doubled, which stands for itself.
+    Frotz takes a line that begins with a backslash for a command of its own, a backslash within one for an escape, and
+    the control characters 14 to 21 for keys that record, play back, restart and quit. A backslash is sent doubled,
+    which stands for itself.
     """
 
     LIMIT = 198
@@ -148,7 +157,8 @@ class ZMachine(_Child):
                 program = Path(__file__).with_name("zmachine_host.py")
                 self._launch([sys.executable, "-P", program, str(theirs.fileno())], pass_fds=(theirs.fileno(),))
         self._story = story.absolute()
-        self._send(json.dumps({"story": str(self._story), "seed": seed + 1}).encode())  # jericho takes 0 for "by the clock"
+        # jericho takes 0 for "by the clock"
+        self._send(json.dumps({"story": str(self._story), "seed": seed + 1}).encode())
         text = self._receive(self.START)
         if text is None:
             raise self._failure("quit before it began")
@@ -170,14 +180,17 @@ class ZMachine(_Child):
 class Glulx(_Child):
     """Plays .ulx files with the git interpreter that TextWorld ships, in a process for each game.
 
-    The protocol is cheapglk/agent.c in TextWorld's sources: the child connects to a Unix socket, sends its output and waits for a line.
+    The protocol is cheapglk/agent.c in TextWorld's sources: the child connects to a Unix socket, sends its output and
+    waits for a line.
     """
 
     LIMIT = 255
     """Bytes of a command: the interpreter reads longer ones into the void, and plays what happens to lie in memory."""
 
     def start(self, story: Path, seed: int) -> str:
-        """Begins `story`. This interpreter seeds itself by the clock, which matters to no TextWorld game: they all reseed it."""
+        """Begins `story`. This interpreter seeds itself by the clock, which matters to no TextWorld game: they all
+        reseed it.
+        """
         self.close()
         self._story = story.absolute()
         self._folder = tempfile.TemporaryDirectory(prefix="embodied-")
@@ -186,7 +199,10 @@ class Glulx(_Child):
             try:
                 server.bind(address)
             except OSError as error:
-                raise EnvironmentFailure(f"The interpreter's socket {address} cannot be made ({error}). Set TMPDIR to a short, writable path.") from error
+                raise EnvironmentFailure(
+                    f"The interpreter's socket {address} cannot be made ({error}). Set TMPDIR to a short, writable"
+                    " path."
+                ) from error
             server.listen(1)
             self._launch([_git_glulx(), self._story, "-g", address, "-q"])
             if sys.platform == "linux":

@@ -34,26 +34,47 @@ _ONE_COMMAND = "Type one command a step: of several, only the first is carried o
 
 _TASKS: dict[str, tuple[str, str, dict[str, str], tuple[str, ...]]] = {
     "treasure_hunter": (
-        "Find the treasure, one particular object somewhere in this maze of rooms, and take it. Taking the wrong object loses the game.",
-        "Find the {target}, which is somewhere in this maze of rooms, and take it. There is a wrong object too: taking it loses the game.",
+        (
+            "Find the treasure, one particular object somewhere in this maze of rooms, and take it. Taking the wrong"
+            " object loses the game."
+        ),
+        (
+            "Find the {target}, which is somewhere in this maze of rooms, and take it. There is a wrong object too:"
+            " taking it loses the game."
+        ),
         _LOOK | _GOAL | _GO | _THINGS,
         (
             "What you look for may be inside something that is closed or locked.",
-            "A key fits the lock of the same name: a rusty key opens the rusty gate. It may lie in another room, or be locked away itself.",
+            (
+                "A key fits the lock of the same name: a rusty key opens the rusty gate. It may lie in another room, or"
+                " be locked away itself."
+            ),
             "Take every key you see.",
             "Use the full names of things, as they are printed.",
         ),
     ),
     "the_cooking_game": (
-        "Find the cookbook in the kitchen, read the recipe, gather and prepare the ingredients as it says, prepare the meal and eat it.",
+        (
+            "Find the cookbook in the kitchen, read the recipe, gather and prepare the ingredients as it says, prepare"
+            " the meal and eat it."
+        ),
         "",
         _LOOK | _GOAL | _GO | _THINGS | _FOOD,
         (
             "Examine the cookbook to read the recipe.",
-            "An ingredient that is cut or cooked in another way than the recipe says, cooked twice, or eaten, loses the game.",
-            "To cook or cut an ingredient, carry it; to cut, also carry a knife; to cook, stand where the appliance is.",
+            (
+                "An ingredient that is cut or cooked in another way than the recipe says, cooked twice, or eaten, loses"
+                " the game."
+            ),
+            (
+                "To cook or cut an ingredient, carry it; to cut, also carry a knife; to cook, stand where the"
+                " appliance is."
+            ),
             "Where the recipe names a color or a kind, only that one will do.",
-            "Ingredients are in the fridge, in cupboards, in the garden, in the shop: look around, and open doors before you walk through.",
+            (
+                "Ingredients are in the fridge, in cupboards, in the garden, in the shop: look around, and open doors"
+                " before you walk through."
+            ),
             "Once every ingredient is ready and carried, type prepare meal in the kitchen, then eat meal.",
         ),
     ),
@@ -68,13 +89,19 @@ _TASKS: dict[str, tuple[str, str, dict[str, str], tuple[str, ...]]] = {
 
 
 def mission(task: str, target: str, default_action: str, max_steps: int | None, *, one_command: bool) -> Mission:
-    """The mission of a task. With a `target` the goal may name it; `one_command` says that a step carries out no more."""
+    """The mission of a task. With a `target` the goal may name it; `one_command` says that a step
+    carries out no more.
+    """
     goal, named, commands, tips = _TASKS[task]
     return Mission(
         goal=named.format(target=target) if target and named else goal,
         actions=commands,
         intro=_INTRO,
-        tips=(*tips, *((_ONE_COMMAND,) if one_command else ()), "A command that is not understood costs a step like any other."),
+        tips=(
+            *tips,
+            *((_ONE_COMMAND,) if one_command else ()),
+            "A command that is not understood costs a step like any other.",
+        ),
         default_action=default_action,
         free_text=True,
         max_steps=max_steps,

@@ -1,8 +1,9 @@
-"""The child process in which jericho (Frotz as a library) plays: a Z-machine that hangs, crashes or prints without end harms no one else.
+"""The child process in which jericho (Frotz as a library) plays: a Z-machine that hangs, crashes or prints without end
+harms no one else.
 
-It is started with the number of a socket. Both directions speak the same way: a big-endian length of four bytes and as many bytes of UTF-8. A
-request is JSON, `{"story": path, "seed": number}` or `{"command": text}`; the answer is what the game prints. When the socket closes, the
-process ends, whatever the machine is doing.
+It is started with the number of a socket. Both directions speak the same way: a big-endian length of four bytes and as
+many bytes of UTF-8. A request is JSON, `{"story": path, "seed": number}` or `{"command": text}`; the answer is what the
+game prints. When the socket closes, the process ends, whatever the machine is doing.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ class Host:
             self._frotz = None  # its destructor frees the library
             _let_write(True)
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", jericho.UnsupportedGameWarning)  # said of every game outside jericho's own list
+                # said of every game outside jericho's own list
+                warnings.simplefilter("ignore", jericho.UnsupportedGameWarning)
                 self._frotz = jericho.FrotzEnv(story, seed)  # copies its library
             _let_write(False)
         self._unread = False

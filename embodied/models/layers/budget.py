@@ -35,8 +35,8 @@ class Allowance:
                 raise UsageError(f"run.budget.{name} must be above 0, not {value}.")
         if self.dollars is not None and price is None:
             raise UsageError(
-                f"run.budget.dollars is set, but the price of {model} is not known. Name it (run.price=[input,cached input,output],"
-                " US dollars per million tokens), or set run.budget.tokens instead."
+                f"run.budget.dollars is set, but the price of {model} is not known. Name it (run.price=[input,cached"
+                " input,output], US dollars per million tokens), or set run.budget.tokens instead."
             )
 
     def spent(self, used: Usage, price: Price | None) -> BudgetSpent:
@@ -44,18 +44,23 @@ class Allowance:
         tokens = f"{self.tokens:,} tokens" if self.tokens is not None else ""
         dollars = f"{self.dollars:g} dollars" if self.dollars is not None else ""
         cost = f" for {price.cost(used):.4g} dollars" if dollars and price is not None else ""
-        guessed = f" ({used.estimated:,} of these tokens were not counted by the server, but estimated from characters.)" if used.estimated else ""
+        guessed = (
+            f" ({used.estimated:,} of these tokens were not counted by the server, but estimated from characters.)"
+            if used.estimated
+            else ""
+        )
         return BudgetSpent(
-            f"The budget of {' and '.join(filter(None, (tokens, dollars)))} is spent: {used.input + used.output:,} tokens{cost} so far, and another"
-            f" call might not fit.{guessed}"
-            " Raise run.budget.tokens or run.budget.dollars and give the same command again: the run goes on where it is."
+            f"The budget of {' and '.join(filter(None, (tokens, dollars)))} is spent: {used.input + used.output:,}"
+            f" tokens{cost} so far, and another call might not fit.{guessed} Raise run.budget.tokens or"
+            " run.budget.dollars and give the same command again: the run goes on where it is."
         )
 
 
 class Budget(Layer):
     """Lets a call through only if it fits, taken to be as large as the largest so far, beside those that are under way.
 
-    So a run ends below its budget, by at most a call for each episode in flight; only the very first calls can go over it.
+    So a run ends below its budget, by at most a call for each episode in flight; only the very first calls can go over
+    it.
 
     Args:
         model: The model to call.

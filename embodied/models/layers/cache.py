@@ -31,17 +31,19 @@ _reply = msgspec.json.Decoder(Reply)
 
 
 class Cache(Layer):
-    """Answers a call from disk where it was answered before. A reply from here has `cached` set and no usage, because none was paid.
+    """Answers a call from disk where it was answered before. A reply from here has `cached` set and no usage, because
+    none was paid.
 
-    The key is a hash of the model's identity (provider, name, server, weights), the settings, and the messages with the digests of
-    their images. At temperature 0 the seed decides nothing and is left out. Several processes may share the folder: an entry is
-    written whole or not at all. Replies that are empty, or were cut or filtered, are not kept. An entry that is damaged, too old, or
-    cannot be read is a miss; what cannot be written is not kept.
+    The key is a hash of the model's identity (provider, name, server, weights), the settings, and the messages with the
+    digests of their images. At temperature 0 the seed decides nothing and is left out. Several processes may share the
+    folder: an entry is written whole or not at all. Replies that are empty, or were cut or filtered, are not kept. An
+    entry that is damaged, too old, or cannot be read is a miss; what cannot be written is not kept.
 
     Args:
         model: The model to call.
         config: What decides its replies besides messages and settings.
-        sampled: Whether calls that are drawn at random (temperature not 0) are kept too. They then come out the same every time.
+        sampled: Whether calls that are drawn at random (temperature not 0) are kept too. They then come out the same
+            every time.
         folder: Where entries are; None for the user's cache.
     """
 
@@ -95,7 +97,9 @@ class Cache(Layer):
 
 
 def _whole(reply: Reply) -> bool:
-    """Whether a reply is worth keeping: an empty one, or one that was cut or filtered, may come out better next time."""
+    """Whether a reply is worth keeping: an empty one, or one that was cut or filtered, may come
+    out better next time.
+    """
     return bool(reply.text.strip()) and reply.stop not in ("length", "content_filter")
 
 

@@ -1,4 +1,6 @@
-"""Limit: how many calls are under way at a time, learnt from the provider's own 429s (additive increase, multiplicative decrease)."""
+"""Limit: how many calls are under way at a time, learnt from the provider's own 429s (additive increase, multiplicative
+decrease).
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,9 @@ from embodied.types import Message, Reply, Settings
 class Rate:
     """Places for calls. There is no limit until the provider says that there is one.
 
-    At a `ModelBusy` the limit becomes half of what is under way, at least 1; once for all calls that had been sent by then, because
-    they all met the same crowd. Each call that succeeds while the limit binds raises it by 1 / limit: by 1 in the time of one round
-    (Chiu and Jain 1989; TCP's congestion avoidance).
+    At a `ModelBusy` the limit becomes half of what is under way, at least 1; once for all calls that had been sent by
+    then, because they all met the same crowd. Each call that succeeds while the limit binds raises it by 1 / limit: by
+    1 in the time of one round (Chiu and Jain 1989; TCP's congestion avoidance).
     """
 
     def __init__(self) -> None:
@@ -80,7 +82,9 @@ class Rate:
 
 
 class Limit(Layer):
-    """Goes around the retry layer: a call keeps its place while it waits to be tried again, and waiting for a place is no part of its time."""
+    """Goes around the retry layer: a call keeps its place while it waits to be tried again, and waiting for a place is
+    no part of its time.
+    """
 
     def __init__(self, model: Model, rate: Rate):
         super().__init__(model)

@@ -1,4 +1,6 @@
-"""Retry: a Model around a Model that tries again when another attempt may work, for a bounded number of times and a bounded time."""
+"""Retry: a Model around a Model that tries again when another attempt may work, for a bounded number of times and a
+bounded time.
+"""
 
 from __future__ import annotations
 
@@ -29,12 +31,15 @@ _NUMBERED = re.compile(r"\w*\d\w*")
 
 
 class Retry(Layer):
-    """Tries a call again after `ModelUnavailable`, never after `ModelRefused`; a `ModelErred` of the same words is the last at `SAME_ERRORS`.
+    """Tries a call again after `ModelUnavailable`, never after `ModelRefused`; a `ModelErred` of the same words is the
+    last at `SAME_ERRORS`.
 
-    Where nobody is (`ModelAbsent`) and nobody has been, a call fails at once; a server that has answered before may be starting anew.
+    Where nobody is (`ModelAbsent`) and nobody has been, a call fails at once; a server that has answered before may be
+    starting anew.
 
-    Waits double from `FIRST_WAIT` to `LONGEST_WAIT`, shortened by up to half from a random stream of its own, so that episodes that failed together do not
-    come back together. A Retry-After from the server is honoured: never sooner, and if it lies beyond `total_seconds` the call fails at once.
+    Waits double from `FIRST_WAIT` to `LONGEST_WAIT`, shortened by up to half from a random stream of its own, so that
+    episodes that failed together do not come back together. A Retry-After from the server is honoured: never sooner,
+    and if it lies beyond `total_seconds` the call fails at once.
 
     Args:
         model: The model to call.
@@ -44,7 +49,14 @@ class Retry(Layer):
         sleep: Waits for some seconds; tests replace it.
     """
 
-    def __init__(self, model: Model, attempts: int = 5, total_seconds: float = 900.0, seed: int = 0, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep):
+    def __init__(
+        self,
+        model: Model,
+        attempts: int = 5,
+        total_seconds: float = 900.0,
+        seed: int = 0,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ):
         super().__init__(model)
         self._attempts = attempts
         self._total = total_seconds
@@ -93,7 +105,9 @@ class Retry(Layer):
             return error
         # Without the seconds: the runner stops when episodes fail with the same words.
         asked = f" The server asked to wait {error.retry_after:g} s." if error.retry_after else ""
-        return type(error)(f"{error}{asked} Gave up after {attempts} {'attempt' if attempts == 1 else 'attempts'}.", error.retry_after)
+        return type(error)(
+            f"{error}{asked} Gave up after {attempts} {'attempt' if attempts == 1 else 'attempts'}.", error.retry_after
+        )
 
 
 class _Same(tenacity.stop.stop_base):

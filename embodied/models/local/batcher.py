@@ -16,8 +16,9 @@ Answer = Callable[[Sequence[Request]], Awaitable[Sequence[Reply | Exception]]]
 class Batcher(Generic[Request]):
     """Collects calls, and has them answered together once every live episode waits for one, or the batch is full.
 
-    How many episodes live it is told by `live`; while nobody says, a call is answered as soon as the model is free. As long as the
-    episodes are not more than a batch holds, which calls are answered together depends on nothing but the episodes.
+    How many episodes live it is told by `live`; while nobody says, a call is answered as soon as the model is free. As
+    long as the episodes are not more than a batch holds, which calls are answered together depends on nothing but the
+    episodes.
 
     Args:
         answer: Answers calls together; gives a reply or an error for each.
@@ -59,7 +60,9 @@ class Batcher(Generic[Request]):
         for _, future in batch:
             future.add_done_callback(lambda _: self._leave(batch))
         (answers,) = await asyncio.gather(self._answer([request for request, _ in batch]), return_exceptions=True)
-        for (_, future), answer in zip(batch, [answers] * len(batch) if isinstance(answers, BaseException) else answers, strict=True):
+        for (_, future), answer in zip(
+            batch, [answers] * len(batch) if isinstance(answers, BaseException) else answers, strict=True
+        ):
             if future.done():
                 continue
             if isinstance(answer, BaseException):

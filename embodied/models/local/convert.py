@@ -23,10 +23,11 @@ log = logging.getLogger(__name__)
 
 
 def converted(file: Path) -> Path:
-    """The folder with the weights and the tokenizer of a GGUF file: `$XDG_CACHE_HOME/embodied/gguf/<name>-<fingerprint>`.
+    """The folder with the weights and the tokenizer of a GGUF file:
+    `$XDG_CACHE_HOME/embodied/gguf/<name>-<fingerprint>`.
 
-    Converting takes a while (half a minute of CPU for 135 million parameters) and happens once. A folder is either whole or not there: it is
-    made under another name and renamed.
+    Converting takes a while (half a minute of CPU for 135 million parameters) and happens once. A folder is either
+    whole or not there: it is made under another name and renamed.
 
     Raises:
         UsageError: transformers cannot read the file, or the cache cannot be written.
@@ -42,7 +43,9 @@ def converted(file: Path) -> Path:
             _convert(file, Path(place) / "model")
             _publish(Path(place) / "model", folder)
     except (PermissionError, FileExistsError, NotADirectoryError) as error:
-        raise UsageError(f"The cache {cache} cannot be written ({error.strerror}). Set XDG_CACHE_HOME to a folder that can.") from error
+        raise UsageError(
+            f"The cache {cache} cannot be written ({error.strerror}). Set XDG_CACHE_HOME to a folder that can."
+        ) from error
     return folder
 
 

@@ -1,4 +1,5 @@
-"""Decoding for transformers in which every row of a batch has its own settings, random stream, limits and log-probabilities.
+"""Decoding for transformers in which every row of a batch has its own settings, random stream, limits and
+log-probabilities.
 
 transformers' own sampling draws from PyTorch's global stream and has one setting for the whole batch.
 """
@@ -42,7 +43,9 @@ class Ending:
 
 
 def choose(rows: Sequence[Row], scores: torch.Tensor, ending: Ending, logprobs: bool) -> list[int]:
-    """Chooses the next token of every row from `scores`, (rows, vocabulary), and notes it in the row; padding for rows that have ended."""
+    """Chooses the next token of every row from `scores`, (rows, vocabulary), and notes it in the row; padding for rows
+    that have ended.
+    """
     likeliest = scores.argmax(dim=-1).tolist()
     return [_next(row, scores[i], likeliest[i], ending, logprobs) for i, row in enumerate(rows)]
 
@@ -74,8 +77,11 @@ def _sample(row: Row, scores: torch.Tensor) -> int:
 
 
 def _likeliest(probabilities: torch.Tensor, top_k: int, top_p: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """The tokens that may be drawn, likeliest first: at most `top_k`, and of those the smallest set that together reaches `top_p` of them."""
-    # A few hundred tokens nearly always hold top_p; sorting the whole vocabulary costs as much as a layer of a small model.
+    """The tokens that may be drawn, likeliest first: at most `top_k`, and of those the smallest set that together
+    reaches `top_p` of them.
+    """
+    # A few hundred tokens nearly always hold top_p; sorting the whole vocabulary costs as much as a layer of a small
+    # model.
     for size in (top_k or 256, len(probabilities)):
         kept, order = probabilities.topk(min(size, len(probabilities)))
         cumulative = kept.cumsum(dim=-1)
@@ -111,7 +117,9 @@ class Choose(LogitsProcessor):
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
         """Takes and returns scores of shape (rows, vocabulary)."""
-        index = torch.tensor(choose(self._rows, scores, self._ending, self._logprobs), device=scores.device).unsqueeze(1)
+        index = torch.tensor(choose(self._rows, scores, self._ending, self._logprobs), device=scores.device).unsqueeze(
+            1
+        )
         return torch.full_like(scores, -torch.inf).scatter_(1, index, 0.0)
 
 

@@ -1,4 +1,6 @@
-"""GGUF models in this process, through llama.cpp (xllamacpp): any GGUF file, with an image projector if there is one."""
+"""GGUF models in this process, through llama.cpp (xllamacpp): any GGUF file, with an image
+projector if there is one.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +37,9 @@ _NOTHING = [{"role": "user", "content": "."}]
 class Gguf:
     """A GGUF model with its own chat template. One engine, shared by all callers, which it serves one after another.
 
-    The reply is a function of prompt and settings alone, however many episodes share the engine: see `_forget_reply`. Without a seed, 0 is
-    taken; without a temperature, llama.cpp's defaults (temperature 0.8, top_k 40, top_p 0.95, min_p 0.05).
+    The reply is a function of prompt and settings alone, however many episodes share the engine: see `_forget_reply`.
+    Without a seed, 0 is taken; without a temperature, llama.cpp's defaults (temperature 0.8, top_k 40, top_p 0.95,
+    min_p 0.05).
 
     Log-probabilities are those of the model itself, before temperature and top_p.
     """
@@ -53,8 +56,14 @@ class Gguf:
     async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
         images = has_images(messages)
         if images and not self._sees:
-            raise PromptRefused(f"{self.name} reads no images. Play with --text, or give its image projector with model.mmproj=FILE.", "no pictures")
-        body = self._options(settings) | {"messages": chat(messages, self._blobs), "cache_prompt": self._reuse and not images}
+            raise PromptRefused(
+                f"{self.name} reads no images. Play with --text, or give its image projector with model.mmproj=FILE.",
+                "no pictures",
+            )
+        body = self._options(settings) | {
+            "messages": chat(messages, self._blobs),
+            "cache_prompt": self._reuse and not images,
+        }
         return await self._worker.run(lambda halt: self._complete(body, halt))
 
     async def aclose(self) -> None:
@@ -86,9 +95,10 @@ class Gguf:
     def _forget_reply(self, messages: list[dict[str, Any]]) -> None:
         """Leaves nothing in the cache but what was evaluated as a prompt.
 
-        llama.cpp evaluates a prompt many tokens at a time and a reply one by one, and the two differ in their last bits. A next prompt that
-        continues this reply would find it in the cache and come out a little differently than without the cache. Asking the same with a slightly
-        shorter last message and no reply replaces it, for about ten tokens of work.
+        llama.cpp evaluates a prompt many tokens at a time and a reply one by one, and the two differ in their last
+        bits. A next prompt that continues this reply would find it in the cache and come out a little differently than
+        without the cache. Asking the same with a slightly shorter last message and no reply replaces it, for about ten
+        tokens of work.
         """
         *head, last = messages
         shorter = last | {"content": last["content"][:-_CUT] or "."}
@@ -135,7 +145,9 @@ class _Stream:
             self.text.append(delta.get("content") or "")
             self.reasoning.append(delta.get("reasoning_content") or "")
             self.stop = choice.get("finish_reason") or self.stop
-            self.tokens += [(token["id"], token["logprob"]) for token in (choice.get("logprobs") or {}).get("content") or ()]
+            self.tokens += [
+                (token["id"], token["logprob"]) for token in (choice.get("logprobs") or {}).get("content") or ()
+            ]
         return self.halt()
 
     def reply(self, logprobs: bool, seconds: float) -> Reply:
@@ -144,7 +156,11 @@ class _Stream:
         return Reply(
             text=storable(text)[:MAX_TEXT],
             reasoning=storable("\n".join(filter(None, ("".join(self.reasoning), thoughts))))[:MAX_TEXT],
-            usage=Usage(input=self.usage.get("prompt_tokens", 0), output=self.usage.get("completion_tokens", 0), cached=details.get("cached_tokens", 0)),
+            usage=Usage(
+                input=self.usage.get("prompt_tokens", 0),
+                output=self.usage.get("completion_tokens", 0),
+                cached=details.get("cached_tokens", 0),
+            ),
             stop=self.stop,
             model=Path(self.model).name,
             seconds=seconds,
@@ -163,7 +179,8 @@ def _load(config: ModelConfig, file: Path) -> xllamacpp.Server:
     params.n_parallel = 1  # one sequence: replies must not depend on what else is being answered
     params.n_batch = params.n_ubatch = _BATCH
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = config.threads or max(1, (os.cpu_count() or 2) // 2)
-    # Flash attention's sums depend on how many tokens are evaluated together; without it, reusing a prompt changes no bit (and costs a little speed).
+    # Flash attention's sums depend on how many tokens are evaluated together; without it, reusing a prompt changes no
+    # bit (and costs a little speed).
     params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     params.cache_ram_mib = 0  # no second copy of old prompts in memory
     params.fit_params = False  # the context asked for, not what a guess about free memory allows

@@ -1,4 +1,6 @@
-"""Several text prompts answered together: what was evaluated before is loaded, what is new prefilled in buckets of like length, all decoded as one batch."""
+"""Several text prompts answered together: what was evaluated before is loaded, what is new prefilled in buckets of like
+length, all decoded as one batch.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +21,19 @@ WASTE = 1.5
 
 
 def packable(model: Any) -> bool:
-    """Whether a model's attention sees every earlier token, at positions that are counted one by one: what loading a prefix relies on."""
+    """Whether a model's attention sees every earlier token, at positions that are counted one by one: what loading a
+    prefix relies on.
+    """
     config = model.config.get_text_config()
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
     sections = "mrope_section" in (getattr(config, "rope_parameters", None) or {})
     known = inspect.signature(model.forward).parameters
-    return kinds == {"full_attention"} and not getattr(config, "sliding_window", None) and not sections and {"position_ids", "logits_to_keep"} <= set(known)
+    return (
+        kinds == {"full_attention"}
+        and not getattr(config, "sliding_window", None)
+        and not sections
+        and {"position_ids", "logits_to_keep"} <= set(known)
+    )
 
 
 @dataclass
@@ -57,7 +66,9 @@ class Packed:
         prefixes: Where evaluated prompts are kept.
     """
 
-    def __init__(self, model: Any, tokenizer: PreTrainedTokenizerBase, ending: Ending, logprobs: bool, prefixes: Prefixes):
+    def __init__(
+        self, model: Any, tokenizer: PreTrainedTokenizerBase, ending: Ending, logprobs: bool, prefixes: Prefixes
+    ):
         self._model = model
         self._tokenizer = tokenizer
         self._ending = ending
@@ -68,7 +79,9 @@ class Packed:
     @torch.inference_mode()
     def answer(self, prompts: Sequence[Sequence[int]], rows: Sequence[Row], halt: Callable[[], bool]) -> list[int]:
         """Writes the replies into `rows`. Returns how many tokens of each prompt were known and not computed again."""
-        found = [self._found(number, tokens, row) for number, (tokens, row) in enumerate(zip(prompts, rows, strict=True))]
+        found = [
+            self._found(number, tokens, row) for number, (tokens, row) in enumerate(zip(prompts, rows, strict=True))
+        ]
         # By content, not by who came first: rounding may differ with the place in a batch.
         found.sort(key=lambda p: (p.new, p.tokens.tolist()))
         buckets = _buckets(found)
@@ -77,7 +90,11 @@ class Packed:
             start = end - bucket[-1].new
             for prompt in bucket:
                 prompt.columns = slice(start - prompt.length, start), slice(end - prompt.new, end)
-        slab = Slab(self._layers, end + max(row.max_tokens for row in rows), [(p.known, p.length, p.columns[0].stop) for p in found])
+        slab = Slab(
+            self._layers,
+            end + max(row.max_tokens for row in rows),
+            [(p.known, p.length, p.columns[0].stop) for p in found],
+        )
         mask = self._mask(found, end + max(row.max_tokens for row in rows))
         first, scores = 0, []
         for bucket in buckets:
@@ -113,7 +130,15 @@ class Packed:
             positions[number, longest - prompt.new :] = torch.arange(prompt.length, len(prompt.tokens))
         return self._forward(tokens, positions, mask, slab, rows, mask.shape[1] - longest)
 
-    def _decode(self, found: Sequence[_Prompt], slab: Slab, mask: torch.Tensor, end: int, scores: torch.Tensor, halt: Callable[[], bool]) -> None:
+    def _decode(
+        self,
+        found: Sequence[_Prompt],
+        slab: Slab,
+        mask: torch.Tensor,
+        end: int,
+        scores: torch.Tensor,
+        halt: Callable[[], bool],
+    ) -> None:
         rows = [p.row for p in found]
         lengths = torch.tensor([len(p.tokens) for p in found])
         while True:
@@ -124,12 +149,21 @@ class Packed:
                 return
             if len(going) <= len(rows) / 2:  # below that, copying is dearer than computing what nobody needs
                 slab.keep(going)
-                rows, tokens, lengths, mask = [rows[n] for n in going], [tokens[n] for n in going], lengths[going], mask[going]
+                rows, tokens, lengths, mask = (
+                    [rows[n] for n in going],
+                    [tokens[n] for n in going],
+                    lengths[going],
+                    mask[going],
+                )
             mask[:, end] = 1
-            scores = self._forward(torch.tensor(tokens).unsqueeze(1), lengths.unsqueeze(1), mask[:, : end + 1], slab, slice(None), end)
+            scores = self._forward(
+                torch.tensor(tokens).unsqueeze(1), lengths.unsqueeze(1), mask[:, : end + 1], slab, slice(None), end
+            )
             lengths, end = lengths + 1, end + 1
 
-    def _forward(self, tokens: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor, slab: Slab, rows: slice, start: int) -> torch.Tensor:
+    def _forward(
+        self, tokens: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor, slab: Slab, rows: slice, start: int
+    ) -> torch.Tensor:
         device = self._model.device
         return self._model(
             input_ids=tokens.to(device),

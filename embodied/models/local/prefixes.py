@@ -1,4 +1,6 @@
-"""Evaluated prompts: keys and values of the attention layers, kept so that the next prompt which begins alike prefills only the rest."""
+"""Evaluated prompts: keys and values of the attention layers, kept so that the next prompt which begins alike prefills
+only the rest.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ class Prefixes:
         self._number = count()
 
     def longest(self, tokens: np.ndarray) -> tuple[Evaluated | None, int]:
-        """The prompt that has most tokens in common with the beginning of `tokens`, and how many; at most all but the last of `tokens`."""
+        """The prompt that has most tokens in common with the beginning of `tokens`, and how many; at most all but the
+        last of `tokens`.
+        """
         best, length = None, 0
         for number, known in self._kept.items():
             shared = common(known.tokens, tokens[:-1])
@@ -82,7 +86,8 @@ class Slab:
     Args:
         layers: Number of attention layers.
         columns: Tokens there is room for.
-        loaded: For each row, a prompt evaluated before (or None), how many of its tokens to load, and the column they end at.
+        loaded: For each row, a prompt evaluated before (or None), how many of its tokens to load, and the column they
+            end at.
     """
 
     def __init__(self, layers: int, columns: int, loaded: Sequence[tuple[Evaluated | None, int, int]]):
@@ -94,7 +99,9 @@ class Slab:
         """The cache for a forward pass of `rows` whose tokens go to the columns from `start` on."""
         return Cache(layers=[_Window(self, number, rows, start) for number in range(len(self._pairs))])
 
-    def write(self, layer: int, rows: slice, start: int, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def write(
+        self, layer: int, rows: slice, start: int, keys: torch.Tensor, values: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Writes what a layer computed, and returns everything it attends to."""
         pair = self._pairs[layer] = self._pairs[layer] or (self._made(layer, keys, 0), self._made(layer, values, 1))
         end = start + keys.shape[-2]
@@ -130,7 +137,9 @@ class _Window(DynamicLayer):
         self._slab, self._number, self._rows, self._at = slab, number, rows, start
         self.is_initialized = True
 
-    def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args: object, **kwargs: object) -> tuple[torch.Tensor, torch.Tensor]:
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: object, **kwargs: object
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         start, self._at = self._at, self._at + key_states.shape[-2]
         return self._slab.write(self._number, self._rows, start, key_states, value_states)
 

@@ -10,7 +10,16 @@ from typing import Any
 import msgspec
 
 from embodied.blobs import Blobs, MemoryBlobs
-from embodied.errors import MissingExtra, ModelFailure, ModelRefused, ModelTimeout, ModelUnavailable, PromptRefused, PromptTooLong, UsageError
+from embodied.errors import (
+    MissingExtra,
+    ModelFailure,
+    ModelRefused,
+    ModelTimeout,
+    ModelUnavailable,
+    PromptRefused,
+    PromptTooLong,
+    UsageError,
+)
 from embodied.models.base import CONVERSATION
 from embodied.models.config import ModelConfig
 from embodied.models.local.batcher import Batcher
@@ -25,7 +34,8 @@ except ModuleNotFoundError as error:
     raise MissingExtra("Model replicas on a Ray cluster (run.replicas)", "ray") from error
 
 RESTARTS = 3
-"""How often a replica that was lost is started again, somewhere in the cluster. Its calls are answered anew, and alike."""
+"""How often a replica that was lost is started again, somewhere in the cluster. Its calls are answered anew, and alike.
+"""
 LOADING = 900.0
 """Seconds in which all replicas must have found a place in the cluster and loaded the weights."""
 REMEMBERED = 10_000
@@ -86,8 +96,8 @@ class Replica:
 class Replicas:
     """A local model that lives in actors of a Ray cluster: one processor, or one GPU, each.
 
-    Calls are collected as for a single model, and a batch is shared out: a conversation keeps its replica, a new one gets the replica
-    with the least to do. Rows do not influence each other, so replies do not depend on who gave them.
+    Calls are collected as for a single model, and a batch is shared out: a conversation keeps its replica, a new one
+    gets the replica with the least to do. Rows do not influence each other, so replies do not depend on who gave them.
 
     Args:
         config: A model of the provider `transformers`.
@@ -95,7 +105,8 @@ class Replicas:
         count: Replicas.
 
     Raises:
-        UsageError: Another provider, no connection to a cluster, fewer GPUs there than replicas, or a model that cannot be loaded there.
+        UsageError: Another provider, no connection to a cluster, fewer GPUs there than replicas, or a model that cannot
+            be loaded there.
     """
 
     def __init__(self, config: ModelConfig, blobs: Blobs, count: int):
@@ -106,16 +117,27 @@ class Replicas:
         self.name = f"transformers/{config.name}"
         self._config, self._blobs = config, blobs
         self._places: OrderedDict[str, int] = OrderedDict()
-        options = {"num_cpus": config.threads or 1, "num_gpus": _gpus(config), "max_restarts": RESTARTS, "max_task_retries": RESTARTS}
+        options = {
+            "num_cpus": config.threads or 1,
+            "num_gpus": _gpus(config),
+            "max_restarts": RESTARTS,
+            "max_task_retries": RESTARTS,
+        }
         if options["num_gpus"] * count > (there := ray.cluster_resources().get("GPU", 0)):
-            raise UsageError(f"The Ray cluster has {there:g} GPUs and run.replicas={count} takes one each. Lower run.replicas, or use model.device=cpu.")
+            raise UsageError(
+                f"The Ray cluster has {there:g} GPUs and run.replicas={count} takes one each. Lower run.replicas, or"
+                " use model.device=cpu."
+            )
         made = ray.remote(Replica).options(**options, scheduling_strategy="SPREAD")
         self._actors = [made.remote(pack(config)) for _ in range(count)]
         try:
             ray.get([actor.ready.remote() for actor in self._actors], timeout=LOADING)
         except GetTimeoutError as error:
             self._end()
-            raise UsageError(f"{self.name}: not all of {count} replicas found a free place in the cluster and were loaded in {LOADING:g} s.") from error
+            raise UsageError(
+                f"{self.name}: not all of {count} replicas found a free place in the cluster and were loaded in"
+                f" {LOADING:g} s."
+            ) from error
         except RayError as error:
             self._end()
             raise UsageError(f"{self.name} cannot be loaded in the cluster: {_last(error)}") from error
@@ -138,7 +160,13 @@ class Replicas:
     async def _answer(self, requests: Sequence[tuple[str, Wanted]]) -> list[Reply | Exception]:
         shares = self._shared([conversation for conversation, _ in requests])
         answers: list[Reply | Exception] = [ModelUnavailable("not asked")] * len(requests)
-        found = await asyncio.gather(*(self._ask(actor, [requests[n][1] for n in share]) for actor, share in zip(self._actors, shares, strict=True) if share))
+        found = await asyncio.gather(
+            *(
+                self._ask(actor, [requests[n][1] for n in share])
+                for actor, share in zip(self._actors, shares, strict=True)
+                if share
+            )
+        )
         for share, replies in zip(filter(None, shares), found, strict=True):
             for number, reply in zip(share, replies, strict=True):
                 answers[number] = reply
@@ -165,7 +193,9 @@ class Replicas:
         return shares
 
     async def _ask(self, actor: Any, calls: list[Wanted]) -> list[Reply | Exception]:
-        digests = dict.fromkeys(part.digest for call in calls for m in call.messages for part in m.parts if isinstance(part, Image))
+        digests = dict.fromkeys(
+            part.digest for call in calls for m in call.messages for part in m.parts if isinstance(part, Image)
+        )
         try:
             data = await actor.answer.remote(pack(Batch(calls, [self._blobs.get(digest) for digest in digests])))
         except RayActorError as error:
@@ -174,9 +204,12 @@ class Replicas:
             return [ModelRefused(f"{self.name} failed in the cluster: {_last(error)}")] * len(calls)
         answers = msgspec.msgpack.decode(data, type=list[Answered])
         if not answers:
-            return [ModelTimeout(f"{self.name}: no complete reply within {self._config.timeout:g} s. Raise model.timeout, or lower model.max_tokens.")] * len(
-                calls
-            )
+            return [
+                ModelTimeout(
+                    f"{self.name}: no complete reply within {self._config.timeout:g} s. Raise model.timeout, or lower"
+                    " model.max_tokens."
+                )
+            ] * len(calls)
         return [_unpacked(a) for a in answers]
 
 
@@ -195,7 +228,9 @@ def _unpacked(answered: Answered) -> Reply | ModelFailure:
 
 def _gpus(config: ModelConfig) -> int:
     """One where the cluster has any and the configuration does not say CPU."""
-    return int(config.device.startswith("cuda") or (config.device == "auto" and ray.cluster_resources().get("GPU", 0) > 0))
+    return int(
+        config.device.startswith("cuda") or (config.device == "auto" and ray.cluster_resources().get("GPU", 0) > 0)
+    )
 
 
 def _last(error: BaseException) -> str:

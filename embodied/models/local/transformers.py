@@ -52,13 +52,16 @@ class _Job:
 
 
 class Transformers:
-    """A model folder, a GGUF file (converted once), or a model in the local Hugging Face cache, with its own chat template.
+    """A model folder, a GGUF file (converted once), or a model in the local Hugging Face cache, with its own chat
+    template.
 
-    One model, shared by all callers; calls are answered in batches (`Batcher`), which wait for every live episode. Without a seed, 0 is taken; without
-    a temperature, what the model's own generation config says. A row's random stream depends on its seed alone, not on the batch.
+    One model, shared by all callers; calls are answered in batches (`Batcher`), which wait for every live episode.
+    Without a seed, 0 is taken; without a temperature, what the model's own generation config says. A row's random
+    stream depends on its seed alone, not on the batch.
 
-    Prompts of text alone are prefilled only where they are new: what was evaluated for earlier prompts is kept (`Prefixes`). Prompts with images, and
-    models whose attention slides or counts positions in two dimensions, are evaluated whole.
+    Prompts of text alone are prefilled only where they are new: what was evaluated for earlier prompts is kept
+    (`Prefixes`). Prompts with images, and models whose attention slides or counts positions in two dimensions, are
+    evaluated whole.
     """
 
     def __init__(self, config: ModelConfig, blobs: Blobs):
@@ -84,9 +87,13 @@ class Transformers:
         self._context = config.context or getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
         self._ending = Ending(_ends(self._model, self._tokenizer), self._tokenizer.pad_token_id)
         kept = Prefixes(int(config.prompt_memory * 2**30) if config.reuse_prompt else 0)
-        self._packed = Packed(self._model, self._tokenizer, self._ending, self._logprobs, kept) if packable(self._model) else None
+        self._packed = (
+            Packed(self._model, self._tokenizer, self._ending, self._logprobs, kept) if packable(self._model) else None
+        )
         self._worker = Worker(self.name, config.timeout)
-        self._batcher = Batcher[Request](lambda requests: self._worker.run(lambda halt: self.answer(requests, halt)), lambda: self._size)
+        self._batcher = Batcher[Request](
+            lambda requests: self._worker.run(lambda halt: self.answer(requests, halt)), lambda: self._size
+        )
 
     async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
         return await self._batcher.ask((messages, settings))
@@ -107,7 +114,9 @@ class Transformers:
                 raise answer
         return answers
 
-    def answer(self, requests: Sequence[Request], halt: Callable[[], bool] = lambda: False) -> list[Reply | ModelFailure]:
+    def answer(
+        self, requests: Sequence[Request], halt: Callable[[], bool] = lambda: False
+    ) -> list[Reply | ModelFailure]:
         """Answers several requests together, in the calling thread. Not for several threads at once.
 
         When the device's memory does not suffice, the batch is halved, now and from then on.
@@ -117,7 +126,8 @@ class Transformers:
             halt: Asked after every token; when it returns True the replies end where they are.
 
         Returns:
-            For each a reply, or `PromptRefused`: its prompt is too long, holds images that the model cannot read, or does not fit the chat template.
+            For each a reply, or `PromptRefused`: its prompt is too long, holds images that the model cannot read, or
+            does not fit the chat template.
         """
         try:
             return self._answered(requests, halt)
@@ -148,11 +158,15 @@ class Transformers:
     def _job(self, messages: Sequence[Message], settings: Settings) -> _Job | PromptRefused:
         """A request with all that is made of it before the model sees it; an error where that cannot be done."""
         if not self._sees and has_images(messages):
-            return PromptRefused(f"{self.name} reads no images. Play with --text, or use a model that does.", "no pictures")
+            return PromptRefused(
+                f"{self.name} reads no images. Play with --text, or use a model that does.", "no pictures"
+            )
         try:
             text = self._render(messages)
             images = [self._image(p) for m in messages for p in m.parts if isinstance(p, Image)]
-            inputs = self._processor(text=[text], return_tensors="pt", add_special_tokens=False, **({"images": [images]} if images else {}))
+            inputs = self._processor(
+                text=[text], return_tensors="pt", add_special_tokens=False, **({"images": [images]} if images else {})
+            )
             tokens = inputs["input_ids"][0].tolist()
             return _Job(text, images, tokens, self._row(settings, self._room(len(tokens))))
         except PromptRefused as error:
@@ -164,9 +178,14 @@ class Transformers:
             return
         rows = [job.row for job in jobs]
         given = {"images": [job.images for job in jobs]} if any(job.images for job in jobs) else {}
-        inputs = self._processor(text=[job.text for job in jobs], padding=True, return_tensors="pt", add_special_tokens=False, **given)
+        inputs = self._processor(
+            text=[job.text for job in jobs], padding=True, return_tensors="pt", add_special_tokens=False, **given
+        )
         options = transformers.GenerationConfig(
-            do_sample=False, max_new_tokens=max(r.max_tokens for r in rows), pad_token_id=self._ending.padding, eos_token_id=sorted(self._ending.tokens)
+            do_sample=False,
+            max_new_tokens=max(r.max_tokens for r in rows),
+            pad_token_id=self._ending.padding,
+            eos_token_id=sorted(self._ending.tokens),
         )
         with torch.inference_mode():
             self._model.generate(
@@ -179,13 +198,17 @@ class Transformers:
     def _moved(self, tensor: torch.Tensor) -> torch.Tensor:
         """`tensor` on the model's device; pixels in its type. Pinned memory lets CUDA copy while it computes."""
         tensor = tensor.pin_memory() if self._device.type == "cuda" else tensor
-        return tensor.to(self._device, self._model.dtype if tensor.is_floating_point() else tensor.dtype, non_blocking=True)
+        return tensor.to(
+            self._device, self._model.dtype if tensor.is_floating_point() else tensor.dtype, non_blocking=True
+        )
 
     def _image(self, image: Image) -> Pillow.Image:
         return Pillow.open(io.BytesIO(self._blobs.get(image.digest))).convert("RGB")
 
     def _render(self, messages: Sequence[Message]) -> str:
-        """The prompt as the model's chat template writes it; the system message becomes part of the first turn where the template knows none."""
+        """The prompt as the model's chat template writes it; the system message becomes part of the first turn where
+        the template knows none.
+        """
         try:
             return self._apply(alternate(messages))
         except jinja2.TemplateError:
@@ -214,7 +237,9 @@ class Transformers:
         if self._context is None:
             return None
         if length >= self._context:
-            raise PromptTooLong(f"{self.name}: a prompt of {length} tokens does not fit its context of {self._context}.")
+            raise PromptTooLong(
+                f"{self.name}: a prompt of {length} tokens does not fit its context of {self._context}."
+            )
         return self._context - length
 
     def _row(self, settings: Settings, room: int | None) -> Row:
@@ -256,14 +281,20 @@ def _source(config: ModelConfig) -> str:
     if place.suffix == ".gguf":
         return str(converted(check_gguf(place, f"transformers/{config.name}")))
     if (config.path or place.is_absolute()) and not place.is_dir():
-        raise UsageError(f"transformers/{config.name}: there is no folder {place}. Give a model folder or a GGUF file with model.path.")
+        raise UsageError(
+            f"transformers/{config.name}: there is no folder {place}. Give a model folder or a GGUF file with"
+            " model.path."
+        )
     return str(place) if place.is_dir() else config.name
 
 
 def _load(name: str, source: str, dtype: torch.dtype, device: torch.device) -> tuple[Any, Any]:
     """The model, and its processor (with images) or tokenizer (without)."""
     try:
-        sees = transformers.AutoConfig.from_pretrained(source, local_files_only=True).model_type in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+        sees = (
+            transformers.AutoConfig.from_pretrained(source, local_files_only=True).model_type
+            in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+        )
         auto = transformers.AutoModelForImageTextToText if sees else transformers.AutoModelForCausalLM
         reader = transformers.AutoProcessor if sees else transformers.AutoTokenizer
         model = auto.from_pretrained(source, dtype=dtype, local_files_only=True)
@@ -271,7 +302,14 @@ def _load(name: str, source: str, dtype: torch.dtype, device: torch.device) -> t
     except ImportError as error:
         raise UsageError(f"{name}: loading {source} needs a library that is not installed: {_first(error)}") from error
     except (OSError, ValueError, KeyError) as error:
-        hint = "" if Path(source).is_dir() else " Nothing is downloaded: give a model folder with model.path, or fetch the model into the local cache before."
+        hint = (
+            ""
+            if Path(source).is_dir()
+            else (
+                " Nothing is downloaded: give a model folder with model.path, or fetch the model into the local cache"
+                " before."
+            )
+        )
         raise UsageError(f"{name}: {source} cannot be loaded ({_first(error)}).{hint}") from error
 
 
@@ -293,7 +331,9 @@ def _device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name.startswith("cuda") and int(name.partition(":")[2] or 0) >= torch.cuda.device_count():
-        raise UsageError(f"model.device={name}: PyTorch sees {torch.cuda.device_count()} CUDA devices here. Use model.device=cpu.")
+        raise UsageError(
+            f"model.device={name}: PyTorch sees {torch.cuda.device_count()} CUDA devices here. Use model.device=cpu."
+        )
     return torch.device(name)
 
 

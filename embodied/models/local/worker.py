@@ -69,7 +69,10 @@ class Worker:
             if halt.cancelled.is_set():
                 raise ModelRefused(f"{self._model} is closed.")
             if halt.late:
-                raise ModelTimeout(f"{self._model}: no complete reply within {self._timeout:g} s. Raise model.timeout, or lower model.max_tokens.")
+                raise ModelTimeout(
+                    f"{self._model}: no complete reply within {self._timeout:g} s. Raise model.timeout, or lower"
+                    " model.max_tokens."
+                )
             return result
 
         future = self._pool.submit(call)

@@ -1,7 +1,8 @@
 """What servers answer, read without trust: JSON of any shape and type.
 
-The text must be where this module looks for it: an answer whose text is elsewhere is garbled, never an empty answer. Whatever stands
-beside the text (token counts, the reason for the end, the model's name) is read where it makes sense and left out where it does not.
+The text must be where this module looks for it: an answer whose text is elsewhere is garbled, never an empty answer.
+Whatever stands beside the text (token counts, the reason for the end, the model's name) is read where it makes sense
+and left out where it does not.
 """
 
 from __future__ import annotations
@@ -23,11 +24,43 @@ PIXELS_A_TOKEN = 750
 _TEXTS = ("text", "output_text", "input_text")
 _THOUGHTS = ("thinking", "reasoning", "redacted_thinking", "reasoning.text", "reasoning.summary", "reasoning.encrypted")
 _ELSEWHERE = (
-    *("text", "output_text", "output", "outputs", "response", "responses", "answer", "result", "results", "generated_text", "completion"),
-    *("parts", "body", "transcript", "audio", "delta", "data", "reply", "final", "value", "message", "messages", "content"),
+    *(
+        "text",
+        "output_text",
+        "output",
+        "outputs",
+        "response",
+        "responses",
+        "answer",
+        "result",
+        "results",
+        "generated_text",
+        "completion",
+    ),
+    *(
+        "parts",
+        "body",
+        "transcript",
+        "audio",
+        "delta",
+        "data",
+        "reply",
+        "final",
+        "value",
+        "message",
+        "messages",
+        "content",
+    ),
 )
 """Where servers of other kinds put the text."""
-_STOPS = {"max_tokens": "length", "max_length": "length", "model_length": "length", "eos": "stop", "eos_token": "stop", "end_turn": "stop"}
+_STOPS = {
+    "max_tokens": "length",
+    "max_length": "length",
+    "model_length": "length",
+    "eos": "stop",
+    "eos_token": "stop",
+    "end_turn": "stop",
+}
 
 
 class Unreadable(Exception):
@@ -77,7 +110,9 @@ def word(value: Any) -> str:
 
 
 def text_of(content: Any) -> str:
-    """The text in `content`: a string, nothing, a part, or a list of parts. Raises `Unreadable` where there are only other things."""
+    """The text in `content`: a string, nothing, a part, or a list of parts. Raises `Unreadable` where there are only
+    other things.
+    """
     if content is None or isinstance(content, str):
         return content or ""
     parts = content if isinstance(content, list) else [content]
@@ -116,7 +151,11 @@ def chat_answer(body: dict[str, Any]) -> Answer:
     if message.get("tool_calls") or message.get("function_call"):
         raise Unreadable("a tool call in place of text, though no tool was offered")
     others = {k: v for k, v in message.items() if k != "content"}
-    if elsewhere := text_elsewhere(others) or text_elsewhere({k: v for k, v in choice.items() if k != "message"}) or text_elsewhere(body):
+    if (
+        elsewhere := text_elsewhere(others)
+        or text_elsewhere({k: v for k, v in choice.items() if k != "message"})
+        or text_elsewhere(body)
+    ):
         raise Unreadable(f"its text in {elsewhere!r}, where no text belongs")
     return Answer("", reasoning, stop)
 
@@ -129,7 +168,12 @@ def text_elsewhere(place: dict[str, Any]) -> str:
 def estimated_tokens(messages: Iterable[Message]) -> int:
     """Tokens of a prompt by the number of its characters and pixels, at least 1."""
     parts = [part for message in messages for part in message.parts]
-    sizes = [len(p.text.encode("utf-8", "replace")) / BYTES_A_TOKEN if isinstance(p, Text) else p.width * p.height / PIXELS_A_TOKEN for p in parts]
+    sizes = [
+        len(p.text.encode("utf-8", "replace")) / BYTES_A_TOKEN
+        if isinstance(p, Text)
+        else p.width * p.height / PIXELS_A_TOKEN
+        for p in parts
+    ]
     return max(1, round(sum(sizes)))
 
 

@@ -11,7 +11,16 @@ import anthropic
 from embodied.blobs import Blobs
 from embodied.errors import ModelRefused
 from embodied.models.config import ModelConfig
-from embodied.models.services.answers import Answer, Unreadable, count, text_elsewhere, text_of, thoughts_of, within, word
+from embodied.models.services.answers import (
+    Answer,
+    Unreadable,
+    count,
+    text_elsewhere,
+    text_of,
+    thoughts_of,
+    within,
+    word,
+)
 from embodied.models.services.connection import hooks
 from embodied.models.services.endpoint import Endpoint
 from embodied.models.services.wire import base64_png, split_system, storable
@@ -22,31 +31,46 @@ ANTHROPIC_URL = "https://api.anthropic.com"
 DEFAULT_MAX_TOKENS = 8192
 """The API requires a limit. Thinking counts towards it, so this is room for both."""
 
-_STOP = {"end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length", "model_context_window_exceeded": "length", "refusal": "content_filter"}
+_STOP = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "refusal": "content_filter",
+}
 _EFFORT = {"minimal": "low"}
 """Words of other providers that Claude does not know."""
 
 
 class Anthropic:
-    """A Claude model. `thinking_tokens` gives a thinking budget (models up to 4.6), `reasoning_effort` adaptive thinking (4.6 and later).
+    """A Claude model. `thinking_tokens` gives a thinking budget (models up to 4.6), `reasoning_effort` adaptive
+    thinking (4.6 and later).
 
     Models from Claude Opus 4.7 on refuse a temperature; with thinking on, no model takes one, and it is left out.
     """
 
     def __init__(self, config: ModelConfig, blobs: Blobs):
-        self._endpoint = Endpoint.find(config, url=ANTHROPIC_URL, url_variable="ANTHROPIC_BASE_URL", key_variables=("ANTHROPIC_API_KEY",))
+        self._endpoint = Endpoint.find(
+            config, url=ANTHROPIC_URL, url_variable="ANTHROPIC_BASE_URL", key_variables=("ANTHROPIC_API_KEY",)
+        )
         self.name = self._endpoint.model
         self._model = config.name
         self._blobs = blobs
         http = anthropic.DefaultAsyncHttpxClient(event_hooks=hooks())
         self._client = anthropic.AsyncAnthropic(
-            api_key=self._endpoint.key, base_url=self._endpoint.url, timeout=self._endpoint.timeouts, max_retries=0, http_client=http
+            api_key=self._endpoint.key,
+            base_url=self._endpoint.url,
+            timeout=self._endpoint.timeouts,
+            max_retries=0,
+            http_client=http,
         )
 
     async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
         start = time.monotonic()
         system, turns = split_system(messages)
-        body = self._options(settings) | {"messages": [{"role": m.role, "content": self._blocks(m.parts)} for m in turns]}
+        body = self._options(settings) | {
+            "messages": [{"role": m.role, "content": self._blocks(m.parts)} for m in turns]
+        }
         if system:
             body["system"] = self._blocks(system)
         data = await self._post(body)
@@ -57,9 +81,14 @@ class Anthropic:
 
     def _blocks(self, parts: Iterable[Part]) -> list[dict[str, Any]]:
         return [
-            {"type": "text", "text": storable(part.text)}
-            if isinstance(part, Text)
-            else {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": base64_png(part, self._blobs)}}
+            (
+                {"type": "text", "text": storable(part.text)}
+                if isinstance(part, Text)
+                else {
+                    "type": "image",
+                    "source": {"type": "base64", "media_type": "image/png", "data": base64_png(part, self._blobs)},
+                }
+            )
             for part in parts
         ]
 
@@ -67,12 +96,18 @@ class Anthropic:
         budget, effort = settings.thinking_tokens, settings.reasoning_effort
         limit = settings.max_tokens or DEFAULT_MAX_TOKENS + (budget or 0)
         if budget and limit <= budget:
-            raise ModelRefused(f"{self.name}: max_tokens={limit} must be above thinking_tokens={budget}, because thinking counts towards it.")
+            raise ModelRefused(
+                f"{self.name}: max_tokens={limit} must be above thinking_tokens={budget}, because thinking counts"
+                " towards it."
+            )
         options: dict[str, Any] = {"model": self._model, "max_tokens": limit}
         if settings.stop:
             options["stop_sequences"] = list(settings.stop)
         if effort:
-            options |= {"thinking": {"type": "adaptive", "display": "summarized"}, "output_config": {"effort": _EFFORT.get(effort, effort)}}
+            options |= {
+                "thinking": {"type": "adaptive", "display": "summarized"},
+                "output_config": {"effort": _EFFORT.get(effort, effort)},
+            }
         if budget:
             options["thinking"] = {"type": "enabled", "budget_tokens": budget}
         if "thinking" not in options:
@@ -90,7 +125,9 @@ class Anthropic:
         except anthropic.APITimeoutError as error:
             raise endpoint.timed_out(error) from None
         except anthropic.APIStatusError as error:
-            raise endpoint.failed(error.status_code, error.response.content or error.response.reason_phrase, error.response.headers) from None
+            raise endpoint.failed(
+                error.status_code, error.response.content or error.response.reason_phrase, error.response.headers
+            ) from None
         except anthropic.APIError as error:
             raise endpoint.unreachable(error) from None
 

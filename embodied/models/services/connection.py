@@ -86,7 +86,9 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def wants_password(error: BaseException) -> bool:
-    """Whether a proxy turned a call away for want of a password. The text alone is not a sign: a port or a host may hold "407"."""
+    """Whether a proxy turned a call away for want of a password. The text alone is not a sign: a port or a host may
+    hold "407".
+    """
     found = list(causes(error))
     by_status = any(isinstance(e, aiohttp.ClientHttpProxyError) and e.status == 407 for e in found)
     return by_status or any(isinstance(e, httpx2.ProxyError) and str(e).startswith("407") for e in found)
@@ -97,20 +99,27 @@ def absent(error: BaseException, url: str) -> str:
     parts = urlsplit(url)
     where = f"{parts.hostname}:{parts.port or {'https': 443}.get(parts.scheme, 80)}"
     found = list(causes(error))
-    if any(isinstance(e, OSError) and e.errno == errno.ECONNREFUSED for e in found) or any("Errno 111" in str(e) for e in found):
+    if any(isinstance(e, OSError) and e.errno == errno.ECONNREFUSED for e in found) or any(
+        "Errno 111" in str(e) for e in found
+    ):
         return f"nothing listens on {where}; is the server running?"
     if any(isinstance(e, socket.gaierror) for e in found):
         return f"no host named {parts.hostname} is known here; check model.base_url and the network."
     certificate = next((e for e in found if isinstance(e, ssl.SSLCertVerificationError)), None)
     if certificate is not None:
-        return f"its certificate is not trusted ({certificate.verify_message}); SSL_CERT_FILE names the file of those that are."
+        return (
+            f"its certificate is not trusted ({certificate.verify_message}); SSL_CERT_FILE names the file of those that"
+            " are."
+        )
     if any(isinstance(e, ssl.SSLError) and "WRONG_VERSION" in str(e).upper() for e in found):
         return "it speaks no TLS; write http:// in place of https://."
     return ""
 
 
 def proxy_of(url: str) -> tuple[str, str] | None:
-    """The environment variable that sends calls to `url` through a proxy, and the proxy without its password; None without one."""
+    """The environment variable that sends calls to `url` through a proxy, and the proxy without its password; None
+    without one.
+    """
     parts = urlsplit(url)
     host = parts.hostname or ""
     if urllib.request.proxy_bypass(f"{host}:{parts.port}" if parts.port else host):

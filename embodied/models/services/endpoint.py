@@ -1,4 +1,5 @@
-"""An HTTP endpoint: its address and key, and the one place where its failures become ours and its text becomes ours to keep.
+"""An HTTP endpoint: its address and key, and the one place where its failures become ours and its text becomes ours to
+keep.
 
 No message, repr or reply that leaves here holds the key.
 """
@@ -60,7 +61,13 @@ _ADVICE = {
     "thinking_budget": "with model.thinking_tokens=null",
 }
 """Setting, as a server names it -> the words that leave it out."""
-_NAMED_STATUS = {"overloaded_error": 529, "rate_limit_error": 429, "api_error": 500, "timeout_error": 504, "server_error": 500}
+_NAMED_STATUS = {
+    "overloaded_error": 529,
+    "rate_limit_error": 429,
+    "api_error": 500,
+    "timeout_error": 504,
+    "server_error": 500,
+}
 _MAX_DETAIL = 300
 _CONNECT = 15.0
 """Seconds for a connection: a server that is not there should be known sooner than one that thinks."""
@@ -87,8 +94,8 @@ class Endpoint:
             config: The model.
             url: The provider's own URL; empty where there is none.
             url_variable: Environment variable that overrides it.
-            key_variables: Where the key may be, when `config.api_key_env` does not say; the first is the one to name to the user.
-                It is required for the provider's own URL, and where `config.api_key_env` names it.
+            key_variables: Where the key may be, when `config.api_key_env` does not say; the first is the one to name to
+                the user. It is required for the provider's own URL, and where `config.api_key_env` names it.
 
         Raises:
             MissingKey: A key is required and there is none.
@@ -98,16 +105,22 @@ class Endpoint:
         address = (config.base_url or os.environ.get(url_variable, "") or url).strip()
         if not address:
             raise UsageError(
-                f"{config.provider}/{config.name} needs the server's URL: set model.base_url (for instance http://127.0.0.1:8000/v1) or {url_variable}."
+                f"{config.provider}/{config.name} needs the server's URL: set model.base_url (for instance"
+                f" http://127.0.0.1:8000/v1) or {url_variable}."
             )
         _check_url(address)
         for name in variables:
             secrets.know(name)
-        variable, key = next(((v, k) for v in variables if (k := os.environ.get(v, "").strip())), (variables[0] if variables else "", ""))
+        variable, key = next(
+            ((v, k) for v in variables if (k := os.environ.get(v, "").strip())), (variables[0] if variables else "", "")
+        )
         if key and not (key.isascii() and key.isprintable()):
             raise MissingKey(f"{variable} holds characters that no API key has. Set it again: export {variable}=...")
         if not key and (config.api_key_env or address.rstrip("/") == url.rstrip("/")):
-            raise MissingKey(f"{config.provider}/{config.name} needs an API key and {variable} is not set. Set it: export {variable}=...")
+            raise MissingKey(
+                f"{config.provider}/{config.name} needs an API key and {variable} is not set. Set it: export"
+                f" {variable}=..."
+            )
         return cls(f"{config.provider}/{config.name}", address, variable, config.timeout, key or PLACEHOLDER)
 
     def clean(self, text: str) -> str:
@@ -117,7 +130,9 @@ class Endpoint:
         return secrets.mask(text)
 
     def read(self, data: bytes | str) -> dict[str, Any]:
-        """The JSON object that a server answered. Raises `ModelErred` when it is none, the failure inside when it holds one."""
+        """The JSON object that a server answered. Raises `ModelErred` when it is none, the failure inside when it holds
+        one.
+        """
         try:
             body = parsed(data)
         except ValueError:
@@ -127,7 +142,9 @@ class Endpoint:
         return body
 
     def reply(self, answer: Answer, usage: Usage, messages: Sequence[Message], *, model: Any, seconds: float) -> Reply:
-        """The reply, cleaned, with thoughts that stand in the text moved to the reasoning, and what nobody counted estimated."""
+        """The reply, cleaned, with thoughts that stand in the text moved to the reasoning, and what nobody counted
+        estimated.
+        """
         thoughts, text = split_thoughts(answer.text)
         reasoning = "\n".join(filter(None, (answer.reasoning, thoughts)))
         return Reply(
@@ -159,25 +176,39 @@ class Endpoint:
             case "permission":
                 return ModelRefused(f"{self.model}: {key} has no access to this ({words}).{proxy}")
             case "billing":
-                return ModelRefused(f"{self.model}: the account of {key} has no quota left, or must pay first ({words}).")
+                return ModelRefused(
+                    f"{self.model}: the account of {key} has no quota left, or must pay first ({words})."
+                )
             case "model":
                 knows = "knows no such model or path"
-                return ModelRefused(f"{self.model}: {self.url} {knows} ({words}). Check model.name and model.base_url.{proxy}")
+                return ModelRefused(
+                    f"{self.model}: {self.url} {knows} ({words}). Check model.name and model.base_url.{proxy}"
+                )
             case "too long":
                 return PromptTooLong(f"{self.model}: the prompt is too long for {self.url} ({words}).")
             case "filtered":
-                return PromptRefused(f"{self.model}: {self.url} does not take what this prompt says ({words}).", "filtered")
+                return PromptRefused(
+                    f"{self.model}: {self.url} does not take what this prompt says ({words}).", "filtered"
+                )
             case "no pictures":
-                return PromptRefused(f"{self.model}: {self.url} reads no pictures ({words}). Play with --text.", "no pictures")
+                return PromptRefused(
+                    f"{self.model}: {self.url} reads no pictures ({words}). Play with --text.", "no pictures"
+                )
             case "a setting":
                 advice = _ADVICE.get(setting, f"without {setting}")
-                return PromptRefused(f"{self.model}: {self.url} does not take {setting} ({words}). Begin a new run {advice}.", "a setting", setting)
+                return PromptRefused(
+                    f"{self.model}: {self.url} does not take {setting} ({words}). Begin a new run {advice}.",
+                    "a setting",
+                    setting,
+                )
             case "busy":
                 rate = "is overloaded" if status == 529 else "is limiting the rate of calls"
                 return ModelBusy(f"{self.model}: {self.url} {rate} ({words}).", retry_after(headers or {}))
             case "server":
                 erred = ModelErred if status == 500 else ModelUnavailable
-                return erred(f"{self.model}: {self.url} had a server error ({words}).{proxy}", retry_after(headers or {}))
+                return erred(
+                    f"{self.model}: {self.url} had a server error ({words}).{proxy}", retry_after(headers or {})
+                )
         return PromptRefused(f"{self.model}: {self.url} refused the request ({words}).{proxy}")
 
     def failed_inside(self, body: dict[str, Any]) -> ModelFailure:
@@ -210,17 +241,23 @@ class Endpoint:
         return f" The call went through the proxy {proxy[1]}, which {proxy[0]} names; NO_PROXY={host} goes around it."
 
     def garbled(self, what: str, data: bytes = b"{") -> ModelErred:
-        """The failure for an answer that makes no sense; another attempt may fare better. `data` is the body, where it is not JSON."""
+        """The failure for an answer that makes no sense; another attempt may fare better. `data` is the body, where it
+        is not JSON.
+        """
         return ModelErred(f"{self.model}: {self.url} sent {self._short(what)}.{self._proxy(200, data)}")
 
     def filtered(self, reason: str) -> PromptRefused:
         """The failure for an answer that a filter took away."""
-        return PromptRefused(f"{self.model}: {self.url} keeps back its answer to this prompt ({self._short(reason)}).", "filtered")
+        return PromptRefused(
+            f"{self.model}: {self.url} keeps back its answer to this prompt ({self._short(reason)}).", "filtered"
+        )
 
     def not_json(self, data: bytes) -> ModelErred:
         """The failure for a body that is not what the API promises."""
         start = data[:60].decode("utf-8", "replace")
-        return self.garbled(f"something that is no answer of this API, beginning {start!r}" if data else "an empty answer", data)
+        return self.garbled(
+            f"something that is no answer of this API, beginning {start!r}" if data else "an empty answer", data
+        )
 
     @contextlib.asynccontextmanager
     async def deadline(self) -> AsyncIterator[None]:
@@ -238,7 +275,8 @@ class Endpoint:
 
     def timed_out(self, error: BaseException) -> ModelFailure:
         """The failure for a time-out of the HTTP client."""
-        # The error is the client's own, or an SDK's around it. aiohttp's transport calls every connection that broke a time-out.
+        # The error is the client's own, or an SDK's around it. aiohttp's transport calls every connection that broke a
+        # time-out.
         found = list(causes(error))
         if any(isinstance(e, OSError) and not isinstance(e, TimeoutError) for e in found):
             return self.unreachable(error)
@@ -256,7 +294,9 @@ class Endpoint:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait as `Retry-After-Ms` or `Retry-After` (seconds or an HTTP date, RFC 9110 section 10.2.3) say; None when neither makes sense."""
+    """Seconds to wait as `Retry-After-Ms` or `Retry-After` (seconds or an HTTP date, RFC 9110 section 10.2.3) say; None
+    when neither makes sense.
+    """
     milliseconds, value = headers.get("retry-after-ms", ""), headers.get("retry-after", "").strip()
     for text, unit in ((milliseconds, 1e-3), (value, 1.0)):
         if re.fullmatch(r"\d+(\.\d+)?", text):
@@ -277,13 +317,21 @@ def _counted(usage: Usage, messages: Sequence[Message], answer: Answer) -> Usage
     if not usage.output and (output := estimated_reply((answer.text, answer.reasoning))):
         estimated += output
         usage = replace(usage, output=output)
-    return replace(usage, reasoning=min(usage.reasoning, usage.output), cached=min(usage.cached, usage.input), estimated=estimated)
+    return replace(
+        usage, reasoning=min(usage.reasoning, usage.output), cached=min(usage.cached, usage.input), estimated=estimated
+    )
 
 
 def _status(body: dict[str, Any]) -> int:
     """The HTTP status that an error inside an answer stands for."""
     error = body["error"]
-    for value in (within(error, "code"), within(error, "status"), within(error, "status_code"), body.get("code"), body.get("status")):
+    for value in (
+        within(error, "code"),
+        within(error, "status"),
+        within(error, "status_code"),
+        body.get("code"),
+        body.get("status"),
+    ):
         if 400 <= count(value) < 600:
             return count(value)
     named = _NAMED_STATUS.get(word(within(error, "type")))
@@ -293,7 +341,10 @@ def _status(body: dict[str, Any]) -> int:
 def _variable(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,63}", name):
         # The value is not repeated: it may well be the key itself.
-        raise UsageError("model.api_key_env must be the name of an environment variable, for instance OPENAI_API_KEY, not the key itself.")
+        raise UsageError(
+            "model.api_key_env must be the name of an environment variable, for instance OPENAI_API_KEY, not the key"
+            " itself."
+        )
     return name
 
 

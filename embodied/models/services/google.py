@@ -27,24 +27,34 @@ _BLOCKED = {"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "
 
 
 class Google:
-    """A Gemini model. `thinking_tokens` is its thinking budget (2.5), `reasoning_effort` its thinking level (3 and later)."""
+    """A Gemini model. `thinking_tokens` is its thinking budget (2.5), `reasoning_effort` its thinking level (3 and
+    later).
+    """
 
     def __init__(self, config: ModelConfig, blobs: Blobs):
-        self._endpoint = Endpoint.find(config, url=GOOGLE_URL, url_variable="GOOGLE_GEMINI_BASE_URL", key_variables=("GEMINI_API_KEY", "GOOGLE_API_KEY"))
+        self._endpoint = Endpoint.find(
+            config,
+            url=GOOGLE_URL,
+            url_variable="GOOGLE_GEMINI_BASE_URL",
+            key_variables=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        )
         self.name = self._endpoint.model
         self._model = config.name
         self._blobs = blobs
         # A client of ours, so that it is known which library's exceptions to expect.
         events = hooks()
         self._http = httpx2.AsyncClient(event_hooks={**events, "request": [*events["request"], self._limit]})
-        url = self._endpoint.url if self._endpoint.url != GOOGLE_URL else None  # None leaves the SDK's own address and version
+        # None leaves the SDK's own address and version
+        url = self._endpoint.url if self._endpoint.url != GOOGLE_URL else None
         options = types.HttpOptions(base_url=url, httpx_async_client=self._http)
         self._client = genai.Client(api_key=self._endpoint.key, vertexai=False, http_options=options)
 
     async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
         start = time.monotonic()
         system, turns = split_system(messages)
-        contents = [types.Content(role="model" if m.role == "assistant" else "user", parts=self._parts(m.parts)) for m in turns]
+        contents = [
+            types.Content(role="model" if m.role == "assistant" else "user", parts=self._parts(m.parts)) for m in turns
+        ]
         config = self._options(settings, types.Content(parts=self._parts(system)) if system else None)
         return self._reply(await self._post(contents, config), messages, time.monotonic() - start)
 
@@ -68,7 +78,9 @@ class Google:
         thinking = None
         if settings.thinking_tokens or settings.reasoning_effort:
             level: Any = settings.reasoning_effort.upper() if settings.reasoning_effort else None
-            thinking = types.ThinkingConfig(include_thoughts=True, thinking_budget=settings.thinking_tokens, thinking_level=level)
+            thinking = types.ThinkingConfig(
+                include_thoughts=True, thinking_budget=settings.thinking_tokens, thinking_level=level
+            )
         return types.GenerateContentConfig(
             system_instruction=system,
             temperature=settings.temperature,
@@ -77,21 +89,32 @@ class Google:
             stop_sequences=list(settings.stop) or None,
             seed=None if settings.seed is None else settings.seed % 2**31,  # an int32 there
             thinking_config=thinking,
-            should_return_http_response=True,  # the raw body: the SDK's own reading gives up at the first field of another type
+            # the raw body: the SDK's own reading gives up at the first field of another type
+            should_return_http_response=True,
         )
 
     async def _post(self, contents: list[types.Content], config: types.GenerateContentConfig) -> str:
         endpoint = self._endpoint
         try:
             async with endpoint.deadline():
-                answer = await self._client.aio.models.generate_content(model=self._model, contents=contents, config=config)
+                answer = await self._client.aio.models.generate_content(
+                    model=self._model, contents=contents, config=config
+                )
         except errors.APIError as error:
             raise endpoint.failed(error.code, error.details, getattr(error.response, "headers", None)) from None
         except httpx2.TimeoutException as error:
             raise endpoint.timed_out(error) from None
         except httpx2.HTTPError as error:
             raise endpoint.unreachable(error) from None
-        except (errors.UnknownApiResponseError, JSONDecodeError, UnicodeDecodeError, RecursionError, pydantic.ValidationError, AttributeError, TypeError):
+        except (
+            errors.UnknownApiResponseError,
+            JSONDecodeError,
+            UnicodeDecodeError,
+            RecursionError,
+            pydantic.ValidationError,
+            AttributeError,
+            TypeError,
+        ):
             raise endpoint.garbled("something that is no answer of this API") from None
         return (answer.sdk_http_response.body if answer.sdk_http_response else None) or ""
 
@@ -102,7 +125,9 @@ class Google:
         except Unreadable as error:
             raise self._endpoint.garbled(str(error)) from None
         if answer.stop == "content_filter" and not answer.text:
-            reason = word(within(body, "promptFeedback", "blockReason")) or word(within(_first(body.get("candidates")), "finishReason"))
+            reason = word(within(body, "promptFeedback", "blockReason")) or word(
+                within(_first(body.get("candidates")), "finishReason")
+            )
             raise self._endpoint.filtered(reason)
         usage = body.get("usageMetadata")
         thoughts = count(within(usage, "thoughtsTokenCount"))
@@ -125,7 +150,9 @@ def _answer(body: dict[str, Any]) -> Answer:
     parts = within(candidate, "content", "parts")
     reason = word(candidate.get("finishReason")) or "STOP"
     stop = "content_filter" if reason in _BLOCKED else _STOP.get(reason, reason.lower())
-    thoughts = [word(within(p, "text")) for p in parts if within(p, "thought") is True] if isinstance(parts, list) else []
+    thoughts = (
+        [word(within(p, "text")) for p in parts if within(p, "thought") is True] if isinstance(parts, list) else []
+    )
     answer = Answer(text_of(parts), "\n".join(thoughts), stop)
     content = candidate.get("content")
     others = {k: v for k, v in content.items() if k != "parts"} if isinstance(content, dict) else {"content": content}

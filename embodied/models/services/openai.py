@@ -1,4 +1,6 @@
-"""OpenAI, and every server that speaks its chat completions (vLLM, SGLang, llama.cpp, Ollama, OpenRouter, ...), through the official SDK."""
+"""OpenAI, and every server that speaks its chat completions (vLLM, SGLang, llama.cpp, Ollama, OpenRouter, ...), through
+the official SDK.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ _REASONING = re.compile(r"(.*/)?(o\d|gpt-([5-9]|\d\d))(?!.*-chat)")
 
 
 class OpenAI:
-    """A model behind OpenAI's chat completions. `base_url` (or OPENAI_BASE_URL) may name any compatible server; the key is then optional."""
+    """A model behind OpenAI's chat completions. `base_url` (or OPENAI_BASE_URL) may name any compatible server; the key
+    is then optional.
+    """
 
     def __init__(self, config: ModelConfig, blobs: Blobs):
         self._endpoint = self._find(config)
@@ -38,7 +42,11 @@ class OpenAI:
             event_hooks=hooks()
         )  # a third less CPU a call than the SDK's own: with 32 episodes in flight that is what limits a run
         self._client = openai.AsyncOpenAI(
-            api_key=self._endpoint.key, base_url=self._endpoint.url, timeout=self._endpoint.timeouts, max_retries=0, http_client=http
+            api_key=self._endpoint.key,
+            base_url=self._endpoint.url,
+            timeout=self._endpoint.timeouts,
+            max_retries=0,
+            http_client=http,
         )
 
     @staticmethod
@@ -61,29 +69,42 @@ class OpenAI:
         # OpenAI has deprecated `max_tokens`; compatible servers often know nothing else.
         newer = reasons or self._newer or self._endpoint.url.rstrip("/") == OPENAI_URL
         limit = "max_completion_tokens" if newer else "max_tokens"
-        options: dict[str, Any] = {"model": self._model, limit: settings.max_tokens, "seed": settings.seed, "reasoning_effort": settings.reasoning_effort}
+        options: dict[str, Any] = {
+            "model": self._model,
+            limit: settings.max_tokens,
+            "seed": settings.seed,
+            "reasoning_effort": settings.reasoning_effort,
+        }
         if not reasons:
-            options |= {"temperature": settings.temperature, "top_p": settings.top_p, "stop": list(settings.stop) or None}
+            options |= {
+                "temperature": settings.temperature,
+                "top_p": settings.top_p,
+                "stop": list(settings.stop) or None,
+            }
         return {name: value for name, value in options.items() if value is not None}
 
     async def _post(self, body: dict[str, Any]) -> bytes:
         endpoint = self._endpoint
         try:
             async with endpoint.deadline():
-                # Not `chat.completions.create`, which holds each part of each message against its type hints: 7 ms of CPU a prompt. And
-                # the raw body, because the SDK's own reading trusts the server's content type and field types.
+                # Not `chat.completions.create`, which holds each part of each message against its type hints: 7 ms of
+                # CPU a prompt. And the raw body, because the SDK's own reading trusts the server's content type and
+                # field types.
                 response = await self._client.post("/chat/completions", cast_to=httpx2.Response, body=body)
         except openai.APITimeoutError as error:
             raise endpoint.timed_out(error) from None
         except openai.APIStatusError as error:
-            raise endpoint.failed(error.status_code, error.response.content or error.response.reason_phrase, error.response.headers) from None
+            raise endpoint.failed(
+                error.status_code, error.response.content or error.response.reason_phrase, error.response.headers
+            ) from None
         except (openai.APIError, aiohttp.ClientError) as error:  # aiohttp's own where the answer is not HTTP
             raise endpoint.unreachable(error) from None
         return response.content
 
     def _reply(self, data: bytes, messages: Sequence[Message], seconds: float) -> Reply:
         body = self._endpoint.read(data)
-        if failure := within(_first(body.get("choices")), "error"):  # as OpenRouter reports a provider that failed half way
+        # as OpenRouter reports a provider that failed half way
+        if failure := within(_first(body.get("choices")), "error"):
             raise self._endpoint.failed_inside({"error": failure})
         try:
             answer = chat_answer(body)

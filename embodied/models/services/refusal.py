@@ -1,4 +1,5 @@
-"""What a server's error is about: the account, this one prompt, a setting, or the moment. Status codes alone do not say.
+"""What a server's error is about: the account, this one prompt, a setting, or the moment. Status codes alone do not
+say.
 
 The words come from the services' own errors (tests/models/test_refusals.py holds the bodies).
 """
@@ -11,7 +12,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Kind = Literal["key", "permission", "billing", "model", "too long", "filtered", "a setting", "no pictures", "refused", "busy", "server"]
+Kind = Literal[
+    "key",
+    "permission",
+    "billing",
+    "model",
+    "too long",
+    "filtered",
+    "a setting",
+    "no pictures",
+    "refused",
+    "busy",
+    "server",
+]
 """The first four stop a run; the next five are about one prompt; the last two pass."""
 
 STOPPING: tuple[Kind, ...] = ("key", "permission", "billing", "model")
@@ -294,7 +307,8 @@ _CAMEL = re.compile(r"(?<=[a-z])([A-Z])")
 def kind_of(error: Said) -> tuple[Kind, str]:
     """What an error is about, and the setting that it is about where it is one.
 
-    What a prompt is refused for is looked for before what an account is, because services use 403 and 401 for both; money before all.
+    What a prompt is refused for is looked for before what an account is, because services use 403 and 401 for both;
+    money before all.
     """
     status, text, codes = error.status, error.text, error.codes
     if status == 402 or codes & _BILLING_CODES or _BILLING.search(text) or (status != 429 and _QUOTA.search(text)):
@@ -316,7 +330,11 @@ def kind_of(error: Said) -> tuple[Kind, str]:
         return "a setting", setting
     if codes & _MODEL_CODES:
         return "model", ""
-    if status in (403, 407) or codes & _PERMISSION_CODES or (status < 500 and status != 429 and _PERMISSION.search(text)):
+    if (
+        status in (403, 407)
+        or codes & _PERMISSION_CODES
+        or (status < 500 and status != 429 and _PERMISSION.search(text))
+    ):
         return "permission", ""
     if status in (404, 405, 410) or (status in (400, 422) and _MODEL.search(text)) or 300 <= status < 400:
         return "model", ""
@@ -346,7 +364,11 @@ messages
 def _about_content(error: Said) -> bool:
     if error.codes & _FILTERED_CODES and error.status != 429:
         return not _ACCOUNT.search(error.text)
-    return error.status in (400, 403, 422, 451, 500) and bool(_FILTERED.search(error.text)) and not _ACCOUNT.search(error.text)
+    return (
+        error.status in (400, 403, 422, 451, 500)
+        and bool(_FILTERED.search(error.text))
+        and not _ACCOUNT.search(error.text)
+    )
 
 
 def _setting(error: Said) -> str:

@@ -30,7 +30,8 @@ def split_thoughts(text: str) -> tuple[str, str]:
 
 
 def alternate(messages: Iterable[Message]) -> list[Message]:
-    """Drops empty parts and messages, then joins neighbours of one role: several providers and chat templates insist on turns.
+    """Drops empty parts and messages, then joins neighbours of one role: several providers and chat templates insist on
+    turns.
 
     An empty message is not rare: it is what an agent's history holds after an empty reply.
     """
@@ -47,7 +48,8 @@ def alternate(messages: Iterable[Message]) -> list[Message]:
 def split_system(messages: Sequence[Message]) -> tuple[tuple[Part, ...], list[Message]]:
     """The parts of the leading system messages, and the turns that follow, for providers that take the two apart.
 
-    Later system messages become user messages. So does everything when there is nothing but system messages: a request needs a turn.
+    Later system messages become user messages. So does everything when there is nothing but system messages: a request
+    needs a turn.
     """
     first = next((i for i, m in enumerate(messages) if m.role != "system"), len(messages))
     rest = [Message("user" if m.role == "system" else m.role, m.parts) for m in messages[first:]]

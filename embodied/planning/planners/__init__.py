@@ -1,4 +1,6 @@
-"""Planners: from the start to the goal for a disc robot, collision-free, the same path from the same generator on every machine."""
+"""Planners: from the start to the goal for a disc robot, collision-free, the same path from the same generator on every
+machine.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,13 @@ def _ompl(space: Space, start: np.ndarray, goal: np.ndarray, rng: np.random.Gene
 CAUTION = 8.0
 """Of `astar_cautious`: a step along an obstacle counts nine times its length."""
 
-_PLANNERS: dict[str, Planner] = {"rrt": _rrt, "rrt_connect": _rrt_connect, "astar": _astar, "astar_cautious": _astar_cautious, "ompl": _ompl}
+_PLANNERS: dict[str, Planner] = {
+    "rrt": _rrt,
+    "rrt_connect": _rrt_connect,
+    "astar": _astar,
+    "astar_cautious": _astar_cautious,
+    "ompl": _ompl,
+}
 PLANNERS = tuple(_PLANNERS)
 
 

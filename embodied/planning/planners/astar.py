@@ -13,7 +13,15 @@ SPACING = 0.5
 _MOVES = [(dx, dy, (dx * dx + dy * dy) ** 0.5) for dx in (-1, 0, 1) for dy in (-1, 0, 1) if dx or dy]
 
 
-def route(obstacles: Obstacles, start: np.ndarray, goal: np.ndarray, radius: float, *, caution: float = 0.0, spacing: float = SPACING) -> np.ndarray | None:
+def route(
+    obstacles: Obstacles,
+    start: np.ndarray,
+    goal: np.ndarray,
+    radius: float,
+    *,
+    caution: float = 0.0,
+    spacing: float = SPACING,
+) -> np.ndarray | None:
     """A way for a disc over a grid.
 
     Args:
@@ -21,7 +29,8 @@ def route(obstacles: Obstacles, start: np.ndarray, goal: np.ndarray, radius: flo
         start: (2,).
         goal: (2,).
         radius: Of the disc.
-        caution: How much longer a way through a passage may seem: a step at clearance c from the disc counts 1 + caution / (1 + c) times its length.
+        caution: How much longer a way through a passage may seem: a step at clearance c from the disc counts 1 +
+            caution / (1 + c) times its length.
         spacing: Of the grid.
 
     Returns:
@@ -35,7 +44,8 @@ def route(obstacles: Obstacles, start: np.ndarray, goal: np.ndarray, radius: flo
     axis = np.arange(-space.half + (space.half % spacing), space.half + 1e-9, spacing)
     nodes = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
     clearance = obstacles.distance(nodes) - radius
-    # Half way between two free nodes that are diagonal neighbours a disc comes nearer to a corner than at either: by this at most.
+    # Half way between two free nodes that are diagonal neighbours a disc comes nearer to a corner than at either: by
+    # this at most.
     passable = clearance > np.sqrt(radius * radius + spacing * spacing / 2) - radius
     first, last = (_entry(nodes, passable, end, space, spacing) for end in (start, goal))
     if first is None or last is None:
@@ -54,7 +64,9 @@ def _entry(nodes: np.ndarray, passable: np.ndarray, end: np.ndarray, space: Spac
     return int(near[gap[near].argmin()]) if len(near) else None
 
 
-def _search(clearance: np.ndarray, passable: np.ndarray, first: int, last: int, side: int, caution: float) -> list[int] | None:
+def _search(
+    clearance: np.ndarray, passable: np.ndarray, first: int, last: int, side: int, caution: float
+) -> list[int] | None:
     free = passable.tolist()
     price = (1 + caution / (1 + np.maximum(clearance, 0.0))).tolist() if caution else None
     goal_x, goal_y = divmod(last, side)

@@ -1,8 +1,10 @@
-"""PathEval's own setting on the Open Motion Planning Library: RRT in SE(2) with its default range, then OMPL's simplification.
+"""PathEval's own setting on the Open Motion Planning Library: RRT in SE(2) with its default range, then OMPL's
+simplification.
 
-As in the paper's planner the state space is [-100, 100]^2 with a heading, motions are checked at a resolution of 0.003, and what is valid is a disc inside the
-map that touches no obstacle. Ours: the end is counted in checks, not in seconds, so that no result depends on the machine; the disc is checked
-exactly and not at 20 places of its rim; and a path that grazes an obstacle between two checks is planned anew.
+As in the paper's planner the state space is [-100, 100]^2 with a heading, motions are checked at a resolution of 0.003,
+and what is valid is a disc inside the map that touches no obstacle. Ours: the end is counted in checks, not in seconds,
+so that no result depends on the machine; the disc is checked exactly and not at 20 places of its rim; and a path that
+grazes an obstacle between two checks is planned anew.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ _GRID = 0.5
 
 
 def rrt(space: Space, start: np.ndarray, goal: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
-    """A path by OMPL's RRT, simplified, (n, 2); None when none was found. Raises `MissingExtra` when OMPL is not installed."""
+    """A path by OMPL's RRT, simplified, (n, 2); None when none was found. Raises `MissingExtra` when OMPL is not
+    installed.
+    """
     try:
         from ompl import util
     except ModuleNotFoundError as error:

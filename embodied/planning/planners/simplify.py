@@ -13,7 +13,8 @@ _TRIES = 16
 
 
 def shorten(path: np.ndarray, space: Space, rng: np.random.Generator, rounds: int = ROUNDS) -> np.ndarray:
-    """Takes, round after round, the random shortcut that saves most; then leaves out vertices that a straight piece can jump.
+    """Takes, round after round, the random shortcut that saves most; then leaves out vertices that a straight piece can
+    jump.
 
     Args:
         path: (n, 2), collision-free.
@@ -38,7 +39,9 @@ def shorten(path: np.ndarray, space: Space, rng: np.random.Generator, rounds: in
 
 
 def straighten(path: np.ndarray, space: Space, jump: int | None = None) -> np.ndarray:
-    """Leaves out vertices: from each goes straight to the farthest of the next `jump` (all by default) that can be seen from it."""
+    """Leaves out vertices: from each goes straight to the farthest of the next `jump` (all by default) that can be seen
+    from it.
+    """
     kept, at = [0], 0
     while at < len(path) - 1:
         ahead = np.arange(at + 1, len(path) if jump is None else min(at + 1 + jump, len(path)))

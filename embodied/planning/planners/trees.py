@@ -1,7 +1,7 @@
 """RRT and RRT-Connect: trees that grow towards random places until they reach the goal, a batch of places at a time.
 
-RRT: LaValle 1998, Rapidly-exploring random trees. RRT-Connect: Kuffner and LaValle 2000. The places of one batch do not see each other's branches,
-which is all that differs from the original and lets NumPy look at them together.
+RRT: LaValle 1998, Rapidly-exploring random trees. RRT-Connect: Kuffner and LaValle 2000. The places of one batch do not
+see each other's branches, which is all that differs from the original and lets NumPy look at them together.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ class _Tree:
     def add(self, points: np.ndarray, parents: np.ndarray) -> np.ndarray:
         """Adds branches; returns their numbers."""
         while self.count + len(points) > len(self.points):
-            self.points, self.parents = np.concatenate([self.points, self.points]), np.concatenate([self.parents, self.parents])
+            self.points, self.parents = (
+                np.concatenate([self.points, self.points]),
+                np.concatenate([self.parents, self.parents]),
+            )
         at = np.arange(self.count, self.count + len(points))
         self.points[at], self.parents[at] = points, parents
         self.count += len(points)
@@ -42,7 +45,9 @@ class _Tree:
         return (x * x + y * y).argmin(axis=1)
 
     def grow(self, places: np.ndarray, space: Space) -> np.ndarray:
-        """A branch from the nearest point towards each place, as long as `REACH` allows; the numbers of those that hit nothing."""
+        """A branch from the nearest point towards each place, as long as `REACH` allows; the numbers of those that hit
+        nothing.
+        """
         near = self.nearest(places)
         origin = self.points[near]
         step = places - origin
@@ -74,8 +79,12 @@ def rrt(space: Space, start: np.ndarray, goal: np.ndarray, rng: np.random.Genera
     return None
 
 
-def rrt_connect(space: Space, start: np.ndarray, goal: np.ndarray, rng: np.random.Generator, rounds: int = ROUNDS) -> np.ndarray | None:
-    """Two trees, from the start and from the goal, that grow towards each other. Returns (n, 2), or None when it gives up."""
+def rrt_connect(
+    space: Space, start: np.ndarray, goal: np.ndarray, rng: np.random.Generator, rounds: int = ROUNDS
+) -> np.ndarray | None:
+    """Two trees, from the start and from the goal, that grow towards each other. Returns (n, 2), or None when it gives
+    up.
+    """
     one, other = _Tree(start), _Tree(goal)
     for turn in range(rounds):
         new = one.grow(space.sample(BATCH // 2, rng), space)

@@ -1,4 +1,6 @@
-"""The environment's side of the loop: turns Gymnasium's arrays into records, and a simulator's exceptions into one kind of error."""
+"""The environment's side of the loop: turns Gymnasium's arrays into records, and a simulator's exceptions into one kind
+of error.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ class Answer:
 
 
 class LocalEnvironment:
-    """An environment in this process: what a worker hosts (`embodied.rollout.worlds.host`), and what films are drawn with."""
+    """An environment in this process: what a worker hosts (`embodied.rollout.worlds.host`), and what films are drawn
+    with.
+    """
 
     def __init__(self, task: TaskSpec, blobs: Blobs, render: bool = False):
         """Makes the environment. Raises `EnvironmentFailure` when the simulator fails."""
@@ -71,17 +75,25 @@ class LocalEnvironment:
             raw, info = self._env.reset(seed=seed)
             mission = self._env.mission
         self._step = 0
-        return Start(self._observation(raw), observation_hash(raw), mission, {k: v for k, v in info.items() if k not in SEPARATE})
+        return Start(
+            self._observation(raw), observation_hash(raw), mission, {k: v for k, v in info.items() if k not in SEPARATE}
+        )
 
     def step(self, action: str) -> Answer:
-        """Executes a phrase. Raises `EnvironmentFailure` when the simulator fails, or gives a reward or progress that is not a number."""
+        """Executes a phrase. Raises `EnvironmentFailure` when the simulator fails, or gives a reward or progress that
+        is not a number.
+        """
         start = time.perf_counter()
         with self._boundary(f"step {self._step}"):
             raw, reward, terminated, truncated, info = self._env.step(action)
         seconds = time.perf_counter() - start
         for what, value in (("reward", reward), ("progress", info["progress"])):
-            if value is not None and not math.isfinite(value):  # no mean could be made with it, and JSON has no word for it
-                raise EnvironmentFailure(f"{self._task.env} {self._task.task} gave in step {self._step} a {what} that is not a number: {value}.")
+            # no mean could be made with it, and JSON has no word for it
+            if value is not None and not math.isfinite(value):
+                raise EnvironmentFailure(
+                    f"{self._task.env} {self._task.task} gave in step {self._step} a {what} that is not a number:"
+                    f" {value}."
+                )
         self._step += 1
         return Answer(
             observation=self._observation(raw, info, float(reward)),
@@ -98,7 +110,9 @@ class LocalEnvironment:
         )
 
     def frame(self) -> np.ndarray | None:
-        """The picture of the present state, (H, W, 3) uint8; None for an environment without one. Needs `render=True`."""
+        """The picture of the present state, (H, W, 3) uint8; None for an environment without one.
+        Needs `render=True`.
+        """
         return self._env.render()
 
     def close(self) -> None:
@@ -120,17 +134,23 @@ class LocalEnvironment:
 
     @contextmanager
     def _boundary(self, what: str) -> Iterator[None]:
-        """An exception out of a simulator is data, whatever its type: the episode ends as `infra_failure`, the run goes on."""
+        """An exception out of a simulator is data, whatever its type: the episode ends as `infra_failure`, the run goes
+        on.
+        """
         try:
             yield
         except (EmbodiedError, gymnasium.error.ResetNeeded):
             raise
         except Exception as error:
-            raise EnvironmentFailure(f"{self._task.env} {self._task.task} failed in {what}: {type(error).__name__}: {error}") from error
+            raise EnvironmentFailure(
+                f"{self._task.env} {self._task.task} failed in {what}: {type(error).__name__}: {error}"
+            ) from error
 
 
 def observation_hash(raw: dict[str, Any]) -> str:
-    """SHA-256 over a Gymnasium observation: its text, status and pixels. Independent of the PNG encoder and of `expert`."""
+    """SHA-256 over a Gymnasium observation: its text, status and pixels. Independent of the PNG encoder and of
+    `expert`.
+    """
     digest = hashlib.sha256()
     for key in ("text", "status"):
         digest.update(raw.get(key, "").encode("utf-8", "surrogatepass") + b"\0")

@@ -1,8 +1,8 @@
 """What runs inside a worker process: a host of environments that executes one request after another.
 
-`python -m embodied.rollout.worlds.host` reads requests from standard input and writes answers to standard output. A frame is four bytes of
-length, big-endian, and a msgpack record; an empty frame is a heartbeat, sent while a request is being worked on. Simulators that
-print do so on standard error. The process ends with its parent.
+`python -m embodied.rollout.worlds.host` reads requests from standard input and writes answers to standard output. A
+frame is four bytes of length, big-endian, and a msgpack record; an empty frame is a heartbeat, sent while a request is
+being worked on. Simulators that print do so on standard error. The process ends with its parent.
 """
 
 from __future__ import annotations
@@ -89,8 +89,16 @@ class Host:
             return pack(response)
         except EmbodiedError as error:
             return pack(Response(error=str(error), kind=type(error).__name__))
-        except (TypeError, OverflowError, msgspec.MsgspecError) as error:  # out of pack(): what the environment gave is no plain record
-            return pack(Response(error=f"An environment gave what cannot be recorded: {error}", kind=EnvironmentFailure.__name__))
+        except (
+            TypeError,
+            OverflowError,
+            msgspec.MsgspecError,
+        ) as error:  # out of pack(): what the environment gave is no plain record
+            return pack(
+                Response(
+                    error=f"An environment gave what cannot be recorded: {error}", kind=EnvironmentFailure.__name__
+                )
+            )
 
     def close(self) -> None:
         for environment in self._environments.values():
@@ -142,7 +150,8 @@ class Channel:
 
 
 def guard() -> None:
-    """Starts a small process that waits for the end of this one, however it ends, and then ends whatever simulators started.
+    """Starts a small process that waits for the end of this one, however it ends, and then ends whatever simulators
+    started.
 
     It needs this process to lead a group of its own; where that is not so, it does nothing.
     """
@@ -151,7 +160,9 @@ def guard() -> None:
     waiting, held = os.pipe()
     os.register_at_fork(after_in_child=lambda: os.close(held))
     command = ("/bin/sh", "-c", f"read line; kill -s KILL -- -{os.getpid()}")
-    subprocess.Popen(command, stdin=waiting, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    subprocess.Popen(
+        command, stdin=waiting, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
     os.close(waiting)
 
 

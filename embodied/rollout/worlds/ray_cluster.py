@@ -24,7 +24,8 @@ def connect(address: str) -> int:
     """Connects this process to a cluster and returns its number of cores. A connection that is there already is kept.
 
     Args:
-        address: `host:port`; `auto` for the cluster this machine belongs to; `local` for one that lives as long as this process.
+        address: `host:port`; `auto` for the cluster this machine belongs to; `local` for one that lives as long as this
+            process.
 
     Raises:
         UsageError: There is no cluster at that address.
@@ -34,9 +35,16 @@ def connect(address: str) -> int:
             host, _, port = address.removeprefix("ray://").rpartition(":")
             if port.isdecimal():  # Ray itself would try for minutes
                 socket.create_connection((host, int(port)), timeout=10).close()
-            ray.init(address=address, log_to_driver=False, configure_logging=False, include_dashboard=False if address == "local" else None)
+            ray.init(
+                address=address,
+                log_to_driver=False,
+                configure_logging=False,
+                include_dashboard=False if address == "local" else None,
+            )
         except (OSError, ValueError, RuntimeError, RayError) as error:
-            raise UsageError(f"Cannot connect to a Ray cluster at {address!r} (run.ray): {error}. `ray start --head` starts one.") from error
+            raise UsageError(
+                f"Cannot connect to a Ray cluster at {address!r} (run.ray): {error}. `ray start --head` starts one."
+            ) from error
     return max(1, int(ray.cluster_resources().get("CPU", 1)))
 
 
@@ -49,9 +57,16 @@ class RayWorker:
 
     @classmethod
     async def launch(cls, allowed: Sequence[str] = ()) -> RayWorker:
-        """Asks for an actor; where no core is free, its first request waits for one. This process's secrets are empty there, but those `allowed`."""
+        """Asks for an actor; where no core is free, its first request waits for one. This process's secrets are empty
+        there, but those `allowed`.
+        """
         emptied = dict.fromkeys(os.environ.keys() - secrets.without(os.environ, allowed).keys(), "")
-        options = {"num_cpus": 1, "max_restarts": 0, "scheduling_strategy": "SPREAD", "runtime_env": {"env_vars": {**ONE_THREAD, **emptied}}}
+        options = {
+            "num_cpus": 1,
+            "max_restarts": 0,
+            "scheduling_strategy": "SPREAD",
+            "runtime_env": {"env_vars": {**ONE_THREAD, **emptied}},
+        }
         return cls(ray.remote(Host).options(**options).remote())
 
     async def ask(self, request: bytes, seconds: float) -> bytes:

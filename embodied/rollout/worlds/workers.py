@@ -1,8 +1,10 @@
-"""Worker processes: where environments live, so that what kills, hangs or freezes a simulator costs an attempt and not the run.
+"""Worker processes: where environments live, so that what kills, hangs or freezes a simulator costs an attempt and not
+the run.
 
-A `Pool` has places for workers and fills them when they are needed. A worker hosts several environments and executes one request
-after another. An `Environment` belongs to an episode and outlives its worker: when that is lost, it is restored in another one by
-repeating the actions so far, without the agent, and every observation is compared with what it was before.
+A `Pool` has places for workers and fills them when they are needed. A worker hosts several environments and executes
+one request after another. An `Environment` belongs to an episode and outlives its worker: when that is lost, it is
+restored in another one by repeating the actions so far, without the agent, and every observation is compared with what
+it was before.
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ from embodied.variables import resolved_task
 SILENCE = 60
 """Heartbeats that a worker may miss in the midst of a request before it counts as frozen."""
 ATTEMPTS = 3
-"""Workers that may be lost while they serve one episode at the same step. The next would be lost too: it is the simulator's doing."""
+"""Workers that may be lost while they serve one episode at the same step. The next would be lost too: it is the
+simulator's doing.
+"""
 GRACE = 5.0
 """Seconds that a worker has to end in good order."""
 HURRY = 0.7
@@ -55,7 +59,9 @@ class Worker(Protocol):
     """One end of a worker process. Executes one request at a time."""
 
     async def ask(self, request: bytes, seconds: float) -> bytes:
-        """The answer to a packed request. Raises `WorkerLost`, also when there is none within `seconds`; then the worker is of no more use."""
+        """The answer to a packed request. Raises `WorkerLost`, also when there is none within `seconds`; then the
+        worker is of no more use.
+        """
         ...
 
     async def stop(self, seconds: float) -> None:
@@ -64,7 +70,9 @@ class Worker(Protocol):
 
 
 class ProcessWorker:
-    """A worker on this machine: a process of its own session (Ctrl-C is not for it), never forked from this one, spoken to over pipes."""
+    """A worker on this machine: a process of its own session (Ctrl-C is not for it), never forked from this one, spoken
+    to over pipes.
+    """
 
     def __init__(self, process: Process, folder: tempfile.TemporaryDirectory):
         """Use `launch`."""
@@ -80,20 +88,31 @@ class ProcessWorker:
 
     @classmethod
     async def launch(cls, allowed: Sequence[str] = ()) -> ProcessWorker:
-        """Starts a process. It inherits no keys: no environment variable that holds a secret (`embodied.secrets`), but those `allowed`.
+        """Starts a process. It inherits no keys: no environment variable that holds a secret (`embodied.secrets`), but
+        those `allowed`.
 
         Raises:
             EnvironmentFailure: The system refuses.
         """
         command = (sys.executable, "-P", "-m", "embodied.rollout.worlds.host")
         try:
-            folder = tempfile.TemporaryDirectory(prefix="embodied-worker-", ignore_cleanup_errors=True)  # simulators that are killed leave files
+            # simulators that are killed leave files
+            folder = tempfile.TemporaryDirectory(prefix="embodied-worker-", ignore_cleanup_errors=True)
             own = secrets.without(os.environ, allowed)  # simulators, and what they print, need no keys
-            environment = {**ONE_THREAD, **own, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "TMPDIR": folder.name}
-            process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=environment, start_new_session=True)
+            environment = {
+                **ONE_THREAD,
+                **own,
+                "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
+                "TMPDIR": folder.name,
+            }
+            process = await asyncio.create_subprocess_exec(
+                *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=environment, start_new_session=True
+            )
             return cls(process, folder)
         except OSError as error:
-            raise EnvironmentFailure(f"Cannot start a worker process: {error.strerror}. Fewer workers (run.workers) need less.") from error
+            raise EnvironmentFailure(
+                f"Cannot start a worker process: {error.strerror}. Fewer workers (run.workers) need less."
+            ) from error
 
     @property
     def pid(self) -> int:
@@ -116,7 +135,8 @@ class ProcessWorker:
     async def _watch(self) -> None:
         """Ends the process when a request takes too long, or no heartbeat comes.
 
-        Time is counted in beats, not by the clock: that in which this process itself stood still (Ctrl-Z, a closed laptop) does not count.
+        Time is counted in beats, not by the clock: that in which this process itself stood still (Ctrl-Z, a closed
+        laptop) does not count.
         """
         while True:
             await asyncio.sleep(BEAT)
@@ -245,7 +265,13 @@ class Pool:
         UsageError: A number makes no sense.
     """
 
-    def __init__(self, size: int, step_seconds: float = 60.0, reset_seconds: float = 600.0, launch: Callable[[], Awaitable[Worker]] = ProcessWorker.launch):
+    def __init__(
+        self,
+        size: int,
+        step_seconds: float = 60.0,
+        reset_seconds: float = 600.0,
+        launch: Callable[[], Awaitable[Worker]] = ProcessWorker.launch,
+    ):
         if size < 1:
             raise UsageError(f"run.workers is the number of worker processes and must be at least 1, not {size}.")
         if min(step_seconds, reset_seconds) <= 0:
@@ -267,7 +293,9 @@ class Pool:
         self.closing_seconds = min(self.closing_seconds, HURRY)
 
     def environment(self, task: TaskSpec, blobs: Blobs) -> Environment:
-        """An environment for one episode; it takes a place at its reset. Variables that its options name are read here: workers have no secrets."""
+        """An environment for one episode; it takes a place at its reset. Variables that its options name are read here:
+        workers have no secrets.
+        """
         return Environment(self, resolved_task(task), blobs)
 
     def workers(self) -> list[Worker]:
@@ -312,7 +340,9 @@ class Environment:
                 self._forgive(lost)
 
     async def step(self, action: str) -> Answer:
-        """Executes a phrase. Raises `EnvironmentFailure`, as `reset` does, and when the environment could not be brought back to where it was."""
+        """Executes a phrase. Raises `EnvironmentFailure`, as `reset` does, and when the environment could not be
+        brought back to where it was.
+        """
         while True:
             try:
                 if self._place is None:
@@ -334,13 +364,17 @@ class Environment:
         try:
             if worker is not None:
                 await place.ask(worker, Close(self._number), self._pool.closing_seconds)
-        except EnvironmentFailure:  # the worker is gone, or the simulator fails even here: the episode has ended all the same
+        except (
+            EnvironmentFailure
+        ):  # the worker is gone, or the simulator fails even here: the episode has ended all the same
             pass
 
     async def _open(self) -> Start:
         self._place, self._number = self._pool.take()
         self._worker = await self._place.staffed()
-        response = await self._place.ask(self._worker, Reset(self._number, self._task, self._seed), self._pool.reset_seconds)
+        response = await self._place.ask(
+            self._worker, Reset(self._number, self._task, self._seed), self._pool.reset_seconds
+        )
         start = self._received(response).start
         self._first = self._first or start.hash
         return start
@@ -352,10 +386,16 @@ class Environment:
     async def _restore(self) -> None:
         start = await self._open()
         if start.hash != self._first:
-            raise RecordDiffers(f"{self._name} could not be restored after its worker was lost: its reset gave another observation than before.")
+            raise RecordDiffers(
+                f"{self._name} could not be restored after its worker was lost: its reset gave another observation than"
+                " before."
+            )
         for index, (action, expected) in enumerate(self._past):
             if (await self._step(action)).hash != expected:
-                raise RecordDiffers(f"{self._name} could not be restored after its worker was lost: step {index} gave another observation than before.")
+                raise RecordDiffers(
+                    f"{self._name} could not be restored after its worker was lost: step {index} gave another"
+                    " observation than before."
+                )
 
     def _received(self, response: Response) -> Response:
         for png in response.pictures:
@@ -370,7 +410,9 @@ class Environment:
         self._guilty += lost.guilty
         if self._guilty >= ATTEMPTS or self._lost >= LOSSES:
             where = f"step {len(self._past)}" if self._first else "reset"
-            raise WorkersLost(f"{self._name} lost {self._lost} worker processes, the last in {where}: {lost}.") from lost
+            raise WorkersLost(
+                f"{self._name} lost {self._lost} worker processes, the last in {where}: {lost}."
+            ) from lost
 
     def _leave(self) -> None:
         self._place.environments -= 1
@@ -384,4 +426,8 @@ class Environment:
 def _error(response: Response) -> EmbodiedError:
     """The error that a host reported."""
     kind = getattr(errors, response.kind, EnvironmentFailure)
-    return kind(response.error) if kind in (UsageError, errors.UnknownName, errors.StoreError) else EnvironmentFailure(response.error)
+    return (
+        kind(response.error)
+        if kind in (UsageError, errors.UnknownName, errors.StoreError)
+        else EnvironmentFailure(response.error)
+    )

@@ -1,4 +1,6 @@
-"""CornerCaseDrive: the contract, fair texts, roads that begin alike, drivers that are told apart, no word that wins, the same bytes everywhere."""
+"""CornerCaseDrive: the contract, fair texts, roads that begin alike, drivers that are told apart, no word that wins,
+the same bytes everywhere.
+"""
 
 import hashlib
 import itertools
@@ -119,7 +121,12 @@ def test_no_word_that_is_always_said_wins_a_pair_and_the_rule_driver_does():
 
 @pytest.mark.slow
 def test_every_constant_loses_every_pair():
-    won = {(seed, word) for seed in range(24) for word in _CONSTANTS if min(driven(k, seed, lambda _, word=word: word).worth for k in KINDS) > 0}
+    won = {
+        (seed, word)
+        for seed in range(24)
+        for word in _CONSTANTS
+        if min(driven(k, seed, lambda _, word=word: word).worth for k in KINDS) > 0
+    }
     assert won == set()
 
 
@@ -129,7 +136,10 @@ def test_each_way_to_fail_a_road_has_its_name():
 
     always = {word: (lambda k, word=word: word) for word in _CONSTANTS}
     assert outcome("clear", always["maintain"]) == "passed" and outcome("hazard", always["maintain"]) == "hit"
-    assert outcome("clear", always["stop"]) == "stopped_for_nothing" and outcome("clear", always["yield"]) == "stopped_for_nothing"
+    assert (
+        outcome("clear", always["stop"]) == "stopped_for_nothing"
+        and outcome("clear", always["yield"]) == "stopped_for_nothing"
+    )
     assert outcome("clear", always["slow"]) == "late" and outcome("clear", always["right"]) == "left_road"
     assert outcome("clear", lambda k: "left" if k == 0 else "maintain") == "swerved_for_nothing"
     assert driven("clear", 0, always["slow"]).parts["navsim"] > 0.8, "NAVSIM's own number would praise it"
@@ -137,14 +147,22 @@ def test_each_way_to_fail_a_road_has_its_name():
 
 def test_steps_that_run_out_are_a_failure():
     info = play(CornerCaseDriveEnv(max_steps=20, expert=True), 0, lambda o, road, k: o["expert"])
-    assert (info["terminated"], info["success"], info["progress"], info["end_reason"]) == (False, False, 0.0, "step limit")
+    assert (info["terminated"], info["success"], info["progress"], info["end_reason"]) == (
+        False,
+        False,
+        0.0,
+        "step limit",
+    )
     assert set(info["outcomes"]) <= set(KINDS) and "late" in info["outcomes"].values()
 
 
 def test_floors_are_shipped_for_every_word_and_say_that_none_wins():
     found = floors("corner_case_drive")
     assert set(found["constants"]) == {f"always {word}" for word in ACTIONS}
-    assert all(row["score"]["mean"] < 0.05 for row in found["constants"].values()) and found["rule_driver"]["score"]["mean"] > 0.9
+    assert (
+        all(row["score"]["mean"] < 0.05 for row in found["constants"].values())
+        and found["rule_driver"]["score"]["mean"] > 0.9
+    )
     assert found["pairs"] == 24 and found["environment"] == envs.entry("corner_case_drive").id
 
 
@@ -164,7 +182,10 @@ print(hashlib.sha256(json.dumps(trace, sort_keys=True).encode()).hexdigest())
 
 
 def test_the_same_seed_gives_the_same_bytes_in_two_processes():
-    runs = [subprocess.run([sys.executable, "-c", _TRACE], capture_output=True, text=True, check=True).stdout for _ in range(2)]
+    runs = [
+        subprocess.run([sys.executable, "-c", _TRACE], capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    ]
     assert runs[0] == runs[1] and len(runs[0].strip()) == len(hashlib.sha256().hexdigest())
 
 
@@ -187,4 +208,6 @@ def test_info_is_plain_json():
 
 def test_a_corner_case_that_is_met_is_not_avoided_whoever_drove_into_whom():
     ending = driven("hazard", 14, lambda k: "maintain")  # a stroller walks into the car's side
-    assert (ending.reason, ending.outcome, ending.success) == ("hit by another", "hit", False) and ending.parts["nc"] == 1.0
+    assert (ending.reason, ending.outcome, ending.success) == ("hit by another", "hit", False) and ending.parts[
+        "nc"
+    ] == 1.0

@@ -51,7 +51,10 @@ def test_an_empty_road_costs_nothing():
     assert (s.nc, s.dac, s.ttc, s.c, s.hit, s.stood) == (1, 1, 1, 1, (), 0)
 
 
-@pytest.mark.parametrize(("category", "nc"), [("pedestrian", 0.0), ("dog", 0.0), ("car", 0.0), ("carton", 0.5), ("traffic_cone", 0.5), ("plastic_bag", 1.0)])
+@pytest.mark.parametrize(
+    ("category", "nc"),
+    [("pedestrian", 0.0), ("dog", 0.0), ("car", 0.0), ("carton", 0.5), ("traffic_cone", 0.5), ("plastic_bag", 1.0)],
+)
 def test_whom_one_meets_decides_what_it_costs(category, nc):
     s = driven((Actor(7, category, 0.0, 20.0),), "maintain")
     assert s.nc == nc and s.hit == (() if category == "plastic_bag" else (7,))
@@ -72,7 +75,10 @@ def test_the_edge_of_the_road_ends_compliance():
 
 
 def test_comfort_is_lost_by_stopping_hard_and_not_by_stopping_gently():
-    hard, gentle = driven((), "stop"), driven((), "slow", "slow", "slow", "slow", "yield", "yield", "yield", "yield", "stop")
+    hard, gentle = (
+        driven((), "stop"),
+        driven((), "slow", "slow", "slow", "slow", "yield", "yield", "yield", "yield", "stop"),
+    )
     assert hard.c == 0.0 and hard.hardest["acceleration"] > 4.05
     assert gentle.c == 1.0 and gentle.stood > 0
 

@@ -1,4 +1,6 @@
-"""What moves in the closed loop: the bicycle against arcs, the Intelligent Driver Model against its equilibrium, scripts, rectangles."""
+"""What moves in the closed loop: the bicycle against arcs, the Intelligent Driver Model against its equilibrium,
+scripts, rectangles.
+"""
 
 import math
 
@@ -55,7 +57,9 @@ def test_idm_keeps_the_gap_of_its_equilibrium():
         speed += idm(speed, desired, gap, speed - leader) * TICK
         gap += (leader - speed) * TICK
     assert speed == pytest.approx(leader, abs=1e-3)
-    assert gap == pytest.approx((STANDSTILL + leader * HEADWAY) / math.sqrt(1 - (leader / desired) ** EXPONENT), rel=1e-3)
+    assert gap == pytest.approx(
+        (STANDSTILL + leader * HEADWAY) / math.sqrt(1 - (leader / desired) ** EXPONENT), rel=1e-3
+    )
     assert idm(desired, desired, math.inf, 0.0) == pytest.approx(0.0), "its speed on a free road is the one it desires"
 
 
@@ -64,7 +68,15 @@ def scene(*actors: Actor, **more) -> SceneSpec:
 
 
 def test_a_car_stops_behind_what_lies_in_its_lane_and_not_beside_it():
-    world = World(route(scene(Actor(1, "car", -7.0, 40.0, 180.0, motion="idm", speed=10.0), Actor(2, "carton", -7.0, -10.0), Actor(3, "carton", -3.5, 10.0))))
+    world = World(
+        route(
+            scene(
+                Actor(1, "car", -7.0, 40.0, 180.0, motion="idm", speed=10.0),
+                Actor(2, "carton", -7.0, -10.0),
+                Actor(3, "carton", -3.5, 10.0),
+            )
+        )
+    )
     for _ in range(300):
         world.tick()
     car, carton = world.movers[0], world.movers[1]
@@ -72,7 +84,13 @@ def test_a_car_stops_behind_what_lies_in_its_lane_and_not_beside_it():
 
 
 def test_a_script_waits_for_its_trigger():
-    plan = route(scene(Actor(1, "dog", 0.0, 20.0, 90.0, motion="waypoints", path=((0.0, 1.0, 20.0), (2.0, -1.0, 20.0)), trigger=30.0)))
+    plan = route(
+        scene(
+            Actor(
+                1, "dog", 0.0, 20.0, 90.0, motion="waypoints", path=((0.0, 1.0, 20.0), (2.0, -1.0, 20.0)), trigger=30.0
+            )
+        )
+    )
     world, dog = World(plan), None
     while world.state.y < plan.goal:
         world.tick()
@@ -92,5 +110,13 @@ def test_left_and_right_are_lanes_and_twice_left_is_two():
 
 def test_rectangles_meet_when_they_share_a_point():
     a = np.array([0.0, 0.0, 1.0, 2.0, 0.0])
-    others = np.array([[1.9, 0, 1, 2, 0], [2.1, 0, 1, 2, 0], [0, 3.9, 1, 2, 0], [2.5, 0, 1, 2, math.pi / 2], [1.9, 2.9, 1.0, 1.0, math.pi / 4]])
+    others = np.array(
+        [
+            [1.9, 0, 1, 2, 0],
+            [2.1, 0, 1, 2, 0],
+            [0, 3.9, 1, 2, 0],
+            [2.5, 0, 1, 2, math.pi / 2],
+            [1.9, 2.9, 1.0, 1.0, math.pi / 4],
+        ]
+    )
     assert meet(a, others).tolist() == [True, False, True, True, False]

@@ -48,7 +48,13 @@ def test_train_takes_its_pictures_from_val(root: Path) -> None:
 
 
 def test_chinese_lies_beside_english(root: Path) -> None:
-    add(root, "Mini", "test_0001", annotation({"1": ([40, 28, 20, 24], "traffic_cone", "这是一个交通锥。")}), language="CODA-LM-chinese")
+    add(
+        root,
+        "Mini",
+        "test_0001",
+        annotation({"1": ([40, 28, 20, 24], "traffic_cone", "这是一个交通锥。")}),
+        language="CODA-LM-chinese",
+    )
     split = load.load(root, "mini", "Chinese")
     assert split.language == "chinese" and split.questions("region_perception")[0].answer == "这是一个交通锥。"
 
@@ -79,7 +85,8 @@ def test_everything_that_is_wrong_is_listed(root: Path) -> None:
         "file name": ["CODA-LM/Mini/val_0019.json"],
     }
     fatal = {p.file for p in split.problems if p.fatal}
-    assert len(split.scenes) + len(fatal) == len(list((root / "CODA-LM/Mini").glob("*.json")))  # nothing is dropped without a line
+    # nothing is dropped without a line
+    assert len(split.scenes) + len(fatal) == len(list((root / "CODA-LM/Mini").glob("*.json")))
     assert "stands twice" in next(p.text for p in split.problems if p.file == name(21))
 
 
@@ -93,7 +100,12 @@ def test_pictures_without_annotations_are_listed(root: Path) -> None:
 
 def test_a_split_with_faults_is_refused_unless_the_rest_is_asked_for(root: Path) -> None:
     add(root, "Mini", "test_0016", annotation(), size=None)
-    with pytest.raises(UsageError, match=r"test_0016\.json: its picture test/images/0016\.jpg is missing.*embodied codalm check.*env\.partial=true"):
+    with pytest.raises(
+        UsageError,
+        match=(
+            r"test_0016\.json: its picture test/images/0016\.jpg is missing.*embodied codalm check.*env\.partial=true"
+        ),
+    ):
         sources.open_set("mini", str(root))
     assert len(sources.open_set("mini", str(root), partial=True).scenes) == 3
 
@@ -125,12 +137,20 @@ def test_files_from_before_the_answers_were_published_are_refused(root: Path) ->
 def test_another_datasets_folder(tmp_path: Path) -> None:
     for name in ("samples", "sweeps", "v1.0-mini"):
         (tmp_path / name).mkdir()
-    with pytest.raises(UsageError, match=r"is not CODA-LM's folder: it should hold CODA-LM/Test/\*\.json .*test/images.*holds samples/, sweeps/, v1\.0-mini/"):
+    with pytest.raises(
+        UsageError,
+        match=(
+            r"is not CODA-LM's folder: it should hold CODA-LM/Test/\*\.json .*test/images.*holds samples/, sweeps/,"
+            r" v1\.0-mini/"
+        ),
+    ):
         load.load(tmp_path, "test")
 
 
 def test_a_split_that_is_not_there(root: Path) -> None:
-    with pytest.raises(UsageError, match=r"no split val in english: CODA-LM/Val/ is missing. Splits that are there: mini"):
+    with pytest.raises(
+        UsageError, match=r"no split val in english: CODA-LM/Val/ is missing. Splits that are there: mini"
+    ):
         load.load(root, "val")
     with pytest.raises(UsageError, match=r"no split mini in chinese.*none in chinese"):
         load.load(root, "mini", "chinese")
@@ -173,7 +193,9 @@ def test_the_real_annotation_becomes_its_questions_and_comes_back(codalm_data: P
     scene = load.Scene(real, 1280, 720, lambda: None)  # type: ignore[arg-type, return-value]
     asked = {task: vqa.questions([scene], task) for task in TASKS}
     body = json.loads(raw)
-    assert [q.answer for q in asked["general_perception"]] == [body["general_perception"]["description and explanation"]]
+    assert [q.answer for q in asked["general_perception"]] == [
+        body["general_perception"]["description and explanation"]
+    ]
     assert [q.answer for q in asked["driving_suggestion"]] == [body["driving_suggestion"]]
     assert [(q.image, q.answer) for q in asked["region_perception"]] == [
         ("test/images_w_boxes/0353_object_1.jpg", body["region_perception"]["1"]["description and explanation"])

@@ -1,4 +1,6 @@
-"""CodaLM-v0 on a folder of CODA-LM: the questions, the box, looks from near, what is scored and what is said to have no score."""
+"""CodaLM-v0 on a folder of CODA-LM: the questions, the box, looks from near, what is scored and what is said to have no
+score.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,10 @@ def make(root: Path, task: str = "region_perception", **options: object) -> Coda
 
 
 def test_gymnasiums_own_checker(root: Path) -> None:
-    check_env(gymnasium.make("embodied/CodaLM-v0", data=str(root), split="mini", image=True, zoom=1).unwrapped, skip_render_check=True)
+    check_env(
+        gymnasium.make("embodied/CodaLM-v0", data=str(root), split="mini", image=True, zoom=1).unwrapped,
+        skip_render_check=True,
+    )
 
 
 def test_the_contract(root: Path) -> None:
@@ -50,7 +55,11 @@ def test_an_answer_ends_the_episode_and_is_scored(root: Path) -> None:
     )  # fmt: skip
     _, reward, terminated, truncated, info = env.step("The object is a truck.\nIt blocks the lane.")
     assert (reward, terminated, truncated, info["progress"], info["success"]) == (1.0, True, False, 1.0, None)
-    assert info["answer"] == "The object is a truck.\nIt blocks the lane." and info["metrics"]["category_hit"] == 1.0 and info["end_reason"] == "answered"
+    assert (
+        info["answer"] == "The object is a truck.\nIt blocks the lane."
+        and info["metrics"]["category_hit"] == 1.0
+        and info["end_reason"] == "answered"
+    )
     for answer, least, most in (("It is not a truck, it is a dog.", 0, 0), ("", 0, 0), ("A bus.", 0.5, 0.5)):
         env.reset(options={"scene": "test_0002", "region": "3"})
         assert least <= env.step(answer)[1] <= most
@@ -63,7 +72,9 @@ def test_the_reference_beats_an_empty_answer(root: Path, task: str) -> None:
     assert env.step(observation["expert"])[1] >= 0.75
     env.reset(seed=0)
     asked = " ".join(vqa.QUESTIONS[task].split())
-    assert env.step("")[1] == 0.0 and env.mission.goal == asked.split(". ", 1)[1], "no image is shown, so none is spoken of"
+    assert env.step("")[1] == 0.0 and env.mission.goal == asked.split(". ", 1)[1], (
+        "no image is shown, so none is spoken of"
+    )
     assert make(root, task, image=True).mission.goal == asked
 
 
@@ -78,7 +89,9 @@ def test_the_box_is_drawn_red_and_two_pixels_wide(root: Path) -> None:
     assert (changed == outline).all() and (drawn[changed] == (255, 0, 0)).all()
 
 
-@pytest.mark.parametrize("box", [(-10, -10, 400, 400), (100, 10, 60, 20), (5, 5, 0, -3), (1e300, 1e300, 1e300, 1e300), (500, 500, 9, 9)])
+@pytest.mark.parametrize(
+    "box", [(-10, -10, 400, 400), (100, 10, 60, 20), (5, 5, 0, -3), (1e300, 1e300, 1e300, 1e300), (500, 500, 9, 9)]
+)
 def test_a_box_that_reaches_out_is_drawn_as_far_as_it_is_seen(box: tuple[float, ...]) -> None:
     plain = np.zeros((72, 128, 3), np.uint8)
     drawn = pictures.boxed(plain, box)
@@ -102,9 +115,18 @@ def test_looks_from_near(root: Path) -> None:
     env = make(root, image=True, zoom=2, box="text")
     whole = env.reset(seed=0)[0]["image"]
     observation, reward, terminated, _, info = env.step("zoom(40, 18, 32, 18)")
-    assert (reward, terminated, info["metrics"]) == (0.0, False, {"zooms": 1.0}) and "1 more looks" in observation["text"]
-    assert observation["image"].shape == whole.shape and (observation["image"] == pictures.zoomed(whole, (40, 18, 32, 18))).all()
-    for words, said in (("zoom(500, 1, 50, 50)", "outside"), ("`zoom(0, 0, 128, 72)`", "0 more looks"), ("ZOOM(0,0,64,36)", "as often as you may")):
+    assert (reward, terminated, info["metrics"]) == (0.0, False, {"zooms": 1.0}) and "1 more looks" in observation[
+        "text"
+    ]
+    assert (
+        observation["image"].shape == whole.shape
+        and (observation["image"] == pictures.zoomed(whole, (40, 18, 32, 18))).all()
+    )
+    for words, said in (
+        ("zoom(500, 1, 50, 50)", "outside"),
+        ("`zoom(0, 0, 128, 72)`", "0 more looks"),
+        ("ZOOM(0,0,64,36)", "as often as you may"),
+    ):
         observation, _, terminated, _, _ = env.step(words)
         assert said in observation["text"] and not terminated
     assert (observation["image"] == whole).all()
@@ -114,7 +136,12 @@ def test_looks_from_near(root: Path) -> None:
     env.reset(seed=0)
     env.step("zoom(0, 0, 64, 36)")
     _, reward, terminated, truncated, info = env.step("zoom(0, 0, 64, 36)")
-    assert (reward, terminated, truncated, info["end_reason"]) == (0.0, False, True, "step limit") and "answer" not in info
+    assert (reward, terminated, truncated, info["end_reason"]) == (
+        0.0,
+        False,
+        True,
+        "step limit",
+    ) and "answer" not in info
 
 
 def test_without_looks_a_command_is_an_answer(root: Path) -> None:
@@ -129,12 +156,21 @@ def test_the_observation_space_has_the_size_of_the_picture(tmp_path: Path) -> No
     env = make(root, image=True)
     for scene, width in (("test_0001", 128), ("test_0009", 96)):
         observation, info = env.reset(options={"scene": scene})
-        assert observation["image"].shape == (72, width, 3) and env.observation_space.contains(observation) and info["width"] == width
+        assert (
+            observation["image"].shape == (72, width, 3)
+            and env.observation_space.contains(observation)
+            and info["width"] == width
+        )
 
 
 def test_what_has_no_reference_has_no_score(tmp_path: Path) -> None:
     root = build(tmp_path, 1)
-    add(root, "Mini", "test_0005", annotation({"1": ([1, 1, 20, 20], "hovercraft", "A hovercraft."), "2": ([1, 1, 20, 20], "dog", "")}))
+    add(
+        root,
+        "Mini",
+        "test_0005",
+        annotation({"1": ([1, 1, 20, 20], "hovercraft", "A hovercraft."), "2": ([1, 1, 20, 20], "dog", "")}),
+    )
     env = make(root, partial=True)
     for region in "12":
         _, info = env.reset(options={"scene": "test_0005", "region": region})
@@ -152,7 +188,13 @@ def test_an_answer_in_another_language_is_said_to_be_unreadable(root: Path) -> N
 
 def test_chinese_is_asked_for_and_read(tmp_path: Path) -> None:
     root = build(tmp_path, 1)
-    add(root, "Mini", "test_0001", annotation({"1": ([40, 28, 20, 24], "traffic_cone", "这是一个交通锥。")}), language="CODA-LM-chinese")
+    add(
+        root,
+        "Mini",
+        "test_0001",
+        annotation({"1": ([40, 28, 20, 24], "traffic_cone", "这是一个交通锥。")}),
+        language="CODA-LM-chinese",
+    )
     env = CodaLMEnv("region_perception", data=str(root), split="mini", language="chinese")
     env.reset(seed=0)
     assert "Answer in Chinese." in env.mission.tips and env.step("这是一个交通锥。")[1] == 1.0
@@ -176,6 +218,10 @@ def test_what_makes_no_sense(root: Path, options: dict, error: type, says: str) 
 
 def test_reset_names_a_scene_that_is_there(root: Path) -> None:
     env = make(root)
-    for options in ({"scene": "test_9999"}, {"scene": "test_0001", "region": "7"}, {"scene": "test_0001", "colour": "red"}):
+    for options in (
+        {"scene": "test_9999"},
+        {"scene": "test_0001", "region": "7"},
+        {"scene": "test_0001", "colour": "red"},
+    ):
         with pytest.raises(UsageError, match="names none"):
             env.reset(options=options)

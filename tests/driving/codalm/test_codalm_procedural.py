@@ -57,7 +57,23 @@ def test_a_picture_with_its_box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_run_of_them_is_scored_under_their_name_and_is_no_submission(call, tmp_path: Path) -> None:
-    assert call("eval", "--env", "codalm", "--agent", "oracle", "--task", "driving_suggestion", "--episodes", 3, "--out", "run", "run.workers=1")[0] == 0
+    assert (
+        call(
+            "eval",
+            "--env",
+            "codalm",
+            "--agent",
+            "oracle",
+            "--task",
+            "driving_suggestion",
+            "--episodes",
+            3,
+            "--out",
+            "run",
+            "run.workers=1",
+        )[0]
+        == 0
+    )
     code, out, _ = call("codalm", "score", "run")
     assert code == 0 and "codalm-procedural/grounded-v1" in out and "3 of the 48 questions" in out
     code, _, err = call("codalm", "submission", "run", "--out", "sub")

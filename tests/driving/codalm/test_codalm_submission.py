@@ -23,7 +23,11 @@ def sample(codalm_data: Path) -> Path:
 
 def test_the_organisers_submission(sample: Path) -> None:
     found = submission.read(sample)
-    assert {task: len(rows) for task, rows in found.rows.items()} == {"general_perception": 500, "region_perception": 1123, "driving_suggestion": 500}
+    assert {task: len(rows) for task, rows in found.rows.items()} == {
+        "general_perception": 500,
+        "region_perception": 1123,
+        "driving_suggestion": 500,
+    }
     assert not found.problems and len(found.answers) == 2123
     for task, rows in found.rows.items():
         assert [row.question_id for row in rows] == list(range(len(rows)))
@@ -51,7 +55,9 @@ def test_finals_of_the_leaderboard_are_the_mean_of_the_three(codalm_data: Path) 
         rows = list(csv.DictReader(file))
     assert len(rows) == 43
     for row in rows:
-        mean = final(float(row["General Perception"]), float(row["Region Perception"]), float(row["Driving Suggestion"]))
+        mean = final(
+            float(row["General Perception"]), float(row["Region Perception"]), float(row["Driving Suggestion"])
+        )
         assert abs(mean - float(row["Final Score"])) <= 0.004 + 1e-9, row["Team Name"]
 
 
@@ -98,6 +104,17 @@ def test_what_is_no_submission(tmp_path: Path) -> None:
 
 
 def test_boxes_in_either_spelling_of_their_folder() -> None:
-    assert vqa.key_of("region_perception", "test/images_w_bboxes/0001_object_12.jpg") == ("region_perception", "test_0001", "12")
-    assert vqa.key_of("region_perception", "test/images/0001.jpg") is None and vqa.key_of("general_perception", "test/images_w_boxes/1_object_1.jpg") is None
-    assert vqa.key_of("region_perception", vqa.image_path("region_perception", "dog_night-b", "2")) == ("region_perception", "dog_night-b", "2")
+    assert vqa.key_of("region_perception", "test/images_w_bboxes/0001_object_12.jpg") == (
+        "region_perception",
+        "test_0001",
+        "12",
+    )
+    assert (
+        vqa.key_of("region_perception", "test/images/0001.jpg") is None
+        and vqa.key_of("general_perception", "test/images_w_boxes/1_object_1.jpg") is None
+    )
+    assert vqa.key_of("region_perception", vqa.image_path("region_perception", "dog_night-b", "2")) == (
+        "region_perception",
+        "dog_night-b",
+        "2",
+    )

@@ -15,7 +15,8 @@ from embodied.driving.grounding3d.precision import average_precision
         ([True, False], [0.9, 0.1], 2, 0.5),
         ([True, False], [0.1, 0.9], 2, 0.25),
         ([True, False, True], [0.9, 0.8, 0.7], 3, 1 / 3 + 1 / 3 * 2 / 3),
-        ([False, True, True], [0.9, 0.8, 0.7], 3, 2 / 3 * 2 / 3),  # interpolated: the later precision is the greater one
+        # interpolated: the later precision is the greater one
+        ([False, True, True], [0.9, 0.8, 0.7], 3, 2 / 3 * 2 / 3),
         ([True, False], [0.0, None], 2, 0.5),  # one stated, however low, comes before none
         ([False], [0.5], 1, 0.0),
         ([], [], 3, 0.0),

@@ -1,4 +1,6 @@
-"""Grounding3D: names that fit one object, boxes that enclose what is seen, answers measured, kept apart where they cannot be read."""
+"""Grounding3D: names that fit one object, boxes that enclose what is seen, answers measured, kept apart where they
+cannot be read.
+"""
 
 from collections import Counter
 
@@ -42,7 +44,11 @@ def test_items_take_turns_among_the_scenes_and_their_names_fit_one_object():
     scenes = Counter(item.scene for item in found)
     first = [item.scene for item in found[: len(scenes)]]
     assert len(set(first)) == len(scenes) and len(scenes) >= 40
-    assert len({(item.scene, item.phrase) for item in found}) == len(found) == len({(item.scene, item.id) for item in found})
+    assert (
+        len({(item.scene, item.phrase) for item in found})
+        == len(found)
+        == len({(item.scene, item.id) for item in found})
+    )
     assert len({item.group for item in found}) == 7
 
 
@@ -68,7 +74,13 @@ def test_a_box_is_where_the_actor_stands():
     assert (box.x, box.z, box.yaw) == (pytest.approx(3, abs=0.1), pytest.approx(20, abs=0.1), -90.0)
     assert box.y + box.h / 2 == pytest.approx(1.5, abs=0.05), "it stands on the road, below the camera"
     assert box.l > 2 * box.w
-    assert [box_of(Actor(1, "car", 0, 20, yaw=yaw)).yaw for yaw in (180.0, -180.0, 190.0, 360.0, -10.0)] == [180, 180, -170, 0, -10]
+    assert [box_of(Actor(1, "car", 0, 20, yaw=yaw)).yaw for yaw in (180.0, -180.0, 190.0, 360.0, -10.0)] == [
+        180,
+        180,
+        -170,
+        0,
+        -10,
+    ]
     fallen = box_of(Actor(1, "truck", 3.0, 20.0, state="overturned"))
     assert fallen.w > fallen.h and fallen.y + fallen.h / 2 == pytest.approx(1.5, abs=0.05)
 
@@ -78,11 +90,21 @@ def fact(id: int, category: str, left: float, colour: str = "") -> ObjectFact:
 
 
 def test_phrases_fit_one_object_each():
-    objects = [fact(1, "car", 500, "red"), fact(2, "car", 100, "blue"), fact(3, "car", 300, "blue"), fact(4, "traffic_cone", 0, "orange")]
+    objects = [
+        fact(1, "car", 500, "red"),
+        fact(2, "car", 100, "blue"),
+        fact(3, "car", 300, "blue"),
+        fact(4, "traffic_cone", 0, "orange"),
+    ]
     assert phrases([fact(1, "misc", 0, "beige")]) == {1: "the beige object"}
     dressed = [fact(1, "pedestrian", 0, "red"), fact(2, "pedestrian", 9, "green")]
     assert phrases(dressed) == {1: "the pedestrian in red", 2: "the pedestrian in green"}
-    assert phrases(objects) == {1: "the red car", 2: "the first car from the left, of 3", 3: "the second car from the left, of 3", 4: "the traffic cone"}
+    assert phrases(objects) == {
+        1: "the red car",
+        2: "the first car from the left, of 3",
+        3: "the second car from the left, of 3",
+        4: "the traffic cone",
+    }
 
 
 # --------------------------------------------------------------------------- episodes
@@ -106,7 +128,13 @@ def test_the_oracle_is_right(options):
 
 def test_answers_are_measured():
     env = Grounding3DEnv()
-    for off, progress, success in ((0.4, 1.0, True), (0.9, 0.75, True), (1.9, 0.5, True), (3.9, 0.25, False), (9.0, 0.0, False)):
+    for off, progress, success in (
+        (0.4, 1.0, True),
+        (0.9, 0.75, True),
+        (1.9, 0.5, True),
+        (3.9, 0.25, False),
+        (9.0, 0.0, False),
+    ):
         _, reset = env.reset(seed=5)
         x, y, z, w, h, length, yaw = reset["box"]
         _, reward, over, _, info = env.step(f"[{x + off}, {y}, {z}, {w}, {h}, {length}, {yaw}] confidence 0.6")
@@ -132,7 +160,12 @@ def test_a_chain_goes_on_after_a_first_answer_that_is_wrong_or_cannot_be_read():
         observation, reward, over, _, info = env.step(first)
         assert not over and reward == 0 and info["valid"] is bool(parsed) and "Now the 3D box" in observation["text"]
         *_, over, _, info = env.step(str(reset["box"]))
-        assert over and info["success"] and info["metrics"]["first_iou"] == iou and info["metrics"]["first_parsed"] == parsed
+        assert (
+            over
+            and info["success"]
+            and info["metrics"]["first_iou"] == iou
+            and info["metrics"]["first_parsed"] == parsed
+        )
 
 
 def test_the_prompt_says_what_one_must_know():

@@ -8,7 +8,18 @@ from embodied.driving.grounding3d.analysis import tables
 from embodied.driving.grounding3d.env import Grounding3DEnv
 from embodied.types import Decision, Episode, EpisodeSpec, Observation, Step, TaskSpec, Usage
 
-COLUMNS = ("objects", "n", "answered", "median m off", "within 1 m", "within 2 m", "within 4 m", "BEV IoU", "AP-BEV 0.25", "AP-BEV 0.5")
+COLUMNS = (
+    "objects",
+    "n",
+    "answered",
+    "median m off",
+    "within 1 m",
+    "within 2 m",
+    "within 4 m",
+    "BEV IoU",
+    "AP-BEV 0.25",
+    "AP-BEV 0.5",
+)
 Played = tuple[Episode, list[Step]]
 
 
@@ -21,10 +32,38 @@ def play(seed: int, answer: Callable[[dict, int], str], **options: str) -> Playe
         said = answer(observation | {"asked": reset}, len(steps))
         observation, reward, over, truncated, info = env.step(said)
         seen = Observation(observation["text"])
-        steps.append(Step(len(steps), seen, Decision(said), said, info["valid"], reward, over, truncated, info["progress"], info, "", 0.0, 0.0))
+        steps.append(
+            Step(
+                len(steps),
+                seen,
+                Decision(said),
+                said,
+                info["valid"],
+                reward,
+                over,
+                truncated,
+                info["progress"],
+                info,
+                "",
+                0.0,
+                0.0,
+            )
+        )
     spec = EpisodeSpec(str(seed), TaskSpec("grounding3d", "locate", dict(options)), seed, seed, 0)
     asked = {key: value for key, value in reset.items() if key not in ("progress", "success", "valid")}
-    episode = Episode(spec, "finished", len(steps), info["progress"], info["success"], reward, 0, Usage(), 0.0, metrics=info["metrics"], info=asked)
+    episode = Episode(
+        spec,
+        "finished",
+        len(steps),
+        info["progress"],
+        info["success"],
+        reward,
+        0,
+        Usage(),
+        0.0,
+        metrics=info["metrics"],
+        info=asked,
+    )
     return episode, steps
 
 
@@ -51,12 +90,16 @@ def test_oracle_silence_and_controls():
 
 
 def test_confidence_ranks():
-    """Half the answers are right. Stated after the fact, confidence makes AP recall; unstated, AP is recall times precision."""
+    """Half the answers are right. Stated after the fact, confidence makes AP recall; unstated, AP is recall times
+    precision.
+    """
 
     def half(confidence: str) -> Callable[[dict, int], str]:
         def answer(seen: dict, _: int) -> str:
             right = seen["asked"]["box"][2] * 100 % 2 < 1
-            return (seen["expert"] if right else "[0, 0, 500, 1, 1, 1, 0]") + (confidence.format(0.9 if right else 0.1) if confidence else "")
+            return (seen["expert"] if right else "[0, 0, 500, 1, 1, 1, 0]") + (
+                confidence.format(0.9 if right else 0.1) if confidence else ""
+            )
 
         return answer
 
@@ -73,6 +116,15 @@ def test_settings_apart_and_the_first_answer_of_a_chain():
     played = [play(seed, lambda seen, _: seen["expert"], hint="box") for seed in range(3)]
     played += [play(100 + seed, answer, chain="box_first") for seed in range(12)]
     titles = {table.title: table for table in analysed(played)}
-    assert sorted(titles) == ["3D grounding: hint box, direct", "3D grounding: hint none, box_first", "3D grounding: the first answer of box_first"]
+    assert sorted(titles) == [
+        "3D grounding: hint box, direct",
+        "3D grounding: hint none, box_first",
+        "3D grounding: the first answer of box_first",
+    ]
     right, wrong = titles["3D grounding: the first answer of box_first"].rows
-    assert right[1] + wrong[1] == 12 and min(right[1], wrong[1]) > 0 and right[3].startswith("1.00") and wrong[3].startswith("1.00")
+    assert (
+        right[1] + wrong[1] == 12
+        and min(right[1], wrong[1]) > 0
+        and right[3].startswith("1.00")
+        and wrong[3].startswith("1.00")
+    )

@@ -39,7 +39,9 @@ def test_every_form_is_read_alike(reply):
 
 
 @pytest.mark.parametrize("reply", FORMS)
-@pytest.mark.parametrize(("ending", "confidence"), [("\nConfidence: 0.7", 0.7), (" (confidence 70%)", 0.7), ("; confidence=7", 1.0)])
+@pytest.mark.parametrize(
+    ("ending", "confidence"), [("\nConfidence: 0.7", 0.7), (" (confidence 70%)", 0.7), ("; confidence=7", 1.0)]
+)
 def test_a_confidence_is_no_part_of_the_box(reply, ending, confidence):
     answer = read_box(reply + ending)
     assert answer is not None and answer.confidence == pytest.approx(confidence)
@@ -47,13 +49,20 @@ def test_a_confidence_is_no_part_of_the_box(reply, ending, confidence):
 
 
 def test_without_a_yaw_it_is_zero():
-    assert read_box("[1.2, 0.8, 14.5, 1.8, 1.5, 4.4]").box.yaw == 0 and read_box("x=1, y=2, z=-3.5, w=1, h=1, l=1").box.z == -3.5
+    assert (
+        read_box("[1.2, 0.8, 14.5, 1.8, 1.5, 4.4]").box.yaw == 0
+        and read_box("x=1, y=2, z=-3.5, w=1, h=1, l=1").box.z == -3.5
+    )
 
 
 @pytest.mark.parametrize("minus", "-−‐‑‒–－﹣")
 def test_signs_that_look_like_a_minus_are_one(minus):
     assert read_box(f"[{minus}1.2, {minus}0.8, 1.45e1, 1.8, 1.5, 4.4]").box.numbers()[:3] == (-1.2, -0.8, 14.5)
-    assert read_box(f"x = {minus}1.2, y: {minus}0.8, z=14.5, w=1.8, h=1.5, l=4.4").box.numbers()[:3] == (-1.2, -0.8, 14.5)
+    assert read_box(f"x = {minus}1.2, y: {minus}0.8, z=14.5, w=1.8, h=1.5, l=4.4").box.numbers()[:3] == (
+        -1.2,
+        -0.8,
+        14.5,
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
-"""Highway: every road steps and speaks, pictures are not black, seeds decide, the rule driver beats chance, pygame beside pygame-ce is refused."""
+"""Highway: every road steps and speaks, pictures are not black, seeds decide, the rule driver beats chance, pygame
+beside pygame-ce is refused.
+"""
 
 import json
 import os
@@ -46,7 +48,17 @@ def play(env: HighwayEnv, seed: int, policy, steps: int = 100) -> dict:
     return info
 
 
-@pytest.mark.parametrize("task", [*FAMILIES, "highway-fast-v0", "intersection-v1", "racetrack-oval-v1", "roundabout-generic-v1", "parking-parked-v0"])
+@pytest.mark.parametrize(
+    "task",
+    [
+        *FAMILIES,
+        "highway-fast-v0",
+        "intersection-v1",
+        "racetrack-oval-v1",
+        "roundabout-generic-v1",
+        "parking-parked-v0",
+    ],
+)
 def test_every_kind_of_road_speaks_and_steps(task):
     env = HighwayEnv(task, expert=True)
     observation, info = env.reset(seed=1)
@@ -73,19 +85,27 @@ def test_gaps_are_from_bumper_to_bumper_and_lanes_are_counted():
     env = HighwayEnv("merge")
     observation, _ = env.reset(seed=0)
     cars = env._env
-    other = min((v for v in cars.road.vehicles if v.position[0] > cars.vehicle.position[0]), key=lambda v: v.position[0])
+    other = min(
+        (v for v in cars.road.vehicles if v.position[0] > cars.vehicle.position[0]), key=lambda v: v.position[0]
+    )
     gap = other.position[0] - cars.vehicle.position[0] - 5.0
     lanes = round((other.position[1] - cars.vehicle.position[1]) / 4)
-    where = "in your lane" if lanes == 0 else f"{abs(lanes)} lane{'s' * (abs(lanes) > 1)} to the {'right' if lanes > 0 else 'left'}"
+    where = (
+        "in your lane"
+        if lanes == 0
+        else f"{abs(lanes)} lane{'s' * (abs(lanes) > 1)} to the {'right' if lanes > 0 else 'left'}"
+    )
     assert f"a car ahead {where}, gap {gap:.0f} m, {other.speed:.1f} m/s" in observation["text"]
 
 
 @pytest.mark.parametrize("driver", ["dummy", None])
 def test_pictures_are_not_black(driver):
     """Where SDL_VIDEODRIVER is `dummy`, highway-env itself draws nothing."""
-    make = "from embodied.driving.highway.env import HighwayEnv as H\npicture = H('merge', image=True).reset(seed=0)[0]['image']"
+    make = "from embodied.driving.highway.env import HighwayEnv as H\npicture = H('merge', image=True).reset(seed=0)[0]['image']"  # noqa: E501
     code = f"{make}\nprint(picture.shape, picture.std())"
-    given = {k: v for k, v in os.environ.items() if k != "SDL_VIDEODRIVER"} | ({"SDL_VIDEODRIVER": driver} if driver else {})
+    given = {k: v for k, v in os.environ.items() if k != "SDL_VIDEODRIVER"} | (
+        {"SDL_VIDEODRIVER": driver} if driver else {}
+    )
     said = subprocess.run([sys.executable, "-c", code], env=given, capture_output=True, text=True, check=True).stdout
     assert said.startswith("(150, 600, 3)") and float(said.split()[-1]) > 10
 
@@ -115,13 +135,18 @@ print(env.reset(seed=2)[0], [env.step("keep") for _ in range(6)])
 
 
 def test_the_same_seed_gives_the_same_bytes_in_two_processes():
-    runs = [subprocess.run([sys.executable, "-c", _TRACE], capture_output=True, text=True, check=True).stdout for _ in range(2)]
+    runs = [
+        subprocess.run([sys.executable, "-c", _TRACE], capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    ]
     assert runs[0] == runs[1] and len(runs[0].strip()) == 64
 
 
 def test_an_intersection_changes_nobody_on_other_roads():
     scripts = [_MERGE.format(first=first) for first in ("", "HighwayEnv('intersection').reset(seed=0)")]
-    alone, after = (subprocess.run([sys.executable, "-c", s], capture_output=True, text=True, check=True).stdout for s in scripts)
+    alone, after = (
+        subprocess.run([sys.executable, "-c", s], capture_output=True, text=True, check=True).stdout for s in scripts
+    )
     assert alone == after and "slower than you" in alone
 
 
@@ -131,14 +156,21 @@ def test_the_rule_driver_beats_random_and_doing_nothing():
         env, led = HighwayEnv(task), HighwayEnv(task, expert="rule_driver")
         words = list(env.action_space)
         rule = [play(led, s, lambda o: o["expert"]) for s in range(2)]
-        others = [play(env, s, policy) for s in range(2) for policy in (lambda o: words[rng.integers(len(words))], lambda o: env.default_action)]  # noqa: B023
+        chance = lambda o: words[rng.integers(len(words))]  # noqa: B023, E731
+        default = lambda o: env.default_action  # noqa: B023, E731
+        others = [play(env, s, policy) for s in range(2) for policy in (chance, default)]
         assert np.mean([i["progress"] for i in rule]) > np.mean([i["progress"] for i in others]) + 0.2, task
         assert all(i["success"] for i in rule), task
 
 
 def test_a_collision_ends_it_and_is_counted():
     info = play(HighwayEnv("merge"), 0, lambda o: "keep")
-    assert info["end_reason"] == "collision" and info["metrics"]["collision"] == 1 and info["success"] is False and info["progress"] < 0.6
+    assert (
+        info["end_reason"] == "collision"
+        and info["metrics"]["collision"] == 1
+        and info["success"] is False
+        and info["progress"] < 0.6
+    )
 
 
 def test_parking_is_planned_with_the_motion_of_highway_env():
@@ -189,7 +221,13 @@ def test_a_goal_counts_when_it_is_reached_and_running_out_of_steps_is_a_failure(
     env.reset(seed=0)
     for _ in range(3):
         *_, terminated, truncated, info = env.step("slower")
-    assert (terminated, truncated, info["success"], info["progress"], info["end_reason"]) == (False, True, False, 0.0, "step limit")
+    assert (terminated, truncated, info["success"], info["progress"], info["end_reason"]) == (
+        False,
+        True,
+        False,
+        0.0,
+        "step limit",
+    )
     circles = HighwayEnv("lane-keeping")  # a lane is wide enough to drive in circles on
     circles.reset(seed=0)
     over = False
@@ -204,4 +242,6 @@ def test_floors_are_shipped_for_every_phrase_of_every_road():
     assert set(measured) == set(entry("highway").tasks)
     for task, found in measured.items():
         assert set(found["constants"]) == {f"always {phrase}" for phrase in HighwayEnv(task).action_space}
-        assert all(row["score"]["mean"] <= found["rule_driver"]["score"]["mean"] for row in found["constants"].values()), task
+        assert all(
+            row["score"]["mean"] <= found["rule_driver"]["score"]["mean"] for row in found["constants"].values()
+        ), task

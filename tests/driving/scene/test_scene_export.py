@@ -1,4 +1,6 @@
-"""`embodied data codalm`: procedural scenes as files in CODA-LM's layout, read back, and never taken for the real ones."""
+"""`embodied data codalm`: procedural scenes as files in CODA-LM's layout, read back, and never
+taken for the real ones.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def test_one_pair_by_seed_is_written_and_read_back(call, tmp_path: Path, monkeyp
     questions = [json.loads(line) for line in (folder / "vqa_anno/region_perception.jsonl").read_text().splitlines()]
     for spec in specs:
         scene = sets.scene_of(spec)
-        assert schema.decode((folder / f"CODA-LM/Procedural/{spec.name}.json").read_bytes(), spec.name) == scene.annotation
+        assert (
+            schema.decode((folder / f"CODA-LM/Procedural/{spec.name}.json").read_bytes(), spec.name) == scene.annotation
+        )
         with Image.open(folder / f"procedural/images/{spec.name}.jpg") as picture:
             assert picture.size == (1280, 720)
         assert sum(spec.name in q["image"] for q in questions) == len(scene.annotation.regions)

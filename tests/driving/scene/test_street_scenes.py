@@ -1,4 +1,6 @@
-"""Street scenes: the same bytes everywhere, all categories, boxes of what is seen, twins that differ in the hazard alone, advice that fits."""
+"""Street scenes: the same bytes everywhere, all categories, boxes of what is seen, twins that differ in the hazard
+alone, advice that fits.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ def test_shipped_boxes_fit_the_objects_of_all_scenes():
             rows, columns = np.nonzero(ids == o.id)
             found = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
             x, y, w, h = o.box
-            assert np.abs(np.array((x, y, x + w, y + h)) / 2 - found).max() <= 2.5, f"{spec.name}: {o.category} {o.id}; run scripts/make_driving_scenes.py"
+            assert np.abs(np.array((x, y, x + w, y + h)) / 2 - found).max() <= 2.5, (
+                f"{spec.name}: {o.category} {o.id}; run scripts/make_driving_scenes.py"
+            )
 
 
 def test_what_night_hides_is_not_asked_about():
@@ -72,7 +76,11 @@ def test_every_category_is_built_and_seen():
 def test_templates_weather_and_light_are_covered():
     specs = sets.specs()
     assert len(TEMPLATES) >= 12 and {s.template for s in specs} == set(TEMPLATES)
-    assert {s.weather for s in specs} == {"clear", "rain", "fog", "snow"} and {s.time for s in specs} == {"day", "dusk", "night"}
+    assert {s.weather for s in specs} == {"clear", "rain", "fog", "snow"} and {s.time for s in specs} == {
+        "day",
+        "dusk",
+        "night",
+    }
 
 
 def test_twins_differ_in_the_hazard_alone():
@@ -109,7 +117,10 @@ def street(*actors: Actor, **road) -> SceneSpec:
         (street(Actor(1, "dog", 0.5, 15, state="crossing", corner_case=True)), ("stop", "yield")),
         (street(Actor(1, "plastic_bag", 0, 15, corner_case=True)), ("proceed", "keep_lane")),
         (replace(street(), light="red"), ("stop", "obey_light")),
-        (replace(street(Actor(1, "pedestrian", 0, 15, state="directing", corner_case=True)), light="green"), ("stop", "watch")),
+        (
+            replace(street(Actor(1, "pedestrian", 0, 15, state="directing", corner_case=True)), light="green"),
+            ("stop", "watch"),
+        ),
     ],
 )
 def test_what_a_careful_driver_does(spec: SceneSpec, required: tuple[str, ...]):

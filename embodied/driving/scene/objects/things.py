@@ -42,7 +42,10 @@ def traffic_sign(paint: Colour, state: str, night: bool) -> list[Mesh]:
     if paint[0] > 150 and paint[2] < 100:  # red: no entry
         mark: list[Mesh] = [box((0, -0.11, 2.3), (0.54, 0.02, 0.13), 0.0, WHITE)]
     else:  # blue: an arrow ahead
-        mark = [box((0, -0.11, 2.22), (0.1, 0.02, 0.34), 0.0, WHITE), _panel([(-0.18, 2.36), (0.18, 2.36), (0.0, 2.58)], -0.11, WHITE)]
+        mark = [
+            box((0, -0.11, 2.22), (0.1, 0.02, 0.34), 0.0, WHITE),
+            _panel([(-0.18, 2.36), (0.18, 2.36), (0.0, 2.58)], -0.11, WHITE),
+        ]
     return [_post(2.4), rim.lit(SHEEN), face.lit(SHEEN), *(m.lit(SHEEN) for m in mark)]
 
 
@@ -106,7 +109,10 @@ def cat(paint: Colour, state: str, night: bool) -> list[Mesh]:
     """Low and long, a round head with upright ears, a tail that stands up."""
     body = sphere((0, 0, 0.3), (0.12, 0.3, 0.13), paint, sides=12)
     legs = [box((side * 0.07, y, 0.11), (0.06, 0.07, 0.24), 0.0, paint) for side in (-1, 1) for y in (-0.2, 0.2)]
-    head = [sphere((0, 0.32, 0.42), (0.14, 0.12, 0.12), paint, sides=12), box((0, 0.43, 0.4), (0.08, 0.05, 0.05), 0.0, (226, 220, 210))]
+    head = [
+        sphere((0, 0.32, 0.42), (0.14, 0.12, 0.12), paint, sides=12),
+        box((0, 0.43, 0.4), (0.08, 0.05, 0.05), 0.0, (226, 220, 210)),
+    ]
     ears = [cone((side * 0.08, 0.3, 0.49), 0.055, 0.14, paint, sides=5) for side in (-1, 1)]
     eyes = [box((side * 0.05, 0.435, 0.45), (0.03, 0.02, 0.03), 0.0, (190, 220, 60)) for side in (-1, 1)]
     tail = [box((0, -0.31, 0.42), (0.06, 0.06, 0.4), 0.0, paint), box((0, -0.34, 0.62), (0.06, 0.14, 0.06), 0.0, paint)]
@@ -154,14 +160,22 @@ def debris(paint: Colour, state: str, night: bool) -> list[Mesh]:
         ((0.55, -0.3, 0.07), (0.45, 0.4, 0.13), 0.2),
     ]
     colours = [(148, 116, 76), (128, 98, 62), paint, (170, 40, 36)]
-    shards = [cone((x, y, 0.0), 0.12, 0.2, (90, 94, 98), sides=4) for x, y in ((-0.8, -0.2), (0.1, 0.55), (0.85, 0.1), (-0.2, -0.5))]
+    shards = [
+        cone((x, y, 0.0), 0.12, 0.2, (90, 94, 98), sides=4)
+        for x, y in ((-0.8, -0.2), (0.1, 0.55), (0.85, 0.1), (-0.2, -0.5))
+    ]
     return [*(box(c, s, a, p) for (c, s, a), p in zip(pieces, colours, strict=True)), *shards]
 
 
 def suitcase(paint: Colour, state: str, night: bool) -> list[Mesh]:
     shell = box((0, 0, 0.42), (0.56, 0.28, 0.74), 0.0, paint)
-    ribs = [box((x, -0.145, 0.42), (0.03, 0.02, 0.66), 0.0, tuple(max(0, c - 50) for c in paint)) for x in (-0.16, 0.0, 0.16)]
-    handle = [box((side * 0.14, 0, 0.94), (0.03, 0.03, 0.3), 0.0, STEEL) for side in (-1, 1)] + [box((0, 0, 1.08), (0.3, 0.04, 0.04), 0.0, BLACK)]
+    ribs = [
+        box((x, -0.145, 0.42), (0.03, 0.02, 0.66), 0.0, tuple(max(0, c - 50) for c in paint))
+        for x in (-0.16, 0.0, 0.16)
+    ]
+    handle = [box((side * 0.14, 0, 0.94), (0.03, 0.03, 0.3), 0.0, STEEL) for side in (-1, 1)] + [
+        box((0, 0, 1.08), (0.3, 0.04, 0.04), 0.0, BLACK)
+    ]
     return [shell, *ribs, *handle, *(sphere((side * 0.2, 0, 0.04), 0.05, BLACK, sides=6) for side in (-1, 1))]
 
 
@@ -173,7 +187,10 @@ def dustbin(paint: Colour, state: str, night: bool) -> list[Mesh]:
 
 def concrete_block(paint: Colour, state: str, night: bool) -> list[Mesh]:
     """With the red and white marks of a road barrier."""
-    foot, top = box((0, 0, 0.22), (1.8, 0.6, 0.44), 0.0, paint, taper=(1.0, 0.7)), box((0, 0, 0.6), (1.8, 0.32, 0.36), 0.0, paint, taper=(1.0, 0.7))
+    foot, top = (
+        box((0, 0, 0.22), (1.8, 0.6, 0.44), 0.0, paint, taper=(1.0, 0.7)),
+        box((0, 0, 0.6), (1.8, 0.32, 0.36), 0.0, paint, taper=(1.0, 0.7)),
+    )
     marks = [box((-0.6 + 0.4 * k, -0.17, 0.6), (0.28, 0.04, 0.16), 0.0, RED if k % 2 == 0 else WHITE) for k in range(4)]
     return [foot, top, *(m.lit(0.5) for m in marks)]
 
@@ -184,13 +201,19 @@ def machinery(paint: Colour, state: str, night: bool) -> list[Mesh]:
     grill = [box((0, -1.01, 0.65 + 0.12 * k), (0.9, 0.02, 0.05), 0.0, BLACK) for k in range(4)]
     wheels = [cylinder((side * 0.66, -0.2, 0.32), 0.32, 0.2, TYRE, axis="x", sides=12) for side in (-1, 1)]
     pipe = cylinder((0.4, 0.4, 1.2), 0.07, 0.5, DARK, sides=8)
-    drill = [box((-0.95, -0.5, 0.7), (0.12, 0.12, 1.2), 0.0, DARK), box((-0.95, -0.5, 1.3), (0.5, 0.1, 0.08), 0.0, DARK)]
+    drill = [
+        box((-0.95, -0.5, 0.7), (0.12, 0.12, 1.2), 0.0, DARK),
+        box((-0.95, -0.5, 1.3), (0.5, 0.1, 0.08), 0.0, DARK),
+    ]
     return [body, *grill, *wheels, pipe, *drill, box((0, 1.5, 0.5), (0.1, 1.0, 0.1), 0.0, DARK)]
 
 
 def chair(paint: Colour, state: str, night: bool) -> list[Mesh]:
     seat = [box((0, 0, 0.46), (0.48, 0.48, 0.06), 0.0, paint), box((0, 0.22, 0.78), (0.48, 0.05, 0.58), 0.0, paint)]
-    return [*seat, *(box((sx * 0.2, sy * 0.2, 0.22), (0.05, 0.05, 0.44), 0.0, paint) for sx in (-1, 1) for sy in (-1, 1))]
+    return [
+        *seat,
+        *(box((sx * 0.2, sy * 0.2, 0.22), (0.05, 0.05, 0.44), 0.0, paint) for sx in (-1, 1) for sy in (-1, 1)),
+    ]
 
 
 def phone_booth(paint: Colour, state: str, night: bool) -> list[Mesh]:
@@ -203,10 +226,20 @@ def phone_booth(paint: Colour, state: str, night: bool) -> list[Mesh]:
 
 def basket(paint: Colour, state: str, night: bool) -> list[Mesh]:
     rings = [
-        frustum((0, 0, 0.14 * k), 0.24 + 0.03 * k, 0.27 + 0.03 * k, 0.12, paint if k % 2 == 0 else tuple(max(0, c - 50) for c in paint), sides=12)
+        frustum(
+            (0, 0, 0.14 * k),
+            0.24 + 0.03 * k,
+            0.27 + 0.03 * k,
+            0.12,
+            paint if k % 2 == 0 else tuple(max(0, c - 50) for c in paint),
+            sides=12,
+        )
         for k in range(3)
     ]
-    fruit = [sphere((x, y, 0.46), 0.1, c, sides=8) for x, y, c in ((0.1, 0.05, (220, 50, 40)), (-0.1, 0.0, (240, 170, 30)), (0.0, -0.12, (90, 160, 50)))]
+    fruit = [
+        sphere((x, y, 0.46), 0.1, c, sides=8)
+        for x, y, c in ((0.1, 0.05, (220, 50, 40)), (-0.1, 0.0, (240, 170, 30)), (0.0, -0.12, (90, 160, 50)))
+    ]
     return [*rings, *fruit]
 
 
@@ -223,7 +256,13 @@ def cardboard(paint: Colour, state: str, night: bool) -> list[Mesh]:
     """Flattened boxes in a heap."""
     tone = (190, 148, 98)
     return [
-        box((0.05 * k, 0.04 * k, 0.05 + 0.07 * k), (1.3 - 0.12 * k, 0.95 - 0.08 * k, 0.06), 0.25 * k, tuple(c - 14 * (k % 2) for c in tone)) for k in range(4)
+        box(
+            (0.05 * k, 0.04 * k, 0.05 + 0.07 * k),
+            (1.3 - 0.12 * k, 0.95 - 0.08 * k, 0.06),
+            0.25 * k,
+            tuple(c - 14 * (k % 2) for c in tone),
+        )
+        for k in range(4)
     ]
 
 
@@ -235,7 +274,11 @@ def garbage(paint: Colour, state: str, night: bool) -> list[Mesh]:
     ]
     scraps = [
         box((x, y, 0.28), (0.26, 0.2, 0.12), a, c)
-        for x, y, a, c in ((0.1, -0.15, 0.4, (230, 230, 226)), (-0.25, 0.1, 1.0, (70, 120, 180)), (0.4, 0.1, 0.2, (210, 60, 50)))
+        for x, y, a, c in (
+            (0.1, -0.15, 0.4, (230, 230, 226)),
+            (-0.25, 0.1, 1.0, (70, 120, 180)),
+            (0.4, 0.1, 0.2, (210, 60, 50)),
+        )
     ]
     return [*heap, *scraps, cylinder((0.0, 0.2, 0.32), 0.06, 0.24, (60, 150, 80), sides=8)]
 
@@ -255,12 +298,18 @@ def plastic_bag(paint: Colour, state: str, night: bool) -> list[Mesh]:
 
 
 def stone(paint: Colour, state: str, night: bool) -> list[Mesh]:
-    return [sphere((0, 0, 0.26), (0.5, 0.4, 0.32), paint, sides=7), sphere((0.35, 0.15, 0.14), (0.26, 0.22, 0.18), tuple(c - 20 for c in paint), sides=6)]
+    return [
+        sphere((0, 0, 0.26), (0.5, 0.4, 0.32), paint, sides=7),
+        sphere((0.35, 0.15, 0.14), (0.26, 0.22, 0.18), tuple(c - 20 for c in paint), sides=6),
+    ]
 
 
 def tire(paint: Colour, state: str, night: bool) -> list[Mesh]:
     """Lying: a ring of rubber with a dark hole; upright by the state `standing`."""
-    ring, hole = cylinder((0, 0, 0), 0.42, 0.24, (30, 30, 32), sides=18), cylinder((0, 0, 0.005), 0.22, 0.245, (96, 98, 100), sides=14)
+    ring, hole = (
+        cylinder((0, 0, 0), 0.42, 0.24, (30, 30, 32), sides=18),
+        cylinder((0, 0, 0.005), 0.22, 0.245, (96, 98, 100), sides=14),
+    )
     return [ring, hole]
 
 

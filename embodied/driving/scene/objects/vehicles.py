@@ -14,7 +14,11 @@ RED_LAMP, RED_LIT, AMBER, HEAD = (120, 20, 20), (255, 36, 28), (255, 160, 20), (
 
 
 def _wheels(width: float, places: tuple[float, ...], radius: float) -> list[Mesh]:
-    return [cylinder((side * (width / 2 - 0.1), y, radius), radius, 0.24, TYRE, axis="x", sides=12) for y in places for side in (-1, 1)]
+    return [
+        cylinder((side * (width / 2 - 0.1), y, radius), radius, 0.24, TYRE, axis="x", sides=12)
+        for y in places
+        for side in (-1, 1)
+    ]
 
 
 def _lamps(width: float, length: float, height: float, state: str, night: bool) -> list[Mesh]:
@@ -23,7 +27,12 @@ def _lamps(width: float, length: float, height: float, state: str, night: bool) 
     meshes = []
     for side in (-1, 1):
         x = side * (width / 2 - 0.2)
-        tail = box((x, -length / 2 - 0.02, height), (0.3, 0.06, 0.22), 0.0, AMBER if broken else RED_LIT if braking else RED_LAMP)
+        tail = box(
+            (x, -length / 2 - 0.02, height),
+            (0.3, 0.06, 0.22),
+            0.0,
+            AMBER if broken else RED_LIT if braking else RED_LAMP,
+        )
         head = box((x, length / 2 + 0.02, height - 0.05), (0.34, 0.06, 0.2), 0.0, AMBER if broken else HEAD)
         meshes += [tail.lit() if broken or braking or night else tail, head.lit() if broken or night else head]
     return meshes
@@ -39,7 +48,16 @@ def car(paint: Colour, state: str, night: bool) -> list[Mesh]:
     roof = box((0, -0.25, 1.47), (1.34, 1.56, 0.06), 0.0, paint)
     bumper = box((0, -2.2, 0.42), (1.7, 0.1, 0.2), 0.0, DARK)
     triangle = [frustum((0, -2.26, 0.9), 0.3, 0.0, 0.5, (220, 30, 20), sides=3)] if state == "broken down" else []
-    return [body, cabin, roof, bumper, _plate(4.4, 0.62), *_wheels(1.8, (-1.35, 1.4), 0.33), *_lamps(1.8, 4.4, 0.74, state, night), *triangle]
+    return [
+        body,
+        cabin,
+        roof,
+        bumper,
+        _plate(4.4, 0.62),
+        *_wheels(1.8, (-1.35, 1.4), 0.33),
+        *_lamps(1.8, 4.4, 0.74, state, night),
+        *triangle,
+    ]
 
 
 def truck(paint: Colour, state: str, night: bool) -> list[Mesh]:
@@ -74,7 +92,16 @@ def bus(paint: Colour, state: str, night: bool) -> list[Mesh]:
     ends = [box((0, y, 2.2), (2.2, 0.06, 1.1), 0.0, GLASS) for y in (-5.5, 5.5)]
     number = box((0, -5.54, 2.93), (1.2, 0.04, 0.26), 0.0, (250, 190, 60)).lit(0.8)
     doors = [box((1.27, y, 1.35), (0.05, 1.2, 2.0), 0.0, (70, 82, 96)) for y in (4.2, -0.4)]
-    return [body, *band, *ends, number, *doors, _plate(11.0, 0.6), *_wheels(2.5, (-3.3, 3.5), 0.5), *_lamps(2.5, 11.0, 0.95, state, night)]
+    return [
+        body,
+        *band,
+        *ends,
+        number,
+        *doors,
+        _plate(11.0, 0.6),
+        *_wheels(2.5, (-3.3, 3.5), 0.5),
+        *_lamps(2.5, 11.0, 0.95, state, night),
+    ]
 
 
 def tram(paint: Colour, state: str, night: bool) -> list[Mesh]:
@@ -88,11 +115,16 @@ def tram(paint: Colour, state: str, night: bool) -> list[Mesh]:
 
 def tricycle(paint: Colour, state: str, night: bool) -> list[Mesh]:
     bed = box((0, -0.65, 0.62), (1.1, 1.5, 0.1), 0.0, paint)
-    rails = [box((side * 0.53, -0.65, 0.82), (0.05, 1.5, 0.34), 0.0, paint) for side in (-1, 1)] + [box((0, -1.38, 0.82), (1.1, 0.05, 0.34), 0.0, paint)]
+    rails = [box((side * 0.53, -0.65, 0.82), (0.05, 1.5, 0.34), 0.0, paint) for side in (-1, 1)] + [
+        box((0, -1.38, 0.82), (1.1, 0.05, 0.34), 0.0, paint)
+    ]
     load = box((0, -0.65, 1.0), (0.8, 1.1, 0.62), 0.0, (196, 176, 130))
     frame = box((0, 0.55, 0.62), (0.1, 1.2, 0.1), 0.0, DARK)
     bars = box((0, 1.0, 1.08), (0.66, 0.06, 0.06), 0.0, DARK)
-    rider = [box((0, 0.35, 1.22), (0.42, 0.28, 0.62), 0.0, (52, 76, 120)), sphere((0, 0.38, 1.68), 0.13, (214, 168, 136), sides=8)]
+    rider = [
+        box((0, 0.35, 1.22), (0.42, 0.28, 0.62), 0.0, (52, 76, 120)),
+        sphere((0, 0.38, 1.68), 0.13, (214, 168, 136), sides=8),
+    ]
     legs = [box((side * 0.13, 0.55, 0.8), (0.14, 0.5, 0.16), 0.0, (54, 54, 64)) for side in (-1, 1)]
     wheels = [*_wheels(1.1, (-0.85,), 0.32), cylinder((0, 1.15, 0.32), 0.32, 0.08, TYRE, axis="x", sides=12)]
     return [bed, *rails, load, frame, bars, *rider, *legs, *wheels]
@@ -105,7 +137,16 @@ def trailer(paint: Colour, state: str, night: bool) -> list[Mesh]:
     signs = [box((side * 1.4, -3.14, 1.4), (0.3, 0.04, 0.9), 0.0, (236, 60, 40)) for side in (-1, 1)]
     bar = box((0, 4.2, 0.7), (0.16, 1.6, 0.14), 0.0, DARK)
     beacon = frustum((0, -2.8, 2.65), 0.12, 0.1, 0.22, AMBER, sides=8).lit()
-    return [bed, load, *straps, *signs, bar, beacon, *_wheels(2.4, (-1.6, -0.5), 0.42), *_lamps(2.4, 7.0, 0.75, state, night)]
+    return [
+        bed,
+        load,
+        *straps,
+        *signs,
+        bar,
+        beacon,
+        *_wheels(2.4, (-1.6, -0.5), 0.42),
+        *_lamps(2.4, 7.0, 0.75, state, night),
+    ]
 
 
 def construction_vehicle(paint: Colour, state: str, night: bool) -> list[Mesh]:
@@ -129,7 +170,18 @@ def recreational_vehicle(paint: Colour, state: str, night: bool) -> list[Mesh]:
     rear = box((0, -3.02, 2.0), (1.2, 0.04, 0.6), 0.0, GLASS)
     stripe = [box((side * 1.16, -0.5, 1.3), (0.04, 4.9, 0.16), 0.0, (170, 90, 40)) for side in (-1, 1)]
     stripe.append(box((0, -3.02, 1.3), (2.2, 0.04, 0.16), 0.0, (170, 90, 40)))
-    return [body, alcove, cab, glass, *windows, rear, *stripe, _plate(6.0, 0.62), *_wheels(2.2, (-1.7, 2.3), 0.36), *_lamps(2.2, 6.0, 0.8, state, night)]
+    return [
+        body,
+        alcove,
+        cab,
+        glass,
+        *windows,
+        rear,
+        *stripe,
+        _plate(6.0, 0.62),
+        *_wheels(2.2, (-1.7, 2.3), 0.36),
+        *_lamps(2.2, 6.0, 0.8, state, night),
+    ]
 
 
 VEHICLES: dict[str, Builder] = {
