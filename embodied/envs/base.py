@@ -18,6 +18,7 @@ import numpy as np
 from gymnasium import spaces
 
 from embodied.envs.spaces import Choice, FreeText
+from embodied.envs.truth import Sight
 from embodied.types import Mission
 
 Observation = dict[str, Any]
@@ -155,6 +156,14 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
         where there are several.
         """
         return [self._image()]
+
+    def truth(self) -> tuple[Sight, ...]:
+        """What is in the picture of the present state. For teachers and judges: it is never a part of an observation.
+
+        Raises:
+            NotImplementedError: The environment does not say.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not say what its pictures show.")
 
     # ----------------------------------------------------------------- gymnasium
 

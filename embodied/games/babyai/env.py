@@ -9,10 +9,11 @@ import numpy as np
 from embodied.catalog import check_task, entry
 from embodied.envs.base import LanguageEnv, Transition
 from embodied.envs.spaces import Choice
+from embodied.envs.truth import Sight
 from embodied.errors import UsageError
 from embodied.games.babyai.levels import MixedTrainLevel
 from embodied.games.babyai.touch import FirstTouch
-from embodied.games.babyai.view import SIZE, TILE, View, describe, draw, look
+from embodied.games.babyai.view import SIZE, TILE, View, describe, draw, look, things
 from embodied.registry import unknown
 from embodied.types import Mission
 
@@ -223,6 +224,13 @@ class BabyAIEnv(LanguageEnv):
     def _expert(self) -> str:
         number = self._guide.advice
         return _PHRASES[number] if number < len(_PHRASES) else self.default_action
+
+    def truth(self) -> tuple[Sight, ...]:
+        return tuple(
+            Sight(box, (thing.color, thing.type), self._touch.names(thing))
+            for thing, box in things(self._view)
+            if thing.type != "wall"
+        )
 
 
 class _Guide:

@@ -23,6 +23,10 @@ class FirstTouch:
         self.named: bool | None = None
         """Whether the first object was a named one (or the key of a named door); None while nothing was touched."""
 
+    def names(self, thing: WorldObj) -> bool:
+        """Whether the instruction speaks of `thing` (or of the door that this key opens)."""
+        return any(_fits(thing, desc) for desc in self._named)
+
     def before(self) -> None:
         """An action is about to be executed."""
         self._front = self._level.grid.get(*self._level.front_pos)
@@ -33,7 +37,7 @@ class FirstTouch:
         if self.named is not None:
             return
         if thing is not None and _is_touched(thing, phrase, self._level.carrying):
-            self.named = any(_fits(thing, desc) for desc in self._named)
+            self.named = self.names(thing)
         elif fulfilled:
             self.named = True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -106,6 +107,15 @@ def draw(view: View) -> np.ndarray:
         )
         picture[row * TILE : (row + 1) * TILE, column * TILE : (column + 1) * TILE] = tile
     return picture
+
+
+def things(view: View) -> Iterator[tuple[WorldObj, tuple[int, int, int, int]]]:
+    """Everything that `draw` shows but the agent, with its box in the picture; what is carried lies on the agent."""
+    for index, cell in enumerate(view.cells):
+        thing = view.carrying if index == _AGENT else cell
+        if thing is not None:
+            row, column = divmod(index, SIZE)
+            yield thing, (column * TILE, row * TILE, (column + 1) * TILE, (row + 1) * TILE)
 
 
 def _padded(grid: Grid) -> list[WorldObj | None]:

@@ -1,0 +1,1 @@
+"""Training: what makes an agent better, and the folders that it makes."""
