@@ -27,6 +27,10 @@ class HistoryConfig:
     """Observations, counting back from the current one, that are shown with their picture. 0 for an agent that sees
     text alone.
     """
+    actions: int = 0
+    """Past actions, counting back, that are shown although their observations have gone. Where text and image reach
+    further back, their actions are shown anyway.
+    """
     thought: int = 1
     """Past actions, counting back, that are shown with the thought that led to them. Only for agents that think in
     words.
@@ -91,6 +95,11 @@ class AgentConfig:
     """For `scripted`: the phrases to play; the default action follows. For `constant`: the one phrase."""
 
 
+def turns(history: HistoryConfig) -> int:
+    """How many turns a prompt reaches back, the current one included."""
+    return max(history.text, history.image, history.actions)
+
+
 def shows_pictures(config: AgentConfig) -> bool:
     """Whether pictures that an observation has may reach the model."""
     return config.perception == "none" or config.perception_keep_image
@@ -117,8 +126,8 @@ def check(config: AgentConfig) -> None:
         raise UsageError(
             f"agent.history.block counts turns that go together and must be at least 1, not {history.block}."
         )
-    if min(history.text, history.image, history.thought) < 0:
-        raise UsageError("agent.history.text, .image and .thought count turns and cannot be negative.")
+    if min(history.text, history.image, history.thought, history.actions) < 0:
+        raise UsageError("agent.history.text, .image, .actions and .thought count turns and cannot be negative.")
     if history.text == history.image == 0:
         raise UsageError(
             "With agent.history.text=0 and agent.history.image=0 the agent would see nothing. Set one of them to at"

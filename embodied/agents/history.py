@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from embodied.agents.config import HistoryConfig
+from embodied.agents.config import HistoryConfig, turns
 from embodied.agents.fitting import Cut
 from embodied.agents.prompt import message, provided, with_ask
 from embodied.blobs import pictures_of
@@ -71,7 +71,7 @@ class Window:
 
     def __init__(self, config: HistoryConfig):
         self.config = config
-        self._turns: deque[Turn] = deque(maxlen=max(config.text, config.image))
+        self._turns: deque[Turn] = deque(maxlen=turns(config))
         self._answer: tuple[str | None, str] = (None, "")
         self._status = ""
 
@@ -131,7 +131,7 @@ class Blocks:
 
     def __init__(self, config: HistoryConfig):
         self.config = config
-        self._turns: deque[Turn] = deque(maxlen=max(config.text, config.image))
+        self._turns: deque[Turn] = deque(maxlen=turns(config))
         self._seen = self._pictures = self._plans = 0  # in the whole episode
         self._answer: tuple[str | None, str] = (None, "")
         self._status = ""
@@ -148,16 +148,16 @@ class Blocks:
         self._answer = (action, plan)
 
     def pictured(self) -> list[bool]:
-        turns = list(self._turns)[::-1][: self._kept(self._seen, max(self.config.text, self.config.image))]
-        return _pictured(turns, self._kept(self._pictures, self.config.image))
+        shown = list(self._turns)[::-1][: self._kept(self._seen, turns(self.config))]
+        return _pictured(shown, self._kept(self._pictures, self.config.image))
 
     def messages(self, ask: str = "", cut: Cut | None = None) -> list[Message]:
         config = self.config
         texts, pictures = self._kept(self._seen, config.text), self._kept(self._pictures, config.image)
         plans = self._kept(self._plans, config.thought)
         newest_first: list[Message] = []
-        turns = self._kept(self._seen, max(config.text, config.image))
-        for age in range(min(turns, cut.keep) if cut else turns):
+        kept = self._kept(self._seen, turns(config))
+        for age in range(min(kept, cut.keep) if cut else kept):
             turn = self._turns[-1 - age]
             shown = turn.images if pictures > 0 and _keeps(cut, age) else ()
             pictures -= bool(shown)

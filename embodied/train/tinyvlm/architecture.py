@@ -44,12 +44,12 @@ class Built:
     actions: list[str]
     shape: Shape
 
+    def __post_init__(self) -> None:
+        self._numbers = {word: number for number, word in enumerate(self.vocabulary)}
+
     def number(self, word: str) -> int:
         """The token of a word. Raises `KeyError`: the vocabulary lacks it."""
-        found = self.tokenizer.convert_tokens_to_ids(word)
-        if found is None or self.vocabulary[found] != word:
-            raise KeyError(word)
-        return int(found)
+        return self._numbers[word]
 
 
 def build(actions: Sequence[str], goals: Sequence[str], shape: Shape, seed: int) -> Built:

@@ -76,11 +76,11 @@ def lessons_of_expert(world: World, notebook: Notebook, episodes: int, seed: int
         task = world.tasks[index % len(world.tasks)]
         variant = rng.randrange(len(world.variants))
         seat = room.seat(task, variant, first_seed("train", seed, world.env, task) + index)
-        chance, vocabulary, over = rng.choice(noise), sorted(seat.env.action_space), False
+        chance, over = rng.choice(noise), False
         while not over:
             advice = seat.observation["expert"]
             _note(found, notebook, seat, advice)
-            over = _step(seat, rng.choice(vocabulary) if rng.random() < chance else advice)
+            over = _step(seat, rng.choice(notebook.built.actions) if rng.random() < chance else advice)
         room.leave(seat, variant)
     return found
 
@@ -139,7 +139,7 @@ def play(
             seat = seats[i]
             if len(seat.actions) < teach:
                 _note(lessons, notebook, seat, seat.observation["expert"])
-            done = rng.choice(sorted(seat.env.action_space)) if noise and rng.random() < noise else action
+            done = rng.choice(notebook.built.actions) if noise and rng.random() < noise else action
             if not _step(seat, done):
                 still.append(i)
         playing = still
