@@ -118,7 +118,8 @@ def save(built: Built, folder: Path) -> None:
     """Writes a model folder that `transformers/FOLDER` plays: float16 weights, configuration, words, template."""
     if folder.exists():
         shutil.rmtree(folder)
-    half = transformers.LlavaForConditionalGeneration(built.model.config).to(torch.float16)
+    half = transformers.LlavaForConditionalGeneration(built.model.config)
+    torch.nn.Module.to(half, torch.float16)  # transformers' own `to` has no types
     half.load_state_dict({name: tensor.to(torch.float16) for name, tensor in built.model.state_dict().items()})
     half.generation_config = built.model.generation_config
     half.save_pretrained(folder)

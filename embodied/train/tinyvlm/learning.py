@@ -45,7 +45,8 @@ class Student:
     def __init__(self, built: Built, device: torch.device):
         self.built = built
         self.device = device
-        self.model = built.model.to(device)
+        self.model = built.model
+        torch.nn.Module.to(self.model, device)  # transformers' own `to` has no types
         torch.manual_seed(derive(0, "head", bits=31))
         self.named = torch.nn.Linear(built.shape.width, 1).to(device)
         self._pixels = torch.empty(0)

@@ -12,9 +12,7 @@ from collections.abc import Iterable, Sequence
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-PAD, BEGIN, IMAGE, ANSWER, END, UNKNOWN = SPECIAL = (
-    "<pad>", "<begin>", "<image>", "<answer>", "<end>", "<unknown>"
-)
+PAD, BEGIN, IMAGE, ANSWER, END, UNKNOWN = SPECIAL = ("<pad>", "<begin>", "<image>", "<answer>", "<end>", "<unknown>")
 GOAL = "Your goal: "
 """What the line of a prompt begins with that holds the goal (`embodied.agents.prompt.instruction`)."""
 
@@ -34,12 +32,14 @@ TEMPLATE = """\
 {%- endfor -%}
 {%- endif -%}
 {%- endfor -%}
-{%- if not found.goal -%}{{ raise_exception('tinyvlm reads a line that begins with GOAL, and there is none') }}{%- endif -%}
+{%- if not found.goal -%}
+{{ raise_exception('tinyvlm reads a line that begins with GOAL, and there is none') }}
+{%- endif -%}
 {%- if found.pictures != 1 -%}{{ raise_exception('tinyvlm reads one picture, not ' ~ found.pictures) }}{%- endif -%}
 {{ found.goal }} <begin>{% for a in found.actions[-ACTIONS:] %} {{ a }}{% endfor %} <image><answer>"""
 
 PAST_ACTIONS = 20
-"""Actions of the episode so far that a prompt holds. With 6 of them the agent forgot what it was about; see the card."""
+"""Actions of the episode so far that a prompt holds. With 6 of them the agent forgot what it was about."""
 
 
 def words(text: str) -> list[str]:
@@ -48,7 +48,7 @@ def words(text: str) -> list[str]:
 
 
 def vocabulary(actions: Iterable[str], goals: Iterable[str]) -> list[str]:
-    """Every word, by number: the special ones, one a phrase of an action, and those of the goals in alphabetical order."""
+    """Every word, by number: the special ones, a phrase of an action each, and those of the goals in their order."""
     phrases = list(dict.fromkeys(actions))
     rest = {word for goal in goals for word in words(goal)} - set(phrases)
     return [*SPECIAL, *phrases, *sorted(rest)]
