@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -177,15 +177,8 @@ class Training:
             student.parameters(), lr=course.rate, weight_decay=course.decay, betas=(0.9, 0.98)
         )
 
-    def run(
-        self,
-        notebook: Notebook,
-        arrays: Arrays,
-        until: int,
-        seed: int,
-        tell: Callable[[int, dict[str, float]], None] = lambda update, parts: None,
-    ) -> None:
-        """Makes updates until there were `until` in all.
+    def run(self, notebook: Notebook, arrays: Arrays, until: int, seed: int) -> dict[str, float]:
+        """Makes updates until there were `until` in all; returns the parts of the last loss.
 
         Raises:
             FloatingPointError: The loss is not a number.
@@ -193,6 +186,7 @@ class Training:
         self.student.see(notebook)
         self.student.model.train()
         course = self.course
+        parts: dict[str, float] = {}
         while self.done < until:
             rng = np.random.default_rng(derive(seed, "batches", self.done))
             for rows in batches(arrays, course.batch, rng, min(8, until - self.done)):
@@ -207,10 +201,5 @@ class Training:
                 self.optimizer.step()
                 self.optimizer.zero_grad(set_to_none=True)
                 self.done += 1
-                tell(self.done, parts)
         self.student.model.eval()
-
-
-def shorter(course: Course, updates: int) -> Course:
-    """The same course with fewer updates."""
-    return replace(course, updates=updates)
+        return parts

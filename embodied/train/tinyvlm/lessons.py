@@ -5,15 +5,16 @@ A picture is stored as the numbers of its patches: the worlds that are made of t
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from embodied.envs.truth import Sight
+from embodied.store.disk import write_whole
 from embodied.train.tinyvlm.architecture import Built
 from embodied.train.tinyvlm.words import BEGIN, PAD, PAST_ACTIONS
 
@@ -49,6 +50,11 @@ class Patches:
     def array(self) -> npt.NDArray[np.uint8]:
         """(patches, side, side, 3)."""
         return np.array(self.pixels, np.uint8)
+
+    def take(self, pixels: npt.NDArray[np.uint8]) -> None:
+        """Takes in patches in the order of their numbers, as `array` gave them."""
+        for cell in pixels:
+            self._number(cell)
 
 
 class Sayings:
@@ -90,11 +96,6 @@ class Lessons:
 
     def __len__(self) -> int:
         return len(self.labels)
-
-    def __iadd__(self, other: Lessons) -> Lessons:
-        for part in fields(self):
-            getattr(self, part.name).extend(getattr(other, part.name))
-        return self
 
 
 @dataclass
@@ -162,6 +163,16 @@ class Arrays:
             np.array(lessons.named, np.bool_),
         )
 
-    def save(self, path: Path, **more: Any) -> None:
-        """Writes `path`, a NumPy archive without pickles."""
-        np.savez_compressed(path, allow_pickle=False, **{f.name: getattr(self, f.name) for f in fields(self)}, **more)
+    def __add__(self, other: Arrays) -> Arrays:
+        return Arrays(*(np.concatenate([getattr(self, f.name), getattr(other, f.name)]) for f in fields(self)))
+
+    def save(self, path: Path) -> None:
+        """Writes `path`, a NumPy archive without pickles, whole or not at all."""
+        data = io.BytesIO()
+        np.savez_compressed(data, allow_pickle=False, **{f.name: getattr(self, f.name) for f in fields(self)})
+        write_whole(path, data.getvalue())
+
+    @classmethod
+    def load(cls, path: Path) -> Arrays:
+        with np.load(path, allow_pickle=False) as found:
+            return cls(*(found[f.name] for f in fields(cls)))
