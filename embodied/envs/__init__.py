@@ -57,7 +57,8 @@ def load(e: Entry) -> type:
     """The class of an environment. Raises `MissingExtra` when its simulator is not installed."""
     import importlib
 
-    from embodied.errors import MissingExtra
+    from embodied.errors import MissingExtra, NotForThisPython
+    from embodied.extras import left_out
 
     module, _, attribute = e.target.partition(":")
     try:
@@ -65,7 +66,10 @@ def load(e: Entry) -> type:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("embodied"):
             raise
-        raise MissingExtra(f"The environment {e.name} (module {error.name})", e.extra) from error
+        what = f"The environment {e.name} (module {error.name})"
+        if reason := left_out(error.name):
+            raise NotForThisPython(what, e.extra, reason) from error
+        raise MissingExtra(what, e.extra) from error
 
 
 def check_options(e: Entry, options: dict[str, Any]) -> None:
