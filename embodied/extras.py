@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires
 from typing import TYPE_CHECKING
 
+from embodied.errors import MissingExtra, NotForThisPython
+
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
@@ -51,6 +53,19 @@ def needs(lines: Sequence[str] | None = None, python: str | None = None) -> list
         elif reason := _reason(requirement):
             found.append(Need(requirement.name, extra, reason))
     return found
+
+
+def missing(what: str, extra: str, module: str | None) -> MissingExtra:
+    """The error for a module that could not be imported: its message is the line that installs it, and says so when
+    this Python cannot have it.
+
+    Args:
+        what: What needs the module: the subject of the sentence.
+        extra: The extra that brings it.
+        module: As for `left_out`.
+    """
+    reason = left_out(module)
+    return NotForThisPython(what, extra, reason) if reason else MissingExtra(what, extra)
 
 
 def left_out(module: str | None, lines: Sequence[str] | None = None, python: str | None = None) -> str:

@@ -37,8 +37,8 @@ LINES = _metadata()
         ("3.11", set()),
         ("3.12", set()),
         ("3.13", {"textworld"}),
-        ("3.14", {"textworld", "nle", "minihack"}),
-        ("3.15", {"textworld", "nle", "minihack"}),
+        ("3.14", {"textworld", "nle", "minihack", "ompl"}),
+        ("3.15", {"textworld", "nle", "minihack", "ompl"}),
     ],
 )
 def test_what_each_python_cannot_have(python, missing):
