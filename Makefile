@@ -26,10 +26,10 @@ demo: install
 	$(BIN)/embodied export runs/demo --format gif
 
 test: tools
-	$(BIN)/python -m pytest -n auto -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
 test-all: tools
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 tools: install
 	$(BIN)/ruff check .
