@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 complaints=$(.venv/bin/python -m pip check | grep -v -x -F -f requirements/pip-check-accepted.txt || true)
 if [ -n "$complaints" ] && [ "$complaints" != "No broken requirements found." ]; then
   echo "$complaints" >&2
-  echo "error: pip check complains. Mend the pins, or add the line to requirements/pip-check-accepted.txt with a reason." >&2
+  echo "error: pip check complains. Mend the pins, or accept the line in requirements/pip-check-accepted.txt." >&2
   exit 1
 fi
 echo "All extras resolve together; pip check has nothing new."

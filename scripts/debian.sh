@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that the set-up needs and the machine lacks: a C compiler (pip builds jericho,
-# TextWorld's interpreter, from source) and Python's venv and headers. The arguments behind the Python name further commands, which
-# are called like their packages (chromium, for the tests of the pages). Does nothing when all is there.
+# TextWorld's interpreter, from source) and Python's venv and headers. The arguments behind the Python name further
+# commands, which are called like their packages (chromium, for the tests of the pages). Does nothing when all is there.
 set -euo pipefail
 
 python=${1:-python3}
