@@ -19,7 +19,8 @@ from embodied.planning.descriptors import DESCRIPTORS, NAMES, denses
 from embodied.planning.geometry import Together
 from embodied.planning.inputs import inputs_of
 from embodied.planning.making import PARAMETERS
-from embodied.planning.maps import GOAL, Map, read
+from embodied.planning.maps import Map, read
+from embodied.planning.planners.space import GOAL
 from embodied.planning.policies import WAIT, Search, shortest
 from embodied.planning.portfolio import PLANNERS
 from embodied.planning.questions import number

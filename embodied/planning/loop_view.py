@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from embodied.planning import views
-from embodied.planning.maps import HALF
+from embodied.planning.planners.space import HALF
 from embodied.planning.world import MOVER, State, World, seen_movers
 
 _DRIVEN, _MOVING, _ROBOT = (130, 130, 130), (255, 165, 0), (200, 0, 0)

@@ -17,14 +17,11 @@ import numpy as np
 
 from embodied.errors import UsageError
 from embodied.planning.geometry import Polygons
+from embodied.planning.planners.astar import route
+from embodied.planning.planners.space import GOAL, HALF, START
 from embodied.registry import unknown
 from embodied.seeding import generator
 
-HALF = 40.0
-"""The world reaches from -HALF to HALF in x and y, in map units. Its boundary is no obstacle, but a robot stays within.
-"""
-START = np.array([-36.6031, -36.4332])
-GOAL = np.array([36.0982, 36.363])
 DIGITS = 6
 """Vertices are rounded as in the published files, so that every machine makes the same map."""
 
@@ -291,8 +288,6 @@ def feasible(field: Map, radius: float) -> bool:
 
     Found on grids of 0.5 and 0.25 map units: a passage less than a third of a unit wider than the robot may go unseen.
     """
-    from embodied.planning.planners.astar import route
-
     return any(route(field.obstacles, START, GOAL, radius, spacing=spacing) is not None for spacing in (0.5, 0.25))
 
 

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from embodied.planning.geometry import Discs, Together
-from embodied.planning.maps import GOAL, START, Map
+from embodied.planning.maps import Map
 from embodied.planning.planners import DIGITS
 from embodied.planning.planners.simplify import shorten, straighten
-from embodied.planning.planners.space import Space
+from embodied.planning.planners.space import GOAL, START, Space
 from embodied.planning.planners.trees import rrt_connect
 from embodied.registry import unknown
 

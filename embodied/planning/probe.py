@@ -23,7 +23,6 @@ import numpy as np
 
 from embodied.blobs import decode_png, encode_png
 from embodied.errors import UsageError
-from embodied.eval.analysis import Table
 from embodied.planning import views
 from embodied.planning.descriptors import DESCRIPTORS, THRESHOLDS
 from embodied.planning.items import Pair, drawn
@@ -197,20 +196,6 @@ def _rows(
             more=auc(guesses["more"][differ, d], gaps[differ, d] > 0, fold[differ], draws[:, differ]),
             value=r2(guesses["value"][:, d], values[:, d], means["value"][:, d], twice),
         )
-
-
-def table(rows: Sequence[Row], title: str, note: str = "") -> Table:
-    """Rows of one encoder as a table."""
-    lines = tuple(
-        (r.descriptor, r.differing, *(None if e is None else str(e) for e in (r.differs, r.size, r.more, r.value)))
-        for r in rows
-    )
-    return Table(
-        title,
-        ("descriptor", "differ", "differs: AUC", "by how much: R2", "which has more: AUC", "value: R2"),
-        lines,
-        note,
-    )
 
 
 # --------------------------------------------------------------------------- statistics

@@ -21,13 +21,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from embodied.atomic import FULL, whole, write_whole
 from embodied.errors import EmbodiedError, EnvironmentFailure, StoreError, UsageError
 from embodied.planning import views
 from embodied.planning.descriptors import NAMES
 from embodied.planning.items import Item, ItemSet, MapKey, Pair, check, drawn, pair_from_json, pair_json
 from embodied.planning.making import PARAMETERS
 from embodied.planning.scenarios import SCENARIOS, recognise
-from embodied.store.disk import FULL, whole, write_whole
 
 FILES = {"test": "test_dataset_{}.json", "train": "train_set_{}.json", "dev": "dev_set_{}.json"}
 """Split -> name of its file; the originals have no dev."""

@@ -15,7 +15,8 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from embodied.planning.maps import GOAL, HALF, START, Map
+from embodied.planning.maps import Map
+from embodied.planning.planners.space import GOAL, HALF, START
 from embodied.raster import Camera, Light, Mesh, box, concatenate, disc, prism, render
 from embodied.registry import unknown
 

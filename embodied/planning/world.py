@@ -17,8 +17,8 @@ import numpy as np
 from embodied.errors import UsageError
 from embodied.planning.geometry import Discs, Together
 from embodied.planning.making import PARAMETERS
-from embodied.planning.maps import GOAL, HALF, START, Map, generate
-from embodied.planning.planners.space import Space
+from embodied.planning.maps import Map, generate
+from embodied.planning.planners.space import GOAL, HALF, START, Space
 from embodied.planning.portfolio import MARGIN, Roadmap, propose
 from embodied.seeding import generator
 

@@ -48,9 +48,8 @@ def run(request: Request) -> int:
     from embodied import models
     from embodied.cli.output import require_writable
     from embodied.config import compose, quoted
-    from embodied.driving.codalm import prompts
     from embodied.errors import UsageError
-    from embodied.exchange.codalm import answers, judge, judging, scoring, tables
+    from embodied.exchange.codalm import answers, judge, judging, prompts, scoring, tables
 
     if request.prompts is None and request.ratings != prompts.READINGS[0]:
         raise UsageError(

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from embodied.driving import controls
 from embodied.driving.categories import GROUPS, label
 from embodied.driving.codalm import sources, twins
+from embodied.driving.codalm.ground import item
 from embodied.driving.controls import Item, Score
-from embodied.driving.facts import ObjectFact
 from embodied.driving.grounded import NAME, GeneralScore, RegionScore, SuggestionScore
 from embodied.driving.grounded.overlap import rouge_l, tfidf_cosine
-from embodied.driving.grounded.reference import facts_of, of_region
+from embodied.driving.grounded.reference import facts_of
 from embodied.driving.records import Question, Scene
 from embodied.errors import EmbodiedError
 from embodied.eval.analysis import Cell, Replies, Table, share
@@ -87,18 +87,6 @@ def _answered(
             items.append(item(scene, question))
             answers.append(str(steps[-1].info.get("answer", "")))
     return Answered(items, answers)
-
-
-def item(scene: Scene, question: Question) -> Item:
-    """A question as the controls take it."""
-    facts = facts_of(scene)
-    asked: ObjectFact | None = None
-    if question.region is not None:
-        box, named = tuple(question.region.box), of_region(question.region)
-        asked = next(
-            (o for o in facts.objects if named and o.category == named.category and tuple(o.box) == box), named
-        )
-    return Item(question.task, facts, asked, question.answer)
 
 
 # --------------------------------------------------------------------------- scores

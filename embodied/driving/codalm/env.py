@@ -12,12 +12,11 @@ from embodied.catalog import check_task, entry
 from embodied.driving import controls
 from embodied.driving.categories import canonical
 from embodied.driving.codalm import pictures, sources
-from embodied.driving.codalm.analysis import item
+from embodied.driving.codalm.ground import grounded, item
 from embodied.driving.records import Question
 from embodied.envs.base import LanguageEnv, Transition
 from embodied.envs.spaces import FreeText
 from embodied.errors import UsageError
-from embodied.exchange.codalm.scoring import grounded
 from embodied.numerals import spelled
 from embodied.registry import unknown
 from embodied.types import Mission

@@ -10,10 +10,10 @@ from types import MappingProxyType
 
 from PIL import Image
 
+from embodied.atomic import named, whole, write_whole
 from embodied.driving.codalm.pictures import boxed
 from embodied.driving.records import Annotation, Key, Question, Region, Scene, Task
 from embodied.errors import UsageError
-from embodied.store.disk import named, whole, write_whole
 
 QUESTIONS: MappingProxyType[Task, str] = MappingProxyType(
     {

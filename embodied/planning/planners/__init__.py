@@ -5,15 +5,18 @@ machine.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embodied.planning.maps import GOAL, START, Map
 from embodied.planning.planners.astar import route
 from embodied.planning.planners.simplify import shorten, straighten
-from embodied.planning.planners.space import Obstacles, Space
+from embodied.planning.planners.space import GOAL, START, Obstacles, Space
 from embodied.planning.planners.trees import rrt, rrt_connect
 from embodied.registry import unknown
+
+if TYPE_CHECKING:
+    from embodied.planning.maps import Map
 
 DIGITS = 4
 """Paths are rounded to so many digits before anything is computed from them."""

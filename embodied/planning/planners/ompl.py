@@ -12,8 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from embodied.errors import MissingExtra
-from embodied.planning.maps import HALF
-from embodied.planning.planners.space import Space
+from embodied.planning.planners.space import HALF, Space
 
 BOUND, RESOLUTION = 100.0, 0.003
 CHECKS = 400_000

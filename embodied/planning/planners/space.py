@@ -6,7 +6,11 @@ from typing import Protocol
 
 import numpy as np
 
-from embodied.planning.maps import HALF
+HALF = 40.0
+"""The world reaches from -HALF to HALF in x and y, in map units. Its boundary is no obstacle, but a robot stays within.
+"""
+START = np.array([-36.6031, -36.4332])
+GOAL = np.array([36.0982, 36.363])
 
 
 class Obstacles(Protocol):
