@@ -20,7 +20,20 @@ from embodied.catalog import ENTRIES
 ROOT = Path(embodied.__file__).parent
 FAMILIES = {"games", "planning", "driving", "scenes3d", "robots", "web"}
 GROUND = {
-    *("atomic", "blobs", "caches", "catalog", "errors", "numerals", "registry", "secrets", "seeding", "terminal"),
+    *(
+        "arrays",
+        "atomic",
+        "blobs",
+        "caches",
+        "catalog",
+        "errors",
+        "groups",
+        "numerals",
+        "registry",
+        "secrets",
+        "seeding",
+        "terminal",
+    ),
     *("types", "variables"),
 }
 """Modules that every room may import. They import only each other."""

@@ -11,8 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
+from embodied.arrays import Pixels
 from embodied.driving.categories import CATEGORIES, canonical
 from embodied.driving.facts import SceneFacts
 
@@ -76,7 +75,7 @@ class Scene:
     """Pixels."""
     height: int
     """Pixels."""
-    picture: Callable[[], np.ndarray]
+    picture: Callable[[], Pixels]
     """Reads or draws the picture: (height, width, 3) uint8, a fresh array."""
     facts: SceneFacts | None = None
     """Where they are known: of procedural scenes."""

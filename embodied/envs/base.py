@@ -17,6 +17,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
+from embodied.arrays import Pixels
 from embodied.envs.spaces import Choice, FreeText
 from embodied.types import Mission
 
@@ -79,6 +80,8 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
         render_mode: None or `"rgb_array"`.
     """
 
+    action_space: Choice | FreeText
+    observation_space: spaces.Dict
     can_succeed: bool = True
     """False where there is no success, only progress: then `success` is always None."""
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 8}
@@ -106,7 +109,7 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
         self._pictures = [] if image_shape is None else [image_shape, *more_images]
         self._has_status = status
         self._has_expert = bool(expert)
-        parts: dict[str, spaces.Space] = {"text": FreeText()}
+        parts: dict[str, spaces.Space[Any]] = {"text": FreeText()}
         if status:
             parts["status"] = FreeText()
         if expert:
@@ -146,11 +149,11 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
         """The phrase the environment's own expert would choose now. Override it where there is one."""
         raise NotImplementedError(f"{type(self).__name__} has no expert.")
 
-    def _image(self) -> np.ndarray:
+    def _image(self) -> Pixels:
         """The picture of the present state, (H, W, 3) uint8, a fresh array."""
         raise NotImplementedError(f"{type(self).__name__} has no picture.")
 
-    def _images(self) -> list[np.ndarray]:
+    def _images(self) -> list[Pixels]:
         """All pictures of the present state, as many as the observation space has. Override it
         where there are several.
         """
@@ -195,7 +198,7 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
         }
         return self._observe(), float(t.reward), bool(t.terminated), bool(truncated), info
 
-    def render(self) -> np.ndarray | None:
+    def render(self) -> Pixels | None:
         """The picture of the present state, (H, W, 3) uint8, or None without `render_mode`."""
         return self._image() if self.render_mode == "rgb_array" else None
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from embodied.arrays import Pixels
 from embodied.catalog import check_task, entry
 from embodied.envs.base import LanguageEnv, Transition
 from embodied.envs.spaces import Choice, FreeText
@@ -26,6 +26,18 @@ from embodied.types import Mission
 _LETTERS = "BCDFGHJKMNPQRTVWXZ"
 _DIGITS = "2345679"
 _COLOURS = tuple(views.COLOURS)[:2]
+
+
+@dataclass
+class _Episode:
+    """What `reset` makes and steps change."""
+
+    shown: Shown
+    question: Question
+    ending: str = ""
+    """What is said once the answer was given."""
+    pictures: list[Pixels] | None = None
+    """Drawn when first asked for."""
 
 
 class PathEvalEnv(LanguageEnv):
@@ -144,6 +156,9 @@ class PathEvalEnv(LanguageEnv):
     - v0: first version.
     """  # noqa: E501
 
+    _episode: _Episode
+    """Made by `reset`."""
+
     def __init__(
         self,
         task: str = "decide",
@@ -200,15 +215,12 @@ class PathEvalEnv(LanguageEnv):
             ),
             render_mode=render_mode,
         )
-        self._shown: Shown | None = None
-        self._question: Question | None = None
-        self._ending = ""
-        self._drawn: list[np.ndarray] | None = None
+        self._names = _names(None)
 
     @property
     def mission(self) -> Mission:
         question = self._question_type
-        names = self._shown.names if self._shown else _names(None)
+        names = self._names
         return Mission(
             goal=question.goal,
             actions=dict(zip(names, self._places(), strict=True)) if question.finite else {},
@@ -231,16 +243,15 @@ class PathEvalEnv(LanguageEnv):
         check(item)
         names = _names(seed) if self._random_ids else _names(None)
         numbers = "descriptors" in self._inputs
-        self._shown = Shown(item, names, swapped, self._which, self._picture_words(names), numbers, descriptor)
-        self._question = self._question_type(self._shown)
-        if self._question_type.finite and self.action_space.phrases != names:
+        shown = Shown(item, names, swapped, self._which, self._picture_words(names), numbers, descriptor)
+        self._names, self._episode = names, _Episode(shown, self._question_type(shown))
+        if isinstance(self.action_space, Choice) and self.action_space.phrases != names:
             self.action_space = Choice(names, self.action_space.np_random, tacit=NO_ANSWER)
-        self._ending, self._drawn = "", None
-        return _info(self._shown, self._items)
+        return _info(shown, self._items)
 
     def _step(self, action: str) -> Transition:
-        grade = self._question.grade(action)
-        self._ending = f"Your answer: {action}. {grade.said}"
+        grade = self._episode.question.grade(action)
+        self._episode.ending = f"Your answer: {action}. {grade.said}"
         reason = "right" if grade.success else "wrong" if grade.parsed else "unparsed"
         info: dict[str, Any] = {"metrics": grade.metrics, "end_reason": reason}
         if not self._question_type.finite:
@@ -248,23 +259,25 @@ class PathEvalEnv(LanguageEnv):
         return Transition(grade.progress, True, False, grade.progress, grade.success, info)
 
     def _text(self) -> str:
-        return "\n\n".join(filter(None, [self._question.text(), self._ending]))
+        return "\n\n".join(filter(None, [self._episode.question.text(), self._episode.ending]))
 
     def _expert(self) -> str:
-        return self._question.right()
+        return self._episode.question.right()
 
-    def _image(self) -> np.ndarray:
+    def _image(self) -> Pixels:
         return self._images()[0]
 
-    def _images(self) -> list[np.ndarray]:
-        if self._drawn is None:
-            pair = self._shown.item.pair
+    def _images(self) -> list[Pixels]:
+        episode = self._episode
+        if episode.pictures is None:
+            pair, swapped = episode.shown.item.pair, episode.shown.swapped
             if pair.pictures:
-                self._drawn = panels(pair, self._view, self._layout, self._shown.swapped)
+                episode.pictures = panels(pair, self._view, self._layout, swapped)
             else:
-                paths = pair.paths[::-1] if self._shown.swapped else pair.paths
-                self._drawn = views.draw(drawn(pair.map), paths, view=self._view, layout=self._layout)
-        return [picture.copy() for picture in self._drawn]
+                key, paths, _ = pair.parts()
+                shown = paths[::-1] if swapped else paths
+                episode.pictures = views.draw(drawn(key), shown, view=self._view, layout=self._layout)
+        return [picture.copy() for picture in episode.pictures]
 
     # ----------------------------------------------------------------- items
 
@@ -372,7 +385,6 @@ def _names(seed: int | None) -> tuple[str, str]:
 
 def _info(shown: Shown, items: ItemSet) -> dict[str, Any]:
     item, pair, sign = shown.item, shown.item.pair, -1 if shown.swapped else 1
-    order = slice(None, None, sign)
     sets = {"paper": pair.paper, "dense": pair.dense}
     return {
         "item": item.id,
@@ -385,14 +397,14 @@ def _info(shown: Shown, items: ItemSet) -> dict[str, Any]:
         "votes": {k: int(v) * sign for k, v in zip(NAMES, pair.votes(item.scenario, shown.which), strict=True)},
         "margins": {k: round(float(v) * sign, 6) for k, v in zip(NAMES, pair.margins(shown.which), strict=True)},
         "descriptors": {
-            k: [dict(zip(NAMES, map(float, row), strict=True)) for row in v[order]]
+            k: [dict(zip(NAMES, map(float, row), strict=True)) for row in v[::sign]]
             for k, v in sets.items()
             if v is not None
         },
         "descriptor_set": shown.which,
         "names": list(shown.names),
         "swapped": shown.swapped,
-        "radii": list(pair.radii[order]),
+        "radii": list(pair.radii[::sign]),
         "answer": shown.answer,
         "shortcuts": answers(shown.descriptors),
         "descriptor": shown.descriptor.name if shown.descriptor else None,

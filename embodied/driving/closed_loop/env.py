@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from embodied.arrays import Pixels
 from embodied.catalog import check_task, entry
 from embodied.driving.closed_loop.describe import ahead, instruments
 from embodied.driving.closed_loop.road import OUTCOMES, Ending, Road
@@ -311,7 +310,7 @@ class CornerCaseDriveEnv(LanguageEnv):
         known = begun + instruments(world, self._full)
         return f"{known}\n{ahead(world)}" if self._described else known
 
-    def _image(self) -> np.ndarray:
+    def _image(self) -> Pixels:
         x, y, heading = self._road.position()
         world = self._road.world
         return frame(world.plan.spec, (x, y, heading), [m.posed() for m in world.movers], size=self._size).color

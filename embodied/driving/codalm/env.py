@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
+from embodied.arrays import Pixels
 from embodied.catalog import check_task, entry
 from embodied.driving import controls
 from embodied.driving.categories import canonical
@@ -237,7 +238,7 @@ class CodaLMEnv(LanguageEnv):
             )
         return "\n".join([*lines, self._said] if self._said else lines)
 
-    def _image(self) -> np.ndarray:
+    def _image(self) -> Pixels:
         picture = self._scene.picture()
         if self._question.region is not None and self._box != "text":
             picture = pictures.boxed(picture, self._question.region.box)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from embodied.arrays import Pixels
 from embodied.catalog import check_task, entry
 from embodied.driving.grounding3d.boxes import Box2D, Box3D, distance, distance_3d, iou_2d, iou_3d, iou_bev, yaw_error
 from embodied.driving.grounding3d.items import SIZE, Item, items
@@ -251,7 +252,7 @@ class Grounding3DEnv(LanguageEnv):
             lines.append(f"First answer: {_FIRST[self._chain]}.")
         return "\n".join([*lines, self._said] if self._said else lines)
 
-    def _image(self) -> np.ndarray:
+    def _image(self) -> Pixels:
         return self._item.view.picture()
 
     def _expert(self) -> str:

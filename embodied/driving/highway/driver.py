@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from embodied.arrays import Floats
 from embodied.driving.closed_loop.boxes import meet
 from embodied.driving.highway import parking
 from embodied.driving.highway.tasks import META, MOVE, STEER, Setup
@@ -114,7 +115,7 @@ class Driver:
             )
         return cost
 
-    def _way_along(self, speed: float, lane: tuple) -> np.ndarray:
+    def _way_along(self, speed: float, lane: tuple) -> Floats:
         """Rectangles (T, 5) of the ego car: its speed goes to `speed` within a second and a half, its place to `lane`
         within two.
         """

@@ -12,6 +12,7 @@ import numpy as np
 from gymnasium.envs.registration import load_env_creator
 from highway_env.vehicle.behavior import IDMVehicle
 
+from embodied.arrays import Pixels
 from embodied.driving.highway import parking
 from embodied.driving.highway.driver import Driver
 from embodied.driving.highway.tasks import META, MOVE, STEER, check_pygame, family_of, setup_of
@@ -305,7 +306,7 @@ class HighwayEnv(LanguageEnv):
     def _text(self) -> str:
         return describe(self._env, self._family)
 
-    def _image(self) -> np.ndarray:
+    def _image(self) -> Pixels:
         env = self._env
         if env.viewer is None:
             from highway_env.envs.common.graphics import EnvViewer

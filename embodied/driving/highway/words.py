@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from embodied.arrays import Floats
+
 SIGHT = 100.0
 """Metres."""
 MOST = 8
@@ -72,7 +74,7 @@ def _bend(env: Any) -> str:
     return f"You point {way}. The middle of the lane is {', '.join(words)}."
 
 
-def lane_point(env: Any, ahead: float) -> np.ndarray:
+def lane_point(env: Any, ahead: float) -> Floats:
     """The middle of the car's lane so many metres on, on the next stretch where this one ends; (2,) metres."""
     car, network = env.vehicle, env.road.network
     winding = env.__class__.__name__ == "LaneKeepingEnv"  # its lanes are no road network
@@ -155,7 +157,7 @@ def _pace(car: Any, other: Any, turn: float) -> str:
     return f", {other.speed:.1f} m/s ({how})"
 
 
-def _seen_from(car: Any, point: np.ndarray) -> tuple[float, float]:
+def _seen_from(car: Any, point: Floats) -> tuple[float, float]:
     """Metres ahead and to the right of the car (highway-env's y points right of x)."""
     dx, dy = np.asarray(point) - car.position
     c, s = math.cos(car.heading), math.sin(car.heading)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from embodied.arrays import Floats, Ints, Pixels
 from embodied.driving.scene.spec import Road, SceneSpec
 from embodied.raster import Mesh, box, concatenate, cylinder, frustum, sphere
 from embodied.raster.render import Ground
@@ -55,7 +56,7 @@ def painter(spec: SceneSpec) -> Ground:
     verge = (206, 210, 214) if snow else verge
     paved = PAVEMENT if road.surroundings in ("city", "suburb") else 0.0
 
-    def paint(points: np.ndarray, width: np.ndarray) -> np.ndarray:
+    def paint(points: Floats, width: Floats) -> Pixels:
         x, y = points[:, 0], points[:, 1]
         color = np.empty((len(points), 3), dtype=np.int64)
         color[:] = verge
@@ -93,9 +94,7 @@ def painter(spec: SceneSpec) -> Ground:
     return paint
 
 
-def _line(
-    color: np.ndarray, offset: np.ndarray, width: np.ndarray, where: np.ndarray | bool, paint: tuple[int, int, int]
-) -> None:
+def _line(color: Pixels, offset: Floats, width: Floats, where: Ints | bool, paint: tuple[int, int, int]) -> None:
     """Paints a line; where it is finer than a pixel, only its share of the pixel, in 16ths."""
     reach = np.maximum(LINE, width) / 2
     hit = np.flatnonzero((np.abs(offset) < reach) & where)
@@ -103,7 +102,7 @@ def _line(
     color[hit] = (color[hit] * (16 - share) + np.array(paint) * share) // 16
 
 
-def _grain(x: np.ndarray, y: np.ndarray, size: float) -> np.ndarray:
+def _grain(x: Floats, y: Floats, size: float) -> Floats:
     """A number for each cell of the ground, the same everywhere: a hash of whole numbers."""
     i, j = np.floor(x / size).astype(np.int64), np.floor(y / size).astype(np.int64)
     h = (i * 73856093 ^ j * 19349663) & 0x7FFFFFFF

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from embodied.arrays import Pixels
 from embodied.blobs import decode_png, encode_png
 from embodied.caches import keep
 from embodied.driving.facts import SceneFacts
@@ -151,7 +152,7 @@ def scene_of(spec: SceneSpec) -> Scene:
     return Scene(annotation_of(spec, known), known.width, known.height, _picture(spec), known)
 
 
-def picture(spec: SceneSpec) -> np.ndarray:
+def picture(spec: SceneSpec) -> Pixels:
     """The picture of a specification, (720, 1280, 3) uint8, from the cache if it is there.
 
     Raises:

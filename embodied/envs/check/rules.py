@@ -17,6 +17,7 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.utils.env_checker import check_env
 
+from embodied.arrays import Pixels
 from embodied.envs.check.subject import (
     Frame,
     Rule,
@@ -342,7 +343,7 @@ def image_rule(subject: Subject) -> Iterator[Violation]:
     with subject.open() as env:
         if "image" not in env.observation_space.spaces:
 
-            def drawn() -> np.ndarray:
+            def drawn() -> Pixels:
                 raise Violation("A picture is drawn although none was asked for.")
 
             env._image = drawn

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from embodied.arrays import Pixels
 from embodied.catalog import check_task, entry
 from embodied.envs.base import LanguageEnv, Transition
 from embodied.envs.spaces import Choice
@@ -224,7 +225,7 @@ class BabaIsAIEnv(LanguageEnv):
             return describe(self._state)
         return describe_as_balrog(self._state) if self._swapped is None else describe_swap(self._swapped, self._state)
 
-    def _image(self) -> np.ndarray:
+    def _image(self) -> Pixels:
         return paint(self._state)
 
     def _expert(self) -> str:

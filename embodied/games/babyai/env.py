@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from embodied.arrays import Pixels
 from embodied.catalog import check_task, entry
 from embodied.envs.base import LanguageEnv, Transition
 from embodied.envs.spaces import Choice
@@ -217,7 +216,7 @@ class BabyAIEnv(LanguageEnv):
     def _text(self) -> str:
         return describe(self._view, articles=self._rules == "embodied")
 
-    def _image(self) -> np.ndarray:
+    def _image(self) -> Pixels:
         return draw(self._view)
 
     def _expert(self) -> str:

@@ -11,6 +11,8 @@ from minigrid.core.grid import Grid
 from minigrid.core.world_object import Wall, WorldObj
 from minigrid.minigrid_env import MiniGridEnv
 
+from embodied.arrays import Pixels
+
 SIZE = 7
 """Cells along the side of the view; minigrid's default, and BALROG's."""
 TILE = 16
@@ -90,7 +92,7 @@ def describe(view: View, *, articles: bool = True) -> str:
     return "\n".join(lines) if lines or not articles else "nothing in sight"
 
 
-def draw(view: View) -> np.ndarray:
+def draw(view: View) -> Pixels:
     """The picture BALROG shows, (112, 112, 3) uint8: the view from above with the agent at the bottom, cells in sight
     lighter.
     """

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from crafter import constants
 
+from embodied.arrays import Pixels
 from embodied.catalog import check_task, entry
 from embodied.envs.base import LanguageEnv, Transition
 from embodied.envs.spaces import Choice
@@ -197,5 +197,5 @@ class CrafterEnv(LanguageEnv):
     def _status(self) -> str:
         return describe_status(self._game.player)
 
-    def _image(self) -> np.ndarray:
+    def _image(self) -> Pixels:
         return draw(self._game)

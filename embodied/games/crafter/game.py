@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from crafter import objects
 
+from embodied.arrays import Floats
 from embodied.games.crafter.world import AREA, VIEW, Chunk, World
 from embodied.seeding import generator
 
@@ -67,7 +68,7 @@ class Game:
     def __init__(self, seed: int, *, pictures_draw: bool = False):
         self._seed = seed
         self._pictures_draw = pictures_draw
-        self._last_noise: np.ndarray | None = None
+        self._last_noise: Floats | None = None
         self.world_seed = first_episode_seed(seed)
         self.world = World(self.world_seed)
         self.player = objects.Player(self.world, (AREA[0] // 2, AREA[1] // 2))
@@ -103,7 +104,7 @@ class Game:
             reward += 1.0
         return reward
 
-    def noise(self) -> np.ndarray:
+    def noise(self) -> Floats:
         """What speckles a picture at night: (252, 196) float64 in [32, 127), indexed [x, y]. The same for the same
         step.
         """
@@ -137,7 +138,7 @@ class Game:
                 world.remove(creature)
 
 
-def _noise(random: np.random.RandomState | np.random.Generator) -> np.ndarray:
+def _noise(random: np.random.RandomState | np.random.Generator) -> Floats:
     return random.uniform(32, 127, (VIEW[0] * PIXELS, VIEW[1] * PIXELS))
 
 

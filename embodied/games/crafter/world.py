@@ -7,6 +7,7 @@ from collections import defaultdict
 import numpy as np
 from crafter import constants, engine, objects
 
+from embodied.arrays import Floats
 from embodied.games.crafter.worldgen import MATERIALS, generate_terrain
 
 AREA = (64, 64)
@@ -57,7 +58,7 @@ class World(engine.World):
         self._mat_map[:] = terrain.materials
         self._settle(player, center, terrain.tunnels)
 
-    def _settle(self, player: objects.Player, center: tuple[int, int], tunnels: np.ndarray) -> None:
+    def _settle(self, player: objects.Player, center: tuple[int, int], tunnels: Floats) -> None:
         draw = self.random.random_sample
         walkable = np.isin(self._mat_map, [MATERIALS.index(name) for name in constants.walkable])
         for x, y in np.argwhere(walkable).tolist():
@@ -70,7 +71,7 @@ class World(engine.World):
             elif material == "path" and tunnels[x, y] and draw() > 0.95:
                 self.add(objects.Skeleton(self, (x, y), player))
 
-    def window(self, pos: np.ndarray) -> tuple[np.ndarray, list[tuple[int, objects.Object]]]:
+    def window(self, pos: Floats) -> tuple[Floats, list[tuple[int, objects.Object]]]:
         """The cells around `pos`.
 
         Returns:
@@ -88,7 +89,7 @@ class World(engine.World):
         """The number that the next object will get."""
         return len(self._objects)
 
-    def near(self, pos: np.ndarray, below: int) -> list[objects.Object]:
+    def near(self, pos: Floats, below: int) -> list[objects.Object]:
         """What is less than `_REACH` steps away from `pos` and numbered below `below`, oldest first."""
         x, y = pos.tolist()
         left, top = max(x - _REACH + 1, 0), max(y - _REACH + 1, 0)
