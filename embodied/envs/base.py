@@ -11,7 +11,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -19,6 +19,7 @@ from gymnasium import spaces
 
 from embodied.arrays import Pixels
 from embodied.envs.spaces import Choice, FreeText
+from embodied.errors import UsageError
 from embodied.types import Mission
 
 Observation = dict[str, Any]
@@ -84,7 +85,7 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
     observation_space: spaces.Dict
     can_succeed: bool = True
     """False where there is no success, only progress: then `success` is always None."""
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 8}
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 8}  # noqa: RUF012 (so in Gymnasium)
 
     def __init__(
         self,
@@ -98,6 +99,7 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
         expert: bool | str = False,
         render_mode: str | None = None,
     ):
+        check_limit(max_steps)
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode is None or 'rgb_array', not {render_mode!r}.")
         if not action_space.contains(default_action):
@@ -198,9 +200,12 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
         }
         return self._observe(), float(t.reward), bool(t.terminated), bool(truncated), info
 
-    def render(self) -> Pixels | None:
+    def render(self) -> Pixels | None:  # type: ignore[override]  # Gymnasium: of an unbound type variable
         """The picture of the present state, (H, W, 3) uint8, or None without `render_mode`."""
         return self._image() if self.render_mode == "rgb_array" else None
+
+    def close(self) -> None:
+        """Frees what the environment holds. A second call does nothing."""
 
     # ----------------------------------------------------------------- snapshots
 
@@ -228,6 +233,20 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
         if self._pictures:
             observation |= dict(zip(picture_keys(), self._images(), strict=False))
         return observation
+
+
+def check_limit(max_steps: int | None, none: str = "no limit") -> None:
+    """Checks a step limit.
+
+    Args:
+        max_steps: What an environment was given.
+        none: What None means there.
+
+    Raises:
+        UsageError: It is below 1.
+    """
+    if max_steps is not None and max_steps < 1:
+        raise UsageError(f"max_steps is at least 1, or None for {none}, not {max_steps!r}.")
 
 
 def picture_keys() -> Iterator[str]:

@@ -186,8 +186,6 @@ class PathEvalEnv(LanguageEnv):
         self._random_ids = _one_of("kind of ids", str(ids), ("12", "random")) == "random"
         _one_of("answer of perceive", answer, ("lower", "value"))
         _one_of("descriptor of patheval", descriptor or DESCRIPTORS[0].key, tuple(d.key for d in DESCRIPTORS))
-        if max_steps is not None and max_steps < 1:
-            raise UsageError(f"max_steps is at least 1, or None for no limit, not {max_steps!r}.")
         self._question_type = QUESTIONS["estimate" if task == "perceive" and answer == "value" else task]
         self._view, self._layout = view, layout
         pictures = views.shapes(view, layout, 2)

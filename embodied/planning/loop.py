@@ -174,7 +174,7 @@ class PathEvalLoopEnv(LanguageEnv):
             _one_of("planner", name, PLANNERS)
         if family is not None:
             _one_of("map family", family, tuple(PARAMETERS))
-        _check_numbers(paths, horizon, hidden, moving, max_steps)
+        _check_numbers(paths, horizon, hidden, moving)
         self._expert_name = "oracle" if expert is True else expert
         if self._expert_name:
             _one_of("expert", str(self._expert_name), entry("patheval_loop").experts)
@@ -380,15 +380,13 @@ def _one_of(kind: str, value: str, known_names: Sequence[str]) -> str:
     return value
 
 
-def _check_numbers(paths: int, horizon: float, hidden: int, moving: int, max_steps: int | None) -> None:
+def _check_numbers(paths: int, horizon: float, hidden: int, moving: int) -> None:
     if not 2 <= paths <= MOST_PATHS:
         raise UsageError(f"paths is from 2 to {MOST_PATHS}, not {paths!r}.")
     if not 1 <= horizon < math.inf:
         raise UsageError(f"horizon is a number of map units, at least 1, not {horizon!r}.")
     if not (0 <= hidden <= 20 and 0 <= moving <= 20):
         raise UsageError(f"hidden and moving are from 0 to 20, not {hidden!r} and {moving!r}.")
-    if max_steps is not None and max_steps < 1:
-        raise UsageError(f"max_steps is at least 1, or None for no limit, not {max_steps!r}.")
 
 
 def _fields(data: str | None) -> tuple[Map, ...]:

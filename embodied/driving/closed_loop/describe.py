@@ -110,11 +110,15 @@ def visible(world: World) -> list[Mover]:
     return [view[-1] for view in views if not any(_hides(other, view) for other in views)]
 
 
-def _hides(near: tuple, far: tuple) -> bool:
+_Seen = tuple[float, float, float, float, Mover]
+"""How far another is, between which angles, how high, and which it is."""
+
+
+def _hides(near: _Seen, far: _Seen) -> bool:
     if near[0] >= far[0] or near[3] < far[3]:
         return False
     shared = min(near[2], far[2]) - max(near[1], far[1])
-    return shared > HIDDEN * (far[2] - far[1])
+    return bool(shared > HIDDEN * (far[2] - far[1]))
 
 
 def _sentence(world: World, mover: Mover) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from embodied.arrays import Pixels
@@ -31,6 +32,18 @@ BEGINS = (
 """What is said where a road begins: nothing of how the one before went."""
 NARROWEST, WIDEST = 160, 1920
 """Pixels."""
+
+
+@dataclass
+class _Episode:
+    """What `reset` makes and steps change."""
+
+    order: tuple[tuple[str, Drive], tuple[str, Drive]]
+    """The kinds of road, and the roads, in the order in which they are driven."""
+    road: Road
+    """The one that is driven now."""
+    ended: dict[str, Ending] = field(default_factory=dict)
+    """By kind."""
 
 
 class CornerCaseDriveEnv(LanguageEnv):
@@ -164,6 +177,9 @@ class CornerCaseDriveEnv(LanguageEnv):
       .68.
     """  # noqa: E501
 
+    _episode: _Episode
+    """Made by `reset`."""
+
     def __init__(
         self,
         task: str = "drive",
@@ -187,8 +203,6 @@ class CornerCaseDriveEnv(LanguageEnv):
             raise UsageError(f"hz is 1 or 2 decisions a second, not {hz!r}.")
         if isinstance(width, bool) or not isinstance(width, int) or width % 16 or not NARROWEST <= width <= WIDEST:
             raise UsageError(f"width is a multiple of 16 pixels from {NARROWEST} to {WIDEST}, not {width!r}.")
-        if max_steps is not None and max_steps < 1:
-            raise UsageError(f"max_steps is at least 1, or None for no limit, not {max_steps!r}.")
         self._size = (width, width * 9 // 16)
         super().__init__(
             action_space=Choice(ACTIONS),
@@ -200,9 +214,6 @@ class CornerCaseDriveEnv(LanguageEnv):
         )
         self._pairs = pairs(template)
         self._full, self._described, self._hz = text == "full", (not image if describe is None else describe), hz
-        self._order: tuple[tuple[str, Drive], ...] = ()
-        self._road: Road | None = None
-        self._ended: dict[str, Ending] = {}
 
     @property
     def mission(self) -> Mission:
@@ -244,8 +255,8 @@ class CornerCaseDriveEnv(LanguageEnv):
     def _reset(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
         pair, hazard_first, earlier, share = start(self._pairs, seed)
         made = {kind: drive_of(getattr(pair, kind), earlier, share, RATES[self._hz]) for kind in KINDS}
-        self._order = tuple((kind, made[kind]) for kind in (KINDS if hazard_first else KINDS[::-1]))
-        self._road, self._ended = Road(*self._order[0]), {}
+        first, second = ((kind, made[kind]) for kind in (KINDS if hazard_first else KINDS[::-1]))
+        self._episode = _Episode((first, second), Road(*first))
         spec = pair.hazard
         return {
             "pair": pair.clear.name,
@@ -260,63 +271,64 @@ class CornerCaseDriveEnv(LanguageEnv):
         }
 
     def _step(self, action: str) -> Transition:
-        road = self._road
+        episode, road = self._episode, self._episode.road
         road.drive(action, RATES[self._hz])
         info: dict[str, Any] = {
-            "road": len(self._ended) + 1,
+            "road": len(episode.ended) + 1,
             "position": road.position(),
             "speed": round(road.world.state.speed, 3),
         }
         out_of_steps = self.max_steps is not None and len(self._actions) >= self.max_steps
         if not (road.over or out_of_steps):
             return Transition(0.0, progress=0.0, info=info | {"metrics": self._metrics()})
-        ending = self._ended[road.kind] = road.ending()
+        ending = episode.ended[road.kind] = road.ending()
         info |= {
             "outcome": ending.outcome,
             "end_reason": ending.reason,
             "met": list(ending.met),
             "metrics": self._metrics(),
         }
-        whole = len(self._ended) == len(KINDS) and bool(road.over)
+        whole = len(episode.ended) == len(KINDS) and bool(road.over)
         if not whole and not out_of_steps:  # the next road begins with this observation
-            self._road = Road(*self._order[1])
+            episode.road = Road(*episode.order[1])
             return Transition(
                 0.0,
                 progress=0.0,
                 info={key: value for key, value in info.items() if key != "end_reason"} | {"road_ended": ending.reason},
             )
-        info["outcomes"] = {kind: e.outcome for kind, e in self._ended.items()}
+        info["outcomes"] = {kind: e.outcome for kind, e in episode.ended.items()}
         info["metrics"] |= {
-            f"{kind}_{name}": float(e.outcome == name) for kind, e in self._ended.items() for name in OUTCOMES
+            f"{kind}_{name}": float(e.outcome == name) for kind, e in episode.ended.items() for name in OUTCOMES
         }
-        progress = min(e.worth for e in self._ended.values()) if whole else 0.0
+        progress = min(e.worth for e in episode.ended.values()) if whole else 0.0
         return Transition(
-            progress, whole, False, progress, whole and all(e.success for e in self._ended.values()), info
+            progress, whole, False, progress, whole and all(e.success for e in episode.ended.values()), info
         )
 
     def _metrics(self) -> dict[str, float]:
         """What has been measured: on roads that are over, and on the one that is driven."""
-        parts = {kind: e.parts for kind, e in self._ended.items()}
-        if self._road.kind not in parts:
-            parts[self._road.kind] = self._road.parts()
+        road = self._episode.road
+        parts = {kind: e.parts for kind, e in self._episode.ended.items()}
+        if road.kind not in parts:
+            parts[road.kind] = road.parts()
         values = {f"{kind}_{name}": value for kind, measured in parts.items() for name, value in measured.items()}
         values["navsim"] = sum(p["navsim"] for p in parts.values()) / len(parts)
         return {name: round(float(value), 6) for name, value in values.items()}
 
     def _text(self) -> str:
-        world = self._road.world
-        number = self._order.index((self._road.kind, self._road.plan)) + 1
+        road = self._episode.road
+        world, number = road.world, self._episode.order.index((road.kind, road.plan)) + 1
         begun = "" if world.ticks else f"{BEGINS[number - 1]}\n"
         known = begun + instruments(world, self._full)
         return f"{known}\n{ahead(world)}" if self._described else known
 
     def _image(self) -> Pixels:
-        x, y, heading = self._road.position()
-        world = self._road.world
+        road = self._episode.road
+        (x, y, heading), world = road.position(), road.world
         return frame(world.plan.spec, (x, y, heading), [m.posed() for m in world.movers], size=self._size).color
 
     def _expert(self) -> str:
-        return decide(self._road.world)
+        return decide(self._episode.road.world)
 
 
 def _facts(drive: Drive) -> dict[str, Any]:

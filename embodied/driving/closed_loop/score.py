@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from embodied.arrays import Bools, Floats
-from embodied.driving.closed_loop.actors import hinders
+from embodied.driving.closed_loop.actors import Mover, hinders
 from embodied.driving.closed_loop.bicycle import HALF_LENGTH, HALF_WIDTH, TICK
 from embodied.driving.closed_loop.boxes import corners, meet
 from embodied.driving.closed_loop.world import World, ego_box
@@ -102,7 +102,7 @@ class Scorer:
                 self.stood_for_nothing = round(self.stood_for_nothing + TICK, 3)
 
     def _collide(
-        self, world: World, movers: list, boxes: Floats, velocities: Floats, touching: Bools, astray: bool
+        self, world: World, movers: list[Mover], boxes: Floats, velocities: Floats, touching: Bools, astray: bool
     ) -> None:
         for k in np.flatnonzero(touching):
             if movers[k].actor.id in self.hit:
@@ -189,7 +189,8 @@ def _bearing(world: World, boxes: Floats) -> Floats:
     s = world.state
     to = boxes[:, :2] - np.array([s.x, s.y])
     along = -to[:, 0] * math.sin(s.heading) + to[:, 1] * math.cos(s.heading)
-    return np.arccos(np.clip(along / np.maximum(np.hypot(to[:, 0], to[:, 1]), 1e-9), -1.0, 1.0))
+    bearing: Floats = np.arccos(np.clip(along / np.maximum(np.hypot(to[:, 0], to[:, 1]), 1e-9), -1.0, 1.0))
+    return bearing
 
 
 def _reason(world: World, boxes: Floats) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from embodied.driving import controls
 from embodied.driving.categories import GROUPS, label
@@ -16,7 +17,7 @@ from embodied.driving.controls import Item, Score
 from embodied.driving.grounded import NAME, GeneralScore, RegionScore, SuggestionScore
 from embodied.driving.grounded.overlap import rouge_l, tfidf_cosine
 from embodied.driving.grounded.reference import facts_of
-from embodied.driving.records import Question, Scene
+from embodied.driving.records import Key, Question, Scene, Task
 from embodied.errors import EmbodiedError
 from embodied.eval.analysis import Cell, Replies, Table, share
 from embodied.types import Episode
@@ -35,10 +36,11 @@ class Answered:
 
 def tables(episodes: Sequence[Episode], replies: Replies) -> list[Table]:
     """Tables of the scored episodes of a run (`embodied.eval.analysis`)."""
-    by_set: dict[tuple[str, str, str, str | None, str], list[Episode]] = defaultdict(list)
+    by_set: dict[tuple[str, str, str, str | None, Task], list[Episode]] = defaultdict(list)
     for episode in episodes:
-        info, task = episode.info, episode.spec.task
-        by_set[info["dataset"], info["split"], info["language"], resolved(task.kwargs).get("data"), task.task].append(
+        info, spec = episode.info, episode.spec.task
+        asked = cast(Task, spec.task)  # the environment has no other
+        by_set[info["dataset"], info["split"], info["language"], resolved(spec.kwargs).get("data"), asked].append(
             episode
         )
     found: list[Table] = []
@@ -57,9 +59,8 @@ def tables(episodes: Sequence[Episode], replies: Replies) -> list[Table]:
                 )
             )
             continue
-        answered = _answered(
-            those, replies, {s.name: s for s in scenes.scenes}, {q.key: q for q in scenes.questions(task)}, task
-        )  # type: ignore[arg-type]
+        by_name, by_key = {s.name: s for s in scenes.scenes}, {q.key: q for q in scenes.questions(task)}
+        answered = _answered(those, replies, by_name, by_key, task)
         found += score_tables(name, answered.items, {"this run": answered.answers})
         found += overlap_tables(name, answered.items, {"this run": answered.answers})
         if dataset == sources.PROCEDURAL_NAME and task != "region_perception":
@@ -73,8 +74,8 @@ def _answered(
     episodes: Sequence[Episode],
     replies: Replies,
     scenes: dict[str, Scene],
-    questions: dict[tuple[str, str, str], Question],
-    task: str,
+    questions: dict[Key, Question],
+    task: Task,
 ) -> Answered:
     """Items and answers of episodes. A question asked twice counts twice, for the controls as well."""
     items: list[Item] = []

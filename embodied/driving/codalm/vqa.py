@@ -134,7 +134,7 @@ def line(id_: int, image: str, question: str, answer: str | None) -> bytes:
     return json.dumps({k: v for k, v in body.items() if v is not None}).encode() + b"\n"
 
 
-def annotations(asked: Iterable[Question]) -> tuple[Annotation, ...]:
+def annotations_of(asked: Iterable[Question]) -> tuple[Annotation, ...]:
     """The way back: what the questions of all three tasks say of each scene. The lists of objects are in no question,
     so there are none.
     """

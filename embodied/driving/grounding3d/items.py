@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from embodied.arrays import Floats
+from embodied.arrays import Pixels
 from embodied.driving.categories import label
 from embodied.driving.facts import ObjectFact
 from embodied.driving.grounding3d.boxes import Box2D, Box3D
@@ -31,7 +31,7 @@ _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", 
 class View:
     """A picture and the camera that took it."""
 
-    picture: Callable[[], Floats]
+    picture: Callable[[], Pixels]
     """Draws it: (height, width, 3) uint8."""
     width: int = SIZE[0]
     height: int = SIZE[1]

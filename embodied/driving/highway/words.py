@@ -122,10 +122,11 @@ def _neighbour(env: Any, other: Any) -> str:
     thing = "an obstacle" if other.__class__.__name__ == "Obstacle" else "a car"
     turn = _wrap(other.heading - car.heading)
     along, aside = _seen_from(car, other.position)
-    straight = other_lane = None
+    straight: float | None = None
+    other_lane = 0
     if car.lane.__class__.__name__ == "StraightLane" and (abs(turn) < 0.5 or abs(turn) > 2.6):
         here, there = car.lane.local_coordinates(car.position)[0], car.lane.local_coordinates(other.position)
-        straight, other_lane = there[0] - here, round(float(there[1]) / car.lane.width_at(0))
+        straight, other_lane = float(there[0] - here), round(float(there[1]) / car.lane.width_at(0))
     if straight is not None and abs(other_lane) <= 4:
         gap = max(0.0, abs(straight) - (car.LENGTH + other.LENGTH) / 2)
         lane = (

@@ -13,7 +13,7 @@ from embodied.driving.scene.objects import build
 from embodied.driving.scene.road import painter, roadside
 from embodied.driving.scene.spec import Actor, SceneSpec
 from embodied.raster import Camera, Fog, Frame, Light, Mesh, box, render
-from embodied.raster.render import Background
+from embodied.raster.render import Background, Lamp
 from embodied.seeding import generator
 
 SIZE = (1280, 720)
@@ -129,7 +129,7 @@ def _shadows(spec: SceneSpec, solids: Sequence[Mesh], overcast: bool) -> list[Me
     return patches
 
 
-def _lamps(pose: Pose):
+def _lamps(pose: Pose) -> Lamp:
     """Headlamps: a cone ahead of the car that fades with distance. Written with roots and quotients alone, which are
     the same everywhere.
     """

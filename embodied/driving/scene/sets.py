@@ -8,11 +8,11 @@ on first use and kept under the digest of their specification. `EMBODIED_CACHE` 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -34,6 +34,9 @@ SAMPLES = 2
 """Supersampling of the set's pictures."""
 DRAWN = 2
 """Raised when the same specification gives another picture: pictures of the cache are then drawn anew."""
+
+
+T = TypeVar("T")
 
 
 class Case(NamedTuple):
@@ -179,9 +182,9 @@ def cache() -> Path:
     )
 
 
-def _picture(spec: SceneSpec):
+def _picture(spec: SceneSpec) -> Callable[[], Pixels]:
     return lambda: picture(spec)
 
 
-def _pick(rng: np.random.Generator, options: Sequence):
+def _pick(rng: np.random.Generator, options: Sequence[T]) -> T:
     return options[int(rng.integers(len(options)))]

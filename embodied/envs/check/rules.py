@@ -21,6 +21,7 @@ from embodied.arrays import Pixels
 from embodied.envs.check.subject import (
     Frame,
     Rule,
+    Stranger,
     Subject,
     Violation,
     Warned,
@@ -159,7 +160,7 @@ def info_rule(subject: Subject) -> Iterator[Violation]:
                 yield Violation(f"{where} end_reason is {info['end_reason']!r}; it is to be a string.")
 
 
-def _undecided(env: gymnasium.Env, frame: Frame, where: str) -> Iterator[Violation]:
+def _undecided(env: Stranger, frame: Frame, where: str) -> Iterator[Violation]:
     """Success is decided when an episode is over, unless the environment says that nothing succeeds in it."""
     success, can_succeed = frame.info.get("success"), getattr(env, "can_succeed", True)
     if can_succeed and frame.over and success is None and frame.info.get("progress") is not None:
@@ -326,7 +327,7 @@ def _limited(env: Any, limit: int) -> Iterator[None]:
     env.max_steps = kept
 
 
-def _needs_reset(env: gymnasium.Env, when: str) -> Iterator[Violation]:
+def _needs_reset(env: Stranger, when: str) -> Iterator[Violation]:
     try:
         with blamed(f"step {when}"):
             env.step(env.default_action)
@@ -366,7 +367,7 @@ def image_rule(subject: Subject) -> Iterator[Violation]:
         yield Violation("Pictures of two steps share memory: keeping one sees it change. Return a fresh array.")
 
 
-def _takes_image(factory: Callable[..., gymnasium.Env]) -> bool:
+def _takes_image(factory: Callable[..., Stranger]) -> bool:
     try:
         parameters = inspect.signature(factory).parameters.values()
     except (TypeError, ValueError):  # no signature to be had, as with some builtins

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import gymnasium
 import numpy as np
 
 
@@ -20,6 +19,8 @@ class Warned(Violation):
 
 
 Rule = Callable[["Subject"], Iterator[Violation]]
+Stranger = Any
+"""An environment that is checked: a `gymnasium.Env`, if it is what it should be. Nothing about it can be relied on."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Frame:
 class Subject:
     """What is checked: how to make it and what to play."""
 
-    factory: Callable[..., gymnasium.Env]
+    factory: Callable[..., Stranger]
     seed: int
     steps: int
     actions: Sequence[str] | None = None
@@ -60,7 +61,7 @@ class Subject:
         return found
 
     @contextmanager
-    def open(self, **options: Any) -> Iterator[gymnasium.Env]:
+    def open(self, **options: Any) -> Iterator[Stranger]:
         """A new environment, closed afterwards."""
         with blamed("making it"):
             env = self.factory(**options).unwrapped
@@ -71,14 +72,14 @@ class Subject:
                 with blamed("close"):
                     env.close()
 
-    def phrases(self, env: gymnasium.Env) -> list[str]:
+    def phrases(self, env: Stranger) -> list[str]:
         """The actions to play: those given, else drawn from the action space."""
         if self.actions is not None:
             return list(self.actions)
         env.action_space.seed(self.seed)
         return [env.action_space.sample() for _ in range(self.steps)]
 
-    def play(self, env: gymnasium.Env, actions: Sequence[str], seed: int | None = None) -> list[Frame]:
+    def play(self, env: Stranger, actions: Sequence[str], seed: int | None = None) -> list[Frame]:
         """Resets with `seed` (the subject's by default) and plays until the actions or the episode are over."""
         frames = [reset(env, self.seed if seed is None else seed)]
         for action in actions:
@@ -88,13 +89,13 @@ class Subject:
         return frames
 
 
-def reset(env: gymnasium.Env, seed: int | None) -> Frame:
+def reset(env: Stranger, seed: int | None) -> Frame:
     with blamed("reset"):
         observation, info = env.reset(seed=seed)
     return Frame(observation, info)
 
 
-def step(env: gymnasium.Env, action: str) -> Frame:
+def step(env: Stranger, action: str) -> Frame:
     with blamed(f"step({action!r})"):
         observation, reward, terminated, truncated, info = env.step(action)
     return Frame(observation, info, reward, terminated, truncated)
@@ -131,7 +132,7 @@ def short(value: Any) -> str:
     return f"{str(value)[:120]!r}" if isinstance(value, str) else type(value).__name__
 
 
-def onward(env: gymnasium.Env, actions: Sequence[str]) -> list[Frame]:
+def onward(env: Stranger, actions: Sequence[str]) -> list[Frame]:
     frames: list[Frame] = []
     for action in actions:
         frames.append(step(env, action))
@@ -140,7 +141,7 @@ def onward(env: gymnasium.Env, actions: Sequence[str]) -> list[Frame]:
     return frames
 
 
-def restored(env: gymnasium.Env, point: Any, actions: Sequence[str]) -> list[Frame]:
+def restored(env: Stranger, point: Any, actions: Sequence[str]) -> list[Frame]:
     """Plays on from `point`. Restoring returns no more than the observation."""
     with blamed("restore"):
         observation = env.restore(point)

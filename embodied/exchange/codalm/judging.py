@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -244,7 +244,7 @@ async def _judge(case: Case, model: Model, ratings: Ratings) -> tuple[Rating, Mo
     task, scene, region = case.key
     shown = judge.shown(case.answer)
 
-    def rated(status: Status, rating: float | None = None, **more: object) -> Rating:
+    def rated(status: Status, rating: float | None = None, **more: Any) -> Rating:
         return Rating(
             ratings.score,
             task,
@@ -255,7 +255,7 @@ async def _judge(case: Case, model: Model, ratings: Ratings) -> tuple[Rating, Mo
             rating,
             shown.altered,
             **more,
-        )  # type: ignore[arg-type]
+        )
 
     if not shown.text.strip():
         return rated("empty", float(judge.LOWEST)), None

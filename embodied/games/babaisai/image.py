@@ -145,4 +145,5 @@ def _box(left: int, top: int, right: int, bottom: int) -> Bools:
 def _disk(x: int, y: int, radius: int) -> Bools:
     """(32, 32) bool: pixels whose centers are within `radius` and a half of that of pixel (x, y)."""
     rows, columns = np.mgrid[:TILE, :TILE]
-    return (columns - x) ** 2 + (rows - y) ** 2 <= (radius + 0.5) ** 2
+    inside: Bools = (columns - x) ** 2 + (rows - y) ** 2 <= (radius + 0.5) ** 2
+    return inside

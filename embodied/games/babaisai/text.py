@@ -42,6 +42,7 @@ def describe(state: State) -> str:
 def describe_as_balrog(state: State) -> str:
     """BALROG's text. `focus(state, original=True)` must not be None."""
     here = focus(state, original=True)
+    assert here is not None
     lines = []
     for at, cell in enumerate(state.cells):
         piece = cell & TOP

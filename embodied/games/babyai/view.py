@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from minigrid.core.constants import DIR_TO_VEC
 from minigrid.core.grid import Grid
-from minigrid.core.world_object import Wall, WorldObj
+from minigrid.core.world_object import Door, Wall, WorldObj
 from minigrid.minigrid_env import MiniGridEnv
 
 from embodied.arrays import Pixels
@@ -114,7 +114,7 @@ def _padded(grid: Grid) -> list[WorldObj | None]:
     """The grid's cells, row by row, with a margin of walls as wide as the view reaches."""
     width, cells = grid.width, grid.grid
     side: list[WorldObj | None] = [_OUTSIDE] * _MARGIN
-    band = [_OUTSIDE] * (_MARGIN * (width + 2 * _MARGIN))
+    band: list[WorldObj | None] = [_OUTSIDE] * (_MARGIN * (width + 2 * _MARGIN))
     world = list(band)
     for start in range(0, len(cells), width):
         world += side
@@ -149,7 +149,7 @@ def _spread(lit: int, clear: int) -> tuple[int, int]:
 
 
 def _name(thing: WorldObj, articles: bool) -> str:
-    if thing.type != "door":
+    if not isinstance(thing, Door):
         return f"a {thing.color} {thing.type}"
     if thing.is_open:
         return f"{'an' if articles else 'a'} open {thing.color} door"

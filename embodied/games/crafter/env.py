@@ -120,6 +120,11 @@ class CrafterEnv(LanguageEnv):
     - v0: first version.
     """  # noqa: E501
 
+    _game: Game
+    """Made by `reset`."""
+    _played: int
+    """Actions of the episode."""
+
     def __init__(
         self,
         task: str = "default",
@@ -139,8 +144,6 @@ class CrafterEnv(LanguageEnv):
             raise UsageError(
                 f'The wording {wording!r} names the wrong thing or number; it goes with rules="balrog" only.'
             )
-        if max_steps is not None and max_steps < 1:
-            raise UsageError(f"max_steps is at least 1, or None for no limit, not {max_steps!r}.")
         super().__init__(
             action_space=Choice(ACTIONS),
             default_action="Noop",
@@ -151,8 +154,6 @@ class CrafterEnv(LanguageEnv):
         )
         self._original = rules == "balrog"
         self._wording = WORDINGS[wording]
-        self._game: Game | None = None
-        self._played = 0
 
     @property
     def mission(self) -> Mission:

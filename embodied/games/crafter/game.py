@@ -96,7 +96,7 @@ class Game:
         if self._pictures_draw and self.world.daylight < DUSK:
             _noise(self.world.random)
             self._last_noise = _noise(self.world.random)
-        reward = (self.player.health - self._health) / 10
+        reward: float = (self.player.health - self._health) / 10
         self._health = self.player.health
         unlocked = {name for name, count in self.player.achievements.items() if count > 0}
         if unlocked != self.unlocked:
@@ -123,7 +123,7 @@ class Game:
         """
         world, random, far = self.world, self.world.random, self.player.distance
         ground = world.mask(*chunk, population.ground)
-        least, most = population.bounds(np.count_nonzero(ground), world.daylight)
+        least, most = population.bounds(int(np.count_nonzero(ground)), world.daylight)
         kin = [creature for creature in creatures if isinstance(creature, population.kind)]
         if len(kin) < int(least) and random.random_sample() < population.birth:
             xs, ys = ground.nonzero()

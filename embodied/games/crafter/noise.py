@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from embodied.arrays import Floats
+from embodied.arrays import Floats, Ints
 
 _STRETCH = -1 / 6
 _SQUISH = 1 / 3
@@ -49,7 +49,7 @@ _ONES = np.ones(3, np.int64)
 _SINGLES, _PAIRS = (1, 2, 4), (3, 5, 6)
 
 
-def _vector(mask: int) -> Floats:
+def _vector(mask: int) -> Ints:
     return np.array([mask & 1, mask >> 1 & 1, mask >> 2 & 1])
 
 
@@ -57,7 +57,7 @@ def _members(mask: int) -> list[int]:
     return [axis for axis in range(3) if mask >> axis & 1]
 
 
-def _table() -> tuple[Floats, Floats]:
+def _table() -> tuple[Ints, Ints]:
     """The lattice points of every case, relative to the cell's origin, as two summands.
 
     The package subtracts most offsets at once and some in two goes, one before and one after the skew, which rounds
@@ -75,10 +75,10 @@ def _table() -> tuple[Floats, Floats]:
             early[case, k] = _vector(mask)
 
     for mask in _SINGLES:
-        axis = _vector(mask)
-        early[_NEAR + mask, 6:] = [axis - _AXES[other] for other in _members(7 - mask)]
-        early[_FAR + mask, 6:] = axis, 2 * axis
-        early[_BOTH_FAR + mask, 6:] = _ONES, 2 * axis
+        single = _vector(mask)
+        early[_NEAR + mask, 6:] = [single - _AXES[other] for other in _members(7 - mask)]
+        early[_FAR + mask, 6:] = single, 2 * single
+        early[_BOTH_FAR + mask, 6:] = _ONES, 2 * single
     for mask in _PAIRS:
         pair, across = _vector(mask), _vector(mask) - _vector(7 - mask)
         early[_NEAR + mask, 6:] = pair, across
@@ -87,10 +87,10 @@ def _table() -> tuple[Floats, Floats]:
             second_go = int(axis == 1)
             early[_FAR + mask, 6 + k] = pair + (1 - second_go) * _AXES[axis]
             late[_FAR + mask, 6 + k] = second_go * _AXES[axis]
-        for single in _SINGLES:
-            case = _MIXED + 8 * mask + single
+        for one in _SINGLES:
+            case = _MIXED + 8 * mask + one
             early[case, 6:] = across, 0 * pair
-            late[case, 7] = 2 * _vector(single)
+            late[case, 7] = 2 * _vector(one)
     return early, late
 
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 from crafter import constants, engine
 
-from embodied.arrays import Floats, Pixels
+from embodied.arrays import Floats, Ints, Pixels
 from embodied.games.crafter.game import DUSK, PIXELS, Game
 from embodied.games.crafter.world import VIEW
 from embodied.games.crafter.worldgen import MATERIALS
@@ -56,42 +56,41 @@ def _surroundings(game: Game) -> Pixels:
     # arrays of a band stay in the cache; those of the whole canvas take four times as long
     for top in range(0, len(noise), PIXELS):
         band = slice(top, top + PIXELS)
-        canvas[:, band] = _light(canvas[:, band], daylight, player.sleeping, night * vignette[band], noise[band])
+        canvas[:, band] = _light(canvas[:, band], daylight, player.sleeping, (night * vignette[band], noise[band]))
     return canvas
 
 
-def _lay(tiles: Pixels, placed: Floats) -> Pixels:
+def _lay(tiles: Pixels, placed: Ints) -> Pixels:
     """Lays `tiles` (n, 3, PIXELS, PIXELS) out by their numbers in `placed` (columns, rows)."""
     columns, rows = placed.shape
-    return tiles[placed.T].transpose(2, 0, 3, 1, 4).reshape(3, rows * PIXELS, columns * PIXELS)
+    laid: Pixels = tiles[placed.T].transpose(2, 0, 3, 1, 4).reshape(3, rows * PIXELS, columns * PIXELS)
+    return laid
 
 
-def _light(
-    pixels: Pixels, daylight: float, sleeping: bool, mask: Floats | None = None, noise: Floats | None = None
-) -> Floats:
+def _light(pixels: Pixels, daylight: float, sleeping: bool, speckles: tuple[Floats, Floats] | None = None) -> Pixels:
     """Light of the hour and of sleep.
 
     Args:
         pixels: (..., 3, H, W) uint8.
         daylight: In [0, 1].
         sleeping: Whether the player is.
-        mask: (H, W) float64 in [0, 1]: how much the noise covers; None by day.
-        noise: (H, W) float64; None by day.
+        speckles: None by day; by night the noise, (H, W) float64, after how much it covers, (H, W) float64 in [0, 1].
 
     Returns:
         uint8, of the shape of `pixels`. The steps and where they round are those of `crafter.engine.LocalView`.
     """
     dark = pixels
-    if noise is not None:
+    if speckles is not None:
+        mask, noise = speckles
         dark = ((1 - mask) * pixels + mask * noise).astype(np.uint8)
-    dark = 0.5 * _saturate(dark, 0.4) + 0.5 * _NIGHT_TINT
-    lit = (daylight * pixels + (1 - daylight) * dark).astype(np.uint8)
+    tinted = 0.5 * _saturate(dark, 0.4) + 0.5 * _NIGHT_TINT
+    lit: Pixels = (daylight * pixels + (1 - daylight) * tinted).astype(np.uint8)
     if sleeping:
         lit = (0.5 * _saturate(lit, 0.0) + 0.5 * _SLEEP_TINT).astype(np.uint8)
     return lit
 
 
-def _saturate(pixels: Pixels, amount: float) -> Floats:
+def _saturate(pixels: Pixels, amount: float) -> Pixels:
     """Pillow's `ImageEnhance.Color` on (..., 3, H, W) uint8: the colors blended with their grey,
     in single precision.
     """
@@ -124,7 +123,7 @@ def _cell(material: int, texture: str | None) -> Pixels:
     """A cell of the world by day: (3, PIXELS, PIXELS) uint8."""
     tile = np.full((3, PIXELS, PIXELS), _UNKNOWN, np.uint8)
     if material:
-        tile[:] = _texture(MATERIALS[material], PIXELS)[:3]
+        tile[:] = _texture(str(MATERIALS[material]), PIXELS)[:3]
     if texture:
         _blend(tile, 0, _texture(texture, PIXELS))
     return tile
@@ -144,7 +143,8 @@ def _texture(name: str, side: float) -> Pixels:
     """A texture of the package: (3 or 4, side, side) uint8, colors and perhaps opacity. The package's own order is [x,
     y, color].
     """
-    return _textures().get(name, (side, side)).T
+    texture: Pixels = _textures().get(name, (side, side)).T
+    return texture
 
 
 def _blend(tile: Pixels, corner: int, texture: Pixels) -> None:

@@ -7,9 +7,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from crafter import constants
 
-from embodied.arrays import Floats
+from embodied.arrays import Bools, Floats, Ints
 from embodied.games.crafter.noise import Simplex
 
 MATERIALS: tuple[str | None, ...] = (None, *constants.materials)
@@ -23,9 +24,9 @@ _ORES = tuple((_NUMBER[name], rarity) for name, rarity in (("coal", 0.85), ("iro
 class Terrain:
     """What the land is made of. Arrays are indexed [x, y]."""
 
-    materials: Floats
+    materials: npt.NDArray[np.uint8]
     """(width, height) uint8, numbers of `MATERIALS`."""
-    tunnels: Floats
+    tunnels: Bools
     """(width, height) bool: paths of a tunnel, where skeletons live."""
 
 
@@ -37,7 +38,7 @@ class _Noise:
         x, y: (n,) int64, the cells.
     """
 
-    def __init__(self, simplex: Simplex, x: Floats, y: Floats):
+    def __init__(self, simplex: Simplex, x: Ints, y: Ints):
         self._simplex = simplex
         self.x, self.y = x, y
 
@@ -47,7 +48,7 @@ class _Noise:
         """
         return self._simplex(self.x / wider / size, self.y / higher / size, z)
 
-    def at(self, mask: Floats) -> _Noise:
+    def at(self, mask: Bools) -> _Noise:
         return _Noise(self._simplex, self.x[mask], self.y[mask])
 
 
