@@ -28,7 +28,7 @@ Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
-class Mention:
+class ListedObject:
     """One object of a scene's lists."""
 
     group: str
@@ -56,7 +56,7 @@ class Annotation:
 
     name: str
     """File name without its ending: `test_0353`."""
-    mentions: tuple[Mention, ...]
+    mentions: tuple[ListedObject, ...]
     """Objects by group, in the order of the file."""
     summary: str
     """The scene in sentences: the reference of general perception."""

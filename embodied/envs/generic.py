@@ -152,7 +152,7 @@ class GenericEnv(LanguageEnv):
         spec = resolve(id)
         options: dict[str, Any] = {**kwargs, **({"max_episode_steps": max_steps} if max_steps else {})}
         self.id = id
-        self._env = _make(spec, **options)
+        self._env: gymnasium.Env[Any, Any] = _make(spec, **options)
         modes = self._env.metadata.get("render_modes", [])
         self._drawn = ansi and "ansi" in modes
         self._camera = (

@@ -54,7 +54,8 @@ class PathEvalEnv(LanguageEnv):
     | task | question | answer |
     |---|---|---|
     | `decide` | which path suits the scenario? | a path |
-    | `perceive` | which path has the lower value of a descriptor? (`answer=value`: what is the value, of both?) | a path (two numbers) |
+    | `perceive` | which path has the lower value of a descriptor? | a path |
+    | `perceive` with `answer=value` | what is the value of a descriptor, of both paths? | two numbers |
     | `abstract` | which descriptors matter in the scenario, and in which direction? | a list |
     | `integrate` | given the descriptors and which of them matter, which path is better? | a path |
 
@@ -74,7 +75,7 @@ class PathEvalEnv(LanguageEnv):
     | 12 `mars_rover` | - | path length, total turning, sharp turns |
     | 13 `blind_guide` | minimum clearance, average clearance | total turning, sharp turns, maximum angle |
     | 14 `soil_monitor` | path length | maximum clearance, average clearance |
-    | 15 `nuclear_inspection` | path length | maximum clearance, average clearance, total turning, sharp turns, maximum angle |
+    | 15 `nuclear_inspection` | path length | maximum and average clearance, total turning, sharp turns, maximum angle |
 
     ## Action Space
     `Choice` of the two paths' names: `Path 1` and `Path 2`, or with `ids="random"` names such as `Path K7XQ`, drawn for
@@ -143,7 +144,7 @@ class PathEvalEnv(LanguageEnv):
     ## What is mended
     | PathEval | here |
     |---|---|
-    | Clearance is measured at vertices only. | Along the curve; an item counts when both ways of measuring give the same label. |
+    | Clearance is measured at vertices only. | It is along the curve; an item counts when both give one label. |
     | A map's pairs are on both sides of the split. | All pairs of a map are on one side. |
     | Scenarios have as many items as happened to resolve. | The embedded set has 70 each, 35 for either path. |
     | An answer that cannot be read is wrong. | It is `unparsed`, a number of its own. |
@@ -154,7 +155,7 @@ class PathEvalEnv(LanguageEnv):
 
     ## Version History
     - v0: first version.
-    """  # noqa: E501
+    """
 
     _episode: _Episode
     """Made by `reset`."""

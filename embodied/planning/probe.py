@@ -86,7 +86,7 @@ class Encoder(Protocol):
 
 
 @dataclass(frozen=True)
-class Estimate:
+class ProbeEstimate:
     """A figure on held-out maps with its interval; None where too few pairs differ to say."""
 
     value: float
@@ -98,20 +98,20 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Row:
+class ProbeRow:
     """What an encoder carries of one descriptor."""
 
     encoder: str
     descriptor: str
     differing: int
     """Pairs that differ by what counts."""
-    differs: Estimate | None
+    differs: ProbeEstimate | None
     """AUC; 0.5 is nothing."""
-    size: Estimate | None
+    size: ProbeEstimate | None
     """R2 of the absolute difference; 0 is what the mean of the training maps gives, below 0 is worse."""
-    more: Estimate | None
+    more: ProbeEstimate | None
     """AUC."""
-    value: Estimate | None
+    value: ProbeEstimate | None
     """R2."""
 
 
@@ -132,7 +132,7 @@ def folds_of(pairs: Sequence[Pair], folds: int, seed: int) -> Ints:
     return np.array([fold[key] for key in of])
 
 
-def probe(encoder: Encoder, panels: Panels, *, folds: int = 5, seed: int = 0) -> list[Row]:
+def probe(encoder: Encoder, panels: Panels, *, folds: int = 5, seed: int = 0) -> list[ProbeRow]:
     """Fits and judges the probes of one encoder, a row a descriptor.
 
     Args:
@@ -187,11 +187,11 @@ def _rows(
     count: Bools,
     guesses: dict[str, Floats],
     means: dict[str, Floats],
-) -> Iterator[Row]:
+) -> Iterator[ProbeRow]:
     twice = np.repeat(draws, 2, axis=1)
     for d, descriptor in enumerate(DESCRIPTORS):
         differ = count[:, d]
-        yield Row(
+        yield ProbeRow(
             encoder=name,
             descriptor=descriptor.key,
             differing=int(differ.sum()),
@@ -224,7 +224,7 @@ def ridge(x: Floats, y: Floats, to: Floats) -> Floats:
     return predicted
 
 
-def auc(scores: Floats, positive: Bools, fold: Ints, draws: Floats) -> Estimate | None:
+def auc(scores: Floats, positive: Bools, fold: Ints, draws: Floats) -> ProbeEstimate | None:
     """Area under the ROC curve, within folds (their probes have scales of their own), over all folds; None with fewer
     than ten pairs of a kind.
     """
@@ -239,7 +239,7 @@ def auc(scores: Floats, positive: Bools, fold: Ints, draws: Floats) -> Estimate 
     return _estimate(np.divide(won, pairs, out=np.full(len(draws), np.nan), where=pairs > 0))
 
 
-def r2(guesses: Floats, values: Floats, means: Floats, draws: Floats) -> Estimate | None:
+def r2(guesses: Floats, values: Floats, means: Floats, draws: Floats) -> ProbeEstimate | None:
     """1 - squared error / squared error of the training maps' mean."""
     error, rest = draws @ (guesses - values) ** 2, draws @ (means - values) ** 2
     return _estimate(1 - np.divide(error, rest, out=np.full(len(draws), np.nan), where=rest > 0))
@@ -256,9 +256,9 @@ def _draws(pairs: Sequence[Pair], seed: int) -> Floats:
     return np.concatenate([np.ones((1, len(pairs))), drawn_maps[:, of].astype(np.float64)])
 
 
-def _estimate(found: Floats) -> Estimate | None:
+def _estimate(found: Floats) -> ProbeEstimate | None:
     """From the figure itself and its resamples."""
     if np.isnan(found[0]):
         return None
     low, high = np.nanpercentile(found[1:], [2.5, 97.5])
-    return Estimate(float(found[0]), float(low), float(high))
+    return ProbeEstimate(float(found[0]), float(low), float(high))

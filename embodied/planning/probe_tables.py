@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from embodied.eval.analysis import Table
-from embodied.planning.probe import Row
+from embodied.planning.probe import ProbeRow
 
 
-def table(rows: Sequence[Row], title: str, note: str = "") -> Table:
+def table(rows: Sequence[ProbeRow], title: str, note: str = "") -> Table:
     """Rows of one encoder as a table."""
     lines = tuple(
         (r.descriptor, r.differing, *(None if e is None else str(e) for e in (r.differs, r.size, r.more, r.value)))

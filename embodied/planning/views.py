@@ -19,9 +19,8 @@ from embodied.arrays import Floats, Pixels
 from embodied.planning.maps import Map
 from embodied.planning.planners.space import GOAL, HALF, START
 from embodied.raster import Camera, Light, Mesh, box, concatenate, disc, prism, render
+from embodied.raster.mesh import Colour
 from embodied.registry import unknown
-
-Colour = tuple[int, int, int]
 
 VIEWS = ("2d", "3d")
 LAYOUTS = ("side_by_side", "separate", "overlay")

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from embodied.arrays import Floats, Ints, Pixels
+from embodied.raster.camera import Vector
 from embodied.raster.triangulate import triangulate
 
 Colour = tuple[int, int, int]
-Vector = tuple[float, float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class Mesh:
     colors: Pixels
     """(F, 3) uint8."""
     id: int = 0
-    """Instance: what `Frame.ids` holds where it is seen; 0 for what is nobody."""
+    """Instance: what `Rendering.ids` holds where it is seen; 0 for what is nobody."""
     glow: Floats = field(default_factory=lambda: np.zeros(0))
     """(F,) float64 in [0, 1]: how bright a face is at least, whatever the light (lamps); zeros where not given."""
     two_sided: bool = False

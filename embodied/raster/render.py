@@ -58,7 +58,7 @@ class Fog:
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
+class Rendering:
     """A picture and what is in it."""
 
     color: Pixels
@@ -97,7 +97,7 @@ def render(
     ground: Ground | Colour | None = None,
     fog: Fog | None = None,
     samples: int = 1,
-) -> Frame:
+) -> Rendering:
     """Draws a scene: the same arguments give the same bytes in every process.
 
     Args:
@@ -240,7 +240,7 @@ def _looked_up(table: Pixels, index: Ints) -> Pixels:
 
 def _reduced(
     color: Pixels, depth: Floats, index: Ints, ids: npt.NDArray[np.int32], camera: Camera, samples: int
-) -> Frame:
+) -> Rendering:
     h, w, s = camera.height, camera.width, samples
     color, depth, index = (
         color.reshape(h, w, 3),
@@ -255,4 +255,4 @@ def _reduced(
                 total += row[:, j::s]
         total //= s * s
         color = total.astype(np.uint8)
-    return Frame(color, depth.astype(np.float32), ids[index])
+    return Rendering(color, depth.astype(np.float32), ids[index])

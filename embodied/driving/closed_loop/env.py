@@ -8,7 +8,7 @@ from typing import Any
 from embodied.arrays import Pixels
 from embodied.catalog import check_task, entry
 from embodied.driving.closed_loop.describe import ahead, instruments
-from embodied.driving.closed_loop.road import OUTCOMES, Ending, Road
+from embodied.driving.closed_loop.road import OUTCOMES, DrivenRoad, Ending
 from embodied.driving.closed_loop.rule_driver import decide
 from embodied.driving.closed_loop.scenes import Drive, drive_of, pairs, start
 from embodied.driving.closed_loop.world import ACTIONS, run_up
@@ -40,7 +40,7 @@ class _Episode:
 
     order: tuple[tuple[str, Drive], tuple[str, Drive]]
     """The kinds of road, and the roads, in the order in which they are driven."""
-    road: Road
+    road: DrivenRoad
     """The one that is driven now."""
     ended: dict[str, Ending] = field(default_factory=dict)
     """By kind."""
@@ -96,11 +96,21 @@ class CornerCaseDriveEnv(LanguageEnv):
 
     | part | is |
     |---|---|
-    | NC | 1 without a collision that is the car's fault, 0.5 where it met a thing, 0 where it met a vehicle, a person or an animal. At fault by nuPlan's rules: not when the car stands (below 0.05 m/s) or is hit from behind (beyond 150 degrees); when the other stands or the front meets it; at the side when the car is in several lanes or off the road |
+    | NC | 1 without a collision that is the car's fault; 0.5 where it met a thing; 0 where it met someone alive |
     | DAC | 1 while all four corners of the car stay on the carriageway (oncoming lanes included), else 0 |
-    | TTC | 1 unless the car, going on as it does for 0, 0.3, 0.6, 0.9 s (horizon 1 s), would meet something ahead (within 30 degrees; when in several lanes all that is not behind); not asked below 0.005 m/s |
-    | EP | metres driven along the road, within the reference's time and two seconds, as a share of the reference's; 1 where neither gets 5 m far |
-    | C | 1 while acceleration along the car is in [-4.05, 2.40] m/s^2 and to the side within 4.89, jerk along within 4.13 and altogether within 8.37 m/s^3, yaw rate within 0.95 rad/s, yaw acceleration within 1.93 rad/s^2 |
+    | TTC | 1 unless the car, going on as it does, would soon meet something |
+    | EP | metres driven along the road, as a share of the reference's; 1 where neither gets 5 m far |
+    | C | 1 while the drive is comfortable |
+
+    - NC: someone alive is a vehicle, a person or an animal. Fault is by nuPlan's rules. It is not the car's when it
+      stands (below 0.05 m/s) or is hit from behind (beyond 150 degrees). It is when the other stands, or the car's
+      front meets it. At the side it is when the car is in several lanes or off the road.
+    - TTC: the car goes on for 0, 0.3, 0.6 and 0.9 s (horizon 1 s). Ahead is within 30 degrees; when the car is in
+      several lanes, all that is not behind it. It is not asked below 0.005 m/s.
+    - EP: metres are counted within the reference's time and two seconds.
+    - C: acceleration is in [-4.05, 2.40] m/s^2 along the car and within 4.89 m/s^2 to the side; jerk is within 4.13
+      m/s^3 along and within 8.37 m/s^3 altogether; the yaw rate is within 0.95 rad/s, and yaw acceleration within 1.93
+      rad/s^2.
 
     Sources: weights, horizon, 5 m and 0.005 m/s from NAVSIM's scorer; the rules of fault and the bounds of comfort from
     nuPlan's metrics, which NAVSIM uses. What differs from NAVSIM: the others react; a drive lasts until it is over, not
@@ -175,7 +185,7 @@ class CornerCaseDriveEnv(LanguageEnv):
       `negatives` are gone, since one word won them.
     - v0: first version. An episode was one road, progress was NAVSIM's number: always `yield` earned .71, always `slow`
       .68.
-    """  # noqa: E501
+    """
 
     _episode: _Episode
     """Made by `reset`."""
@@ -256,7 +266,7 @@ class CornerCaseDriveEnv(LanguageEnv):
         pair, hazard_first, earlier, share = start(self._pairs, seed)
         made = {kind: drive_of(getattr(pair, kind), earlier, share, RATES[self._hz]) for kind in KINDS}
         first, second = ((kind, made[kind]) for kind in (KINDS if hazard_first else KINDS[::-1]))
-        self._episode = _Episode((first, second), Road(*first))
+        self._episode = _Episode((first, second), DrivenRoad(*first))
         spec = pair.hazard
         return {
             "pair": pair.clear.name,
@@ -290,7 +300,7 @@ class CornerCaseDriveEnv(LanguageEnv):
         }
         whole = len(episode.ended) == len(KINDS) and bool(road.over)
         if not whole and not out_of_steps:  # the next road begins with this observation
-            episode.road = Road(*episode.order[1])
+            episode.road = DrivenRoad(*episode.order[1])
             return Transition(
                 0.0,
                 progress=0.0,

@@ -13,7 +13,7 @@ from embodied.driving import controls
 from embodied.driving.categories import GROUPS, label
 from embodied.driving.codalm import sources, twins
 from embodied.driving.codalm.ground import item
-from embodied.driving.controls import Item, Score
+from embodied.driving.controls import GroundedScore, Item
 from embodied.driving.grounded import NAME, GeneralScore, RegionScore, SuggestionScore
 from embodied.driving.grounded.overlap import rouge_l, tfidf_cosine
 from embodied.driving.grounded.reference import facts_of
@@ -107,7 +107,7 @@ def score_tables(
     """
     if not items:
         return []
-    rows: dict[str, list[Score]] = {
+    rows: dict[str, list[GroundedScore]] = {
         row: [controls.score(i, a) for i, a in zip(items, answers, strict=True)] for row, answers in runs.items()
     }
     rows |= {
@@ -148,7 +148,7 @@ def _note(items: Sequence[Item]) -> str:
     )
 
 
-def _common(scored: Sequence[Score], questions: int) -> tuple[Cell, ...]:
+def _common(scored: Sequence[GroundedScore], questions: int) -> tuple[Cell, ...]:
     """n, score, score of what could be read, and what could not be scored on its content. Several answers to a question
     do not narrow the interval.
     """
@@ -166,7 +166,7 @@ def _mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def _general(scored: Sequence[Score]) -> tuple[Cell, ...]:
+def _general(scored: Sequence[GroundedScore]) -> tuple[Cell, ...]:
     those = [s for s in scored if isinstance(s, GeneralScore)]
     precision = _mean([g.precision for s in those for g in s.groups.values() if g.precision is not None])
     recall = _mean([g.recall for s in those for g in s.groups.values() if g.recall is not None])
@@ -180,12 +180,12 @@ def _general(scored: Sequence[Score]) -> tuple[Cell, ...]:
     )
 
 
-def _region(scored: Sequence[Score]) -> tuple[Cell, ...]:
+def _region(scored: Sequence[GroundedScore]) -> tuple[Cell, ...]:
     those = [s for s in scored if isinstance(s, RegionScore)]
     return _mean([s.group for s in those]), _mean([s.category for s in those])
 
 
-def _suggestion(scored: Sequence[Score]) -> tuple[Cell, ...]:
+def _suggestion(scored: Sequence[GroundedScore]) -> tuple[Cell, ...]:
     those = [s for s in scored if isinstance(s, SuggestionScore)]
     hazards = [s.hazard_recall for s in those if s.hazard_recall is not None]
     return (
@@ -196,14 +196,14 @@ def _suggestion(scored: Sequence[Score]) -> tuple[Cell, ...]:
     )
 
 
-_PARTS: dict[type, tuple[tuple[str, ...], Callable[[Sequence[Score]], tuple[Cell, ...]]]] = {
+_PARTS: dict[type, tuple[tuple[str, ...], Callable[[Sequence[GroundedScore]], tuple[Cell, ...]]]] = {
     GeneralScore: (("precision", "recall", "hallucinated", "named a scene", "corner cases found"), _general),
     RegionScore: (("group hit", "category hit"), _region),
     SuggestionScore: (("action F1", "first action", "hazards named", "contradictions"), _suggestion),
 }
 
 
-def _by_group(scored: Sequence[Score], items: Sequence[Item]) -> tuple[Cell, ...]:
+def _by_group(scored: Sequence[GroundedScore], items: Sequence[Item]) -> tuple[Cell, ...]:
     values: dict[str, list[float]] = {group: [] for group in GROUPS}
     for one, asked in zip(scored, items, strict=True):
         if isinstance(one, GeneralScore):
@@ -240,7 +240,7 @@ def overlap_tables(name: str, items: Sequence[Item], runs: dict[str, list[str]])
 # --------------------------------------------------------------------------- twins
 
 
-def twin_tables(pairs: Sequence[twins.Pair], runs: dict[str, dict[str, dict[str, str]]]) -> list[Table]:
+def twin_tables(pairs: Sequence[twins.Twins], runs: dict[str, dict[str, dict[str, str]]]) -> list[Table]:
     """Twin tables of descriptions and of advice.
 
     Args:
@@ -289,9 +289,9 @@ def _outcome_cells(o: twins.Outcomes) -> tuple[Cell, ...]:
     return (o.pairs, share(o.right, o.pairs), *shares, o.wavered / o.unchanged if o.unchanged else None, o.f1)
 
 
-def pairs() -> list[twins.Pair]:
+def pairs() -> list[twins.Twins]:
     """The twins of the procedural set."""
     from embodied.driving.scene.sets import twin_names
 
     facts = {s.name: facts_of(s) for s in sources.procedural().scenes}
-    return [twins.Pair(facts[present], facts[absent]) for present, absent in twin_names()]
+    return [twins.Twins(facts[present], facts[absent]) for present, absent in twin_names()]

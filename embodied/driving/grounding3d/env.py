@@ -13,6 +13,7 @@ from embodied.driving.grounding3d.items import SIZE, Item, items
 from embodied.driving.grounding3d.parse import Answer, read_box, read_box_2d, read_point
 from embodied.envs.base import LanguageEnv, Transition
 from embodied.envs.spaces import FreeText
+from embodied.envs.words import counted
 from embodied.errors import UsageError
 from embodied.registry import unknown
 from embodied.types import Mission
@@ -133,7 +134,7 @@ class Grounding3DEnv(LanguageEnv):
         needed = 1 if chain == "direct" else 2
         if max_steps is not None and max_steps < needed:
             raise UsageError(
-                f"chain={chain} takes {needed} step{'s' * (needed > 1)}: max_steps is at least {needed}, or None for no"
+                f"chain={chain} takes {counted(needed, 'step')}: max_steps is at least {needed}, or None for no"
                 f" limit, not {max_steps!r}."
             )
         super().__init__(

@@ -147,7 +147,7 @@ class HighwayEnv(LanguageEnv):
       `max_steps`. Each road has its own time; roundabout, intersection and U-turn last longer.
     - v0: first version. `merge` was won by always `slower` (.90), `roundabout` by always `faster` (.68), and progress
       was a share of what `max_steps` allowed.
-    """  # noqa: E501, RUF100
+    """
 
     _episode: _Episode
     """Made by `reset`."""

@@ -12,7 +12,7 @@ from embodied.arrays import Floats, Pixels
 from embodied.driving.scene.objects import build
 from embodied.driving.scene.road import painter, roadside
 from embodied.driving.scene.spec import Actor, SceneSpec
-from embodied.raster import Camera, Fog, Frame, Light, Mesh, box, render
+from embodied.raster import Camera, Fog, Light, Mesh, Rendering, box, render
 from embodied.raster.render import Background, Lamp
 from embodied.seeding import generator
 
@@ -55,7 +55,7 @@ def frame(
     *,
     size: tuple[int, int] = SIZE,
     samples: int = 1,
-) -> Frame:
+) -> Rendering:
     """Draws a scene.
 
     Args:
@@ -90,7 +90,7 @@ def frame(
     color = drawn.color
     if spec.weather in ("rain", "snow"):
         color = _falling(color, spec, pose)
-    return Frame(color, drawn.depth, drawn.ids)
+    return Rendering(color, drawn.depth, drawn.ids)
 
 
 # --------------------------------------------------------------------------- what is around

@@ -122,11 +122,14 @@ class BabaIsAIEnv(LanguageEnv):
     | BALROG | here |
     |---|---|
     | When nothing is YOU any more the level is swapped for another and the game goes on. | Lost: the episode ends. |
-    | It is swapped, too, when only the object of the last "is you" rule is gone; a win on that turn counts as none. | Anything that is YOU will do. |
-    | The text then holds the Python repr of an observation, with memory addresses. | The text says that nothing is YOU. |
+    | It is swapped, too, when only the object of the last "is you" rule is gone. | Anything that is YOU will do. |
+    | A win on the turn of such a swap does not count. | It counts. |
+    | The text then holds the Python repr of an observation, with addresses. | The text says that nothing is YOU. |
     | Rules "X is Y" are not listed. | They are. |
-    | Baba is not listed; an empty line stands for the object positions are relative to where that is not Baba. | All but that object are listed. |
-    | Positions are relative to the first object the last "is you" rule names, unsaid which. | To the first YOU object; said, and others marked. |
+    | Baba is not listed. | Everything is but the object that positions are relative to. |
+    | An empty line stands for that object where it is not Baba. | There is no such line. |
+    | Positions are relative to the first object of the last "is you" rule. | They are to the first YOU object. |
+    | The text does not say which object that is. | It does, and it marks other YOU objects. |
     | "4 step up", "2 step to the left" | "4 steps up" |
     | Of several YOU objects only the last in reading order wins or loses. | Each does. |
     | A YOU object that is WIN itself wins by bumping into something. | By any step. |
@@ -144,7 +147,7 @@ class BabaIsAIEnv(LanguageEnv):
 
     ## Version History
     - v0: first version.
-    """  # noqa: E501
+    """
 
     _episode: _Episode
     """Made by `reset`."""

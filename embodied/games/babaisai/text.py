@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from embodied.envs.words import side
 from embodied.games.babaisai.engine import State, focus
 from embodied.games.babaisai.pieces import BLOCKS, OBJECTS, PIECES, PROPERTIES, TOP, set_of
 
@@ -83,6 +84,6 @@ def _steps(dx: int, dy: int, signed: bool = False) -> str:
     def steps(n: int) -> str:
         return f"{abs(n)} steps" if (n if signed else abs(n)) > 1 else f"{abs(n)} step"
 
-    across = f"{steps(dx)} to the {'right' if dx > 0 else 'left'}" if dx else ""
+    across = f"{steps(dx)} to the {side(dx)}" if dx else ""
     down = f"{steps(dy)} {'down' if dy > 0 else 'up'}" if dy else ""
     return " and ".join(part for part in (across, down) if part)

@@ -130,8 +130,9 @@ class BabyAIEnv(LanguageEnv):
     |---|---|
     | An open door is `a open red door`. | `an open red door` |
     | When nothing is in sight the text is empty. | `nothing in sight` |
-    | The prompt says that `pick up` takes the object below the agent, and to use `toggle` on any; it destroys boxes. | The glosses say what they do. |
-    | The environment is built again until chance picks the task's kind of instruction. | The kind is an argument of the level. |
+    | The prompt says that `pick up` takes the object below the agent. | The gloss says: the one in front. |
+    | The prompt says to use `toggle` on any object; it destroys boxes. | The gloss says what it does. |
+    | The level is made again until chance picks the task's instruction. | The level is told its kind. |
     | A picture is drawn at every step, asked for or not. | Only with `image=True`. |
 
     `rules="balrog"` gives BALROG's text in the first two.
@@ -144,7 +145,7 @@ class BabyAIEnv(LanguageEnv):
 
     ## Version History
     - v0: first version.
-    """  # noqa: E501
+    """
 
     _episode: _Episode
     """Made by `reset`."""

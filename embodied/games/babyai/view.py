@@ -12,6 +12,7 @@ from minigrid.core.world_object import Door, Wall, WorldObj
 from minigrid.minigrid_env import MiniGridEnv
 
 from embodied.arrays import Pixels
+from embodied.envs.words import counted, side
 
 SIZE = 7
 """Cells along the side of the view; minigrid's default, and BALROG's."""
@@ -84,7 +85,7 @@ def describe(view: View, *, articles: bool = True) -> str:
         for distance, index in enumerate(path, start=1):
             if (cell := cells[index]) is not None:
                 if cell.type == "wall":
-                    lines.append(f"a wall {_steps(distance)} {direction}")
+                    lines.append(f"a wall {counted(distance, 'step')} {direction}")
                 break
     for index in _BY_COLUMN:
         if (cell := cells[index]) is not None and cell.type != "wall":
@@ -160,9 +161,5 @@ def _name(thing: WorldObj, articles: bool) -> str:
 def _place(index: int) -> str:
     row, column = divmod(index, SIZE)
     right, ahead = column - _CENTER, SIZE - 1 - row
-    parts = [f"{_steps(abs(right))} {'right' if right > 0 else 'left'}"] if right else []
-    return " and ".join([*parts, f"{_steps(ahead)} forward"] if ahead else parts)
-
-
-def _steps(n: int) -> str:
-    return f"{n} step{'s' if n > 1 else ''}"
+    parts = [f"{counted(abs(right), 'step')} {side(right)}"] if right else []
+    return " and ".join([*parts, f"{counted(ahead, 'step')} forward"] if ahead else parts)

@@ -94,8 +94,8 @@ class TextWorldEnv(LanguageEnv):
 
     | task | what to do | game | max. score |
     |---|---|---|---|
-    | `treasure_hunter` | find one particular object and take it; one other object loses the game | 20 rooms, locked doors and containers, 20 commands | 1 |
-    | `the_cooking_game` | find the cookbook, gather five ingredients, cut and cook each as the recipe says, prepare the meal, eat it | 12 rooms | 17 |
+    | `treasure_hunter` | find and take one object; another one loses the game | 20 rooms, locks, 20 commands | 1 |
+    | `the_cooking_game` | find the cookbook, cook its recipe from five ingredients, eat the meal | 12 rooms | 17 |
     | `coin_collector` | find the coin and take it | 60 rooms, no doors, 20 commands | 1 |
 
     ## Action Space
@@ -154,21 +154,24 @@ class TextWorldEnv(LanguageEnv):
     ## Defects mended
     | BALROG | here |
     |---|---|
-    | Each process counts through the games, so many episodes of a run may be one game, and which is not recorded. | The seed chooses, `info` says which. |
+    | Each process counts through the games: many episodes of a run may be one game. | The seed chooses. |
+    | Which game was played is not recorded. | `info` says it. |
     | The prompts promise 40, 80 and 25 steps; all have 80. | `mission.max_steps` is the limit. |
     | Agents are not told which object the treasure is, and one wrong object loses. | `mission.goal` names the object. |
-    | The command `goal`, which the prompt recommends, answers with nothing: the objective is cut out of every text. | It answers with `mission.goal`. |
+    | The command `goal`, which the prompt recommends, answers with nothing. | It answers with `mission.goal`. |
     | Some games have walkthroughs longer than the episode. | Ours have at most 80 commands. |
     | Z-machine games end every text with the interpreter's status line. | It is cut. |
     | Agents cannot send digits, hyphens and apostrophes, which names contain. | Every string arrives. |
-    | A command of over 255 bytes makes the .ulx interpreter play what lies in its memory; a NUL crashes the .z8 one. | Over 198 bytes it is refused. |
-    | `quit` ends or spoils the episode, `restart` starts over, `save` and `script` write files or crash, `print_state` tells all. | They are refused. |
+    | Over 255 bytes, a command makes the .ulx interpreter play what lies in its memory. | 198 bytes are the limit. |
+    | A NUL crashes the .z8 interpreter. | Commands hold no NUL. |
+    | `quit` ends or spoils the episode, `restart` starts over, `print_state` tells all. | They are refused. |
+    | `save` and `script` write files or crash. | They are refused. |
     | Reward is the score so far, so that a return counts points many times. | Reward is the points made. |
     | Progress is 0 until the end. | It is there at every step. |
-    | A crashed or hung interpreter loses or hangs the run. | `EnvironmentFailure`, within 20 s or 1 MiB of output. |
+    | A crashed or hung interpreter loses or hangs the run. | `EnvironmentFailure`, within 20 s or 1 MiB. |
     | One reply with all commands wins in one step. | One command a step. |
-    | A command that begins with a backslash hangs the .z8 interpreter, which prints without end. | It is a command of the game (under either rules). |
-    | The room is described unseen after every turn: `it` is then the last thing in it. | Only the score is asked for: three times as fast. |
+    | A command that begins with a backslash hangs the .z8 interpreter. | It goes to the game (under either rules). |
+    | The room is described unseen after every turn: `it` is then the last thing in it. | Only the score is asked for. |
 
     A refused command costs a step and is not `valid`. `rules="balrog"` gives BALROG's text, rewards, progress and
     default action, refuses only what touches files, and sends commands as they are, several in one step too (cut at
@@ -185,7 +188,7 @@ class TextWorldEnv(LanguageEnv):
     - v1: one command a step; v0 played all that a reply held. A line break ends a command; v0 joined the lines. Under
       `rules="balrog"` the game is asked for the room's description after every turn, as BALROG asks it.
     - v0: first version.
-    """  # noqa: E501
+    """
 
     def __init__(
         self,

@@ -8,7 +8,6 @@ from embodied.raster.mesh import Colour
 
 if TYPE_CHECKING:
     from embodied.driving.scene.spec import Actor
-    from embodied.raster.mesh import Colour
 
 PAINT: dict[str, Colour] = {
     "red": (196, 38, 32),
