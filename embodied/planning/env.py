@@ -75,7 +75,7 @@ class PathEvalEnv(LanguageEnv):
     | 12 `mars_rover` | - | path length, total turning, sharp turns |
     | 13 `blind_guide` | minimum clearance, average clearance | total turning, sharp turns, maximum angle |
     | 14 `soil_monitor` | path length | maximum clearance, average clearance |
-    | 15 `nuclear_inspection` | path length | maximum and average clearance, total turning, sharp turns, maximum angle |
+    |15 `nuclear_inspection`|path length|maximum clearance, average clearance, total turning, sharp turns, maximum angle|
 
     ## Action Space
     `Choice` of the two paths' names: `Path 1` and `Path 2`, or with `ids="random"` names such as `Path K7XQ`, drawn for

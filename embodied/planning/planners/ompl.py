@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from embodied.arrays import Floats
-from embodied.errors import MissingExtra
+from embodied.extras import missing
 from embodied.planning.planners.space import HALF, Space
 
 BOUND, RESOLUTION = 100.0, 0.003
@@ -31,7 +31,7 @@ def rrt(space: Space, start: Floats, goal: Floats, rng: np.random.Generator) -> 
     try:
         from ompl import util
     except ModuleNotFoundError as error:
-        raise MissingExtra("The planner ompl", "ompl") from error
+        raise missing("The planner ompl", "ompl", "ompl") from error
     util.setLogLevel(util.LOG_NONE)
     for _ in range(ATTEMPTS):
         util.RNG.setSeed(int(rng.integers(1, 2**31)))
