@@ -59,23 +59,24 @@ class PathEvalEnv(LanguageEnv):
     | `abstract` | which descriptors matter in the scenario, and in which direction? | a list |
     | `integrate` | given the descriptors and which of them matter, which path is better? | a path |
 
-    | scenario | more is better | less is better |
-    |---|---|---|
-    | 1 `truck` | - | total turning, sharp turns, maximum angle |
-    | 2 `firefighting` | minimum clearance, average clearance, path length | - |
-    | 3 `warzone` | - | maximum clearance, average clearance, path length |
-    | 4 `drone` | minimum clearance, average clearance | path length, total turning, sharp turns, maximum angle |
-    | 5 `earthquake` | minimum clearance | path length |
-    | 6 `museum` | minimum clearance | total turning, sharp turns |
-    | 7 `articulated_bus` | - | total turning, sharp turns, maximum angle |
-    | 8 `harvester` | minimum clearance, average clearance | - |
-    | 9 `forklift` | minimum clearance | total turning, sharp turns, maximum angle |
-    | 10 `crane` | - | total turning, sharp turns, maximum angle |
-    | 11 `taxi` | minimum clearance, average clearance | total turning, sharp turns, maximum angle |
-    | 12 `mars_rover` | - | path length, total turning, sharp turns |
-    | 13 `blind_guide` | minimum clearance, average clearance | total turning, sharp turns, maximum angle |
-    | 14 `soil_monitor` | path length | maximum clearance, average clearance |
-    |15 `nuclear_inspection`|path length|maximum clearance, average clearance, total turning, sharp turns, maximum angle|
+    What a path should have more of, and less of, in each scenario:
+
+    - 1 `truck`: less total turning, sharp turns, maximum angle
+    - 2 `firefighting`: more minimum clearance, average clearance, path length
+    - 3 `warzone`: less maximum clearance, average clearance, path length
+    - 4 `drone`: more minimum clearance, average clearance; less path length, total turning, sharp turns, maximum angle
+    - 5 `earthquake`: more minimum clearance; less path length
+    - 6 `museum`: more minimum clearance; less total turning, sharp turns
+    - 7 `articulated_bus`: less total turning, sharp turns, maximum angle
+    - 8 `harvester`: more minimum clearance, average clearance
+    - 9 `forklift`: more minimum clearance; less total turning, sharp turns, maximum angle
+    - 10 `crane`: less total turning, sharp turns, maximum angle
+    - 11 `taxi`: more minimum clearance, average clearance; less total turning, sharp turns, maximum angle
+    - 12 `mars_rover`: less path length, total turning, sharp turns
+    - 13 `blind_guide`: more minimum clearance, average clearance; less total turning, sharp turns, maximum angle
+    - 14 `soil_monitor`: more path length; less maximum clearance, average clearance
+    - 15 `nuclear_inspection`: more path length; less maximum clearance, average clearance, total turning, sharp turns,
+      maximum angle
 
     ## Action Space
     `Choice` of the two paths' names: `Path 1` and `Path 2`, or with `ids="random"` names such as `Path K7XQ`, drawn for
