@@ -8,14 +8,13 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import gymnasium
-
 from embodied import envs
 from embodied.envs.check import check
+from embodied.envs.check.subject import Stranger
 from embodied.errors import EmbodiedError, UsageError
 
 
-def _named(target: str) -> Callable[..., gymnasium.Env]:
+def _named(target: str) -> Callable[..., Stranger]:
     """What the command line names: `module:callable`, or an environment of the suite, `gym:ID` included."""
     target = next((e.name for e in envs.ENTRIES.values() if e.id == target), target)
     module, _, attribute = target.partition(":")
@@ -23,9 +22,10 @@ def _named(target: str) -> Callable[..., gymnasium.Env]:
         envs.make(target).close()
         return partial(envs.make, target)
     try:
-        return getattr(importlib.import_module(module), attribute)
+        found: Callable[..., Stranger] = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise UsageError(f"{target} is neither an environment's name nor module:callable: {error}.") from error
+    return found
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,14 +9,14 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
-from embodied.driving.codalm.prompts import Prompts
 from embodied.driving.records import Key, Question, Task
 from embodied.errors import BudgetSpent, ModelFailure, ModelRefused, PromptRefused, StoreError, UsageError
 from embodied.exchange.codalm import judge
+from embodied.exchange.codalm.prompts import Prompts
 from embodied.models.base import Model
 from embodied.models.thoughts import split
 from embodied.store.codec import encode
@@ -244,7 +244,7 @@ async def _judge(case: Case, model: Model, ratings: Ratings) -> tuple[Rating, Mo
     task, scene, region = case.key
     shown = judge.shown(case.answer)
 
-    def rated(status: Status, rating: float | None = None, **more: object) -> Rating:
+    def rated(status: Status, rating: float | None = None, **more: Any) -> Rating:
         return Rating(
             ratings.score,
             task,
@@ -255,7 +255,7 @@ async def _judge(case: Case, model: Model, ratings: Ratings) -> tuple[Rating, Mo
             rating,
             shown.altered,
             **more,
-        )  # type: ignore[arg-type]
+        )
 
     if not shown.text.strip():
         return rated("empty", float(judge.LOWEST)), None
