@@ -1,7 +1,10 @@
 """Configuration: Hydra's compose API over dataclass schemas.
 
-`compose(["env=nethack", "agent=gpt4o", "agent.history.text=4"])` gives an `EvalConfig`. Groups are folders of
+`compose(["agent.history.text=4"], env="nethack", agent="gpt4o")` gives an `EvalConfig`. Groups are folders of
 `embodied/conf`; users add their own folder with the environment variable `EMBODIED_CONF`.
+
+A preset is weaker than a typed value (`values`), and that is weaker than a word that the user typed. Only words meet
+Hydra's parser.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ import ast
 import inspect
 import re
 import textwrap
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass
 from functools import cache
@@ -110,19 +114,45 @@ class EvalConfig:
 
 
 ConfigStore.instance().store(name="schema", node=EvalConfig)
+_COMPOSING = threading.Lock()
+"""Hydra's state is of the whole process."""
 
 
-def compose(overrides: list[str]) -> EvalConfig:
-    """Composes a configuration from Hydra words.
+def compose(
+    words: Sequence[str],
+    *,
+    env: str | None = None,
+    agent: str | None = None,
+    values: Mapping[str, Any] = MappingProxyType({}),
+) -> EvalConfig:
+    """Composes a configuration.
+
+    Args:
+        words: What a user typed, in Hydra's grammar: `agent.history.text=4`, `env=nethack`.
+        env: A member of the group `env`.
+        agent: A member of the group `agent`.
+        values: Dotted key -> value. It stands over presets and below words; a text means exactly this text.
 
     Raises:
         UnknownName: A group member (environment, agent) or key does not exist; names the nearest one.
         UsageError: A word is malformed or a value has the wrong type.
     """
-    _check_words(overrides)
+    _check_words(words)
+    groups = {"env": env, "agent": agent}
+    for group, name in groups.items():
+        if name is not None and "${" in name:  # Hydra would take it for an interpolation
+            raise _no_member(group, name)
+    chosen = [(group, name) for group, name in groups.items() if name is not None]
+    defaults = ["schema", *({group: name} for group, name in groups.items()), "_self_"]
+    schema, typed = OmegaConf.structured(EvalConfig), _nested(values)
     try:
-        with initialize_config_module("embodied.conf", version_base="1.3"):
-            return _object(_composed(overrides))
+        OmegaConf.merge(schema, typed)  # Hydra would not say which key is wrong
+        with _COMPOSING, presets.search([*chosen, *presets.chosen(words)], schema) as folders:
+            places = ",".join(quoted(f"file://{folder}") for folder in folders)
+            ConfigStore.instance().store(name="request", node={"defaults": defaults, **typed})
+            with initialize_config_module("embodied.conf", version_base="1.3"):
+                searched = [f"hydra.searchpath=[{places}]"] if folders else []
+                return _object(hydra_compose("request", overrides=[*searched, *words]))
     except MissingConfigException as error:
         raise _missing(error) from error
     except (ConfigCompositionException, HydraException, OmegaConfBaseException) as error:
@@ -201,14 +231,32 @@ def _reads_variable(text: str, raw: dict[str, Any], deep: int = 8) -> bool:
 
 def quoted(text: str) -> str:
     """`text` as the value of a Hydra word that means exactly this text, whatever characters it is of."""
-    text = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)  # else an interpolation
-    return "'" + re.sub(r"(\\*)('|\Z)", lambda m: 2 * m[1] + (m[2] and "\\'"), text) + "'"
+    return "'" + re.sub(r"(\\*)('|\Z)", lambda m: 2 * m[1] + (m[2] and "\\'"), _literal(text)) + "'"
 
 
-def _composed(overrides: list[str]) -> DictConfig:
-    with presets.search(overrides, OmegaConf.structured(EvalConfig)) as folders:
-        places = ",".join(quoted(f"file://{folder}") for folder in folders)
-        return hydra_compose("config", overrides=[*([f"hydra.searchpath=[{places}]"] if folders else []), *overrides])
+def _literal(text: str) -> str:
+    """`text` with `${` escaped, which would begin an interpolation."""
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
+
+
+def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted keys as nested mappings, whose texts mean themselves."""
+    nested: dict[str, Any] = {}
+    for key, value in values.items():
+        *path, last = key.split(".")
+        node = nested
+        for name in path:
+            node = node.setdefault(name, {})
+        node[last] = _plain(value)
+    return nested
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return _literal(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(part) for key, part in value.items()}
+    return [_plain(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def _check_words(overrides: Sequence[str]) -> None:
@@ -273,11 +321,14 @@ def meanings(schema: type, path: str = "") -> dict[str, str]:
 
 def _missing(error: MissingConfigException) -> UsageError:
     group, _, name = (error.missing_cfg_file or "").partition("/")
-    kinds = {"env": ("environment", "embodied list envs"), "agent": ("agent", "embodied list agents")}
-    if group in kinds:
-        kind, command = kinds[group]
-        return unknown(kind, name, members(group), command)
+    if group in ("env", "agent"):
+        return _no_member(group, name)
     return UsageError(f"There is no configuration {error.missing_cfg_file!r}.")
+
+
+def _no_member(group: str, name: str) -> UsageError:
+    kind = {"env": "environment", "agent": "agent"}[group]
+    return unknown(kind, name, members(group), f"embodied list {group}s")
 
 
 def _explained(error: Exception) -> UsageError:
