@@ -30,7 +30,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from embodied import presets
-from embodied.agents.config import AgentConfig
+from embodied.agents.config import AgentConfig, shows_pictures
 from embodied.errors import UsageError
 from embodied.models.config import ModelConfig
 from embodied.registry import unknown
@@ -186,6 +186,11 @@ def recorded(config: EvalConfig) -> dict[str, Any]:
     for path, text in config.unresolved.items():
         _put(plain, path, text)
     return plain
+
+
+def blind(config: EvalConfig) -> bool:
+    """Whether the model is known to read no pictures, and would be sent some."""
+    return config.model.provider == "gguf" and config.model.mmproj is None and shows_pictures(config.agent)
 
 
 def _object(composed: DictConfig) -> EvalConfig:

@@ -17,7 +17,7 @@ import gymnasium
 import numpy as np
 
 from embodied import envs
-from embodied.blobs import Blobs, put_frame
+from embodied.blobs import Blobs, MemoryBlobs, put_frame
 from embodied.envs.base import picture_keys
 from embodied.errors import EmbodiedError, EnvironmentFailure
 from embodied.store.codec import without_surrogates
@@ -118,6 +118,11 @@ class LocalEnvironment:
     def close(self) -> None:
         self._env.close()
 
+    def check(self) -> None:
+        """Closes it. Raises `EnvironmentFailure` where that fails."""
+        with self._boundary("its closing"):
+            self._env.close()
+
     def _observation(self, raw: dict[str, Any], info: dict[str, Any] | None = None, reward: float = 0.0) -> Observation:
         pictures = [put_frame(self._blobs, frame) for frame in frames(raw)]
         return Observation(
@@ -145,6 +150,19 @@ class LocalEnvironment:
             raise EnvironmentFailure(
                 f"{self._task.env} {self._task.task} failed in {what}: {type(error).__name__}: {error}"
             ) from error
+
+
+def check_environment(task: TaskSpec) -> None:
+    """Makes an environment for a moment.
+
+    Raises:
+        UsageError: An option is unknown, or has a value that the environment does not take.
+        MissingExtra: Its simulator is not installed.
+        EnvironmentFailure: Its constructor fails.
+    """
+    if task.env in envs.ENTRIES:
+        envs.check_options(envs.entry(task.env), task.kwargs)
+    LocalEnvironment(task, MemoryBlobs()).check()
 
 
 def observation_hash(raw: dict[str, Any]) -> str:

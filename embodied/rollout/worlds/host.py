@@ -20,12 +20,18 @@ import msgspec
 
 from embodied.blobs import MemoryBlobs
 from embodied.errors import EmbodiedError, EnvironmentFailure
-from embodied.rollout.worlds.environment import Answer, LocalEnvironment, Start
+from embodied.rollout.worlds.environment import Answer, LocalEnvironment, Start, check_environment
 from embodied.store.codec import pack
 from embodied.types import TaskSpec
 
 BEAT = 1.0
 """Seconds between heartbeats."""
+
+
+class Make(msgspec.Struct, tag=True):
+    """Makes an environment for a moment, to see whether it can be made."""
+
+    task: TaskSpec
 
 
 class Reset(msgspec.Struct, tag=True):
@@ -49,11 +55,11 @@ class Close(msgspec.Struct, tag=True):
     env: int
 
 
-Request = Reset | Step | Close
+Request = Make | Reset | Step | Close
 
 
 class Response(msgspec.Struct):
-    """The answer to a request: `start` to `Reset`, `answer` to `Step`, `error` to either."""
+    """The answer to a request: `start` to `Reset`, `answer` to `Step`, `error` to any."""
 
     start: Start | None = None
     answer: Answer | None = None
@@ -106,6 +112,9 @@ class Host:
 
     def _execute(self, request: Request) -> Response:
         match request:
+            case Make(task):
+                check_environment(task)
+                return Response()
             case Reset(env, task, seed):
                 if env not in self._environments:
                     self._environments[env] = LocalEnvironment(task, self._outbox)
