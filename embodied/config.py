@@ -159,8 +159,10 @@ def compose(
         raise _explained(error) from error
 
 
-def restore(recorded: dict[str, Any], words: Sequence[str] = ()) -> EvalConfig:
-    """The configuration of a run folder, with some keys set anew (`run.workers=4`).
+def restore(
+    recorded: dict[str, Any], words: Sequence[str] = (), values: Mapping[str, Any] = MappingProxyType({})
+) -> EvalConfig:
+    """The configuration of a run folder, with some keys set anew: by words (`run.workers=4`), or by values.
 
     Raises:
         UnknownName: A key does not exist; names the nearest one.
@@ -173,7 +175,8 @@ def restore(recorded: dict[str, Any], words: Sequence[str] = ()) -> EvalConfig:
             )
     try:
         known = {key: value for key, value in recorded.items() if key in EvalConfig.__dataclass_fields__}
-        return _object(OmegaConf.merge(OmegaConf.structured(EvalConfig), known, OmegaConf.from_dotlist(list(words))))
+        anew = OmegaConf.from_dotlist(list(words))
+        return _object(OmegaConf.merge(OmegaConf.structured(EvalConfig), known, anew, _nested(values)))
     except (HydraException, OmegaConfBaseException) as error:
         raise _explained(error) from error
 
