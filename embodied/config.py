@@ -20,7 +20,7 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, get_type_hints
+from typing import Any, cast, get_type_hints
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_module
@@ -35,6 +35,9 @@ from embodied.errors import UsageError
 from embodied.models.config import ModelConfig
 from embodied.registry import unknown
 from embodied.variables import REFERENCE
+
+Keys = tuple[Any, ...]
+"""Where a value stands: the keys, and numbers in lists, that lead to it."""
 
 
 @dataclass
@@ -107,7 +110,7 @@ class EvalConfig:
     """An empty provider: none chosen yet."""
     run: RunConfig = field(default_factory=RunConfig)
 
-    unresolved = MappingProxyType[tuple, str]({})
+    unresolved = MappingProxyType[Keys, str]({})
     """Not a key: what stands in place of the values that read an environment variable, by path. That is what is
     recorded.
     """
@@ -176,7 +179,8 @@ def restore(
     try:
         known = {key: value for key, value in recorded.items() if key in EvalConfig.__dataclass_fields__}
         anew = OmegaConf.from_dotlist(list(words))
-        return _object(OmegaConf.merge(OmegaConf.structured(EvalConfig), known, anew, _nested(values)))
+        merged = OmegaConf.merge(OmegaConf.structured(EvalConfig), known, anew, _nested(values))
+        return _object(cast(DictConfig, merged))
     except (HydraException, OmegaConfBaseException) as error:
         raise _explained(error) from error
 
@@ -200,17 +204,17 @@ def _object(composed: DictConfig) -> EvalConfig:
     """The configuration with its values. Options of an environment stay references to environment variables until it is
     made.
     """
-    config = OmegaConf.to_object(composed)
-    raw = OmegaConf.to_container(composed, resolve=False)
+    config = cast(EvalConfig, OmegaConf.to_object(composed))
+    raw = cast(dict[str, Any], OmegaConf.to_container(composed, resolve=False))
     references = {path: text for path, text in _strings(raw) if "${" in text and _reads_variable(text, raw)}
-    config.unresolved = {path: text for path, text in references.items() if path[0] not in ("env", "run")}
+    config.unresolved = MappingProxyType({k: text for k, text in references.items() if k[0] not in ("env", "run")})
     for path, text in references.items():
         if path[0] == "env" and path[1:] not in (("name",), ("task",)):
             _put(config.env, path[1:], text)
     return config
 
 
-def _strings(node: Any, path: tuple = ()) -> Iterator[tuple[tuple, str]]:
+def _strings(node: Any, path: Keys = ()) -> Iterator[tuple[Keys, str]]:
     """Every string in a plain value, with its path of keys and numbers."""
     if isinstance(node, str):
         yield path, node
@@ -218,7 +222,7 @@ def _strings(node: Any, path: tuple = ()) -> Iterator[tuple[tuple, str]]:
         yield from _strings(value, (*path, key))
 
 
-def _put(node: Any, path: tuple, value: str) -> None:
+def _put(node: Any, path: Keys, value: str) -> None:
     for key in path[:-1]:
         node = node[key]
     node[path[-1]] = value
@@ -287,10 +291,14 @@ def env_options(name: str) -> set[str]:
     return set(env_defaults(name))
 
 
+def _mapping(node: Any) -> dict[str, Any]:
+    return cast(dict[str, Any], OmegaConf.to_container(node))
+
+
 @cache
 def env_defaults(name: str) -> Mapping[str, Any]:
     """The options in an environment's configuration with their defaults."""
-    options = OmegaConf.to_container(OmegaConf.load(Path(__file__).parent / "conf/env" / f"{name}.yaml"))
+    options = _mapping(OmegaConf.load(Path(__file__).parent / "conf/env" / f"{name}.yaml"))
     return MappingProxyType({k: v for k, v in options.items() if k not in ("name", "task")})
 
 
@@ -315,7 +323,7 @@ def meanings(schema: type, path: str = "") -> dict[str, str]:
     """Dotted key -> what the source says below the field."""
     found: dict[str, str] = {}
     types = get_type_hints(schema)
-    body = ast.parse(textwrap.dedent(inspect.getsource(schema))).body[0].body
+    body = cast(ast.ClassDef, ast.parse(textwrap.dedent(inspect.getsource(schema))).body[0]).body
     for node, below in pairwise([*body, ast.Pass()]):
         if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
             continue

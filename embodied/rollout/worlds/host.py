@@ -59,10 +59,12 @@ Request = Make | Reset | Step | Close
 
 
 class Response(msgspec.Struct):
-    """The answer to a request: `start` to `Reset`, `answer` to `Step`, `error` to any."""
+    """The answer to a request: `free_text` to `Make`, `start` to `Reset`, `answer` to `Step`, `error` to any."""
 
     start: Start | None = None
     answer: Answer | None = None
+    free_text: bool = False
+    """Whether the environment takes any phrase, and not one of a list."""
     pictures: list[bytes] = []
     """PNGs that the observation refers to."""
     error: str = ""
@@ -113,8 +115,7 @@ class Host:
     def _execute(self, request: Request) -> Response:
         match request:
             case Make(task):
-                check_environment(task)
-                return Response()
+                return Response(free_text=check_environment(task))
             case Reset(env, task, seed):
                 if env not in self._environments:
                     self._environments[env] = LocalEnvironment(task, self._outbox)

@@ -293,15 +293,19 @@ class Pool:
         self.grace = HURRY
         self.closing_seconds = min(self.closing_seconds, HURRY)
 
-    async def check(self, task: TaskSpec) -> None:
+    async def check(self, task: TaskSpec) -> bool:
         """Makes an environment for a moment, in a worker, which then serves the first episodes.
+
+        Returns:
+            Whether it takes any phrase as an action, and not one of a list.
 
         Raises:
             UsageError, UnknownName, MissingExtra, EnvironmentFailure: It cannot be made.
         """
         place, _ = self.take()
         try:
-            await place.ask(await place.staffed(), Make(resolved_task(task)), self.reset_seconds)
+            made = await place.ask(await place.staffed(), Make(resolved_task(task)), self.reset_seconds)
+            return made.free_text
         except WorkerLost as lost:
             name = f"{task.env} {task.task}".strip()
             raise EnvironmentFailure(f"{name} cannot be made: {lost}. Nothing was written.") from lost
