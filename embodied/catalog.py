@@ -244,7 +244,8 @@ def check_task(e: Entry, task: str) -> str:
         return task
     found = _meant(e.tasks, task)
     if not found:
-        raise unknown(f"task of {e.name}", task, list(e.tasks), f"embodied list tasks --env {e.name}")
+        known = [*e.tasks, *(full.rpartition("/")[2] for full in e.tasks)]
+        raise unknown(f"task of {e.name}", task, known, f"embodied list tasks --env {e.name}")
     if len(found) > 1:
         shown = ", ".join(found[:8]) + (f" and {len(found) - 8} more" if len(found) > 8 else "")
         raise UsageError(f"{task!r} is part of the name of {len(found)} tasks of {e.name}: {shown}. Name one of them.")

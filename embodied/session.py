@@ -16,7 +16,7 @@ import glob
 import threading
 import warnings
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from dataclasses import replace
@@ -41,6 +41,8 @@ from embodied.trust import note, require_trust
 
 P = ParamSpec("P")
 T = TypeVar("T")
+LOOKING = 0.2
+"""Seconds between two looks whether a call that waits was cancelled."""
 Say = Callable[[str], None]
 """Takes a sentence that the user must know and that is not an error."""
 
@@ -301,7 +303,7 @@ def _warn(text: str) -> None:
 
 
 def _in_thread(main: Coroutine[Any, Any, T]) -> T:
-    """As `asyncio.run`, in a thread. An interrupt cancels `main`, waits for it, and goes on."""
+    """As `asyncio.run`, in a thread. An interrupt cancels `main`, waits for its end, and goes on."""
     done: Future[T] = Future()
     started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = Future()
 
@@ -320,9 +322,23 @@ def _in_thread(main: Coroutine[Any, Any, T]) -> T:
     thread = threading.Thread(target=copy_context().run, args=(work,), name="embodied")
     thread.start()
     try:
-        return done.result()
-    except KeyboardInterrupt:
+        _wait(done)
+    except (KeyboardInterrupt, asyncio.CancelledError):
         loop, task = started.result()
         loop.call_soon_threadsafe(task.cancel)
         thread.join()
         raise
+    return done.result()
+
+
+def _wait(done: Future[T]) -> None:
+    """Waits, in a thread whose own event loop stands still meanwhile.
+
+    Raises:
+        KeyboardInterrupt: Somebody interrupts.
+        asyncio.CancelledError: The task that waits was cancelled. `asyncio.run` turns the first Ctrl-C into that.
+    """
+    waiting = asyncio.current_task()
+    while not wait([done], LOOKING).done:
+        if waiting is not None and waiting.cancelling():
+            raise asyncio.CancelledError
