@@ -15,6 +15,7 @@ import re
 import textwrap
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, is_dataclass
 from functools import cache
 from itertools import pairwise
@@ -25,6 +26,7 @@ from typing import Any, cast, get_type_hints
 from hydra import compose as hydra_compose
 from hydra import initialize_config_module
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -116,7 +118,7 @@ class EvalConfig:
     """
 
 
-ConfigStore.instance().store(name="schema", node=EvalConfig)
+ConfigStore.instance().store(name="embodied_schema", node=EvalConfig)
 _COMPOSING = threading.Lock()
 """Hydra's state is of the whole process."""
 
@@ -146,20 +148,32 @@ def compose(
         if name is not None and "${" in name:  # Hydra would take it for an interpolation
             raise _no_member(group, name)
     chosen = [(group, name) for group, name in groups.items() if name is not None]
-    defaults = ["schema", *({group: name} for group, name in groups.items()), "_self_"]
+    defaults = ["embodied_schema", *({group: name} for group, name in groups.items()), "_self_"]
     schema, typed = OmegaConf.structured(EvalConfig), _nested(values)
     try:
         OmegaConf.merge(schema, typed)  # Hydra would not say which key is wrong
         with _COMPOSING, presets.search([*chosen, *presets.chosen(words)], schema) as folders:
             places = ",".join(quoted(f"file://{folder}") for folder in folders)
-            ConfigStore.instance().store(name="request", node={"defaults": defaults, **typed})
-            with initialize_config_module("embodied.conf", version_base="1.3"):
+            ConfigStore.instance().store(name="embodied_request", node={"defaults": defaults, **typed})
+            with _our_hydra():
                 searched = [f"hydra.searchpath=[{places}]"] if folders else []
-                return _object(hydra_compose("request", overrides=[*searched, *words]))
+                return _object(hydra_compose("embodied_request", overrides=[*searched, *words]))
     except MissingConfigException as error:
         raise _missing(error) from error
     except (ConfigCompositionException, HydraException, OmegaConfBaseException) as error:
         raise _explained(error) from error
+
+
+@contextmanager
+def _our_hydra() -> Iterator[None]:
+    """Hydra over our configuration, also in a program that uses Hydra itself: there is one for the whole process."""
+    theirs = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_module("embodied.conf", version_base="1.3"):
+            yield
+    finally:
+        GlobalHydra.instance().hydra = theirs
 
 
 def restore(

@@ -14,12 +14,13 @@ import pytest
 
 import embodied
 from embodied import agents
-from embodied.config import compose
+from embodied.config import compose, recorded
 from embodied.errors import EnvironmentFailure, StoreError, UsageError
 from embodied.eval.results import Results
 from embodied.request import Request
 from embodied.session import prepare
 from embodied.store import Run
+from embodied.store.codec import encode
 from embodied.types import Decision
 from tests.rollout.playing import FAULTY
 
@@ -272,6 +273,47 @@ def test_typed_values_and_words_are_one_request(tmp_path, monkeypatch):
     assert prepare(Request(**typed, options={"agent.history.text": 4})).record.identity == job.record.identity
     said = json.dumps(job.record.config)
     assert prepare(Request(**typed, words=("agent.history.text=4", "run.workers=7"))).record.config == json.loads(said)
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        (Request("cot", ("nethack",), model="gguf//a b.gguf", seed=3), ["env=nethack", "agent=cot", "run.seed=3"]),
+        (Request("random", ("gym:Taxi-v3",)), ["env=gym", "env.name='gym:Taxi-v3'", "agent=random"]),
+        (Request("random", ("babyai",), task="goto"), ["env=babyai", f"env.task='{GOTO}'", "agent=random"]),
+        (Request("gpt4o", suite="balrog", episodes=2, image=True), ["agent=gpt4o", "run.episodes=2", "image=true"]),
+        (Request("gpt4o", ("babyai", "crafter"), options={"env.rules": "balrog"}), ["agent=gpt4o"]),
+        (Request("random", ("minihack",), out="a, 'b' ${c}"), ["env=minihack", "run.out='a, \\'b\\' \\${c}'"]),
+    ],
+    ids=["model", "gym", "task", "suite", "several", "out"],
+)
+def test_a_request_is_what_its_words_are(request_, words):
+    """Byte for byte, so that a run begun with one goes on with the other."""
+    if request_.model:
+        words = [*words, "model.provider=gguf", "model.name='/a b.gguf'"]
+    if request_.image:
+        words = [*words, "agent.history.image=1"]
+    config = compose([*words, *(["agent=random"] if "agent" not in " ".join(words) else [])])
+    job = prepare(request_)
+    assert encode(recorded(job.config)) == encode(recorded(config))
+    assert job.record.config["preset"] == request_.agent
+
+
+HYDRA = """
+import hydra
+@hydra.main(version_base=None, config_path=None, config_name=None)
+def main(config):
+    from embodied.config import compose, recorded
+    from hydra.core.hydra_config import HydraConfig
+    print(compose(["agent.history.text=3"], env="babyai", agent="cot").agent.history.text, HydraConfig.get().job.name)
+main()
+"""
+
+
+def test_a_program_may_use_hydra_itself(tmp_path):
+    (tmp_path / "mine.py").write_text(HYDRA)
+    ran = subprocess.run([sys.executable, "mine.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "3 mine"
 
 
 def test_presets_are_weaker_than_values_and_those_than_words(tmp_path, monkeypatch):
