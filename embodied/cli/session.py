@@ -70,11 +70,11 @@ def estimate(job: Job) -> None:
 
     async def check() -> None:
         async with playing.pool_of(job) as pool:
-            await playing.check_environments(job, pool)
+            await playing.check_environments(owed, pool)
 
+    owed = job.owed()
     asyncio.run(check())
-    there = Run(job.root) if (job.root / "run.json").is_file() else None
-    print_estimate(job.config, [spec for spec in job.specs if there is None or not there.scored(spec.id)])
+    print_estimate(job.config, owed)
 
 
 def _say_begin(run: Run, specs: Sequence[EpisodeSpec]) -> None:

@@ -56,6 +56,11 @@ class Job:
             return bool(self.config.model.provider)
         return agents.needs_model(self.config.agent.policy)
 
+    def owed(self) -> list[EpisodeSpec]:
+        """The episodes that have no score yet."""
+        there = Run(self.root) if self.run is None and (self.root / "run.json").is_file() else self.run
+        return [spec for spec in self.specs if there is None or not there.scored(spec.id)]
+
     def agent(self, spec: EpisodeSpec, model: Model | None, blobs: Blobs) -> Agent:
         """The agent for one episode."""
         settings = self.config.model.settings()
@@ -87,7 +92,9 @@ async def play(
     """
     stopping = stopping or asyncio.Event()
     async with pool_of(job) as pool:
-        await check_environments(job, pool)
+        owed = job.owed()
+        await pool.start(len(owed))
+        await check_environments(owed, pool)
         if stopping.is_set():
             return job.run, Result(0, 0, interrupted=True)
         model = build_model(job.config, job.root) if job.asks else None
@@ -114,13 +121,13 @@ def pool_of(job: Job) -> Pool:
     return Pool(workers, job.config.run.step_seconds, job.config.run.reset_seconds, launch)
 
 
-async def check_environments(job: Job, pool: Pool) -> None:
-    """Makes one environment of each kind for a moment.
+async def check_environments(specs: Sequence[EpisodeSpec], pool: Pool) -> None:
+    """Makes one environment of each kind for a moment, in the workers that then play the episodes.
 
     Raises:
         UsageError, MissingExtra, EnvironmentFailure: One of them cannot be made.
     """
-    kinds: dict[str, TaskSpec] = {spec.task.env: spec.task for spec in job.record.planned}
+    kinds: dict[str, TaskSpec] = {spec.task.env: spec.task for spec in specs}
     try:
         async with asyncio.TaskGroup() as group:
             for task in kinds.values():

@@ -293,6 +293,13 @@ class Pool:
         self.grace = HURRY
         self.closing_seconds = min(self.closing_seconds, HURRY)
 
+    async def start(self, episodes: int) -> None:
+        """Starts the workers that so many episodes will take, and does not wait until they are ready. One that cannot
+        be started is tried again when it is needed.
+        """
+        with contextlib.suppress(EnvironmentFailure):
+            await asyncio.gather(*(place.staffed() for place in self._places[:episodes]))
+
     async def check(self, task: TaskSpec) -> bool:
         """Makes an environment for a moment, in a worker, which then serves the first episodes.
 
