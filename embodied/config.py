@@ -25,8 +25,9 @@ from hydra.errors import ConfigCompositionException, HydraException, MissingConf
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from embodied import presets
+from embodied import groups, presets
 from embodied.agents.config import AgentConfig
+from embodied.envs import plugin_options
 from embodied.errors import UsageError
 from embodied.models.config import ModelConfig
 from embodied.registry import unknown
@@ -206,6 +207,7 @@ def quoted(text: str) -> str:
 
 
 def _composed(overrides: list[str]) -> DictConfig:
+    groups.offer(overrides)
     with presets.search(overrides, OmegaConf.structured(EvalConfig)) as folders:
         places = ",".join(quoted(f"file://{folder}") for folder in folders)
         return hydra_compose("config", overrides=[*([f"hydra.searchpath=[{places}]"] if folders else []), *overrides])
@@ -227,13 +229,15 @@ def _check_words(overrides: Sequence[str]) -> None:
 
 
 def env_options(name: str) -> set[str]:
-    """The options in an environment's configuration (`embodied/conf/env/<name>.yaml`)."""
+    """The options in an environment's configuration (`embodied/conf/env/<name>.yaml`, or a plugin's own)."""
     return set(env_defaults(name))
 
 
 @cache
 def env_defaults(name: str) -> Mapping[str, Any]:
     """The options in an environment's configuration with their defaults."""
+    if plugin := groups.plugin_environment(name):
+        return MappingProxyType(plugin_options(plugin))
     options = OmegaConf.to_container(OmegaConf.load(Path(__file__).parent / "conf/env" / f"{name}.yaml"))
     return MappingProxyType({k: v for k, v in options.items() if k not in ("name", "task")})
 
@@ -241,7 +245,8 @@ def env_defaults(name: str) -> Mapping[str, Any]:
 def members(group: str) -> list[str]:
     """Names in a configuration group (`env`, `agent`), the user's included."""
     folders = [Path(__file__).parent / "conf", *filter(None, [presets.folder()])]
-    return sorted({p.stem for folder in folders for p in (folder / group).glob("*.yaml")})
+    named = {p.stem for folder in folders for p in (folder / group).glob("*.yaml")}
+    return sorted(named | set(groups.plugin_members(group)))
 
 
 def keys(config: EvalConfig) -> list[str]:
@@ -296,7 +301,7 @@ def _explained(error: Exception) -> UsageError:
     )
     if key and ("not in struct" in str(cause) or "not in '" in str(cause)):
         shipped = (path.stem for path in (Path(__file__).parent / "conf/env").glob("*.yaml"))
-        own = sorted({f"env.{option}" for name in shipped for option in env_options(name)})
+        own = sorted({f"env.{option}" for name in (*shipped, *groups.readable()) for option in env_options(name)})
         return unknown("option", key, [*keys(EvalConfig()), "env.task", *own], "embodied list options")
     where = f" at {key}" if key else ""
     return UsageError(

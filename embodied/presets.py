@@ -57,13 +57,13 @@ def search(words: Iterable[str], schema: DictConfig) -> Iterator[list[Path]]:
         UsageError: A preset cannot be read, or has a value of a wrong type; names the file and the key.
         UnknownName: A preset has a key or name that does not exist; names the file, the key and the nearest one.
     """
-    own, chosen = folder(), list(_chosen(words))
+    own, wanted = folder(), list(chosen(words))
     with ExitStack() as stack:
         if own is None:
             yield []
             return
         copies: dict[str, str] = {}
-        for group, name in chosen:
+        for group, name in wanted:
             _check(own, group, name, schema, copies)
         if not copies and "$" not in str(own):
             yield [own]
@@ -77,7 +77,8 @@ def search(words: Iterable[str], schema: DictConfig) -> Iterator[list[Path]]:
         yield [mended, mended / "own"]
 
 
-def _chosen(words: Iterable[str]) -> Iterator[tuple[str, str]]:
+def chosen(words: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """The members of groups that Hydra words choose: `agent=mine` is (agent, mine)."""
     for word in words:
         key, _, value = word.lstrip("+").partition("=")
         if key in GROUPS:
