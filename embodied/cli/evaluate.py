@@ -37,6 +37,11 @@ def evaluate(
         help="Play one part of several, for job arrays: i/n, from 1/n to n/n; `embodied merge` joins them.",
     ),
     as_json: bool = typer.Option(False, "--json", help="Print an object a line instead of tables."),
+    log: list[str] = typer.Option(
+        [],
+        "--log",
+        help="Also tell a tracker: wandb, mlflow, tensorboard (`embodied list listeners`); may be repeated.",
+    ),
     dry_run: bool = typer.Option(
         False, "--dry-run", help="Print what the run will use (steps, tokens, money, as ranges) and play nothing."
     ),
@@ -67,4 +72,5 @@ def evaluate(
         shard=shard,
         as_json=as_json,
         dry_run=dry_run,
+        log=log,
     )

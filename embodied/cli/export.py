@@ -40,7 +40,7 @@ def export(
     from embodied.store.run import Run
 
     if format_ not in EXPORTS:
-        raise unknown("format", format_, list(EXPORTS), "embodied export --help")
+        raise unknown("format", format_, list(EXPORTS), "embodied list exports")
     write = EXPORTS.get(format_)
     opened = Run(run)
     ids = [opened.find(episode)] if episode is not None else [e.spec.id for e in opened.episodes([])]

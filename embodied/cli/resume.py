@@ -10,6 +10,11 @@ def resume(
     run: str = typer.Argument(..., help="A run folder."),
     shard: str | None = typer.Option(None, "--shard", help="Play one part of several: i/n, from 1/n to n/n."),
     as_json: bool = typer.Option(False, "--json", help="Print an object a line instead of tables."),
+    log: list[str] = typer.Option(
+        [],
+        "--log",
+        help="Also tell a tracker: wandb, mlflow, tensorboard (`embodied list listeners`); may be repeated.",
+    ),
     trust: bool = typer.Option(
         False,
         "--trust",
@@ -23,4 +28,4 @@ def resume(
     """
     from embodied.cli.session import resume as resume_run
 
-    return resume_run(run, ctx.args, shard, as_json, trust)
+    return resume_run(run, ctx.args, shard, as_json, trust, log)

@@ -14,7 +14,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from embodied import agents, envs, models
+from embodied import agents, envs, listeners, models
 from embodied.blobs import MemoryBlobs
 from embodied.catalog import ENTRIES, Entry, check_task, entry
 from embodied.cli import interrupt
@@ -131,6 +131,7 @@ def play(
     shard: str | None = None,
     as_json: bool = False,
     dry_run: bool = False,
+    log: Sequence[str] = (),
 ) -> int:
     """Plays a request and prints its table; with `dry_run` only what it would use.
 
@@ -149,6 +150,7 @@ def play(
             "--data goes with --env, not with --suite: each environment's published files lie in a folder of their own."
         )
     part = Shard.parse(shard)
+    listeners.check(log)
     config, tasks = _tasks(
         request,
         {"episodes": episodes, "seed": seed, "steps": steps, "out": out},
@@ -177,11 +179,16 @@ def play(
     )
     run = Run.create(root, record)
     note(record)
-    return _play(run, part.of(specs), config, model, as_json)
+    return _play(run, part.of(specs), config, model, as_json, log)
 
 
 def resume(
-    root: str, words: Sequence[str], shard: str | None = None, as_json: bool = False, trust: bool = False
+    root: str,
+    words: Sequence[str],
+    shard: str | None = None,
+    as_json: bool = False,
+    trust: bool = False,
+    log: Sequence[str] = (),
 ) -> int:
     """Goes on with the run in a folder, as `play` would with the request that began it.
 
@@ -191,12 +198,14 @@ def resume(
         shard: See `Shard.parse`.
         as_json: Print an object a line.
         trust: The user answers for the folder, although another one made it (see `embodied.cli.trust`).
+        log: Names of listeners to tell.
 
     Raises:
         StoreError: The run was made with other versions, `words` would make another run of it, or nobody answers for
             the folder.
     """
     run, part = Run(root), Shard.parse(shard)
+    listeners.check(log)
     require_trust(run, trust, play=True)
     if older := older_versions(run.record):
         only_read = f"{root} was recorded with an older version of the environment, {older}, and can only be read"
@@ -215,16 +224,23 @@ def resume(
         )
     specs = run.record.planned
     _check(config, [(spec.task, 1) for spec in specs])
-    return _play(run, part.of(specs), config, _model(config, run.root), as_json)
+    return _play(run, part.of(specs), config, _model(config, run.root), as_json, log)
 
 
-def _play(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, model: Model | None, as_json: bool) -> int:
+def _play(
+    run: Run,
+    specs: Sequence[EpisodeSpec],
+    config: EvalConfig,
+    model: Model | None,
+    as_json: bool,
+    log: Sequence[str] = (),
+) -> int:
     if not as_json:
         print(f"{counted(len(specs))} in {run.root}", flush=True)
         if again := sum((ended := run.result(spec.id)) is not None and ended.outcome == "refused" for spec in specs):
             print(f"{counted(again, 'be')} refused before; asked again last.", flush=True)
     try:
-        result = interrupt.run(lambda bound: _run(run, specs, config, model, as_json, bound), abandon)
+        result = interrupt.run(lambda bound: _run(run, specs, config, model, as_json, bound, log), abandon)
     except asyncio.CancelledError:
         result = Result(0, 0, interrupted=True)
     if result.interrupted:
@@ -242,6 +258,7 @@ async def _run(
     model: Model | None,
     as_json: bool,
     bound: interrupt.Bound,
+    log: Sequence[str],
 ) -> Result:
     settings, stopping = config.model.settings(), asyncio.Event()
 
@@ -251,11 +268,15 @@ async def _run(
     price = price_of(config.model, config.run.price) if model is not None else None
     with interrupt.interruptible(stopping, bound):
         try:
-            with listener(run, specs, price=price, silent=config.agent.policy == "human", as_json=as_json) as shown:
+            silent = config.agent.policy == "human"
+            with (
+                listener(run, specs, price=price, silent=silent, as_json=as_json) as shown,
+                listeners.listening(log, run, specs, shown) as told,
+            ):
                 workers, launch = _workers(config)
                 async with Pool(workers, config.run.step_seconds, config.run.reset_seconds, launch) as pool:
                     return await run_all(
-                        run, specs, make_agent, pool, Announced(shown, model), _concurrency(config, workers), stopping
+                        run, specs, make_agent, pool, Announced(told, model), _concurrency(config, workers), stopping
                     )
         finally:
             if model is not None:

@@ -33,9 +33,6 @@ WITHOUT_SUCCESS = {"codalm"}
 tells that there is one.
 """
 
-METRICS: dict[str, Value] = {"progress": progress, "success": success}
-"""What runs can be compared by."""
-
 
 @dataclass(frozen=True)
 class Results:
