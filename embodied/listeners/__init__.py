@@ -1,6 +1,6 @@
 """Listeners by name: `embodied eval --log wandb` tells an experiment tracker what happens in a run.
 
-A listener is a name in `LISTENERS`: a callable that takes `(run, planned)` and returns a `Listener`
+A listener is a name in `LISTENERS`: a callable that takes a `Context` and returns a `Listener`
 (`embodied.rollout.runner`), which may also have a method `close()`. Other distributions add theirs through the
 entry-point group `embodied.listeners`. Only the run folder counts: a listener that fails is switched off, and the run
 goes on.
@@ -13,6 +13,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -38,6 +40,18 @@ WAITING = 10_000
 """Events that may wait for a slow listener; more switch it off."""
 CLOSING = 30.0
 """Seconds that a listener has at the end to pass on what waits."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a listener is made from."""
+
+    run: Run
+    """The run that is played: its folder and its record, which holds no key."""
+    planned: tuple[EpisodeSpec, ...]
+    """The episodes that are asked for; those that have a score are not played again."""
+    before: tuple[Episode, ...] = ()
+    """The episodes that had ended before, in a run that goes on."""
 
 
 def check(names: Sequence[str]) -> None:
@@ -67,12 +81,17 @@ def listening(names: Sequence[str], run: Run, planned: Sequence[EpisodeSpec], fi
     if not names:
         yield first
         return
-    made = [Background(name, lambda name=name: LISTENERS.get(name)(run, planned)) for name in dict.fromkeys(names)]
+    context = Context(run, tuple(planned), tuple(run.episodes([])))
+    made = [Background(name, partial(_make, name, context)) for name in dict.fromkeys(names)]
     try:
         yield Several([first, *made])
     finally:
         for each in made:
             each.close()
+
+
+def _make(name: str, context: Context) -> Any:
+    return LISTENERS.get(name)(context)
 
 
 class Several:

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
 
+from embodied.listeners import Context
 from embodied.listeners.scalars import Scalars, settings
-from embodied.store.run import Run
 from embodied.types import Episode, EpisodeSpec, Step
 
 _TAG = "embodied.identity"
@@ -19,12 +18,12 @@ _TAG = "embodied.identity"
 class MLflowListener:
     """Logs numbers of ended episodes; a resumed run goes on as the same one. Needs the extra `mlflow`."""
 
-    def __init__(self, run: Run, planned: Sequence[EpisodeSpec]):
+    def __init__(self, context: Context):
         from mlflow.entities import Metric, Param, RunTag
         from mlflow.tracking import MlflowClient
 
         self._metric = Metric
-        self._scalars = Scalars(run)
+        run, self._scalars = context.run, Scalars(context.before)
         self._client = MlflowClient()
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME", "embodied")
         found = self._client.get_experiment_by_name(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from embodied.eval.results import progress
@@ -17,15 +17,16 @@ LONGEST = 250
 class Scalars:
     """Numbers of ended episodes, counted from the beginning of the run, resumed or not."""
 
-    def __init__(self, run: Run):
+    def __init__(self, before: Iterable[Episode]):
         self.count = 0
+        """How many have ended."""
         self._sums: dict[str, tuple[int, float]] = {}
-        for episode in run.episodes([]):
+        for episode in before:
             if progress(episode) is not None:
                 self.of(episode)
 
     def of(self, episode: Episode) -> dict[str, float]:
-        """The numbers of one more ended episode; `count` is how many have ended."""
+        """The numbers of one more ended episode."""
         self.count += 1
         env = episode.spec.task.env.replace(":", "-")
         found = {

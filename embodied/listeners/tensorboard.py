@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from embodied.listeners import Context
 from embodied.listeners.scalars import Scalars, settings
-from embodied.store.run import Run
 from embodied.types import Episode, EpisodeSpec, Step
 
 
 class TensorBoardListener:
     """Writes a scalar a number; the step is how many episodes have ended. Needs the extra `tensorboard`."""
 
-    def __init__(self, run: Run, planned: Sequence[EpisodeSpec]):
+    def __init__(self, context: Context):
         from tensorboardX import SummaryWriter
 
-        self._scalars = Scalars(run)
+        run, self._scalars = context.run, Scalars(context.before)
         self._writer = SummaryWriter(str(run.root / "tensorboard"))
         lines = [f"    {key} = {value}" for key, value in settings(run).items()]
         self._writer.add_text("settings", "\n".join(lines), self._scalars.count)

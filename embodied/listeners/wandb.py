@@ -6,10 +6,9 @@ Its own variables say where: WANDB_PROJECT (default: embodied), WANDB_ENTITY, WA
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 
+from embodied.listeners import Context
 from embodied.listeners.scalars import Scalars, settings
-from embodied.store.run import Run
 from embodied.types import Episode, EpisodeSpec, Step
 
 
@@ -19,11 +18,13 @@ class WandbListener:
     Weights & Biases is given no console output, no code and no command line: they may hold what is not for it.
     """
 
-    def __init__(self, run: Run, planned: Sequence[EpisodeSpec]):
+    def __init__(self, context: Context):
         import wandb
 
-        self._scalars = Scalars(run)
-        quiet = wandb.Settings(console="off", disable_code=True, disable_git=True, x_disable_meta=True, silent=True)
+        run, self._scalars = context.run, Scalars(context.before)
+        quiet = wandb.Settings(
+            console="off", disable_code=True, disable_git=True, x_disable_meta=True, silent=True, x_disable_stats=True
+        )
         self._run = wandb.init(
             project=os.environ.get("WANDB_PROJECT", "embodied"),
             name=run.root.name,
