@@ -41,4 +41,5 @@ def test_it_needs_a_model():
 
 def test_the_entry_point_names_the_agent():
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
-    assert project["entry-points"]["embodied.agents"] == {"my_agent": "my_agent:MyAgent"}
+    points = project["entry-points"]["embodied.agents"]
+    assert points == {"my_agent": f"my_agent:{MyAgent.__name__}"}

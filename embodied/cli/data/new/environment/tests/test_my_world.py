@@ -35,4 +35,5 @@ def test_the_expert_finds_the_door(task):
 
 def test_the_entry_point_names_the_environment():
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
-    assert project["entry-points"]["embodied.environments"] == {ENTRY.name: "my_world:ENTRY"}
+    points = project["entry-points"]["embodied.environments"]
+    assert points == {ENTRY.name: "my_world:ENTRY"}

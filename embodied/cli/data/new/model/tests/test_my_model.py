@@ -18,7 +18,8 @@ def model(name):
 
 async def test_it_answers_and_counts_tokens():
     reply = await model("left").generate([Message("user", (Text("Where to go?"),))], Settings())
-    assert (reply.text, reply.model, reply.usage.input, reply.usage.output) == ("left", "my_model/left", 3, 1)
+    assert (reply.text, reply.model) == ("left", "my_model/left")
+    assert (reply.usage.input, reply.usage.output) == (3, 1)
 
 
 async def test_nothing_to_answer():
@@ -34,4 +35,5 @@ async def test_it_closes_twice():
 
 def test_the_entry_point_names_the_provider():
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
-    assert project["entry-points"]["embodied.models"] == {"my_model": "my_model:MyModel"}
+    points = project["entry-points"]["embodied.models"]
+    assert points == {"my_model": f"my_model:{MyModel.__name__}"}
