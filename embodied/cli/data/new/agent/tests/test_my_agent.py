@@ -1,6 +1,7 @@
 """MyAgent decides what its model says."""
 
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -41,5 +42,5 @@ def test_it_needs_a_model():
 
 def test_the_entry_point_names_the_agent():
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
-    points = project["entry-points"]["embodied.agents"]
-    assert points == {"my_agent": f"my_agent:{MyAgent.__name__}"}
+    module, _, attribute = project["entry-points"]["embodied.agents"]["my_agent"].partition(":")
+    assert getattr(import_module(module), attribute) is MyAgent
