@@ -42,5 +42,6 @@ def test_it_needs_a_model():
 
 def test_the_entry_point_names_the_agent():
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
-    module, _, attribute = project["entry-points"]["embodied.agents"]["my_agent"].partition(":")
+    points = project["entry-points"]["embodied.agents"]
+    module, _, attribute = points["my_agent"].partition(":")
     assert getattr(import_module(module), attribute) is MyAgent

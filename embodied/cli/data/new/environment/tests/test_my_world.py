@@ -36,5 +36,6 @@ def test_the_expert_finds_the_door(task):
 
 def test_the_entry_point_names_the_environment():
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
-    module, _, attribute = project["entry-points"]["embodied.environments"]["my_world"].partition(":")
+    points = project["entry-points"]["embodied.environments"]
+    module, _, attribute = points["my_world"].partition(":")
     assert getattr(import_module(module), attribute) is ENTRY

@@ -36,5 +36,6 @@ async def test_it_closes_twice():
 
 def test_the_entry_point_names_the_provider():
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
-    module, _, attribute = project["entry-points"]["embodied.models"]["my_model"].partition(":")
+    points = project["entry-points"]["embodied.models"]
+    module, _, attribute = points["my_model"].partition(":")
     assert getattr(import_module(module), attribute) is MyModel
