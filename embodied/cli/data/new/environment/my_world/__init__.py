@@ -10,5 +10,5 @@ ENTRY = Entry(
     episodes=10,
     summary="a corridor with a door at one end",
     picture=False,
-    experts=("walker",),
+    experts=("oracle",),
 )
