@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from embodied.catalog import ENTRIES, Entry, check_task, entry, has_picture
+from embodied import catalog
+from embodied.catalog import ENTRIES, Entry, check_task, entry
 from embodied.errors import MissingExtra, UsageError
 from embodied.registry import Plugin, unknown
 from embodied.registry import load as load_target
@@ -31,6 +32,13 @@ __all__ = [
     "plugin_options",
     "register",
 ]
+
+
+def has_picture(name: str) -> bool:
+    """Whether the environment named `name` can be asked for an image: a plugin's when its constructor can."""
+    if not catalog.has_picture(name):
+        return False
+    return name.startswith("gym:") or not entry(name).distribution or "image" in parameters(load(entry(name)))
 
 
 def register(plugins: bool = False) -> None:
@@ -153,13 +161,11 @@ def plugin_options(e: Entry) -> dict[str, Any]:
     from importlib.resources import files
 
     from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
 
     package, _, name = e.options.partition(":")
     try:
         found = OmegaConf.to_container(OmegaConf.create((files(package) / name).read_text("utf-8")))
-    except (OSError, ImportError, ValueError, YAMLError, OmegaConfBaseException) as error:
+    except Exception as error:  # a missing package or file, or one that is not YAML
         raise Plugin("environment", e.name, e.target, e.distribution).bad(
             f"has options that cannot be read from {e.options} ({type(error).__name__}: {error})"
         ) from error

@@ -91,7 +91,7 @@ class _LivePhrases(_Live):
         self._phrases = phrases
 
     def _read(self, index: int) -> str:
-        return self._phrases[self._memory.get_obj()[index]]
+        return self._phrases[int(self._memory.get_obj()[index])]
 
 
 def _room(space: FreeText) -> int:
@@ -153,5 +153,7 @@ def _empty_phrases(space: Choice, n: int = 1, fn: Any = None) -> tuple[str, ...]
 
 @batch_differing_spaces.register(FreeText)
 @batch_differing_spaces.register(Choice)
-def _differing(several: Sequence[FreeText | Choice]) -> spaces.Tuple:
+def _differing(  # type: ignore[misc]  # Gymnasium looks the function up by the class of one space, and gives it several
+    several: Sequence[FreeText | Choice],
+) -> spaces.Tuple:
     return spaces.Tuple([deepcopy(space) for space in several])

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 
 from embodied.catalog import ENTRIES
 from embodied.errors import EmbodiedError
 from embodied.eval.metrics import means
 from embodied.eval.results import Results, progress
 from embodied.eval.statistics import wilson
+from embodied.registry import load
 from embodied.store.run import Run
 from embodied.types import Episode, Step
 
@@ -103,5 +103,5 @@ def words(cell: Cell) -> str:
 
 
 def _function(target: str) -> Analysis:
-    module, _, name = target.partition(":")
-    return getattr(import_module(module), name)
+    found: Analysis = load(target)
+    return found

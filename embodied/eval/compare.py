@@ -23,6 +23,8 @@ from embodied.eval.results import Results, Value, progress
 from embodied.types import TaskSpec
 
 Seeds = dict[int, float]
+Key = tuple[str, str]
+"""(environment, task)."""
 SEEN_BY_THE_AGENT = ("image", "expert", "status", "data")
 """Options of an environment that do not make it another task: what the agent is shown, and where files lie (that there
 are any makes it another).
@@ -146,7 +148,7 @@ def compare_two(a: Results, b: Results, value: Value = progress, bounded: bool =
     return found if bounded else _without_bounds(found, x, y)
 
 
-def _without_bounds(found: Difference, in_a: dict, in_b: dict) -> Difference:
+def _without_bounds(found: Difference, in_a: dict[Key, Seeds], in_b: dict[Key, Seeds]) -> Difference:
     """The same comparison with Student's interval, for values that are not in [0, 1]."""
     seeds = {key: [s for s in in_a[key] if s in in_b[key]] if found.paired else [] for key in in_a}
     x = st.stratify({key: [in_a[key][s] for s in seeds[key] or in_a[key]] for key in in_a})

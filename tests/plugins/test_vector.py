@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import gymnasium
 import numpy as np
@@ -12,6 +17,7 @@ from gymnasium.vector.utils import create_shared_memory, read_from_shared_memory
 
 from embodied.catalog import ENTRIES
 from embodied.envs.spaces import Choice, FreeText
+from tests.plugins.stranger import ROOT
 
 SEEDS = [3, 4]
 NEEDS = {"games": ("nle", "minihack", "minigrid", "crafter", "textworld"), "driving": ("highway_env",), "": ()}
@@ -63,3 +69,11 @@ def test_a_text_that_does_not_fit_says_what_to_do() -> None:
     space = FreeText(10)
     with pytest.raises(ValueError, match="shared_memory=False"):
         write_to_shared_memory(space, 0, "x" * 41, create_shared_memory(space))
+
+
+def test_the_example_on_the_page(tmp_path: Path) -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs/gymnasium.md").read_text(), re.DOTALL | re.MULTILINE)
+    (tmp_path / "example.py").write_text(code)
+    path = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "example.py"], cwd=tmp_path, env=path, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout, done.stderr
