@@ -271,7 +271,7 @@ async def _run(
             silent = config.agent.policy == "human"
             with (
                 listener(run, specs, price=price, silent=silent, as_json=as_json) as shown,
-                listeners.listening(log, run, specs, shown) as told,
+                listeners.listening(log, run, specs, shown, stopping) as told,
             ):
                 workers, launch = _workers(config)
                 async with Pool(workers, config.run.step_seconds, config.run.reset_seconds, launch) as pool:

@@ -8,9 +8,11 @@ goes on.
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,7 +41,9 @@ _LIBRARIES = {"mlflow": "mlflow", "tensorboard": "tensorboardX", "wandb": "wandb
 WAITING = 10_000
 """Events that may wait for a slow listener; more switch it off."""
 CLOSING = 30.0
-"""Seconds that a listener has at the end to pass on what waits."""
+"""Seconds that the listeners have at the end to pass on what waits."""
+HURRIED = 1.0
+"""The same after Ctrl-C, which leaves the whole process little longer (`embodied.cli.interrupt.AT_LAST`)."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,13 @@ def check(names: Sequence[str]) -> None:
 
 
 @contextmanager
-def listening(names: Sequence[str], run: Run, planned: Sequence[EpisodeSpec], first: Listener) -> Iterator[Listener]:
+def listening(
+    names: Sequence[str],
+    run: Run,
+    planned: Sequence[EpisodeSpec],
+    first: Listener,
+    stopping: asyncio.Event | None = None,
+) -> Iterator[Listener]:
     """A listener that tells `first` and those named. The latter are told in threads of their own and closed at the end.
 
     Args:
@@ -77,6 +87,7 @@ def listening(names: Sequence[str], run: Run, planned: Sequence[EpisodeSpec], fi
         run: The run that is played.
         planned: The episodes that are to be played.
         first: Is told first, in this thread.
+        stopping: Is set when the run was interrupted: the listeners then have little time to end.
     """
     if not names:
         yield first
@@ -86,8 +97,12 @@ def listening(names: Sequence[str], run: Run, planned: Sequence[EpisodeSpec], fi
     try:
         yield Several([first, *made])
     finally:
+        hurried = stopping is not None and stopping.is_set()
+        until = time.monotonic() + (HURRIED if hurried else CLOSING)
         for each in made:
-            each.close()
+            each.finish()
+        for each in made:
+            each.close(until - time.monotonic())
 
 
 def _make(name: str, context: Context) -> Any:
@@ -137,12 +152,15 @@ class Background:
     def ended(self, episode: Episode) -> None:
         self._put("ended", episode)
 
-    def close(self) -> None:
-        """Waits until the listener has heard everything, at most `CLOSING` seconds."""
+    def finish(self) -> None:
+        """Nothing more will be told."""
         self._put("close")
-        self._thread.join(CLOSING)
+
+    def close(self, seconds: float) -> None:
+        """Waits, at most so long, until the listener has heard everything and is closed."""
+        self._thread.join(max(0.0, seconds))
         if self._thread.is_alive() and not self._off:
-            self._switch_off(f"it did not finish within {CLOSING:g} seconds")
+            self._switch_off("it did not finish in time")
 
     def _put(self, method: str, *arguments: Any) -> None:
         if self._off:
