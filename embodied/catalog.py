@@ -343,8 +343,13 @@ def has_picture(name: str) -> bool:
 
 
 def check_task(e: Entry, task: str) -> str:
-    """Returns `task` if `e` has it (MiniHack and highway-env: or is like one of their ids, which the environment looks
-    up). Raises `UnknownName`.
+    """The full name of a task of `e`: `task` itself, or the one task that it is the end or a part of (`goto`).
+
+    MiniHack and highway-env: also what is like one of their ids, which the environment looks up.
+
+    Raises:
+        UnknownName: No task has it in its name.
+        UsageError: Several have.
     """
     if (
         task in e.tasks
@@ -352,4 +357,24 @@ def check_task(e: Entry, task: str) -> str:
         or (e.name == "highway" and task[-3:-1] == "-v")
     ):
         return task
-    raise unknown(f"task of {e.name}", task, list(e.tasks), f"embodied list tasks --env {e.name}")
+    found = _meant(e.tasks, task)
+    if not found:
+        known = [*e.tasks, *(full.rpartition("/")[2] for full in e.tasks)]
+        raise unknown(f"task of {e.name}", task, known, f"embodied list tasks --env {e.name}")
+    if len(found) > 1:
+        shown = ", ".join(found[:8]) + (f" and {len(found) - 8} more" if len(found) > 8 else "")
+        raise UsageError(f"{task!r} is part of the name of {len(found)} tasks of {e.name}: {shown}. Name one of them.")
+    return found[0]
+
+
+def _meant(tasks: tuple[str, ...], short: str) -> list[str]:
+    """The tasks that `short` may stand for: those whose last part it is, else those that end with it, else those that
+    have it somewhere; upper and lower case are the same.
+    """
+    short = short.casefold()
+    if not short:
+        return []
+    names = {task: task.casefold() for task in tasks}
+    last = [task for task, name in names.items() if name.rpartition("/")[2] == short]
+    ends = [task for task, name in names.items() if name.endswith(short)]
+    return last or ends or [task for task, name in names.items() if short in name]

@@ -10,7 +10,6 @@ from embodied.agents import AGENTS
 from embodied.catalog import ENTRIES, Entry
 from embodied.envs import plugin_options
 from embodied.errors import EmbodiedError
-from embodied.presets import chosen
 from embodied.registry import report
 
 
@@ -38,16 +37,17 @@ def readable() -> list[str]:
     return found
 
 
-def offer(words: Iterable[str]) -> None:
-    """Makes what `words` choose of plugins (`env=mine`, `agent=mine`) known to Hydra.
+def offer(chosen: Iterable[tuple[str, str]]) -> None:
+    """Makes known to Hydra what is chosen of plugins. A file of that name, ours or the user's, goes before.
 
-    A file of that name, ours or the user's, goes before.
+    Args:
+        chosen: (group, name), where a group is `env` or `agent`.
 
     Raises:
         UsageError: The options of a plugin's environment cannot be read.
     """
     store = ConfigStore.instance()
-    for group, name in chosen(words):
+    for group, name in chosen:
         if group == "env" and (found := plugin_environment(name)):
             store.store(name=name, group="env", node={"name": name, "task": None, **plugin_options(found)})
         elif group == "agent" and AGENTS.plugin(name):

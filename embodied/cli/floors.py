@@ -36,9 +36,9 @@ def floors(
     """
     from embodied.catalog import ENTRIES, entry
     from embodied.cli.output import require_writable
-    from embodied.cli.session import cores
     from embodied.config import env_options
     from embodied.errors import UsageError
+    from embodied.rollout.playing import cores
 
     names = [entry(name.strip()).name for name in env.split(",")] if env else list(ENTRIES)
     if rules not in (None, "embodied", "balrog"):
@@ -62,9 +62,9 @@ def _measure(wanted: list[tuple[str, str]], episodes: int | None, work: Path, ou
 
     import msgspec
 
-    from embodied.cli.session import versions
     from embodied.eval.floors import file_name
     from embodied.rollout.floors import Effort, Measurement
+    from embodied.rollout.identity import versions
     from embodied.rollout.worlds.workers import Pool
     from embodied.store.disk import named, write_whole
 

@@ -26,6 +26,13 @@ def resume(
 
     Further words say how to play on, for instance `run.workers=4 run.concurrency=16`.
     """
-    from embodied.cli.session import resume as resume_run
+    from embodied.cli.session import play
+    from embodied.cli.trust import require_trust
+    from embodied.listeners import check
+    from embodied.session import reopen
+    from embodied.store.run import Run
 
-    return resume_run(run, ctx.args, shard, as_json, trust, log)
+    check(log)
+    opened = Run(run)
+    require_trust(opened, trust, play=True)
+    return play(reopen(opened, ctx.args, shard=shard), as_json, log)

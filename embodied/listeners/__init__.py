@@ -22,7 +22,7 @@ from typing import Any
 
 from embodied.errors import EmbodiedError, MissingExtra
 from embodied.registry import Registry
-from embodied.rollout.runner import Listener
+from embodied.rollout.runner import Listener, Listeners
 from embodied.secrets import mask
 from embodied.store.run import Run
 from embodied.terminal import line
@@ -95,7 +95,7 @@ def listening(
     context = Context(run, tuple(planned), tuple(run.episodes([])))
     made = [Background(name, partial(_make, name, context)) for name in dict.fromkeys(names)]
     try:
-        yield Several([first, *made])
+        yield Listeners([first, *made])
     finally:
         hurried = stopping is not None and stopping.is_set()
         until = time.monotonic() + (HURRIED if hurried else CLOSING)
@@ -107,25 +107,6 @@ def listening(
 
 def _make(name: str, context: Context) -> Any:
     return LISTENERS.get(name)(context)
-
-
-class Several:
-    """Tells several listeners, in order."""
-
-    def __init__(self, listeners: Sequence[Listener]):
-        self._listeners = tuple(listeners)
-
-    def started(self, spec: EpisodeSpec) -> None:
-        for each in self._listeners:
-            each.started(spec)
-
-    def stepped(self, spec: EpisodeSpec, step: Step) -> None:
-        for each in self._listeners:
-            each.stepped(spec, step)
-
-    def ended(self, episode: Episode) -> None:
-        for each in self._listeners:
-            each.ended(episode)
 
 
 class Background:
