@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from embodied import catalog
 from embodied.catalog import ENTRIES, Entry, check_task, entry
-from embodied.errors import MissingExtra, UsageError
+from embodied.errors import UsageError
 from embodied.registry import Plugin, unknown
 from embodied.registry import load as load_target
 
@@ -105,12 +105,14 @@ def load(e: Entry) -> Callable[..., Any]:
         MissingExtra: Its simulator is not installed.
         UsageError: It is a plugin's and cannot be imported.
     """
+    from embodied.extras import missing
+
     try:
         found: Callable[..., Any] = load_target(e.target)
     except ModuleNotFoundError as error:
         if e.distribution or (error.name or "").startswith("embodied"):
             raise _broken(e, error) from error
-        raise MissingExtra(f"The environment {e.name} (module {error.name})", e.extra) from error
+        raise missing(f"The environment {e.name} (module {error.name})", e.extra, error.name) from error
     except Exception as error:  # a stranger's module may raise anything
         raise _broken(e, error) from error
     return found
