@@ -31,8 +31,9 @@ from hydra.errors import ConfigCompositionException, HydraException, MissingConf
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from embodied import presets
+from embodied import groups, presets
 from embodied.agents.config import AgentConfig, shows_pictures
+from embodied.envs import plugin_options
 from embodied.errors import UsageError
 from embodied.models.config import ModelConfig
 from embodied.registry import unknown
@@ -143,16 +144,17 @@ def compose(
         UsageError: A word is malformed or a value has the wrong type.
     """
     _check_words(words)
-    groups = {"env": env, "agent": agent}
-    for group, name in groups.items():
+    wanted = {"env": env, "agent": agent}
+    for group, name in wanted.items():
         if name is not None and "${" in name:  # Hydra would take it for an interpolation
             raise _no_member(group, name)
-    chosen = [(group, name) for group, name in groups.items() if name is not None]
-    defaults = ["embodied_schema", *({group: name} for group, name in groups.items()), "_self_"]
+    chosen = [(group, name) for group, name in wanted.items() if name is not None] + list(presets.chosen(words))
+    defaults = ["embodied_schema", *({group: name} for group, name in wanted.items()), "_self_"]
+    groups.offer(chosen)
     schema, typed = OmegaConf.structured(EvalConfig), _nested(values)
     try:
         OmegaConf.merge(schema, typed)  # Hydra would not say which key is wrong
-        with _COMPOSING, presets.search([*chosen, *presets.chosen(words)], schema) as folders:
+        with _COMPOSING, presets.search(chosen, schema) as folders:
             places = ",".join(quoted(f"file://{folder}") for folder in folders)
             ConfigStore.instance().store(name="embodied_request", node={"defaults": defaults, **typed})
             with _our_hydra():
@@ -301,7 +303,7 @@ def _check_words(overrides: Sequence[str]) -> None:
 
 
 def env_options(name: str) -> set[str]:
-    """The options in an environment's configuration (`embodied/conf/env/<name>.yaml`)."""
+    """The options in an environment's configuration (`embodied/conf/env/<name>.yaml`, or a plugin's own)."""
     return set(env_defaults(name))
 
 
@@ -312,6 +314,8 @@ def _mapping(node: Any) -> dict[str, Any]:
 @cache
 def env_defaults(name: str) -> Mapping[str, Any]:
     """The options in an environment's configuration with their defaults."""
+    if plugin := groups.plugin_environment(name):
+        return MappingProxyType(plugin_options(plugin))
     options = _mapping(OmegaConf.load(Path(__file__).parent / "conf/env" / f"{name}.yaml"))
     return MappingProxyType({k: v for k, v in options.items() if k not in ("name", "task")})
 
@@ -319,7 +323,8 @@ def env_defaults(name: str) -> Mapping[str, Any]:
 def members(group: str) -> list[str]:
     """Names in a configuration group (`env`, `agent`), the user's included."""
     folders = [Path(__file__).parent / "conf", *filter(None, [presets.folder()])]
-    return sorted({p.stem for folder in folders for p in (folder / group).glob("*.yaml")})
+    named = {p.stem for folder in folders for p in (folder / group).glob("*.yaml")}
+    return sorted(named | set(groups.plugin_members(group)))
 
 
 def keys(config: EvalConfig) -> list[str]:
@@ -377,7 +382,7 @@ def _explained(error: Exception) -> UsageError:
     )
     if key and ("not in struct" in str(cause) or "not in '" in str(cause)):
         shipped = (path.stem for path in (Path(__file__).parent / "conf/env").glob("*.yaml"))
-        own = sorted({f"env.{option}" for name in shipped for option in env_options(name)})
+        own = sorted({f"env.{option}" for name in (*shipped, *groups.readable()) for option in env_options(name)})
         return unknown("option", key, [*keys(EvalConfig()), "env.task", *own], "embodied list options")
     where = f" at {key}" if key else ""
     return UsageError(

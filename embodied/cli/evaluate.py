@@ -47,6 +47,11 @@ def evaluate(
         help="Play one part of several, for job arrays: i/n, from 1/n to n/n; `embodied merge` joins them.",
     ),
     as_json: bool = typer.Option(False, "--json", help="Print an object a line instead of tables."),
+    log: list[str] = typer.Option(
+        [],
+        "--log",
+        help="Also tell a tracker: wandb, mlflow, tensorboard (`embodied list listeners`); may be repeated.",
+    ),
     dry_run: bool = typer.Option(
         False, "--dry-run", help="Print what the run will use (steps, tokens, money, as ranges) and play nothing."
     ),
@@ -66,9 +71,11 @@ def evaluate(
     """
     from embodied.cli.session import estimate, play
     from embodied.cli.trust import say
+    from embodied.listeners import check
     from embodied.request import Request
     from embodied.session import environments, prepare
 
+    check(log)
     request = Request(
         agent=agent,
         env=environments(env or ()),
@@ -87,4 +94,4 @@ def evaluate(
     if dry_run:
         estimate(job)
         return 0
-    return play(job, as_json)
+    return play(job, as_json, log)

@@ -15,6 +15,7 @@ from embodied.cli.trust import say
 from embodied.eval.analysis import analyse
 from embodied.eval.results import read
 from embodied.eval.score import score
+from embodied.listeners import listening
 from embodied.models.prices import Price
 from embodied.rollout import playing
 from embodied.rollout.playing import Job
@@ -26,23 +27,26 @@ from embodied.trust import note
 from embodied.types import EpisodeSpec
 
 
-def play(job: Job, as_json: bool) -> int:
-    """Plays a job and prints its table.
+def play(job: Job, as_json: bool, log: Sequence[str] = ()) -> int:
+    """Plays a job, tells it to the listeners named in `log`, and prints its table.
 
     Returns:
         The exit code: 0 when every planned episode is scored, 5 when not, 130 when it was interrupted.
     """
+    stopping = asyncio.Event()
 
     @contextmanager
     def watch(run: Run, specs: Sequence[EpisodeSpec], price: Price | None) -> Iterator[Listener]:
         if not as_json:
             _say_begin(run, specs)
         silent = job.config.agent.policy == "human"
-        with listener(run, specs, price=price, silent=silent, as_json=as_json) as shown:
-            yield shown
+        with (
+            listener(run, specs, price=price, silent=silent, as_json=as_json) as shown,
+            listening(log, run, specs, shown, stopping) as told,
+        ):
+            yield told
 
     async def main(bound: interrupt.Bound) -> tuple[Run | None, Result]:
-        stopping = asyncio.Event()
         with interrupt.interruptible(stopping, bound):
             return await playing.play(job, watch, stopping, lambda record: note(record, say))
 

@@ -12,6 +12,7 @@ from embodied import envs
 from embodied.envs.check import check
 from embodied.envs.check.subject import Stranger
 from embodied.errors import EmbodiedError, UsageError
+from embodied.terminal import plain
 
 
 def _named(target: str) -> Callable[..., Stranger]:
@@ -42,9 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         reports = [check(_named(target), seed=args.seed, steps=args.steps) for target in args.env]
     except EmbodiedError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(plain(f"error: {error}"), file=sys.stderr)
         return error.exit_code
-    print("\n".join(map(str, reports)))
+    print(plain("\n".join(map(str, reports))))
     return 0 if all(report.ok for report in reports) else 1
 
 
