@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -216,7 +217,8 @@ async def main():
 )
 def test_an_interrupt_loses_nothing(start, tmp_path):
     code = INTERRUPTED.format(start=start)
-    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    here = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=here)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if any(path.stat().st_size for path in Path().glob("run/episodes/*/steps.jsonl")):
