@@ -51,6 +51,7 @@ def _root(
 def _register() -> None:
     from embodied.cli import (
         compare,
+        completion,
         data,
         doctor,
         evaluate,
@@ -94,6 +95,7 @@ def _register() -> None:
     app.add_typer(data.app, name="data")
     app.add_typer(probe.app, name="probe")
     app.command("doctor")(doctor.doctor)
+    completion.attach(app)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -52,7 +52,7 @@ def compare(
 
 def _print_settings(a: Results, b: Results) -> None:
     """Every setting in which two runs differ."""
-    from embodied.cli.tables import console, table
+    from embodied.cli.tables import console, print_table, table
     from embodied.eval.settings import changed
 
     found = changed(a.record, b.record)
@@ -62,11 +62,11 @@ def _print_settings(a: Results, b: Results) -> None:
     shown = table("setting", a.path, b.path)
     for key, mine, theirs in found:
         shown.add_row(escape(key), escape(mine[:200]), escape(theirs[:200]))
-    console().print(shown, highlight=False)
+    print_table(console(), shown)
 
 
 def _print(result: Comparison, tasks: bool) -> None:
-    from embodied.cli.tables import console, percent, span, table
+    from embodied.cli.tables import console, percent, print_table, span, table
 
     out = console()
     shown = table(
@@ -85,7 +85,7 @@ def _print(result: Comparison, tasks: bool) -> None:
             f"{d.pairs} {'shared' if d.paired else 'apart'}",
             ", ".join(map(str, d.record)),
         )
-    out.print(shown, highlight=False)
+    print_table(out, shown)
     for d in result.differences:
         out.print(_verdict(d), highlight=False, markup=False, soft_wrap=True)
         if d.interval and (d.p <= 0.05) != (d.interval[0] > 0 or d.interval[1] < 0):
@@ -100,7 +100,7 @@ def _print(result: Comparison, tasks: bool) -> None:
                 rows.add_row(
                     f"{t.env} {t.task}".strip(), percent(t.a), percent(t.b), f"{100 * t.difference:+.1f}", str(t.pairs)
                 )
-            out.print(rows, highlight=False)
+            print_table(out, rows)
     for a, b in result.nothing_in_common:
         out.print(f"{a} and {b} have no scored task in common and are not compared.", highlight=False, markup=False)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from embodied import agents, models
-from embodied.cli.tables import console, table
+from embodied.cli.tables import console, print_table, table
 from embodied.config import EvalConfig
 from embodied.models.base import Model
 from embodied.models.config import LOCAL
@@ -72,7 +72,7 @@ def print_estimate(config: EvalConfig, specs: Sequence[EpisodeSpec]) -> None:
     for row in rows if len(rows) > 2 else rows[:1]:
         dollars = "not known" if row.dollars is None else _range(row.dollars)
         shown.add_row(row.env, str(row.episodes), _range(row.steps), _range(row.input), _range(row.output), dollars)
-    console().print(shown)
+    print_table(console(), shown)
     print(
         "From short episodes in plain words, all that repeats billed as cached, to episodes as long as they may be,"
         " nothing cached."
