@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
@@ -10,14 +11,13 @@ from rich.text import Text
 
 from embodied.cli import output
 from embodied.cli.fit import fitted
-from embodied.eval import floors
-from embodied.eval.analysis import Table as Analysed
-from embodied.eval.analysis import words
-from embodied.eval.remarks import remarks
-from embodied.eval.results import Results
-from embodied.eval.score import RunScore, Score
 from embodied.terminal import line, plain
-from embodied.types import Json
+
+if TYPE_CHECKING:
+    from embodied.eval.analysis import Table as Analysed
+    from embodied.eval.results import Results
+    from embodied.eval.score import RunScore, Score
+    from embodied.types import Json
 
 
 def console(piped: int = 160) -> Console:
@@ -87,6 +87,8 @@ def print_score(result: RunScore, tasks: bool = False) -> Score:
 
 def print_analysis(tables: list[Analysed]) -> None:
     """Prints the environments' own tables."""
+    from embodied.eval.analysis import words
+
     out = console()
     for made in tables:
         shown = table(*made.columns)
@@ -100,6 +102,8 @@ def print_analysis(tables: list[Analysed]) -> None:
 
 def print_floors(results: Results) -> None:
     """Prints what agents earn that look at nothing, by environment; they are for reference and never ranked."""
+    from embodied.eval import floors
+
     out = console()
     for env, found in floors.of_run(results.record).items():
         said = (
@@ -111,6 +115,8 @@ def print_floors(results: Results) -> None:
 
 def notes(result: RunScore) -> list[str]:
     """What a reader of the table must know: why there is no interval, what could not be read or scored."""
+    from embodied.eval.remarks import remarks
+
     found = []
     if result.total.no_interval:
         found.append(f"No interval: {result.total.no_interval}.")
