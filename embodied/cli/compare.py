@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import typer
 from rich.markup import escape
 
+from embodied.terminal import shell_word
+
 if TYPE_CHECKING:
     from embodied.eval.compare import Comparison, Difference
     from embodied.eval.results import Results
@@ -116,8 +118,8 @@ def _verdict(d: Difference) -> str:
         else f"These episodes could show no difference ({d.no_interval or 'fewer than six pairs'})"
     )
     return (
-        f"No difference shown between {d.a} and {d.b} (p {_equals(d.p_holm)}). {able}; `embodied power {d.a} {d.b}`"
-        " says how many it takes."
+        f"No difference shown between {d.a} and {d.b} (p {_equals(d.p_holm)}). {able}; `embodied power"
+        f" {shell_word(d.a)} {shell_word(d.b)}` says how many it takes."
     )
 
 

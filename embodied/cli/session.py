@@ -38,7 +38,7 @@ from embodied.rollout.plan import Shard, identity, plan
 from embodied.rollout.runner import Result, run_all
 from embodied.rollout.worlds.workers import Pool, ProcessWorker, Worker, abandon
 from embodied.store.run import Run, RunRecord
-from embodied.terminal import plain
+from embodied.terminal import plain, shell_word
 from embodied.types import EpisodeSpec, Json, TaskSpec
 from embodied.variables import resolved
 
@@ -229,7 +229,8 @@ def _play(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, model: Mod
         result = Result(0, 0, interrupted=True)
     if result.interrupted:
         interrupt.say(
-            f"Stopped. Nothing recorded is lost: the same command, or `embodied resume {run.root}`, goes on from here."
+            f"Stopped. Nothing recorded is lost: the same command, or `embodied resume {shell_word(run.root)}`, goes on"
+            " from here."
         )
         return interrupt.INTERRUPTED
     return _report(run, specs, config, result, as_json)
@@ -272,13 +273,14 @@ def _report(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, result: 
         print_cost(config, run)
         if result.skipped:
             print(f"{counted(result.skipped, 'be')} already scored and not played again.")
-        print(f"Look: embodied view {run.root}, or as films: embodied export {run.root} --format gif")
+        folder = shell_word(run.root)
+        print(f"Look: `embodied view {folder}`, or as films: `embodied export {folder} --format gif`.")
         if result.stopped:
-            print(f"The run stopped early: {plain(result.stopped)} `embodied resume {run.root}` goes on from here.")
+            print(f"The run stopped early: {plain(result.stopped)} `embodied resume {folder}` goes on from here.")
         elif result.elsewhere:
             print(f"{counted(result.elsewhere, 'be')} left to another process, which is playing them.")
         elif missing:
-            print(f"{counted(missing, 'have')} no score; `embodied resume {run.root}` plays again.")
+            print(f"{counted(missing, 'have')} no score; `embodied resume {folder}` plays again.")
     return 5 if missing else 0
 
 

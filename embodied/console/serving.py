@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from embodied.errors import MissingExtra, UsageError
@@ -76,12 +76,12 @@ class _Guard:
         self._token = token.encode()
 
     async def __call__(
-        self, scope: dict[str, Any], receive: Any, send: Callable[[dict[str, Any]], Awaitable[None]]
+        self, scope: dict[str, Any], receive: Any, send: Callable[[MutableMapping[str, Any]], Awaitable[None]]
     ) -> None:
         if scope["type"] != "http":
             return
 
-        async def guarded(message: dict[str, Any]) -> None:
+        async def guarded(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 own = [(k.lower().encode(), v.encode()) for k, v in SECURITY.items()]
                 names = {k for k, _ in message["headers"]}

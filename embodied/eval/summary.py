@@ -18,6 +18,7 @@ from embodied.eval.score import Score, score
 from embodied.eval.settings import describe, spent
 from embodied.store.playing import held, playing
 from embodied.store.run import SCORED, Run
+from embodied.terminal import shell_word
 from embodied.types import Json
 
 FINISHED, IN_PLAY, STOPPED, DAMAGED = "finished", "in play", "stopped", "damaged"
@@ -108,7 +109,7 @@ def find(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         what = "is a file, not a folder of runs" if folder.exists() else "does not exist"
-        raise StoreError(f"{folder} {what}. `embodied eval ... --out {folder}/NAME` makes a run in it.")
+        raise StoreError(f"{folder} {what}. `embodied eval ... --out {shell_word(folder / 'NAME')}` makes a run in it.")
     found: list[Path] = []
     waiting, looked = [(folder, 0)], 0
     while waiting and looked < MOST_FOLDERS:

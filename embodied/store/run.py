@@ -44,6 +44,7 @@ from embodied.store.codec import decode, encode
 from embodied.store.disk import TEMPORARY, disk, lock, locked, write_whole
 from embodied.store.mending import drop_torn_line, salvage, set_aside
 from embodied.store.sealed import seal, unseal
+from embodied.terminal import shell_word
 from embodied.types import Episode, EpisodeSpec, Json, Message, Step
 
 SCORED = ("finished", "limit")
@@ -96,7 +97,8 @@ class Run:
         data = read_plain(path, LONGEST_RUN)
         if data is None:
             raise StoreError(
-                f"{self.root} is not a run folder: it has no run.json. `embodied eval ... --out {self.root}` makes one."
+                f"{self.root} is not a run folder: it has no run.json. `embodied eval ... --out"
+                f" {shell_word(self.root)}` makes one."
             )
         self.record = decode(data, RunRecord, str(path))
         check_record(self.record, str(path))
@@ -125,7 +127,9 @@ class Run:
             run = cls(root, unfinished=unfinished)
             if run.record.identity != record.identity:
                 goes_on = (
-                    "" if "imported" in run.record.config else f", or go on with that run: `embodied resume {root}`"
+                    ""
+                    if "imported" in run.record.config
+                    else f", or go on with that run: `embodied resume {shell_word(root)}`"
                 )
                 what = run.record.difference(record)
                 raise StoreError(
@@ -241,7 +245,9 @@ class Run:
         if len(matches) == 1:
             return matches[0]
         what = f"{len(matches)} episodes that begin with" if matches else "no episode named"
-        raise StoreError(f"{self.root} has {what} {name!r}. `embodied score {self.root} --episodes` lists them.")
+        raise StoreError(
+            f"{self.root} has {what} {name!r}. `embodied score {shell_word(self.root)} --episodes` lists them."
+        )
 
     # ----------------------------------------------------------------- writing
 

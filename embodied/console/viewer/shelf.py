@@ -17,6 +17,7 @@ from embodied.errors import EmbodiedError, StoreError
 from embodied.eval.summary import DAMAGED, FINISHED, Summary, Wanted, find, summary
 from embodied.store.playing import held
 from embodied.store.run import Run
+from embodied.terminal import shell_word
 from embodied.types import Json
 
 OPEN = 8
@@ -113,7 +114,7 @@ def require_runs(shelf: Shelf) -> None:
     if not len(shelf):
         raise StoreError(
             f"{shelf.folder} is not a run folder, and there is none in it. `embodied eval ... --out"
-            f" {shelf.folder}/NAME` makes one."
+            f" {shell_word(shelf.folder / 'NAME')}` makes one."
         )
 
 
