@@ -18,15 +18,15 @@ def doctor() -> int:
     missing.
     """
     from embodied import __version__
+    from embodied.cli.rows import print_rows, say
 
-    typer.echo(f"embodied {__version__}  Python {platform.python_version()}  {platform.platform()}")
+    say(f"embodied {__version__}  Python {platform.python_version()}  {platform.platform()}")
     broken = False
     for extra, names in _by_extra().items():
         missing = [n for n in names if not _version(n)]
         state = "ok" if not missing else "missing: " + ", ".join(missing)
-        typer.echo(f"\n{extra or 'core'}: {state}")
-        for name in names:
-            typer.echo(f"  {name:14} {_version(name) or '-'}")
+        say(f"\n{extra or 'core'}: {state}")
+        print_rows([(f"  {name:14}", _version(name) or "-") for name in names])
         if missing:
             typer.echo(f"  install with: pip install 'embodied-suite{f'[{extra}]' if extra else ''}'")
             broken |= not extra

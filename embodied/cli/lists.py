@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
 
 import typer
 
 from embodied.cli.heads import Head, heads
-from embodied.terminal import line, plain
+from embodied.cli.rows import print_rows
+from embodied.terminal import plain
 
 app = typer.Typer(help="Lists environments, tasks, agents, models, suites, options and runs.", no_args_is_help=True)
 
@@ -25,7 +25,7 @@ def envs() -> None:
         whole.append((f"{e.name:17}", f"{len(e.tasks):2} tasks", f"{e.id:27}", says))
         short.append((f"{e.name}\n  {e.id}", f"{len(e.tasks):2} tasks", says))
     other = "any other Gymnasium environment with a text or small discrete action space"
-    _rows([*whole, ("gym:ID", "", "", other)], [*short, ("gym:ID", "", other)])
+    print_rows([*whole, ("gym:ID", "", "", other)], [*short, ("gym:ID", "", other)])
 
 
 @app.command()
@@ -35,7 +35,7 @@ def tasks(
     """Tasks by environment."""
     from embodied.catalog import ENTRIES, entry
 
-    _rows([(f"{e.name:17}", task) for e in ([entry(env)] if env else ENTRIES.values()) for task in e.tasks])
+    print_rows([(f"{e.name:17}", task) for e in ([entry(env)] if env else ENTRIES.values()) for task in e.tasks])
 
 
 def _heads() -> list[Head]:
@@ -46,7 +46,7 @@ def _heads() -> list[Head]:
 @app.command()
 def agents() -> None:
     """Agents: policies, and presets of a policy with a model."""
-    _rows([(f"{head.name:16}", f"{head.policy:14}", head.asks) for head in _heads()])
+    print_rows([(f"{head.name:16}", f"{head.policy:14}", head.asks) for head in _heads()])
 
 
 _PROVIDERS = {
@@ -68,7 +68,7 @@ def models() -> None:
     presets: dict[str, list[str]] = {}
     for head in _heads():
         presets.setdefault(head.provider, []).append(f"  {head.asks} (--agent {head.name})")
-    _rows(
+    print_rows(
         [
             (f"{name:14}", said)
             for name in MODELS  # providers of other distributions have no line of ours
@@ -102,7 +102,7 @@ def options() -> None:
 
     defaults, said = OmegaConf.structured(EvalConfig), meanings(EvalConfig)
     values = {key: OmegaConf.select(defaults, key) for key in keys(EvalConfig())}
-    _rows(
+    print_rows(
         [
             (f"{f'{key} = {chr(39) * 2 if value == str() else value}':45}", said.get(key, ""))
             for key, value in values.items()
@@ -147,37 +147,3 @@ def runs(
         print_json({"folder": str(folder), "runs": [one.json() for one in found]})
     else:
         print_runs(folder, found, len(every), wanted)
-
-
-def _rows(whole: Sequence[tuple[str, ...]], short: Sequence[tuple[str, ...]] = (), *, repeated: bool = True) -> None:
-    """Prints rows whose columns align; one item a line where the output is not a terminal.
-
-    Args:
-        whole: Cells of each row.
-        short: The same in fewer columns, for a terminal that is too narrow.
-        repeated: Whether a first cell is shown again where the row before has the same.
-    """
-    from rich.table import Table
-    from rich.text import Text
-
-    from embodied.cli.fit import is_wider
-    from embodied.cli.tables import console, print_table
-
-    def table(rows: Iterable[tuple[str, ...]]) -> Table:
-        made, before = Table(box=None, pad_edge=False, show_header=False), ""
-        for row in rows:
-            cells = [
-                Text("\n".join(line(part) if part.strip() == part else plain(part) for part in cell.split("\n")))
-                for cell in row
-            ]
-            first = cells[0] if repeated or row[0] != before else Text("")
-            made.add_row(first, *cells[1:])
-            before = row[0]
-        return made
-
-    out = console(piped=10_000)
-    made = table(whole)
-    with out.capture() as printed:
-        print_table(out, table(short) if short and is_wider(made, out.width) else made)
-    for text in printed.get().splitlines():
-        typer.echo(text.rstrip())
