@@ -65,7 +65,7 @@ def heads(left_out: Callable[[str, UsageError], None]) -> list[Head]:
 
 def shipped() -> list[Head]:
     """The presets of the package, by name."""
-    return [_shipped(path) for path in sorted(SHIPPED.glob("*.yaml"))]
+    return [_shipped(path) for path in sorted(SHIPPED.glob("*.yaml"), key=lambda path: path.stem)]
 
 
 def _has_own() -> bool:

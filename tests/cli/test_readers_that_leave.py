@@ -28,6 +28,7 @@ COMMANDS = {
     "list agents": ("list", "agents"),
     "list models": ("list", "models"),
     "list suites": ("list", "suites"),
+    "list runs": ("list", "runs", "."),
     "list options": ("list", "options"),
     "show": ("show", "babyai"),
     "score": ("score", "run", "other", "--episodes"),
