@@ -109,7 +109,9 @@ def test_a_run_that_comes_later_is_found(tmp_path):
 
 def test_steps_are_not_read(tmp_path):
     run = make_run(tmp_path / "a", {("babyai", "x"): [0.5, 0.6]})
-    (run.folder(run.record.planned[0].id) / "steps.jsonl").symlink_to("/etc/passwd")  # reading it is refused
+    steps = run.folder(run.record.planned[0].id) / "steps.jsonl"
+    steps.unlink()
+    steps.symlink_to("/etc/passwd")  # reading it is refused
     (row,) = Shelf(tmp_path).index()["runs"]
     assert row["state"] == "finished" and not row["problem"]
 
