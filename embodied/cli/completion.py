@@ -64,22 +64,33 @@ def models(incomplete: str) -> list[str]:
 
 def runs(incomplete: str) -> list[str]:
     """Run folders, and folders with a slash behind them that may lead to some. Without a beginning, those in `runs/`
-    come first.
+    come first. Of an only folder, what is in it: a shell puts a blank behind an only offer.
     """
     before, slash, _ = incomplete.rpartition("/")
     found = [*(_inside("runs", "runs/") if not incomplete else ()), *_inside(before + slash or ".", before + slash)]
-    return [name for name in _begun(found, incomplete) if _SAFE.fullmatch(name)]
+    offered = [name for name in _begun(found, incomplete) if _SAFE.fullmatch(name)]
+    only = offered[0] if len(offered) == 1 else ""
+    return runs(only) if only.endswith("/") and only != incomplete else offered
 
 
 def words(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Keys of the configuration and of the environments that the command line names, each with `=` behind it."""
+    """Keys of the configuration and of the environments that the command line names, each with `=` behind it; an only
+    one with its default too, because a shell puts a blank behind an only offer.
+    """
+    from omegaconf import OmegaConf
+
     from embodied.catalog import ENTRIES
-    from embodied.config import EvalConfig, env_options, keys
+    from embodied.config import EvalConfig, env_defaults, keys
 
     if not incomplete or "=" in incomplete:
         return []
-    options = {option for name in _environments(ctx) if name in ENTRIES for option in env_options(name)}
-    return _begun([f"{key}=" for key in (*keys(EvalConfig()), *(f"env.{o}" for o in sorted(options)))], incomplete)
+    schema = OmegaConf.structured(EvalConfig)
+    defaults = {key: OmegaConf.select(schema, key) for key in _begun(keys(EvalConfig()), incomplete)}
+    for name in _environments(ctx):
+        options = env_defaults(name) if name in ENTRIES else {}
+        defaults |= {f"env.{key}": value for key, value in options.items() if f"env.{key}".startswith(incomplete)}
+    offered = [f"{key}=" for key in defaults]
+    return [*offered, *(f"{key}={_value(value)}" for key, value in defaults.items())] if len(offered) == 1 else offered
 
 
 BY_NAME: dict[str, Callable[..., list[str]]] = {
@@ -123,6 +134,12 @@ def attach(app: typer.Typer) -> None:
     for group in app.registered_groups:
         if group.typer_instance is not None:
             attach(group.typer_instance)
+
+
+def _value(value: object) -> str:
+    """A default as a word says it."""
+    text = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return text if _SAFE.fullmatch(text) else "null"
 
 
 def _environments(ctx: typer.Context) -> list[str]:

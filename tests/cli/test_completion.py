@@ -57,7 +57,7 @@ def folder(tmp_path_factory) -> Path:
         ("embodied show nethac", ["nethack"]),
         ("embodied score elsewhere/", ["elsewhere/day"]),
         ("embodied resume runs/ni", ["runs/night"]),
-        ("embodied compare runs/night else", ["elsewhere/"]),
+        ("embodied compare runs/night else", ["elsewhere/day"]),
         ("embodied view --env cra", ["crafter"]),
     ],
 )
@@ -72,9 +72,15 @@ def test_zsh_is_offered_the_same(folder):
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
 def test_keys_are_offered_behind_the_options(folder, shell):
-    assert asked(shell, "embodied eval --env babyai agent.history.te", folder) == ["agent.history.text="]
+    assert asked(shell, "embodied eval --env babyai agent.history.te", folder) == [
+        "agent.history.text=",
+        "agent.history.text=16",
+    ]
     assert "env.distractors=" in asked(shell, "embodied eval --env babyai env.", folder)
-    assert asked(shell, "embodied resume runs/night run.worker_", folder) == ["run.worker_variables="]
+    assert asked(shell, "embodied resume runs/night run.worker_", folder) == [
+        "run.worker_variables=",
+        "run.worker_variables=null",
+    ]
     assert "--env" in asked(shell, "embodied eval --en", folder), "options as before"
 
 
