@@ -101,8 +101,8 @@ def _matches(pattern: str, names: Iterable[str]) -> bool:
 
 
 def find(folder: Path) -> list[Path]:
-    """The run folders in `folder`, by name: those that hold a run.json, up to `DEEPEST` folders down. Links are not
-    followed, and nothing is looked for inside a run.
+    """The run folders in `folder`, by name: those that hold a run.json, up to `DEEPEST` folders down; `folder` alone
+    where it is one itself. Links are not followed, and nothing is looked for inside a run.
 
     Raises:
         StoreError: `folder` cannot be read, or is none.
@@ -110,6 +110,8 @@ def find(folder: Path) -> list[Path]:
     if not folder.is_dir():
         what = "is a file, not a folder of runs" if folder.exists() else "does not exist"
         raise StoreError(f"{folder} {what}. `embodied eval ... --out {shell_word(folder / 'NAME')}` makes a run in it.")
+    if os.path.lexists(folder / "run.json"):
+        return [folder]
     found: list[Path] = []
     waiting, looked = [(folder, 0)], 0
     while waiting and looked < MOST_FOLDERS:
@@ -121,7 +123,7 @@ def find(folder: Path) -> list[Path]:
             if place == folder:
                 raise StoreError(f"Cannot read {folder}: {error.strerror or error}.") from error
             continue
-        if place != folder and os.path.lexists(place / "run.json"):
+        if os.path.lexists(place / "run.json"):
             found.append(place)
         elif depth < DEEPEST:
             waiting += [(place / name, depth + 1) for name in inside if not name.startswith(".")]
@@ -132,7 +134,7 @@ def summaries(folder: Path, paths: Sequence[Path] | None = None) -> Iterator[Sum
     """A summary of each run in `folder`, or of `paths` in it. Raises `StoreError` as `find`."""
     locks = held()
     for path in find(folder) if paths is None else paths:
-        name = str(path.relative_to(folder))
+        name = str(path.relative_to(folder)) if path != folder else folder.name
         try:
             yield replace(summary(Run(path), locks), name=name)
         except EmbodiedError as error:

@@ -112,6 +112,10 @@ def test_runs_are_filtered(call, runs, words, names):
     assert rows(call, *words).keys() == names
 
 
+def test_a_run_is_a_folder_of_one(call, runs):
+    assert rows(call, "runs/suite").keys() == {"suite"}
+
+
 def test_runs_are_sorted(call, runs):
     assert list(rows(call, "--sort", "score"))[:3] == ["stopped", "suite", "deeper/random"]
     assert list(rows(call, "--sort", "state"))[:2] == ["link", "torn"]
