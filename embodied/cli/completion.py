@@ -100,6 +100,7 @@ BY_NAME: dict[str, Callable[..., list[str]]] = {
     "agent": agents,
     "model": models,
     "run": runs,
+    "folder": runs,
     "runs": runs,
     "against": runs,
     "what": runs,

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
+from rich.console import Console
 
+from embodied.cli import progress
 from embodied.cli.fit import fitted, folded
 from embodied.cli.tables import print_analysis, table
 from embodied.eval.analysis import Table
+from embodied.models.prices import Price
 from tests.eval.runs import make_run
 
 LONG = "BabyAI-MixedTrainLocal-v0/pick_up_the_red_ball_behind_you_and_put_it_next_to_the_grey_box"
@@ -93,6 +97,19 @@ def test_tables_of_environments_fit(capfd, monkeypatch, width):
     out = capfd.readouterr().out
     assert all(cell_len(line.rstrip()) <= width for line in out.splitlines()), out
     assert all(f"0.{n}2" in out for n in range(9)) and out.count("0.70]") == 9
+
+
+def test_the_live_table_fits(call):
+    run = make_run(Path("run"), {("corner_case_drive", LONG): [0.5] * 4, ("nethack", "x"): [0.1, 0.9]})
+    live = progress.Table(run, run.record.planned, Price(1.0, 1.0, 1.0))
+    for figures in live._by_env.values():
+        figures.input, figures.output, figures.retries, figures.latencies = 10**9, 10**8, 12, [1.5, 30.25]
+    for width in (60, 80, 200):
+        shown = Console(width=width, file=io.StringIO(), color_system=None)
+        shown.print(live.render(width))
+        lines = shown.file.getvalue().splitlines()
+        assert all(len(line.rstrip()) <= width for line in lines) and "…" not in "".join(lines)
+        assert "corner_case_drive" in lines[1] and any("dollars" in line for line in lines)
 
 
 def test_a_table_that_fits_is_left_alone():
