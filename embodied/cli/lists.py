@@ -1,9 +1,10 @@
-"""`embodied list envs|tasks|agents|models|suites|options|runs`."""
+"""`embodied list envs|tasks|agents|models|suites|metrics|exports|listeners|options|runs`."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -11,7 +12,13 @@ from embodied.cli.heads import Head, heads
 from embodied.cli.rows import print_rows
 from embodied.terminal import plain
 
-app = typer.Typer(help="Lists environments, tasks, agents, models, suites, options and runs.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from embodied.registry import Registry
+
+app = typer.Typer(
+    help="Lists environments, tasks, agents, models, suites, metrics, exports, listeners, options and runs.",
+    no_args_is_help=True,
+)
 
 
 @app.command()
@@ -81,14 +88,61 @@ def models() -> None:
 @app.command()
 def suites() -> None:
     """Suites: named lists of tasks."""
-    from embodied.eval.suites import SUITES
+    from embodied.errors import UsageError
+    from embodied.eval.suites import SUITES, suite
+    from embodied.registry import report
 
-    for make in SUITES.values():
-        found = make()
+    for name in SUITES:
+        try:
+            found = suite(name)
+        except UsageError as error:
+            report(error)
+            continue
         typer.echo(
             f"{found.name:10}  version {found.version}: {len(found.tasks)} tasks, {sum(n for *_, n in found.tasks)}"
             " episodes"
         )
+
+
+@app.command()
+def metrics() -> None:
+    """Metrics for `embodied compare --metric NAME`."""
+    from embodied.errors import UsageError
+    from embodied.eval.metrics import METRICS, metric
+    from embodied.registry import report
+
+    rows = []
+    for name in METRICS:
+        try:
+            found = metric(name)
+        except UsageError as error:
+            report(error)
+            continue
+        span = f"{found.range[0]:g} to {found.range[1]:g}" if found.range else "any number"
+        better = "" if found.higher_is_better else ", less is better"
+        rows.append((f"{name:16}", f"{found.title}: {span}{better}"))
+    print_rows(rows)
+
+
+@app.command()
+def exports() -> None:
+    """Formats for `embodied export --format NAME`."""
+    from embodied.exchange import EXPORTS
+
+    _names(EXPORTS)
+
+
+@app.command()
+def listeners() -> None:
+    """Trackers for `embodied eval --log NAME`."""
+    from embodied.listeners import LISTENERS
+
+    _names(LISTENERS)
+
+
+def _names(registry: Registry) -> None:
+    plugins = {name: registry.plugin(name) for name in registry}
+    print_rows([(f"{name:16}", plugin.distribution if plugin else "") for name, plugin in plugins.items()])
 
 
 @app.command()

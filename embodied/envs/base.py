@@ -17,6 +17,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
+import embodied.envs.vector  # noqa: F401  registers our spaces with vector environments
 from embodied.envs.spaces import Choice, FreeText
 from embodied.types import Mission
 

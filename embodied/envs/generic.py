@@ -40,6 +40,8 @@ def open_gym(id: str, **kwargs: Any) -> LanguageEnv:
     with _said_plainly(spec, kwargs):
         creator = load_env_creator(spec.entry_point) if isinstance(spec.entry_point, str) else spec.entry_point
     if isinstance(creator, type) and issubclass(creator, LanguageEnv):
+        if kwargs.get("ansi") is True and "ansi" not in inspect.signature(creator).parameters:
+            del kwargs["ansi"]  # the default of `embodied eval --env gym:ID`, which means something to GenericEnv alone
         return _make(spec, **kwargs).unwrapped
     return GenericEnv(id, **kwargs)
 
@@ -59,7 +61,10 @@ def resolve(id: str) -> EnvSpec:
     if module and importlib.util.find_spec(module.partition(".")[0]) is None:
         raise UsageError(f"gym:{id} is registered by the Python module {module!r}, which is not installed.")
     if module:
-        importlib.import_module(module)
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise UsageError(f"gym:{id}: the Python module {module!r} cannot be imported ({error}).") from error
     if name not in gymnasium.registry:
         raise unknown(
             "Gymnasium environment",

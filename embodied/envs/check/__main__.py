@@ -13,6 +13,7 @@ import gymnasium
 from embodied import envs
 from embodied.envs.check import check
 from embodied.errors import EmbodiedError, UsageError
+from embodied.terminal import plain
 
 
 def _named(target: str) -> Callable[..., gymnasium.Env]:
@@ -42,9 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         reports = [check(_named(target), seed=args.seed, steps=args.steps) for target in args.env]
     except EmbodiedError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(plain(f"error: {error}"), file=sys.stderr)
         return error.exit_code
-    print("\n".join(map(str, reports)))
+    print(plain("\n".join(map(str, reports))))
     return 0 if all(report.ok for report in reports) else 1
 
 
