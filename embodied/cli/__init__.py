@@ -52,6 +52,7 @@ def _register() -> None:
     from embodied.cli import (
         check,
         compare,
+        completion,
         data,
         doctor,
         evaluate,
@@ -98,6 +99,7 @@ def _register() -> None:
     app.add_typer(data.app, name="data")
     app.add_typer(probe.app, name="probe")
     app.command("doctor")(doctor.doctor)
+    completion.attach(app)
 
 
 def _require_unix() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 from rich.markup import escape
 
-from embodied.terminal import plain
+from embodied.terminal import plain, shell_word
 
 if TYPE_CHECKING:
     from embodied.eval.compare import Comparison, Difference
@@ -64,7 +64,7 @@ def compare(
 
 def _print_settings(a: Results, b: Results) -> None:
     """Every setting in which two runs differ."""
-    from embodied.cli.tables import console, table
+    from embodied.cli.tables import console, print_table, table
     from embodied.eval.settings import changed
 
     found = changed(a.record, b.record)
@@ -74,11 +74,11 @@ def _print_settings(a: Results, b: Results) -> None:
     shown = table("setting", a.path, b.path)
     for key, mine, theirs in found:
         shown.add_row(escape(key), escape(mine[:200]), escape(theirs[:200]))
-    console().print(shown, highlight=False)
+    print_table(console(), shown)
 
 
 def _print(result: Comparison, tasks: bool, metric: Metric) -> None:
-    from embodied.cli.tables import console, table
+    from embodied.cli.tables import console, print_table, table
 
     out, said = console(), Words(metric)
     shown = table(
@@ -97,7 +97,7 @@ def _print(result: Comparison, tasks: bool, metric: Metric) -> None:
             f"{d.pairs} {'shared' if d.paired else 'apart'}",
             ", ".join(map(str, said.record(d))),
         )
-    out.print(shown, highlight=False)
+    print_table(out, shown)
     for d in result.differences:
         out.print(_verdict(d, said), highlight=False, markup=False, soft_wrap=True)
         if d.interval and (d.p <= 0.05) != (d.interval[0] > 0 or d.interval[1] < 0):
@@ -111,7 +111,7 @@ def _print(result: Comparison, tasks: bool, metric: Metric) -> None:
             for t in d.tasks:
                 name = f"{t.env} {t.task}".strip()
                 rows.add_row(name, said.value(t.a), said.value(t.b), said.difference(t.difference), str(t.pairs))
-            out.print(rows, highlight=False)
+            print_table(out, rows)
     for a, b in result.nothing_in_common:
         out.print(f"{a} and {b} have no scored task in common and are not compared.", highlight=False, markup=False)
 
@@ -159,7 +159,8 @@ def _verdict(d: Difference, said: Words) -> str:
         if d.detectable is not None
         else f"These episodes could show no difference ({d.no_interval or 'fewer than six pairs'})"
     )
-    more = f"; `embodied power {d.a} {d.b}` says how many it takes" if said.title in ("progress", "success") else ""
+    power = f"; `embodied power {shell_word(d.a)} {shell_word(d.b)}` says how many it takes"
+    more = power if said.title in ("progress", "success") else ""
     return f"No difference shown between {d.a} and {d.b} (p {_equals(d.p_holm)}). {able}{more}."
 
 

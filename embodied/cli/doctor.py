@@ -19,17 +19,17 @@ def doctor() -> int:
     Exit code 3 when a core dependency is missing.
     """
     from embodied import __version__
+    from embodied.cli.rows import print_rows, say
 
-    typer.echo(f"embodied {__version__}  Python {platform.python_version()}  {platform.platform()}")
+    say(f"embodied {__version__}  Python {platform.python_version()}  {platform.platform()}")
     broken = False
     for extra, found in _by_extra().items():
         missing = [n.name for n in found if not n.left_out and not _version(n.name)]
         state = "ok" if not missing else "missing: " + ", ".join(missing)
         if gone := [n.name for n in found if n.left_out]:
             state += f" (not for this Python: {', '.join(gone)})"
-        typer.echo(f"\n{extra or 'core'}: {state}")
-        for need in found:
-            typer.echo(f"  {need.name:14} {need.left_out or _version(need.name) or '-'}")
+        say(f"\n{extra or 'core'}: {state}")
+        print_rows([(f"  {need.name:14}", need.left_out or _version(need.name) or "-") for need in found])
         if missing:
             typer.echo(f"  install with: pip install 'embodied-suite{f'[{extra}]' if extra else ''}'")
             broken |= not extra

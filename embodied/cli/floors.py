@@ -84,12 +84,12 @@ def _measure(wanted: list[tuple[str, str]], episodes: int | None, work: Path, ou
 
 def _print(wanted: list[tuple[str, str]]) -> None:
     from embodied.catalog import ENTRIES
+    from embodied.cli.rows import print_rows, say
     from embodied.eval.floors import AGENTS, known, mean, sentence
 
     for name, rules in wanted:
         tasks = {task: known(name, task, {"rules": rules}) for task in ENTRIES[name].tasks}
         each = [[next((f for f in floors if f.agent == agent), None) for floors in tasks.values()] for agent in AGENTS]
         whole = [f for parts in each if (f := mean(parts)) is not None]
-        typer.echo(f"{ENTRIES[name].id}, rules {rules}: {sentence(whole) or 'no floor known for all tasks'}")
-        for task, found in tasks.items():
-            typer.echo(f"  {task}: {sentence(found) or 'no floor known'}")
+        say(f"{ENTRIES[name].id}, rules {rules}: {sentence(whole) or 'no floor known for all tasks'}")
+        print_rows([(f"  {task}:", sentence(found) or "no floor known") for task, found in tasks.items()])

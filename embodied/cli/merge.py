@@ -6,6 +6,8 @@ from pathlib import Path
 
 import typer
 
+from embodied.terminal import shell_word
+
 
 def merge(
     runs: list[str] = typer.Argument(..., help="Run folders of the same plan, for instance the shards of a job array."),
@@ -25,5 +27,5 @@ def merge(
     for note in left_out:
         typer.echo(note)
     if missing := len(merged.record.planned) - sum(merged.scored(spec.id) for spec in merged.record.planned):
-        typer.echo(f"{episodes(missing, 'have')} no score; `embodied resume {out}` plays again.")
+        typer.echo(f"{episodes(missing, 'have')} no score; `embodied resume {shell_word(out)}` plays again.")
     return 5 if missing else 0

@@ -55,7 +55,7 @@ def power(
 
 
 def _print(result: Power) -> None:
-    from embodied.cli.tables import console, table
+    from embodied.cli.tables import console, print_table, table
 
     out = console()
     needed = (
@@ -82,4 +82,4 @@ def _print(result: Power) -> None:
     shown = table("episodes a task", "show a difference of")
     for n, difference in result.detectable:
         shown.add_row(str(n), f"{100 * difference:.1f} points")
-    out.print(shown)
+    print_table(out, shown)

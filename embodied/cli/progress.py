@@ -163,9 +163,12 @@ class Table(Watch):
         super().ended(episode)
         self.say(line(episode))
 
-    def render(self) -> Any:
-        """The table as it stands."""
+    def render(self, width: int | None = None) -> Any:
+        """The table as it stands, in lines of `width` characters; of the terminal's by default."""
+        from rich.console import Group
         from rich.table import Table as RichTable
+
+        from embodied.cli.fit import fitted
 
         rows = [cells(status) for status in self.status()]
         kept = [name for name in rows[0] if any(row[name] != "-" for row in rows)] if rows else []
@@ -174,7 +177,7 @@ class Table(Watch):
             table.add_column(name, justify="left" if name == "environment" else "right", no_wrap=True)
         for row in rows:
             table.add_row(*(row[name] for name in kept))
-        return table
+        return Group(*fitted(table, width or console().width))
 
 
 def cells(s: Status) -> dict[str, str]:

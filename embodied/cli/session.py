@@ -22,7 +22,7 @@ from embodied.rollout.playing import Job
 from embodied.rollout.runner import Listener, Result
 from embodied.rollout.worlds.workers import abandon
 from embodied.store.run import Run
-from embodied.terminal import plain
+from embodied.terminal import plain, shell_word
 from embodied.trust import note
 from embodied.types import EpisodeSpec
 
@@ -56,7 +56,8 @@ def play(job: Job, as_json: bool, log: Sequence[str] = ()) -> int:
         run, result = None, Result(0, 0, interrupted=True)
     if result.interrupted:
         interrupt.say(
-            f"Stopped. Nothing recorded is lost: the same command, or `embodied resume {job.root}`, goes on from here."
+            f"Stopped. Nothing recorded is lost: the same command, or `embodied resume {shell_word(job.root)}`, goes on"
+            " from here."
             if (job.root / "run.json").exists()
             else "Stopped before anything was recorded: the same command begins again."
         )
@@ -97,11 +98,12 @@ def _report(job: Job, run: Run, result: Result, as_json: bool) -> int:
         print_cost(job.config, run)
         if result.skipped:
             print(f"{counted(result.skipped, 'be')} already scored and not played again.")
-        print(f"Look: embodied view {run.root}, or as films: embodied export {run.root} --format gif")
+        folder = shell_word(run.root)
+        print(f"Look: `embodied view {folder}`, or as films: `embodied export {folder} --format gif`.")
         if result.stopped:
-            print(f"The run stopped early: {plain(result.stopped)} `embodied resume {run.root}` goes on from here.")
+            print(f"The run stopped early: {plain(result.stopped)} `embodied resume {folder}` goes on from here.")
         elif result.elsewhere:
             print(f"{counted(result.elsewhere, 'be')} left to another process, which is playing them.")
         elif missing:
-            print(f"{counted(missing, 'have')} no score; `embodied resume {run.root}` plays again.")
+            print(f"{counted(missing, 'have')} no score; `embodied resume {folder}` plays again.")
     return 5 if missing else 0

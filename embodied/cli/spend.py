@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from embodied import agents
-from embodied.cli.tables import console, table
+from embodied.cli.tables import console, print_table, table
 from embodied.config import EvalConfig
 from embodied.models.config import LOCAL
 from embodied.models.prices import Price, price_of, prices_date
@@ -30,7 +30,7 @@ def print_estimate(config: EvalConfig, specs: Sequence[EpisodeSpec]) -> None:
     for row in rows if len(rows) > 2 else rows[:1]:
         dollars = "not known" if row.dollars is None else _range(row.dollars)
         shown.add_row(row.env, str(row.episodes), _range(row.steps), _range(row.input), _range(row.output), dollars)
-    console().print(shown)
+    print_table(console(), shown)
     print(
         "From short episodes in plain words, all that repeats billed as cached, to episodes as long as they may be,"
         " nothing cached."

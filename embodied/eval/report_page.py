@@ -17,6 +17,7 @@ from embodied.eval.score import Score
 from embodied.eval.settings import changed, describe
 from embodied.eval.statistics import LEVEL
 from embodied.store.run import Run
+from embodied.terminal import shell_word
 from embodied.types import Episode
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
@@ -442,7 +443,7 @@ def _episodes(report: Report, links: Mapping[str, str]) -> Html:
             ]
         )
     header = ["episode", "seed", "outcome", "progress", "success", "return", "steps", "invalid"]
-    note = f"Any of them step by step: embodied view {report.results.path} --episode ID"
+    note = f"Any of them step by step: embodied view {shell_word(report.results.path)} --episode ID"
     return _section("Episodes", _table(header, rows, "numbers episodes"), note=note)
 
 

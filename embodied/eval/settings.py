@@ -80,12 +80,23 @@ def spent(config: Json, usage: Usage, about: Settings) -> float | None:
         return None
     run = config.get("run")
     own = run.get("price") if isinstance(run, dict) else None
+    if own is not None and not _is_price(own):
+        return None  # a folder from elsewhere may say anything
     provider = PROVIDERS.get(str(model.get("provider")), str(model.get("provider")))
     # An imported run names the address its client was given, whether or not the provider's own answered: that says
     # nothing of the price.
     address = None if about.imported else model.get("base_url")
     price = price_of(ModelConfig(provider=provider, name=str(model.get("name")), base_url=address), own)
     return None if price is None else price.cost(usage)
+
+
+def _is_price(value: object) -> bool:
+    """Whether a recorded value is three numbers of at least 0, as `price_of` wants them."""
+    return (
+        isinstance(value, list)
+        and len(value) == 3
+        and all(isinstance(number, int | float) and not isinstance(number, bool) and number >= 0 for number in value)
+    )
 
 
 def _part(config: Json, key: str) -> Json:

@@ -27,6 +27,7 @@ from embodied.exchange import Export, Exported
 from embodied.exchange.files import damaged_note, write_lines, writing
 from embodied.seeding import generator
 from embodied.store.run import Run
+from embodied.terminal import shell_word
 from embodied.types import Episode, Image, Json, Message, Reply, Settings, Step, Text
 
 
@@ -80,7 +81,8 @@ def good(export: Export) -> tuple[list[Episode], Exported]:
     if not kept:
         asked = f"a progress of {export.min_progress:g}" + (" and success" if export.success else "")
         raise UsageError(
-            f"No episode of {export.run.root} is scored with {asked} or more. `embodied score {export.run.root}"
+            f"No episode of {export.run.root} is scored with {asked} or more. `embodied score"
+            f" {shell_word(export.run.root)}"
             " --episodes` lists them."
         )
     notes = (

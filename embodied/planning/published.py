@@ -29,6 +29,7 @@ from embodied.planning.descriptors import NAMES
 from embodied.planning.items import Item, ItemSet, MapKey, Pair, check, drawn, pair_from_json, pair_json
 from embodied.planning.making import PARAMETERS
 from embodied.planning.scenarios import SCENARIOS, recognise
+from embodied.terminal import shell_word
 
 FILES = {"test": "test_dataset_{}.json", "train": "train_set_{}.json", "dev": "dev_set_{}.json"}
 """Split -> name of its file; the originals have no dev."""
@@ -134,7 +135,7 @@ def read_split(folder: str | Path, split: str, view: str, pictures: bool) -> Ite
             f"{reading.path} has {len(reading.problems)} of {reading.records} records that cannot be used: "
             + "; ".join(reading.problems[:_SHOWN])
             + (f"; and {more} more" if more > 0 else "")
-            + f". `embodied data patheval --check {folder}` lists all."
+            + f". `embodied data patheval --check {shell_word(folder)}` lists all."
         )
     if not reading.items:
         raise UsageError(f"{reading.path} has no record whose label is the rule's.")

@@ -44,6 +44,7 @@ from embodied.store.codec import decode, encode
 from embodied.store.disk import TEMPORARY, disk, lock, locked, write_whole
 from embodied.store.mending import drop_torn_line, salvage, set_aside
 from embodied.store.sealed import seal, unseal
+from embodied.terminal import shell_word
 from embodied.types import Episode, EpisodeSpec, Json, Message, Step
 
 FORMAT = 1
@@ -101,7 +102,8 @@ class Run:
         data = read_plain(path, LONGEST_RUN)
         if data is None:
             raise StoreError(
-                f"{self.root} is not a run folder: it has no run.json. `embodied eval ... --out {self.root}` makes one."
+                f"{self.root} is not a run folder: it has no run.json. `embodied eval ... --out"
+                f" {shell_word(self.root)}` makes one."
             )
         _check_format(data, self.root)
         self.record = decode(data, RunRecord, str(path))
@@ -173,7 +175,8 @@ class Run:
 
     def another_plan(self, what: str) -> StoreError:
         """The error for a plan that this run cannot go on with, because of `what`."""
-        resume = "" if "imported" in self.record.config else f", or go on with that run: `embodied resume {self.root}`"
+        own = "imported" not in self.record.config
+        resume = f", or go on with that run: `embodied resume {shell_word(self.root)}`" if own else ""
         return StoreError(f"{self.root} holds a run of another plan ({what}). Name another folder with --out{resume}.")
 
     # ----------------------------------------------------------------- reading
@@ -246,7 +249,9 @@ class Run:
         if len(matches) == 1:
             return matches[0]
         what = f"{len(matches)} episodes that begin with" if matches else "no episode named"
-        raise StoreError(f"{self.root} has {what} {name!r}. `embodied score {self.root} --episodes` lists them.")
+        raise StoreError(
+            f"{self.root} has {what} {name!r}. `embodied score {shell_word(self.root)} --episodes` lists them."
+        )
 
     # ----------------------------------------------------------------- writing
 

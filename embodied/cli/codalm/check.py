@@ -48,7 +48,7 @@ def run(data: str | None, split: str | None, language: str | None, pictures: boo
 
 
 def _print(splits: list[Split], problems: list[Problem]) -> None:
-    from embodied.cli.tables import console, table
+    from embodied.cli.tables import console, print_table, table
     from embodied.driving.codalm.load import KINDS, PUBLISHED
 
     shown = table("split", "language", "scenes", "published", "regions", "problems")
@@ -61,7 +61,7 @@ def _print(splits: list[Split], problems: list[Problem]) -> None:
             str(len(found.questions("region_perception"))),
             str(len(found.problems)),
         )
-    console().print(shown)
+    print_table(console(), shown)
     for kind, number in Counter(p.kind for p in problems).items():
         typer.echo(f"\n{kind} ({number}): {KINDS[kind]}")
         of_kind = [p for p in problems if p.kind == kind]
