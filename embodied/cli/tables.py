@@ -8,11 +8,11 @@ from rich.text import Text
 
 from embodied.cli import output
 from embodied.eval import floors
-from embodied.eval.analysis import Table as Analysed
-from embodied.eval.analysis import words
 from embodied.eval.remarks import remarks
 from embodied.eval.results import Results
 from embodied.eval.score import RunScore, Score
+from embodied.eval.tables import Table as Analysed
+from embodied.eval.tables import words
 from embodied.terminal import line, plain
 from embodied.types import Json
 

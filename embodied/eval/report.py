@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from embodied.eval.analysis import Table, analyse
+from embodied.eval.analysis import analyse
 from embodied.eval.results import Results, progress, read
 from embodied.eval.score import RunScore, score
 from embodied.eval.settings import describe, spent
+from embodied.eval.tables import Table
 from embodied.store.index import LightStep, light_steps
 from embodied.store.run import Run
 from embodied.types import Episode

@@ -7,7 +7,6 @@ from importlib.resources import files
 from typing import Any
 
 from embodied.eval import floors
-from embodied.eval.analysis import words
 from embodied.eval.charts import bar, coverage, curve_plot, percent, stacked, whisker
 from embodied.eval.markup import Html, el, join, raw
 from embodied.eval.remarks import remarks
@@ -16,6 +15,7 @@ from embodied.eval.results import progress
 from embodied.eval.score import Score
 from embodied.eval.settings import changed, describe
 from embodied.eval.statistics import LEVEL
+from embodied.eval.tables import words
 from embodied.store.run import Run
 from embodied.types import Episode
 

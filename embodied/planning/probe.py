@@ -23,7 +23,7 @@ import numpy as np
 
 from embodied.blobs import decode_png, encode_png
 from embodied.errors import UsageError
-from embodied.eval.analysis import Table
+from embodied.eval.tables import Table
 from embodied.planning import views
 from embodied.planning.descriptors import DESCRIPTORS, THRESHOLDS
 from embodied.planning.items import Pair, drawn

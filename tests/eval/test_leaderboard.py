@@ -16,8 +16,9 @@ from embodied.errors import StoreError
 from embodied.eval.charts import coverage
 from embodied.eval.leaderboard import plain
 from embodied.eval.leaderboard.board import boards
+from embodied.eval.leaderboard.parts import dollars, short
 from embodied.eval.leaderboard.ranking import Standing, difference_p, rank_ranges
-from embodied.eval.leaderboard.site import dollars, short, write_site
+from embodied.eval.leaderboard.site import write_site
 from embodied.eval.results import read
 from embodied.eval.statistics import Spread, spread_of, stratify
 from embodied.exchange.balrog.reading import read_submission

@@ -13,7 +13,7 @@ import typer
 
 from embodied.cli import interrupt
 from embodied.config import EvalConfig
-from embodied.eval.analysis import Table
+from embodied.eval.tables import Table
 from embodied.exchange.codalm.answers import Answers
 from embodied.exchange.codalm.judging import Case, Outcome, Ratings
 from embodied.types import Usage

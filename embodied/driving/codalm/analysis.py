@@ -18,7 +18,7 @@ from embodied.driving.grounded.overlap import rouge_l, tfidf_cosine
 from embodied.driving.grounded.reference import facts_of, of_region
 from embodied.driving.records import Question, Scene
 from embodied.errors import EmbodiedError
-from embodied.eval.analysis import Cell, Replies, Table, share
+from embodied.eval.tables import Cell, Replies, Table, share
 from embodied.types import Episode
 from embodied.variables import resolved
 

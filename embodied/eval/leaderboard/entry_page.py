@@ -7,8 +7,8 @@ from typing import Any
 
 from embodied.eval.charts import coverage, percent
 from embodied.eval.leaderboard.board import Board, Cell, Entry
+from embodied.eval.leaderboard.parts import document, dollars, marks, short, span
 from embodied.eval.leaderboard.plot import span_bar
-from embodied.eval.leaderboard.site import document, dollars, marks, short, span
 from embodied.eval.markup import Html, el
 
 UNSET = (None, "", [], {})

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from embodied.eval.charts import percent
 from embodied.eval.leaderboard.board import Board, Cell, Entry
+from embodied.eval.leaderboard.parts import data, dollars
 from embodied.eval.markup import Html, el
 
 LEFT, RIGHT, ABOVE, BELOW = 52, 30, 14, 40
@@ -80,8 +81,6 @@ def score_against_cost(board: Board, narrow: bool = False) -> Html:
         board: The board.
         narrow: For a phone: drawn at its size, points with numbers in place of names (`cost_key` names them).
     """
-    from embodied.eval.leaderboard.site import data, dollars
-
     entries = priced(board)
     frame = Frame.of(entries, *((350, 330) if narrow else (1000, 380)))
     parts = _axes(frame, narrow)
@@ -133,8 +132,6 @@ def score_against_cost(board: Board, narrow: bool = False) -> Html:
 
 def cost_key(board: Board) -> Html:
     """What the numbers of the narrow plot stand for."""
-    from embodied.eval.leaderboard.site import data, dollars
-
     items = (
         el("li", e.settings.name, el("span", f" {percent(e.total.score)}, {dollars(e.cost)}"), **data(e))
         for e in priced(board)
