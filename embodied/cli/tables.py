@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from embodied import quantities
 from embodied.cli import output
 from embodied.eval import floors
 from embodied.eval.remarks import remarks
@@ -13,6 +14,7 @@ from embodied.eval.results import Results
 from embodied.eval.score import RunScore, Score
 from embodied.eval.tables import Table as Analysed
 from embodied.eval.tables import words
+from embodied.quantities import episodes
 from embodied.terminal import line, plain
 from embodied.types import Json
 
@@ -31,19 +33,14 @@ def table(*columns: str) -> Table:
     return made
 
 
-def episodes(n: int, verb: str = "") -> str:
-    """`1 episode`, `2 episodes`; with a verb, `1 episode was` and `2 episodes were`."""
-    one, more = {"": ("", ""), "be": (" was", " were"), "have": (" has", " have")}[verb]
-    return f"{n} episode{one}" if n == 1 else f"{n} episodes{more}"
+def percent(share: float | None, digits: int = 1) -> str:
+    """As `quantities.percent`, with a dash that every terminal has."""
+    return quantities.percent(share, digits, "-")
 
 
-def percent(value: float | None, digits: int = 1) -> str:
-    return "-" if value is None else f"{100 * value:.{digits}f} %"
-
-
-def span(interval: tuple[float, float] | None, digits: int = 1) -> str:
-    """An interval in percent, without the sign."""
-    return "-" if interval is None else f"{100 * interval[0]:.{digits}f} to {100 * interval[1]:.{digits}f}"
+def span(interval: quantities.Interval | None, digits: int = 1) -> str:
+    """As `quantities.span`, with a dash that every terminal has."""
+    return quantities.span(interval, digits, "-")
 
 
 def print_score(result: RunScore, tasks: bool = False) -> Score:

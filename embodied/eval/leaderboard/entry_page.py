@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from embodied.eval.charts import coverage, percent
 from embodied.eval.leaderboard.board import Board, Cell, Entry
-from embodied.eval.leaderboard.parts import document, dollars, marks, short, span
+from embodied.eval.leaderboard.parts import document, marks, small_span
 from embodied.eval.leaderboard.plot import span_bar
 from embodied.eval.markup import Html, el
+from embodied.quantities import coverage, dollars, percent, short
 
 UNSET = (None, "", [], {})
 
@@ -70,9 +70,8 @@ def _figures(board: Board, e: Entry) -> list[tuple[str, str, str]]:
     if e.steps:
         figures.append(("steps", f"{e.steps:,}", f"{percent(e.invalid_actions / e.steps)} invalid actions"))
     if e.usage.input:
-        figures.append(
-            ("tokens", short(e.usage.input + e.usage.output), f"{short(e.usage.input)} in, {short(e.usage.output)} out")
-        )
+        read, written = short(e.usage.input, " "), short(e.usage.output, " ")
+        figures.append(("tokens", short(e.usage.input + e.usage.output, " "), f"{read} in, {written} out"))
     if e.cost is not None:
         figures.append(
             ("cost", dollars(e.cost), f"{dollars(e.cost / total.scored)} an episode" if total.scored else "")
@@ -97,9 +96,9 @@ def _score_row(name: str, c: Cell) -> Html:
     return el(
         "tr",
         el("td", name),
-        el("td", el("b", percent(c.score)), span(c.interval), class_="number", title=c.no_interval or None),
+        el("td", el("b", percent(c.score)), small_span(c.interval), class_="number", title=c.no_interval or None),
         el("td", span_bar(c, width=260) if c.score is not None else None, class_="bar"),
-        el("td", percent(c.success, 0), span(c.success_interval, 0), class_="number"),
+        el("td", percent(c.success, 0), small_span(c.success_interval, 0), class_="number"),
         el("td", el("span", f"{c.scored} / {c.planned}", class_=short_), class_="number"),
     )
 

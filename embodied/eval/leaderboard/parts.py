@@ -1,4 +1,4 @@
-"""What the leaderboard's pages and plots share: the frame of a page, labels of an entry, numbers in words."""
+"""What the leaderboard's pages and plots share: the frame of a page, labels of an entry."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import hashlib
 from importlib.resources import files
 from typing import Any
 
-from embodied.eval.charts import coverage
 from embodied.eval.leaderboard.board import Entry
 from embodied.eval.markup import Html, el, raw
+from embodied.quantities import Interval, coverage, span
 
 
 def document(title: str, body: Html, script: bool) -> bytes:
@@ -79,25 +79,6 @@ def marks(e: Entry) -> Html:
     return el("span", (el("span", m[0], class_=f"mark {m[1]}".strip()) for m in found if m), class_="marks")
 
 
-def span(interval: tuple[float, float] | None, digits: int = 1) -> Html | None:
-    """An interval in percent, small."""
-    return (
-        el("span", f"{100 * interval[0]:.{digits}f}–{100 * interval[1]:.{digits}f}", class_="span")
-        if interval
-        else None
-    )
-
-
-def dollars(cost: float | None) -> str:
-    """A price in US dollars; `–` where it is not known."""
-    if cost is None:
-        return "–"
-    return f"${cost:,.2f}" if cost == 0 or cost >= 0.01 else "< $0.01"
-
-
-def short(n: int) -> str:
-    """A count in three or four digits."""
-    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
-        if n >= size:
-            return f"{n / size:.3g} {unit}"
-    return str(n)
+def small_span(interval: Interval | None, digits: int = 1) -> Html | None:
+    """An interval in percent, small: `53.0–70.1`."""
+    return el("span", span(interval, digits, between="–"), class_="span") if interval else None

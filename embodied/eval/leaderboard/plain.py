@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from embodied.eval.charts import coverage
 from embodied.eval.floors import Floor
 from embodied.eval.leaderboard.board import Board, Cell, Entry
+from embodied.quantities import coverage
 from embodied.types import Json
 
 COLUMNS = (

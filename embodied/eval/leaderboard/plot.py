@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from embodied.eval.charts import percent
 from embodied.eval.leaderboard.board import Board, Cell, Entry
-from embodied.eval.leaderboard.parts import data, dollars
+from embodied.eval.leaderboard.parts import data
 from embodied.eval.markup import Html, el
+from embodied.quantities import dollars, percent
 
 LEFT, RIGHT, ABOVE, BELOW = 52, 30, 14, 40
 

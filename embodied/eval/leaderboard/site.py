@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from embodied.eval import floors
-from embodied.eval.charts import coverage, percent
 from embodied.eval.floors import Floor
 from embodied.eval.leaderboard import plain
 from embodied.eval.leaderboard.board import Board, Cell, Entry, Reference
 from embodied.eval.leaderboard.entry_page import entry_page
-from embodied.eval.leaderboard.parts import data, document, dollars, marks, openness, sees, short, source, span
+from embodied.eval.leaderboard.parts import data, document, marks, openness, sees, small_span, source
 from embodied.eval.leaderboard.plot import cost_key, score_against_cost, span_bar
 from embodied.eval.markup import Html, el
+from embodied.quantities import coverage, dollars, percent, short
 from embodied.store.disk import named, write_whole
 
 Links = Mapping[str, Sequence[tuple[str, str]]]
@@ -236,10 +236,10 @@ def _row(board: Board, e: Entry, money: bool) -> Html:
     tokens = e.usage.input + e.usage.output
     invalid = e.invalid_actions / e.steps if e.steps else None
     cells += [
-        _number(e.total.success, percent(e.total.success, 0), span(e.total.success_interval, 0)),
+        _number(e.total.success, percent(e.total.success, 0), small_span(e.total.success_interval, 0)),
         _coverage(e),
         _number(invalid, percent(invalid)),
-        _number(tokens or None, short(tokens) if tokens else "–"),
+        _number(tokens or None, short(tokens, " ") if tokens else "–"),
     ]
     if money:
         cells.append(_number(e.cost, dollars(e.cost)))
@@ -272,7 +272,7 @@ def _score(cell: Cell) -> Html:
         el("b", f"{100 * cell.score:.1f}"),
         " ",
         span_bar(cell),
-        span(cell.interval),
+        small_span(cell.interval),
         class_="score",
         data_value=cell.score,
     )
@@ -282,7 +282,9 @@ def _environment(cell: Cell | None) -> Html:
     if cell is None or cell.score is None:
         return el("td", "–", class_="number", data_value="")
     title = cell.no_interval or f"{cell.scored} of {cell.planned} episodes"
-    return el("td", f"{100 * cell.score:.1f}", span(cell.interval), class_="number", data_value=cell.score, title=title)
+    return el(
+        "td", f"{100 * cell.score:.1f}", small_span(cell.interval), class_="number", data_value=cell.score, title=title
+    )
 
 
 def _number(value: float | None, words: str, *more: Any) -> Html:
