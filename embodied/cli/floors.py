@@ -62,9 +62,9 @@ def _measure(wanted: list[tuple[str, str]], episodes: int | None, work: Path, ou
 
     import msgspec
 
-    from embodied.cli.session import versions
     from embodied.eval.floors import file_name
     from embodied.rollout.floors import Effort, Measurement
+    from embodied.rollout.identity import versions
     from embodied.rollout.worlds.workers import Pool
     from embodied.store.disk import named, write_whole
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import glob
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from embodied.cli.spend import Announced, build_model, print_cost, print_estimat
 from embodied.cli.tables import episodes as counted
 from embodied.cli.tables import print_analysis, print_floors, print_score
 from embodied.cli.trust import note, require_trust
-from embodied.config import EvalConfig, compose, env_options, quoted, recorded, restore
+from embodied.config import EvalConfig, compose, env_options, quoted, restore
 from embodied.envs import check_options
 from embodied.errors import StoreError, UsageError
 from embodied.eval.analysis import analyse
@@ -34,34 +35,14 @@ from embodied.eval.suites import suite as find_suite
 from embodied.models.base import Model
 from embodied.models.prices import price_of
 from embodied.registry import unknown
-from embodied.rollout.plan import Shard, identity, plan
+from embodied.rollout.identity import deciding, difference, run_identity, unnamed, versions
+from embodied.rollout.plan import Shard, plan
 from embodied.rollout.runner import Result, run_all
 from embodied.rollout.worlds.workers import Pool, ProcessWorker, Worker, abandon
 from embodied.store.run import Run, RunRecord
 from embodied.terminal import plain
 from embodied.types import EpisodeSpec, Json, TaskSpec
 from embodied.variables import resolved
-
-SIMULATORS = ("nle", "minihack", "minigrid", "crafter", "textworld", "gymnasium", "numpy", "highway-env", "ompl")
-"""Distributions whose version can move a score; recorded with every run."""
-HOW = (
-    "episodes",
-    "out",
-    "workers",
-    "ray",
-    "replicas",
-    "concurrency",
-    "step_seconds",
-    "reset_seconds",
-    "budget",
-    "price",
-    "cache",
-    "worker_variables",
-)
-"""Keys of `run` that say how a run is played, not what happens in an episode: no part of a run's identity."""
-
-LATER = ("max_completion_tokens",)
-"""Keys of `model` that came later: recorded, and hashed, only where they are set."""
 
 
 @dataclass(frozen=True)
@@ -156,25 +137,22 @@ def play(
     )
     _check(config, tasks)
 
-    whole = {"suite": request.suite, "preset": request.agent, **_recorded(config)}
+    whole = {"suite": request.suite, "preset": request.agent, **deciding(config)}
     if request.suite is not None:
         whole["env"] = {spec.env: spec.kwargs for spec, _ in tasks}
     found = versions(spec for spec, _ in tasks)
-    run_identity = identity({**whole, "simulators": found})
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    record = RunRecord(run_identity(whole, found), whole, (), found, created, request.suite or "")
     name = request.suite or (request.env or "").replace(":", "-").replace("/", "-")
-    root = Path(config.run.out or f"runs/{name}-{request.agent}-{run_identity[:8]}")
-    specs = plan(tasks, config.run.seed, run_identity)
+    root, before = _folder(config.run.out, f"{name}-{request.agent}", record)
+    record = replace(record, identity=before.identity) if before else record
+    specs = plan(tasks, config.run.seed, record.identity, before.planned if before else ())
     if dry_run:
-        print_estimate(
-            config,
-            [spec for spec in part.of(specs) if not (root / "run.json").is_file() or not Run(root).scored(spec.id)],
-        )
+        print_estimate(config, [spec for spec in part.of(specs) if before is None or not Run(root).scored(spec.id)])
         return 0
     model = _model(config, root)  # before the folder is made: a missing key leaves nothing behind
     _check_agents(config, model, specs)
-    record = RunRecord(
-        run_identity, whole, specs, found, datetime.now(UTC).isoformat(timespec="seconds"), request.suite or ""
-    )
+    record = replace(record, planned=specs)
     run = Run.create(root, record)
     note(record)
     return _play(run, part.of(specs), config, model, as_json)
@@ -201,21 +179,35 @@ def resume(
     if older := older_versions(run.record):
         only_read = f"{root} was recorded with an older version of the environment, {older}, and can only be read"
         raise StoreError(f"{only_read}: `embodied eval ... --out ANOTHER` starts a new run.")
-    unversioned = "reader" not in run.record.config.get("agent", {}).get("parse", {"reader": ""})
-    config = restore(run.record.config, ["agent.parse.reader=v1", *words] if unversioned else words)
-    whole = _recorded(config)
-    if unversioned and whole["agent"]["parse"]["reader"] == "v1":
-        del whole["agent"]["parse"]["reader"]  # a run of before readers had versions goes on as what it is
+    config = restore(run.record.config, [*unnamed(run.record), *words])
     found = versions(spec.task for spec in run.record.planned)
-    now = replace(run.record, config={**run.record.config, **whole}, versions=found)
-    if identity({**now.config, "simulators": now.versions}) != run.record.identity:
+    now = replace(run.record, config={**run.record.config, **deciding(config)}, versions=found)
+    if what := difference(run.record, now):
         raise StoreError(
-            f"{root} cannot go on with another plan ({run.record.difference(now)}). `embodied eval ... --out ANOTHER`"
-            " starts a new run."
+            f"{root} cannot go on with another plan ({what}). `embodied eval ... --out ANOTHER` starts a new run."
         )
     specs = run.record.planned
     _check(config, [(spec.task, 1) for spec in specs])
     return _play(run, part.of(specs), config, _model(config, run.root), as_json)
+
+
+def _folder(out: str | None, name: str, record: RunRecord) -> tuple[Path, RunRecord | None]:
+    """Where the run goes, and what stands there already of the same run.
+
+    Where no folder is named, an earlier version of this package may have begun the run under another hash.
+    """
+    root = Path(out or f"runs/{name}-{record.identity[:8]}")
+    if (root / "run.json").is_file():
+        run = Run(root)
+        if what := difference(run.record, record):
+            raise run.another_plan(what)
+        return root, run.record
+    for path in [] if out else sorted(root.parent.glob(f"{glob.escape(name)}-*/run.json")):
+        with suppress(StoreError):  # another run, damaged or not
+            before = Run(path.parent).record
+            if not difference(before, record):
+                return path.parent, before
+    return root, None
 
 
 def _play(run: Run, specs: Sequence[EpisodeSpec], config: EvalConfig, model: Model | None, as_json: bool) -> int:
@@ -467,31 +459,3 @@ def _check_agents(config: EvalConfig, model: Model | None, specs: Sequence[Episo
 
 def _model(config: EvalConfig, root: Path) -> Model | None:
     return build_model(config, root) if agents.needs_model(config.agent.policy) else None
-
-
-def _recorded(config: EvalConfig) -> Json:
-    """The configuration as recorded, and as hashed into the identity of the run: without what does not change an
-    episode.
-    """
-    whole = recorded(config)
-    for key in LATER:  # a run of a time before the key is still the same run
-        if whole["model"][key] is None:
-            del whole["model"][key]
-    return {
-        **{k: v for k, v in whole.items() if k not in ("suite", "run")},
-        "run": {k: v for k, v in whole["run"].items() if k not in HOW},
-    }
-
-
-def versions(specs: Iterable[TaskSpec] = ()) -> dict[str, str]:
-    """Versions of what can move a score: of installed distributions, and of the environments of `specs` that have had
-    more than one.
-    """
-    played = {ENTRIES[spec.env] for spec in specs if spec.env in ENTRIES}
-    found = {e.family: e.version for e in sorted(played, key=lambda e: e.id) if e.version != "v0"}
-    for name in ("embodied-suite", *SIMULATORS):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

@@ -36,11 +36,13 @@ class Shard:
 
 
 def identity(config: Json) -> str:
-    """Hash of a configuration: equal for two runs whose episodes are the same in everything but their number."""
+    """Hash of a configuration. For a run that is played, `embodied.rollout.identity` says what goes into it."""
     return hashlib.sha256(encode(config)).hexdigest()
 
 
-def plan(tasks: Sequence[tuple[TaskSpec, int]], seed: int, run_identity: str) -> tuple[EpisodeSpec, ...]:
+def plan(
+    tasks: Sequence[tuple[TaskSpec, int]], seed: int, run_identity: str, before: Sequence[EpisodeSpec] = ()
+) -> tuple[EpisodeSpec, ...]:
     """Lists the episodes of a run.
 
     Environment seeds depend on the suite seed, environment and task alone, so two agents with the same suite seed meet
@@ -51,21 +53,20 @@ def plan(tasks: Sequence[tuple[TaskSpec, int]], seed: int, run_identity: str) ->
         tasks: Each task with its number of episodes.
         seed: The suite seed.
         run_identity: From `identity`; goes into the episode ids.
+        before: What the run has planned already. Those episodes stay as they are: their ids, and their options, which
+            lack what a later version added.
     """
+    known = {(spec.task.env, spec.task.task, spec.index, spec.seed): spec for spec in before}
     specs = []
     for task, episodes in tasks:
         first = derive(seed, "episode", task.env, task.task, bits=30)
         for index in range(episodes):
             env_seed = first + index
+            if (planned := known.get((task.env, task.task, index, env_seed))) is not None:
+                specs.append(planned)
+                continue
             digest = hashlib.sha256(f"{run_identity} {index} {env_seed} ".encode() + encode(task)).hexdigest()
             name = "".join(c if c.isalnum() or c in "-_." else "-" for c in f"{task.env}-{task.task}").strip("-")
-            specs.append(
-                EpisodeSpec(
-                    f"{name}-{index:03d}-{digest[:8]}",
-                    task,
-                    env_seed,
-                    index,
-                    derive(seed, "agent", task.env, task.task, index),
-                )
-            )
+            agent_seed = derive(seed, "agent", task.env, task.task, index)
+            specs.append(EpisodeSpec(f"{name}-{index:03d}-{digest[:8]}", task, env_seed, index, agent_seed))
     return tuple(specs)

@@ -46,6 +46,9 @@ from embodied.store.mending import drop_torn_line, salvage, set_aside
 from embodied.store.sealed import seal, unseal
 from embodied.types import Episode, EpisodeSpec, Json, Message, Step
 
+FORMAT = 1
+"""Of run folders that this version writes; it reads every earlier one. Runs of before formats were numbered name none.
+"""
 SCORED = ("finished", "limit")
 UNFINISHED = "unfinished"
 """A file in a run folder that is not whole: an import is writing it, or was killed."""
@@ -67,6 +70,8 @@ class RunRecord:
     created: str = ""
     """UTC, ISO 8601."""
     suite: str = ""
+    format: int = FORMAT
+    """Of the folder. A reader refuses a later format than its own."""
 
     def difference(self, other: RunRecord) -> str:
         """The first key in which the configuration or the versions of `other` differ, in words."""
@@ -98,6 +103,7 @@ class Run:
             raise StoreError(
                 f"{self.root} is not a run folder: it has no run.json. `embodied eval ... --out {self.root}` makes one."
             )
+        _check_format(data, self.root)
         self.record = decode(data, RunRecord, str(path))
         check_record(self.record, str(path))
         check_tree(self.root)
@@ -124,13 +130,7 @@ class Run:
         if (root / "run.json").exists():
             run = cls(root, unfinished=unfinished)
             if run.record.identity != record.identity:
-                goes_on = (
-                    "" if "imported" in run.record.config else f", or go on with that run: `embodied resume {root}`"
-                )
-                what = run.record.difference(record)
-                raise StoreError(
-                    f"{root} holds a run of another plan ({what}). Name another folder with --out{goes_on}."
-                )
+                raise run.another_plan(run.record.difference(record))
             have = {spec.id for spec in run.record.planned}
             new = tuple(spec for spec in record.planned if spec.id not in have)
             if not new:
@@ -170,6 +170,11 @@ class Run:
         yield run
         with disk(f"write the run folder {root}"):
             marker.unlink(missing_ok=True)
+
+    def another_plan(self, what: str) -> StoreError:
+        """The error for a plan that this run cannot go on with, because of `what`."""
+        resume = "" if "imported" in self.record.config else f", or go on with that run: `embodied resume {self.root}`"
+        return StoreError(f"{self.root} holds a run of another plan ({what}). Name another folder with --out{resume}.")
 
     # ----------------------------------------------------------------- reading
 
@@ -447,6 +452,23 @@ def _step(line: Json, messages: Json, where: str) -> Step:
             f"{where} is damaged: {type(error).__name__}: {error}. Restore it from a copy, or delete the episode's"
             " folder to run it again."
         ) from error
+
+
+def _check_format(data: bytes, root: Path) -> None:
+    """Refuses a folder of a later format before anything else of it is read: nothing in it need mean what it says."""
+    try:
+        found = msgspec.json.decode(data, type=_Format).format
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return  # damaged: whoever reads the whole record says where
+    if found > FORMAT:
+        raise StoreError(
+            f"{root} has format {found}, and this version of embodied reads formats up to {FORMAT}: upgrade it with"
+            " `pip install --upgrade embodied-suite`."
+        )
+
+
+class _Format(msgspec.Struct):
+    format: int = 0
 
 
 def _difference(old: Json, new: Json, path: str = "") -> str:

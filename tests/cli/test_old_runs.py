@@ -91,6 +91,68 @@ def test_the_command_of_before_says_what_goes_on(call, old):
     assert code == 4 and "agent.parse.reader" in err and f"`embodied resume {folder}`" in err
 
 
+def rewrite(folder: Path, change) -> None:
+    path = folder / "run.json"
+    body = json.loads(path.read_text())
+    change(body)
+    path.write_text(json.dumps(body))
+
+
+GOTO = ("--env", "babyai", "--task", "BabyAI-MixedTrainLocal-v0/goto", "--agent", "random", "--steps", "12")
+OLD = (*GOTO, "env.distractors=0", "agent.parse.reader=v1")
+
+
+def test_another_version_of_this_package_goes_on(call, old):
+    folder = old("babyai-random.cut")
+    rewrite(folder, lambda body: body["versions"].update({"embodied-suite": "0.0.1"}))
+    code, _, err = call("resume", folder, "run.workers=1")
+    assert code == 0, err
+    code, out, _ = call("replay", folder, "--workers", "1")
+    assert code == 0 and out.endswith("2 of 2 episodes agree.\n")
+
+
+def test_a_younger_key_at_its_default_goes_on(call, old):
+    folder = old("babyai-random.cut")
+
+    def forget(body):
+        del body["config"]["agent"]["perception"], body["config"]["model"]["logprobs"], body["config"]["env"]["rules"]
+
+    rewrite(folder, forget)
+    code, _, err = call("resume", folder, "agent.perception=describe")
+    assert code == 4 and "agent.perception is 'none' there and 'describe' here" in err
+    assert call("resume", folder, "run.workers=1")[0] == 0
+
+
+def test_the_same_command_plays_more_episodes_of_an_old_run(call, old):
+    folder = old("babyai-random")
+    before = lines(folder)
+    code, out, err = call("eval", *OLD, "--episodes", "3", "--out", folder)
+    assert code == 0 and "3/3" in out and "2 episodes were already scored" in out, err
+    after = lines(folder)
+    assert len(after) == 3 and all(after[name] == before[name] for name in before)
+
+
+def test_the_same_command_finds_the_folder_of_an_earlier_version(call, old, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    old("babyai-random", "runs/babyai-random-5ac481d6")
+    (tmp_path / "runs/babyai-random-broken").mkdir()
+    (tmp_path / "runs/babyai-random-broken/run.json").write_text("{")
+    code, out, err = call("eval", *OLD, "--episodes", "2")
+    assert code == 0 and "2 episodes were already scored" in out, err
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == [
+        "babyai-random-5ac481d6",
+        "babyai-random-broken",
+    ]
+
+
+def test_a_later_format_is_refused_in_one_sentence(call, old):
+    folder = old("babyai-random")
+    rewrite(folder, lambda body: body.update(format=2, planned="in another place"))
+    for command in ("resume", "score", "replay", "report", "view"):
+        code, _, err = call(command, folder)
+        assert code == 4 and err.count("\n") == 1 and "has format 2" in err and "upgrade it with" in err, command
+
+
 @pytest.mark.slow
 def test_one_of_a_model_goes_on(call, old):
     folder = old("baba-smollm2.cut")

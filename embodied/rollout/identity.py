@@ -1,0 +1,141 @@
+"""What makes two runs the same run: everything that decides what happens in an episode, and nothing else.
+
+A run outlives the version of this package that began it. So the package's own version is recorded and never compared,
+and a setting that a run does not name, because the setting is younger than the run, is taken to be what it was before
+anybody could choose it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+
+import msgspec
+
+from embodied.catalog import ENTRIES
+from embodied.config import EvalConfig, env_defaults, recorded
+from embodied.rollout.plan import identity
+from embodied.store.codec import encode
+from embodied.store.run import RunRecord
+from embodied.types import Json, TaskSpec
+
+PACKAGE = "embodied-suite"
+SIMULATORS = ("nle", "minihack", "minigrid", "crafter", "textworld", "gymnasium", "numpy", "highway-env", "ompl")
+"""Distributions whose version can move a score; recorded with every run."""
+HOW = (
+    "episodes",
+    "out",
+    "workers",
+    "ray",
+    "replicas",
+    "concurrency",
+    "step_seconds",
+    "reset_seconds",
+    "budget",
+    "price",
+    "cache",
+    "worker_variables",
+)
+"""Keys of `run` that say how a run is played, not what happens in an episode: not a part of a run's identity."""
+BEFORE = {"agent.parse.reader": "v1"}
+"""Younger key -> what runs of before the key did, where that is not the default of today."""
+
+
+def deciding(config: EvalConfig) -> Json:
+    """The part of a configuration that decides what happens in an episode, as `run.json` holds it."""
+    whole = recorded(config)
+    run = {key: value for key, value in whole["run"].items() if key not in HOW}
+    return {**{key: value for key, value in whole.items() if key not in ("suite", "run")}, "run": run}
+
+
+def versions(specs: Iterable[TaskSpec] = ()) -> dict[str, str]:
+    """Versions of what can move a score: of installed distributions, and of the environments of `specs` that have had
+    more than one.
+    """
+    played = {ENTRIES[spec.env] for spec in specs if spec.env in ENTRIES}
+    found = {e.family: e.version for e in sorted(played, key=lambda e: e.id) if e.version != "v0"}
+    for name in (PACKAGE, *SIMULATORS):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def run_identity(config: Json, found: Mapping[str, str]) -> str:
+    """A hash that two runs share when their episodes are the same in everything but their number.
+
+    Keys at their default are left out: a key that a later version adds changes no hash.
+
+    Args:
+        config: What `RunRecord.config` will hold.
+        found: From `versions`.
+    """
+    simulators = {name: number for name, number in found.items() if name != PACKAGE}
+    return identity({**_chosen(config, _defaults(config)), "simulators": simulators})
+
+
+def difference(then: RunRecord, now: RunRecord) -> str:
+    """Why the run of `then` cannot go on as the run of `now`, in words: the first thing that decides an episode and is
+    not the same. Empty where it can go on.
+    """
+    mine, others = (msgspec.json.decode(encode(record.config)) for record in (then, now))
+    return _difference(mine, others, _defaults(others)) or _of_versions(then.versions, now.versions)
+
+
+def unnamed(record: RunRecord) -> list[str]:
+    """`key=value` for every younger key of `BEFORE` that a run does not name."""
+
+    def names(key: str) -> bool:
+        node: object = record.config
+        for part in key.split("."):
+            node = node.get(part) if isinstance(node, dict) else None
+        return node is not None
+
+    return [f"{key}={value}" for key, value in BEFORE.items() if not names(key)]
+
+
+def _defaults(config: Json) -> Json:
+    """The value of every key that nobody chose, in the form of `RunRecord.config`."""
+    env = config.get("env") or {}
+    options = _options(env["name"]) if isinstance(env.get("name"), str) else {name: _options(name) for name in env}
+    return {**deciding(EvalConfig()), "suite": None, "env": options}
+
+
+def _options(name: str) -> Json:
+    return dict(env_defaults(name)) if name in ENTRIES else {}
+
+
+def _chosen(config: Json, defaults: Json) -> Json:
+    """`config` without the keys that stand at their default."""
+    found: Json = {}
+    for key, value in config.items():
+        if isinstance(value, dict) and isinstance(defaults.get(key), dict):
+            found |= {key: part} if (part := _chosen(value, defaults[key])) else {}
+        elif key not in defaults or value != defaults[key]:
+            found[key] = value
+    return found
+
+
+def _difference(old: Json, new: Json, defaults: Json, path: str = "") -> str:
+    for key in [*old, *(key for key in new if key not in old)]:
+        dotted = f"{path}{key}"
+        default = defaults.get(key)
+        a = old[key] if key in old else BEFORE.get(dotted, {} if isinstance(default, dict) else default)
+        b = new.get(key)
+        if isinstance(a, dict) and isinstance(b, dict):
+            if inner := _difference(a, b, default if isinstance(default, dict) else {}, f"{dotted}."):
+                return inner
+        elif a != b:
+            return f"{dotted} is {a!r} there and {b!r} here"
+    return ""
+
+
+def _of_versions(then: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """A distribution that either run lacks is not compared: no episode of both has used it."""
+    for name in [*then, *(name for name in now if name not in then)]:
+        environment = name not in (PACKAGE, *SIMULATORS) and "/" in name
+        a, b = (found.get(name, "v0" if environment else "") for found in (then, now))
+        if a and b and a != b and name != PACKAGE:
+            return f"version.{name} is {a!r} there and {b!r} here"
+    return ""
