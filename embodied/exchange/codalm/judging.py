@@ -13,6 +13,7 @@ from typing import Literal
 
 import msgspec
 
+from embodied.bounded import SAME_FAILURES, FailuresInARow, work_off
 from embodied.driving.codalm.prompts import Prompts
 from embodied.driving.records import Key, Question, Task
 from embodied.errors import BudgetSpent, ModelFailure, ModelRefused, PromptRefused, StoreError, UsageError
@@ -27,8 +28,6 @@ Status = Literal["judged", "empty", "unparsed", "failed"]
 """judged: it has a rating. empty: there was nothing to judge, rated 1 without a call. unparsed: the judge's reply holds
 no rating. failed: no reply.
 """
-SAME_FAILURES = 3
-"""After so many calls in a row that failed with the same error the judge is given up: the next would fail too."""
 
 
 @dataclass(frozen=True)
@@ -199,34 +198,24 @@ async def judge_all(
         raise UsageError("Two questions have the same picture and region: answers could not be told apart.")
     stopping = stopping or asyncio.Event()
     waiting = [case for case in asked if ratings.judged(case) is None]
-    todo = iter(waiting)
-    failures: list[str] = []
-    done, stopped, answered = 0, "", False
+    failures = FailuresInARow()
+    done, answered = 0, False
 
-    async def go_on() -> None:
-        nonlocal done, stopped, answered
-        for case in todo:
-            if stopped or stopping.is_set():
-                return
-            rating, error = await _judge(case, model, ratings)
-            ratings.append(rating)
-            heard(rating)
-            done += 1
-            failures.append(rating.error)
-            answered = answered or error is None
-            if isinstance(error, ModelRefused | BudgetSpent):
-                stopped = str(error)
-            elif answered and isinstance(error, PromptRefused):
-                continue  # it is about this answer, not about the judge
-            elif error is not None and failures[-SAME_FAILURES:] == [str(error)] * SAME_FAILURES:
-                stopped = f"{SAME_FAILURES} calls in a row failed with the same error: {error}"
+    async def judge_one(case: Case) -> str:
+        nonlocal done, answered
+        rating, error = await _judge(case, model, ratings)
+        ratings.append(rating)
+        heard(rating)
+        done += 1
+        failed = failures.enough(rating.error)
+        answered = answered or error is None
+        if isinstance(error, ModelRefused | BudgetSpent):
+            return str(error)
+        if answered and isinstance(error, PromptRefused):
+            return ""  # it is about this answer, not about the judge
+        return f"{SAME_FAILURES} calls in a row failed with the same error: {error}" if failed else ""
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(concurrency, len(waiting))):
-                group.create_task(go_on())
-    except* StoreError as several:
-        raise several.exceptions[0] from None
+    stopped = await work_off(waiting, judge_one, concurrency, stopping)
     return Outcome(done, len(asked) - len(waiting), stopped, stopping.is_set())
 
 
