@@ -21,7 +21,7 @@ from embodied.exchange.codalm import judge
 from embodied.models.base import Model
 from embodied.models.thoughts import split
 from embodied.store.codec import encode
-from embodied.store.disk import append_whole
+from embodied.store.journal import append_to_journal, read_journal
 from embodied.types import Message, Settings, Usage
 
 Status = Literal["judged", "empty", "unparsed", "failed"]
@@ -134,8 +134,7 @@ class Ratings:
         """Adds a line; it is on the disk when this returns."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("ab", buffering=0) as file:
-                append_whole(file, encode(rating) + b"\n")
+            append_to_journal(self.path, rating)
         except OSError as error:
             raise StoreError(
                 f"Cannot write {self.path}: {error.strerror or error}. What is judged so far is kept; free space and"
@@ -150,11 +149,10 @@ class Ratings:
 
     def _read(self) -> None:
         try:
-            data = self.path.read_bytes() if self.path.exists() else b""
+            lines, torn = read_journal(self.path)
         except OSError as error:
             raise StoreError(f"Cannot read {self.path}: {error.strerror or error}.") from error
-        whole = data.rfind(b"\n") + 1
-        for number, line in enumerate(data[:whole].splitlines(), 1):
+        for number, line in enumerate(lines, 1):
             try:
                 rating = msgspec.json.decode(line, type=Rating)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -168,9 +166,9 @@ class Ratings:
                     " mixed. Name another file."
                 )
             self._add(rating)
-        if whole < len(data):  # a line that a kill tore: its answer is judged again
+        if torn:  # its answer is judged again
             with contextlib.suppress(OSError):
-                os.truncate(self.path, whole)
+                os.truncate(self.path, self.path.stat().st_size - len(torn))
 
 
 async def judge_all(
