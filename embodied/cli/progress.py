@@ -67,7 +67,7 @@ def listener(
     elif sys.stdout.isatty():
         from rich.live import Live
 
-        table = Table(run, planned, price)
+        table = LiveTable(run, planned, price)
         with Live(get_renderable=table.render, refresh_per_second=2, console=console()) as live:
             table.say = lambda text: live.console.print(text, highlight=False, markup=False)
             yield table
@@ -154,7 +154,7 @@ class JsonLines(Watch):
         print(msgspec.json.encode({"event": event, **fields}).decode(), flush=True)
 
 
-class Table(Watch):
+class LiveTable(Watch):
     """A row an environment, drawn anew as it changes; ended episodes scroll by above it."""
 
     def say(self, text: str) -> None:
@@ -166,7 +166,7 @@ class Table(Watch):
 
     def render(self) -> Any:
         """The table as it stands."""
-        from rich.table import Table as RichTable
+        from rich.table import LiveTable as RichTable
 
         rows = [cells(status) for status in self.status()]
         kept = [name for name in rows[0] if any(row[name] != "-" for row in rows)] if rows else []

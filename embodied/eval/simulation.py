@@ -28,7 +28,7 @@ _CURVE = (0.7, 0.8, 0.88, 0.95, 1.02, 1.1, 1.2, 1.35)
 _SHIFTS = 30
 
 
-class Task(Protocol):
+class SimulatedTask(Protocol):
     """What a pair of episodes of one task comes to."""
 
     def variance(self, difference: float) -> float:
@@ -106,7 +106,7 @@ class Guess:
         return rng.normal(difference, self.variance(difference) ** 0.5, shape)
 
 
-Weighted = Sequence[tuple[float, Task]]
+Weighted = Sequence[tuple[float, SimulatedTask]]
 """Weight and task; weights sum to 1."""
 
 

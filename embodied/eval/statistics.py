@@ -15,6 +15,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from embodied.quantities import Interval
 from embodied.seeding import generator
 
 LEVEL = 0.95
@@ -23,8 +24,6 @@ POWER = 0.8
 RESAMPLES = 10_000
 _CHUNK = 2_000_000
 """Random numbers held at once: bounds memory, not results."""
-
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)

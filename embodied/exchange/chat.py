@@ -30,7 +30,7 @@ from embodied.store.run import Run
 from embodied.types import Episode, Image, Json, Message, Reply, Settings, Step, Text
 
 
-class Turn(NamedTuple):
+class ChatTurn(NamedTuple):
     """A step as a training example."""
 
     step: Step
@@ -130,18 +130,18 @@ class _Recorded:
         pass
 
 
-def turns(run: Run, episode: Episode, damaged: list[str]) -> Iterator[Turn]:
+def turns(run: Run, episode: Episode, damaged: list[str]) -> Iterator[ChatTurn]:
     """The steps of an episode that can serve as examples. Lines that cannot be read are added to `damaged`."""
     steps = list(run.steps(episode.spec.id, damaged))
     if any(s.decision.calls for s in steps):
         for step in steps:
             if step.valid and step.decision.parsed and step.decision.calls:
-                yield Turn(step, step.decision.calls[0].messages, step.decision.calls[-1].reply)
+                yield ChatTurn(step, step.decision.calls[0].messages, step.decision.calls[-1].reply)
     elif episode.mission is not None:
         yield from asyncio.run(_as_naive(episode, steps))
 
 
-async def _as_naive(episode: Episode, steps: Iterable[Step]) -> list[Turn]:
+async def _as_naive(episode: Episode, steps: Iterable[Step]) -> list[ChatTurn]:
     model = _Recorded()
     agent = agents.build(AgentConfig(policy="naive", history=HistoryConfig(image=int(shows_pictures(episode)))), model)
     agent.begin(episode.mission, generator(episode.spec.agent_seed))
@@ -150,7 +150,7 @@ async def _as_naive(episode: Episode, steps: Iterable[Step]) -> list[Turn]:
         model.answer = step.executed
         call = (await agent.act(step.observation)).calls[0]
         if step.valid:
-            told.append(Turn(step, call.messages, call.reply))
+            told.append(ChatTurn(step, call.messages, call.reply))
     agent.end(episode.outcome)
     return told
 

@@ -21,7 +21,7 @@ from embodied.blobs import pictures_of
 from embodied.errors import UsageError
 from embodied.eval.results import progress, read
 from embodied.exchange import Export, Exported
-from embodied.exchange.chat import Chat, Turn, about, good_enough, shows_pictures, turns
+from embodied.exchange.chat import Chat, ChatTurn, about, good_enough, shows_pictures, turns
 from embodied.exchange.files import write_lines
 from embodied.store.run import Run
 from embodied.types import Episode, Json, Observation, Reply
@@ -105,7 +105,7 @@ def _shown(observation: Observation) -> tuple:
     return observation.text, observation.status, *(image.digest for image in pictures_of(observation))
 
 
-def _pair(source: str, run: Run, episode: Episode, turn: Turn, rejected: Reply, chat: Chat) -> Json:
+def _pair(source: str, run: Run, episode: Episode, turn: ChatTurn, rejected: Reply, chat: Chat) -> Json:
     prompt, images = chat.messages(run, turn.prompt)
     pair = {"prompt": prompt, "chosen": [chat.answer(turn.reply)], "rejected": [chat.answer(rejected)]}
     return {**pair, "images": images, "source": source, **about(episode), "step": turn.step.index}

@@ -125,7 +125,7 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Row:
+class StepRow:
     """A step as a list shows it."""
 
     index: int
@@ -155,7 +155,7 @@ class EpisodeIndex:
         damaged: Numbers, from 1, of the damaged lines of `steps.jsonl`.
     """
 
-    rows: list[Row]
+    rows: list[StepRow]
     damaged: list[int]
     _inode: int
     _end: int
@@ -252,7 +252,7 @@ class EpisodeIndex:
                 else:
                     action = names.setdefault(step.executed, step.executed)
                     self.rows.append(
-                        Row(
+                        StepRow(
                             step.index,
                             self._end,
                             len(line) - 1,

@@ -11,7 +11,7 @@ from embodied.errors import StoreError
 from embodied.store.disk import named
 from embodied.store.journal import append_to_journal, read_journal
 
-Choice = Literal["left", "right", "tie"]
+Preferred = Literal["left", "right", "tie"]
 
 
 class Vote(msgspec.Struct, frozen=True):
@@ -25,7 +25,7 @@ class Vote(msgspec.Struct, frozen=True):
     episodes: tuple[str, str]
     env: str
     task: str
-    choice: Choice
+    choice: Preferred
 
     @property
     def share(self) -> float:

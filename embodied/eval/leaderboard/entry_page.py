@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from embodied.eval.leaderboard.board import Board, Cell, Entry
+from embodied.eval.leaderboard.board import Board, BoardEntry, ScoreCell
 from embodied.eval.leaderboard.parts import document, marks, small_span
 from embodied.eval.leaderboard.plot import span_bar
 from embodied.eval.markup import Html, el
@@ -14,7 +14,7 @@ from embodied.quantities import coverage, dollars, percent, short
 UNSET = (None, "", [], {})
 
 
-def entry_page(board: Board, entry: Entry, replays: Sequence[tuple[str, str]]) -> bytes:
+def entry_page(board: Board, entry: BoardEntry, replays: Sequence[tuple[str, str]]) -> bytes:
     """The page of one entry; `replays` are (words, address relative to this page)."""
     body = el(
         "main",
@@ -45,7 +45,7 @@ def entry_page(board: Board, entry: Entry, replays: Sequence[tuple[str, str]]) -
     return document(f"{entry.settings.name} – {board.title}", body, script=False)
 
 
-def _figures(board: Board, e: Entry) -> list[tuple[str, str, str]]:
+def _figures(board: Board, e: BoardEntry) -> list[tuple[str, str, str]]:
     ranked = sum(1 for other in board.entries if other.ranked)
     total = e.total
     rank = ("–", "not ranked")
@@ -83,7 +83,7 @@ def _section(title: str, *children: Any) -> Html:
     return el("section", el("h2", title), children)
 
 
-def _scores(rows: Sequence[tuple[str, Cell]], what: str) -> Html:
+def _scores(rows: Sequence[tuple[str, ScoreCell]], what: str) -> Html:
     columns = ((what, None), ("progress", "number"), ("0 to 100 %", "bar"), ("success", "number"), ("scored", "number"))
     head = el("tr", (el("th", words, class_=class_, scope="col") for words, class_ in columns))
     return el(
@@ -91,7 +91,7 @@ def _scores(rows: Sequence[tuple[str, Cell]], what: str) -> Html:
     )
 
 
-def _score_row(name: str, c: Cell) -> Html:
+def _score_row(name: str, c: ScoreCell) -> Html:
     short_ = None if c.scored == c.planned else "short"
     return el(
         "tr",
@@ -103,7 +103,7 @@ def _score_row(name: str, c: Cell) -> Html:
     )
 
 
-def _settings(e: Entry) -> dict[str, Any]:
+def _settings(e: BoardEntry) -> dict[str, Any]:
     """The configuration, without the numbers that an imported one brings along."""
     imported = e.config.get("imported")
     if not isinstance(imported, dict):

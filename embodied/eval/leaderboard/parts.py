@@ -7,7 +7,7 @@ import hashlib
 from importlib.resources import files
 from typing import Any
 
-from embodied.eval.leaderboard.board import Entry
+from embodied.eval.leaderboard.board import BoardEntry
 from embodied.eval.markup import Html, el, raw
 from embodied.quantities import Interval, coverage, span
 
@@ -33,7 +33,7 @@ def document(title: str, body: Html, script: bool) -> bytes:
     return f"<!doctype html>\n{page}\n".encode("utf-8", "replace")
 
 
-def data(e: Entry) -> dict[str, Any]:
+def data(e: BoardEntry) -> dict[str, Any]:
     """What the filters ask of a row or a point."""
     return {
         "data_entry": e.key,
@@ -45,24 +45,24 @@ def data(e: Entry) -> dict[str, Any]:
     }
 
 
-def sees(e: Entry) -> str:
+def sees(e: BoardEntry) -> str:
     """`vision` where the agent got pictures, else `text`."""
     return "vision" if e.settings.vision else "text"
 
 
-def openness(e: Entry) -> str:
+def openness(e: BoardEntry) -> str:
     """Whether the weights of the entry's model are public, in a word."""
     if not e.settings.model:
         return "no model"
     return {True: "open", False: "closed", None: "unknown"}[e.settings.open_model]
 
 
-def source(e: Entry) -> str:
+def source(e: BoardEntry) -> str:
     """Which project recorded the entry."""
     return e.settings.imported or "own runs"
 
 
-def marks(e: Entry) -> Html:
+def marks(e: BoardEntry) -> Html:
     """The entry's properties as small labels."""
     s = e.settings
     found = [(sees(e), "vision") if s.vision else None, (f"{openness(e)} model", "open") if s.open_model else None]

@@ -16,7 +16,7 @@ from typing import Any
 from embodied.eval import floors
 from embodied.eval.floors import Floor
 from embodied.eval.leaderboard import plain
-from embodied.eval.leaderboard.board import Board, Cell, Entry, Reference
+from embodied.eval.leaderboard.board import Board, BoardEntry, Reference, ScoreCell
 from embodied.eval.leaderboard.entry_page import entry_page
 from embodied.eval.leaderboard.parts import data, document, marks, openness, sees, small_span, source
 from embodied.eval.leaderboard.plot import cost_key, score_against_cost, span_bar
@@ -211,7 +211,7 @@ def _reference(board: Board, r: Reference, money: bool) -> Html:
     if r.total is None:
         cells.append(el("td", "–", class_="score", title="not every environment of the board has this floor"))
     else:
-        bar = span_bar(Cell(r.total.progress, None, 0, 0))
+        bar = span_bar(ScoreCell(r.total.progress, None, 0, 0))
         cells.append(el("td", el("b", f"{100 * r.total.progress:.1f}"), " ", bar, plus_minus(r.total), class_="score"))
     if len(board.environments) > 1:
         cells += [_floor_cell(r.environments.get(env)) for env in board.environments]
@@ -229,7 +229,7 @@ def plus_minus(floor: Floor) -> Html:
     return el("span", f"± {100 * floor.error:.1f}, n {floor.episodes}", class_="span")
 
 
-def _row(board: Board, e: Entry, money: bool) -> Html:
+def _row(board: Board, e: BoardEntry, money: bool) -> Html:
     cells = [_rank(e), _who(e), _score(e.total)]
     if len(board.environments) > 1:
         cells += [_environment(e.environments.get(env)) for env in board.environments]
@@ -246,7 +246,7 @@ def _row(board: Board, e: Entry, money: bool) -> Html:
     return el("tr", cells, class_=None if e.ranked else "unranked", **data(e))
 
 
-def _rank(e: Entry) -> Html:
+def _rank(e: BoardEntry) -> Html:
     if e.place is None or e.ranks is None:
         return el("td", "–", class_="rank", title="not ranked", data_value="")
     low, high = e.ranks
@@ -254,7 +254,7 @@ def _rank(e: Entry) -> Html:
     return el("td", el("b", e.place), around, class_="rank", data_value=e.place)
 
 
-def _who(e: Entry) -> Html:
+def _who(e: BoardEntry) -> Html:
     return el(
         "td",
         el("a", e.settings.name, href=f"entries/{e.key}.html"),
@@ -264,7 +264,7 @@ def _who(e: Entry) -> Html:
     )
 
 
-def _score(cell: Cell) -> Html:
+def _score(cell: ScoreCell) -> Html:
     if cell.score is None:
         return el("td", "–", class_="score", data_value="")
     return el(
@@ -278,7 +278,7 @@ def _score(cell: Cell) -> Html:
     )
 
 
-def _environment(cell: Cell | None) -> Html:
+def _environment(cell: ScoreCell | None) -> Html:
     if cell is None or cell.score is None:
         return el("td", "–", class_="number", data_value="")
     title = cell.no_interval or f"{cell.scored} of {cell.planned} episodes"
@@ -291,7 +291,7 @@ def _number(value: float | None, words: str, *more: Any) -> Html:
     return el("td", words, *more, class_="number", data_value="" if value is None else value)
 
 
-def _coverage(e: Entry) -> Html:
+def _coverage(e: BoardEntry) -> Html:
     words = el("span", coverage(e.total.scored, e.total.planned), class_=None if e.total.coverage >= 1 else "short")
     return el(
         "td",

@@ -24,7 +24,7 @@ from embodied.store.codec import encode
 from embodied.store.journal import append_to_journal, read_journal
 from embodied.types import Message, Settings, Usage
 
-Status = Literal["judged", "empty", "unparsed", "failed"]
+RatingStatus = Literal["judged", "empty", "unparsed", "failed"]
 """judged: it has a rating. empty: there was nothing to judge, rated 1 without a call. unparsed: the judge's reply holds
 no rating. failed: no reply.
 """
@@ -55,7 +55,7 @@ class Rating:
     """SHA-256 of all that the judge was shown, and of its sampling settings; another answer or reference is another
     prompt.
     """
-    status: Status
+    status: RatingStatus
     rating: float | None = None
     """1 to 10; None unless judged or empty."""
     altered: bool = False
@@ -72,7 +72,7 @@ class Rating:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JudgingResult:
     """What a call of `judge_all` did."""
 
     asked: int
@@ -179,7 +179,7 @@ async def judge_all(
     concurrency: int = 8,
     stopping: asyncio.Event | None = None,
     heard: Callable[[Rating], None] = lambda rating: None,
-) -> Outcome:
+) -> JudgingResult:
     """Judges every case that has no rating yet, at most `concurrency` at a time, and appends what became of each.
 
     It ends early, to be gone on with by the same call, when the judge can answer nobody (bad key, spent budget), when
@@ -214,7 +214,7 @@ async def judge_all(
         return f"{SAME_FAILURES} calls in a row failed with the same error: {error}" if failed else ""
 
     stopped = await work_off(waiting, judge_one, concurrency, stopping)
-    return Outcome(done, len(asked) - len(waiting), stopped, stopping.is_set())
+    return JudgingResult(done, len(asked) - len(waiting), stopped, stopping.is_set())
 
 
 def digest(case: Case, settings: Settings, prompts: Prompts | None = None) -> str:
@@ -231,7 +231,7 @@ async def _judge(case: Case, model: Model, ratings: Ratings) -> tuple[Rating, Mo
     task, scene, region = case.key
     shown = judge.shown(case.answer)
 
-    def rated(status: Status, rating: float | None = None, **more: object) -> Rating:
+    def rated(status: RatingStatus, rating: float | None = None, **more: object) -> Rating:
         return Rating(
             ratings.score,
             task,

@@ -25,11 +25,11 @@ from embodied.errors import ModelFailure, PromptRefused, PromptTooLong, UsageErr
 from embodied.models.config import ModelConfig
 from embodied.models.local.batcher import Batcher
 from embodied.models.local.convert import converted
-from embodied.models.local.decoding import Choose, Ending, Finish, Row
+from embodied.models.local.decoding import BatchRow, Choose, Ending, Finish
 from embodied.models.local.packed import Packed, packable
 from embodied.models.local.prefixes import Prefixes
 from embodied.models.local.weights import EMBEDDED, check_gguf, embedded
-from embodied.models.local.worker import Worker
+from embodied.models.local.worker import EngineThread
 from embodied.models.services.wire import MAX_TEXT, alternate, has_images, plain, split_system, split_thoughts, storable
 from embodied.types import Image, Message, Reply, Settings, Text, Usage
 
@@ -46,7 +46,7 @@ class _Job:
     text: str
     images: list[Pillow.Image]
     tokens: list[int]
-    row: Row
+    row: BatchRow
     known: int = 0
     """Tokens of the prompt that had been evaluated before."""
 
@@ -90,7 +90,7 @@ class Transformers:
         self._packed = (
             Packed(self._model, self._tokenizer, self._ending, self._logprobs, kept) if packable(self._model) else None
         )
-        self._worker = Worker(self.name, config.timeout)
+        self._worker = EngineThread(self.name, config.timeout)
         self._batcher = Batcher[Request](
             lambda requests: self._worker.run(lambda halt: self.answer(requests, halt)), lambda: self._size
         )
@@ -242,12 +242,12 @@ class Transformers:
             )
         return self._context - length
 
-    def _row(self, settings: Settings, room: int | None) -> Row:
+    def _row(self, settings: Settings, room: int | None) -> BatchRow:
         own = self._model.generation_config
         own = own if own.do_sample else transformers.GenerationConfig()
         sampled = own.temperature if own.temperature is not None else 1.0 if own.do_sample else 0.0
         limit = settings.max_tokens or DEFAULT_MAX_TOKENS
-        return Row(
+        return BatchRow(
             temperature=settings.temperature if settings.temperature is not None else sampled,
             top_p=settings.top_p or own.top_p or 1.0,
             top_k=own.top_k or 0,

@@ -27,7 +27,7 @@ from embodied import errors, secrets
 from embodied.blobs import Blobs
 from embodied.errors import EmbodiedError, EnvironmentFailure, RecordDiffers, UsageError, WorkersLost
 from embodied.rollout.worlds.environment import Answer, Start
-from embodied.rollout.worlds.host import BEAT, Close, Request, Reset, Response, Step
+from embodied.rollout.worlds.host import BEAT, Act, Close, Request, Reset, Response
 from embodied.store.codec import pack
 from embodied.types import TaskSpec
 from embodied.variables import resolved_task
@@ -380,7 +380,7 @@ class Environment:
         return start
 
     async def _step(self, action: str) -> Answer:
-        response = await self._place.ask(self._worker, Step(self._number, action), self._pool.step_seconds)
+        response = await self._place.ask(self._worker, Act(self._number, action), self._pool.step_seconds)
         return self._received(response).answer
 
     async def _restore(self) -> None:
