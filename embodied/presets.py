@@ -205,7 +205,7 @@ def _check_keys(path: Path, content: Any, schema: DictConfig, key: str) -> None:
     if key and not _exists(schema, key):
         known = dotted(schema)
         raise _in_file(
-            path, unknown("option", key, [*known, *(k for k in schema if k not in known)], "embodied list options")
+            path, unknown("option", key, [*known, *(str(k) for k in schema if k not in known)], "embodied list options")
         )
     node = OmegaConf.select(schema, key) if key else schema
     if isinstance(node, DictConfig) and not _free(node):

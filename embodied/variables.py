@@ -31,7 +31,8 @@ def resolved(options: Json) -> Json:
 
     try:
         asked = {key: value for key, value in options.items() if refers(value)}
-        return {**options, **OmegaConf.to_container(OmegaConf.create(asked), resolve=True)}
+        values = OmegaConf.to_container(OmegaConf.create(asked), resolve=True)
+        return {**options, **{str(key): value for key, value in dict(values).items()}}
     except OmegaConfBaseException as error:
         raise UsageError(
             f"An option of the environment cannot be resolved: {str(error).splitlines()[0].rstrip('.')}. Set the"

@@ -46,4 +46,5 @@ def _tables(run: Run, env: str, episodes: list[Episode]) -> list[Table]:
 
 def _function(target: str) -> Analysis:
     module, _, name = target.partition(":")
-    return getattr(import_module(module), name)
+    found: Analysis = getattr(import_module(module), name)
+    return found

@@ -59,7 +59,12 @@ def by_seed(scored: Iterable[tuple[int, float]]) -> dict[int, float]:
 
 def mean(strata: Sequence[Stratum]) -> float | None:
     """The score; None without a value."""
-    return float(sum(s.weight * s.values.mean() for s in strata)) if strata else None
+    return known_mean(strata) if strata else None
+
+
+def known_mean(strata: Sequence[Stratum]) -> float:
+    """The score of at least one stratum."""
+    return float(sum(s.weight * s.values.mean() for s in strata))
 
 
 # --------------------------------------------------------------------------- standard errors, quantiles

@@ -47,7 +47,8 @@ def write_sft(export: Export) -> Exported:
     """
     chosen, written = good(export)
     chat = Chat(export.out, any(shows_pictures(e) for e in chosen))
-    left_out, damaged = 0, []
+    left_out = 0
+    damaged: list[str] = []
 
     def lines() -> Iterator[Json]:
         nonlocal left_out

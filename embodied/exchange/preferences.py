@@ -72,15 +72,15 @@ def _asked_again(played: list[Played], export: Export, chat: Chat) -> Iterator[J
 
 
 def _better_and_worse(played: list[Played], export: Export, chat: Chat) -> Iterator[Json]:
-    same: dict[tuple, list[Played]] = defaultdict(list)
+    same: dict[tuple[str, str, int], list[tuple[float, Played]]] = defaultdict(list)
     for p in played:
-        if progress(p.episode) is not None:
+        if (reached := progress(p.episode)) is not None:
             task = p.episode.spec.task
-            same[task.env, task.task, p.episode.spec.seed].append(p)
+            same[task.env, task.task, p.episode.spec.seed].append((reached, p))
     for group in same.values():
-        for a, b in combinations(group, 2):
-            better, worse = (a, b) if a.episode.progress > b.episode.progress else (b, a)
-            if better.episode.progress > worse.episode.progress and good_enough(better.episode, export):
+        for (in_a, a), (in_b, b) in combinations(group, 2):
+            better, worse = (a, b) if in_a > in_b else (b, a)
+            if in_a != in_b and good_enough(better.episode, export):
                 yield from _parting(better, worse, chat)
 
 
@@ -101,7 +101,7 @@ def _parting(better: Played, worse: Played, chat: Chat) -> Iterator[Json]:
             return
 
 
-def _shown(observation: Observation) -> tuple:
+def _shown(observation: Observation) -> tuple[str, ...]:
     return observation.text, observation.status, *(image.digest for image in pictures_of(observation))
 
 

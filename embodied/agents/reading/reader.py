@@ -144,7 +144,9 @@ def _said(text: str, thought: str, format: Format, accepted: Vocabulary | Comman
     mine = stage.own_turn(text)
     found = stage.look(mine) if mine is not None else _NOTHING
     marked = mine is not None and found.place >= 0
-    before = mine[: found.place].rstrip(' \t\n\r*_`"{') if marked else text if format.thinks else ""
+    before = text if format.thinks else ""
+    if mine is not None and marked:
+        before = mine[: found.place].rstrip(' \t\n\r*_`"{')
     dropped = (
         (
             Note(

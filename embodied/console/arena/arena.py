@@ -189,7 +189,7 @@ class Arena:
         strengths = {s.name: s for s in bradley_terry([(*v.runs, v.share) for v in cast if v.runs[0] != v.runs[1]])}
         names = {identity: name for v in cast for identity, name in zip(v.runs, v.names, strict=True)}
         here = {c.identity: c for c in self.contestants}
-        rows = []
+        rows: list[Json] = []
         for identity in dict.fromkeys([*here, *names]):
             s, c = strengths.get(identity), here.get(identity)
             rows.append(

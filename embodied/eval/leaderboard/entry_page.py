@@ -11,7 +11,7 @@ from embodied.eval.leaderboard.plot import span_bar
 from embodied.eval.markup import Html, el
 from embodied.quantities import coverage, dollars, percent, short
 
-UNSET = (None, "", [], {})
+UNSET: tuple[Any, ...] = (None, "", [], {})
 
 
 def entry_page(board: Board, entry: BoardEntry, replays: Sequence[tuple[str, str]]) -> bytes:
@@ -64,7 +64,7 @@ def _figures(board: Board, e: BoardEntry) -> list[tuple[str, str, str]]:
         ("progress", percent(total.score), interval),
         ("coverage", coverage(total.scored, total.planned), f"{total.scored} of {total.planned} episodes"),
     ]
-    if total.success is not None:
+    if total.success is not None and total.success_interval is not None:
         low, high = total.success_interval
         figures.append(("success", percent(total.success, 0), f"{percent(low, 0)} to {percent(high, 0)}"))
     if e.steps:

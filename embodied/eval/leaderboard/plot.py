@@ -29,11 +29,11 @@ class Axes:
     """Whether something cost nothing."""
 
     @classmethod
-    def of(cls, entries: Sequence[BoardEntry], width: int, height: int) -> Axes:
-        paid = [e.cost for e in entries if e.cost]
+    def of(cls, points: Sequence[Priced], width: int, height: int) -> Axes:
+        paid = [p.cost for p in points if p.cost]
         first = math.floor(math.log10(min(paid))) if paid else 0
         last = max(math.ceil(math.log10(max(paid))), first + 1) if paid else 1
-        return cls(width, height, first, last, any(not e.cost for e in entries))
+        return cls(width, height, first, last, any(not p.cost for p in points))
 
     @property
     def right(self) -> int:
@@ -69,9 +69,21 @@ def span_bar(cell: ScoreCell, width: int = 92) -> Html:
     return el("svg", parts, viewBox=f"0 0 {width} 16", width=width, height=16, aria_hidden="true")
 
 
-def priced(board: Board) -> list[BoardEntry]:
-    """The entries of the plot, in the order of the board."""
-    return [e for e in board.entries if e.cost is not None and e.total.score is not None]
+@dataclass(frozen=True)
+class Priced:
+    """An entry with a price and a score: a point of the plot."""
+
+    entry: BoardEntry
+    cost: float
+    score: float
+
+    def __str__(self) -> str:
+        return f"{percent(self.score)}, {dollars(self.cost)}"
+
+
+def priced(board: Board) -> list[Priced]:
+    """The points of the plot, in the order of the board."""
+    return [Priced(e, e.cost, e.total.score) for e in board.entries if e.cost is not None and e.total.score is not None]
 
 
 def score_against_cost(board: Board, narrow: bool = False) -> Html:
@@ -81,44 +93,28 @@ def score_against_cost(board: Board, narrow: bool = False) -> Html:
         board: The board.
         narrow: For a phone: drawn at its size, points with numbers in place of names (`cost_key` names them).
     """
-    entries = priced(board)
-    axes = Axes.of(entries, *((350, 330) if narrow else (1000, 380)))
+    points = priced(board)
+    axes = Axes.of(points, *((350, 330) if narrow else (1000, 380)))
     parts = _lines_of_axes(axes, narrow)
-    frontier = _frontier([e for e in entries if e.ranked])
+    frontier = _frontier([p for p in points if p.entry.ranked])
     if len(frontier) > 1:
-        parts.append(
-            el(
-                "path",
-                class_="frontier",
-                d="M" + "L".join(f"{axes.x(e.cost)} {axes.y(e.total.score)}" for e in frontier),
-            )
-        )
-    names = [str(n) if narrow else e.settings.name for n, e in enumerate(entries, 1)]
-    labels = _labels(
-        [(axes.x(e.cost), axes.y(e.total.score), name) for e, name in zip(entries, names, strict=True)], axes
-    )
-    for e, (lx, ly, anchor, words) in zip(entries, labels, strict=True):
-        px, py = axes.x(e.cost), axes.y(e.total.score)
-        interval = e.total.interval
+        path = "M" + "L".join(f"{axes.x(p.cost)} {axes.y(p.score)}" for p in frontier)
+        parts.append(el("path", class_="frontier", d=path))
+    names = [str(n) if narrow else p.entry.settings.name for n, p in enumerate(points, 1)]
+    labels = _labels([(axes.x(p.cost), axes.y(p.score), name) for p, name in zip(points, names, strict=True)], axes)
+    for point, (lx, ly, anchor, words) in zip(points, labels, strict=True):
+        px, py = axes.x(point.cost), axes.y(point.score)
+        entry, interval = point.entry, point.entry.total.interval
         whisker = (
             el("line", class_="interval", x1=px, x2=px, y1=axes.y(interval[0]), y2=axes.y(interval[1]))
             if interval
             else None
         )
-        title = el("title", f"{e.settings.name}: {percent(e.total.score)}, {dollars(e.cost)}")
+        title = el("title", f"{entry.settings.name}: {point}")
         label = el("text", words, class_="name", x=lx, y=ly, text_anchor=anchor)
-        parts.append(
-            el(
-                "g",
-                title,
-                whisker,
-                el("circle", cx=px, cy=py, r=5.5),
-                label,
-                class_="point" if e.ranked else "point unranked",
-                **data(e),
-            )
-        )
-    said = "; ".join(f"{e.settings.name} {percent(e.total.score)} for {dollars(e.cost)}" for e in entries)
+        class_ = "point" if entry.ranked else "point unranked"
+        parts.append(el("g", title, whisker, el("circle", cx=px, cy=py, r=5.5), label, class_=class_, **data(entry)))
+    said = "; ".join(f"{p.entry.settings.name} {percent(p.score)} for {dollars(p.cost)}" for p in points)
     size = {"viewBox": f"0 0 {axes.width} {axes.height}", "width": axes.width if narrow else "100%"}
     return el(
         "svg",
@@ -132,10 +128,7 @@ def score_against_cost(board: Board, narrow: bool = False) -> Html:
 
 def cost_key(board: Board) -> Html:
     """What the numbers of the narrow plot stand for."""
-    items = (
-        el("li", e.settings.name, el("span", f" {percent(e.total.score)}, {dollars(e.cost)}"), **data(e))
-        for e in priced(board)
-    )
+    items = (el("li", p.entry.settings.name, el("span", f" {p}"), **data(p.entry)) for p in priced(board))
     return el("ol", items, class_="narrow key")
 
 
@@ -156,12 +149,12 @@ def _lines_of_axes(axes: Axes, narrow: bool) -> list[Html]:
     return parts
 
 
-def _frontier(entries: Sequence[BoardEntry]) -> list[BoardEntry]:
+def _frontier(points: Sequence[Priced]) -> list[Priced]:
     """The entries that none beats for less money, by cost."""
-    best: list[BoardEntry] = []
-    for e in sorted(entries, key=lambda e: (e.cost, -e.total.score)):
-        if not best or e.total.score > best[-1].total.score:
-            best.append(e)
+    best: list[Priced] = []
+    for point in sorted(points, key=lambda p: (p.cost, -p.score)):
+        if not best or point.score > best[-1].score:
+            best.append(point)
     return best
 
 

@@ -231,27 +231,17 @@ async def _judge(case: Case, model: Model, ratings: Ratings) -> tuple[Rating, Mo
     task, scene, region = case.key
     shown = judge.shown(case.answer)
 
-    def rated(status: RatingStatus, rating: float | None = None, **more: object) -> Rating:
-        return Rating(
-            ratings.score,
-            task,
-            scene,
-            region,
-            digest(case, ratings.settings, ratings.prompts),
-            status,
-            rating,
-            shown.altered,
-            **more,
-        )  # type: ignore[arg-type]
+    prompt = digest(case, ratings.settings, ratings.prompts)
+
+    def rated(status: RatingStatus, rating: float | None = None) -> Rating:
+        return Rating(ratings.score, task, scene, region, prompt, status, rating, shown.altered)
 
     if not shown.text.strip():
         return rated("empty", float(judge.LOWEST)), None
     try:
         reply = await model.generate(_messages(case, ratings.prompts), ratings.settings)
     except ModelFailure as error:
-        return rated("failed", error=str(error)), error
+        return replace(rated("failed"), error=str(error)), error
     found = (ratings.prompts or judge).rating(split(reply.text).answer)
-    return (
-        rated("unparsed" if found is None else "judged", found, reply=reply.text, model=reply.model, usage=reply.usage),
-        None,
-    )
+    made = rated("unparsed" if found is None else "judged", found)
+    return replace(made, reply=reply.text, model=reply.model, usage=reply.usage), None

@@ -50,7 +50,7 @@ class Batcher(Generic[Request]):
             self._waiting.popleft()
         waiting = sum(not future.cancelled() for _, future in self._waiting)
         if self._serving is None and waiting and waiting >= min(self._live, self._size()):
-            batch = []
+            batch: list[tuple[Request, asyncio.Future[Reply]]] = []
             while self._waiting and len(batch) < self._size():
                 call = self._waiting.popleft()
                 batch += [call] * (not call[1].cancelled())

@@ -121,7 +121,8 @@ class Anthropic:
         try:
             async with endpoint.deadline():
                 response = await self._client.messages.with_raw_response.create(**body)
-                return await response.read()
+                data: bytes = await response.read()
+                return data
         except anthropic.APITimeoutError as error:
             raise endpoint.timed_out(error) from None
         except anthropic.APIStatusError as error:
