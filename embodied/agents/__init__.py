@@ -85,4 +85,5 @@ def build(
         raise UsageError(f"agent.perception is for agents that ask a model, not for {config.policy!r}.")
     if not shows_pictures(config):
         config = replace(config, history=replace(config.history, image=0))
-    return AGENTS.get(config.policy)(Kit(config, model, settings or Settings(), spec, blobs))
+    agent: Agent = AGENTS.get(config.policy)(Kit(config, model, settings or Settings(), spec, blobs))
+    return agent

@@ -27,7 +27,7 @@ from embodied.exchange import Export, Exported
 from embodied.exchange.files import damaged_note, write_lines, writing
 from embodied.seeding import generator
 from embodied.store.run import Run
-from embodied.types import Episode, Image, Json, Message, Reply, Settings, Step, Text
+from embodied.types import Episode, Image, Json, Message, Mission, Reply, Settings, Step, Text
 
 
 class ChatTurn(NamedTuple):
@@ -139,13 +139,13 @@ def turns(run: Run, episode: Episode, damaged: list[str]) -> Iterator[ChatTurn]:
             if step.valid and step.decision.parsed and step.decision.calls:
                 yield ChatTurn(step, step.decision.calls[0].messages, step.decision.calls[-1].reply)
     elif episode.mission is not None:
-        yield from asyncio.run(_as_naive(episode, steps))
+        yield from asyncio.run(_as_naive(episode, episode.mission, steps))
 
 
-async def _as_naive(episode: Episode, steps: Iterable[Step]) -> list[ChatTurn]:
+async def _as_naive(episode: Episode, mission: Mission, steps: Iterable[Step]) -> list[ChatTurn]:
     model = _Recorded()
     agent = agents.build(AgentConfig(policy="naive", history=HistoryConfig(image=int(shows_pictures(episode)))), model)
-    agent.begin(episode.mission, generator(episode.spec.agent_seed))
+    agent.begin(mission, generator(episode.spec.agent_seed))
     told = []
     for step in steps:
         model.answer = step.executed
