@@ -20,7 +20,7 @@ from gymnasium import spaces
 from embodied.envs.spaces import Choice, FreeText
 from embodied.types import Mission
 
-RawObservation = dict[str, Any]
+Observation = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Transition:
     """Plain JSON. `metrics` (dict of floats) holds the environment's own metrics, `end_reason` (str) why it ended."""
 
 
-class LanguageEnv(gymnasium.Env[RawObservation, str]):
+class LanguageEnv(gymnasium.Env[Observation, str]):
     """Base class. A subclass sets the spaces by calling `super().__init__` and implements the four hooks below.
 
     Observation space: `Dict` of
@@ -160,7 +160,7 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[RawObservation, dict[str, Any]]:
+    ) -> tuple[Observation, dict[str, Any]]:
         """Starts an episode. Without a seed, one is drawn from the environment's own stream, as
         Gymnasium prescribes.
         """
@@ -172,7 +172,7 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
         info = self._reset(self._seed, options or {})
         return self._observe(), {"progress": 0.0, "success": None, "valid": True, **info}
 
-    def step(self, action: str) -> tuple[RawObservation, float, bool, bool, dict[str, Any]]:
+    def step(self, action: str) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Executes a phrase. Raises `gymnasium.error.ResetNeeded` before the first reset and after the end."""
         if self._done:
             raise gymnasium.error.ResetNeeded("Call reset() first: the episode is over or never began.")
@@ -209,15 +209,15 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
             raise gymnasium.error.ResetNeeded("Call reset() first: there is no episode to take a snapshot of.")
         return Snapshot(self._seed, self._options, tuple(self._actions))
 
-    def restore(self, snapshot: Snapshot) -> RawObservation:
+    def restore(self, snapshot: Snapshot) -> Observation:
         """Goes to where `snapshot` was taken, by replaying it. Costs the steps that led there."""
         observation, _ = self.reset(seed=snapshot.seed, options=snapshot.options)
         for action in snapshot.actions:
             observation, *_ = self.step(action)
         return observation
 
-    def _observe(self) -> RawObservation:
-        observation: RawObservation = {"text": self._text()}
+    def _observe(self) -> Observation:
+        observation: Observation = {"text": self._text()}
         if self._has_status:
             observation["status"] = self._status()
         if self._has_expert:

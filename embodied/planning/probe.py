@@ -97,7 +97,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class ProbeRow:
+class Row:
     """What an encoder carries of one descriptor."""
 
     encoder: str
@@ -130,7 +130,7 @@ def folds_of(pairs: Sequence[Pair], folds: int, seed: int) -> np.ndarray:
     return np.array([fold[pair.map] for pair in pairs])
 
 
-def probe(encoder: Encoder, panels: Panels, *, folds: int = 5, seed: int = 0) -> list[ProbeRow]:
+def probe(encoder: Encoder, panels: Panels, *, folds: int = 5, seed: int = 0) -> list[Row]:
     """Fits and judges the probes of one encoder, a row a descriptor.
 
     Args:
@@ -184,11 +184,11 @@ def _rows(
     count: np.ndarray,
     guesses: dict[str, np.ndarray],
     means: dict[str, np.ndarray],
-) -> Iterator[ProbeRow]:
+) -> Iterator[Row]:
     twice = np.repeat(draws, 2, axis=1)
     for d, descriptor in enumerate(DESCRIPTORS):
         differ = count[:, d]
-        yield ProbeRow(
+        yield Row(
             encoder=name,
             descriptor=descriptor.key,
             differing=int(differ.sum()),
@@ -199,7 +199,7 @@ def _rows(
         )
 
 
-def table(rows: Sequence[ProbeRow], title: str, note: str = "") -> Table:
+def table(rows: Sequence[Row], title: str, note: str = "") -> Table:
     """Rows of one encoder as a table."""
     lines = tuple(
         (r.descriptor, r.differing, *(None if e is None else str(e) for e in (r.differs, r.size, r.more, r.value)))
