@@ -78,7 +78,7 @@ def _video(frames: list[np.ndarray], fps: int) -> bytes:
 
 
 def _recorded(run: Run, episode: Episode, steps: list[Step]) -> Iterator[np.ndarray]:
-    for observation in [*(s.observation for s in steps), episode.last or Observation("")]:
+    for observation in [*(s.observation for s in steps), episode.last]:
         frames = [decode_png(run.blobs.get(image.digest), image.digest, image) for image in pictures_of(observation)]
         if not frames:
             raise StoreError(f"A step of {episode.spec.id} has no picture, although the episode ends with one.")
@@ -94,7 +94,7 @@ def _replayed(run: Run, episode: Episode, steps: list[Step]) -> Iterator[np.ndar
         observation, hash_ = start.observation, start.hash
         for index, step in enumerate([*steps, None]):
             expected = episode.first_hash if index == 0 else steps[index - 1].next_hash
-            recorded = (episode.last or Observation("")) if step is None else step.observation
+            recorded = episode.last if step is None else step.observation
             # An imported episode has no hashes, and nothing of its first observation.
             if hash_ != expected if expected else index > 0 and observation.text != recorded.text:
                 raise StoreError(

@@ -73,7 +73,7 @@ def shown_step(line: bytes, index: int) -> Json:
         index: The step's own number, for the step that stands in.
     """
     try:
-        step: Json = msgspec.json.decode(line.decode("utf-8", "replace"))
+        step = msgspec.json.decode(line.decode("utf-8", "replace"))
         check_json(step, "The step")
         msgspec.convert(step, _Step)
     except (msgspec.DecodeError, StoreError, RecursionError):
@@ -97,8 +97,8 @@ def shown_message(line: bytes) -> Json | None:
         return None
     if not isinstance(found, dict) or not isinstance(found.get("id"), str):
         return None
-    message = found["message"] if isinstance(found.get("message"), dict) else {}
-    parts = message["parts"] if isinstance(message.get("parts"), list) else []
+    message = found.get("message") if isinstance(found.get("message"), dict) else {}
+    parts = message.get("parts") if isinstance(message.get("parts"), list) else []
     return {
         "id": found["id"],
         "message": {"role": str(message.get("role") or "unknown")[:40], "parts": [_part(part) for part in parts]},
