@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHON
 
-.PHONY: help install demo test test-all tools test-balrog test-inspect bench docs lint clean
+.PHONY: help install demo test test-all tools test-balrog test-inspect bench docs lint pins clean
 
 help:
 	@echo "make demo         install into .venv, let the embedded model play the six games, print the table"
@@ -13,7 +13,8 @@ help:
 	@echo "make test-inspect build an environment with inspect_ai and read an exported log with it"
 	@echo "make bench        steps beside the raw simulators, runs, memory, resuming, local models, planning, drawing, driving"
 	@echo "make docs         write the environment pages and pictures in docs/envs from the code"
-	@echo "make lint         ruff"
+	@echo "make lint         ruff and mypy"
+	@echo "make pins         all extras resolve together, and what is installed fits together"
 
 install: .venv/.installed
 
@@ -58,6 +59,9 @@ docs: install
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+pins: install
+	scripts/check_pins.sh
 
 clean:
 	rm -rf .venv .venv-balrog .venv-inspect build dist *.egg-info

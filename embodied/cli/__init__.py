@@ -96,10 +96,21 @@ def _register() -> None:
     app.command("doctor")(doctor.doctor)
 
 
+def _require_unix() -> None:
+    """Ends in one sentence on Windows: run folders are locked with `fcntl`, and the simulators have no wheels there."""
+    if sys.platform == "win32":
+        print(
+            "error: Embodied runs on Linux and macOS; on Windows, install and run it inside WSL (`wsl --install`).",
+            file=sys.stderr,
+        )
+        sys.exit(3)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and exits: 0 done, 1 unexpected error, 2 bad usage, 3 something is missing, 4 run folder, 5
     unscored episodes, 130 Ctrl-C.
     """
+    _require_unix()
     if not app.registered_commands:
         _register()
     mask_tracebacks()

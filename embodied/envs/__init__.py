@@ -57,7 +57,7 @@ def load(e: Entry) -> type:
     """The class of an environment. Raises `MissingExtra` when its simulator is not installed."""
     import importlib
 
-    from embodied.errors import MissingExtra
+    from embodied.extras import missing
 
     module, _, attribute = e.target.partition(":")
     try:
@@ -65,7 +65,7 @@ def load(e: Entry) -> type:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("embodied"):
             raise
-        raise MissingExtra(f"The environment {e.name} (module {error.name})", e.extra) from error
+        raise missing(f"The environment {e.name} (module {error.name})", e.extra, error.name) from error
 
 
 def check_options(e: Entry, options: dict[str, Any]) -> None:

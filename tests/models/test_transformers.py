@@ -33,12 +33,11 @@ def content(reply: Reply) -> tuple[str, tuple[int, ...] | None, str]:
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """An empty user cache."""
+def cache(model_cache: Path) -> Iterator[Path]:
+    """A user cache that holds the converted model and nothing else."""
     with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("cache")
-        patch.setenv("XDG_CACHE_HOME", str(folder))
-        yield folder
+        patch.setenv("XDG_CACHE_HOME", str(model_cache))
+        yield model_cache
 
 
 @pytest.fixture(scope="module")

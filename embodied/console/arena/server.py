@@ -86,7 +86,7 @@ def _static(request: Request) -> Response:
     name = request.path_params.get("name", "")
     if name not in STATIC or (not name and "name" in request.path_params):
         return Response("There is no such file.\n", 404, media_type="text/plain")
-    home = "embodied.console" if name == "icon.svg" else "embodied.console.arena"
+    home = "embodied.console.viewer" if name == "icon.svg" else "embodied.console.arena"
     data = files(home).joinpath("static", name or "index.html").read_bytes()
     return Response(data, headers={"Content-Type": STATIC[name]})
 

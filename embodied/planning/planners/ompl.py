@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from embodied.errors import MissingExtra
+from embodied.extras import missing
 from embodied.planning.maps import HALF
 from embodied.planning.planners.space import Space
 
@@ -29,7 +29,7 @@ def rrt(space: Space, start: np.ndarray, goal: np.ndarray, rng: np.random.Genera
     try:
         from ompl import util
     except ModuleNotFoundError as error:
-        raise MissingExtra("The planner ompl", "ompl") from error
+        raise missing("The planner ompl", "ompl", "ompl") from error
     util.setLogLevel(util.LOG_NONE)
     for _ in range(ATTEMPTS):
         util.RNG.setSeed(int(rng.integers(1, 2**31)))
