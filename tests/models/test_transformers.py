@@ -182,12 +182,12 @@ def test_draws_follow_the_distribution() -> None:
     """
     import random
 
-    from embodied.models.local.decoding import BatchRow, _sample
+    from embodied.models.local.decoding import Row, _sample
 
     shares = torch.tensor([0.1, 0.4, 0.2, 0.3])
 
     def draw(**limits: float) -> torch.Tensor:
-        row = BatchRow(
+        row = Row(
             **(
                 {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "max_tokens": 1, "stop": (), "random": random.Random(0)}
                 | limits

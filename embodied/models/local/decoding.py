@@ -16,7 +16,7 @@ from transformers import LogitsProcessor, PreTrainedTokenizerBase, StoppingCrite
 
 
 @dataclass
-class BatchRow:
+class Row:
     """One reply in the making."""
 
     temperature: float
@@ -43,7 +43,7 @@ class Ending:
     padding: int
 
 
-def choose(rows: Sequence[BatchRow], scores: torch.Tensor, ending: Ending, logprobs: bool) -> list[int]:
+def choose(rows: Sequence[Row], scores: torch.Tensor, ending: Ending, logprobs: bool) -> list[int]:
     """Chooses the next token of every row from `scores`, (rows, vocabulary), and notes it in the row; padding for rows
     that have ended.
     """
@@ -51,7 +51,7 @@ def choose(rows: Sequence[BatchRow], scores: torch.Tensor, ending: Ending, logpr
     return [_next(row, scores[i], likeliest[i], ending, logprobs) for i, row in enumerate(rows)]
 
 
-def _next(row: BatchRow, scores: torch.Tensor, likeliest: int, ending: Ending, logprobs: bool) -> int:
+def _next(row: Row, scores: torch.Tensor, likeliest: int, ending: Ending, logprobs: bool) -> int:
     if row.ended:
         return ending.padding
     token = _sample(row, scores) if row.temperature > 0 else likeliest
@@ -65,7 +65,7 @@ def _next(row: BatchRow, scores: torch.Tensor, likeliest: int, ending: Ending, l
     return token
 
 
-def _sample(row: BatchRow, scores: torch.Tensor) -> int:
+def _sample(row: Row, scores: torch.Tensor) -> int:
     """Draws a token by inverting the cumulative distribution at one uniform number."""
     probabilities = torch.softmax(scores.float() / row.temperature, dim=-1)
     order = None
@@ -95,14 +95,14 @@ def _likeliest(probabilities: torch.Tensor, top_k: int, top_p: float) -> tuple[t
     return kept, order
 
 
-def stop(rows: Sequence[BatchRow], tokenizer: PreTrainedTokenizerBase) -> None:
+def stop(rows: Sequence[Row], tokenizer: PreTrainedTokenizerBase) -> None:
     """Ends the rows that contain one of their stop strings."""
     for row in rows:
         if row.stop and not row.ended and _stopped(row, tokenizer):
             row.ended = "stop"
 
 
-def _stopped(row: BatchRow, tokenizer: PreTrainedTokenizerBase) -> bool:
+def _stopped(row: Row, tokenizer: PreTrainedTokenizerBase) -> bool:
     # A character takes at most a few tokens, so a stop string that has just been completed lies within these.
     tail = tokenizer.decode(row.tokens[-4 * max(map(len, row.stop)) :])
     return any(text in tail for text in row.stop)
@@ -111,7 +111,7 @@ def _stopped(row: BatchRow, tokenizer: PreTrainedTokenizerBase) -> bool:
 class Choose(LogitsProcessor):
     """`choose`, for transformers' own generation: leaves one token possible in every row."""
 
-    def __init__(self, rows: Sequence[BatchRow], ending: Ending, logprobs: bool):
+    def __init__(self, rows: Sequence[Row], ending: Ending, logprobs: bool):
         self._rows = rows
         self._ending = ending
         self._logprobs = logprobs
@@ -128,7 +128,7 @@ class Choose(LogitsProcessor):
 class Finish(StoppingCriteria):
     """`stop`, for transformers' own generation; ends everything when `halt` says so."""
 
-    def __init__(self, rows: Sequence[BatchRow], tokenizer: PreTrainedTokenizerBase, halt: Callable[[], bool]):
+    def __init__(self, rows: Sequence[Row], tokenizer: PreTrainedTokenizerBase, halt: Callable[[], bool]):
         self._rows = rows
         self._tokenizer = tokenizer
         self._halt = halt

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from embodied.models.local.decoding import BatchRow, Ending, choose, stop
+from embodied.models.local.decoding import Ending, Row, choose, stop
 from embodied.models.local.prefixes import Evaluated, Prefixes, Slab
 
 WASTE = 1.5
@@ -40,7 +40,7 @@ def packable(model: Any) -> bool:
 class _Prompt:
     """A prompt on its way."""
 
-    row: BatchRow
+    row: Row
     tokens: np.ndarray
     known: Evaluated | None
     length: int
@@ -77,7 +77,7 @@ class Packed:
         self._layers = model.config.get_text_config().num_hidden_layers
 
     @torch.inference_mode()
-    def answer(self, prompts: Sequence[Sequence[int]], rows: Sequence[BatchRow], halt: Callable[[], bool]) -> list[int]:
+    def answer(self, prompts: Sequence[Sequence[int]], rows: Sequence[Row], halt: Callable[[], bool]) -> list[int]:
         """Writes the replies into `rows`. Returns how many tokens of each prompt were known and not computed again."""
         found = [
             self._found(number, tokens, row) for number, (tokens, row) in enumerate(zip(prompts, rows, strict=True))
@@ -108,7 +108,7 @@ class Packed:
         self._decode(found, slab, mask, end, torch.cat(scores), halt)
         return [p.length for p in sorted(found, key=lambda p: p.number)]
 
-    def _found(self, number: int, tokens: Sequence[int], row: BatchRow) -> _Prompt:
+    def _found(self, number: int, tokens: Sequence[int], row: Row) -> _Prompt:
         array = np.asarray(tokens, dtype=np.int64)
         return _Prompt(row, array, *self.prefixes.longest(array), number)
 

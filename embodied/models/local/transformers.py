@@ -25,7 +25,7 @@ from embodied.errors import ModelFailure, PromptRefused, PromptTooLong, UsageErr
 from embodied.models.config import ModelConfig
 from embodied.models.local.batcher import Batcher
 from embodied.models.local.convert import converted
-from embodied.models.local.decoding import BatchRow, Choose, Ending, Finish
+from embodied.models.local.decoding import Choose, Ending, Finish, Row
 from embodied.models.local.packed import Packed, packable
 from embodied.models.local.prefixes import Prefixes
 from embodied.models.local.weights import EMBEDDED, check_gguf, embedded
@@ -46,7 +46,7 @@ class _Job:
     text: str
     images: list[Pillow.Image]
     tokens: list[int]
-    row: BatchRow
+    row: Row
     known: int = 0
     """Tokens of the prompt that had been evaluated before."""
 
@@ -244,12 +244,12 @@ class Transformers:
             )
         return self._context - length
 
-    def _row(self, settings: Settings, room: int | None) -> BatchRow:
+    def _row(self, settings: Settings, room: int | None) -> Row:
         own = self._model.generation_config
         own = own if own.do_sample else transformers.GenerationConfig()
         sampled = own.temperature if own.temperature is not None else 1.0 if own.do_sample else 0.0
         limit = settings.max_tokens or DEFAULT_MAX_TOKENS
-        return BatchRow(
+        return Row(
             temperature=settings.temperature if settings.temperature is not None else sampled,
             top_p=settings.top_p or own.top_p or 1.0,
             top_k=own.top_k or 0,
