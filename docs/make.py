@@ -73,12 +73,12 @@ def picture(entry: Entry) -> None:
 
 def main() -> None:
     OUT.mkdir(exist_ok=True)
-    for entry in ENTRIES.values():
+    for entry in ENTRIES.ours.values():
         (OUT / f"{entry.name}.md").write_text(page(entry))
         if entry.picture:
             picture(entry)
         print(f"docs/envs/{entry.name}.md")
-    index = ["# Environments", "", *(f"- [{e.name}]({e.name}.md): {e.summary}" for e in ENTRIES.values()), ""]
+    index = ["# Environments", "", *(f"- [{e.name}]({e.name}.md): {e.summary}" for e in ENTRIES.ours.values()), ""]
     (OUT / "README.md").write_text("\n".join(index))
 
 

@@ -53,11 +53,11 @@ def dotted(schema: DictConfig) -> list[str]:
 
 
 @contextmanager
-def search(words: Iterable[str], schema: DictConfig) -> Iterator[list[Path]]:
-    """Checks the user's presets that `words` choose (`agent=mine`).
+def search(chosen: Iterable[tuple[str, str]], schema: DictConfig) -> Iterator[list[Path]]:
+    """Checks the user's presets that a request chooses.
 
     Args:
-        words: Hydra words.
+        chosen: Group and name: `("agent", "mine")`.
         schema: The configuration's structure, with its defaults.
 
     Yields:
@@ -68,7 +68,10 @@ def search(words: Iterable[str], schema: DictConfig) -> Iterator[list[Path]]:
         UsageError: A preset cannot be read, or has a value of a wrong type; names the file and the key.
         UnknownName: A preset has a key or name that does not exist; names the file, the key and the nearest one.
     """
-    own, chosen = folder(), list(_chosen(words))
+    own, chosen = folder(), list(chosen)
+    for group, name in chosen:
+        if ".." in Path(name).parts:
+            raise UsageError(f"{group}={name} leaves the folder of presets. `embodied list {group}s` lists the names.")
     with ExitStack() as stack:
         if own is None:
             yield []
@@ -88,15 +91,13 @@ def search(words: Iterable[str], schema: DictConfig) -> Iterator[list[Path]]:
         yield [mended, mended / "own"]
 
 
-def _chosen(words: Iterable[str]) -> Iterator[tuple[str, str]]:
+def chosen(words: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """The presets that Hydra words choose (`agent=mine`), as group and name."""
     for word in words:
         key, _, value = word.lstrip("+").partition("=")
         if key in GROUPS:
             quote = value[:1] if value[:1] in ("'", '"') and value[-1:] == value[:1] and len(value) > 1 else ""
-            name = value[1:-1].replace(f"\\{quote}", quote) if quote else value
-            if ".." in Path(name).parts:
-                raise UsageError(f"{key}={name} leaves the folder of presets. `embodied list {key}s` lists the names.")
-            yield key, name
+            yield key, value[1:-1].replace(f"\\{quote}", quote) if quote else value
 
 
 def _check(own: Path, group: str, name: str, schema: DictConfig, copies: dict[str, str]) -> None:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Creates .venv in the checkout with everything: the package (editable), all extras, the embedded model and the test tools.
-# Says at the end what the Python at hand cannot have.
+# Creates .venv in the checkout with everything: the package (editable), all extras, the embedded model and the test
+# tools. Says at the end what the Python at hand cannot have.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -8,6 +8,20 @@ from pathlib import Path
 
 import pytest
 
+from embodied.extras import left_out
+
+_WITHOUT = {"textworld": ["textworld"], "nle": ["nethack", "minihack"], "ompl": ["ompl"]}
+"""What has no release for some Pythons -> what its tests are called."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skips the tests of simulators that this Python cannot have, and says why."""
+    for module, names in _WITHOUT.items():
+        if reason := left_out(module):
+            for item in items:
+                if any(name in item.nodeid.lower() for name in names):
+                    item.add_marker(pytest.mark.skip(reason=reason))
+
 
 def _public_data(name: str, what: str, sign: str) -> Path:
     """A folder of public data: `EMBODIED_<NAME>_DATA`, or `../shared/data/<name>` beside the checkout. Skips the test
@@ -40,8 +54,8 @@ def codalm_data() -> Path:
 
 @pytest.fixture(scope="session")
 def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A user cache (for `XDG_CACHE_HOME`) with the embedded model converted for transformers. Converting is half a minute
-    of work: the first test worker that needs the model does it for all.
+    """A user cache (for `XDG_CACHE_HOME`) with the embedded model converted for transformers. Converting is half a
+    minute of work: the first test worker that needs the model does it for all.
     """
     pytest.importorskip("torch")
     from embodied.models.local.convert import converted

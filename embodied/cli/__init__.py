@@ -50,6 +50,7 @@ def _root(
 
 def _register() -> None:
     from embodied.cli import (
+        check,
         compare,
         data,
         doctor,
@@ -60,6 +61,7 @@ def _register() -> None:
         leaderboard,
         lists,
         merge,
+        new,
         play,
         power,
         probe,
@@ -81,6 +83,8 @@ def _register() -> None:
     app.add_typer(lists.app, name="list")
     app.command("show")(show.show)
     app.command("play")(play.play)
+    app.command("new")(new.new)
+    app.command("check")(check.check)
     app.command("score")(score.score)
     app.command("compare")(compare.compare)
     app.command("power")(power.power)

@@ -38,9 +38,10 @@ def export(
     from embodied.registry import unknown
     from embodied.store.checks import check_place
     from embodied.store.run import Run
+    from embodied.terminal import plain
 
     if format_ not in EXPORTS:
-        raise unknown("format", format_, list(EXPORTS), "embodied export --help")
+        raise unknown("format", format_, list(EXPORTS), "embodied list exports")
     write = EXPORTS.get(format_)
     opened = Run(run)
     ids = [opened.find(episode)] if episode is not None else [e.spec.id for e in opened.episodes([])]
@@ -54,6 +55,6 @@ def export(
     request = Export(opened, tuple(ids), format_, folder, fps, min_progress, success, tuple(Run(r) for r in against))
     written = write(request)
     for path in written.paths if len(written.paths) <= 20 else [f"{len(written.paths)} files in {folder}"]:
-        typer.echo(str(path))
+        typer.echo(plain(str(path)))
     for note in written.notes:
-        typer.echo(note)
+        typer.echo(plain(note))

@@ -36,9 +36,9 @@ def floors(
     """
     from embodied.catalog import ENTRIES, entry
     from embodied.cli.output import require_writable
-    from embodied.cli.session import cores
     from embodied.config import env_options
     from embodied.errors import UsageError
+    from embodied.rollout.playing import cores
 
     names = [entry(name.strip()).name for name in env.split(",")] if env else list(ENTRIES)
     if rules not in (None, "embodied", "balrog"):

@@ -1,4 +1,4 @@
-"""`embodied list envs|tasks|agents|models|suites|options`."""
+"""`embodied list envs|tasks|agents|models|suites|metrics|exports|listeners|options`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ from embodied.terminal import plain
 
 if TYPE_CHECKING:
     from embodied.config import EvalConfig
+    from embodied.registry import Registry
 
-app = typer.Typer(help="Lists environments, tasks, agents, models, suites and options.", no_args_is_help=True)
+app = typer.Typer(
+    help="Lists environments, tasks, agents, models, suites, metrics, exports, listeners and options.",
+    no_args_is_help=True,
+)
 
 
 @app.command()
@@ -21,7 +25,7 @@ def envs() -> None:
 
     for e in ENTRIES.values():
         experts = f" (experts: {', '.join(e.experts)})" if e.experts else ""
-        typer.echo(f"{e.name:17}  {len(e.tasks):2} tasks  {e.id:27}  {e.summary}{experts}")
+        typer.echo(plain(f"{e.name:17}  {len(e.tasks):2} tasks  {e.id:27}  {e.summary}{experts}"))
     typer.echo(f"{'gym:ID':17}  {'any other Gymnasium environment with a text or small discrete action space':40}")
 
 
@@ -32,7 +36,7 @@ def tasks(env: str | None = typer.Option(None, "--env", help="Of this environmen
 
     for e in [entry(env)] if env else ENTRIES.values():
         for task in e.tasks:
-            typer.echo(f"{e.name:17}  {task}")
+            typer.echo(plain(f"{e.name:17}  {task}"))
 
 
 def _presets() -> list[tuple[str, EvalConfig]]:
@@ -86,14 +90,60 @@ def models() -> None:
 @app.command()
 def suites() -> None:
     """Suites: named lists of tasks."""
-    from embodied.eval.suites import SUITES
+    from embodied.errors import UsageError
+    from embodied.eval.suites import SUITES, suite
+    from embodied.registry import report
 
-    for make in SUITES.values():
-        found = make()
+    for name in SUITES:
+        try:
+            found = suite(name)
+        except UsageError as error:
+            report(error)
+            continue
         typer.echo(
             f"{found.name:10}  version {found.version}: {len(found.tasks)} tasks, {sum(n for *_, n in found.tasks)}"
             " episodes"
         )
+
+
+@app.command()
+def metrics() -> None:
+    """Metrics for `embodied compare --metric NAME`."""
+    from embodied.errors import UsageError
+    from embodied.eval.metrics import METRICS, metric
+    from embodied.registry import report
+
+    for name in METRICS:
+        try:
+            found = metric(name)
+        except UsageError as error:
+            report(error)
+            continue
+        span = f"{found.range[0]:g} to {found.range[1]:g}" if found.range else "any number"
+        better = "" if found.higher_is_better else ", less is better"
+        typer.echo(plain(f"{name:16}  {found.title}: {span}{better}"))
+
+
+@app.command()
+def exports() -> None:
+    """Formats for `embodied export --format NAME`."""
+    from embodied.exchange import EXPORTS
+
+    _names(EXPORTS)
+
+
+@app.command()
+def listeners() -> None:
+    """Trackers for `embodied eval --log NAME`."""
+    from embodied.listeners import LISTENERS
+
+    _names(LISTENERS)
+
+
+def _names(registry: Registry) -> None:
+    for name in registry:
+        plugin = registry.plugin(name)
+        typer.echo(plain(f"{name:16}  {plugin.distribution if plugin else ''}".rstrip()))
 
 
 @app.command()

@@ -41,7 +41,8 @@ def patheval(
     from embodied.errors import UsageError
     from embodied.planning.encoders import CONTROLS, MEANING
     from embodied.planning.encoders import encoder as make
-    from embodied.planning.probe import Panels, probe, table
+    from embodied.planning.probe import Panels, probe
+    from embodied.planning.probe_tables import table
 
     if not encoder and (tune or not controls):
         raise UsageError("Name what to probe or tune with --encoder (random-vit can be tuned too).")

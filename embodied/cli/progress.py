@@ -166,7 +166,7 @@ class LiveTable(Watch):
 
     def render(self) -> Any:
         """The table as it stands."""
-        from rich.table import LiveTable as RichTable
+        from rich.table import Table as RichTable
 
         rows = [cells(status) for status in self.status()]
         kept = [name for name in rows[0] if any(row[name] != "-" for row in rows)] if rows else []

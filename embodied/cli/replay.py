@@ -39,12 +39,12 @@ def replay(
     import asyncio
     from functools import partial
 
-    from embodied.cli.session import cores
     from embodied.cli.trust import require_trust
     from embodied.errors import StoreError, UsageError
     from embodied.eval.settings import older_versions
     from embodied.exchange.balrog.replaying import COMPARED, replay_imported
     from embodied.rollout.identity import versions
+    from embodied.rollout.playing import cores
     from embodied.rollout.replay import replay_all
     from embodied.store.run import Run
 

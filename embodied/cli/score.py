@@ -31,6 +31,7 @@ def score(
     from embodied.cli.tables import print_analysis, print_balrog, print_floors, print_score
     from embodied.eval import balrog, floors
     from embodied.eval.analysis import analyse
+    from embodied.eval.metrics import means
     from embodied.eval.results import read
     from embodied.eval.score import score as score_run
     from embodied.store.run import Run
@@ -47,6 +48,7 @@ def score(
     result = score_run(results)
     if as_json:
         body = {"run": results.path, **asdict(result), "tables": [asdict(table) for table in analyse(folder, results)]}
+        body["metrics"] = [asdict(mean) for mean in means(folder, results)[0]]
         body["floors"] = floors.plain(floors.of_run(results.record))
         if episodes:
             fields = ("outcome", "progress", "success", "steps", "return_", "error", "metrics")

@@ -23,6 +23,8 @@ from embodied.eval.results import ByTask, Results, Value, progress
 from embodied.types import Json, TaskSpec
 
 Seeds = dict[int, float]
+Key = tuple[str, str]
+"""(environment, task)."""
 SEEN_BY_THE_AGENT = ("image", "expert", "status", "data")
 """Options of an environment that do not make it another task: what the agent is shown, and where files lie (that there
 are any makes it another).
@@ -101,8 +103,13 @@ class Comparison:
     """Pairs of runs without a task that both have scored."""
 
 
-def compare(runs: Sequence[Results], value: Value = progress) -> Comparison:
+def compare(runs: Sequence[Results], value: Value = progress, bounded: bool = True) -> Comparison:
     """Compares every two of `runs`, in the order given.
+
+    Args:
+        runs: Two or more.
+        value: What is compared.
+        bounded: Whether it is in [0, 1]; intervals of other values are Student's.
 
     Raises:
         UsageError: Fewer than two runs, or no two of them have a scored task in common.
@@ -111,7 +118,7 @@ def compare(runs: Sequence[Results], value: Value = progress) -> Comparison:
         raise UsageError("A comparison takes two runs or more: embodied compare RUN RUN [RUN ...]")
     found, nothing = [], []
     for a, b in combinations(runs, 2):
-        difference = compare_two(a, b, value)
+        difference = compare_two(a, b, value, bounded)
         if difference is None:
             nothing.append((a.path, b.path))
         else:
@@ -125,8 +132,8 @@ def compare(runs: Sequence[Results], value: Value = progress) -> Comparison:
     return Comparison(tuple(replace(d, p_holm=p) for d, p in zip(found, corrected, strict=True)), tuple(nothing))
 
 
-def compare_two(a: Results, b: Results, value: Value = progress) -> Difference | None:
-    """Compares two runs; None when no task is scored in both. `p_holm` is `p`."""
+def compare_two(a: Results, b: Results, value: Value = progress, bounded: bool = True) -> Difference | None:
+    """Compares two runs; None when no task is scored in both. `p_holm` is `p`. `bounded`: see `compare`."""
     in_a, in_b = a.by_task(value), b.by_task(value)
     sets_a, sets_b = _items(a), _items(b)
     common = [key for key in in_a if key in in_b and sets_a[key] == sets_b[key]]
@@ -136,9 +143,22 @@ def compare_two(a: Results, b: Results, value: Value = progress) -> Difference |
     kept = [key for key in common if not paired or in_a[key].keys() & in_b[key].keys()]
     left_out = tuple(_left_out(a, b, in_a, in_b, kept, paired))
     test = _paired if paired else _unpaired
-    return test(
-        a.path, b.path, {k: in_a[k] for k in kept}, {k: in_b[k] for k in kept}, left_out, tuple(_differs(a, b, kept))
-    )
+    x, y = {k: in_a[k] for k in kept}, {k: in_b[k] for k in kept}
+    found = test(a.path, b.path, x, y, left_out, tuple(_differs(a, b, kept)))
+    return found if bounded else _without_bounds(found, x, y)
+
+
+def _without_bounds(found: Difference, in_a: dict[Key, Seeds], in_b: dict[Key, Seeds]) -> Difference:
+    """The same comparison with Student's interval, for values that are not in [0, 1]."""
+    seeds = {key: [s for s in in_a[key] if s in in_b[key]] if found.paired else [] for key in in_a}
+    x = st.stratify({key: [in_a[key][s] for s in seeds[key] or in_a[key]] for key in in_a})
+    y = st.stratify({key: [in_b[key][s] for s in seeds[key] or in_b[key]] for key in in_a})
+    if found.paired:
+        spread = st.spread_of([replace(i, values=i.values - j.values) for i, j in zip(x, y, strict=True)])
+    else:
+        spread = spread_between(x, y)
+    interval = st.student_interval(found.difference, spread)
+    return replace(found, interval=interval, no_interval="" if interval else "too few episodes, or none differ")
 
 
 def _paired(

@@ -35,8 +35,6 @@ tells that there is one.
 
 ByTask = dict[tuple[str, str], dict[int, float]]
 """Value of every seed by (environment, task)."""
-METRICS: dict[str, Value] = {"progress": progress, "success": success}
-"""What runs can be compared by."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +69,14 @@ def read(run: Run) -> Results:
     """Reads the results of a run, finished or not; damaged ones are counted, never an error."""
     damaged: list[str] = []
     episodes = list(run.episodes(damaged))
-    can_succeed = {e.spec.task.env for e in episodes if e.success is not None} | (ENTRIES.keys() - WITHOUT_SUCCESS)
+    can_succeed = {e.spec.task.env for e in episodes if e.success is not None} | _able()
     ended = {e.spec.id: _decided(e) if e.spec.task.env in can_succeed else e for e in episodes}
     return Results(str(run.root), run.record, ended, tuple(damaged))
+
+
+def _able() -> set[str]:
+    """The environments of which is known that one can succeed in them."""
+    return {e.name for e in ENTRIES.values() if e.can_succeed and e.name not in WITHOUT_SUCCESS}
 
 
 def _decided(episode: Episode) -> Episode:

@@ -150,6 +150,14 @@ def student_quantile(p: float, freedom: float) -> float:
 # --------------------------------------------------------------------------- intervals
 
 
+def student_interval(value: float | None, found: Spread | None) -> Interval | None:
+    """Interval of a mean of values without bounds, by Student's t; None without a spread, or where nothing varies."""
+    if value is None or found is None or found.error <= 0:
+        return None
+    half = student_quantile((1 + LEVEL) / 2, found.freedom) * found.error
+    return value - half, value + half
+
+
 def why_no_interval(strata: Sequence[Stratum]) -> str:
     """Why a score has no interval, in words; empty when it has one.
 

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from embodied.blobs import decode_png, pictures_of
-from embodied.catalog import has_picture
+from embodied.envs import has_picture
 from embodied.errors import MissingExtra, StoreError
 from embodied.rollout.worlds.environment import LocalEnvironment
 from embodied.store.disk import named, whole

@@ -79,7 +79,8 @@ def _right(group: Iterable[Episode], chosen: Chosen) -> int:
 
 def best_shortcut(group: Group) -> str:
     """The rule that ignores the scenario and is right most often; of equals the first."""
-    return max(group[0].info["shortcuts"], key=lambda name: _right(group, _shortcut(name)))
+    rules: dict[str, int] = group[0].info["shortcuts"]
+    return max(rules, key=lambda name: _right(group, _shortcut(name)))
 
 
 def _judges(title: str, group: Group) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,6 +37,25 @@ class Listener(Protocol):
     def stepped(self, spec: EpisodeSpec, step: Step) -> None: ...
 
     def ended(self, episode: Episode) -> None: ...
+
+
+class Listeners:
+    """Several listeners as one."""
+
+    def __init__(self, listeners: Iterable[Listener]):
+        self._all = tuple(listeners)
+
+    def started(self, spec: EpisodeSpec) -> None:
+        for listener in self._all:
+            listener.started(spec)
+
+    def stepped(self, spec: EpisodeSpec, step: Step) -> None:
+        for listener in self._all:
+            listener.stepped(spec, step)
+
+    def ended(self, episode: Episode) -> None:
+        for listener in self._all:
+            listener.ended(episode)
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from embodied.driving.codalm.load import Problem, Split
 
 SHOWN = 20
 """Lines of one kind; JSON holds them all."""
@@ -43,7 +47,7 @@ def run(data: str | None, split: str | None, language: str | None, pictures: boo
     return 5 if hindering else 0
 
 
-def _print(splits: list, problems: list) -> None:
+def _print(splits: list[Split], problems: list[Problem]) -> None:
     from embodied.cli.tables import console, table
     from embodied.driving.codalm.load import KINDS, PUBLISHED
 

@@ -16,7 +16,7 @@ from embodied.config import EvalConfig
 from embodied.eval.tables import Table
 from embodied.exchange.codalm.answers import Answers
 from embodied.exchange.codalm.judging import Case, JudgingResult, Ratings
-from embodied.types import Usage
+from embodied.types import Text, Usage
 
 MAX_TOKENS = 2048
 """Of one reply, where the user sets no other limit: a few sentences, and room for models that reason first."""
@@ -48,9 +48,8 @@ def run(request: JudgingRequest) -> int:
     from embodied import models
     from embodied.cli.output import require_writable
     from embodied.config import compose, quoted
-    from embodied.driving.codalm import prompts
     from embodied.errors import UsageError
-    from embodied.exchange.codalm import answers, judge, judging, scoring, tables
+    from embodied.exchange.codalm import answers, judge, judging, prompts, scoring, tables
 
     if request.prompts is None and request.ratings != prompts.READINGS[0]:
         raise UsageError(
@@ -141,9 +140,8 @@ def _estimate(config: EvalConfig, cases: list[Case], ratings: Ratings) -> None:
     waiting = [case for case in cases if ratings.judged(case) is None]
     asked = [case for case in waiting if judge.shown(case.answer).text.strip()]
     ask = ratings.prompts.ask if ratings.prompts else judge.messages
-    characters = sum(
-        len(part.text) for case in asked for m in ask(case.key[0], case.reference, case.answer) for part in m.parts
-    )
+    prompts = (ask(case.key[0], case.reference, case.answer) for case in asked)
+    characters = sum(len(part.text) for prompt in prompts for m in prompt for part in m.parts if isinstance(part, Text))
     typer.echo(
         f"{ratings.score}: {len(cases)} answers, {len(cases) - len(waiting)} judged before, {len(waiting) - len(asked)}"
         " empty."

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from embodied.driving.codalm.sources import PROCEDURAL, REAL_NAME, SceneSet, open_set
 from embodied.driving.records import TASKS, Key, Question, Task
@@ -119,7 +120,7 @@ def _of_runs(runs: Sequence[Run], data: str | None, split: str | None, language:
     texts: dict[Key, str] = {}
     again = 0
     for run, spec in specs:
-        questions = turns[spec.task.task]
+        questions = turns[cast(Task, spec.task.task)]
         question = questions[spec.seed % len(questions)]
         again += question.key in asked
         asked.setdefault(question.key, question)

@@ -14,10 +14,10 @@ from typing import Literal
 import msgspec
 
 from embodied.bounded import SAME_FAILURES, FailuresInARow, work_off
-from embodied.driving.codalm.prompts import Prompts
 from embodied.driving.records import Key, Question, Task
 from embodied.errors import BudgetSpent, ModelFailure, ModelRefused, PromptRefused, StoreError, UsageError
 from embodied.exchange.codalm import judge
+from embodied.exchange.codalm.prompts import Prompts
 from embodied.models.base import Model
 from embodied.models.thoughts import split
 from embodied.store.codec import encode

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from embodied.atomic import named, write_whole
 from embodied.driving.codalm.vqa import key_of, line, made
 from embodied.driving.records import TASKS, Key, Question, Task
 from embodied.errors import UsageError
-from embodied.store.disk import named, write_whole
 
 FILES: dict[Task, str] = {task: f"{task}_answer.jsonl" for task in TASKS}
 _FIELDS = ("question_id", "image", "question", "answer")

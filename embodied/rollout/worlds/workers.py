@@ -27,7 +27,7 @@ from embodied import errors, secrets
 from embodied.blobs import Blobs
 from embodied.errors import EmbodiedError, EnvironmentFailure, RecordDiffers, UsageError, WorkersLost
 from embodied.rollout.worlds.environment import Answer, Start
-from embodied.rollout.worlds.host import BEAT, Act, Close, Request, Reset, Response
+from embodied.rollout.worlds.host import BEAT, Act, Close, Make, Request, Reset, Response
 from embodied.store.codec import pack
 from embodied.types import TaskSpec
 from embodied.variables import resolved_task
@@ -277,6 +277,7 @@ class Pool:
             raise UsageError(f"run.workers is the number of worker processes and must be at least 1, not {size}.")
         if min(step_seconds, reset_seconds) <= 0:
             raise UsageError("run.step_seconds and run.reset_seconds are seconds and must be above 0.")
+        self.size = size
         self.step_seconds, self.reset_seconds, self.closing_seconds = step_seconds, reset_seconds, reset_seconds
         self.grace = GRACE
         self._places = [Place(launch) for _ in range(size)]
@@ -292,6 +293,32 @@ class Pool:
         """From now on nothing that ends is waited for as long as usual: somebody who wants to stop is waiting."""
         self.grace = HURRY
         self.closing_seconds = min(self.closing_seconds, HURRY)
+
+    async def start(self, episodes: int) -> None:
+        """Starts the workers that so many episodes will take, and does not wait until they are ready. One that cannot
+        be started is tried again when it is needed.
+        """
+        with contextlib.suppress(EnvironmentFailure):
+            await asyncio.gather(*(place.staffed() for place in self._places[:episodes]))
+
+    async def check(self, task: TaskSpec) -> bool:
+        """Makes an environment for a moment, in a worker, which then serves the first episodes.
+
+        Returns:
+            Whether it takes any phrase as an action, and not one of a list.
+
+        Raises:
+            UsageError, UnknownName, MissingExtra, EnvironmentFailure: It cannot be made.
+        """
+        place, _ = self.take()
+        try:
+            made = await place.ask(await place.staffed(), Make(resolved_task(task)), self.reset_seconds)
+            return made.free_text
+        except WorkerLost as lost:
+            name = f"{task.env} {task.task}".strip()
+            raise EnvironmentFailure(f"{name} cannot be made: {lost}. Nothing was written.") from lost
+        finally:
+            place.environments -= 1
 
     def environment(self, task: TaskSpec, blobs: Blobs) -> Environment:
         """An environment for one episode; it takes a place at its reset. Variables that its options name are read here:
@@ -429,10 +456,10 @@ class Environment:
 
 
 def _error(response: Response) -> EmbodiedError:
-    """The error that a host reported."""
+    """The error that a host reported, with the words that it has there."""
     kind = getattr(errors, response.kind, EnvironmentFailure)
-    return (
-        kind(response.error)
-        if kind in (UsageError, errors.UnknownName, errors.StoreError)
-        else EnvironmentFailure(response.error)
-    )
+    if kind not in (UsageError, errors.UnknownName, errors.StoreError, errors.MissingExtra):
+        kind = EnvironmentFailure
+    error: EmbodiedError = kind.__new__(kind)
+    error.args = (response.error,)
+    return error

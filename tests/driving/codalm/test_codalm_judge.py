@@ -13,10 +13,9 @@ import numpy as np
 import pytest
 
 from embodied.blobs import MemoryBlobs
-from embodied.driving.codalm import prompts
 from embodied.driving.records import TASKS, Question, Region
 from embodied.errors import StoreError, UsageError
-from embodied.exchange.codalm import judge, judging, tables
+from embodied.exchange.codalm import judge, judging, prompts, tables
 from embodied.exchange.codalm.judging import Case, JudgingResult, Ratings
 from embodied.models import ModelConfig, build
 from embodied.types import Settings, Text
