@@ -329,13 +329,7 @@ def members(group: str) -> list[str]:
 
 def keys(config: EvalConfig) -> list[str]:
     """Every key of a configuration, dotted, for lists and near misses."""
-
-    def walk(node: Any, path: str) -> list[str]:
-        if isinstance(node, dict):
-            return [k for name, value in node.items() for k in walk(value, f"{path}.{name}" if path else str(name))]
-        return [path]
-
-    return walk(OmegaConf.to_container(OmegaConf.structured(config)), "")
+    return presets.dotted(OmegaConf.structured(config))
 
 
 def meanings(schema: type, path: str = "") -> dict[str, str]:

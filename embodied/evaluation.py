@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from embodied.errors import StoreError, UsageError
-from embodied.eval.analysis import Table, analyse
+from embodied.eval.analysis import analyse
 from embodied.eval.results import Results, read
 from embodied.eval.score import RunScore, Score, score
+from embodied.eval.tables import Table
 from embodied.exchange.tables import flat
 from embodied.store.run import Run
 from embodied.terminal import line

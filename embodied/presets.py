@@ -41,6 +41,17 @@ def folder() -> Path | None:
     return Path(named).resolve()
 
 
+def dotted(schema: DictConfig) -> list[str]:
+    """Every key of a configuration, dotted (`agent.history.text`)."""
+
+    def walk(node: Any, path: str) -> list[str]:
+        if isinstance(node, dict):
+            return [k for name, value in node.items() for k in walk(value, f"{path}.{name}" if path else str(name))]
+        return [path]
+
+    return walk(OmegaConf.to_container(schema), "")
+
+
 @contextmanager
 def search(chosen: Iterable[tuple[str, str]], schema: DictConfig) -> Iterator[list[Path]]:
     """Checks the user's presets that a request chooses.
@@ -188,16 +199,14 @@ def _check_package(path: Path, group: str, package: str | None, content: dict[An
 
 def _check_keys(path: Path, content: Any, schema: DictConfig, key: str) -> None:
     """Checks a preset's part at a dotted key against the schema, down to its values."""
-    from embodied.config import keys
-
     if key and key.split(".")[0] == "env":
         if not isinstance(content, dict) and key == "env":
             raise UsageError(f"{path}: {key} must be a mapping of keys and values, not {_kind(content)}.")
         return
     if key and not _exists(schema, key):
-        known = keys(OmegaConf.to_object(schema))
+        known = dotted(schema)
         raise _in_file(
-            path, unknown("option", key, [*known, *(k for k in schema if k not in known)], "embodied list options")
+            path, unknown("option", key, [*known, *(str(k) for k in schema if k not in known)], "embodied list options")
         )
     node = OmegaConf.select(schema, key) if key else schema
     if isinstance(node, DictConfig) and not _free(node):

@@ -106,9 +106,10 @@ class ModelAgent:
         such text, however long the history.
         """
         pictures = pictures_of(observation)
-        if self.parts.perception is None or not pictures:
+        perception, blobs = self.parts.perception, self.parts.blobs
+        if perception is None or blobs is None or not pictures:
             return observation
-        seen = await asyncio.to_thread(self.parts.perception, pictures, self.parts.blobs)  # other episodes go on
+        seen = await asyncio.to_thread(perception, pictures, blobs)  # other episodes go on
         return replace(observation, status="\n\n".join(filter(None, [observation.status, seen])))
 
     def recall(self, step: Step) -> None:

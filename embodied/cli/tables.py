@@ -9,12 +9,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from embodied import quantities
 from embodied.cli import output
 from embodied.cli.fit import fitted
+from embodied.quantities import episodes
 from embodied.terminal import line, plain
 
 if TYPE_CHECKING:
-    from embodied.eval.analysis import Table as Analysed
+    from embodied.eval.tables import Table as Analysed
     from embodied.eval.results import Results
     from embodied.eval.score import RunScore, Score
     from embodied.types import Json
@@ -46,19 +48,14 @@ def table(*columns: str) -> Table:
     return made
 
 
-def episodes(n: int, verb: str = "") -> str:
-    """`1 episode`, `2 episodes`; with a verb, `1 episode was` and `2 episodes were`."""
-    one, more = {"": ("", ""), "be": (" was", " were"), "have": (" has", " have")}[verb]
-    return f"{n} episode{one}" if n == 1 else f"{n} episodes{more}"
+def percent(share: float | None, digits: int = 1) -> str:
+    """As `quantities.percent`, with a dash that every terminal has."""
+    return quantities.percent(share, digits, "-")
 
 
-def percent(value: float | None, digits: int = 1) -> str:
-    return "-" if value is None else f"{100 * value:.{digits}f} %"
-
-
-def span(interval: tuple[float, float] | None, digits: int = 1) -> str:
-    """An interval in percent, without the sign."""
-    return "-" if interval is None else f"{100 * interval[0]:.{digits}f} to {100 * interval[1]:.{digits}f}"
+def span(interval: quantities.Interval | None, digits: int = 1) -> str:
+    """As `quantities.span`, with a dash that every terminal has."""
+    return quantities.span(interval, digits, "-")
 
 
 def print_score(result: RunScore, tasks: bool = False) -> Score:
@@ -87,7 +84,7 @@ def print_score(result: RunScore, tasks: bool = False) -> Score:
 
 def print_analysis(tables: list[Analysed]) -> None:
     """Prints the environments' own tables."""
-    from embodied.eval.analysis import words
+    from embodied.eval.tables import words
 
     out = console()
     for made in tables:

@@ -19,8 +19,8 @@ from embodied.errors import UsageError
 from embodied.eval import statistics as st
 from embodied.eval.intervals import difference_interval
 from embodied.eval.pairs import paired_p
-from embodied.eval.results import Results, Value, progress
-from embodied.types import TaskSpec
+from embodied.eval.results import ByTask, Results, Value, progress
+from embodied.types import Json, TaskSpec
 
 Seeds = dict[int, float]
 Key = tuple[str, str]
@@ -161,7 +161,9 @@ def _without_bounds(found: Difference, in_a: dict[Key, Seeds], in_b: dict[Key, S
     return replace(found, interval=interval, no_interval="" if interval else "too few episodes, or none differ")
 
 
-def _paired(a: str, b: str, in_a: dict, in_b: dict, left_out: tuple[str, ...], differs: tuple[str, ...]) -> Difference:
+def _paired(
+    a: str, b: str, in_a: ByTask, in_b: ByTask, left_out: tuple[str, ...], differs: tuple[str, ...]
+) -> Difference:
     seeds = {key: [s for s in in_a[key] if s in in_b[key]] for key in in_a}
     x = st.stratify({key: [in_a[key][s] for s in found] for key, found in seeds.items()})
     y = st.stratify({key: [in_b[key][s] for s in found] for key, found in seeds.items()})
@@ -178,13 +180,13 @@ def _paired(a: str, b: str, in_a: dict, in_b: dict, left_out: tuple[str, ...], d
         b,
         True,
         pairs,
-        st.mean(x),
-        st.mean(y),
+        st.known_mean(x),
+        st.known_mean(y),
         interval,
         reason,
         p,
         p,
-        st.detectable(found) if able else None,
+        st.detectable(found) if found is not None and able else None,
         _by_task(x, y),
         left_out,
         differs,
@@ -192,7 +194,7 @@ def _paired(a: str, b: str, in_a: dict, in_b: dict, left_out: tuple[str, ...], d
 
 
 def _unpaired(
-    a: str, b: str, in_a: dict, in_b: dict, left_out: tuple[str, ...], differs: tuple[str, ...]
+    a: str, b: str, in_a: ByTask, in_b: ByTask, left_out: tuple[str, ...], differs: tuple[str, ...]
 ) -> Difference:
     x = st.stratify({key: list(found.values()) for key, found in in_a.items()})
     y = st.stratify({key: list(in_b[key].values()) for key in in_a})
@@ -206,8 +208,8 @@ def _unpaired(
         b,
         False,
         pairs,
-        st.mean(x),
-        st.mean(y),
+        st.known_mean(x),
+        st.known_mean(y),
         interval,
         reason,
         p,
@@ -239,7 +241,7 @@ def _by_task(x: Sequence[st.Stratum], y: Sequence[st.Stratum]) -> tuple[TaskDiff
 
 
 def _left_out(
-    a: Results, b: Results, in_a: dict, in_b: dict, kept: Sequence[tuple[str, str]], paired: bool
+    a: Results, b: Results, in_a: ByTask, in_b: ByTask, kept: Sequence[tuple[str, str]], paired: bool
 ) -> Iterable[str]:
     for one, other, mine in ((a, b, in_a), (b, a, in_b)):
         planned = dict.fromkeys((s.task.env, s.task.task) for s in one.record.planned)
@@ -249,9 +251,9 @@ def _left_out(
         if unscored := [key for key in planned if key in elsewhere and key not in mine]:
             yield f"Without a scored episode in {one.path}: {_named(unscored)}."
     sets_a, sets_b = _items(a), _items(b)
-    if other := [key for key in in_a if key in in_b and sets_a[key] != sets_b[key]]:
-        yield f"On other items in the other run: {_named(other)}."
-    if apart := [key for key in in_a if key in in_b and key not in kept and key not in other]:
+    if apart_by_items := [key for key in in_a if key in in_b and sets_a[key] != sets_b[key]]:
+        yield f"On other items in the other run: {_named(apart_by_items)}."
+    if apart := [key for key in in_a if key in in_b and key not in kept and key not in apart_by_items]:
         yield f"Scored in both without a common seed: {_named(apart)}."
     if paired:
         for one, other, mine, theirs in ((a, b, in_a, in_b), (b, a, in_b, in_a)):
@@ -289,11 +291,11 @@ def _differs(a: Results, b: Results, kept: Sequence[tuple[str, str]]) -> Iterabl
         yield f"{words}, in {'all tasks' if len(keys) == len(kept) else _named(keys)}."
 
 
-def _said(options: dict, name: str) -> str:
+def _said(options: Json, name: str) -> str:
     return repr(options[name]) if name in options else "the default"
 
 
-def _items(results: Results) -> dict[tuple[str, str], dict]:
+def _items(results: Results) -> dict[tuple[str, str], Json]:
     """The options of each task that choose its set of items."""
     return {
         key: {name: options[name] for name in CHOOSE_ITEMS if name in options}
@@ -301,12 +303,12 @@ def _items(results: Results) -> dict[tuple[str, str], dict]:
     }
 
 
-def _options(results: Results) -> dict[tuple[str, str], dict]:
+def _options(results: Results) -> dict[tuple[str, str], Json]:
     """Options of each task that make it the task it is."""
     return {(s.task.env, s.task.task): defining(s.task) for s in results.record.planned}
 
 
-def defining(task: TaskSpec) -> dict:
+def defining(task: TaskSpec) -> Json:
     """The options of a task that make it the task it is: those that do not stand at the environment's default, which
     `embodied eval` records too.
     """

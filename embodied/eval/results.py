@@ -24,14 +24,17 @@ def progress(episode: Episode) -> float | None:
     """Progress in [0, 1]; None for an episode that has no score: it failed, was cancelled, or the environment could not
     score it.
     """
-    counted = episode.outcome in SCORED and episode.progress is not None and math.isfinite(episode.progress)
-    return float(episode.progress) if counted else None
+    value = episode.progress
+    return float(value) if value is not None and episode.outcome in SCORED and math.isfinite(value) else None
 
 
 WITHOUT_SUCCESS = {"codalm"}
 """Our environments that know progress and no success (`LanguageEnv.can_succeed`). Of others, one success said in a run
 tells that there is one.
 """
+
+ByTask = dict[tuple[str, str], dict[int, float]]
+"""Value of every seed by (environment, task)."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,7 @@ class Results:
     damaged: tuple[str, ...] = ()
     """A sentence for each result that could not be read; such an episode counts as not played."""
 
-    def by_task(
-        self, value: Value = progress, specs: Iterable[EpisodeSpec] | None = None
-    ) -> dict[tuple[str, str], dict[int, float]]:
+    def by_task(self, value: Value = progress, specs: Iterable[EpisodeSpec] | None = None) -> ByTask:
         """Value of every seed by (environment, task), of `specs` or all planned; repeats of a seed are averaged,
         episodes without a value left out.
         """

@@ -19,7 +19,7 @@ PROVIDERS = {"gemini": "google", "claude": "anthropic"}
 
 
 @dataclass(frozen=True)
-class Settings:
+class RunSettings:
     """A run in words."""
 
     name: str
@@ -38,7 +38,7 @@ class Settings:
     date: str
 
 
-def describe(record: RunRecord) -> Settings:
+def describe(record: RunRecord) -> RunSettings:
     """Reads a run's settings from its record; what a foreign record lacks is empty."""
     config = record.config
     imported = config.get("imported") or {}
@@ -48,7 +48,7 @@ def describe(record: RunRecord) -> Settings:
     asks = agent not in NO_MODEL and bool(name)
     rules = sorted({str(s.task.kwargs.get("rules") or "embodied") for s in record.planned})
     label = imported.get("name") or (f"{name} · {agent}" if asks else agent or "unnamed")
-    return Settings(
+    return RunSettings(
         name=str(label),
         agent=agent,
         model=f"{provider}/{name}".strip("/") if asks else "",
@@ -73,7 +73,7 @@ def changed(a: RunRecord, b: RunRecord) -> list[tuple[str, str, str]]:
     ]
 
 
-def spent(config: Json, usage: Usage, about: Settings) -> float | None:
+def spent(config: Json, usage: Usage, about: RunSettings) -> float | None:
     """US dollars, by the run's own price or the public one; None where neither is known or nothing was counted."""
     model = config.get("model")
     if not about.model or not isinstance(model, dict) or not usage.input:

@@ -67,7 +67,8 @@ ROWS = 10_000
 
 def write_csv(export: Export) -> Exported:
     """Writes `episodes.csv` and `steps.csv` (UTF-8, header, RFC 4180; a missing value is empty)."""
-    episodes, damaged = _episodes(export), []
+    episodes = _episodes(export)
+    damaged: list[str] = []
     first = _csv(export.out / "episodes.csv", *flat(episodes))
     second = _csv(export.out / "steps.csv", list(STEPS), _steps(export.run, episodes, damaged))
     return Exported([first, second], damaged_note(damaged))
@@ -75,7 +76,8 @@ def write_csv(export: Export) -> Exported:
 
 def write_parquet(export: Export) -> Exported:
     """Writes `episodes.parquet` and `steps.parquet`. Raises `MissingExtra` without PyArrow."""
-    episodes, damaged = _episodes(export), []
+    episodes = _episodes(export)
+    damaged: list[str] = []
     rows = ({**_episode(e), "metrics": list(e.metrics.items())} for e in episodes)
     first = _parquet(export.out / "episodes.parquet", {**EPISODES, "metrics": dict}, rows)
     second = _parquet(export.out / "steps.parquet", STEPS, _steps(export.run, episodes, damaged))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, pairwise
 from statistics import fmean, median
 
-from embodied.eval.analysis import Replies, Table, share
+from embodied.eval.tables import Replies, Table, share
 from embodied.planning.descriptors import DESCRIPTORS, NAMES
 from embodied.planning.env import PathEvalEnv
 from embodied.planning.scenarios import SCENARIOS

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from embodied.eval.analysis import Replies, Table, share
 from embodied.eval.intervals import interval
 from embodied.eval.statistics import stratify
+from embodied.eval.tables import Replies, Table, share
 from embodied.planning.scenarios import SCENARIOS
 from embodied.types import Episode
 

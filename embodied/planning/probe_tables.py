@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from embodied.eval.analysis import Table
+from embodied.eval.tables import Table
 from embodied.planning.probe import ProbeRow
 
 

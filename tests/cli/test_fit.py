@@ -14,7 +14,7 @@ from rich.console import Console
 from embodied.cli import progress
 from embodied.cli.fit import fitted, folded
 from embodied.cli.tables import print_analysis, table
-from embodied.eval.analysis import Table
+from embodied.eval.tables import Table
 from embodied.models.prices import Price
 from tests.eval.runs import make_run
 

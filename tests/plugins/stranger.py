@@ -21,7 +21,7 @@ FACTS = """
 ENV = """
     from embodied.envs.base import LanguageEnv, Transition
     from embodied.envs.spaces import Choice
-    from embodied.eval.analysis import Table
+    from embodied.eval.tables import Table
     from embodied.types import Mission
 
     class Corridor(LanguageEnv):

@@ -134,12 +134,12 @@ def judge(
     The same command goes on where it stopped and skips what is judged. The exit code is 5 where an answer has no
     rating.
     """
-    from embodied.cli.codalm.judge import Request, run
+    from embodied.cli.codalm.judge import JudgingRequest, run
 
     folders = [w for w in what if "=" not in w or Path(w).exists()]
     words = tuple(w for w in what if w not in folders)
     return run(
-        Request(
+        JudgingRequest(
             folders, words, model, data, split, language, partial, out, concurrency, dry_run, as_json, prompts, ratings
         )
     )

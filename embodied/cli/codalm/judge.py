@@ -13,9 +13,9 @@ import typer
 
 from embodied.cli import interrupt
 from embodied.config import EvalConfig
-from embodied.eval.analysis import Table
+from embodied.eval.tables import Table
 from embodied.exchange.codalm.answers import Answers
-from embodied.exchange.codalm.judging import Case, Outcome, Ratings
+from embodied.exchange.codalm.judging import Case, JudgingResult, Ratings
 from embodied.types import Text, Usage
 
 MAX_TOKENS = 2048
@@ -25,7 +25,7 @@ WORDY = 100
 
 
 @dataclass(frozen=True)
-class Request:
+class JudgingRequest:
     """What to judge, as named on the command line."""
 
     what: list[str]
@@ -43,7 +43,7 @@ class Request:
     ratings: str = "strict"
 
 
-def run(request: Request) -> int:
+def run(request: JudgingRequest) -> int:
     """Judges what has no rating yet and prints the table. Returns the exit code."""
     from embodied import models
     from embodied.cli.output import require_writable
@@ -108,7 +108,7 @@ def _beside(what: str, score: str, found: Answers) -> Path:
 
 async def _judge(
     config: EvalConfig, cases: list[Case], ratings: Ratings, concurrency: int, bound: interrupt.Bound
-) -> Outcome:
+) -> JudgingResult:
     from embodied import models
     from embodied.blobs import MemoryBlobs
     from embodied.cli.progress import counted
@@ -154,7 +154,7 @@ def _estimate(config: EvalConfig, cases: list[Case], ratings: Ratings) -> None:
     )
 
 
-def _print(made: list[Table], ratings: Ratings, outcome: Outcome, found: Answers, config: EvalConfig) -> None:
+def _print(made: list[Table], ratings: Ratings, outcome: JudgingResult, found: Answers, config: EvalConfig) -> None:
     from embodied.cli.tables import print_analysis
     from embodied.models.prices import price_of
 
@@ -172,7 +172,7 @@ def _print(made: list[Table], ratings: Ratings, outcome: Outcome, found: Answers
         typer.echo(f"Stopped early: {outcome.stopped} The same command goes on from here.")
 
 
-def _print_json(made: list[Table], cases: list[Case], ratings: Ratings, outcome: Outcome, found: Answers) -> None:
+def _print_json(made: list[Table], cases: list[Case], ratings: Ratings, outcome: JudgingResult, found: Answers) -> None:
     from embodied.cli.output import print_json
 
     last = [rating for case in cases if (rating := ratings.last(case)) is not None]

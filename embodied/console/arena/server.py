@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from embodied.console.arena.arena import Arena
-from embodied.console.arena.votes import Choice, Votes
+from embodied.console.arena.votes import Preferred, Votes
 from embodied.console.serving import guards, listen
 from embodied.console.viewer.library import NotFound
 from embodied.errors import StoreError, UsageError
@@ -41,7 +41,7 @@ class Ballot(msgspec.Struct, forbid_unknown_fields=True):
     """What the page sends."""
 
     match: str
-    choice: Choice
+    choice: Preferred
 
 
 def serve(runs: Sequence[Run], votes: Path, port: int, ready: Callable[[str], None]) -> None:

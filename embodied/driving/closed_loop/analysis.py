@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from embodied.driving.closed_loop.env import KINDS
 from embodied.driving.closed_loop.road import GOOD, OUTCOMES
 from embodied.driving.floors import floors, shown
-from embodied.eval.analysis import Cell, Replies, Table, share
 from embodied.eval.intervals import interval
 from embodied.eval.statistics import stratify
+from embodied.eval.tables import Cell, Replies, Table, share
 from embodied.types import Episode
 
 PARTS = ("navsim", "nc", "dac", "ttc", "ep", "c")

@@ -19,7 +19,7 @@ from embodied.driving.grounded.overlap import rouge_l, tfidf_cosine
 from embodied.driving.grounded.reference import facts_of
 from embodied.driving.records import Key, Question, Scene, Task
 from embodied.errors import EmbodiedError
-from embodied.eval.analysis import Cell, Replies, Table, share
+from embodied.eval.tables import Cell, Replies, Table, share
 from embodied.types import Episode
 from embodied.variables import resolved
 

@@ -10,7 +10,7 @@ from functools import cached_property, partial
 
 from embodied.driving.grounding3d.boxes import Box3D, distance, iou_bev
 from embodied.driving.grounding3d.precision import average_precision
-from embodied.eval.analysis import Cell, Replies, Table, share
+from embodied.eval.tables import Cell, Replies, Table, share
 from embodied.types import Episode, Json
 
 HITS = (1.0, 2.0, 4.0)

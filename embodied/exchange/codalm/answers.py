@@ -115,7 +115,7 @@ def _of_runs(runs: Sequence[Run], data: str | None, split: str | None, language:
         )
     folder = None if planned_split == PROCEDURAL else data or resolved(specs[0][1].task.kwargs).get("data")
     scenes = open_set(planned_split, folder, planned_language, partial)
-    turns = {task: scenes.turns(task) for task in TASKS}
+    turns: dict[str, tuple[Question, ...]] = {task: scenes.turns(task) for task in TASKS}
     asked: dict[Key, Question] = {}
     texts: dict[Key, str] = {}
     again = 0

@@ -12,9 +12,9 @@ from embodied.driving.codalm.ground import Scored, grounded, item
 from embodied.driving.codalm.sources import PROCEDURAL_NAME
 from embodied.driving.grounded import NAME
 from embodied.driving.records import OTHER, TASKS, Key, Question, Scene, Task
-from embodied.eval.analysis import Table
 from embodied.eval.intervals import interval
 from embodied.eval.statistics import Stratum
+from embodied.eval.tables import Table
 from embodied.exchange.codalm.answers import Answers
 from embodied.exchange.codalm.tables import final
 from embodied.models.thoughts import split

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import torch
 from transformers import LogitsProcessor, PreTrainedTokenizerBase, StoppingCriteria
@@ -71,8 +72,8 @@ def _sample(row: Row, scores: torch.Tensor) -> int:
     if row.top_k or row.top_p < 1:
         probabilities, order = _likeliest(probabilities, row.top_k, row.top_p)
     cumulative = probabilities.cumsum(dim=-1)
-    place = torch.searchsorted(cumulative, cumulative[-1] * row.random.random(), right=True)
-    place = min(int(place), len(cumulative) - 1)
+    found = torch.searchsorted(cumulative, cumulative[-1] * row.random.random(), right=True)
+    place = min(int(found), len(cumulative) - 1)
     return place if order is None else int(order[place])
 
 
@@ -120,7 +121,8 @@ class Choose(LogitsProcessor):
         index = torch.tensor(choose(self._rows, scores, self._ending, self._logprobs), device=scores.device).unsqueeze(
             1
         )
-        return torch.full_like(scores, -torch.inf).scatter_(1, index, 0.0)
+        chosen = torch.full_like(scores, -torch.inf).scatter_(1, index, 0.0)
+        return cast(torch.FloatTensor, chosen)
 
 
 class Finish(StoppingCriteria):
@@ -135,4 +137,5 @@ class Finish(StoppingCriteria):
         """Returns (rows,): which have ended."""
         stop(self._rows, self._tokenizer)
         halted = self._halt()
-        return torch.tensor([halted or bool(row.ended) for row in self._rows], device=input_ids.device)
+        ended = torch.tensor([halted or bool(row.ended) for row in self._rows], device=input_ids.device)
+        return cast(torch.BoolTensor, ended)

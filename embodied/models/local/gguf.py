@@ -18,7 +18,7 @@ from embodied.blobs import Blobs
 from embodied.errors import ModelErred, ModelFailure, PromptRefused, PromptTooLong, UsageError
 from embodied.models.config import ModelConfig
 from embodied.models.local.weights import check_gguf, find_gguf
-from embodied.models.local.worker import Halt, Worker
+from embodied.models.local.worker import EngineThread, Halt
 from embodied.models.services.wire import MAX_TEXT, chat, has_images, split_thoughts, storable
 from embodied.types import Message, Reply, Settings, Usage
 
@@ -51,7 +51,7 @@ class Gguf:
         self._reuse = config.reuse_prompt
         self._sees = config.mmproj is not None
         self._server: Any = _load(config, find_gguf(config))
-        self._worker = Worker(self.name, config.timeout)
+        self._worker = EngineThread(self.name, config.timeout)
 
     async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
         images = has_images(messages)

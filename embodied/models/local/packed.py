@@ -165,7 +165,7 @@ class Packed:
         self, tokens: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor, slab: Slab, rows: slice, start: int
     ) -> torch.Tensor:
         device = self._model.device
-        return self._model(
+        scores: torch.Tensor = self._model(
             input_ids=tokens.to(device),
             position_ids=positions.to(device),
             attention_mask=mask,
@@ -173,6 +173,7 @@ class Packed:
             use_cache=True,
             logits_to_keep=1,
         ).logits[:, -1]
+        return scores
 
 
 def _buckets(found: Sequence[_Prompt]) -> list[list[_Prompt]]:

@@ -129,7 +129,7 @@ class Replicas:
                 " use model.device=cpu."
             )
         made = ray.remote(Replica).options(**options, scheduling_strategy="SPREAD")
-        self._actors = [made.remote(pack(config)) for _ in range(count)]
+        self._actors: list[Any] = [made.remote(pack(config)) for _ in range(count)]
         try:
             ray.get([actor.ready.remote() for actor in self._actors], timeout=LOADING)
         except GetTimeoutError as error:

@@ -29,7 +29,7 @@ from embodied.models.local.decoding import Choose, Ending, Finish, Row
 from embodied.models.local.packed import Packed, packable
 from embodied.models.local.prefixes import Prefixes
 from embodied.models.local.weights import EMBEDDED, check_gguf, embedded
-from embodied.models.local.worker import Worker
+from embodied.models.local.worker import EngineThread
 from embodied.models.services.wire import MAX_TEXT, alternate, has_images, plain, split_system, split_thoughts, storable
 from embodied.types import Image, Message, Reply, Settings, Text, Usage
 
@@ -90,7 +90,7 @@ class Transformers:
         self._packed = (
             Packed(self._model, self._tokenizer, self._ending, self._logprobs, kept) if packable(self._model) else None
         )
-        self._worker = Worker(self.name, config.timeout)
+        self._worker = EngineThread(self.name, config.timeout)
         self._batcher = Batcher[Request](
             lambda requests: self._worker.run(lambda halt: self.answer(requests, halt)), lambda: self._size
         )
@@ -108,11 +108,12 @@ class Transformers:
 
     def generate_batch(self, requests: Sequence[Request], halt: Callable[[], bool] = lambda: False) -> list[Reply]:
         """As `answer`, but raises the first error."""
-        answers = self.answer(requests, halt)
-        for answer in answers:
+        replies = []
+        for answer in self.answer(requests, halt):
             if isinstance(answer, ModelFailure):
                 raise answer
-        return answers
+            replies.append(answer)
+        return replies
 
     def answer(
         self, requests: Sequence[Request], halt: Callable[[], bool] = lambda: False
@@ -147,7 +148,7 @@ class Transformers:
         jobs = [self._job(*request) for request in requests]
         ready = [job for job in jobs if isinstance(job, _Job)]
         packed = [job for job in ready if self._packed is not None and not job.images]
-        if packed:
+        if self._packed is not None and packed:
             known = self._packed.answer([job.tokens for job in packed], [job.row for job in packed], halt)
             for job, count in zip(packed, known, strict=True):
                 job.known = count
@@ -220,7 +221,8 @@ class Transformers:
 
     def _apply(self, turns: Sequence[Message]) -> str:
         chat = [{"role": m.role, "content": self._content(m)} for m in turns]
-        return self._processor.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
+        prompt: str = self._processor.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
+        return prompt
 
     def _content(self, message: Message) -> str | list[dict[str, Any]]:
         if not self._sees:
@@ -297,7 +299,7 @@ def _load(name: str, source: str, dtype: torch.dtype, device: torch.device) -> t
         )
         auto = transformers.AutoModelForImageTextToText if sees else transformers.AutoModelForCausalLM
         reader = transformers.AutoProcessor if sees else transformers.AutoTokenizer
-        model = auto.from_pretrained(source, dtype=dtype, local_files_only=True)
+        model: Any = auto.from_pretrained(source, dtype=dtype, local_files_only=True)
         return model.to(device).eval(), reader.from_pretrained(source, local_files_only=True)
     except ImportError as error:
         raise UsageError(f"{name}: loading {source} needs a library that is not installed: {_first(error)}") from error

@@ -12,7 +12,7 @@ from embodied.blobs import Blobs
 from embodied.errors import ModelRefused
 from embodied.models.config import ModelConfig
 from embodied.models.services.answers import (
-    Answer,
+    ServiceAnswer,
     Unreadable,
     count,
     text_elsewhere,
@@ -121,7 +121,8 @@ class Anthropic:
         try:
             async with endpoint.deadline():
                 response = await self._client.messages.with_raw_response.create(**body)
-                return await response.read()
+                data: bytes = await response.read()
+                return data
         except anthropic.APITimeoutError as error:
             raise endpoint.timed_out(error) from None
         except anthropic.APIStatusError as error:
@@ -137,7 +138,7 @@ class Anthropic:
         try:
             if content is None:
                 raise Unreadable("an answer without content")
-            answer = Answer(text_of(content), thoughts_of(content), _stop(body.get("stop_reason")))
+            answer = ServiceAnswer(text_of(content), thoughts_of(content), _stop(body.get("stop_reason")))
             if not answer.text and (elsewhere := text_elsewhere({k: v for k, v in body.items() if k != "content"})):
                 raise Unreadable(f"its text in {elsewhere!r}, where no text belongs")
         except Unreadable as error:

@@ -14,7 +14,7 @@ from google.genai import errors, types
 
 from embodied.blobs import Blobs
 from embodied.models.config import ModelConfig
-from embodied.models.services.answers import Answer, Unreadable, count, text_elsewhere, text_of, within, word
+from embodied.models.services.answers import ServiceAnswer, Unreadable, count, text_elsewhere, text_of, within, word
 from embodied.models.services.connection import hooks
 from embodied.models.services.endpoint import Endpoint
 from embodied.models.services.wire import split_system, storable
@@ -140,10 +140,10 @@ class Google:
         return self._endpoint.reply(answer, counted, messages, model=body.get("modelVersion"), seconds=seconds)
 
 
-def _answer(body: dict[str, Any]) -> Answer:
+def _answer(body: dict[str, Any]) -> ServiceAnswer:
     """The answer in a response. Raises `Unreadable` where its text is in no place that is known."""
     if word(within(body, "promptFeedback", "blockReason")):
-        return Answer("", "", "content_filter")
+        return ServiceAnswer("", "", "content_filter")
     candidate = _first(body.get("candidates"))
     if not isinstance(candidate, dict):
         raise Unreadable("an answer without candidates")
@@ -153,7 +153,7 @@ def _answer(body: dict[str, Any]) -> Answer:
     thoughts = (
         [word(within(p, "text")) for p in parts if within(p, "thought") is True] if isinstance(parts, list) else []
     )
-    answer = Answer(text_of(parts), "\n".join(thoughts), stop)
+    answer = ServiceAnswer(text_of(parts), "\n".join(thoughts), stop)
     content = candidate.get("content")
     others = {k: v for k, v in content.items() if k != "parts"} if isinstance(content, dict) else {"content": content}
     rest = {k: v for k, v in candidate.items() if k != "content"}

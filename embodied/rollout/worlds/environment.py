@@ -114,7 +114,8 @@ class LocalEnvironment:
         """The picture of the present state, (H, W, 3) uint8; None for an environment without one.
         Needs `render=True`.
         """
-        return self._env.render()
+        picture: np.ndarray | None = self._env.render()
+        return picture
 
     def close(self) -> None:
         self._env.close()

@@ -42,7 +42,7 @@ class Reset(msgspec.Struct, tag=True):
     seed: int
 
 
-class Step(msgspec.Struct, tag=True):
+class Act(msgspec.Struct, tag=True):
     """Executes a phrase."""
 
     env: int
@@ -55,11 +55,11 @@ class Close(msgspec.Struct, tag=True):
     env: int
 
 
-Request = Make | Reset | Step | Close
+Request = Make | Reset | Act | Close
 
 
 class Response(msgspec.Struct):
-    """The answer to a request: `free_text` to `Make`, `start` to `Reset`, `answer` to `Step`, `error` to any."""
+    """The answer to a request: `free_text` to `Make`, `start` to `Reset`, `answer` to `Act`, `error` to any."""
 
     start: Start | None = None
     answer: Answer | None = None
@@ -120,7 +120,7 @@ class Host:
                 if env not in self._environments:
                     self._environments[env] = LocalEnvironment(task, self._outbox)
                 return Response(start=self._environments[env].reset(seed))
-            case Step(env, action):
+            case Act(env, action):
                 return Response(answer=self._environments[env].step(action))
             case Close(env):
                 if environment := self._environments.pop(env, None):
