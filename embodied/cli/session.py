@@ -25,6 +25,7 @@ from embodied.cli.tables import print_analysis, print_floors, print_score
 from embodied.cli.trust import note, require_trust
 from embodied.config import EvalConfig, compose, env_options, quoted, recorded, restore
 from embodied.envs import check_options
+from embodied.envs.spaces import FreeText
 from embodied.errors import StoreError, UsageError
 from embodied.eval.analysis import analyse
 from embodied.eval.results import read
@@ -60,8 +61,8 @@ HOW = (
 )
 """Keys of `run` that say how a run is played, not what happens in an episode: no part of a run's identity."""
 
-LATER = ("max_completion_tokens",)
-"""Keys of `model` that came later: recorded, and hashed, only where they are set."""
+LATER = (("model", "max_completion_tokens"), ("model", "constraint"), ("agent", "format"))
+"""Keys that came later: recorded, and hashed, only where they are set."""
 
 
 @dataclass(frozen=True)
@@ -453,8 +454,12 @@ def _check(config: EvalConfig, tasks: list[tuple[TaskSpec, int]]) -> None:
                 f"The Ray cluster has {there} cores: {needed} for the replicas of the model leave none for a worker."
                 " Lower run.replicas."
             )
-    for spec in {spec.env: spec for spec, _ in tasks}.values():
-        envs.make(spec.env, spec.task or None, **resolved(spec.kwargs)).close()
+    each_task = config.agent.format is not None  # tasks of one environment may differ in what they accept
+    for spec in {(spec.env, spec.task if each_task else ""): spec for spec, _ in tasks}.values():
+        env = envs.make(spec.env, spec.task or None, **resolved(spec.kwargs))
+        env.close()
+        name = f"{spec.env} {spec.task}".strip()
+        agents.check_actions(config.agent, name, not isinstance(env.action_space, FreeText))
 
 
 def _check_agents(config: EvalConfig, model: Model | None, specs: Sequence[EpisodeSpec]) -> None:
@@ -474,9 +479,9 @@ def _recorded(config: EvalConfig) -> Json:
     episode.
     """
     whole = recorded(config)
-    for key in LATER:  # a run of a time before the key is still the same run
-        if whole["model"][key] is None:
-            del whole["model"][key]
+    for group, key in LATER:  # a run of a time before the key is still the same run
+        if whole[group][key] is None:
+            del whole[group][key]
     return {
         **{k: v for k, v in whole.items() if k not in ("suite", "run")},
         "run": {k: v for k, v in whole["run"].items() if k not in HOW},

@@ -66,6 +66,7 @@ class Rehearsal:
     """Stands in for a model: plays at random, and counts characters for tokens."""
 
     name = "rehearsal"
+    chooses = True
 
     def __init__(self, policy: RandomAgent, first: Observation):
         self._policy = policy
