@@ -11,7 +11,8 @@ PARSE_POLICIES = ("strict", "lenient", "reask", "balrog")
 READERS = ("v2", "v1")
 FORMATS = ("choice",)
 NOT_FINITE = (
-    "agent.format=choice needs a list of actions to choose from, and {} takes any text: leave the setting out there."
+    "agent.format=choice needs a list of actions to choose from, and {} takes any text. Leave the setting out, or"
+    " play other tasks."
 )
 HISTORY_POLICIES = ("window", "blocks")
 PERCEPTIONS = ("none", "vector")
