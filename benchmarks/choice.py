@@ -49,7 +49,7 @@ RESULT = Path(__file__).with_suffix(".json")
 SEED = 11
 RANDOM_EPISODES = 20
 """Random walks an episode."""
-STATES = 12
+STATES = 10
 """States of the probe, for each game."""
 TEMPERATURE = 0.8
 """llama.cpp's default, which the preset leaves as it is."""
@@ -67,11 +67,11 @@ class Played:
 
 
 GAMES = {
-    "babyai": Played(5, 4, 20),
-    "babaisai": Played(8, 2, 12),
-    "crafter": Played(1, 5, 40),
-    "nethack": Played(1, 5, 20),
-    "minihack": Played(4, 2, 16),
+    "babyai": Played(5, 3, 16),
+    "babaisai": Played(6, 2, 10),
+    "crafter": Played(1, 4, 25),
+    "nethack": Played(1, 3, 15),
+    "minihack": Played(4, 2, 12),
 }
 
 

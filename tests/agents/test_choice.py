@@ -179,9 +179,11 @@ def test_agents_without_a_model(policy):
 def test_the_estimate_knows_it():
     from embodied.models import ModelConfig
 
-    specs = plan([(TASK, 1)], 0, "")
-    whole = estimate(AgentConfig(format="choice"), ModelConfig("openai", "gpt-4o"), specs, None)[-1]
-    assert whole.input.high > whole.input.low > 0
+    specs, model = plan([(TASK, 1)], 0, ""), ModelConfig("openai", "gpt-4o")
+    naive, cot = (
+        estimate(AgentConfig(policy=p, format="choice"), model, specs, None)[-1].input for p in ("naive", "cot")
+    )
+    assert cot.low > 1.8 * naive.low > 0 and cot.high > 1.8 * naive.high, "cot asks twice"
 
 
 @pytest.mark.parametrize(
