@@ -49,7 +49,7 @@ RESULT = Path(__file__).with_suffix(".json")
 SEED = 11
 RANDOM_EPISODES = 20
 """Random walks an episode."""
-STATES = 10
+STATES = 8
 """States of the probe, for each game."""
 TEMPERATURE = 0.8
 """llama.cpp's default, which the preset leaves as it is."""
@@ -67,11 +67,11 @@ class Played:
 
 
 GAMES = {
-    "babyai": Played(5, 3, 16),
-    "babaisai": Played(6, 2, 10),
-    "crafter": Played(1, 4, 25),
-    "nethack": Played(1, 3, 15),
-    "minihack": Played(4, 2, 12),
+    "babyai": Played(5, 2, 12),
+    "babaisai": Played(6, 2, 8),
+    "crafter": Played(1, 3, 16),
+    "nethack": Played(1, 2, 10),
+    "minihack": Played(3, 2, 10),
 }
 
 

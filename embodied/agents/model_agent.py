@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from embodied.agents.config import NOT_FINITE
 from embodied.agents.fitting import Fitting, Prompt, cuts
-from embodied.agents.formats import Format, Held
+from embodied.agents.formats import Format, Held, Plain
 from embodied.agents.history import HISTORIES, History
 from embodied.agents.notes import SHORTENED, UNASKED, UNHELD
 from embodied.agents.parse import Parser, parser, printable, shorten
@@ -216,7 +216,7 @@ class ModelAgent:
         except PromptTooLong:
             if not calls:
                 raise
-            self._fitting = before  # as in `_ask_and_read`
+            self._fitting = before  # no record holds what was tried in vain, so nothing may be learnt from it
             return Decision(
                 shorten(calls[0].reply.text),
                 parsed=False,
@@ -230,7 +230,7 @@ class ModelAgent:
         if reply.text in choices:
             return Decision(reply.text, thought=thought, calls=tuple(calls), notes=notes)
         unheld = Note(UNHELD, "The model was asked for one of the actions alone, and answered something else.")
-        parsed = self.parts.parser.parse(reply.text, self.parts.format, self._accepted)
+        parsed = self.parts.parser.parse(reply.text, Plain(), self._accepted)
         action = parsed.action if parsed.action is not None else shorten(reply.text)
         return Decision(action, parsed.action is not None, thought, tuple(calls), (*notes, unheld, *parsed.notes))
 
