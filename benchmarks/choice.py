@@ -1,13 +1,13 @@
 """What it does to SmolLM2's score to hold it to the list of actions: `agent.format=choice` beside its own words.
 
-    nice -n 10 python benchmarks/choice.py [--threads 1] [--part floors,play,probe,likelihood]
+    nice -n 10 python benchmarks/choice.py [--threads 1] [--most N] [--part floors,play,...]
 
 Writes benchmarks/choice.json.
 
 - **play**: the agent of `--agent smollm2` (naive, gguf, the engine's own temperature of 0.8) on the same episodes, in
   its own words (`free`) and held to the actions by a grammar (`choice`). A step of `free` whose reply cannot be read
   executes the environment's default action.
-- **likelihood**: BabyAI once more through transformers, which weighs every action, at the same temperature.
+- **likelihood**: BabyAI and the probe once more through transformers, which weighs every action.
 - **floors**: random choice and every constant action on the same episodes.
 - **probe**: what is chosen at temperature 0 in states of a random walk, as the prompt stands, with the list of actions
   in another order, and without the observation. An agent that looks chooses alike in the second and not in the third.
@@ -27,7 +27,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 import numpy as np
 
@@ -37,7 +36,7 @@ from embodied.agents.config import HistoryConfig
 from embodied.blobs import MemoryBlobs
 from embodied.catalog import entry
 from embodied.eval.intervals import difference_interval, interval
-from embodied.eval.statistics import mean, stratify
+from embodied.eval.statistics import Stratum, mean, stratify
 from embodied.models.base import Model
 from embodied.models.config import ModelConfig
 from embodied.rollout.plan import plan
@@ -106,23 +105,21 @@ def play(spec: EpisodeSpec, agent: agents.base.Agent) -> tuple[float, list[Decis
         env.close()
 
 
-def play_all(game: str, config: AgentConfig, model: Model | None, settings: Any = None) -> Json:
-    """A game in one way to play."""
-    values: dict[str, list[float]] = {}
-    decisions: list[Decision] = []
+def measured(spec: EpisodeSpec, config: AgentConfig, model: Model) -> Json:
+    """An episode in one way to play."""
+    settings = ModelConfig(temperature=TEMPERATURE, max_tokens=16).settings()
     began = time.process_time()
-    for spec in specs_of(game):
-        progress, mine = play(spec, agents.build(config, model, settings, spec=spec))
-        values.setdefault(spec.task.task, []).append(progress)
-        decisions += mine
+    progress, decisions = play(spec, agents.build(config, model, settings, spec=spec))
     usage = [call.reply.usage for d in decisions for call in d.calls]
     return {
-        "progress": values,
+        "task": spec.task.task,
+        "seed": spec.seed,
+        "progress": progress,
         "steps": len(decisions),
-        "unread": round(fmean(not d.parsed for d in decisions), 4),
-        "chosen": dict(Counter(d.action if d.parsed else "(unread)" for d in decisions).most_common(8)),
-        "cpu_seconds_a_step": round((time.process_time() - began) / len(decisions), 3),
-        "tokens_out_a_step": round(sum(u.output for u in usage) / len(decisions), 1),
+        "unread": sum(not d.parsed for d in decisions),
+        "chosen": dict(Counter(d.action if d.parsed else "(unread)" for d in decisions).most_common()),
+        "cpu_seconds": round(time.process_time() - began, 2),
+        "tokens_out": sum(u.output for u in usage),
     }
 
 
@@ -131,22 +128,22 @@ def play_all(game: str, config: AgentConfig, model: Model | None, settings: Any 
 
 def floors(game: str) -> Json:
     """Random choice, and the constant action that earns most on these very episodes (so a little too much)."""
-    walks: dict[str, list[float]] = {}
+    walks = []
     for spec in specs_of(game):
         seeds = [replace(spec, agent_seed=spec.agent_seed + i) for i in range(RANDOM_EPISODES)]
-        earned = fmean(play(s, agents.build(AgentConfig(policy="random")))[0] for s in seeds)
-        walks.setdefault(spec.task.task, []).append(earned)
+        walks.append(scored(spec, fmean(play(s, agents.build(AgentConfig(policy="random")))[0] for s in seeds)))
     constants = {phrase: constant(game, phrase) for phrase in phrases_of(game)}
-    best = max(constants, key=lambda phrase: mean(stratify(constants[phrase])) or 0.0)
-    return {"random": walks, "constant": {task: v for (_, task), v in constants[best].items()}, "phrase": best}
+    best = max(constants, key=lambda phrase: mean(strata_of(game, constants[phrase])) or 0.0)
+    return {"random": walks, "constant": constants[best], "phrase": best}
 
 
-def constant(game: str, phrase: str) -> dict[tuple[str, str], list[float]]:
-    values: dict[tuple[str, str], list[float]] = {}
-    for spec in specs_of(game):
-        agent = agents.build(AgentConfig(policy="constant", script=[phrase]))
-        values.setdefault((game, spec.task.task), []).append(play(spec, agent)[0])
-    return values
+def scored(spec: EpisodeSpec, progress: float) -> Json:
+    return {"task": spec.task.task, "seed": spec.seed, "progress": round(progress, 4)}
+
+
+def constant(game: str, phrase: str) -> list[Json]:
+    agent = AgentConfig(policy="constant", script=[phrase])
+    return [scored(spec, play(spec, agents.build(agent))[0]) for spec in specs_of(game)]
 
 
 def phrases_of(game: str) -> list[str]:
@@ -237,85 +234,125 @@ def ask(model: Model, mission: Mission, observation: Observation) -> str:
 
 
 def summary(found: Json) -> Json:
-    """Means, and differences with their intervals, of what was played."""
+    """Means, differences with their intervals, and what was chosen, of the episodes that were played in both ways."""
     shown: Json = {}
-    for game in GAMES:
-        ways = {
-            **{way: cell["progress"] for way, cell in found.get("play", {}).get(game, {}).items()},
-            **{way: v for way, v in found.get("floors", {}).get(game, {}).items() if way != "phrase"},
-        }
-        strata = {way: stratify({(game, task): v for task, v in values.items()}) for way, values in ways.items()}
-        shown[game] = {
-            way: {
-                "mean": round(mean(s) or 0.0, 4),
-                "interval": rounded(interval(s)),
-                "n": sum(len(t.values) for t in s),
-                **({"minus_free": versus(s, strata["free"])} if way != "free" and "free" in strata else {}),
-            }
-            for way, s in strata.items()
-        }
+    for game, ways in found.get("play", {}).items():
+        both = set.intersection(*({(e["task"], e["seed"]) for e in ways.get(w, ())} for w in ("free", "choice")))
+        if not both:
+            continue
+        played = {way: [e for e in episodes if (e["task"], e["seed"]) in both] for way, episodes in ways.items()}
+        floors = found.get("floors", {}).get(game, {})
+        for way in ("random", "constant"):
+            played[way] = [e for e in floors.get(way, ()) if (e["task"], e["seed"]) in both]
+        strata = {way: strata_of(game, episodes) for way, episodes in played.items() if len(episodes) == len(both)}
+        shown[game] = {way: shown_of(played[way], s, strata["free"]) for way, s in strata.items()}
+        shown[game]["phrase"] = floors.get("phrase", "")
     return shown
 
 
-def versus(a: Any, b: Any) -> Json:
-    return {
-        "difference": round((mean(a) or 0.0) - (mean(b) or 0.0), 4),
-        "interval": rounded(difference_interval(a, b, True)),
+def strata_of(game: str, episodes: list[Json]) -> list[Stratum]:
+    """All tasks as one stratum: some have a single episode, which has no spread of its own."""
+    ordered = sorted(episodes, key=lambda e: (e["task"], e["seed"]))
+    return stratify({(game, ""): [e["progress"] for e in ordered]})
+
+
+def shown_of(episodes: list[Json], strata: list[Stratum], free: list[Stratum]) -> Json:
+    shown: Json = {
+        "mean": round(mean(strata) or 0.0, 4),
+        "interval": rounded(interval(strata)),
+        "n": len(episodes),
+        "minus_free": round((mean(strata) or 0.0) - (mean(free) or 0.0), 4),
+        "minus_free_interval": rounded(difference_interval(strata, free, True)),
     }
+    if steps := sum(e.get("steps", 0) for e in episodes):
+        chosen: Counter[str] = Counter()
+        for e in episodes:
+            chosen.update(e["chosen"])
+        shown |= {
+            "steps": steps,
+            "unread": round(sum(e["unread"] for e in episodes) / steps, 4),
+            "cpu_seconds_a_step": round(sum(e["cpu_seconds"] for e in episodes) / steps, 3),
+            "chosen": {action: round(n / steps, 3) for action, n in chosen.most_common(5)},
+        }
+    return shown
 
 
 def rounded(found: tuple[float, float] | None) -> list[float] | None:
     return None if found is None else [round(x, 4) for x in found]
 
 
+def tabled(found: Json) -> str:
+    """The summary as rows of Markdown."""
+    rows = []
+    for game, ways in summary(found).items():
+        free, held = ways["free"], ways["choice"]
+        difference = f"{held['minus_free']:+.3f}"
+        if span := held["minus_free_interval"]:
+            difference += f" ({span[0]:+.2f} to {span[1]:+.2f})"
+        most = ", ".join(f"{action} {share:.0%}" for action, share in list(held["chosen"].items())[:3])
+        means = " | ".join(f"{ways[w]['mean']:.3f}" if w in ways else "" for w in ("random", "constant"))
+        rows.append(
+            f"| {game} | {held['n']} | {held['steps']} | {free['mean']:.3f} | {held['mean']:.3f} | {difference}"
+            f" | {means} | {free['unread']:.0%} | {free['cpu_seconds_a_step']:.1f} / {held['cpu_seconds_a_step']:.1f}"
+            f" | {most} |"
+        )
+    return "\n".join(rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--most", type=int, default=100, help="episodes of each task at most")
     parser.add_argument("--part", default="floors,play,probe,likelihood")
     options = parser.parse_args()
     found: Json = json.loads(RESULT.read_text()) if RESULT.exists() else {}
 
-    def keep(part: str, game: str, way: str, cell: Any) -> None:
-        place = found.setdefault(part, {}).setdefault(game, {})
-        place[way] = cell
+    parts = options.part.split(",")
+    if parts == ["table"]:
+        print(tabled(found))
+        return
+
+    def keep() -> None:
         found["summary"] = summary(found)
         RESULT.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-        print(
-            part,
-            game,
-            way,
-            {k: v for k, v in cell.items() if k != "progress"} if isinstance(cell, dict) else cell,
-            flush=True,
-        )
-
-    def known(part: str, game: str, way: str) -> bool:
-        return way in found.get(part, {}).get(game, {})
 
     def model_of(provider: str) -> Model:
         return models.build(ModelConfig(provider=provider, name="smollm2", threads=options.threads), MemoryBlobs())
 
-    settings = ModelConfig(temperature=TEMPERATURE, max_tokens=16).settings()
-    parts = options.part.split(",")
-    if "floors" in parts:
-        for game in GAMES:
-            if not known("floors", game, "random"):
-                for way, cell in floors(game).items():
-                    keep("floors", game, way, cell)
-    if {"play", "probe"} & set(parts):
-        model = model_of("gguf")
-        for game in GAMES:
-            for way, format in (("free", None), ("choice", "choice")):
-                if "play" in parts and not known("play", game, way):
-                    keep("play", game, way, play_all(game, config_of(format), model, settings))
-            if "probe" in parts and not known("probe", game, "grammar"):
-                keep("probe", game, "grammar", probe(game, model))
-    if "likelihood" in parts:
-        model = model_of("transformers")
-        if not known("play", "babyai", "likelihood"):
-            keep("play", "babyai", "likelihood", play_all("babyai", config_of("choice"), model, settings))
-        for game in GAMES:
-            if not known("probe", game, "likelihood"):
-                keep("probe", game, "likelihood", probe(game, model))
+    for game in GAMES if "floors" in parts else ():
+        if game not in found.setdefault("floors", {}):
+            found["floors"][game] = floors(game)
+            keep()
+    for part, provider in (("play", "gguf"), ("probe", "gguf"), ("likelihood", "transformers")):
+        if part not in parts:
+            continue
+        model = model_of(provider)
+        ways = {"play": {"free": None, "choice": "choice"}, "likelihood": {"likelihood": "choice"}}.get(part, {})
+        for game, spec in interleaved(options.most):
+            for way, format in ways.items() if part == "play" or game == "babyai" else ():
+                episodes = found.setdefault("play", {}).setdefault(game, {}).setdefault(way, [])
+                if not any(same(spec, e) for e in episodes):
+                    episodes.append(measured(spec, config_of(format), model))
+                    print(game, way, episodes[-1], flush=True)
+                    keep()
+        for game in GAMES if part != "play" else ():
+            probed = "grammar" if part == "probe" else "likelihood"
+            if probed not in found.setdefault("probe", {}).setdefault(game, {}):
+                found["probe"][game][probed] = probe(game, model)
+                print(game, probed, found["probe"][game][probed], flush=True)
+                keep()
+
+
+def same(spec: EpisodeSpec, episode: Json) -> bool:
+    return (spec.task.task, spec.seed) == (episode["task"], episode["seed"])
+
+
+def interleaved(most: int) -> list[tuple[str, EpisodeSpec]]:
+    """The episodes of all games, the first of each task of each game before the second, so that a run that is stopped
+    has some of every game.
+    """
+    every = [(spec.index, game, spec) for game in GAMES for spec in specs_of(game) if spec.index < most]
+    return [(game, spec) for _, game, spec in sorted(every, key=lambda item: item[0])]
 
 
 if __name__ == "__main__":
