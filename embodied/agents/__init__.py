@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from embodied.agents.config import AgentConfig, check, shows_pictures
+from embodied.agents.config import AgentConfig, check, check_actions, shows_pictures
 from embodied.errors import UsageError
 from embodied.registry import Registry
 from embodied.types import Settings
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from embodied.models.base import Model
     from embodied.types import EpisodeSpec
 
-__all__ = ["AGENTS", "AgentConfig", "Kit", "build", "check", "needs_model", "shows_pictures"]
+__all__ = ["AGENTS", "AgentConfig", "Kit", "build", "check", "check_actions", "needs_model", "shows_pictures"]
 
 AGENTS = Registry(
     "agent",
@@ -91,6 +91,8 @@ def build(
     check(config)
     if config.perception != "none" and not needs_model(config.policy):
         raise UsageError(f"agent.perception is for agents that ask a model, not for {config.policy!r}.")
+    if config.format is not None and not needs_model(config.policy):
+        raise UsageError(f"agent.format is for agents that ask a model, not for {config.policy!r}.")
     if not shows_pictures(config):
         config = replace(config, history=replace(config.history, image=0))
     made: Agent = AGENTS.get(config.policy)(Kit(config, model, settings or Settings(), spec, blobs))

@@ -75,7 +75,7 @@ def estimate(job: Job) -> None:
 
     async def check() -> None:
         async with playing.pool_of(job) as pool:
-            await playing.check_environments(owed, pool)
+            await playing.check_environments(job.config.agent, owed, pool)
 
     owed = job.owed()
     asyncio.run(check())

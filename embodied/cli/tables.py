@@ -16,9 +16,9 @@ from embodied.quantities import episodes
 from embodied.terminal import line, plain
 
 if TYPE_CHECKING:
-    from embodied.eval.tables import Table as Analysed
     from embodied.eval.results import Results
     from embodied.eval.score import RunScore, Score
+    from embodied.eval.tables import Table as Analysed
     from embodied.types import Json
 
 

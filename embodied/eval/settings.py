@@ -47,6 +47,8 @@ def describe(record: RunRecord) -> RunSettings:
     provider, name = str(model.get("provider") or ""), str(model.get("name") or "")
     asks = agent not in NO_MODEL and bool(name)
     rules = sorted({str(s.task.kwargs.get("rules") or "embodied") for s in record.planned})
+    if held := _part(config, "agent").get("format"):
+        agent = f"{agent}, {held}"  # it moves scores as another agent does
     label = imported.get("name") or (f"{name} · {agent}" if asks else agent or "unnamed")
     return RunSettings(
         name=str(label),

@@ -94,7 +94,7 @@ async def play(
     async with pool_of(job) as pool:
         owed = job.owed()
         await pool.start(len(owed))
-        await check_environments(owed, pool)
+        await check_environments(job.config.agent, owed, pool)
         if stopping.is_set():
             return job.run, Result(0, 0, interrupted=True)
         model = build_model(job.config, job.root) if job.asks else None
@@ -121,17 +121,24 @@ def pool_of(job: Job) -> Pool:
     return Pool(workers, job.config.run.step_seconds, job.config.run.reset_seconds, launch)
 
 
-async def check_environments(specs: Sequence[EpisodeSpec], pool: Pool) -> None:
-    """Makes one environment of each kind for a moment, in the workers that then play the episodes.
+async def check_environments(agent: agents.AgentConfig, specs: Sequence[EpisodeSpec], pool: Pool) -> None:
+    """Makes one environment of each kind for a moment, in the workers that then play the episodes. Where the agent must
+    choose from a list, each task is looked at: tasks of one environment may differ in what they accept.
 
     Raises:
         UsageError, MissingExtra, EnvironmentFailure: One of them cannot be made.
     """
-    kinds: dict[str, TaskSpec] = {spec.task.env: spec.task for spec in specs}
+
+    async def look(task: TaskSpec) -> None:
+        free_text = await pool.check(task)
+        agents.check_actions(agent, f"{task.env} {task.task}".strip(), not free_text)
+
+    each_task = agent.format is not None
+    kinds = {(spec.task.env, spec.task.task if each_task else ""): spec.task for spec in specs}
     try:
         async with asyncio.TaskGroup() as group:
             for task in kinds.values():
-                group.create_task(pool.check(task))
+                group.create_task(look(task))
     except ExceptionGroup as several:
         raise several.exceptions[0] from None
 

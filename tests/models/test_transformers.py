@@ -182,7 +182,7 @@ def test_draws_follow_the_distribution() -> None:
     """
     import random
 
-    from embodied.models.local.decoding import Row, _sample
+    from embodied.models.local.decoding import Row, sample
 
     shares = torch.tensor([0.1, 0.4, 0.2, 0.3])
 
@@ -193,7 +193,7 @@ def test_draws_follow_the_distribution() -> None:
                 | limits
             )
         )
-        return torch.bincount(torch.tensor([_sample(row, shares.log()) for _ in range(1600)]), minlength=4) / 1600
+        return torch.bincount(torch.tensor([sample(row, shares.log()) for _ in range(1600)]), minlength=4) / 1600
 
     assert torch.allclose(draw(), shares, atol=0.05)
     assert torch.allclose(draw(top_p=0.7), torch.tensor([0, 4 / 7, 0, 3 / 7]), atol=0.05)  # 0.4 + 0.3 reach 0.7

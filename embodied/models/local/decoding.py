@@ -54,7 +54,7 @@ def choose(rows: Sequence[Row], scores: torch.Tensor, ending: Ending, logprobs: 
 def _next(row: Row, scores: torch.Tensor, likeliest: int, ending: Ending, logprobs: bool) -> int:
     if row.ended:
         return ending.padding
-    token = _sample(row, scores) if row.temperature > 0 else likeliest
+    token = sample(row, scores) if row.temperature > 0 else likeliest
     row.tokens.append(token)
     if logprobs:
         row.logprobs.append(torch.log_softmax(scores.float(), dim=-1)[token].item())
@@ -65,8 +65,8 @@ def _next(row: Row, scores: torch.Tensor, likeliest: int, ending: Ending, logpro
     return token
 
 
-def _sample(row: Row, scores: torch.Tensor) -> int:
-    """Draws a token by inverting the cumulative distribution at one uniform number."""
+def sample(row: Row, scores: torch.Tensor) -> int:
+    """Draws a place in `scores` (n,) by inverting the cumulative distribution at one uniform number."""
     probabilities = torch.softmax(scores.float() / row.temperature, dim=-1)
     order = None
     if row.top_k or row.top_p < 1:

@@ -109,6 +109,8 @@ class Replicas:
             be loaded there.
     """
 
+    chooses = True
+
     def __init__(self, config: ModelConfig, blobs: Blobs, count: int):
         if config.provider != "transformers":
             raise UsageError(f"run.replicas is for models of the provider transformers, not for {config.provider}.")

@@ -67,6 +67,11 @@ _ADVICE = {
     "thinking_level": "with model.reasoning_effort=null",
     "thinking": "with model.thinking_tokens=null and model.reasoning_effort=null",
     "thinking_budget": "with model.thinking_tokens=null",
+    "response_format": "without agent.format=choice, with another model.constraint, or with a model that has"
+    " structured output",
+    "response_json_schema": "without agent.format=choice, or with a model that has structured output",
+    "structured_outputs": "with another model.constraint",
+    "guided_choice": "with another model.constraint",
 }
 """Setting, as a server names it -> the words that leave it out."""
 _NAMED_STATUS = {
