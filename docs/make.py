@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,27 @@ from embodied.catalog import ENTRIES, Entry
 OUT = Path(__file__).parent / "envs"
 STEPS = 12
 """Random steps before the picture is taken, so that there is something to see."""
+
+
+INDEX = """# Environments
+
+```console
+$ embodied list tasks --env patheval
+patheval  decide
+patheval  perceive
+patheval  abstract
+patheval  integrate
+$ embodied eval --env patheval --agent random --task decide --episodes 15
+```
+
+`embodied show NAME` prints the page of an environment. `docs/make.py` writes these pages from the docstrings.
+
+"""
+WIDTH = 118
+
+
+def item(entry: Entry) -> str:
+    return textwrap.fill(f"- [{entry.name}]({entry.name}.md): {entry.summary}", WIDTH, subsequent_indent="  ")
 
 
 def page(entry: Entry) -> str:
@@ -78,8 +100,7 @@ def main() -> None:
         if entry.picture:
             picture(entry)
         print(f"docs/envs/{entry.name}.md")
-    index = ["# Environments", "", *(f"- [{e.name}]({e.name}.md): {e.summary}" for e in ENTRIES.values()), ""]
-    (OUT / "README.md").write_text("\n".join(index))
+    (OUT / "README.md").write_text(INDEX + "\n".join(map(item, ENTRIES.values())) + "\n")
 
 
 if __name__ == "__main__":
