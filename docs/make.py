@@ -21,10 +21,10 @@ INDEX = """# Environments
 
 ```console
 $ embodied list tasks --env patheval
-patheval  decide
-patheval  perceive
-patheval  abstract
-patheval  integrate
+patheval           decide
+patheval           perceive
+patheval           abstract
+patheval           integrate
 $ embodied eval --env patheval --agent random --task decide --episodes 15
 ```
 
