@@ -22,9 +22,9 @@ class Metric(StrEnum):
 
 def compare(
     runs: list[str] = typer.Argument(..., help="Run folders, two or more."),
-    metric: Metric = typer.Option(Metric.progress, "--metric", help="Which metric to compare."),
-    tasks: bool = typer.Option(False, "--tasks", help="Also print a line for every task."),
-    settings: bool = typer.Option(False, "--settings", help="Also print every setting in which two runs differ."),
+    metric: Metric = typer.Option(Metric.progress, "--metric", help="What is compared."),
+    tasks: bool = typer.Option(False, "--tasks", help="A line for every task as well."),
+    settings: bool = typer.Option(False, "--settings", help="Every setting in which two runs differ as well."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON instead of tables."),
 ) -> None:
     """Says which run is better, by how much, and whether it could be luck."""
