@@ -28,7 +28,42 @@ patheval           integrate
 $ embodied eval --env patheval --agent random --task decide --episodes 15
 ```
 
-`embodied show NAME` prints the page of an environment. `docs/make.py` writes these pages from the docstrings.
+`embodied show NAME` prints the page of an environment. `docs/make.py` writes these pages from the docstrings. Each
+environment is a plain Gymnasium environment, too:
+
+```python
+import embodied
+import gymnasium
+
+env = gymnasium.make("embodied/Crafter-v0", image=True)
+observation, info = env.reset(seed=1)
+print(env.unwrapped.mission.goal)
+observation, reward, terminated, truncated, info = env.step("Move West")
+print(observation["text"], observation["image"].shape, info["progress"])
+```
+
+`python -m embodied.envs.check module:callable` checks an environment of your own against the same contract.
+
+## Progress
+
+Progress is in [0, 1]. Each page says exactly what it counts.
+
+| environment | progress is |
+|---|---|
+| nethack | how often a human who got this deep and this experienced goes on to win |
+| minihack | 1 when the goal of the level is reached |
+| babyai | 1 when the instruction is carried out |
+| crafter | the share of 22 achievements |
+| textworld | the share of the game's points |
+| babaisai | 1 when the level is won |
+| patheval | 1 when the answer is right |
+| patheval_loop | 1 - regret against the best policy over the same proposals |
+| codalm | `grounded-v1`, the score on facts |
+| corner_case_drive | the smaller of NAVSIM's numbers with and without the corner case, if both roads went well |
+| grounding3d | how near the named place is |
+| highway | whether the goal was reached without a collision, and how fast |
+
+## Pages
 
 """
 WIDTH = 118
