@@ -28,7 +28,7 @@ def compare(
     settings: bool = typer.Option(False, "--settings", help="Every setting in which two runs differ as well."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON instead of tables."),
 ) -> None:
-    """Says which of two or more runs is better, by how much, and whether that could be luck."""
+    """Says which run is better, by how much, and whether it could be luck."""
     from embodied.cli.output import print_json
     from embodied.eval import metrics
     from embodied.eval.compare import compare as compare_runs

@@ -15,24 +15,26 @@ def floors(
         None, "--rules", help="embodied or balrog; by default every rule set that an environment has."
     ),
     episodes: int | None = typer.Option(
-        None, "--episodes", min=2, help="Episodes per task behind a number; by default 600 in all, 15 to 100 a task."
+        None, "--episodes", min=2, help="Episodes per task for each floor; by default 600 in all, 15 to 100 a task."
     ),
-    measure: bool = typer.Option(False, "--measure", help="Play; else print what is shipped."),
+    measure: bool = typer.Option(
+        False, "--measure", help="Play to measure the floors, instead of printing the shipped ones."
+    ),
     work: Path = typer.Option(
-        Path("runs/floors"), "--work", help="Folder of the runs; the same command goes on in it."
+        Path("runs/floors"), "--work", help="Folder of the runs; the same command continues them."
     ),
     out: Path | None = typer.Option(
         None,
         "--out",
-        help="Folder of the files; <work>/data by default. The shipped ones lie in embodied/eval/floors/data.",
+        help="Folder of the files; <work>/data by default. The shipped ones are in embodied/eval/floors/data.",
     ),
     workers: int | None = typer.Option(None, "--workers", min=1, help="Processes; the number of cores by default."),
 ) -> None:
-    """Prints what agents earn that look at nothing: random choice, and always the best phrase; with --measure, plays
-    for it.
+    """Prints floors: what random choice and the best constant phrase earn.
 
-    A phrase is chosen in stages on seeds of their own, and reported on fresh ones, so that no number is a maximum over
-    noise.
+    With --measure it plays to measure them. It chooses a phrase in stages on
+    seeds of their own, and reports fresh seeds, so that no number is a maximum
+    over noise.
     """
     from embodied.catalog import ENTRIES, entry
     from embodied.cli.output import require_writable

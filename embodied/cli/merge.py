@@ -11,10 +11,11 @@ from embodied.terminal import shell_word
 
 def merge(
     runs: list[str] = typer.Argument(..., help="Run folders of the same plan, for instance the shards of a job array."),
-    out: Path = typer.Option(..., "--out", help="Run folder to make or to add to."),
+    out: Path = typer.Option(..., "--out", help="Run folder to make, or to add to."),
 ) -> int:
-    """Copies what several folders of the same run hold into one. Exit code 5 when planned episodes are still without a
-    score.
+    """Joins several folders of the same run into one.
+
+    The exit code is 5 if planned episodes still have no score.
     """
     from embodied.cli.tables import episodes, print_score
     from embodied.eval.score import score

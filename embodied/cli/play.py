@@ -13,7 +13,7 @@ def play(
     steps: int | None = typer.Option(None, "--steps", min=1, help="Step limit; the environment's by default."),
     out: str | None = typer.Option(None, "--out", help="Run folder."),
 ) -> int:
-    """You play an episode in the terminal; it is recorded like any other run and can serve as a demonstration."""
+    """Lets you play an episode in the terminal. It is recorded like any run, and can serve as a demonstration."""
     from embodied.catalog import entry
     from embodied.cli.session import play as play_job
     from embodied.cli.trust import say

@@ -18,13 +18,14 @@ def resume(
     trust: bool = typer.Option(
         False,
         "--trust",
-        help="Go on with a folder that another user or machine made: see docs/runs.md, Folders from others.",
+        help="Continue a folder that another user or machine made: see docs/runs.md, Folders from others.",
     ),
 ) -> int:
-    """Goes on with a run after any interruption, in the middle of episodes too: recorded steps are repeated and
-    compared, no model is asked for them.
+    """Continues a run after any interruption, in the middle of episodes too.
 
-    Further words say how to play on, for instance `run.workers=4 run.concurrency=16`.
+    It repeats the recorded steps and compares them, and asks no model for them.
+
+    Further words say how to continue: `run.workers=4 run.concurrency=16`.
     """
     from embodied.cli.session import play
     from embodied.cli.trust import require_trust
