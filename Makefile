@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHON
 
-.PHONY: help install demo test test-all tools test-balrog test-inspect bench docs lint clean
+.PHONY: help install demo test test-all tools test-balrog test-inspect bench docs lint pins clean
 
 help:
 	@echo "make demo         install into .venv, let the embedded model play the six games, print the table"
@@ -11,13 +11,15 @@ help:
 	@echo "make test-all     all tests"
 	@echo "make test-balrog  build a second environment with BALROG's NetHack and replay its public records"
 	@echo "make test-inspect build an environment with inspect_ai and read an exported log with it"
-	@echo "make bench        steps beside the raw simulators, runs, memory, resuming, local models, planning, drawing, driving"
+	@echo "make bench        speed and memory: simulators, runs, resuming, local models, planning, drawing, driving"
 	@echo "make docs         write the environment pages and pictures in docs/envs from the code"
-	@echo "make lint         ruff"
+	@echo "make lint         ruff and mypy"
+	@echo "make pins         all extras resolve together, and what is installed fits together"
 
 install: .venv/.installed
 
-.venv/.installed: pyproject.toml requirements/tested.txt requirements/embedded-model.txt scripts/make_venv.sh scripts/debian.sh
+.venv/.installed: pyproject.toml requirements/tested.txt requirements/embedded-model.txt
+.venv/.installed: scripts/make_venv.sh scripts/debian.sh
 	scripts/make_venv.sh
 
 demo: install
@@ -25,10 +27,10 @@ demo: install
 	$(BIN)/embodied export runs/demo --format gif
 
 test: tools
-	$(BIN)/python -m pytest -n auto -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
 test-all: tools
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 tools: install
 	$(BIN)/ruff check .
@@ -58,6 +60,10 @@ docs: install
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+pins: install
+	scripts/check_pins.sh
 
 clean:
 	rm -rf .venv .venv-balrog .venv-inspect build dist *.egg-info

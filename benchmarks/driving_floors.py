@@ -56,7 +56,7 @@ def corner_cases(rounds: int) -> dict[str, Any]:
     exact.
     """
     from embodied.driving.closed_loop.env import KINDS
-    from embodied.driving.closed_loop.road import Road
+    from embodied.driving.closed_loop.road import DrivenRoad
     from embodied.driving.closed_loop.rule_driver import decide
     from embodied.driving.closed_loop.scenes import drive_of, pairs, start
     from embodied.driving.closed_loop.world import ACTIONS
@@ -66,7 +66,7 @@ def corner_cases(rounds: int) -> dict[str, Any]:
 
     def ends(kind: str, seed: int, program: Program | None) -> Any:
         pair, _, earlier, share = start(known, seed)
-        road = Road(kind, drive_of(getattr(pair, kind), earlier, share, 5))
+        road = DrivenRoad(kind, drive_of(getattr(pair, kind), earlier, share, 5))
         for k in itertools.count():
             road.drive(program(k) if program else decide(road.world), 5)
             if road.over:

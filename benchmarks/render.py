@@ -18,7 +18,8 @@ import numpy as np
 
 from embodied.driving.scene import render, sets
 from embodied.planning import views
-from embodied.planning.maps import FAMILIES, GOAL, START, generate
+from embodied.planning.maps import FAMILIES, generate
+from embodied.planning.planners.space import GOAL, START
 
 SIZES = ((1280, 720), (640, 360))
 PARAMETERS = {"maze": 18, "rings": 2, "waves": 10, "random": 20}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,62 @@ from embodied.catalog import ENTRIES, Entry
 OUT = Path(__file__).parent / "envs"
 STEPS = 12
 """Random steps before the picture is taken, so that there is something to see."""
+
+
+INDEX = """# Environments
+
+```console
+$ embodied list tasks --env patheval
+patheval           decide
+patheval           perceive
+patheval           abstract
+patheval           integrate
+$ embodied eval --env patheval --agent random --task decide --episodes 15
+```
+
+`embodied show NAME` prints the page of an environment. `docs/make.py` writes these pages from the docstrings. Each
+environment is a plain Gymnasium environment, too:
+
+```python
+import embodied
+import gymnasium
+
+env = gymnasium.make("embodied/Crafter-v0", image=True)
+observation, info = env.reset(seed=1)
+print(env.unwrapped.mission.goal)
+observation, reward, terminated, truncated, info = env.step("Move West")
+print(observation["text"], observation["image"].shape, info["progress"])
+```
+
+`python -m embodied.envs.check module:callable` checks an environment of your own against the same contract.
+
+## Progress
+
+Progress is in [0, 1]. Each page says exactly what it counts.
+
+| environment | progress is |
+|---|---|
+| nethack | how often a human who got this deep and this experienced goes on to win |
+| minihack | 1 when the goal of the level is reached |
+| babyai | 1 when the instruction is carried out |
+| crafter | the share of 22 achievements |
+| textworld | the share of the game's points |
+| babaisai | 1 when the level is won |
+| patheval | 1 when the answer is right |
+| patheval_loop | 1 - regret against the best policy over the same proposals |
+| codalm | `grounded-v1`, the score on facts |
+| corner_case_drive | the smaller of NAVSIM's numbers with and without the corner case, if both roads went well |
+| grounding3d | how near the named place is |
+| highway | whether the goal was reached without a collision, and how fast |
+
+## Pages
+
+"""
+WIDTH = 118
+
+
+def item(entry: Entry) -> str:
+    return textwrap.fill(f"- [{entry.name}]({entry.name}.md): {entry.summary}", WIDTH, subsequent_indent="  ")
 
 
 def page(entry: Entry) -> str:
@@ -73,13 +130,12 @@ def picture(entry: Entry) -> None:
 
 def main() -> None:
     OUT.mkdir(exist_ok=True)
-    for entry in ENTRIES.values():
+    for entry in ENTRIES.ours.values():
         (OUT / f"{entry.name}.md").write_text(page(entry))
         if entry.picture:
             picture(entry)
         print(f"docs/envs/{entry.name}.md")
-    index = ["# Environments", "", *(f"- [{e.name}]({e.name}.md): {e.summary}" for e in ENTRIES.values()), ""]
-    (OUT / "README.md").write_text("\n".join(index))
+    (OUT / "README.md").write_text(INDEX + "\n".join(map(item, ENTRIES.ours.values())) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,16 +1,23 @@
-"""What environments there are: light facts, read by the command line without importing a simulator."""
+"""What environments there are: light facts, read by the command line without importing a simulator.
+
+Other distributions add environments through the entry-point group `embodied.environments`. The target is an `Entry`, a
+sequence of them, or a function that returns either. Its module should import nothing heavy.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from embodied.registry import unknown
+from embodied.errors import UsageError
+from embodied.registry import OURS, Plugin, clash, plugins, report, unknown
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One environment of the suite."""
+    """One environment."""
 
     name: str
     """Command-line name."""
@@ -24,9 +31,10 @@ class Entry:
     """Episodes per task where none are asked for; of the games, those of BALROG (balrog/config/config.yaml,
     eval.num_episodes).
     """
-    extra: str
-    """The pip extra that installs the simulator."""
-    summary: str
+    extra: str = ""
+    """The pip extra of this package that installs the simulator; empty for environments of other distributions."""
+    summary: str = ""
+    """What it is, in one line."""
     picture: bool = True
     """Whether it can be asked for an image."""
     seen: bool = False
@@ -37,6 +45,16 @@ class Entry:
     """`module:function` that makes the environment's own tables from scored episodes (see `embodied.eval.analysis`)."""
     data_tasks: str = ""
     """How the names of the tasks begin that published files (`data`) can be given for; all of them by default."""
+    can_succeed: bool = True
+    """False where there is no success, only progress (as `LanguageEnv.can_succeed`)."""
+    splits: tuple[str, ...] = ("test",)
+    """Sets of episodes that it can be played on. Only `test` is played today."""
+    versions: tuple[str, ...] = ()
+    """Distributions that can move its scores. Their versions are recorded with a run, as is that of `distribution`."""
+    options: str = ""
+    """`package:file.yaml` with the options and their defaults. Empty: the keyword parameters of the constructor."""
+    distribution: str = ""
+    """Who brings it: empty for ours. The catalog sets it for a plugin."""
 
     @property
     def family(self) -> str:
@@ -83,9 +101,109 @@ def _game(name: str, id: str, tasks: tuple[str, ...], episodes: int, summary: st
     )
 
 
-ENTRIES: dict[str, Entry] = {
-    e.name: e
-    for e in (
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+_ID = re.compile(r"[\w.-]+/[\w.-]+-v\d+")
+_TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+
+
+class Catalog(Mapping[str, Entry]):
+    """Every environment by name. Ours are there at once; those of plugins are read when one is asked for, or all."""
+
+    def __init__(self, ours: Sequence[Entry]):
+        self.ours = {e.name: e for e in ours}
+        """Those of this package."""
+        self._plugins: dict[str, Entry] | None = None
+        self._clashes: dict[str, str] = {}
+
+    def __getitem__(self, name: str) -> Entry:
+        if name in self.ours:
+            return self.ours[name]
+        return self._of_plugins()[name]
+
+    def entry(self, name: str) -> Entry:
+        """The environment of that name. Raises `UnknownName`, or `UsageError` where two plugins claim the name."""
+        if name in self:
+            return self[name]
+        if name in self._clashes:
+            raise UsageError(f"{self._clashes[name]}. Uninstall one of them.")
+        raise unknown("environment", name, self, "embodied list envs")
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.ours or name in self._of_plugins()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self.ours, *self._of_plugins()])
+
+    def __len__(self) -> int:
+        return len(self.ours) + len(self._of_plugins())
+
+    def plugins(self) -> list[Entry]:
+        """The environments of other distributions."""
+        return list(self._of_plugins().values())
+
+    def _of_plugins(self) -> dict[str, Entry]:
+        if self._plugins is None:
+            self._plugins = {}
+            for plugin in plugins("environment"):
+                try:
+                    for e in _entries(plugin):
+                        self._add(self._plugins, e)
+                except UsageError as error:
+                    report(error)
+            for name, sentence in self._clashes.items():
+                del self._plugins[name]
+                report(f"{sentence}. Both are left out.")
+        return self._plugins
+
+    def _add(self, found: dict[str, Entry], e: Entry) -> None:
+        if e.name in self.ours:
+            report(f"{clash('environment', e.name, OURS, e.distribution)}, which is left out.")
+        elif e.name in found:
+            self._clashes[e.name] = clash("environment", e.name, found[e.name].distribution, e.distribution)
+        else:
+            found[e.name] = e
+
+
+def _entries(plugin: Plugin) -> list[Entry]:
+    """The checked entries of a plugin. Raises `UsageError`, which names the distribution."""
+    found = plugin.load()
+    if callable(found):
+        try:
+            found = found()
+        except Exception as error:  # a stranger's function may raise anything
+            raise plugin.bad(f"cannot say what it brings ({type(error).__name__}: {error})") from error
+    found = [found] if isinstance(found, Entry) else found
+    if not isinstance(found, list | tuple) or not all(isinstance(e, Entry) for e in found):
+        raise plugin.bad("is not an embodied.catalog.Entry, nor a list of them, nor a function that returns either")
+    for e in found:
+        if wrong := _wrong(e):
+            raise plugin.bad(f"has a bad entry: {wrong}")
+    return [replace(e, distribution=plugin.distribution) for e in found]
+
+
+def _wrong(e: Entry) -> str:
+    """What is wrong with a stranger's entry; empty when nothing is."""
+    for f in fields(e):
+        value = getattr(e, f.name)
+        if f.type == "str" and not isinstance(value, str):
+            return f"{f.name} must be text, not {value!r}"
+        if f.type == "tuple[str, ...]" and not (isinstance(value, tuple) and all(isinstance(v, str) for v in value)):
+            return f"{f.name} must be a tuple of texts, not {value!r}"
+    if not _NAME.fullmatch(e.name):
+        return f"name must be lower-case letters, digits, _ and -, not {e.name!r}"
+    if not _ID.fullmatch(e.id) or e.id.startswith("embodied/"):
+        return f"id must be a Gymnasium id with a namespace of its own, such as mine/World-v0, not {e.id!r}"
+    if any(target and not _TARGET.fullmatch(target) for target in (e.target, e.analysis)) or not e.target:
+        return "target (and analysis) must be package.module:name"
+    if not e.tasks or len(set(e.tasks)) != len(e.tasks) or any("," in t or not t.strip() for t in e.tasks):
+        return "tasks must be one name or more, all different, without commas"
+    if not isinstance(e.episodes, int) or e.episodes < 1:
+        return f"episodes must be a whole number above 0, not {e.episodes!r}"
+    return ""
+
+
+ENTRIES = Catalog(
+    (
         _game(
             "nethack",
             "NetHack-v0",
@@ -211,14 +329,12 @@ ENTRIES: dict[str, Entry] = {
             analysis="embodied.driving.highway.analysis:tables",
         ),
     )
-}
+)
 
 
 def entry(name: str) -> Entry:
     """The environment named `name`. Raises `UnknownName`."""
-    if name not in ENTRIES:
-        raise unknown("environment", name, list(ENTRIES), "embodied list envs")
-    return ENTRIES[name]
+    return ENTRIES.entry(name)
 
 
 def has_picture(name: str) -> bool:
@@ -227,8 +343,13 @@ def has_picture(name: str) -> bool:
 
 
 def check_task(e: Entry, task: str) -> str:
-    """Returns `task` if `e` has it (MiniHack and highway-env: or is like one of their ids, which the environment looks
-    up). Raises `UnknownName`.
+    """The full name of a task of `e`: `task` itself, or the one task that it is the end or a part of (`goto`).
+
+    MiniHack and highway-env: also what is like one of their ids, which the environment looks up.
+
+    Raises:
+        UnknownName: No task has it in its name.
+        UsageError: Several have.
     """
     if (
         task in e.tasks
@@ -236,4 +357,24 @@ def check_task(e: Entry, task: str) -> str:
         or (e.name == "highway" and task[-3:-1] == "-v")
     ):
         return task
-    raise unknown(f"task of {e.name}", task, list(e.tasks), f"embodied list tasks --env {e.name}")
+    found = _meant(e.tasks, task)
+    if not found:
+        known = [*e.tasks, *(full.rpartition("/")[2] for full in e.tasks)]
+        raise unknown(f"task of {e.name}", task, known, f"embodied list tasks --env {e.name}")
+    if len(found) > 1:
+        shown = ", ".join(found[:8]) + (f" and {len(found) - 8} more" if len(found) > 8 else "")
+        raise UsageError(f"{task!r} is part of the name of {len(found)} tasks of {e.name}: {shown}. Name one of them.")
+    return found[0]
+
+
+def _meant(tasks: tuple[str, ...], short: str) -> list[str]:
+    """The tasks that `short` may stand for: those whose last part it is, else those that end with it, else those that
+    have it somewhere; upper and lower case are the same.
+    """
+    short = short.casefold()
+    if not short:
+        return []
+    names = {task: task.casefold() for task in tasks}
+    last = [task for task, name in names.items() if name.rpartition("/")[2] == short]
+    ends = [task for task, name in names.items() if name.endswith(short)]
+    return last or ends or [task for task, name in names.items() if short in name]

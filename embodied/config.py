@@ -1,7 +1,10 @@
 """Configuration: Hydra's compose API over dataclass schemas.
 
-`compose(["env=nethack", "agent=gpt4o", "agent.history.text=4"])` gives an `EvalConfig`. Groups are folders of
+`compose(["agent.history.text=4"], env="nethack", agent="gpt4o")` gives an `EvalConfig`. Groups are folders of
 `embodied/conf`; users add their own folder with the environment variable `EMBODIED_CONF`.
+
+A preset is weaker than a typed value (`values`), and that is weaker than a word that the user typed. Only words meet
+Hydra's parser.
 """
 
 from __future__ import annotations
@@ -10,27 +13,34 @@ import ast
 import inspect
 import re
 import textwrap
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, is_dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, get_type_hints
+from typing import Any, cast, get_type_hints
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_module
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from embodied import presets
-from embodied.agents.config import AgentConfig
+from embodied import groups, presets
+from embodied.agents.config import AgentConfig, shows_pictures
+from embodied.envs import plugin_options
 from embodied.errors import UsageError
 from embodied.models.config import ModelConfig
 from embodied.registry import unknown
 from embodied.variables import REFERENCE
+
+Keys = tuple[Any, ...]
+"""Where a value stands: the keys, and numbers in lists, that lead to it."""
 
 
 @dataclass
@@ -103,34 +113,75 @@ class EvalConfig:
     """An empty provider: none chosen yet."""
     run: RunConfig = field(default_factory=RunConfig)
 
-    unresolved = MappingProxyType[tuple, str]({})
+    unresolved = MappingProxyType[Keys, str]({})
     """Not a key: what stands in place of the values that read an environment variable, by path. That is what is
     recorded.
     """
 
 
-ConfigStore.instance().store(name="schema", node=EvalConfig)
+ConfigStore.instance().store(name="embodied_schema", node=EvalConfig)
+_COMPOSING = threading.Lock()
+"""Hydra's state is of the whole process."""
 
 
-def compose(overrides: list[str]) -> EvalConfig:
-    """Composes a configuration from Hydra words.
+def compose(
+    words: Sequence[str],
+    *,
+    env: str | None = None,
+    agent: str | None = None,
+    values: Mapping[str, Any] = MappingProxyType({}),
+) -> EvalConfig:
+    """Composes a configuration.
+
+    Args:
+        words: What a user typed, in Hydra's grammar: `agent.history.text=4`, `env=nethack`.
+        env: A member of the group `env`.
+        agent: A member of the group `agent`.
+        values: Dotted key -> value. It stands over presets and below words; a text means exactly this text.
 
     Raises:
         UnknownName: A group member (environment, agent) or key does not exist; names the nearest one.
         UsageError: A word is malformed or a value has the wrong type.
     """
-    _check_words(overrides)
+    _check_words(words)
+    wanted = {"env": env, "agent": agent}
+    for group, name in wanted.items():
+        if name is not None and "${" in name:  # Hydra would take it for an interpolation
+            raise _no_member(group, name)
+    chosen = [(group, name) for group, name in wanted.items() if name is not None] + list(presets.chosen(words))
+    defaults = ["embodied_schema", *({group: name} for group, name in wanted.items()), "_self_"]
+    groups.offer(chosen)
+    schema, typed = OmegaConf.structured(EvalConfig), _nested(values)
     try:
-        with initialize_config_module("embodied.conf", version_base="1.3"):
-            return _object(_composed(overrides))
+        OmegaConf.merge(schema, typed)  # Hydra would not say which key is wrong
+        with _COMPOSING, presets.search(chosen, schema) as folders:
+            places = ",".join(quoted(f"file://{folder}") for folder in folders)
+            ConfigStore.instance().store(name="embodied_request", node={"defaults": defaults, **typed})
+            with _our_hydra():
+                searched = [f"hydra.searchpath=[{places}]"] if folders else []
+                return _object(hydra_compose("embodied_request", overrides=[*searched, *words]))
     except MissingConfigException as error:
         raise _missing(error) from error
     except (ConfigCompositionException, HydraException, OmegaConfBaseException) as error:
         raise _explained(error) from error
 
 
-def restore(recorded: dict[str, Any], words: Sequence[str] = ()) -> EvalConfig:
-    """The configuration of a run folder, with some keys set anew (`run.workers=4`).
+@contextmanager
+def _our_hydra() -> Iterator[None]:
+    """Hydra over our configuration, also in a program that uses Hydra itself: there is one for the whole process."""
+    theirs = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_module("embodied.conf", version_base="1.3"):
+            yield
+    finally:
+        GlobalHydra.instance().hydra = theirs
+
+
+def restore(
+    recorded: dict[str, Any], words: Sequence[str] = (), values: Mapping[str, Any] = MappingProxyType({})
+) -> EvalConfig:
+    """The configuration of a run folder, with some keys set anew: by words (`run.workers=4`), or by values.
 
     Raises:
         UnknownName: A key does not exist; names the nearest one.
@@ -143,7 +194,9 @@ def restore(recorded: dict[str, Any], words: Sequence[str] = ()) -> EvalConfig:
             )
     try:
         known = {key: value for key, value in recorded.items() if key in EvalConfig.__dataclass_fields__}
-        return _object(OmegaConf.merge(OmegaConf.structured(EvalConfig), known, OmegaConf.from_dotlist(list(words))))
+        anew = OmegaConf.from_dotlist(list(words))
+        merged = OmegaConf.merge(OmegaConf.structured(EvalConfig), known, anew, _nested(values))
+        return _object(cast(DictConfig, merged))
     except (HydraException, OmegaConfBaseException) as error:
         raise _explained(error) from error
 
@@ -158,21 +211,26 @@ def recorded(config: EvalConfig) -> dict[str, Any]:
     return plain
 
 
+def blind(config: EvalConfig) -> bool:
+    """Whether the model is known to read no pictures, and would be sent some."""
+    return config.model.provider == "gguf" and config.model.mmproj is None and shows_pictures(config.agent)
+
+
 def _object(composed: DictConfig) -> EvalConfig:
     """The configuration with its values. Options of an environment stay references to environment variables until it is
     made.
     """
-    config = OmegaConf.to_object(composed)
-    raw = OmegaConf.to_container(composed, resolve=False)
+    config = cast(EvalConfig, OmegaConf.to_object(composed))
+    raw = cast(dict[str, Any], OmegaConf.to_container(composed, resolve=False))
     references = {path: text for path, text in _strings(raw) if "${" in text and _reads_variable(text, raw)}
-    config.unresolved = {path: text for path, text in references.items() if path[0] not in ("env", "run")}
+    config.unresolved = MappingProxyType({k: text for k, text in references.items() if k[0] not in ("env", "run")})
     for path, text in references.items():
         if path[0] == "env" and path[1:] not in (("name",), ("task",)):
             _put(config.env, path[1:], text)
     return config
 
 
-def _strings(node: Any, path: tuple = ()) -> Iterator[tuple[tuple, str]]:
+def _strings(node: Any, path: Keys = ()) -> Iterator[tuple[Keys, str]]:
     """Every string in a plain value, with its path of keys and numbers."""
     if isinstance(node, str):
         yield path, node
@@ -180,7 +238,7 @@ def _strings(node: Any, path: tuple = ()) -> Iterator[tuple[tuple, str]]:
         yield from _strings(value, (*path, key))
 
 
-def _put(node: Any, path: tuple, value: str) -> None:
+def _put(node: Any, path: Keys, value: str) -> None:
     for key in path[:-1]:
         node = node[key]
     node[path[-1]] = value
@@ -201,14 +259,32 @@ def _reads_variable(text: str, raw: dict[str, Any], deep: int = 8) -> bool:
 
 def quoted(text: str) -> str:
     """`text` as the value of a Hydra word that means exactly this text, whatever characters it is of."""
-    text = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)  # else an interpolation
-    return "'" + re.sub(r"(\\*)('|\Z)", lambda m: 2 * m[1] + (m[2] and "\\'"), text) + "'"
+    return "'" + re.sub(r"(\\*)('|\Z)", lambda m: 2 * m[1] + (m[2] and "\\'"), _literal(text)) + "'"
 
 
-def _composed(overrides: list[str]) -> DictConfig:
-    with presets.search(overrides, OmegaConf.structured(EvalConfig)) as folders:
-        places = ",".join(quoted(f"file://{folder}") for folder in folders)
-        return hydra_compose("config", overrides=[*([f"hydra.searchpath=[{places}]"] if folders else []), *overrides])
+def _literal(text: str) -> str:
+    """`text` with `${` escaped, which would begin an interpolation."""
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
+
+
+def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted keys as nested mappings, whose texts mean themselves."""
+    nested: dict[str, Any] = {}
+    for key, value in values.items():
+        *path, last = key.split(".")
+        node = nested
+        for name in path:
+            node = node.setdefault(name, {})
+        node[last] = _plain(value)
+    return nested
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return _literal(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(part) for key, part in value.items()}
+    return [_plain(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def _check_words(overrides: Sequence[str]) -> None:
@@ -227,39 +303,40 @@ def _check_words(overrides: Sequence[str]) -> None:
 
 
 def env_options(name: str) -> set[str]:
-    """The options in an environment's configuration (`embodied/conf/env/<name>.yaml`)."""
+    """The options in an environment's configuration (`embodied/conf/env/<name>.yaml`, or a plugin's own)."""
     return set(env_defaults(name))
+
+
+def _mapping(node: Any) -> dict[str, Any]:
+    return cast(dict[str, Any], OmegaConf.to_container(node))
 
 
 @cache
 def env_defaults(name: str) -> Mapping[str, Any]:
     """The options in an environment's configuration with their defaults."""
-    options = OmegaConf.to_container(OmegaConf.load(Path(__file__).parent / "conf/env" / f"{name}.yaml"))
+    if plugin := groups.plugin_environment(name):
+        return MappingProxyType(plugin_options(plugin))
+    options = _mapping(OmegaConf.load(Path(__file__).parent / "conf/env" / f"{name}.yaml"))
     return MappingProxyType({k: v for k, v in options.items() if k not in ("name", "task")})
 
 
 def members(group: str) -> list[str]:
     """Names in a configuration group (`env`, `agent`), the user's included."""
     folders = [Path(__file__).parent / "conf", *filter(None, [presets.folder()])]
-    return sorted({p.stem for folder in folders for p in (folder / group).glob("*.yaml")})
+    named = {p.stem for folder in folders for p in (folder / group).glob("*.yaml")}
+    return sorted(named | set(groups.plugin_members(group)))
 
 
 def keys(config: EvalConfig) -> list[str]:
     """Every key of a configuration, dotted, for lists and near misses."""
-
-    def walk(node: Any, path: str) -> list[str]:
-        if isinstance(node, dict):
-            return [k for name, value in node.items() for k in walk(value, f"{path}.{name}" if path else str(name))]
-        return [path]
-
-    return walk(OmegaConf.to_container(OmegaConf.structured(config)), "")
+    return presets.dotted(OmegaConf.structured(config))
 
 
 def meanings(schema: type, path: str = "") -> dict[str, str]:
     """Dotted key -> what the source says below the field."""
     found: dict[str, str] = {}
     types = get_type_hints(schema)
-    body = ast.parse(textwrap.dedent(inspect.getsource(schema))).body[0].body
+    body = cast(ast.ClassDef, ast.parse(textwrap.dedent(inspect.getsource(schema))).body[0]).body
     for node, below in pairwise([*body, ast.Pass()]):
         if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
             continue
@@ -273,11 +350,14 @@ def meanings(schema: type, path: str = "") -> dict[str, str]:
 
 def _missing(error: MissingConfigException) -> UsageError:
     group, _, name = (error.missing_cfg_file or "").partition("/")
-    kinds = {"env": ("environment", "embodied list envs"), "agent": ("agent", "embodied list agents")}
-    if group in kinds:
-        kind, command = kinds[group]
-        return unknown(kind, name, members(group), command)
+    if group in ("env", "agent"):
+        return _no_member(group, name)
     return UsageError(f"There is no configuration {error.missing_cfg_file!r}.")
+
+
+def _no_member(group: str, name: str) -> UsageError:
+    kind = {"env": "environment", "agent": "agent"}[group]
+    return unknown(kind, name, members(group), f"embodied list {group}s")
 
 
 def _explained(error: Exception) -> UsageError:
@@ -296,7 +376,7 @@ def _explained(error: Exception) -> UsageError:
     )
     if key and ("not in struct" in str(cause) or "not in '" in str(cause)):
         shipped = (path.stem for path in (Path(__file__).parent / "conf/env").glob("*.yaml"))
-        own = sorted({f"env.{option}" for name in shipped for option in env_options(name)})
+        own = sorted({f"env.{option}" for name in (*shipped, *groups.readable()) for option in env_options(name)})
         return unknown("option", key, [*keys(EvalConfig()), "env.task", *own], "embodied list options")
     where = f" at {key}" if key else ""
     return UsageError(

@@ -35,9 +35,24 @@ class MissingExtra(EmbodiedError):
         )
         self.what, self.extra = what, extra
 
-    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+    def __reduce__(self) -> tuple[type, tuple[str, ...]]:
         """How it comes back from a worker process."""
         return type(self), (self.what, self.extra)
+
+
+class NotForThisPython(MissingExtra):
+    """An optional dependency has no release for this Python; the message says why, and what to do."""
+
+    def __init__(self, what: str, extra: str, reason: str):
+        EmbodiedError.__init__(
+            self,
+            f"{what} cannot be used with this Python: {reason}. With an older Python, run: pip install"
+            f" 'embodied-suite[{extra}]'",
+        )
+        self.what, self.extra, self.reason = what, extra, reason
+
+    def __reduce__(self) -> tuple[type, tuple[str, ...]]:
+        return type(self), (self.what, self.extra, self.reason)
 
 
 class MissingKey(EmbodiedError):

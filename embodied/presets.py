@@ -41,12 +41,23 @@ def folder() -> Path | None:
     return Path(named).resolve()
 
 
+def dotted(schema: DictConfig) -> list[str]:
+    """Every key of a configuration, dotted (`agent.history.text`)."""
+
+    def walk(node: Any, path: str) -> list[str]:
+        if isinstance(node, dict):
+            return [k for name, value in node.items() for k in walk(value, f"{path}.{name}" if path else str(name))]
+        return [path]
+
+    return walk(OmegaConf.to_container(schema), "")
+
+
 @contextmanager
-def search(words: Iterable[str], schema: DictConfig) -> Iterator[list[Path]]:
-    """Checks the user's presets that `words` choose (`agent=mine`).
+def search(chosen: Iterable[tuple[str, str]], schema: DictConfig) -> Iterator[list[Path]]:
+    """Checks the user's presets that a request chooses.
 
     Args:
-        words: Hydra words.
+        chosen: Group and name: `("agent", "mine")`.
         schema: The configuration's structure, with its defaults.
 
     Yields:
@@ -57,7 +68,10 @@ def search(words: Iterable[str], schema: DictConfig) -> Iterator[list[Path]]:
         UsageError: A preset cannot be read, or has a value of a wrong type; names the file and the key.
         UnknownName: A preset has a key or name that does not exist; names the file, the key and the nearest one.
     """
-    own, chosen = folder(), list(_chosen(words))
+    own, chosen = folder(), list(chosen)
+    for group, name in chosen:
+        if ".." in Path(name).parts:
+            raise UsageError(f"{group}={name} leaves the folder of presets. `embodied list {group}s` lists the names.")
     with ExitStack() as stack:
         if own is None:
             yield []
@@ -77,15 +91,13 @@ def search(words: Iterable[str], schema: DictConfig) -> Iterator[list[Path]]:
         yield [mended, mended / "own"]
 
 
-def _chosen(words: Iterable[str]) -> Iterator[tuple[str, str]]:
+def chosen(words: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """The presets that Hydra words choose (`agent=mine`), as group and name."""
     for word in words:
         key, _, value = word.lstrip("+").partition("=")
         if key in GROUPS:
             quote = value[:1] if value[:1] in ("'", '"') and value[-1:] == value[:1] and len(value) > 1 else ""
-            name = value[1:-1].replace(f"\\{quote}", quote) if quote else value
-            if ".." in Path(name).parts:
-                raise UsageError(f"{key}={name} leaves the folder of presets. `embodied list {key}s` lists the names.")
-            yield key, name
+            yield key, value[1:-1].replace(f"\\{quote}", quote) if quote else value
 
 
 def _check(own: Path, group: str, name: str, schema: DictConfig, copies: dict[str, str]) -> None:
@@ -187,16 +199,14 @@ def _check_package(path: Path, group: str, package: str | None, content: dict[An
 
 def _check_keys(path: Path, content: Any, schema: DictConfig, key: str) -> None:
     """Checks a preset's part at a dotted key against the schema, down to its values."""
-    from embodied.config import keys
-
     if key and key.split(".")[0] == "env":
         if not isinstance(content, dict) and key == "env":
             raise UsageError(f"{path}: {key} must be a mapping of keys and values, not {_kind(content)}.")
         return
     if key and not _exists(schema, key):
-        known = keys(OmegaConf.to_object(schema))
+        known = dotted(schema)
         raise _in_file(
-            path, unknown("option", key, [*known, *(k for k in schema if k not in known)], "embodied list options")
+            path, unknown("option", key, [*known, *(str(k) for k in schema if k not in known)], "embodied list options")
         )
     node = OmegaConf.select(schema, key) if key else schema
     if isinstance(node, DictConfig) and not _free(node):

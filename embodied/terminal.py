@@ -5,6 +5,8 @@ some of it.
 from __future__ import annotations
 
 import re
+import shlex
+from os import PathLike
 
 _ESCAPES = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]{0,4000}(?:\x07|\x1b\\)?|\x1b[@-_]?")
 """Control sequences: colours and cursor (CSI), titles and links (OSC), single escapes."""
@@ -29,3 +31,11 @@ def plain(text: str) -> str:
 def line(text: str) -> str:
     """`plain` text as one line."""
     return _LINES.sub(" ", plain(text)).strip()
+
+
+def shell_word(path: str | PathLike[str]) -> str:
+    """A path as one word of a shell command, for hints that are copied to a shell: quoted where it must be. A path that
+    begins with a hyphen gets `./` before it, because a command would take it for an option.
+    """
+    text = str(path)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)

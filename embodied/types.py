@@ -117,6 +117,9 @@ class Settings:
     """For reasoning models: minimal, low, medium or high."""
     thinking_tokens: int | None = None
     """For models with a thinking budget: tokens."""
+    choices: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """The answer is exactly one of these texts, and nothing else. Unset, it is any text, and records do not mention it.
+    """
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,10 @@ class Reply:
     token_ids: tuple[int, ...] | None = None
     logprobs: tuple[float, ...] | None = None
     """Natural-log probabilities, one for each of `token_ids`."""
+    weighed: dict[str, float] | msgspec.UnsetType = msgspec.UNSET
+    """Where the model weighed `Settings.choices`: the likeliest of them, and the one that was taken, each with the
+    natural logarithm of the probability that the model answers it and ends there. Likeliest first.
+    """
 
 
 @dataclass(frozen=True)

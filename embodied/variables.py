@@ -31,7 +31,9 @@ def resolved(options: Json) -> Json:
 
     try:
         asked = {key: value for key, value in options.items() if refers(value)}
-        return {**options, **OmegaConf.to_container(OmegaConf.create(asked), resolve=True)}
+        values = OmegaConf.to_container(OmegaConf.create(asked), resolve=True)
+        assert isinstance(values, dict), "the container of a mapping is a mapping"
+        return {**options, **{str(key): value for key, value in values.items()}}
     except OmegaConfBaseException as error:
         raise UsageError(
             f"An option of the environment cannot be resolved: {str(error).splitlines()[0].rstrip('.')}. Set the"

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Installs the Debian packages the set-up needs, where they are missing: a C compiler (jericho, TextWorld's interpreter, is built
-# from source) and Python's venv and headers; behind the Python, further commands that are needed, by the name of their package
-# (chromium, for the tests of the pages). Does nothing when all is there.
+# Installs the Debian packages that the set-up needs and the machine lacks: a C compiler (pip builds jericho,
+# TextWorld's interpreter, from source) and Python's venv and headers. The arguments behind the Python name further
+# commands, which are called like their packages (chromium, for the tests of the pages). Does nothing when all is there.
 set -euo pipefail
 
 python=${1:-python3}
 missing=()
 command -v cc >/dev/null && command -v make >/dev/null || missing+=(build-essential)
 "$python" -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
-"$python" -c 'import os, sysconfig; exit(not os.path.exists(sysconfig.get_paths()["include"] + "/Python.h"))' || missing+=(python3-dev)
+headers='import os, sysconfig; exit(not os.path.exists(sysconfig.get_paths()["include"] + "/Python.h"))'
+"$python" -c "$headers" || missing+=(python3-dev)
 for name in "${@:2}"; do
   command -v "$name" >/dev/null || missing+=("$name")
 done

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds .venv-inspect, the environment of `make test-inspect`: our core with inspect_ai, which pins packages that ours leave free.
-# Does nothing when it is there.
+# Builds .venv-inspect, the environment of `make test-inspect`: our core with inspect_ai, which pins packages that ours
+# leave free. Does nothing when it is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -19,7 +19,7 @@ import numpy as np
 from embodied.agents.perception.perception import vector
 from embodied.agents.perception.shapes import Shape
 from embodied.blobs import MemoryBlobs, put_frame
-from embodied.eval.analysis import share
+from embodied.eval.tables import share
 from embodied.planning import views
 from embodied.planning.descriptors import DESCRIPTORS, THRESHOLDS
 from embodied.planning.items import ItemSet, Pair, drawn, embedded

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
 import pytest
+
+from embodied.extras import left_out
+
+_WITHOUT = {"textworld": ["textworld"], "nle": ["nethack", "minihack"], "ompl": ["ompl"]}
+"""What has no release for some Pythons -> what its tests are called."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skips the tests of simulators that this Python cannot have, and says why."""
+    for module, names in _WITHOUT.items():
+        if reason := left_out(module):
+            for item in items:
+                if any(name in item.nodeid.lower() for name in names):
+                    item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def _public_data(name: str, what: str, sign: str) -> Path:
@@ -35,6 +50,24 @@ def patheval_data() -> Path:
 def codalm_data() -> Path:
     """The folder of CODA-LM's sample annotation, submission and leaderboard."""
     return _public_data("codalm", "CODA-LM's samples", "wcoda2024_track1_leaderboard.csv")
+
+
+@pytest.fixture(scope="session")
+def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A user cache (for `XDG_CACHE_HOME`) with the embedded model converted for transformers. Converting is half a
+    minute of work: the first test worker that needs the model does it for all.
+    """
+    pytest.importorskip("torch")
+    from embodied.models.local.convert import converted
+    from embodied.models.local.weights import embedded
+
+    root = tmp_path_factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root  # the session's, not the worker's
+    with (root / "model_cache.lock").open("w") as lock, pytest.MonkeyPatch.context() as patch:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        patch.setenv("XDG_CACHE_HOME", str(root / "model_cache"))
+        converted(embedded())
+    return root / "model_cache"
 
 
 @pytest.fixture

@@ -36,6 +36,8 @@ from typing import Any
 import pytest
 from PIL import Image, UnidentifiedImageError
 
+from embodied.models.services.answers import within
+
 
 class Malformed(Exception):
     """The request is not what the real service accepts."""
@@ -78,11 +80,29 @@ def _only(body: dict[str, Any], allowed: str) -> None:
         raise Malformed(f"Unrecognized request argument supplied: {', '.join(sorted(extra))}")
 
 
+def _strict(schema: dict[str, Any]) -> None:
+    """What services ask of a schema for structured output."""
+    if schema["type"] != "object" or schema["additionalProperties"] is not False:
+        raise Malformed("Invalid schema: 'additionalProperties' is required to be supplied and to be false")
+    if list(schema["properties"]) != schema["required"]:
+        raise Malformed("Invalid schema: 'required' is required to include every key in properties")
+
+
+def _held(text: Any, schema: Any, how: str) -> Any:
+    """`text` as an object of the schema that was sent, if there was one; as it is from a server that ignores it."""
+    if not isinstance(schema, dict) or how == "ignores":
+        return text
+    return json.dumps({schema["required"][0]: text})
+
+
 class OpenAIWire:
     """https://platform.openai.com/docs/api-reference/chat"""
 
     name = "openai"
-    _known = "model messages max_tokens max_completion_tokens temperature top_p stop seed reasoning_effort"
+    _known = (
+        "model messages max_tokens max_completion_tokens temperature top_p stop seed reasoning_effort"
+        " response_format structured_outputs guided_choice"
+    )
 
     def read(self, path: str, headers: dict[str, str], body: dict[str, Any]) -> Seen:
         _only(body, self._known)
@@ -93,6 +113,8 @@ class OpenAIWire:
                 raise Malformed(f"Unsupported parameter: '{setting}' is not supported with this model.")
         if "reasoning_effort" in body and not reasons:
             raise Malformed("Unrecognized request argument supplied: reasoning_effort")
+        if "response_format" in body:
+            _strict(body["response_format"]["json_schema"]["schema"])
         turns = [(m["role"], self._parts(m)) for m in body["messages"]]
         if not turns or any(role not in ("system", "user", "assistant") for role, _ in turns):
             raise Malformed("bad roles")
@@ -113,6 +135,7 @@ class OpenAIWire:
         return _image(data, head.removeprefix("data:"))
 
     def answer(self, seen: Seen, text: Any, how: str = "") -> Any:
+        text = _held(text, within(seen.body, "response_format", "json_schema", "schema"), how)
         message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
         if how == "reasoning":
             message["reasoning_content"] = "I think."
@@ -167,6 +190,8 @@ class AnthropicWire:
         _only(body, self._known)
         if "anthropic-version" not in headers:
             raise Malformed("anthropic-version: header is required")
+        if form := body.get("output_config", {}).get("format"):
+            _strict(form["schema"])
         budget = body.get("thinking", {}).get("budget_tokens", 0)
         if body["max_tokens"] <= budget:
             raise Malformed("`max_tokens` must be greater than `thinking.budget_tokens`")
@@ -187,6 +212,7 @@ class AnthropicWire:
         return block["text"]
 
     def answer(self, seen: Seen, text: Any, how: str = "") -> Any:
+        text = _held(text, within(seen.body, "output_config", "format", "schema"), how)
         content = [] if text is None or how in ("nothing", "filter") else [{"type": "text", "text": text}]
         if how == "reasoning" or "thinking" in seen.body:
             content.insert(0, {"type": "thinking", "thinking": "I think.", "signature": "s"})
@@ -219,7 +245,13 @@ class GeminiWire:
 
     def read(self, path: str, headers: dict[str, str], body: dict[str, Any]) -> Seen:
         _only(body, "contents systemInstruction generationConfig")
-        _only(body.get("generationConfig", {}), "temperature topP maxOutputTokens stopSequences seed thinkingConfig")
+        settings = body.get("generationConfig", {})
+        _only(
+            settings,
+            "temperature topP maxOutputTokens stopSequences seed thinkingConfig responseMimeType responseJsonSchema",
+        )
+        if "responseJsonSchema" in settings and settings.get("responseMimeType") != "application/json":
+            raise Malformed("response_json_schema needs response_mime_type application/json")
         model = path.rpartition("/")[2].partition(":")[0]
         turns = [(c["role"], [self._part(p) for p in c["parts"]]) for c in body["contents"]]
         if any(role not in ("user", "model") for role, _ in turns) or turns[-1][0] != "user":
@@ -234,6 +266,7 @@ class GeminiWire:
         return _image(data["data"].translate({ord("-"): "+", ord("_"): "/"}), data.get("mimeType") or data["mime_type"])
 
     def answer(self, seen: Seen, text: Any, how: str = "") -> Any:
+        text = _held(text, within(seen.body, "generationConfig", "responseJsonSchema"), how)
         parts = [] if text is None else [{"text": text}]
         if how == "reasoning" or "thinkingConfig" in seen.body.get("generationConfig", {}):
             parts.insert(0, {"text": "I think.", "thought": True})

@@ -39,14 +39,20 @@ _TOUR = [
     "west",
     "fly",
 ]
-_SETTLER = """2 Move East, 1 Do, 2 Move East, 1 Do, 1 Move East, 1 Move North, 1 Do, 2 Move West, 1 Move North, 1 Do, 2 Move South, 1 Do,
-1 Place Table, 1 Make Wood Pickaxe, 1 Make Wood Sword, 12 Move West, 1 Do, 1 Move West, 1 Do, 6 Move East, 7 Move North, 1 Do,
-1 Move South, 2 Do, 1 Place Plant, 1 Move East, 1 Place Stone, 1 Do, 1 Sleep, 1 fly"""  # noqa: E501
+_SETTLER = """2 Move East, 1 Do, 2 Move East, 1 Do, 1 Move East, 1 Move North, 1 Do, 2 Move West, 1 Move North, 1 Do, \
+2 Move South, 1 Do,
+1 Place Table, 1 Make Wood Pickaxe, 1 Make Wood Sword, 12 Move West, 1 Do, 1 Move West, 1 Do, 6 Move East, 7 Move \
+North, 1 Do,
+1 Move South, 2 Do, 1 Place Plant, 1 Move East, 1 Place Stone, 1 Do, 1 Sleep, 1 fly"""
 
-_FIGHT = """northwest east southwest northeast west west south south southeast southeast south northwest southwest northwest southeast southeast
-northeast southwest northwest west northeast south southwest northeast northeast northeast south northwest west west north northeast northeast
-west southeast east southeast north northwest east east northeast south northwest southeast north east west southeast southwest northeast
-northwest south east east east west north east east east east southeast southeast north east southeast north south northeast south east northeast"""  # noqa: E501
+_FIGHT = """northwest east southwest northeast west west south south southeast southeast south northwest southwest \
+northwest southeast southeast
+northeast southwest northwest west northeast south southwest northeast northeast northeast south northwest west west \
+north northeast northeast
+west southeast east southeast north northwest east east northeast south northwest southeast north east west southeast \
+southwest northeast
+northwest south east east east west north east east east east southeast southeast north east southeast north south \
+northeast south east northeast"""
 """Ends where two giant rats died: their corpses do not stack."""
 
 

@@ -1,7 +1,8 @@
 """Agents: what turns observations into decisions.
 
 `build` makes one agent for one episode. A policy is a name in `AGENTS`; other distributions add theirs through the
-entry-point group `embodied.agents`: a callable that takes a `Kit` and returns an `Agent`.
+entry-point group `embodied.agents`: a callable that takes a `Kit` and returns an `Agent`. One that asks no model says
+so with an attribute `needs_model = False`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from embodied.agents.config import AgentConfig, check, shows_pictures
+from embodied.agents.config import AgentConfig, check, check_actions, shows_pictures
 from embodied.errors import UsageError
 from embodied.registry import Registry
 from embodied.types import Settings
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from embodied.models.base import Model
     from embodied.types import EpisodeSpec
 
-__all__ = ["AGENTS", "AgentConfig", "Kit", "build", "check", "needs_model", "shows_pictures"]
+__all__ = ["AGENTS", "AgentConfig", "Kit", "build", "check", "check_actions", "needs_model", "shows_pictures"]
 
 AGENTS = Registry(
     "agent",
@@ -55,8 +56,15 @@ class Kit:
 
 
 def needs_model(policy: str) -> bool:
-    """Whether `policy` asks a model; policies of other distributions are taken to do so."""
-    return policy not in _WITHOUT_MODEL
+    """Whether `policy` asks a model. One of another distribution does, unless its attribute `needs_model` is false.
+
+    Raises:
+        UsageError: It is of another distribution and cannot be imported.
+    """
+    if policy in _WITHOUT_MODEL:
+        return False
+    plugin = AGENTS.plugin(policy)
+    return True if plugin is None else bool(getattr(plugin.load(), "needs_model", True))
 
 
 def build(
@@ -83,6 +91,9 @@ def build(
     check(config)
     if config.perception != "none" and not needs_model(config.policy):
         raise UsageError(f"agent.perception is for agents that ask a model, not for {config.policy!r}.")
+    if config.format is not None and not needs_model(config.policy):
+        raise UsageError(f"agent.format is for agents that ask a model, not for {config.policy!r}.")
     if not shows_pictures(config):
         config = replace(config, history=replace(config.history, image=0))
-    return AGENTS.get(config.policy)(Kit(config, model, settings or Settings(), spec, blobs))
+    made: Agent = AGENTS.get(config.policy)(Kit(config, model, settings or Settings(), spec, blobs))
+    return made

@@ -9,6 +9,11 @@ from embodied.registry import unknown
 
 PARSE_POLICIES = ("strict", "lenient", "reask", "balrog")
 READERS = ("v2", "v1")
+FORMATS = ("choice",)
+NOT_FINITE = (
+    "agent.format=choice needs a list of actions to choose from, and {} takes any text. Leave the setting out, or"
+    " play other tasks."
+)
 HISTORY_POLICIES = ("window", "blocks")
 PERCEPTIONS = ("none", "vector")
 
@@ -73,6 +78,10 @@ class AgentConfig:
 
     policy: str = "naive"
     """Name in `embodied.agents.AGENTS`."""
+    format: str | None = None
+    """How a model gives its action. None: in the form that the policy asks for. choice: the model is held to the list
+    of actions (see `embodied.agents.formats.Held`).
+    """
     history: HistoryConfig = field(default_factory=HistoryConfig)
     parse: ParseConfig = field(default_factory=ParseConfig)
     feedback: bool = True
@@ -113,6 +122,11 @@ def check(config: AgentConfig) -> None:
             f"There is no parsing policy named {config.parse.policy!r}. agent.parse.policy is one of"
             f" {', '.join(PARSE_POLICIES)}."
         )
+    if config.format is not None and config.format not in FORMATS:
+        raise UnknownName(
+            f"There is no format named {config.format!r}. agent.format is {', '.join(FORMATS)}, or null for the form"
+            " that the agent asks for."
+        )
     if config.parse.reader not in READERS:
         raise UnknownName(
             f"There is no reader named {config.parse.reader!r}. agent.parse.reader is one of {', '.join(READERS)}."
@@ -149,3 +163,15 @@ def check(config: AgentConfig) -> None:
         raise UsageError(f"agent.expert is for the agent `expert`, not for {config.policy!r}.")
     if config.script and config.policy not in ("scripted", "constant"):
         raise UsageError(f"agent.script is for the agents `scripted` and `constant`, not for {config.policy!r}.")
+
+
+def check_actions(config: AgentConfig, where: str, finite: bool) -> None:
+    """Raises `UsageError` when the agent needs a list of actions and `where`, an environment's name, has none.
+
+    Args:
+        config: The agent.
+        where: The environment, as the user names it.
+        finite: Whether its actions are a list (the space `Choice`), not any text (`FreeText`).
+    """
+    if config.format == "choice" and not finite:
+        raise UsageError(NOT_FINITE.format(where))

@@ -112,11 +112,10 @@ class Demonstrations:
             yield self._observed(run, step.observation, heading)
             yield message("assistant", step.executed)
             heading = ""
-        whole = len(steps) == episode.steps and episode.last is not None
-        end = (
-            f"Demonstration {number} ends here." if whole else f"Demonstration {number} went on; the rest is left out."
-        )
-        yield with_ask(self._observed(run, episode.last, ""), end) if whole else message("user", end)
+        if episode.last is not None and len(steps) == episode.steps:
+            yield with_ask(self._observed(run, episode.last, ""), f"Demonstration {number} ends here.")
+        else:
+            yield message("user", f"Demonstration {number} went on; the rest is left out.")
 
     def _observed(self, run: Run, observation: Observation, heading: str) -> Message:
         images = self._brought(run, pictures_of(observation)) if self._pictures else ()

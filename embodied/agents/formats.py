@@ -84,6 +84,27 @@ class Plain:
         return _labelled(text, self.thinks, prose)
 
 
+class Held(Plain):
+    """The action and nothing else, from a model that is held to the list of actions: `agent.format=choice`.
+
+    A step is one call. Its words are `Plain`'s, so a run with this format and one with the agent `naive` differ in
+    nothing but the constraint. For an agent that thinks a step is two calls: the first asks for the thought, in free
+    text, and the second, which repeats it, for the action.
+    """
+
+    def __init__(self, thinks: bool):
+        self.thinks = thinks
+
+    def ask(self, mission: Mission) -> str:
+        if not self.thinks:
+            return self.choose(mission)
+        return "Think step by step about what to do next. You will be asked for the action afterwards."
+
+    def choose(self, mission: Mission) -> str:
+        """What the call that is held to the actions asks."""
+        return super().ask(mission)
+
+
 class Marked:
     """A thought, then `ACTION: x`."""
 

@@ -151,8 +151,9 @@ def _completion(mission: Mission) -> Iterator[None]:
     try:
         import readline
     except ModuleNotFoundError:
-        readline = None
-    if readline is None or not sys.stdin.isatty():
+        yield
+        return
+    if not sys.stdin.isatty():
         yield
         return
     before, delimiters = readline.get_completer(), readline.get_completer_delims()

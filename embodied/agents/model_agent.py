@@ -8,16 +8,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from embodied.agents.config import NOT_FINITE
 from embodied.agents.fitting import Fitting, Prompt, cuts
-from embodied.agents.formats import Format
+from embodied.agents.formats import Format, Held, Plain
 from embodied.agents.history import HISTORIES, History
-from embodied.agents.notes import SHORTENED, UNASKED
+from embodied.agents.notes import SHORTENED, UNASKED, UNHELD
 from embodied.agents.parse import Parser, parser, printable, shorten
 from embodied.agents.perception.perception import PERCEPTIONS, Perception
 from embodied.agents.prompt import instruction, message, repeated
 from embodied.agents.vocabulary import accepted
 from embodied.blobs import Blobs, pictures_of
 from embodied.errors import PromptTooLong, UsageError
+from embodied.models.base import chooses
 from embodied.seeding import derive
 from embodied.types import Call, Decision, Message, Mission, Note, Observation, Outcome, Reply, Settings, Step
 
@@ -37,6 +39,12 @@ _WAY_OUT = (
     "Nothing is left to cut: the instruction and the current observation alone are too long. A new run has room with a"
     " larger context (model.context=N for a model in this process; the server's own option for a server), a smaller"
     " model.max_tokens or fewer demonstrations."
+)
+
+
+_CHOOSERS = (
+    "The providers gguf, transformers, openai, anthropic and google can; a server of your own can once model.constraint"
+    " says how: json_schema, structured_outputs (vLLM), guided_choice (vLLM before 0.12) or grammar (llama.cpp)."
 )
 
 
@@ -87,6 +95,8 @@ class ModelAgent:
     def begin(self, mission: Mission, rng: np.random.Generator) -> None:
         self._mission = mission
         self._accepted = accepted(mission)
+        if isinstance(self.parts.format, Held) and not self._accepted.finite:
+            raise UsageError(NOT_FINITE.format("This environment"))
         self._ask = self.parts.format.ask(mission)
         self._opening: list[Message] | None = None
         self._sent: tuple[Message, ...] = ()
@@ -106,9 +116,10 @@ class ModelAgent:
         such text, however long the history.
         """
         pictures = pictures_of(observation)
-        if self.parts.perception is None or not pictures:
+        perception, blobs = self.parts.perception, self.parts.blobs
+        if perception is None or blobs is None or not pictures:
             return observation
-        seen = await asyncio.to_thread(self.parts.perception, pictures, self.parts.blobs)  # other episodes go on
+        seen = await asyncio.to_thread(perception, pictures, blobs)  # other episodes go on
         return replace(observation, status="\n\n".join(filter(None, [observation.status, seen])))
 
     def recall(self, step: Step) -> None:
@@ -185,6 +196,46 @@ class ModelAgent:
     # ----------------------------------------------------------------- reply
 
     async def _decide(self, step: int) -> Decision:
+        held = self.parts.format
+        return await self._choose(step, held) if isinstance(held, Held) else await self._ask_and_read(step)
+
+    async def _choose(self, step: int, held: Held) -> Decision:
+        """Asks for a thought, where the agent thinks, and then for one of the actions."""
+        calls: list[Call] = []
+        thought, before = "", self._fitting
+        tail: tuple[Message, ...] = ()
+        if held.thinks:
+            prompt, reply = await self._call((), self._settings(step, 0))
+            calls.append(Call(prompt.messages, self._counted(reply, prompt.messages)))
+            thought = "\n".join(filter(None, (reply.reasoning.strip(), reply.text.strip())))
+            said = printable(reply.text.strip()[-_LONGEST_PLAN:]) or "(empty answer)"
+            tail = (message("assistant", said), message("user", held.choose(self._mission)))
+            before = copy.copy(self._fitting)
+        choices = tuple(self._mission.actions)
+        try:
+            prompt, reply = await self._call(tail, replace(self._settings(step, len(calls)), choices=choices))
+        except PromptTooLong:
+            if not calls:
+                raise
+            self._fitting = before  # no record holds what was tried in vain, so nothing may be learnt from it
+            return Decision(
+                shorten(calls[0].reply.text),
+                parsed=False,
+                thought=thought,
+                calls=tuple(calls),
+                notes=(Note(UNASKED, "The thought left no room to ask the model for the action."),),
+            )
+        calls.append(Call(prompt.messages, self._counted(reply, prompt.messages)))
+        notes = (prompt.cut.note(len(self.parts.history.pictured())),) if prompt.cut else ()
+        thought = "\n".join(filter(None, (thought, reply.reasoning.strip())))
+        if reply.text in choices:
+            return Decision(reply.text, thought=thought, calls=tuple(calls), notes=notes)
+        unheld = Note(UNHELD, "The model was asked for one of the actions alone, and answered something else.")
+        parsed = self.parts.parser.parse(reply.text, Plain(), self._accepted)
+        action = parsed.action if parsed.action is not None else shorten(reply.text)
+        return Decision(action, parsed.action is not None, thought, tuple(calls), (*notes, unheld, *parsed.notes))
+
+    async def _ask_and_read(self, step: int) -> Decision:
         calls: list[Call] = []
         thought = ""
         tail: tuple[Message, ...] = ()
@@ -244,6 +295,10 @@ def compose(kit: Kit, format: Format, opening: Opening | None = None) -> ModelAg
             f"The agent {config.policy} asks a model, and none is named. Add --model provider/name, or choose an agent"
             " from `embodied list agents`."
         )
+    if config.format == "choice":
+        if not chooses(kit.model):
+            raise UsageError(f"agent.format=choice: {kit.model.name} cannot be held to a list of actions. {_CHOOSERS}")
+        format = Held(format.thinks)
     if opening is None and config.demonstrations.runs:
         raise UsageError(f"agent.demonstrations is for the agent `few_shot`, not for {config.policy!r}.")
     perception = PERCEPTIONS[config.perception]

@@ -72,6 +72,8 @@ class Strict:
             return Parsed(None, text.strip() if format.thinks else "", _problem(text, "is not in the form asked for"))
         thought = "\n".join(filter(None, (before, split_.thought)))
         action = accepted.exact(split_.answer)
+        if action and isinstance(accepted, Commands) and not accepted.prose and several(action, accepted):
+            return Parsed(None, thought, "Your answer holds more than one command, and only one can be taken.")
         wrong = (
             "is not one of the actions"
             if accepted.finite
@@ -79,8 +81,6 @@ class Strict:
             if accepted.prose
             else "is not one command on one line"
         )
-        if action and not (accepted.finite or accepted.prose) and several(action, accepted):
-            return Parsed(None, thought, "Your answer holds more than one command, and only one can be taken.")
         return Parsed(action, thought, "" if action else _problem(split_.answer, wrong))
 
 
@@ -138,9 +138,10 @@ class Balrog:
         else:
             letters = _OTHER.sub("", text)
             said = letters.rpartition(opening.strip())[2].strip() if opening.strip() else letters
-        action = (
-            said if accepted.finite and said in accepted.actions else None if accepted.finite else accepted.exact(said)
-        )  # type: ignore[union-attr]
+        if isinstance(accepted, Vocabulary):
+            action = said if said in accepted.actions else None
+        else:
+            action = accepted.exact(said)
         wrong = "is not one of the actions" if accepted.finite else "is not one command on one line"
         return Parsed(action, text.strip() if format.thinks else "", "" if action else _problem(text, wrong))
 

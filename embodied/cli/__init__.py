@@ -50,7 +50,9 @@ def _root(
 
 def _register() -> None:
     from embodied.cli import (
+        check,
         compare,
+        completion,
         data,
         doctor,
         evaluate,
@@ -60,6 +62,7 @@ def _register() -> None:
         leaderboard,
         lists,
         merge,
+        new,
         play,
         power,
         probe,
@@ -81,6 +84,8 @@ def _register() -> None:
     app.add_typer(lists.app, name="list")
     app.command("show")(show.show)
     app.command("play")(play.play)
+    app.command("new")(new.new)
+    app.command("check")(check.check)
     app.command("score")(score.score)
     app.command("compare")(compare.compare)
     app.command("power")(power.power)
@@ -94,12 +99,24 @@ def _register() -> None:
     app.add_typer(data.app, name="data")
     app.add_typer(probe.app, name="probe")
     app.command("doctor")(doctor.doctor)
+    completion.attach(app)
+
+
+def _require_unix() -> None:
+    """Ends in one sentence on Windows: run folders are locked with `fcntl`, and the simulators have no wheels there."""
+    if sys.platform == "win32":
+        print(
+            "error: Embodied runs on Linux and macOS; on Windows, install and run it inside WSL (`wsl --install`).",
+            file=sys.stderr,
+        )
+        sys.exit(3)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and exits: 0 done, 1 unexpected error, 2 bad usage, 3 something is missing, 4 run folder, 5
     unscored episodes, 130 Ctrl-C.
     """
+    _require_unix()
     if not app.registered_commands:
         _register()
     mask_tracebacks()

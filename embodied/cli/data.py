@@ -20,10 +20,12 @@ def patheval(
         None, "--out", help="Folder to write: test, dev and train in PathEval's format, with pictures."
     ),
     check: Path | None = typer.Option(
-        None, "--check", help="Folder to check: published files, or ours. Writes nothing."
+        None, "--check", help="Folder to check: published files, or files of this command. Writes nothing."
     ),
     maps: int = typer.Option(100, "--maps", min=1, help="Maps of the train split; five pairs on each."),
-    each: int | None = typer.Option(None, "--each", min=1, help="Train items a scenario; all there are by default."),
+    each: int | None = typer.Option(
+        None, "--each", min=1, help="How many train items each scenario gets; all by default."
+    ),
     seed: int = typer.Option(
         0,
         "--seed",
@@ -31,13 +33,14 @@ def patheval(
         help="Decides the train split. The test and dev splits are those that ship with the package.",
     ),
     planner: str = typer.Option(
-        "rrt", "--planner", help="What plans the paths: rrt, rrt_connect, astar, astar_cautious, or ompl (an extra)."
+        "rrt", "--planner", help="The planner: rrt, rrt_connect, astar, astar_cautious, or ompl (an extra)."
     ),
     views: str = typer.Option("2d,3d", "--views", help="Which pictures: 2d, 3d, or both."),
     workers: int | None = typer.Option(None, "--workers", min=1, help="Processes; one a core by default."),
 ) -> int:
-    """PathEval: writes labelled pairs of paths with pictures, or checks a folder of them. Exit code 5 when a record
-    cannot be used.
+    """PathEval: writes labelled pairs of paths with pictures, or checks a folder of them.
+
+    The exit code is 5 if a record cannot be used.
     """
     from embodied.errors import UsageError
     from embodied.planning.views import VIEWS
@@ -60,9 +63,9 @@ def patheval(
 def codalm(
     out: Path = typer.Option(..., "--out", help="Folder to write; new or empty."),
     more: int | None = typer.Option(
-        None, "--more", min=1, help="So many further pairs of scenes by seed, instead of the embedded 24."
+        None, "--more", min=1, help="Write this many new pairs of scenes, instead of the embedded 24."
     ),
-    seed: int = typer.Option(0, "--seed", min=0, help="Decides the further pairs."),
+    seed: int = typer.Option(0, "--seed", min=0, help="Decides the new pairs of --more."),
 ) -> None:
     """Procedural corner cases: writes the scenes in CODA-LM's layout, with pictures, annotations,
     questions and facts.

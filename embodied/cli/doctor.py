@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
-from importlib.metadata import PackageNotFoundError, metadata, requires, version
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 import typer
+
+from embodied.extras import Need, needs
 
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY")
 
 
 def doctor() -> int:
-    """Says what is installed, what is missing and the line that installs it. Exit code 3 when a core dependency is
-    missing.
+    """Says what is installed, what is missing and the line that installs it, and what has no release for this Python.
+    Exit code 3 when a core dependency is missing.
     """
     from embodied import __version__
+    from embodied.cli.rows import print_rows, say
 
-    typer.echo(f"embodied {__version__}  Python {platform.python_version()}  {platform.platform()}")
+    say(f"embodied {__version__}  Python {platform.python_version()}  {platform.platform()}")
     broken = False
-    for extra, names in _by_extra().items():
-        missing = [n for n in names if not _version(n)]
+    for extra, found in _by_extra().items():
+        missing = [n.name for n in found if not n.left_out and not _version(n.name)]
         state = "ok" if not missing else "missing: " + ", ".join(missing)
-        typer.echo(f"\n{extra or 'core'}: {state}")
-        for name in names:
-            typer.echo(f"  {name:14} {_version(name) or '-'}")
+        if gone := [n.name for n in found if n.left_out]:
+            state += f" (not for this Python: {', '.join(gone)})"
+        say(f"\n{extra or 'core'}: {state}")
+        print_rows([(f"  {need.name:14}", need.left_out or _version(need.name) or "-") for need in found])
         if missing:
             typer.echo(f"  install with: pip install 'embodied-suite{f'[{extra}]' if extra else ''}'")
             broken |= not extra
@@ -38,22 +41,15 @@ def doctor() -> int:
     typer.echo("\nkeys (values are never shown)")
     for key in KEYS:
         typer.echo(f"  {key:18} {'set' if os.environ.get(key) else 'not set'}")
-    if sys.version_info >= (3, 13):
-        typer.echo("\nPython 3.13 and later: some simulators have no wheels; use 3.11 or 3.12.")
     return 3 if broken else 0
 
 
-def _by_extra() -> dict[str, list[str]]:
-    """Extra -> names of the distributions it asks for; the core is the extra ''."""
-    from packaging.requirements import Requirement
-
-    extras = [e for e in metadata("embodied-suite").get_all("Provides-Extra") or [] if e != "all"]
-    found: dict[str, list[str]] = {"": []}
-    for line in requires("embodied-suite") or []:
-        requirement = Requirement(line)
-        extra = next((e for e in extras if requirement.marker and requirement.marker.evaluate({"extra": e})), "")
-        if requirement.name != "embodied-suite":
-            found.setdefault(extra, []).append(requirement.name)
+def _by_extra() -> dict[str, list[Need]]:
+    """Extra -> what it asks for; the core is the extra ''. What is asked for twice in one extra stands once."""
+    found: dict[str, list[Need]] = {"": []}
+    for need in needs():
+        if need.name not in [n.name for n in found.setdefault(need.extra, [])]:
+            found[need.extra].append(need)
     return found
 
 

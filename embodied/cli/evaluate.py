@@ -7,11 +7,21 @@ import typer
 
 def evaluate(
     ctx: typer.Context,
-    env: str | None = typer.Option(
-        None, "--env", help="Environment: nethack, patheval, codalm, ... (`embodied list envs`), or gym:ID."
+    env: list[str] | None = typer.Option(
+        None,
+        "--env",
+        help=(
+            "Environment: nethack, patheval, codalm, ... (`embodied list envs`), or gym:ID. Several: separated by"
+            " commas, or --env again."
+        ),
     ),
     task: str | None = typer.Option(
-        None, "--task", help="One task, or several separated by commas; all of the environment by default."
+        None,
+        "--task",
+        help=(
+            "One task, or several separated by commas; all of the environment by default. A part of a name will do"
+            " where it names one task."
+        ),
     ),
     suite: str | None = typer.Option(
         None, "--suite", help="A whole suite instead of one environment: `embodied list suites`."
@@ -37,6 +47,11 @@ def evaluate(
         help="Play one part of several, for job arrays: i/n, from 1/n to n/n; `embodied merge` joins them.",
     ),
     as_json: bool = typer.Option(False, "--json", help="Print an object a line instead of tables."),
+    log: list[str] = typer.Option(
+        [],
+        "--log",
+        help="Also tell a tracker: wandb, mlflow, tensorboard (`embodied list listeners`); may be repeated.",
+    ),
     dry_run: bool = typer.Option(
         False, "--dry-run", help="Print what the run will use (steps, tokens, money, as ranges) and play nothing."
     ),
@@ -54,17 +69,29 @@ def evaluate(
     Further words set any option of the configuration, for instance `agent.history.text=4 model.temperature=0`;
     `embodied list options` shows them all. The same command continues an interrupted run and skips what is scored.
     """
-    from embodied.cli.session import Request, play
+    from embodied.cli.session import estimate, play
+    from embodied.cli.trust import say
+    from embodied.listeners import check
+    from embodied.request import Request
+    from embodied.session import environments, prepare
 
-    request = Request(env=env, task=task, suite=suite, agent=agent, model=model, data=data, words=tuple(ctx.args))
-    return play(
-        request,
+    check(log)
+    request = Request(
+        agent=agent,
+        env=environments(env or ()),
+        suite=suite,
+        task=task,
+        model=model,
+        data=data,
+        image=image,
         episodes=episodes,
         seed=seed,
         steps=steps,
         out=out,
-        image=image,
-        shard=shard,
-        as_json=as_json,
-        dry_run=dry_run,
+        words=tuple(ctx.args),
     )
+    job = prepare(request, shard, say)
+    if dry_run:
+        estimate(job)
+        return 0
+    return play(job, as_json, log)

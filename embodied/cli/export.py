@@ -16,18 +16,22 @@ def export(
     out: Path | None = typer.Option(None, "--out", help="Folder for the files; RUN/exports by default."),
     fps: int = typer.Option(4, "--fps", min=1, max=60, help="gif, mp4: steps per second."),
     min_progress: float = typer.Option(
-        0.0, "--min-progress", min=0, max=1, help="sft, dpo: only episodes that got this far (dpo: the better ones)."
+        0.0,
+        "--min-progress",
+        min=0,
+        max=1,
+        help="sft, dpo: only episodes with at least this progress (dpo: applies to the better one).",
     ),
     success: bool = typer.Option(
-        False, "--success", help="sft, dpo: only episodes that succeeded (dpo: the better ones)."
+        False, "--success", help="sft, dpo: only episodes that succeeded (dpo: applies to the better one)."
     ),
     against: list[str] = typer.Option(
-        [], "--against", help="dpo: another run whose episodes of the same task and seed are compared; may be repeated."
+        [], "--against", help="dpo: another run to compare with, by task and seed. May be repeated."
     ),
     trust: bool = typer.Option(
         False,
         "--trust",
-        help="gif, mp4: make environments that the folder names, although another user or machine made it.",
+        help="gif, mp4: trust a folder that was made elsewhere, and make the environments that it names.",
     ),
 ) -> None:
     """Writes a run's episodes for other programs: films, tables, training data, logs."""
@@ -38,9 +42,10 @@ def export(
     from embodied.registry import unknown
     from embodied.store.checks import check_place
     from embodied.store.run import Run
+    from embodied.terminal import plain
 
     if format_ not in EXPORTS:
-        raise unknown("format", format_, list(EXPORTS), "embodied export --help")
+        raise unknown("format", format_, list(EXPORTS), "embodied list exports")
     write = EXPORTS.get(format_)
     opened = Run(run)
     ids = [opened.find(episode)] if episode is not None else [e.spec.id for e in opened.episodes([])]
@@ -54,6 +59,6 @@ def export(
     request = Export(opened, tuple(ids), format_, folder, fps, min_progress, success, tuple(Run(r) for r in against))
     written = write(request)
     for path in written.paths if len(written.paths) <= 20 else [f"{len(written.paths)} files in {folder}"]:
-        typer.echo(str(path))
+        typer.echo(plain(str(path)))
     for note in written.notes:
-        typer.echo(note)
+        typer.echo(plain(note))

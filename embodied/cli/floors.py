@@ -15,30 +15,32 @@ def floors(
         None, "--rules", help="embodied or balrog; by default every rule set that an environment has."
     ),
     episodes: int | None = typer.Option(
-        None, "--episodes", min=2, help="Episodes per task behind a number; by default 600 in all, 15 to 100 a task."
+        None, "--episodes", min=2, help="Episodes per task for each floor; by default 600 in all, 15 to 100 a task."
     ),
-    measure: bool = typer.Option(False, "--measure", help="Play; else print what is shipped."),
+    measure: bool = typer.Option(
+        False, "--measure", help="Play to measure the floors, instead of printing the shipped ones."
+    ),
     work: Path = typer.Option(
-        Path("runs/floors"), "--work", help="Folder of the runs; the same command goes on in it."
+        Path("runs/floors"), "--work", help="Folder of the runs; the same command continues them."
     ),
     out: Path | None = typer.Option(
         None,
         "--out",
-        help="Folder of the files; <work>/data by default. The shipped ones lie in embodied/eval/floors/data.",
+        help="Folder of the files; <work>/data by default. The shipped ones are in embodied/eval/floors/data.",
     ),
     workers: int | None = typer.Option(None, "--workers", min=1, help="Processes; the number of cores by default."),
 ) -> None:
-    """Prints what agents earn that look at nothing: random choice, and always the best phrase; with --measure, plays
-    for it.
+    """Prints floors: what random choice and the best constant phrase earn.
 
-    A phrase is chosen in stages on seeds of their own, and reported on fresh ones, so that no number is a maximum over
-    noise.
+    With --measure it plays to measure them. It chooses a phrase in stages on
+    seeds of their own, and reports fresh seeds, so that no number is a maximum
+    over noise.
     """
     from embodied.catalog import ENTRIES, entry
     from embodied.cli.output import require_writable
-    from embodied.cli.session import cores
     from embodied.config import env_options
     from embodied.errors import UsageError
+    from embodied.rollout.playing import cores
 
     names = [entry(name.strip()).name for name in env.split(",")] if env else list(ENTRIES)
     if rules not in (None, "embodied", "balrog"):
@@ -84,12 +86,12 @@ def _measure(wanted: list[tuple[str, str]], episodes: int | None, work: Path, ou
 
 def _print(wanted: list[tuple[str, str]]) -> None:
     from embodied.catalog import ENTRIES
+    from embodied.cli.rows import print_rows, say
     from embodied.eval.floors import AGENTS, known, mean, sentence
 
     for name, rules in wanted:
         tasks = {task: known(name, task, {"rules": rules}) for task in ENTRIES[name].tasks}
         each = [[next((f for f in floors if f.agent == agent), None) for floors in tasks.values()] for agent in AGENTS]
         whole = [f for parts in each if (f := mean(parts)) is not None]
-        typer.echo(f"{ENTRIES[name].id}, rules {rules}: {sentence(whole) or 'no floor known for all tasks'}")
-        for task, found in tasks.items():
-            typer.echo(f"  {task}: {sentence(found) or 'no floor known'}")
+        say(f"{ENTRIES[name].id}, rules {rules}: {sentence(whole) or 'no floor known for all tasks'}")
+        print_rows([(f"  {task}:", sentence(found) or "no floor known") for task, found in tasks.items()])

@@ -7,25 +7,25 @@ from pathlib import Path
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Makes runs of other projects' records.")
+app = typer.Typer(no_args_is_help=True, help="Turns other projects' records into runs.")
 
 
 @app.callback()
 def _root() -> None:
-    """Makes runs of other projects' records."""
+    """Turns other projects' records into runs."""
 
 
 @app.command("balrog")
 def balrog(
     path: Path = typer.Argument(..., help="A submission's folder, or a folder of several."),
     out: Path = typer.Option(
-        ..., "--out", help="The run folder; for several submissions the folder that gets one run each."
+        ..., "--out", help="The run folder. For several submissions: the folder in which each gets a run folder."
     ),
 ) -> None:
-    """Makes runs of submissions to BALROG's leaderboard, with their trajectories where they were published.
+    """Turns submissions to BALROG's leaderboard into runs, with their trajectories if they were published.
 
-    A damaged file is left out and named. The same command goes on after an interruption, and takes in what was
-    repaired.
+    It leaves out a damaged file and names it. The same command continues
+    after an interruption, and reads files that were repaired.
     """
     from embodied.errors import StoreError
     from embodied.exchange.balrog.layout import submissions

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 def leaderboard(
     runs: list[str] = typer.Argument(..., metavar="RUN...", help="Run folders: your own, and imported ones."),
     out: Path = typer.Option(Path("leaderboard"), "--out", help="Folder of the site."),
-    title: str = typer.Option("Leaderboard", "--title", help="Its heading."),
-    partial: bool = typer.Option(False, "--partial", help="Rank runs with unscored episodes as well."),
+    title: str = typer.Option("Leaderboard", "--title", help="Heading of the site."),
+    partial: bool = typer.Option(False, "--partial", help="Also rank runs in which some episodes have no score."),
     replays: int = typer.Option(
-        1, "--replays", min=0, help="Episodes of each environment that get a page of their own; 0 for none."
+        1, "--replays", min=0, help="How many episodes of each environment get a page; 0 for none."
     ),
     serve: bool = typer.Option(
         False,
         "--serve",
-        help="Write no site: serve an arena in which people vote between two episodes (see docs/leaderboard.md).",
+        help="Serve an arena in which people vote between two episodes, and write no site (docs/leaderboard.md).",
     ),
     votes: Path = typer.Option(Path("votes.jsonl"), "--votes", help="--serve: the file that votes are appended to."),
     port: int = typer.Option(

@@ -1,17 +1,24 @@
-"""`embodied list envs|tasks|agents|models|suites|options`."""
+"""`embodied list envs|tasks|agents|models|suites|metrics|exports|listeners|options|runs`."""
 
 from __future__ import annotations
 
+from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from embodied.cli.heads import Head, heads
+from embodied.cli.rows import print_rows
 from embodied.terminal import plain
 
 if TYPE_CHECKING:
-    from embodied.config import EvalConfig
+    from embodied.registry import Registry
 
-app = typer.Typer(help="Lists environments, tasks, agents, models, suites and options.", no_args_is_help=True)
+app = typer.Typer(
+    help="Lists environments, tasks, agents, models, suites, metrics, exports, listeners, options and runs.",
+    no_args_is_help=True,
+)
 
 
 @app.command()
@@ -19,42 +26,34 @@ def envs() -> None:
     """Environments: name, number of tasks, Gymnasium id, what it is."""
     from embodied.catalog import ENTRIES
 
+    whole, short = [], []
     for e in ENTRIES.values():
-        experts = f" (experts: {', '.join(e.experts)})" if e.experts else ""
-        typer.echo(f"{e.name:17}  {len(e.tasks):2} tasks  {e.id:27}  {e.summary}{experts}")
-    typer.echo(f"{'gym:ID':17}  {'any other Gymnasium environment with a text or small discrete action space':40}")
+        says = e.summary + (f" (experts: {', '.join(e.experts)})" if e.experts else "")
+        whole.append((f"{e.name:17}", f"{len(e.tasks):2} tasks", f"{e.id:27}", says))
+        short.append((f"{e.name}\n  {e.id}", f"{len(e.tasks):2} tasks", says))
+    other = "any other Gymnasium environment with a text or small discrete action space"
+    print_rows([*whole, ("gym:ID", "", "", other)], [*short, ("gym:ID", "", other)])
 
 
 @app.command()
-def tasks(env: str | None = typer.Option(None, "--env", help="Of this environment only.")) -> None:
+def tasks(
+    env: str | None = typer.Option(None, "--env", help="Of this environment only."),
+) -> None:
     """Tasks by environment."""
     from embodied.catalog import ENTRIES, entry
 
-    for e in [entry(env)] if env else ENTRIES.values():
-        for task in e.tasks:
-            typer.echo(f"{e.name:17}  {task}")
+    print_rows([(f"{e.name:17}", task) for e in ([entry(env)] if env else ENTRIES.values()) for task in e.tasks])
 
 
-def _presets() -> list[tuple[str, EvalConfig]]:
-    """Every preset that can be read, with its configuration. Says which cannot, and why."""
-    from embodied.config import compose, members, quoted
-    from embodied.errors import UsageError
-
-    found = []
-    for name in members("agent"):
-        try:
-            found.append((name, compose([f"agent={quoted(name)}"])))
-        except UsageError as error:
-            typer.echo(plain(f"{name} is left out. {error}"), err=True)
-    return found
+def _heads() -> list[Head]:
+    """Every preset and policy. Says which presets cannot be read, and why."""
+    return heads(lambda name, error: typer.echo(plain(f"{name} is left out. {error}"), err=True))
 
 
 @app.command()
 def agents() -> None:
     """Agents: policies, and presets of a policy with a model."""
-    for name, config in _presets():
-        model = f"{config.model.provider}/{config.model.name}" if config.model.provider else ""
-        typer.echo(f"{name:16}  {config.agent.policy:14}  {model}".rstrip())
+    print_rows([(f"{head.name:16}", f"{head.policy:14}", head.asks) for head in _heads()])
 
 
 _PROVIDERS = {
@@ -71,29 +70,79 @@ _PROVIDERS = {
 @app.command()
 def models() -> None:
     """Model providers for `--model provider/name`, and the models that have a preset."""
-    from embodied.models import MODELS
+    from embodied.models.config import MODELS
 
     presets: dict[str, list[str]] = {}
-    for preset, config in _presets():
-        model = config.model
-        presets.setdefault(model.provider, []).append(f"{model.provider}/{model.name} (--agent {preset})")
-    for name in MODELS:  # providers of other distributions have no line of ours
-        typer.echo(f"{name:14}  {_PROVIDERS.get(name, '')}".rstrip())
-        for line in presets.get(name, []):
-            typer.echo(f"{'':14}    {line}")
+    for head in _heads():
+        presets.setdefault(head.provider, []).append(f"  {head.asks} (--agent {head.name})")
+    print_rows(
+        [
+            (f"{name:14}", said)
+            for name in MODELS  # providers of other distributions have no line of ours
+            for said in (_PROVIDERS.get(name, ""), *presets.get(name, []))
+        ],
+        repeated=False,
+    )
 
 
 @app.command()
 def suites() -> None:
     """Suites: named lists of tasks."""
-    from embodied.eval.suites import SUITES
+    from embodied.errors import UsageError
+    from embodied.eval.suites import SUITES, suite
+    from embodied.registry import report
 
-    for make in SUITES.values():
-        found = make()
+    for name in SUITES:
+        try:
+            found = suite(name)
+        except UsageError as error:
+            report(error)
+            continue
         typer.echo(
             f"{found.name:10}  version {found.version}: {len(found.tasks)} tasks, {sum(n for *_, n in found.tasks)}"
             " episodes"
         )
+
+
+@app.command()
+def metrics() -> None:
+    """Metrics for `embodied compare --metric NAME`."""
+    from embodied.errors import UsageError
+    from embodied.eval.metrics import METRICS, metric
+    from embodied.registry import report
+
+    rows = []
+    for name in METRICS:
+        try:
+            found = metric(name)
+        except UsageError as error:
+            report(error)
+            continue
+        span = f"{found.range[0]:g} to {found.range[1]:g}" if found.range else "any number"
+        better = "" if found.higher_is_better else ", less is better"
+        rows.append((f"{name:16}", f"{found.title}: {span}{better}"))
+    print_rows(rows)
+
+
+@app.command()
+def exports() -> None:
+    """Formats for `embodied export --format NAME`."""
+    from embodied.exchange import EXPORTS
+
+    _names(EXPORTS)
+
+
+@app.command()
+def listeners() -> None:
+    """Trackers for `embodied eval --log NAME`."""
+    from embodied.listeners import LISTENERS
+
+    _names(LISTENERS)
+
+
+def _names(registry: Registry) -> None:
+    plugins = {name: registry.plugin(name) for name in registry}
+    print_rows([(f"{name:16}", plugin.distribution if plugin else "") for name, plugin in plugins.items()])
 
 
 @app.command()
@@ -106,7 +155,49 @@ def options() -> None:
     from embodied.config import EvalConfig, keys, meanings
 
     defaults, said = OmegaConf.structured(EvalConfig), meanings(EvalConfig)
-    for key in keys(EvalConfig()):
-        value = OmegaConf.select(defaults, key)
-        typer.echo(f"{f'{key} = {chr(39) * 2 if value == str() else value}':46} {said.get(key, '')}".rstrip())
+    values = {key: OmegaConf.select(defaults, key) for key in keys(EvalConfig())}
+    print_rows(
+        [
+            (f"{f'{key} = {chr(39) * 2 if value == str() else value}':45}", said.get(key, ""))
+            for key, value in values.items()
+        ]
+    )
     typer.echo("env.<option>: `embodied show ENV` lists the options of an environment.")
+
+
+class Sort(StrEnum):
+    date = "date"
+    score = "score"
+    dollars = "dollars"
+    name = "name"
+    env = "env"
+    agent = "agent"
+    model = "model"
+    state = "state"
+
+
+@app.command()
+def runs(
+    folder: Path = typer.Argument(Path("runs"), help="A folder with run folders in it."),
+    env: str = typer.Option("", "--env", help="Only runs with this environment; `*` stands for any."),
+    agent: str = typer.Option("", "--agent", help="Only of this policy or preset."),
+    suite: str = typer.Option("", "--suite", help="Only of this suite."),
+    model: str = typer.Option("", "--model", help="Only of this model: provider/name, or the name."),
+    sort: Sort = typer.Option(Sort.date, "--sort", help="The newest, the best and the dearest come first."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON instead of a table."),
+) -> None:
+    """The runs of a folder: what was played, the score with its interval, dollars, and whether the run has ended.
+
+    A run that cannot be read is listed with what is wrong with it.
+    """
+    from embodied.cli.output import print_json
+    from embodied.cli.runs import print_runs, sorted_by
+    from embodied.eval.summary import Wanted, summaries
+
+    wanted = Wanted(env, agent, suite, model)
+    every = list(summaries(folder))
+    found = sorted_by(sort.value, [one for one in every if wanted.takes(one)])
+    if as_json:
+        print_json({"folder": str(folder), "runs": [one.json() for one in found]})
+    else:
+        print_runs(folder, found, len(every), wanted)

@@ -6,13 +6,16 @@ from pathlib import Path
 
 import typer
 
+from embodied.terminal import shell_word
+
 
 def merge(
     runs: list[str] = typer.Argument(..., help="Run folders of the same plan, for instance the shards of a job array."),
-    out: Path = typer.Option(..., "--out", help="Run folder to make or to add to."),
+    out: Path = typer.Option(..., "--out", help="Run folder to make, or to add to."),
 ) -> int:
-    """Copies what several folders of the same run hold into one. Exit code 5 when planned episodes are still without a
-    score.
+    """Joins several folders of the same run into one.
+
+    The exit code is 5 if planned episodes still have no score.
     """
     from embodied.cli.tables import episodes, print_score
     from embodied.eval.score import score
@@ -25,5 +28,5 @@ def merge(
     for note in left_out:
         typer.echo(note)
     if missing := len(merged.record.planned) - sum(merged.scored(spec.id) for spec in merged.record.planned):
-        typer.echo(f"{episodes(missing, 'have')} no score; `embodied resume {out}` plays again.")
+        typer.echo(f"{episodes(missing, 'have')} no score; `embodied resume {shell_word(out)}` plays again.")
     return 5 if missing else 0

@@ -13,12 +13,24 @@ def play(
     steps: int | None = typer.Option(None, "--steps", min=1, help="Step limit; the environment's by default."),
     out: str | None = typer.Option(None, "--out", help="Run folder."),
 ) -> int:
-    """You play an episode in the terminal; it is recorded like any other run and can serve as a demonstration."""
+    """Lets you play an episode in the terminal. It is recorded like any run, and can serve as a demonstration."""
     from embodied.catalog import entry
-    from embodied.cli.session import Request
-    from embodied.cli.session import play as play_request
+    from embodied.cli.session import play as play_job
+    from embodied.cli.trust import say
+    from embodied.request import Request
+    from embodied.session import prepare
 
     if task is None and not env.startswith("gym:"):
         task = entry(env).tasks[0]
-    request = Request(env=env, task=task, suite=None, agent="human", model=None, words=tuple(ctx.args))
-    return play_request(request, episodes=1, seed=seed, steps=steps, out=out, image=False)
+    request = Request(
+        agent="human",
+        env=(env,),
+        task=task,
+        image=False,
+        episodes=1,
+        seed=seed,
+        steps=steps,
+        out=out,
+        words=tuple(ctx.args),
+    )
+    return play_job(prepare(request, say=say), as_json=False)

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 def power(
     runs: list[str] = typer.Argument(None, help="One run (how its scores vary), or two (how their differences vary)."),
     difference: float = typer.Option(
-        5.0, "--difference", min=0.01, max=100, help="The difference to be shown, in percentage points."
+        5.0, "--difference", min=0.01, max=100, help="The difference to show, in percentage points."
     ),
     sd: float | None = typer.Option(
         None, "--sd", min=0.001, max=1, help="Without a run: standard deviation of a score within a task, in [0, 1]."
     ),
     tasks: int = typer.Option(1, "--tasks", min=1, help="Without a run: number of tasks."),
     correlation: float = typer.Option(
-        0.0, "--correlation", min=0, max=0.99, help="With one run or none: how far both runs do alike on a seed."
+        0.0, "--correlation", min=0, max=0.99, help="With one run or none: how far both agents do alike on a seed."
     ),
     level: float = typer.Option(
         0.95, "--level", min=0.5, max=0.9999, help="1 minus the chance of seeing a difference that is not there."
@@ -28,7 +28,7 @@ def power(
     chance: float = typer.Option(0.8, "--power", min=0.05, max=0.999, help="The chance of seeing the difference."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON instead of a table."),
 ) -> None:
-    """Says how many episodes it takes to show a difference between two agents."""
+    """Says how many episodes you need to show a difference between two agents."""
     from embodied.cli.output import print_json
     from embodied.errors import UsageError
     from embodied.eval import power as powers
@@ -55,7 +55,7 @@ def power(
 
 
 def _print(result: Power) -> None:
-    from embodied.cli.tables import console, table
+    from embodied.cli.tables import console, print_table, table
 
     out = console()
     needed = (
@@ -82,4 +82,4 @@ def _print(result: Power) -> None:
     shown = table("episodes a task", "show a difference of")
     for n, difference in result.detectable:
         shown.add_row(str(n), f"{100 * difference:.1f} points")
-    out.print(shown)
+    print_table(out, shown)

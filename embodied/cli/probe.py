@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-app = typer.Typer(help="Asks vision encoders, without a language model, what they carry.", no_args_is_help=True)
+app = typer.Typer(help="Measures what vision encoders carry, without a language model.", no_args_is_help=True)
 
 
 @app.callback()
@@ -22,17 +22,19 @@ def patheval(
     view: str = typer.Option("2d", "--view", help="2d or 3d."),
     split: str = typer.Option("all", "--split", help="all (test and dev), test, dev, or train with --data."),
     data: Path | None = typer.Option(None, "--data", help="A folder that `embodied data patheval` wrote."),
-    maps: int | None = typer.Option(None, "--maps", min=2, help="Only so many maps, for a quick look."),
+    maps: int | None = typer.Option(None, "--maps", min=2, help="Use only this many maps, for a quick look."),
     folds: int = typer.Option(5, "--folds", min=2, help="Parts of the maps; each is held out once."),
     tune: int = typer.Option(
-        0, "--tune", min=0, help="Also tune the named encoders for so many epochs, anew for each fold."
+        0, "--tune", min=0, help="Also tune the named encoders for this many epochs, anew for each fold."
     ),
-    seed: int = typer.Option(0, "--seed", min=0, help="Of folds, intervals and random weights."),
+    seed: int = typer.Option(0, "--seed", min=0, help="Seed of folds, intervals and random weights."),
     controls: bool = typer.Option(True, "--controls/--no-controls", help="Probe the controls too."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON instead of tables."),
 ) -> int:
-    """PathEval: probes of the seven descriptors, held out by map. Without --encoder the controls alone: descriptors,
-    raw-pca, random-vit.
+    """PathEval: probes for the seven descriptors, held out by map.
+
+    Without --encoder it probes only the controls: descriptors, raw-pca,
+    random-vit.
     """
     import msgspec
 
@@ -41,7 +43,8 @@ def patheval(
     from embodied.errors import UsageError
     from embodied.planning.encoders import CONTROLS, MEANING
     from embodied.planning.encoders import encoder as make
-    from embodied.planning.probe import Panels, probe, table
+    from embodied.planning.probe import Panels, probe
+    from embodied.planning.probe_tables import table
 
     if not encoder and (tune or not controls):
         raise UsageError("Name what to probe or tune with --encoder (random-vit can be tuned too).")

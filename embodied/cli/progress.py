@@ -14,6 +14,7 @@ import msgspec
 from embodied.cli.output import console
 from embodied.cli.watch import Status, Watch
 from embodied.models.prices import Price
+from embodied.quantities import duration, short
 from embodied.rollout.runner import Listener
 from embodied.store.run import SCORED, Run
 from embodied.terminal import line as one_line
@@ -66,7 +67,7 @@ def listener(
     elif sys.stdout.isatty():
         from rich.live import Live
 
-        table = Table(run, planned, price)
+        table = LiveTable(run, planned, price)
         with Live(get_renderable=table.render, refresh_per_second=2, console=console()) as live:
             table.say = lambda text: live.console.print(text, highlight=False, markup=False)
             yield table
@@ -153,7 +154,7 @@ class JsonLines(Watch):
         print(msgspec.json.encode({"event": event, **fields}).decode(), flush=True)
 
 
-class Table(Watch):
+class LiveTable(Watch):
     """A row an environment, drawn anew as it changes; ended episodes scroll by above it."""
 
     def say(self, text: str) -> None:
@@ -163,9 +164,12 @@ class Table(Watch):
         super().ended(episode)
         self.say(line(episode))
 
-    def render(self) -> Any:
-        """The table as it stands."""
+    def render(self, width: int | None = None) -> Any:
+        """The table as it stands, in lines of `width` characters; of the terminal's by default."""
+        from rich.console import Group
         from rich.table import Table as RichTable
+
+        from embodied.cli.fit import fitted
 
         rows = [cells(status) for status in self.status()]
         kept = [name for name in rows[0] if any(row[name] != "-" for row in rows)] if rows else []
@@ -174,7 +178,7 @@ class Table(Watch):
             table.add_column(name, justify="left" if name == "environment" else "right", no_wrap=True)
         for row in rows:
             table.add_row(*(row[name] for name in kept))
-        return table
+        return Group(*fitted(table, width or console().width))
 
 
 def cells(s: Status) -> dict[str, str]:
@@ -189,11 +193,11 @@ def cells(s: Status) -> dict[str, str]:
         else f"{100 * s.progress:.1f} %" + (f" ± {100 * s.margin:.1f}" if s.margin is not None else ""),
         "steps/s": f"{s.steps_per_second:.1f}",
         "call p50/p95": "-" if s.latency_p50 is None else f"{s.latency_p50:.2f}/{s.latency_p95:.2f} s",
-        "tokens in/out": f"{_short(s.tokens_in)}/{_short(s.tokens_out)}" if s.tokens_in else "-",
+        "tokens in/out": f"{short(s.tokens_in)}/{short(s.tokens_out)}" if s.tokens_in else "-",
         "repeated": "-" if s.prefix_share is None else f"{100 * s.prefix_share:.0f} %",
         "dollars": f"{s.dollars:.4g}" if s.dollars else "-",
         "retries": str(s.retries) if s.retries else "-",
-        "left": "-" if s.seconds_left is None else _duration(s.seconds_left),
+        "left": "-" if s.seconds_left is None else duration(s.seconds_left),
     }
 
 
@@ -202,16 +206,3 @@ def sentence(s: Status) -> str:
     return ", ".join(
         value if name == "environment" else f"{name} {value}" for name, value in cells(s).items() if value != "-"
     )
-
-
-def _short(n: int) -> str:
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if n >= size:
-            return f"{n / size:.1f}{letter}"
-    return str(n)
-
-
-def _duration(seconds: float) -> str:
-    minutes, s = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {s:02} s" if minutes else f"{s} s"

@@ -24,27 +24,31 @@ def replay(
     ),
     workers: int | None = typer.Option(None, "--workers", min=1, help="Processes; the number of cores by default."),
     trust: bool = typer.Option(
-        False, "--trust", help="Make environments that the folder names, although another user or machine made it."
+        False, "--trust", help="Trust a folder that was made elsewhere, and make the environments that it names."
     ),
     data: Path | None = typer.Option(
         None, "--data", help="For imported TextWorld episodes: the folder of the published games, <task>/*.ulx or *.z8."
     ),
 ) -> int:
-    """Executes seeds and recorded actions again and compares every observation, reward and flag; no agent, no model.
+    """Executes seeds and recorded actions again, and compares every observation, reward and flag.
 
-    Of imported runs it compares what their records hold, and says what they lack. Prints the first step that differs in
-    each episode. Exit code 0 when all agree, 6 when something differs or is damaged, or when no episode could be
-    compared.
+    It asks no agent and no model.
+
+    Of imported runs it compares what their records hold, and says what they
+    lack. It prints the first step that differs in each episode.
+
+    Exit code: 0 if all agree; 6 if something differs or is damaged, or if
+    no episode could be compared.
     """
     import asyncio
     from functools import partial
 
-    from embodied.cli.session import cores
     from embodied.cli.trust import require_trust
     from embodied.errors import StoreError, UsageError
     from embodied.eval.settings import older_versions
     from embodied.exchange.balrog.replaying import COMPARED, replay_imported
     from embodied.rollout.identity import versions
+    from embodied.rollout.playing import cores
     from embodied.rollout.replay import replay_all
     from embodied.store.run import Run
 

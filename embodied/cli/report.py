@@ -19,8 +19,10 @@ def report(
         help="Also write a page for every ended episode beside the report (see `export --format html`), and link it.",
     ),
 ) -> None:
-    """Writes a run's report as one HTML file: scores with intervals and coverage, plots, actions, tokens, settings,
-    episodes.
+    """Writes the report of a run as one HTML file.
+
+    It shows scores with intervals and coverage, plots, actions, tokens,
+    settings and episodes.
     """
     from embodied.cli.output import require_writable
     from embodied.console.viewer.library import Library

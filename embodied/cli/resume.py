@@ -10,17 +10,30 @@ def resume(
     run: str = typer.Argument(..., help="A run folder."),
     shard: str | None = typer.Option(None, "--shard", help="Play one part of several: i/n, from 1/n to n/n."),
     as_json: bool = typer.Option(False, "--json", help="Print an object a line instead of tables."),
+    log: list[str] = typer.Option(
+        [],
+        "--log",
+        help="Also tell a tracker: wandb, mlflow, tensorboard (`embodied list listeners`); may be repeated.",
+    ),
     trust: bool = typer.Option(
         False,
         "--trust",
-        help="Go on with a folder that another user or machine made: see docs/runs.md, Folders from others.",
+        help="Continue a folder that another user or machine made: see docs/runs.md, Folders from others.",
     ),
 ) -> int:
-    """Goes on with a run after any interruption, in the middle of episodes too: recorded steps are repeated and
-    compared, no model is asked for them.
+    """Continues a run after any interruption, in the middle of episodes too.
 
-    Further words say how to play on, for instance `run.workers=4 run.concurrency=16`.
+    It repeats the recorded steps and compares them, and asks no model for them.
+
+    Further words say how to continue: `run.workers=4 run.concurrency=16`.
     """
-    from embodied.cli.session import resume as resume_run
+    from embodied.cli.session import play
+    from embodied.cli.trust import require_trust
+    from embodied.listeners import check
+    from embodied.session import reopen
+    from embodied.store.run import Run
 
-    return resume_run(run, ctx.args, shard, as_json, trust)
+    check(log)
+    opened = Run(run)
+    require_trust(opened, trust, play=True)
+    return play(reopen(opened, ctx.args, shard=shard), as_json, log)

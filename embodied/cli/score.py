@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from embodied.eval.results import Results
+    from embodied.eval.score import RunScore
+    from embodied.types import Json
 
 
 class Statistics(StrEnum):
@@ -22,7 +28,7 @@ def score(
     as_json: bool = typer.Option(False, "--json", help="Print JSON instead of tables."),
 ) -> int:
     """Prints a run's score by environment: mean progress, interval, and how many of the planned episodes stand behind
-    it.
+    it. Above it stand agent, model, suite, tokens, dollars, identity and versions.
     """
     from dataclasses import asdict
 
@@ -31,22 +37,26 @@ def score(
     from embodied.cli.tables import print_analysis, print_balrog, print_floors, print_score
     from embodied.eval import balrog, floors
     from embodied.eval.analysis import analyse
+    from embodied.eval.metrics import means
     from embodied.eval.results import read
     from embodied.eval.score import score as score_run
     from embodied.store.run import Run
 
     folder = Run(run)
     results = read(folder)
+    result = score_run(results)
+    about = _about(results, result)
     if statistics is Statistics.balrog:
         summary = balrog.summary(results)
         if as_json:
-            print_json({"run": results.path, **summary})
+            print_json({**about, **summary})
         else:
+            _print_about(about)
             print_balrog(summary)
         return 0
-    result = score_run(results)
     if as_json:
-        body = {"run": results.path, **asdict(result), "tables": [asdict(table) for table in analyse(folder, results)]}
+        body = {**about, **asdict(result), "tables": [asdict(table) for table in analyse(folder, results)]}
+        body["metrics"] = [asdict(mean) for mean in means(folder, results)[0]]
         body["floors"] = floors.plain(floors.of_run(results.record))
         if episodes:
             fields = ("outcome", "progress", "success", "steps", "return_", "error", "metrics")
@@ -55,6 +65,7 @@ def score(
             ]
         print_json(body)
         return 0
+    _print_about(about)
     print_score(result, tasks=tasks)
     print_floors(results)
     print_analysis(analyse(folder, results))
@@ -62,3 +73,54 @@ def score(
         for spec in results.record.planned:
             typer.echo(line(results.ended[spec.id]) if spec.id in results.ended else f"{spec.id}  not played")
     return 0
+
+
+def _about(results: Results, result: RunScore) -> Json:
+    """What was played, with what, and what it cost; tokens and dollars are those of the episodes that have ended."""
+    import msgspec
+
+    from embodied.eval.settings import describe, spent
+
+    record, usage = results.record, result.total.usage
+    about = describe(record)
+    return {
+        "run": results.path,
+        "identity": record.identity,
+        "created": record.created,
+        "suite": about.suite,
+        "agent": about.agent,
+        "preset": str(record.config.get("preset") or ""),
+        "model": about.model,
+        "usage": msgspec.to_builtins(usage),
+        "dollars": spent(record.config, usage, about),
+        "versions": record.versions,
+    }
+
+
+def _print_about(about: Json) -> None:
+    """Prints the head of the table; what is empty is left out."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from embodied.cli.tables import console, print_table
+    from embodied.terminal import line
+
+    usage, dollars = about["usage"], about["dollars"]
+    cost = "cost not known" if dollars is None else f"{dollars:.4g} dollars"
+    preset = f" (preset {about['preset']})" if about["preset"] not in ("", about["agent"]) else ""
+    rows = {
+        "run": about["run"],
+        "suite": about["suite"],
+        "agent": about["agent"] + preset,
+        "model": about["model"],
+        "used": f"{usage['input']:,} tokens in, {usage['output']:,} out; {cost}" if usage["input"] else "",
+        "identity": about["identity"],
+        "versions": ", ".join(f"{name} {version}" for name, version in about["versions"].items()),
+    }
+    shown = Table(box=None, pad_edge=False, show_header=False)
+    for name, said in rows.items():
+        if said:
+            shown.add_row(name, Text(line(said)))
+    out = console()
+    print_table(out, shown)
+    out.print()

@@ -1,60 +1,18 @@
-"""What a run costs: the model with its budget and cache, the estimate before, the sum after."""
+"""What a run costs: the estimate before, the sum after."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from embodied import agents, models
-from embodied.cli.tables import console, table
+from embodied import agents
+from embodied.cli.tables import console, print_table, table
 from embodied.config import EvalConfig
-from embodied.models.base import Model
 from embodied.models.config import LOCAL
-from embodied.models.layers.budget import Allowance
 from embodied.models.prices import Price, price_of, prices_date
 from embodied.rollout.estimate import Range, estimate
-from embodied.rollout.runner import Listener
 from embodied.rollout.spend import used
-from embodied.store.blobs import FileBlobs
 from embodied.store.run import Run
-from embodied.types import Episode, EpisodeSpec, Step, Usage
-
-
-def build_model(config: EvalConfig, root: Path) -> Model:
-    """The model of a run with all its layers. What the run in `root` has used before counts.
-
-    Raises:
-        UsageError: The budget, the price or the cache makes no sense.
-        BudgetSpent: Nothing is left of the budget.
-        MissingKey, MissingExtra, UnknownName: The model cannot be had.
-    """
-    price = price_of(config.model, config.run.price)
-    before = used(Run(root)) if (root / "run.json").is_file() else Usage()
-    allowance = Allowance(config.run.budget.tokens, config.run.budget.dollars)
-    model = models.build(config.model, FileBlobs(root / "blobs"), replicas=config.run.replicas)
-    return models.spending(model, config.model, allowance, price, before, config.run.cache)
-
-
-class Announced:
-    """A listener that also tells the model how many episodes are being played."""
-
-    def __init__(self, listener: Listener, model: Model | None):
-        self._listener = listener
-        self._tell = getattr(model, "live", lambda episodes: None)
-        self._playing: set[str] = set()
-
-    def started(self, spec: EpisodeSpec) -> None:
-        self._playing.add(spec.id)
-        self._tell(len(self._playing))
-        self._listener.started(spec)
-
-    def stepped(self, spec: EpisodeSpec, step: Step) -> None:
-        self._listener.stepped(spec, step)
-
-    def ended(self, episode: Episode) -> None:
-        self._playing.discard(episode.spec.id)
-        self._tell(len(self._playing))
-        self._listener.ended(episode)
+from embodied.types import EpisodeSpec
 
 
 def print_estimate(config: EvalConfig, specs: Sequence[EpisodeSpec]) -> None:
@@ -72,7 +30,7 @@ def print_estimate(config: EvalConfig, specs: Sequence[EpisodeSpec]) -> None:
     for row in rows if len(rows) > 2 else rows[:1]:
         dollars = "not known" if row.dollars is None else _range(row.dollars)
         shown.add_row(row.env, str(row.episodes), _range(row.steps), _range(row.input), _range(row.output), dollars)
-    console().print(shown)
+    print_table(console(), shown)
     print(
         "From short episodes in plain words, all that repeats billed as cached, to episodes as long as they may be,"
         " nothing cached."

@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+import os
+from typing import TYPE_CHECKING
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from embodied import quantities
 from embodied.cli import output
-from embodied.eval import floors
-from embodied.eval.analysis import Table as Analysed
-from embodied.eval.analysis import words
-from embodied.eval.remarks import remarks
-from embodied.eval.results import Results
-from embodied.eval.score import RunScore, Score
+from embodied.cli.fit import fitted
+from embodied.quantities import episodes
 from embodied.terminal import line, plain
-from embodied.types import Json
+
+if TYPE_CHECKING:
+    from embodied.eval.results import Results
+    from embodied.eval.score import RunScore, Score
+    from embodied.eval.tables import Table as Analysed
+    from embodied.types import Json
 
 
-def console() -> Console:
-    """A console that never wraps a table when its output is not a terminal."""
+def console(piped: int = 160) -> Console:
+    """A console as wide as the terminal.
+
+    Args:
+        piped: Characters in a line where the output is not a terminal and COLUMNS is not set.
+    """
     made = output.console()
-    return made if made.is_terminal else output.console(width=160)
+    return made if made.is_terminal or os.environ.get("COLUMNS", "").isdigit() else output.console(width=piped)
+
+
+def print_table(out: Console, shown: Table) -> None:
+    """Prints a table so that it fits (see `embodied.cli.fit`)."""
+    for number, part in enumerate(fitted(shown, out.width)):
+        if number:
+            out.print()
+        out.print(part, highlight=False)
 
 
 def table(*columns: str) -> Table:
@@ -31,19 +48,14 @@ def table(*columns: str) -> Table:
     return made
 
 
-def episodes(n: int, verb: str = "") -> str:
-    """`1 episode`, `2 episodes`; with a verb, `1 episode was` and `2 episodes were`."""
-    one, more = {"": ("", ""), "be": (" was", " were"), "have": (" has", " have")}[verb]
-    return f"{n} episode{one}" if n == 1 else f"{n} episodes{more}"
+def percent(share: float | None, digits: int = 1) -> str:
+    """As `quantities.percent`, with a dash that every terminal has."""
+    return quantities.percent(share, digits, "-")
 
 
-def percent(value: float | None, digits: int = 1) -> str:
-    return "-" if value is None else f"{100 * value:.{digits}f} %"
-
-
-def span(interval: tuple[float, float] | None, digits: int = 1) -> str:
-    """An interval in percent, without the sign."""
-    return "-" if interval is None else f"{100 * interval[0]:.{digits}f} to {100 * interval[1]:.{digits}f}"
+def span(interval: quantities.Interval | None, digits: int = 1) -> str:
+    """As `quantities.span`, with a dash that every terminal has."""
+    return quantities.span(interval, digits, "-")
 
 
 def print_score(result: RunScore, tasks: bool = False) -> Score:
@@ -64,7 +76,7 @@ def print_score(result: RunScore, tasks: bool = False) -> Score:
         shown.add_section()
         _add(shown, result.total)
     out = console()
-    out.print(shown)
+    print_table(out, shown)
     for note in notes(result):
         out.print(note, style="dim", highlight=False, markup=False, soft_wrap=True)
     return result.total
@@ -72,19 +84,23 @@ def print_score(result: RunScore, tasks: bool = False) -> Score:
 
 def print_analysis(tables: list[Analysed]) -> None:
     """Prints the environments' own tables."""
+    from embodied.eval.tables import words
+
     out = console()
     for made in tables:
         shown = table(*made.columns)
         for row in made.rows:
             shown.add_row(*(Text(line(words(cell))) for cell in row))
         out.print(f"\n{line(made.title)}", style="bold", highlight=False, markup=False)
-        out.print(shown)
+        print_table(out, shown)
         if made.note:
             out.print(plain(made.note), style="dim", highlight=False, markup=False, soft_wrap=True)
 
 
 def print_floors(results: Results) -> None:
     """Prints what agents earn that look at nothing, by environment; they are for reference and never ranked."""
+    from embodied.eval import floors
+
     out = console()
     for env, found in floors.of_run(results.record).items():
         said = (
@@ -96,6 +112,8 @@ def print_floors(results: Results) -> None:
 
 def notes(result: RunScore) -> list[str]:
     """What a reader of the table must know: why there is no interval, what could not be read or scored."""
+    from embodied.eval.remarks import remarks
+
     found = []
     if result.total.no_interval:
         found.append(f"No interval: {result.total.no_interval}.")
@@ -121,7 +139,7 @@ def print_balrog(summary: Json) -> None:
         )
     shown.add_section()
     shown.add_row("average", f"{summary['average_progress']:.2f} %", f"{summary['standard_error']:.2f}", "")
-    console().print(shown)
+    print_table(console(), shown)
 
 
 def _add(shown: Table, s: Score, indent: bool = False) -> None:

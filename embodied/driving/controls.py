@@ -60,7 +60,7 @@ _ADVICE = {
 }
 _WHERE = {"left": " on the left", "right": " on the right", "ahead": " ahead in the lane", "": ""}
 
-Score = GeneralScore | RegionScore | SuggestionScore
+GroundedScore = GeneralScore | RegionScore | SuggestionScore
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Item:
     """The reference answer, a text; empty where there is none."""
 
 
-def score(item: Item, answer: str) -> Score:
+def score(item: Item, answer: str) -> GroundedScore:
     """`grounded-v1` of an answer."""
     if item.task == "general_perception":
         return score_general(answer, item.facts)
@@ -146,7 +146,7 @@ def _told(item: Item) -> bool:
     return bool(item.reference) and not any(o.metres is not None for o in item.facts.objects)
 
 
-def scores(control: str, items: Sequence[Item]) -> list[Score]:
+def scores(control: str, items: Sequence[Item]) -> list[GroundedScore]:
     """A control's scores: one an item, of `shuffled` `SHUFFLES` an item."""
     repeats = SHUFFLES if control == "shuffled" else 1
     return [

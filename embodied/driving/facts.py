@@ -15,7 +15,7 @@ empty where it is not known.
 """
 Distance = Literal["near", "middle", "far", ""]
 """Empty where it is not known (real annotations)."""
-Light = Literal["", "red", "yellow", "green"]
+LightState = Literal["", "red", "yellow", "green"]
 """State of the traffic light that counts for the ego lane; empty without one."""
 
 
@@ -66,4 +66,4 @@ class SceneFacts:
     """clear, rain, fog, snow; empty where it is not known."""
     time: str = ""
     """day, dusk, night; empty where it is not known."""
-    light: Light = ""
+    light: LightState = ""

@@ -10,12 +10,16 @@ from typing import Any
 
 @lru_cache(maxsize=1)
 def _all() -> dict[str, Any]:
-    return json.loads(files("embodied.driving").joinpath("data/floors.json").read_text(encoding="utf-8"))
+    known: dict[str, Any] = json.loads(
+        files("embodied.driving").joinpath("data/floors.json").read_text(encoding="utf-8")
+    )
+    return known
 
 
 def floors(name: str) -> dict[str, Any]:
     """The part of an environment, by its command-line name. Raises `KeyError` where none was measured."""
-    return _all()[name]
+    part: dict[str, Any] = _all()[name]
+    return part
 
 
 def shown(value: dict[str, float]) -> str:

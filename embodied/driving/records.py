@@ -11,8 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
+from embodied.arrays import Pixels
 from embodied.driving.categories import CATEGORIES, canonical
 from embodied.driving.facts import SceneFacts
 
@@ -29,7 +28,7 @@ Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
-class Mention:
+class ListedObject:
     """One object of a scene's lists."""
 
     group: str
@@ -57,7 +56,7 @@ class Annotation:
 
     name: str
     """File name without its ending: `test_0353`."""
-    mentions: tuple[Mention, ...]
+    mentions: tuple[ListedObject, ...]
     """Objects by group, in the order of the file."""
     summary: str
     """The scene in sentences: the reference of general perception."""
@@ -76,7 +75,7 @@ class Scene:
     """Pixels."""
     height: int
     """Pixels."""
-    picture: Callable[[], np.ndarray]
+    picture: Callable[[], Pixels]
     """Reads or draws the picture: (height, width, 3) uint8, a fresh array."""
     facts: SceneFacts | None = None
     """Where they are known: of procedural scenes."""

@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from embodied.driving.categories import LISTS
-from embodied.driving.records import Annotation, Mention, Region
+from embodied.driving.records import Annotation, ListedObject, Region
 
 _TEXT = "description and explanation"
 _PARTS = ("general_perception", "region_perception", "driving_suggestion")
@@ -58,16 +58,16 @@ def to_json(annotation: Annotation) -> dict[str, Any]:
     }
 
 
-def _item(mention: Mention) -> dict[str, str]:
+def _item(mention: ListedObject) -> dict[str, str]:
     """Some lists of the data hold an empty object where nothing was said."""
     if not (mention.description or mention.explanation):
         return {}
     return {"description": mention.description, "explanation": mention.explanation}
 
 
-def _mention(item: Any, group: str, key: str) -> Mention:
+def _mention(item: Any, group: str, key: str) -> ListedObject:
     item = _object(item, f"an item of {key!r}")
-    return Mention(
+    return ListedObject(
         group,
         _text(item.get("description", ""), f"a description in {key!r}"),
         _text(item.get("explanation", ""), f"an explanation in {key!r}"),

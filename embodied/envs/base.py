@@ -11,17 +11,21 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
 
+import embodied.envs.vector  # noqa: F401  registers our spaces with vector environments
+from embodied.arrays import Pixels
 from embodied.envs.spaces import Choice, FreeText
 from embodied.envs.truth import Sight
+from embodied.errors import UsageError
 from embodied.types import Mission
 
-Observation = dict[str, Any]
+RawObservation = dict[str, Any]
+"""What Gymnasium is given; `types.Observation` is the record that agents see."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class Transition:
     """Plain JSON. `metrics` (dict of floats) holds the environment's own metrics, `end_reason` (str) why it ended."""
 
 
-class LanguageEnv(gymnasium.Env[Observation, str]):
+class LanguageEnv(gymnasium.Env[RawObservation, str]):
     """Base class. A subclass sets the spaces by calling `super().__init__` and implements the four hooks below.
 
     Observation space: `Dict` of
@@ -80,9 +84,11 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
         render_mode: None or `"rgb_array"`.
     """
 
+    action_space: Choice | FreeText
+    observation_space: spaces.Dict
     can_succeed: bool = True
     """False where there is no success, only progress: then `success` is always None."""
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 8}
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 8}  # noqa: RUF012 (so in Gymnasium)
 
     def __init__(
         self,
@@ -96,6 +102,7 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
         expert: bool | str = False,
         render_mode: str | None = None,
     ):
+        check_limit(max_steps)
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode is None or 'rgb_array', not {render_mode!r}.")
         if not action_space.contains(default_action):
@@ -107,7 +114,7 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
         self._pictures = [] if image_shape is None else [image_shape, *more_images]
         self._has_status = status
         self._has_expert = bool(expert)
-        parts: dict[str, spaces.Space] = {"text": FreeText()}
+        parts: dict[str, spaces.Space[Any]] = {"text": FreeText()}
         if status:
             parts["status"] = FreeText()
         if expert:
@@ -147,11 +154,11 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
         """The phrase the environment's own expert would choose now. Override it where there is one."""
         raise NotImplementedError(f"{type(self).__name__} has no expert.")
 
-    def _image(self) -> np.ndarray:
+    def _image(self) -> Pixels:
         """The picture of the present state, (H, W, 3) uint8, a fresh array."""
         raise NotImplementedError(f"{type(self).__name__} has no picture.")
 
-    def _images(self) -> list[np.ndarray]:
+    def _images(self) -> list[Pixels]:
         """All pictures of the present state, as many as the observation space has. Override it
         where there are several.
         """
@@ -169,7 +176,7 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, dict[str, Any]]:
+    ) -> tuple[RawObservation, dict[str, Any]]:
         """Starts an episode. Without a seed, one is drawn from the environment's own stream, as
         Gymnasium prescribes.
         """
@@ -181,7 +188,7 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
         info = self._reset(self._seed, options or {})
         return self._observe(), {"progress": 0.0, "success": None, "valid": True, **info}
 
-    def step(self, action: str) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+    def step(self, action: str) -> tuple[RawObservation, float, bool, bool, dict[str, Any]]:
         """Executes a phrase. Raises `gymnasium.error.ResetNeeded` before the first reset and after the end."""
         if self._done:
             raise gymnasium.error.ResetNeeded("Call reset() first: the episode is over or never began.")
@@ -204,9 +211,12 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
         }
         return self._observe(), float(t.reward), bool(t.terminated), bool(truncated), info
 
-    def render(self) -> np.ndarray | None:
+    def render(self) -> Pixels | None:  # type: ignore[override]  # Gymnasium: of an unbound type variable
         """The picture of the present state, (H, W, 3) uint8, or None without `render_mode`."""
         return self._image() if self.render_mode == "rgb_array" else None
+
+    def close(self) -> None:
+        """Frees what the environment holds. A second call does nothing."""
 
     # ----------------------------------------------------------------- snapshots
 
@@ -218,15 +228,15 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
             raise gymnasium.error.ResetNeeded("Call reset() first: there is no episode to take a snapshot of.")
         return Snapshot(self._seed, self._options, tuple(self._actions))
 
-    def restore(self, snapshot: Snapshot) -> Observation:
+    def restore(self, snapshot: Snapshot) -> RawObservation:
         """Goes to where `snapshot` was taken, by replaying it. Costs the steps that led there."""
         observation, _ = self.reset(seed=snapshot.seed, options=snapshot.options)
         for action in snapshot.actions:
             observation, *_ = self.step(action)
         return observation
 
-    def _observe(self) -> Observation:
-        observation: Observation = {"text": self._text()}
+    def _observe(self) -> RawObservation:
+        observation: RawObservation = {"text": self._text()}
         if self._has_status:
             observation["status"] = self._status()
         if self._has_expert:
@@ -234,6 +244,20 @@ class LanguageEnv(gymnasium.Env[Observation, str]):
         if self._pictures:
             observation |= dict(zip(picture_keys(), self._images(), strict=False))
         return observation
+
+
+def check_limit(max_steps: int | None, none: str = "no limit") -> None:
+    """Checks a step limit.
+
+    Args:
+        max_steps: What an environment was given.
+        none: What None means there.
+
+    Raises:
+        UsageError: It is below 1.
+    """
+    if max_steps is not None and max_steps < 1:
+        raise UsageError(f"max_steps is at least 1, or None for {none}, not {max_steps!r}.")
 
 
 def picture_keys() -> Iterator[str]:

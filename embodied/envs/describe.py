@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from gymnasium import Space, spaces
 
 LARGEST = 512
@@ -17,7 +18,7 @@ _OTHER_ESCAPES = re.compile(r"\x1b\[[\d;]*[A-Za-z]")
 _COLORS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 
 
-def size(space: Space) -> int | None:
+def size(space: Space[Any]) -> int | None:
     """How many numbers the largest array of an observation holds, 0 for none; None for a space
     there are no words for.
     """
@@ -29,12 +30,13 @@ def size(space: Space) -> int | None:
         return 1
     if isinstance(space, spaces.Dict | spaces.Tuple):
         sizes = [size(part) for part in (space.values() if isinstance(space, spaces.Dict) else space)]
-        return None if None in sizes else max(sizes, default=0)
+        known = [number for number in sizes if number is not None]
+        return None if len(known) < len(sizes) else max(known, default=0)
     # Language comes in many classes (gymnasium's Text, minigrid's MissionSpace, ours), told by what they sample.
     return 0 if isinstance(space.sample(), str) else None
 
 
-def describe(space: Space, value: Any, names: Sequence[str] = (), *, label: str = "observation") -> str:
+def describe(space: Space[Any], value: Any, names: Sequence[str] = (), *, label: str = "observation") -> str:
     """The words for `value` of `space`: a line a number or array, `label: value`, the labels of a Dict joined with
     dots.
 
@@ -68,7 +70,7 @@ def number(value: Any) -> str:
     return str(value) if isinstance(value, bool | int | str) else f"{value:.4g}"
 
 
-def _rows(array: np.ndarray) -> str:
+def _rows(array: npt.NDArray[Any]) -> str:
     """Numbers with blanks between, a line a row; in three dimensions and more the innermost are joined with commas."""
     if array.ndim == 1:
         return " ".join(number(v) for v in array)

@@ -12,15 +12,16 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec, load_env_creator
 
+from embodied.arrays import Pixels
 from embodied.envs import names
-from embodied.envs.base import LanguageEnv, Transition
+from embodied.envs.base import LanguageEnv, Transition, check_limit
 from embodied.envs.describe import LARGEST, describe, from_terminal, plain, size
 from embodied.envs.spaces import Choice, FreeText
 from embodied.errors import UsageError
@@ -38,9 +39,12 @@ def open_gym(id: str, **kwargs: Any) -> LanguageEnv:
     """Makes `gym:ID`: an environment that is a `LanguageEnv` already as it is, any other one inside a `GenericEnv`."""
     spec = resolve(id)
     with _said_plainly(spec, kwargs):
-        creator = load_env_creator(spec.entry_point) if isinstance(spec.entry_point, str) else spec.entry_point
+        entry = spec.entry_point
+        creator: Any = load_env_creator(entry) if isinstance(entry, str) else entry
     if isinstance(creator, type) and issubclass(creator, LanguageEnv):
-        return _make(spec, **kwargs).unwrapped
+        if kwargs.get("ansi") is True and "ansi" not in inspect.signature(creator).parameters:
+            del kwargs["ansi"]  # the default of `embodied eval --env gym:ID`, which means something to GenericEnv alone
+        return cast(LanguageEnv, _make(spec, **kwargs).unwrapped)
     return GenericEnv(id, **kwargs)
 
 
@@ -59,7 +63,10 @@ def resolve(id: str) -> EnvSpec:
     if module and importlib.util.find_spec(module.partition(".")[0]) is None:
         raise UsageError(f"gym:{id} is registered by the Python module {module!r}, which is not installed.")
     if module:
-        importlib.import_module(module)
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise UsageError(f"gym:{id}: the Python module {module!r} cannot be imported ({error}).") from error
     if name not in gymnasium.registry:
         raise unknown(
             "Gymnasium environment",
@@ -146,12 +153,11 @@ class GenericEnv(LanguageEnv):
         render_mode: str | None = None,
         **kwargs: Any,
     ):
-        if max_steps is not None and max_steps < 1:
-            raise UsageError(f"max_steps is at least 1, or None for the registered limit, not {max_steps!r}.")
+        check_limit(max_steps, "the registered limit")
         spec = resolve(id)
-        options = {**kwargs, **({"max_episode_steps": max_steps} if max_steps else {})}
+        options: dict[str, Any] = {**kwargs, **({"max_episode_steps": max_steps} if max_steps else {})}
         self.id = id
-        self._env = _make(spec, **options)
+        self._env: gymnasium.Env[Any, Any] = _make(spec, **options)
         modes = self._env.metadata.get("render_modes", [])
         self._drawn = ansi and "ansi" in modes
         self._camera = (
@@ -169,7 +175,7 @@ class GenericEnv(LanguageEnv):
         super().__init__(
             action_space=phrases,
             default_action=_default_action(id, phrases, default_action),
-            max_steps=max_steps or self._env.spec.max_episode_steps,
+            max_steps=max_steps or (self._env.spec or spec).max_episode_steps,
             image_shape=self._picture_shape() if image else None,
             render_mode=render_mode,
         )
@@ -194,7 +200,7 @@ class GenericEnv(LanguageEnv):
             max_steps=self.max_steps,
         )
 
-    def render(self) -> np.ndarray | None:
+    def render(self) -> Pixels | None:  # type: ignore[override]  # Gymnasium: of an unbound type variable
         """The picture of the present state, (H, W, 3) uint8; None without `render_mode`, or where the environment draws
         none.
         """
@@ -229,10 +235,10 @@ class GenericEnv(LanguageEnv):
 
     def _text(self) -> str:
         text = describe(self._env.observation_space, self._value, self._names)
-        return f"{text}\n\n{from_terminal(self._env.render())}" if self._drawn else text
+        return f"{text}\n\n{from_terminal(str(self._env.render()))}" if self._drawn else text
 
-    def _image(self) -> np.ndarray:
-        return np.array(self._camera.render(), np.uint8)
+    def _image(self) -> Pixels:
+        return np.array(self._render(), np.uint8)
 
     def _success(self, info: dict[str, Any], over: bool) -> bool | None:
         for key in ("success", "is_success"):
@@ -253,9 +259,10 @@ class GenericEnv(LanguageEnv):
         return float(over and self._return >= self._threshold)
 
     def _picture_shape(self) -> tuple[int, int]:
-        self._camera.reset(seed=0)
+        if self._camera is not None:
+            self._camera.reset(seed=0)
         try:
-            picture = self._camera.render()
+            picture = self._render()
         except gymnasium.error.DependencyNotInstalled as error:
             raise UsageError(f"gym:{self.id} cannot draw a picture: {error}") from error
         if not isinstance(picture, np.ndarray) or picture.ndim != 3 or picture.shape[2] != 3:
@@ -264,11 +271,15 @@ class GenericEnv(LanguageEnv):
             )
         return picture.shape[0], picture.shape[1]
 
+    def _render(self) -> Any:
+        """What the environment draws, of whatever kind; None where it has no camera."""
+        return None if self._camera is None else self._camera.render()
+
 
 class _Within(FreeText):
     """The strings of another space."""
 
-    def __init__(self, space: spaces.Space):
+    def __init__(self, space: spaces.Space[Any]):
         super().__init__()
         self._space = space
 
@@ -277,10 +288,10 @@ class _Within(FreeText):
 
     def sample(self, mask: Any = None, probability: Any = None) -> str:
         self._space.seed(int(self.np_random.integers(2**31)))
-        return self._space.sample()
+        return str(self._space.sample())
 
 
-def _make(spec: EnvSpec, **options: Any) -> gymnasium.Env:
+def _make(spec: EnvSpec, **options: Any) -> gymnasium.Env[Any, Any]:
     with _said_plainly(spec, options):
         return gymnasium.make(spec, disable_env_checker=True, **options)
 
@@ -302,13 +313,13 @@ def _hush_pygame() -> None:
         os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
 
 
-def _check_names(id: str, space: spaces.Space, given: Sequence[str] | None) -> None:
+def _check_names(id: str, space: spaces.Space[Any], given: Sequence[str] | None) -> None:
     expected = len(space) if isinstance(space, spaces.Tuple) else 0 if isinstance(space, spaces.Dict) else size(space)
     if given and len(given) != expected:
         raise UsageError(f"gym:{id} observes {space}; observation_names needs {expected} names, not {len(given)}.")
 
 
-def _check_observation(id: str, space: spaces.Space, image: bool) -> None:
+def _check_observation(id: str, space: spaces.Space[Any], image: bool) -> None:
     numbers = size(space)
     if numbers is None:
         raise UsageError(
@@ -322,7 +333,7 @@ def _check_observation(id: str, space: spaces.Space, image: bool) -> None:
 
 
 def _vocabulary(
-    id: str, env: gymnasium.Env, name: str, given: Sequence[str] | None
+    id: str, env: gymnasium.Env[Any, Any], name: str, given: Sequence[str] | None
 ) -> tuple[Choice | FreeText, dict[str, Any] | None]:
     """The action space in words, and the action each phrase stands for (None where a phrase is the action)."""
     space = env.action_space
@@ -354,7 +365,7 @@ def _vocabulary(
     return Choice(phrases), dict(zip(phrases, actions, strict=True))
 
 
-def _sizes(space: spaces.Space) -> list[int] | None:
+def _sizes(space: spaces.Space[Any]) -> list[int] | None:
     if isinstance(space, spaces.Discrete):
         return [int(space.n)]
     if isinstance(space, spaces.MultiDiscrete):
@@ -364,7 +375,7 @@ def _sizes(space: spaces.Space) -> list[int] | None:
     return None
 
 
-def _own_names(env: gymnasium.Env, actions: list[int]) -> list[str] | None:
+def _own_names(env: gymnasium.Env[Any, Any], actions: list[int]) -> list[str] | None:
     """The environment's own words for `actions`, by Atari's convention or minigrid's; None where it has none that are
     distinct.
     """
@@ -391,7 +402,7 @@ def _default_action(id: str, phrases: Choice | FreeText, given: str | None) -> s
     return next((phrase for phrase in names.IDLE if phrases.contains(phrase)), phrases.phrases[0])
 
 
-def _description(env: gymnasium.Env) -> str:
+def _description(env: gymnasium.Env[Any, Any]) -> str:
     """What the environment's documentation says of it: its section "Description", or the first paragraph."""
     text = inspect.getdoc(type(env)) or ""
     section = re.search(r"^#+ *Description *\n(.*?)(?=^#|\Z)", text, re.DOTALL | re.MULTILINE)

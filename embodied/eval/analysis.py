@@ -7,41 +7,17 @@ one run, and returns tables. They are printed under the score and stand in the r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from importlib import import_module
-
 from embodied.catalog import ENTRIES
 from embodied.errors import EmbodiedError
+from embodied.eval.metrics import means
 from embodied.eval.results import Results, progress
-from embodied.eval.statistics import wilson
+from embodied.eval.tables import Analysis, Table
+from embodied.registry import load
 from embodied.store.run import Run
-from embodied.types import Episode, Step
+from embodied.types import Episode
 
-Cell = str | float | int | None
-Replies = Callable[[Episode], Sequence[Step]]
-"""Reads an episode's steps."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of an environment's own measures."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    """A row has a cell a column; the first is its name. A share is in [0, 1]; None where there is nothing to say."""
-    note: str = ""
-    """What a reader must know: how many, of what, by which rule."""
-
-
-Analysis = Callable[[Sequence[Episode], Replies], list[Table]]
-
-
-def share(successes: float, n: int) -> str:
-    """A share with its 95 % Wilson interval: `0.62 [0.53, 0.70]`; `-` of nothing."""
-    interval = wilson(successes, n)
-    return f"{successes / n:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]" if interval else "-"
+_BAD_RECORDS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, EmbodiedError)
+"""What our own tables raise over records that their environment did not write."""
 
 
 def analyse(run: Run, results: Results) -> list[Table]:
@@ -50,7 +26,28 @@ def analyse(run: Run, results: Results) -> list[Table]:
     for episode in results.ended.values():
         if progress(episode) is not None and (entry := ENTRIES.get(episode.spec.task.env)) and entry.analysis:
             by_env.setdefault(entry.name, []).append(episode)
-    return [table for env, episodes in by_env.items() for table in _tables(run, env, episodes)]
+    own = [table for env, episodes in by_env.items() for table in _tables(run, env, episodes)]
+    return [*own, *_metrics(run, results)]
+
+
+def _metrics(run: Run, results: Results) -> list[Table]:
+    """The table of plugins' metrics; none where no metric has a number for this run."""
+    found, notes = means(run, results)
+    if not found and not notes:
+        return []
+    rows = tuple(
+        (
+            f"{row.title} ({row.metric})",
+            row.env,
+            row.mean,
+            *(row.interval or (None, None)),
+            row.episodes,
+            "more" if row.higher_is_better else "less",
+        )
+        for row in found
+    )
+    columns = ("metric", "environment", "mean", "95 % from", "to", "episodes", "better")
+    return [Table("Metrics", columns, rows, " ".join(notes))]
 
 
 def _tables(run: Run, env: str, episodes: list[Episode]) -> list[Table]:
@@ -59,7 +56,9 @@ def _tables(run: Run, env: str, episodes: list[Episode]) -> list[Table]:
     """
     try:
         return _function(ENTRIES[env].analysis)(episodes, lambda e: list(run.steps(e.spec.id, [])))
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, EmbodiedError) as error:
+    except Exception as error:
+        if not isinstance(error, _BAD_RECORDS) and not ENTRIES[env].distribution:
+            raise  # a plugin's function may raise anything; ours may not
         return [
             Table(
                 env,
@@ -71,11 +70,6 @@ def _tables(run: Run, env: str, episodes: list[Episode]) -> list[Table]:
         ]
 
 
-def words(cell: Cell) -> str:
-    """A cell as it is printed: numbers with three digits behind the point."""
-    return "-" if cell is None else f"{cell:.3f}" if isinstance(cell, float) else str(cell)
-
-
 def _function(target: str) -> Analysis:
-    module, _, name = target.partition(":")
-    return getattr(import_module(module), name)
+    found: Analysis = load(target)
+    return found

@@ -8,10 +8,10 @@ intervals.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from embodied.eval.results import Results, progress
-from embodied.types import Json
+from embodied.types import Episode, Json
 
 NAMES = {"nethack": "nle"}
 """Our name of an environment -> BALROG's, where they differ."""
@@ -45,7 +45,7 @@ def summary(results: Results) -> Json:
 def _environments(results: Results) -> Json:
     found = {}
     for env in dict.fromkeys(spec.task.env for spec in results.record.planned):
-        values = [v for e in results.ended.values() if e.spec.task.env == env and (v := progress(e)) is not None]
+        values = _progress(e for e in results.ended.values() if e.spec.task.env == env)
         if values:
             found[NAMES.get(env, env)] = pooled(values)
     return found
@@ -55,16 +55,20 @@ def environment_summary(results: Results, env: str) -> Json:
     """The `<env>_summary.json` of one of our environments as BALROG would write it, in percent."""
     episodes = [e for e in results.ended.values() if e.spec.task.env == env and progress(e) is not None]
     tasks = dict.fromkeys(e.spec.task.task for e in episodes)
-    whole = pooled([e.progress for e in episodes])
+    whole = pooled(_progress(episodes))
     return {
         "progression_percentage": whole["progression_percentage"],
         "standard_error": whole["standard_error"],
         "average_steps": sum(e.steps for e in episodes) / len(episodes) if episodes else 0.0,
         "episodes_played": len(episodes),
-        "tasks": {task: pooled([e.progress for e in episodes if e.spec.task.task == task]) for task in tasks},
+        "tasks": {task: pooled(_progress(e for e in episodes if e.spec.task.task == task)) for task in tasks},
         "input_tokens": sum(e.usage.input for e in episodes),
         "output_tokens": sum(e.usage.output for e in episodes),
     }
+
+
+def _progress(episodes: Iterable[Episode]) -> list[float]:
+    return [value for e in episodes if (value := progress(e)) is not None]
 
 
 def pooled(values: Sequence[float]) -> Json:

@@ -8,16 +8,7 @@ import numpy as np
 
 from embodied.eval.markup import Html, el
 from embodied.eval.report import Curve
-
-
-def percent(value: float | None, digits: int = 1) -> str:
-    """A share in percent; a dash for None."""
-    return "–" if value is None else f"{100 * value:.{digits}f} %"
-
-
-def coverage(scored: int, planned: int) -> str:
-    """How much of a plan has a score, in whole percent, rounded down: 100 % means that nothing is missing."""
-    return "–" if not planned else f"{100 * scored // planned} %"
+from embodied.quantities import percent
 
 
 def whisker(

@@ -19,10 +19,12 @@ from embodied.errors import UsageError
 from embodied.eval import statistics as st
 from embodied.eval.intervals import difference_interval
 from embodied.eval.pairs import paired_p
-from embodied.eval.results import Results, Value, progress
-from embodied.types import TaskSpec
+from embodied.eval.results import ByTask, Results, Value, progress
+from embodied.types import Json, TaskSpec
 
 Seeds = dict[int, float]
+Key = tuple[str, str]
+"""(environment, task)."""
 SEEN_BY_THE_AGENT = ("image", "expert", "status", "data")
 """Options of an environment that do not make it another task: what the agent is shown, and where files lie (that there
 are any makes it another).
@@ -101,8 +103,13 @@ class Comparison:
     """Pairs of runs without a task that both have scored."""
 
 
-def compare(runs: Sequence[Results], value: Value = progress) -> Comparison:
+def compare(runs: Sequence[Results], value: Value = progress, bounded: bool = True) -> Comparison:
     """Compares every two of `runs`, in the order given.
+
+    Args:
+        runs: Two or more.
+        value: What is compared.
+        bounded: Whether it is in [0, 1]; intervals of other values are Student's.
 
     Raises:
         UsageError: Fewer than two runs, or no two of them have a scored task in common.
@@ -111,7 +118,7 @@ def compare(runs: Sequence[Results], value: Value = progress) -> Comparison:
         raise UsageError("A comparison takes two runs or more: embodied compare RUN RUN [RUN ...]")
     found, nothing = [], []
     for a, b in combinations(runs, 2):
-        difference = compare_two(a, b, value)
+        difference = compare_two(a, b, value, bounded)
         if difference is None:
             nothing.append((a.path, b.path))
         else:
@@ -125,8 +132,8 @@ def compare(runs: Sequence[Results], value: Value = progress) -> Comparison:
     return Comparison(tuple(replace(d, p_holm=p) for d, p in zip(found, corrected, strict=True)), tuple(nothing))
 
 
-def compare_two(a: Results, b: Results, value: Value = progress) -> Difference | None:
-    """Compares two runs; None when no task is scored in both. `p_holm` is `p`."""
+def compare_two(a: Results, b: Results, value: Value = progress, bounded: bool = True) -> Difference | None:
+    """Compares two runs; None when no task is scored in both. `p_holm` is `p`. `bounded`: see `compare`."""
     in_a, in_b = a.by_task(value), b.by_task(value)
     sets_a, sets_b = _items(a), _items(b)
     common = [key for key in in_a if key in in_b and sets_a[key] == sets_b[key]]
@@ -136,12 +143,27 @@ def compare_two(a: Results, b: Results, value: Value = progress) -> Difference |
     kept = [key for key in common if not paired or in_a[key].keys() & in_b[key].keys()]
     left_out = tuple(_left_out(a, b, in_a, in_b, kept, paired))
     test = _paired if paired else _unpaired
-    return test(
-        a.path, b.path, {k: in_a[k] for k in kept}, {k: in_b[k] for k in kept}, left_out, tuple(_differs(a, b, kept))
-    )
+    x, y = {k: in_a[k] for k in kept}, {k: in_b[k] for k in kept}
+    found = test(a.path, b.path, x, y, left_out, tuple(_differs(a, b, kept)))
+    return found if bounded else _without_bounds(found, x, y)
 
 
-def _paired(a: str, b: str, in_a: dict, in_b: dict, left_out: tuple[str, ...], differs: tuple[str, ...]) -> Difference:
+def _without_bounds(found: Difference, in_a: dict[Key, Seeds], in_b: dict[Key, Seeds]) -> Difference:
+    """The same comparison with Student's interval, for values that are not in [0, 1]."""
+    seeds = {key: [s for s in in_a[key] if s in in_b[key]] if found.paired else [] for key in in_a}
+    x = st.stratify({key: [in_a[key][s] for s in seeds[key] or in_a[key]] for key in in_a})
+    y = st.stratify({key: [in_b[key][s] for s in seeds[key] or in_b[key]] for key in in_a})
+    if found.paired:
+        spread = st.spread_of([replace(i, values=i.values - j.values) for i, j in zip(x, y, strict=True)])
+    else:
+        spread = spread_between(x, y)
+    interval = st.student_interval(found.difference, spread)
+    return replace(found, interval=interval, no_interval="" if interval else "too few episodes, or none differ")
+
+
+def _paired(
+    a: str, b: str, in_a: ByTask, in_b: ByTask, left_out: tuple[str, ...], differs: tuple[str, ...]
+) -> Difference:
     seeds = {key: [s for s in in_a[key] if s in in_b[key]] for key in in_a}
     x = st.stratify({key: [in_a[key][s] for s in found] for key, found in seeds.items()})
     y = st.stratify({key: [in_b[key][s] for s in found] for key, found in seeds.items()})
@@ -158,13 +180,13 @@ def _paired(a: str, b: str, in_a: dict, in_b: dict, left_out: tuple[str, ...], d
         b,
         True,
         pairs,
-        st.mean(x),
-        st.mean(y),
+        st.known_mean(x),
+        st.known_mean(y),
         interval,
         reason,
         p,
         p,
-        st.detectable(found) if able else None,
+        st.detectable(found) if found is not None and able else None,
         _by_task(x, y),
         left_out,
         differs,
@@ -172,7 +194,7 @@ def _paired(a: str, b: str, in_a: dict, in_b: dict, left_out: tuple[str, ...], d
 
 
 def _unpaired(
-    a: str, b: str, in_a: dict, in_b: dict, left_out: tuple[str, ...], differs: tuple[str, ...]
+    a: str, b: str, in_a: ByTask, in_b: ByTask, left_out: tuple[str, ...], differs: tuple[str, ...]
 ) -> Difference:
     x = st.stratify({key: list(found.values()) for key, found in in_a.items()})
     y = st.stratify({key: list(in_b[key].values()) for key in in_a})
@@ -186,8 +208,8 @@ def _unpaired(
         b,
         False,
         pairs,
-        st.mean(x),
-        st.mean(y),
+        st.known_mean(x),
+        st.known_mean(y),
         interval,
         reason,
         p,
@@ -219,7 +241,7 @@ def _by_task(x: Sequence[st.Stratum], y: Sequence[st.Stratum]) -> tuple[TaskDiff
 
 
 def _left_out(
-    a: Results, b: Results, in_a: dict, in_b: dict, kept: Sequence[tuple[str, str]], paired: bool
+    a: Results, b: Results, in_a: ByTask, in_b: ByTask, kept: Sequence[tuple[str, str]], paired: bool
 ) -> Iterable[str]:
     for one, other, mine in ((a, b, in_a), (b, a, in_b)):
         planned = dict.fromkeys((s.task.env, s.task.task) for s in one.record.planned)
@@ -229,9 +251,9 @@ def _left_out(
         if unscored := [key for key in planned if key in elsewhere and key not in mine]:
             yield f"Without a scored episode in {one.path}: {_named(unscored)}."
     sets_a, sets_b = _items(a), _items(b)
-    if other := [key for key in in_a if key in in_b and sets_a[key] != sets_b[key]]:
-        yield f"On other items in the other run: {_named(other)}."
-    if apart := [key for key in in_a if key in in_b and key not in kept and key not in other]:
+    if apart_by_items := [key for key in in_a if key in in_b and sets_a[key] != sets_b[key]]:
+        yield f"On other items in the other run: {_named(apart_by_items)}."
+    if apart := [key for key in in_a if key in in_b and key not in kept and key not in apart_by_items]:
         yield f"Scored in both without a common seed: {_named(apart)}."
     if paired:
         for one, other, mine, theirs in ((a, b, in_a, in_b), (b, a, in_b, in_a)):
@@ -269,11 +291,11 @@ def _differs(a: Results, b: Results, kept: Sequence[tuple[str, str]]) -> Iterabl
         yield f"{words}, in {'all tasks' if len(keys) == len(kept) else _named(keys)}."
 
 
-def _said(options: dict, name: str) -> str:
+def _said(options: Json, name: str) -> str:
     return repr(options[name]) if name in options else "the default"
 
 
-def _items(results: Results) -> dict[tuple[str, str], dict]:
+def _items(results: Results) -> dict[tuple[str, str], Json]:
     """The options of each task that choose its set of items."""
     return {
         key: {name: options[name] for name in CHOOSE_ITEMS if name in options}
@@ -281,12 +303,12 @@ def _items(results: Results) -> dict[tuple[str, str], dict]:
     }
 
 
-def _options(results: Results) -> dict[tuple[str, str], dict]:
+def _options(results: Results) -> dict[tuple[str, str], Json]:
     """Options of each task that make it the task it is."""
     return {(s.task.env, s.task.task): defining(s.task) for s in results.record.planned}
 
 
-def defining(task: TaskSpec) -> dict:
+def defining(task: TaskSpec) -> Json:
     """The options of a task that make it the task it is: those that do not stand at the environment's default, which
     `embodied eval` records too.
     """

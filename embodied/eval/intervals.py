@@ -20,7 +20,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from embodied.eval.statistics import LEVEL, Interval, Stratum, mean, student_quantile, why_no_interval, wilson
+from embodied.eval.statistics import LEVEL, Interval, Stratum, known_mean, student_quantile, why_no_interval, wilson
 
 PRIOR = 8.0
 """Values' worth of belief, over all tasks of an environment together, that its tasks are alike; a single task has none
@@ -50,7 +50,7 @@ def interval(strata: Sequence[Stratum], level: float = LEVEL) -> Interval | None
     """
     if why_no_interval(strata):
         return None
-    score, below, above = mean(strata), 0.0, 0.0
+    score, below, above = known_mean(strata), 0.0, 0.0
     for tasks in _environments(strata):
         share = sum(s.weight for s in tasks)
         centre = sum(s.weight * float(s.values.mean()) for s in tasks) / share
@@ -75,7 +75,7 @@ def difference_interval(
     of_a, of_b = interval(a, level), interval(b, level)
     if of_a is None or of_b is None:
         return None
-    x, y = mean(a), mean(b)
+    x, y = known_mean(a), known_mean(b)
     together = correlation(a, b) if paired else 0.0
     below = _together(x - of_a[0], of_b[1] - y, together)
     above = _together(of_a[1] - x, y - of_b[0], together)

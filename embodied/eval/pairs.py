@@ -44,10 +44,10 @@ def lopsided_p(seen: float, differ: int, n: int) -> float:
     """
     # Of m pairs that differ, the chance that they are as lopsided as those seen: k of m with (2k - m)² / m >= seen.
     lopsided = np.zeros(n + 1)
-    for m in range(1, n + 1):
-        halves = _log_choose(m) - m * math.log(2)
-        k = np.arange(m + 1)
-        lopsided[m] = np.exp(halves[(2 * k - m) ** 2 >= seen * m - 1e-9]).sum()
+    for differing in range(1, n + 1):
+        halves = _log_choose(differing) - differing * math.log(2)
+        k = np.arange(differing + 1)
+        lopsided[differing] = np.exp(halves[(2 * k - differing) ** 2 >= seen * differing - 1e-9]).sum()
     rates = _allowed(differ, n)
     m = np.arange(n + 1)
     logs = _log_choose(n) + m * np.log(rates)[:, None] + (n - m) * np.log1p(-rates)[:, None]
@@ -56,8 +56,9 @@ def lopsided_p(seen: float, differ: int, n: int) -> float:
 
 def _log_choose(n: int) -> np.ndarray:
     """Natural logarithms of the binomial coefficients of n, shape (n + 1,)."""
-    factorials = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1)))])
-    return factorials[n] - factorials - factorials[::-1]
+    factorials: np.ndarray = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1)))])
+    logs: np.ndarray = factorials[n] - factorials - factorials[::-1]
+    return logs
 
 
 def _allowed(differ: int, n: int) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 from embodied.errors import UsageError
 from embodied.eval import statistics as st
 from embodied.eval.results import Results, Value, progress
-from embodied.eval.simulation import Coin, Graded, Guess, Weighted, simulated_need
+from embodied.eval.simulation import Coin, Graded, Guess, SimulatedTask, Weighted, simulated_need
 
 LADDER = (3, 5, 10, 20, 30, 50, 100, 200)
 """Episodes a task in the table of what can be shown."""
@@ -143,11 +143,11 @@ def need_interval(
     return ends[0], ends[1]
 
 
-def _limits(task: Coin | Graded, n: int, difference: float) -> tuple[float, float]:
+def _limits(task: SimulatedTask, n: int, difference: float) -> tuple[float, float]:
     """95 % interval of the variance of a pair's difference, from `n` values of a task."""
     own = task.variance(difference)
     if isinstance(task, Coin):
-        low, high = st.wilson(task.rate * n, n)
+        low, high = st.wilson(task.rate * n, n) or (0.0, 1.0)
         rates = [low, high] if task.pairs or not low < 0.5 < high else [low, 0.5, high]
         found = [Coin(rate, task.correlation, task.pairs).variance(difference) for rate in rates]
         return min(own, *found), max(own, *found)
@@ -157,7 +157,7 @@ def _limits(task: Coin | Graded, n: int, difference: float) -> tuple[float, floa
     return own / many, own / few
 
 
-def _varies(task: Coin | Graded | Guess) -> bool:
+def _varies(task: SimulatedTask) -> bool:
     if isinstance(task, Coin):
         return task.rate > 0 and (task.pairs or task.rate < 1)
     return task.variance(0.0) > 0

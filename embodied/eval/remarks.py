@@ -14,6 +14,10 @@ _NOTED = {
     notes.UNASKED: (
         "an answer could not be read and asking again would have been too long for the model: the step is invalid"
     ),
+    notes.UNHELD: (
+        "the model answered something else than one of the actions, although it was asked for nothing else: check that"
+        " the server heeds model.constraint"
+    ),
     notes.DROPPED: "a reply gave more than one command: the first was executed, what followed was dropped",
     notes.UNKNOWN_MARKER: (
         "a reply began with what looks like a marker that is not known: look at one with `embodied view`"

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from embodied.eval.analysis import Table, analyse
+from embodied.eval.analysis import analyse
 from embodied.eval.results import Results, progress, read
 from embodied.eval.score import RunScore, score
 from embodied.eval.settings import describe, spent
+from embodied.eval.tables import Table
 from embodied.store.index import LightStep, light_steps
 from embodied.store.run import Run
 from embodied.types import Episode
@@ -165,9 +166,11 @@ def _pass(path: Path, activity: Activity, places: np.ndarray) -> np.ndarray:
 
 def _to_the_end(seen: np.ndarray, places: np.ndarray, episode: Episode) -> np.ndarray:
     """`seen` with the last known value wherever there is none, and the episode's own result from its end on."""
-    seen = np.where(places >= max(episode.steps, 1), episode.progress, seen)
-    known = np.maximum.accumulate(np.where(np.isnan(seen), 0, np.arange(len(seen))))
-    return seen[known]
+    ended = np.nan if episode.progress is None else episode.progress
+    filled: np.ndarray = np.where(places >= max(episode.steps, 1), ended, seen)
+    known: np.ndarray = np.maximum.accumulate(np.where(np.isnan(filled), 0, np.arange(len(filled))))
+    last: np.ndarray = filled[known]
+    return last
 
 
 def _places(steps: int) -> np.ndarray:

@@ -7,8 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 from embodied.eval import floors
-from embodied.eval.analysis import words
-from embodied.eval.charts import bar, coverage, curve_plot, percent, stacked, whisker
+from embodied.eval.charts import bar, curve_plot, stacked, whisker
 from embodied.eval.markup import Html, el, join, raw
 from embodied.eval.remarks import remarks
 from embodied.eval.report import Activity, Report, Times
@@ -16,7 +15,10 @@ from embodied.eval.results import progress
 from embodied.eval.score import Score
 from embodied.eval.settings import changed, describe
 from embodied.eval.statistics import LEVEL
+from embodied.eval.tables import words
+from embodied.quantities import coverage, percent, seconds, short, span
 from embodied.store.run import Run
+from embodied.terminal import shell_word
 from embodied.types import Episode
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
@@ -104,8 +106,8 @@ def _top(report: Report, name: str) -> Html:
         figures.append(
             (
                 "tokens",
-                _short(total.usage.input + total.usage.output),
-                f"{_short(total.usage.input)} in, {_short(total.usage.output)} out",
+                short(total.usage.input + total.usage.output),
+                f"{short(total.usage.input)} in, {short(total.usage.output)} out",
             )
         )
     if report.cost:
@@ -200,14 +202,10 @@ def _floors(report: Report) -> Html | None:
 
 
 def _score_row(s: Score) -> list[Any]:
-    success = percent(s.success, 0) + (
-        f" of {s.decided} ({100 * s.success_interval[0]:.0f} to {100 * s.success_interval[1]:.0f})"
-        if s.success_interval
-        else ""
-    )
+    success = percent(s.success, 0) + (f" of {s.decided} ({span(s.success_interval, 0)})" if s.success_interval else "")
     scored = el("span", f"{s.scored} / {s.planned}", class_="" if s.scored == s.planned else "short")
-    interval = f"{100 * s.interval[0]:.1f} to {100 * s.interval[1]:.1f}" if s.interval else "–"
-    tokens = f"{_short(s.usage.input)} / {_short(s.usage.output)}" if s.usage.input else "–"
+    interval = span(s.interval)
+    tokens = f"{short(s.usage.input)} / {short(s.usage.output)}" if s.usage.input else "–"
     invalid = percent(_rate(s.invalid_actions, s.steps))
     return [
         s.name,
@@ -235,7 +233,7 @@ def _tasks(report: Report) -> Html:
                 t.name.split(" ", 1)[-1],
                 percent(t.progress),
                 whisker(t.progress, t.interval, values.get(t.name, [])),
-                f"{100 * t.interval[0]:.1f} to {100 * t.interval[1]:.1f}" if t.interval else "–",
+                span(t.interval),
                 f"{t.scored} / {t.planned}",
                 percent(_rate(t.invalid_actions, t.steps)),
             ]
@@ -349,9 +347,9 @@ def _tokens(report: Report) -> Html | None:
     for env, a in report.activity.items():
         u = usage[env]
         cost = report.cost.get(env)
-        per_step = f"{_short(u.input / a.steps)} / {_short(u.output / a.steps)}" if u.input and a.steps else "–"
+        per_step = f"{short(u.input / a.steps)} / {short(u.output / a.steps)}" if u.input and a.steps else "–"
         rows.append(
-            [env, f"{a.calls:,}", _short(u.input), _short(u.cached), _short(u.output), _short(u.reasoning), per_step]
+            [env, f"{a.calls:,}", short(u.input), short(u.cached), short(u.output), short(u.reasoning), per_step]
         )
         rows[-1] += [
             f"{a.retried:,}",
@@ -442,7 +440,7 @@ def _episodes(report: Report, links: Mapping[str, str]) -> Html:
             ]
         )
     header = ["episode", "seed", "outcome", "progress", "success", "return", "steps", "invalid"]
-    note = f"Any of them step by step: embodied view {report.results.path} --episode ID"
+    note = f"Any of them step by step: embodied view {shell_word(report.results.path)} --episode ID"
     return _section("Episodes", _table(header, rows, "numbers episodes"), note=note)
 
 
@@ -453,21 +451,9 @@ def _rate(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def _short(n: float) -> str:
-    """A count in few digits: 950, 12.3k, 4.56M."""
-    for limit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if n >= limit:
-            return f"{n / limit:.3g}{letter}"
-    return f"{n:.0f}" if n >= 10 or n == int(n) else f"{n:.1f}"
-
-
 def _times(times: Times) -> str:
     middle, slow = times.quantile(0.5), times.quantile(0.95)
-    return "–" if middle is None or slow is None else f"{_seconds(middle)}, {_seconds(slow)}"
-
-
-def _seconds(s: float) -> str:
-    return f"{s:.1f} s" if s >= 1 else f"{1000 * s:.0f} ms" if s >= 0.01 else f"{1000 * s:.2f} ms"
+    return "–" if middle is None or slow is None else f"{seconds(middle)}, {seconds(slow)}"
 
 
 def _flat(value: Any, path: str = "") -> list[tuple[str, str]]:

@@ -24,8 +24,8 @@ def progress(episode: Episode) -> float | None:
     """Progress in [0, 1]; None for an episode that has no score: it failed, was cancelled, or the environment could not
     score it.
     """
-    counted = episode.outcome in SCORED and episode.progress is not None and math.isfinite(episode.progress)
-    return float(episode.progress) if counted else None
+    value = episode.progress
+    return float(value) if value is not None and episode.outcome in SCORED and math.isfinite(value) else None
 
 
 WITHOUT_SUCCESS = {"codalm"}
@@ -33,8 +33,8 @@ WITHOUT_SUCCESS = {"codalm"}
 tells that there is one.
 """
 
-METRICS: dict[str, Value] = {"progress": progress, "success": success}
-"""What runs can be compared by."""
+ByTask = dict[tuple[str, str], dict[int, float]]
+"""Value of every seed by (environment, task)."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,7 @@ class Results:
     damaged: tuple[str, ...] = ()
     """A sentence for each result that could not be read; such an episode counts as not played."""
 
-    def by_task(
-        self, value: Value = progress, specs: Iterable[EpisodeSpec] | None = None
-    ) -> dict[tuple[str, str], dict[int, float]]:
+    def by_task(self, value: Value = progress, specs: Iterable[EpisodeSpec] | None = None) -> ByTask:
         """Value of every seed by (environment, task), of `specs` or all planned; repeats of a seed are averaged,
         episodes without a value left out.
         """
@@ -71,9 +69,14 @@ def read(run: Run) -> Results:
     """Reads the results of a run, finished or not; damaged ones are counted, never an error."""
     damaged: list[str] = []
     episodes = list(run.episodes(damaged))
-    can_succeed = {e.spec.task.env for e in episodes if e.success is not None} | (ENTRIES.keys() - WITHOUT_SUCCESS)
+    can_succeed = {e.spec.task.env for e in episodes if e.success is not None} | _able()
     ended = {e.spec.id: _decided(e) if e.spec.task.env in can_succeed else e for e in episodes}
     return Results(str(run.root), run.record, ended, tuple(damaged))
+
+
+def _able() -> set[str]:
+    """The environments of which is known that one can succeed in them."""
+    return {e.name for e in ENTRIES.values() if e.can_succeed and e.name not in WITHOUT_SUCCESS}
 
 
 def _decided(episode: Episode) -> Episode:

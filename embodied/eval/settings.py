@@ -19,7 +19,7 @@ PROVIDERS = {"gemini": "google", "claude": "anthropic"}
 
 
 @dataclass(frozen=True)
-class Settings:
+class RunSettings:
     """A run in words."""
 
     name: str
@@ -38,7 +38,7 @@ class Settings:
     date: str
 
 
-def describe(record: RunRecord) -> Settings:
+def describe(record: RunRecord) -> RunSettings:
     """Reads a run's settings from its record; what a foreign record lacks is empty."""
     config = record.config
     imported = config.get("imported") or {}
@@ -47,8 +47,10 @@ def describe(record: RunRecord) -> Settings:
     provider, name = str(model.get("provider") or ""), str(model.get("name") or "")
     asks = agent not in NO_MODEL and bool(name)
     rules = sorted({str(s.task.kwargs.get("rules") or "embodied") for s in record.planned})
+    if held := _part(config, "agent").get("format"):
+        agent = f"{agent}, {held}"  # it moves scores as another agent does
     label = imported.get("name") or (f"{name} · {agent}" if asks else agent or "unnamed")
-    return Settings(
+    return RunSettings(
         name=str(label),
         agent=agent,
         model=f"{provider}/{name}".strip("/") if asks else "",
@@ -73,19 +75,30 @@ def changed(a: RunRecord, b: RunRecord) -> list[tuple[str, str, str]]:
     ]
 
 
-def spent(config: Json, usage: Usage, about: Settings) -> float | None:
+def spent(config: Json, usage: Usage, about: RunSettings) -> float | None:
     """US dollars, by the run's own price or the public one; None where neither is known or nothing was counted."""
     model = config.get("model")
     if not about.model or not isinstance(model, dict) or not usage.input:
         return None
     run = config.get("run")
     own = run.get("price") if isinstance(run, dict) else None
+    if own is not None and not _is_price(own):
+        return None  # a folder from elsewhere may say anything
     provider = PROVIDERS.get(str(model.get("provider")), str(model.get("provider")))
     # An imported run names the address its client was given, whether or not the provider's own answered: that says
     # nothing of the price.
     address = None if about.imported else model.get("base_url")
     price = price_of(ModelConfig(provider=provider, name=str(model.get("name")), base_url=address), own)
     return None if price is None else price.cost(usage)
+
+
+def _is_price(value: object) -> bool:
+    """Whether a recorded value is three numbers of at least 0, as `price_of` wants them."""
+    return (
+        isinstance(value, list)
+        and len(value) == 3
+        and all(isinstance(number, int | float) and not isinstance(number, bool) and number >= 0 for number in value)
+    )
 
 
 def _part(config: Json, key: str) -> Json:

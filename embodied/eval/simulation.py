@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -26,16 +25,6 @@ _SIGNS = 4_000
 _CURVE = (0.7, 0.8, 0.88, 0.95, 1.02, 1.1, 1.2, 1.35)
 """Numbers of episodes that are simulated, in multiples of the first guess."""
 _SHIFTS = 30
-
-
-class Task(Protocol):
-    """What a pair of episodes of one task comes to."""
-
-    def variance(self, difference: float) -> float:
-        """Of the difference of a pair, if the mean difference is `difference`."""
-
-    def draw(self, difference: float, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-        """Differences of pairs, shape `shape`."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +74,14 @@ class Graded:
     def draw(self, difference: float, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
         values, n = np.array(self.values), len(self.values)
         first = rng.integers(n, size=shape)
+        drawn: np.ndarray
         if self.pairs:
-            return (values[first] - values.mean()) * (n / (n - 1)) ** 0.5 + difference
+            drawn = (values[first] - values.mean()) * (n / (n - 1)) ** 0.5 + difference
+            return drawn
         # never the same episode: so the variance is the unbiased one
         second = (first + rng.integers(1, n, size=shape)) % n
-        return (1 - self.correlation) ** 0.5 * (values[first] - values[second]) + difference
+        drawn = (1 - self.correlation) ** 0.5 * (values[first] - values[second]) + difference
+        return drawn
 
 
 @dataclass(frozen=True)
@@ -106,7 +98,11 @@ class Guess:
         return rng.normal(difference, self.variance(difference) ** 0.5, shape)
 
 
-Weighted = Sequence[tuple[float, Task]]
+SimulatedTask = Coin | Graded | Guess
+"""What a pair of episodes of one task comes to. `variance` is that of a pair's difference if the mean difference is
+`difference`; `draw` makes differences of pairs, of the shape asked for.
+"""
+Weighted = Sequence[tuple[float, SimulatedTask]]
 """Weight and task; weights sum to 1."""
 
 
@@ -117,14 +113,15 @@ def simulated_power(
     rng = generator(0, "power", n, len(tasks))
     total = n * len(tasks)
     even = all(abs(weight - tasks[0][0]) < 1e-9 for weight, _ in tasks)
-    if even and all(isinstance(task, Coin) for _, task in tasks):
+    coins = [task for _, task in tasks if isinstance(task, Coin)]
+    if even and len(coins) == len(tasks):
         counts = np.zeros((2, comparisons), dtype=int)
-        for _, task in tasks:
-            win, lose = task.chances(difference)
+        for coin in coins:
+            win, lose = coin.chances(difference)
             wins = rng.binomial(n, win, comparisons)
             counts += (wins, rng.binomial(n - wins, min(1.0, lose / (1 - win)) if win < 1 else 0.0))
         if total <= MOST_PAIRS:
-            return _counted(*counts, total, level)
+            return _counted(counts[0], counts[1], total, level)
         return _normal(counts[0] - counts[1], counts.sum(0), level)
     sums, squares, terms = np.zeros(comparisons), np.zeros(comparisons), []
     for weight, task in tasks:

@@ -15,6 +15,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from embodied.quantities import Interval
 from embodied.seeding import generator
 
 LEVEL = 0.95
@@ -23,8 +24,6 @@ POWER = 0.8
 RESAMPLES = 10_000
 _CHUNK = 2_000_000
 """Random numbers held at once: bounds memory, not results."""
-
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,12 @@ def by_seed(scored: Iterable[tuple[int, float]]) -> dict[int, float]:
 
 def mean(strata: Sequence[Stratum]) -> float | None:
     """The score; None without a value."""
-    return float(sum(s.weight * s.values.mean() for s in strata)) if strata else None
+    return known_mean(strata) if strata else None
+
+
+def known_mean(strata: Sequence[Stratum]) -> float:
+    """The score of at least one stratum."""
+    return float(sum(s.weight * s.values.mean() for s in strata))
 
 
 # --------------------------------------------------------------------------- standard errors, quantiles
@@ -144,6 +148,14 @@ def student_quantile(p: float, freedom: float) -> float:
 
 
 # --------------------------------------------------------------------------- intervals
+
+
+def student_interval(value: float | None, found: Spread | None) -> Interval | None:
+    """Interval of a mean of values without bounds, by Student's t; None without a spread, or where nothing varies."""
+    if value is None or found is None or found.error <= 0:
+        return None
+    half = student_quantile((1 + LEVEL) / 2, found.freedom) * found.error
+    return value - half, value + half
 
 
 def why_no_interval(strata: Sequence[Stratum]) -> str:

@@ -1,11 +1,16 @@
-"""Suites: named, versioned lists of tasks with a number of episodes each."""
+"""Suites: named, versioned lists of tasks with a number of episodes each.
+
+Other distributions add theirs through the entry-point group `embodied.suites`: a `Suite`, or a function that returns
+one.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from embodied.catalog import ENTRIES
-from embodied.registry import unknown
+from embodied.catalog import ENTRIES, check_task, entry
+from embodied.errors import UnknownName
+from embodied.registry import Plugin, Registry
 
 
 @dataclass(frozen=True)
@@ -52,16 +57,44 @@ def _driving() -> Suite:
     return Suite("driving", "2", (*codalm, ("corner_case_drive", "drive", 24)))
 
 
-SUITES = {"balrog": _balrog, "demo": _demo, "patheval": _patheval, "driving": _driving}
+SUITES = Registry(
+    "suite", {name: f"embodied.eval.suites:_{name}" for name in ("balrog", "demo", "patheval", "driving")}
+)
 
 
 def suite(name: str) -> Suite:
-    """The suite named `name`. Raises `UnknownName`.
+    """The suite named `name`.
 
     `balrog`: BALROG's 58 tasks and 255 episodes (Paglieri et al. 2024; its config.yaml). `demo`: one episode of the
     first task of each game. `patheval`: all 1,050 test items judged, and a third of them for each of the questions why.
     `driving`: the embedded scenes, asked about and driven.
+
+    Raises:
+        UnknownName: There is no such suite.
+        UsageError: It is a plugin's and cannot be had.
     """
-    if name not in SUITES:
-        raise unknown("suite", name, list(SUITES), "embodied list suites")
-    return SUITES[name]()
+    found, plugin = SUITES.get(name), SUITES.plugin(name)
+    if plugin is None:
+        made: Suite = found()
+        return made
+    return _checked(plugin, found)
+
+
+def _checked(plugin: Plugin, found: object) -> Suite:
+    """A plugin's suite, if it is one. Raises `UsageError`."""
+    try:
+        made = found() if callable(found) else found
+    except Exception as error:  # a stranger's function may raise anything
+        raise plugin.bad(f"cannot be made ({type(error).__name__}: {error})") from error
+    if not isinstance(made, Suite):
+        raise plugin.bad(f"is not an embodied.eval.suites.Suite but a {type(made).__name__}")
+    if made.name != plugin.name:
+        raise plugin.bad(f"calls itself {made.name!r}")
+    try:
+        for env, task, episodes in made.tasks:
+            check_task(entry(env), task)
+            if episodes < 1:
+                raise ValueError(f"{env} {task} has {episodes} episodes")
+    except (UnknownName, TypeError, ValueError) as error:
+        raise plugin.bad(f"has bad tasks: {error}") from error
+    return made

@@ -27,10 +27,11 @@ from embodied.exchange import Export, Exported
 from embodied.exchange.files import damaged_note, write_lines, writing
 from embodied.seeding import generator
 from embodied.store.run import Run
-from embodied.types import Episode, Image, Json, Message, Reply, Settings, Step, Text
+from embodied.terminal import shell_word
+from embodied.types import Episode, Image, Json, Message, Mission, Reply, Settings, Step, Text
 
 
-class Turn(NamedTuple):
+class ChatTurn(NamedTuple):
     """A step as a training example."""
 
     step: Step
@@ -47,7 +48,8 @@ def write_sft(export: Export) -> Exported:
     """
     chosen, written = good(export)
     chat = Chat(export.out, any(shows_pictures(e) for e in chosen))
-    left_out, damaged = 0, []
+    left_out = 0
+    damaged: list[str] = []
 
     def lines() -> Iterator[Json]:
         nonlocal left_out
@@ -80,7 +82,8 @@ def good(export: Export) -> tuple[list[Episode], Exported]:
     if not kept:
         asked = f"a progress of {export.min_progress:g}" + (" and success" if export.success else "")
         raise UsageError(
-            f"No episode of {export.run.root} is scored with {asked} or more. `embodied score {export.run.root}"
+            f"No episode of {export.run.root} is scored with {asked} or more. `embodied score"
+            f" {shell_word(export.run.root)}"
             " --episodes` lists them."
         )
     notes = (
@@ -130,27 +133,27 @@ class _Recorded:
         pass
 
 
-def turns(run: Run, episode: Episode, damaged: list[str]) -> Iterator[Turn]:
+def turns(run: Run, episode: Episode, damaged: list[str]) -> Iterator[ChatTurn]:
     """The steps of an episode that can serve as examples. Lines that cannot be read are added to `damaged`."""
     steps = list(run.steps(episode.spec.id, damaged))
     if any(s.decision.calls for s in steps):
         for step in steps:
             if step.valid and step.decision.parsed and step.decision.calls:
-                yield Turn(step, step.decision.calls[0].messages, step.decision.calls[-1].reply)
+                yield ChatTurn(step, step.decision.calls[0].messages, step.decision.calls[-1].reply)
     elif episode.mission is not None:
-        yield from asyncio.run(_as_naive(episode, steps))
+        yield from asyncio.run(_as_naive(episode, episode.mission, steps))
 
 
-async def _as_naive(episode: Episode, steps: Iterable[Step]) -> list[Turn]:
+async def _as_naive(episode: Episode, mission: Mission, steps: Iterable[Step]) -> list[ChatTurn]:
     model = _Recorded()
     agent = agents.build(AgentConfig(policy="naive", history=HistoryConfig(image=int(shows_pictures(episode)))), model)
-    agent.begin(episode.mission, generator(episode.spec.agent_seed))
+    agent.begin(mission, generator(episode.spec.agent_seed))
     told = []
     for step in steps:
         model.answer = step.executed
         call = (await agent.act(step.observation)).calls[0]
         if step.valid:
-            told.append(Turn(step, call.messages, call.reply))
+            told.append(ChatTurn(step, call.messages, call.reply))
     agent.end(episode.outcome)
     return told
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import tempfile
 import textwrap
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
-import imageio.v3 as imageio
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from embodied.blobs import decode_png, pictures_of
-from embodied.catalog import has_picture
-from embodied.errors import StoreError
+from embodied.envs import has_picture
+from embodied.errors import MissingExtra, StoreError
 from embodied.rollout.worlds.environment import LocalEnvironment
 from embodied.store.disk import named, whole
 from embodied.store.run import Run
@@ -34,7 +34,10 @@ def write_film(run: Run, id_: str, path: Path, fps: int) -> Path:
 
     Raises:
         StoreError: The episode has not ended, re-playing it gave another observation, or the file cannot be written.
+        MissingExtra: MP4 is asked for and the extra `films` is not installed. GIF needs no extra.
     """
+    if path.suffix == ".mp4":
+        _require_encoder()
     episode = run.episode(id_)
     if episode is None:
         raise StoreError(f"The episode {id_} has not ended; there is nothing to export yet.")
@@ -42,24 +45,33 @@ def write_film(run: Run, id_: str, path: Path, fps: int) -> Path:
         raise StoreError(f"The episode {id_} has no recorded steps; there is nothing to show.")
     steps = list(run.steps(id_))
     if episode.last.image:
-        pictures = _recorded(run, episode, steps)
+        pictures = _recorded(run, id_, [*(s.observation for s in steps), episode.last])
     elif has_picture(episode.spec.task.env):
-        pictures = _replayed(run, episode, steps)
+        pictures = _replayed(run, episode, steps, episode.last)
     else:
         pictures = (_page(observation) for observation in [*(s.observation for s in steps), episode.last])
     frames = [_composed(picture, caption) for picture, caption in zip(pictures, _captions(steps, episode), strict=True)]
     with named(path), whole(path, path.suffix) as target:
         if path.suffix == ".gif":
-            imageio.imwrite(target, frames, duration=1000 / fps, loop=0)
+            first, *rest = (Image.fromarray(frame) for frame in frames)
+            first.save(target, "GIF", save_all=True, append_images=rest, duration=1000 / fps, loop=0)
         else:
             target.write_bytes(_video(frames, fps))
     return path
+
+
+def _require_encoder() -> None:
+    """Raises `MissingExtra` without ffmpeg. Looking for imageio is not enough: Crafter brings it, without ffmpeg."""
+    if not (find_spec("imageio") and find_spec("imageio_ffmpeg")):
+        raise MissingExtra("The format mp4", "films")
 
 
 def _video(frames: list[np.ndarray], fps: int) -> bytes:
     """The frames as MP4. The encoder, a process of its own, does not say when its disk is full: it writes elsewhere,
     and what it wrote is looked at.
     """
+    import imageio.v3 as imageio
+
     with tempfile.TemporaryDirectory(prefix="embodied-film-") as folder:
         path = Path(folder, "film.mp4")
         try:
@@ -77,16 +89,16 @@ def _video(frames: list[np.ndarray], fps: int) -> bytes:
     return data
 
 
-def _recorded(run: Run, episode: Episode, steps: list[Step]) -> Iterator[np.ndarray]:
-    for observation in [*(s.observation for s in steps), episode.last]:
+def _recorded(run: Run, id_: str, observations: list[Observation]) -> Iterator[np.ndarray]:
+    for observation in observations:
         frames = [decode_png(run.blobs.get(image.digest), image.digest, image) for image in pictures_of(observation)]
         if not frames:
-            raise StoreError(f"A step of {episode.spec.id} has no picture, although the episode ends with one.")
+            raise StoreError(f"A step of {id_} has no picture, although the episode ends with one.")
         height = max(frame.shape[0] for frame in frames)
         yield np.hstack([np.pad(frame, ((0, height - frame.shape[0]), (0, 0), (0, 0))) for frame in frames])
 
 
-def _replayed(run: Run, episode: Episode, steps: list[Step]) -> Iterator[np.ndarray]:
+def _replayed(run: Run, episode: Episode, steps: list[Step], last: Observation) -> Iterator[np.ndarray]:
     """Plays the episode again and draws it; observations must be the recorded ones."""
     env = LocalEnvironment(resolved_task(episode.spec.task), run.blobs, render=True)
     try:
@@ -94,7 +106,7 @@ def _replayed(run: Run, episode: Episode, steps: list[Step]) -> Iterator[np.ndar
         observation, hash_ = start.observation, start.hash
         for index, step in enumerate([*steps, None]):
             expected = episode.first_hash if index == 0 else steps[index - 1].next_hash
-            recorded = episode.last if step is None else step.observation
+            recorded = last if step is None else step.observation
             # An imported episode has no hashes, and nothing of its first observation.
             if hash_ != expected if expected else index > 0 and observation.text != recorded.text:
                 raise StoreError(

@@ -21,7 +21,7 @@ from embodied.blobs import pictures_of
 from embodied.errors import UsageError
 from embodied.eval.results import progress, read
 from embodied.exchange import Export, Exported
-from embodied.exchange.chat import Chat, Turn, about, good_enough, shows_pictures, turns
+from embodied.exchange.chat import Chat, ChatTurn, about, good_enough, shows_pictures, turns
 from embodied.exchange.files import write_lines
 from embodied.store.run import Run
 from embodied.types import Episode, Json, Observation, Reply
@@ -72,15 +72,15 @@ def _asked_again(played: list[Played], export: Export, chat: Chat) -> Iterator[J
 
 
 def _better_and_worse(played: list[Played], export: Export, chat: Chat) -> Iterator[Json]:
-    same: dict[tuple, list[Played]] = defaultdict(list)
+    same: dict[tuple[str, str, int], list[tuple[float, Played]]] = defaultdict(list)
     for p in played:
-        if progress(p.episode) is not None:
+        if (reached := progress(p.episode)) is not None:
             task = p.episode.spec.task
-            same[task.env, task.task, p.episode.spec.seed].append(p)
+            same[task.env, task.task, p.episode.spec.seed].append((reached, p))
     for group in same.values():
-        for a, b in combinations(group, 2):
-            better, worse = (a, b) if a.episode.progress > b.episode.progress else (b, a)
-            if better.episode.progress > worse.episode.progress and good_enough(better.episode, export):
+        for (in_a, a), (in_b, b) in combinations(group, 2):
+            better, worse = (a, b) if in_a > in_b else (b, a)
+            if in_a != in_b and good_enough(better.episode, export):
                 yield from _parting(better, worse, chat)
 
 
@@ -101,11 +101,11 @@ def _parting(better: Played, worse: Played, chat: Chat) -> Iterator[Json]:
             return
 
 
-def _shown(observation: Observation) -> tuple:
+def _shown(observation: Observation) -> tuple[str, ...]:
     return observation.text, observation.status, *(image.digest for image in pictures_of(observation))
 
 
-def _pair(source: str, run: Run, episode: Episode, turn: Turn, rejected: Reply, chat: Chat) -> Json:
+def _pair(source: str, run: Run, episode: Episode, turn: ChatTurn, rejected: Reply, chat: Chat) -> Json:
     prompt, images = chat.messages(run, turn.prompt)
     pair = {"prompt": prompt, "chosen": [chat.answer(turn.reply)], "rejected": [chat.answer(rejected)]}
     return {**pair, "images": images, "source": source, **about(episode), "step": turn.step.index}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -67,17 +67,17 @@ ROWS = 10_000
 
 def write_csv(export: Export) -> Exported:
     """Writes `episodes.csv` and `steps.csv` (UTF-8, header, RFC 4180; a missing value is empty)."""
-    episodes, damaged = _episodes(export), []
-    metrics = sorted({name for e in episodes for name in e.metrics})
-    rows = ({**_episode(e), **{f"metric_{k}": v for k, v in e.metrics.items()}} for e in episodes)
-    first = _csv(export.out / "episodes.csv", [*EPISODES, *(f"metric_{m}" for m in metrics)], rows)
+    episodes = _episodes(export)
+    damaged: list[str] = []
+    first = _csv(export.out / "episodes.csv", *flat(episodes))
     second = _csv(export.out / "steps.csv", list(STEPS), _steps(export.run, episodes, damaged))
     return Exported([first, second], damaged_note(damaged))
 
 
 def write_parquet(export: Export) -> Exported:
     """Writes `episodes.parquet` and `steps.parquet`. Raises `MissingExtra` without PyArrow."""
-    episodes, damaged = _episodes(export), []
+    episodes = _episodes(export)
+    damaged: list[str] = []
     rows = ({**_episode(e), "metrics": list(e.metrics.items())} for e in episodes)
     first = _parquet(export.out / "episodes.parquet", {**EPISODES, "metrics": dict}, rows)
     second = _parquet(export.out / "steps.parquet", STEPS, _steps(export.run, episodes, damaged))
@@ -86,6 +86,15 @@ def write_parquet(export: Export) -> Exported:
 
 def _episodes(export: Export) -> list[Episode]:
     return [e for id_ in export.ids if (e := export.run.episode(id_)) is not None]
+
+
+def flat(episodes: Sequence[Episode]) -> tuple[list[str], Iterator[Json]]:
+    """The table of episodes with a column for each of the environment's own numbers: its columns and rows. A row leaves
+    out what the episode does not have.
+    """
+    metrics = sorted({name for e in episodes for name in e.metrics})
+    rows = ({**_episode(e), **{f"metric_{k}": v for k, v in e.metrics.items()}} for e in episodes)
+    return [*EPISODES, *(f"metric_{m}" for m in metrics)], rows
 
 
 def _episode(e: Episode) -> Json:

@@ -24,7 +24,11 @@ class Model(Protocol):
     """
 
     name: str
-    """`provider/model`, as configured."""
+    """`provider/model`, as configured.
+
+    A model that answers with exactly one of `Settings.choices` when a call names some also has a true attribute
+    `chooses` (see `chooses`).
+    """
 
     async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
         """Answers `messages`.
@@ -40,11 +44,22 @@ class Model(Protocol):
         ...
 
 
+def chooses(model: object) -> bool:
+    """Whether a model can be held to `Settings.choices`: it says so itself."""
+    return bool(getattr(model, "chooses", False))
+
+
+def choices_of(settings: Settings) -> tuple[str, ...]:
+    """The answers that a call allows; empty where any text is an answer."""
+    return settings.choices if isinstance(settings.choices, tuple) else ()
+
+
 class Layer:
     """A Model around a Model. Its name is the name of the model it is around."""
 
     def __init__(self, model: Model):
         self.name = model.name
+        self.chooses = chooses(model)
         self._model = model
 
     async def aclose(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from embodied.errors import UsageError
+from embodied.errors import UnknownName, UsageError
 from embodied.registry import Registry, unknown
 from embodied.types import Settings
 
@@ -22,6 +22,9 @@ MODELS = Registry(
     },
 )
 """Providers. A target is called with `(config, blobs)` and returns a `Model`."""
+
+CONSTRAINTS = ("json_schema", "structured_outputs", "guided_choice", "grammar")
+"""Fields in which servers of OpenAI's API take the only answers that they may give."""
 
 LOCAL = ("gguf", "transformers", "scripted")
 """Providers that run in this process: they call no server and cost nothing."""
@@ -58,6 +61,12 @@ class ModelConfig:
     """
     thinking_tokens: int | None = None
     """For models with a thinking budget."""
+
+    constraint: str | None = None
+    """For agent.format=choice at a server of OpenAI's API: the field in which the server takes the list of actions.
+    json_schema: response_format. structured_outputs: vLLM from 0.12 on. guided_choice: earlier vLLM. grammar:
+    llama.cpp. None is json_schema at OpenAI's own address, and no way at any other.
+    """
 
     timeout: float = 180.0
     """Seconds one attempt may take, from request to complete answer."""
@@ -153,6 +162,14 @@ def check(config: ModelConfig) -> None:
         raise UsageError(
             f"model.base_url is set, but {config.provider} calls no server. Use compatible/{config.name} for a server"
             " of your own."
+        )
+    if config.constraint is not None and config.constraint not in CONSTRAINTS:
+        raise UnknownName(
+            f"There is no constraint named {config.constraint!r}. model.constraint is one of {', '.join(CONSTRAINTS)}."
+        )
+    if config.constraint is not None and config.provider not in ("openai", "compatible"):
+        raise UsageError(
+            f"model.constraint is for servers of OpenAI's API (openai, compatible), not for {config.provider}."
         )
     if not config.name:
         raise UsageError("model.name is empty: say which model, for instance model.name=gpt-4o.")

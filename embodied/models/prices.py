@@ -63,7 +63,8 @@ def price_of(config: ModelConfig, own: Sequence[float] | None = None) -> Price |
 
 def prices_date() -> datetime.date:
     """When the public prices were last compared with their sources."""
-    return _table()["date"]
+    date: datetime.date = _table()["date"]
+    return date
 
 
 @cache

@@ -78,4 +78,5 @@ def _load(target: str) -> Script:
         ) from error
     if not callable(function):
         raise UsageError(f"model.script={target!r} is not a function.")
-    return function
+    script: Script = function
+    return script

@@ -24,14 +24,18 @@ import re
 from typing import NamedTuple
 
 _NAME = (
-    r"(?:[a-z]{1,12}:)?(?:thinking|think|thoughts?|thought[_ ]process|reasoning|reason|reflection|reflect|rationale|scratch_?pad|analysis|deliberation"
-    r"|(?:inner|internal)[_ ]?(?:monologue|thoughts?|thinking)|monologue|chain[_ ]of[_ ]thought|cot|cot_budget_reflect|contemplation|contemplator|planning)"
+    r"(?:[a-z]{1,12}:)?(?:thinking|think|thoughts?|thought[_ ]process|reasoning|reason|reflection|reflect|rationale"
+    r"|scratch_?pad|analysis|deliberation"
+    r"|(?:inner|internal)[_ ]?(?:monologue|thoughts?|thinking)|monologue|chain[_ ]of[_ ]thought|cot"
+    r"|cot_budget_reflect|contemplation|contemplator|planning)"
 )
 _MARK = re.compile(
     rf"""
       (?P<comment><!--) | (?P<uncomment>-->)
-    | (?P<fence>^[ \t]{{0,3}}(?:```|~~~)[ \t]?(?:thinking|think|thoughts?|reasoning)[ \t]*$) | (?P<unfence>^[ \t]{{0,3}}(?:```|~~~)[ \t]*$)
-    | (?P<here>^[ \t*\#]{{0,8}}here(?:[ ]is|'s|’s)[ ](?:my|the)[ ](?:thought|thinking|reasoning)(?:[ ]process)?[ ]?[*]{{0,2}}:)
+    | (?P<fence>^[ \t]{{0,3}}(?:```|~~~)[ \t]?(?:thinking|think|thoughts?|reasoning)[ \t]*$)
+     | (?P<unfence>^[ \t]{{0,3}}(?:```|~~~)[ \t]*$)
+    | (?P<here>^[ \t*\#]{{0,8}}here(?:[ ]is|'s|’s)[ ](?:my|the)[ ](?:thought|thinking|reasoning)
+        (?:[ ]process)?[ ]?[*]{{0,2}}:)
     | (?P<said>^[ \t*\#]{{0,8}}here(?:[ ]is|'s|’s)[ ](?:my|the)[ ](?:final[ ])?(?:response|answer)[ ]?[*]{{0,2}}:)
     | (?:<[|｜]\s?(?:end[_▁ ](?:of[_▁ ])?|/){_NAME}\s?[|｜]>) (?P<unpipe>)
     | (?:<[|｜]\s?(?:(?:begin|start)[_▁ ](?:of[_▁ ])?)?{_NAME}\s?[|｜]>) (?P<pipe>)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, pairwise
 from statistics import fmean, median
 
-from embodied.eval.analysis import Replies, Table, share
+from embodied.eval.tables import Replies, Table, share
 from embodied.planning.descriptors import DESCRIPTORS, NAMES
 from embodied.planning.env import PathEvalEnv
 from embodied.planning.scenarios import SCENARIOS
@@ -79,7 +79,8 @@ def _right(group: Iterable[Episode], chosen: Chosen) -> int:
 
 def best_shortcut(group: Group) -> str:
     """The rule that ignores the scenario and is right most often; of equals the first."""
-    return max(group[0].info["shortcuts"], key=lambda name: _right(group, _shortcut(name)))
+    rules: dict[str, int] = group[0].info["shortcuts"]
+    return max(rules, key=lambda name: _right(group, _shortcut(name)))
 
 
 def _judges(title: str, group: Group) -> Table:

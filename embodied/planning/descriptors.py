@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from embodied.arrays import Floats
+
 if TYPE_CHECKING:
-    from embodied.planning.geometry import Polygons
+    from embodied.planning.planners.space import Obstacles
 
 STEP = 0.1
 """Greatest distance between two places at which `dense` measures clearance, in map units. As clearance changes no
@@ -79,7 +81,7 @@ THRESHOLDS = np.array([d.threshold for d in DESCRIPTORS])
 SETS = ("paper", "dense")
 
 
-def paper(path: np.ndarray, polygons: Polygons) -> np.ndarray:
+def paper(path: Floats, polygons: Obstacles) -> Floats:
     """The descriptors as PathEval computes them: clearance at vertices, their mean unweighted.
 
     Args:
@@ -89,30 +91,30 @@ def paper(path: np.ndarray, polygons: Polygons) -> np.ndarray:
     Returns:
         (7,) float64 in the order of `NAMES`, rounded to `DIGITS`.
     """
-    return papers([path], polygons)[0]
+    values: Floats = papers([path], polygons)[0]
+    return values
 
 
-def dense(path: np.ndarray, polygons: Polygons) -> np.ndarray:
+def dense(path: Floats, polygons: Obstacles) -> Floats:
     """The descriptors with clearance measured along the curve every `STEP` or less, its mean weighted by length. As
     `paper` else.
     """
-    return denses([path], polygons)[0]
+    values: Floats = denses([path], polygons)[0]
+    return values
 
 
-def papers(paths: Sequence[np.ndarray], polygons: Polygons) -> np.ndarray:
+def papers(paths: Sequence[Floats], polygons: Obstacles) -> Floats:
     """`paper` of many paths on one map at once, (len(paths), 7)."""
     return _table(paths, polygons, [np.asarray(path, float) for path in paths], [np.ones(len(path)) for path in paths])
 
 
-def denses(paths: Sequence[np.ndarray], polygons: Polygons) -> np.ndarray:
+def denses(paths: Sequence[Floats], polygons: Obstacles) -> Floats:
     """`dense` of many paths on one map at once, (len(paths), 7)."""
     sampled = [_along(np.asarray(path, float)) for path in paths]
     return _table(paths, polygons, [points for points, _ in sampled], [weights for _, weights in sampled])
 
 
-def _table(
-    paths: Sequence[np.ndarray], polygons: Polygons, places: list[np.ndarray], weights: list[np.ndarray]
-) -> np.ndarray:
+def _table(paths: Sequence[Floats], polygons: Obstacles, places: list[Floats], weights: list[Floats]) -> Floats:
     """Descriptors from the places at which each path's clearance is measured, and their weights in its mean."""
     if not paths:
         return np.empty((0, len(NAMES)))
@@ -123,7 +125,7 @@ def _table(
     return np.column_stack([near, far, mean, [shape(path) for path in paths]]).round(DIGITS)
 
 
-def shape(path: np.ndarray) -> tuple[float, float, float, float]:
+def shape(path: Floats) -> tuple[float, float, float, float]:
     """Length, sum of turn angles, number of turns above 90 degrees, greatest turn angle; angles in degrees, 0 where the
     path never turns.
     """
@@ -142,7 +144,7 @@ def shape(path: np.ndarray) -> tuple[float, float, float, float]:
     )
 
 
-def _along(path: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _along(path: Floats) -> tuple[Floats, Floats]:
     """Places along `path` at most `STEP` apart, vertices among them, (m, 2), and the length that each stands for
     (trapezoid rule), (m,).
     """

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from embodied.arrays import Floats, Ints, Pixels
 from embodied.errors import MissingExtra, UsageError
 from embodied.planning.descriptors import THRESHOLDS
 from embodied.registry import unknown
@@ -76,7 +77,7 @@ class Truth:
 
     name = "descriptors"
 
-    def features(self, panels: Panels, train: np.ndarray) -> np.ndarray:
+    def features(self, panels: Panels, train: Ints) -> Floats:
         return panels.descriptors()
 
 
@@ -87,18 +88,19 @@ class RawPca:
     side, components = 48, 64
 
     def __init__(self) -> None:
-        self._pixels: np.ndarray | None = None
+        self._pixels: Floats | None = None
 
-    def features(self, panels: Panels, train: np.ndarray) -> np.ndarray:
+    def features(self, panels: Panels, train: Ints) -> Floats:
         if self._pixels is None:
-            reduced = [
-                np.asarray(Image.fromarray(p).resize((self.side, self.side), Image.Resampling.BOX)) for p in panels
-            ]
+            small = (self.side, self.side)
+            pictures = (Image.fromarray(panels[k]) for k in range(len(panels)))
+            reduced = [np.asarray(picture.resize(small, Image.Resampling.BOX)) for picture in pictures]
             self._pixels = np.stack(reduced).reshape(len(panels), -1) / 255.0
         ours = self._pixels[np.stack([2 * train, 2 * train + 1], axis=1).ravel()]
         middle = ours.mean(axis=0)
         axes = np.linalg.svd(ours - middle, full_matrices=False)[2][: self.components]
-        return (self._pixels - middle) @ axes.T
+        components: Floats = (self._pixels - middle) @ axes.T
+        return components
 
 
 class Frozen:
@@ -107,9 +109,9 @@ class Frozen:
     def __init__(self, name: str, model: Any, prepare: Any):
         self.name = name
         self._model, self._prepare = model, prepare
-        self._found: np.ndarray | None = None
+        self._found: Floats | None = None
 
-    def features(self, panels: Panels, train: np.ndarray) -> np.ndarray:
+    def features(self, panels: Panels, train: Ints) -> Floats:
         if self._found is None:
             self._found = _encoded(self._model, self._prepare, panels)
         return self._found
@@ -124,7 +126,7 @@ class Tuned:
         self.name = name
         self._model, self._prepare, self._epochs, self._seed = model, prepare, epochs, seed
 
-    def features(self, panels: Panels, train: np.ndarray) -> np.ndarray:
+    def features(self, panels: Panels, train: Ints) -> Floats:
         import torch
 
         values = panels.descriptors()
@@ -158,7 +160,7 @@ class Tuned:
 # --------------------------------------------------------------------------- torch
 
 
-def _encoded(model: Any, prepare: Any, panels: Panels) -> np.ndarray:
+def _encoded(model: Any, prepare: Any, panels: Panels) -> Floats:
     import torch
 
     model.eval()
@@ -196,7 +198,7 @@ def _random(seed: int) -> tuple[Any, Any]:
         )
         model = ViTModel(config, add_pooling_layer=False).eval()
 
-    def prepare(pictures: Sequence[np.ndarray]) -> Any:
+    def prepare(pictures: Sequence[Pixels]) -> Any:
         sized = [np.asarray(Image.fromarray(p).resize((_SIDE, _SIDE), Image.Resampling.BOX)) for p in pictures]
         return torch.from_numpy(np.stack(sized).astype(np.float32) / 127.5 - 1).permute(0, 3, 1, 2)
 
@@ -218,7 +220,7 @@ def _local(name: str) -> tuple[Any, Any]:
         ) from error
     model = getattr(model, "vision_model", model).float()
 
-    def prepare(pictures: Sequence[np.ndarray]) -> Any:
+    def prepare(pictures: Sequence[Pixels]) -> Any:
         return processor(images=list(pictures), return_tensors="pt")["pixel_values"]
 
     return model, prepare

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from embodied.arrays import Pixels
 from embodied.catalog import check_task, entry
 from embodied.envs.base import LanguageEnv, Transition
 from embodied.envs.spaces import Choice, FreeText
@@ -28,6 +28,18 @@ _DIGITS = "2345679"
 _COLOURS = tuple(views.COLOURS)[:2]
 
 
+@dataclass
+class _Episode:
+    """What `reset` makes and steps change."""
+
+    shown: Shown
+    question: Question
+    ending: str = ""
+    """What is said once the answer was given."""
+    pictures: list[Pixels] | None = None
+    """Drawn when first asked for."""
+
+
 class PathEvalEnv(LanguageEnv):
     """PathEval: which of two robot paths suits a scenario, and where does a judge fail: knowing what matters, seeing
     it, putting it together?
@@ -42,27 +54,29 @@ class PathEvalEnv(LanguageEnv):
     | task | question | answer |
     |---|---|---|
     | `decide` | which path suits the scenario? | a path |
-    | `perceive` | which path has the lower value of a descriptor? (`answer=value`: what is the value, of both?) | a path (two numbers) |
+    | `perceive` | which path has the lower value of a descriptor? | a path |
+    | `perceive` with `answer=value` | what is the value of a descriptor, of both paths? | two numbers |
     | `abstract` | which descriptors matter in the scenario, and in which direction? | a list |
     | `integrate` | given the descriptors and which of them matter, which path is better? | a path |
 
-    | scenario | more is better | less is better |
-    |---|---|---|
-    | 1 `truck` | - | total turning, sharp turns, maximum angle |
-    | 2 `firefighting` | minimum clearance, average clearance, path length | - |
-    | 3 `warzone` | - | maximum clearance, average clearance, path length |
-    | 4 `drone` | minimum clearance, average clearance | path length, total turning, sharp turns, maximum angle |
-    | 5 `earthquake` | minimum clearance | path length |
-    | 6 `museum` | minimum clearance | total turning, sharp turns |
-    | 7 `articulated_bus` | - | total turning, sharp turns, maximum angle |
-    | 8 `harvester` | minimum clearance, average clearance | - |
-    | 9 `forklift` | minimum clearance | total turning, sharp turns, maximum angle |
-    | 10 `crane` | - | total turning, sharp turns, maximum angle |
-    | 11 `taxi` | minimum clearance, average clearance | total turning, sharp turns, maximum angle |
-    | 12 `mars_rover` | - | path length, total turning, sharp turns |
-    | 13 `blind_guide` | minimum clearance, average clearance | total turning, sharp turns, maximum angle |
-    | 14 `soil_monitor` | path length | maximum clearance, average clearance |
-    | 15 `nuclear_inspection` | path length | maximum clearance, average clearance, total turning, sharp turns, maximum angle |
+    What a path should have more of, and less of, in each scenario:
+
+    - 1 `truck`: less total turning, sharp turns, maximum angle
+    - 2 `firefighting`: more minimum clearance, average clearance, path length
+    - 3 `warzone`: less maximum clearance, average clearance, path length
+    - 4 `drone`: more minimum clearance, average clearance; less path length, total turning, sharp turns, maximum angle
+    - 5 `earthquake`: more minimum clearance; less path length
+    - 6 `museum`: more minimum clearance; less total turning, sharp turns
+    - 7 `articulated_bus`: less total turning, sharp turns, maximum angle
+    - 8 `harvester`: more minimum clearance, average clearance
+    - 9 `forklift`: more minimum clearance; less total turning, sharp turns, maximum angle
+    - 10 `crane`: less total turning, sharp turns, maximum angle
+    - 11 `taxi`: more minimum clearance, average clearance; less total turning, sharp turns, maximum angle
+    - 12 `mars_rover`: less path length, total turning, sharp turns
+    - 13 `blind_guide`: more minimum clearance, average clearance; less total turning, sharp turns, maximum angle
+    - 14 `soil_monitor`: more path length; less maximum clearance, average clearance
+    - 15 `nuclear_inspection`: more path length; less maximum clearance, average clearance, total turning, sharp turns,
+      maximum angle
 
     ## Action Space
     `Choice` of the two paths' names: `Path 1` and `Path 2`, or with `ids="random"` names such as `Path K7XQ`, drawn for
@@ -131,7 +145,7 @@ class PathEvalEnv(LanguageEnv):
     ## What is mended
     | PathEval | here |
     |---|---|
-    | Clearance is measured at vertices only. | Along the curve; an item counts when both ways of measuring give the same label. |
+    | Clearance is measured at vertices only. | It is along the curve; an item counts when both give one label. |
     | A map's pairs are on both sides of the split. | All pairs of a map are on one side. |
     | Scenarios have as many items as happened to resolve. | The embedded set has 70 each, 35 for either path. |
     | An answer that cannot be read is wrong. | It is `unparsed`, a number of its own. |
@@ -142,7 +156,10 @@ class PathEvalEnv(LanguageEnv):
 
     ## Version History
     - v0: first version.
-    """  # noqa: E501
+    """
+
+    _episode: _Episode
+    """Made by `reset`."""
 
     def __init__(
         self,
@@ -171,8 +188,6 @@ class PathEvalEnv(LanguageEnv):
         self._random_ids = _one_of("kind of ids", str(ids), ("12", "random")) == "random"
         _one_of("answer of perceive", answer, ("lower", "value"))
         _one_of("descriptor of patheval", descriptor or DESCRIPTORS[0].key, tuple(d.key for d in DESCRIPTORS))
-        if max_steps is not None and max_steps < 1:
-            raise UsageError(f"max_steps is at least 1, or None for no limit, not {max_steps!r}.")
         self._question_type = QUESTIONS["estimate" if task == "perceive" and answer == "value" else task]
         self._view, self._layout = view, layout
         pictures = views.shapes(view, layout, 2)
@@ -200,15 +215,12 @@ class PathEvalEnv(LanguageEnv):
             ),
             render_mode=render_mode,
         )
-        self._shown: Shown | None = None
-        self._question: Question | None = None
-        self._ending = ""
-        self._drawn: list[np.ndarray] | None = None
+        self._names = _names(None)
 
     @property
     def mission(self) -> Mission:
         question = self._question_type
-        names = self._shown.names if self._shown else _names(None)
+        names = self._names
         return Mission(
             goal=question.goal,
             actions=dict(zip(names, self._places(), strict=True)) if question.finite else {},
@@ -231,16 +243,15 @@ class PathEvalEnv(LanguageEnv):
         check(item)
         names = _names(seed) if self._random_ids else _names(None)
         numbers = "descriptors" in self._inputs
-        self._shown = Shown(item, names, swapped, self._which, self._picture_words(names), numbers, descriptor)
-        self._question = self._question_type(self._shown)
-        if self._question_type.finite and self.action_space.phrases != names:
+        shown = Shown(item, names, swapped, self._which, self._picture_words(names), numbers, descriptor)
+        self._names, self._episode = names, _Episode(shown, self._question_type(shown))
+        if isinstance(self.action_space, Choice) and self.action_space.phrases != names:
             self.action_space = Choice(names, self.action_space.np_random, tacit=NO_ANSWER)
-        self._ending, self._drawn = "", None
-        return _info(self._shown, self._items)
+        return _info(shown, self._items)
 
     def _step(self, action: str) -> Transition:
-        grade = self._question.grade(action)
-        self._ending = f"Your answer: {action}. {grade.said}"
+        grade = self._episode.question.grade(action)
+        self._episode.ending = f"Your answer: {action}. {grade.said}"
         reason = "right" if grade.success else "wrong" if grade.parsed else "unparsed"
         info: dict[str, Any] = {"metrics": grade.metrics, "end_reason": reason}
         if not self._question_type.finite:
@@ -248,23 +259,25 @@ class PathEvalEnv(LanguageEnv):
         return Transition(grade.progress, True, False, grade.progress, grade.success, info)
 
     def _text(self) -> str:
-        return "\n\n".join(filter(None, [self._question.text(), self._ending]))
+        return "\n\n".join(filter(None, [self._episode.question.text(), self._episode.ending]))
 
     def _expert(self) -> str:
-        return self._question.right()
+        return self._episode.question.right()
 
-    def _image(self) -> np.ndarray:
+    def _image(self) -> Pixels:
         return self._images()[0]
 
-    def _images(self) -> list[np.ndarray]:
-        if self._drawn is None:
-            pair = self._shown.item.pair
+    def _images(self) -> list[Pixels]:
+        episode = self._episode
+        if episode.pictures is None:
+            pair, swapped = episode.shown.item.pair, episode.shown.swapped
             if pair.pictures:
-                self._drawn = panels(pair, self._view, self._layout, self._shown.swapped)
+                episode.pictures = panels(pair, self._view, self._layout, swapped)
             else:
-                paths = pair.paths[::-1] if self._shown.swapped else pair.paths
-                self._drawn = views.draw(drawn(pair.map), paths, view=self._view, layout=self._layout)
-        return [picture.copy() for picture in self._drawn]
+                key, paths, _ = pair.parts()
+                shown = paths[::-1] if swapped else paths
+                episode.pictures = views.draw(drawn(key), shown, view=self._view, layout=self._layout)
+        return [picture.copy() for picture in episode.pictures]
 
     # ----------------------------------------------------------------- items
 
@@ -372,7 +385,6 @@ def _names(seed: int | None) -> tuple[str, str]:
 
 def _info(shown: Shown, items: ItemSet) -> dict[str, Any]:
     item, pair, sign = shown.item, shown.item.pair, -1 if shown.swapped else 1
-    order = slice(None, None, sign)
     sets = {"paper": pair.paper, "dense": pair.dense}
     return {
         "item": item.id,
@@ -385,14 +397,14 @@ def _info(shown: Shown, items: ItemSet) -> dict[str, Any]:
         "votes": {k: int(v) * sign for k, v in zip(NAMES, pair.votes(item.scenario, shown.which), strict=True)},
         "margins": {k: round(float(v) * sign, 6) for k, v in zip(NAMES, pair.margins(shown.which), strict=True)},
         "descriptors": {
-            k: [dict(zip(NAMES, map(float, row), strict=True)) for row in v[order]]
+            k: [dict(zip(NAMES, map(float, row), strict=True)) for row in v[::sign]]
             for k, v in sets.items()
             if v is not None
         },
         "descriptor_set": shown.which,
         "names": list(shown.names),
         "swapped": shown.swapped,
-        "radii": list(pair.radii[order]),
+        "radii": list(pair.radii[::sign]),
         "answer": shown.answer,
         "shortcuts": answers(shown.descriptors),
         "descriptor": shown.descriptor.name if shown.descriptor else None,

@@ -10,12 +10,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from embodied.arrays import Bools, Floats, Ints
+
 _CELL = 1.0
 """Side of a cell, map units; also the longest piece of a segment that is looked at in one."""
 _LOW, _COUNT = -42, 84
 """Cells cover [-42, 42] in x and y: the maps and what sticks out of them. Places beyond are compared with every edge.
 """
-_CORNER = _CELL * np.sqrt(0.5)
+_CORNER = float(_CELL * np.sqrt(0.5))
 """From the middle of a cell to its corner."""
 _COARSE = 7
 """So many cells in a row make a coarse cell, from whose edges their own are chosen."""
@@ -30,7 +32,7 @@ class Polygons:
         polygons: Each (n, 2) float64, n at least 3.
     """
 
-    def __init__(self, polygons: Sequence[np.ndarray]):
+    def __init__(self, polygons: Sequence[Floats]):
         starts = [np.asarray(p, float) for p in polygons]
         self._a = np.concatenate(starts) if starts else np.empty((0, 2))
         self._b = np.concatenate([np.roll(p, -1, axis=0) for p in starts]) if starts else np.empty((0, 2))
@@ -40,7 +42,7 @@ class Polygons:
         if len(self._a):
             self._cut()
 
-    def distance(self, points: np.ndarray) -> np.ndarray:
+    def distance(self, points: Floats) -> Floats:
         """How far each of `points` (n, 2) is from the nearest polygon: (n,) float64, 0 inside, infinite where there is
         no polygon.
         """
@@ -61,11 +63,11 @@ class Polygons:
             result[beyond[self._inside(points[beyond])]] = 0.0
         return result
 
-    def free(self, points: np.ndarray, radius: float) -> np.ndarray:
+    def free(self, points: Floats, radius: float) -> Bools:
         """Whether a disc of `radius` at each of `points` (n, 2) touches no polygon: (n,) bool."""
         return self.distance(points) > radius
 
-    def clear(self, a: np.ndarray, b: np.ndarray, radius: float) -> np.ndarray:
+    def clear(self, a: Floats, b: Floats, radius: float) -> Bools:
         """Whether a disc of `radius` can move straight from each of `a` (m, 2) to the `b` (m, 2) of the same row: (m,)
         bool.
 
@@ -108,7 +110,7 @@ class Polygons:
         side = _COUNT // _COARSE
         coarse = (np.arange(_COUNT) // _COARSE)[:, None] * side + (np.arange(_COUNT) // _COARSE)
         coarse = coarse.ravel()
-        lists: list[np.ndarray] = [np.empty(0, int)] * len(middle)
+        lists: list[Ints] = [np.empty(0, int)] * len(middle)
         nearest = np.empty(len(middle))
         for block in range(side * side):
             members = np.flatnonzero(coarse == block)
@@ -126,7 +128,7 @@ class Polygons:
         inside = self._inside(middle)
         self._state = np.where(nearest <= _CORNER, _MIXED, np.where(inside, _FULL, _EMPTY)).astype(np.int8)
 
-    def _by_row(self) -> np.ndarray:
+    def _by_row(self) -> Ints:
         """The edges that cross each row of cells, and -1 where there are no more: what a horizontal ray can meet."""
         low, high = np.minimum(self._a[:, 1], self._b[:, 1]), np.maximum(self._a[:, 1], self._b[:, 1])
         bottom = _LOW + np.arange(_COUNT) * _CELL
@@ -134,20 +136,21 @@ class Polygons:
         width = max(map(len, rows))
         return np.array([np.concatenate([edges, np.full(width - len(edges), -1, dtype=int)]) for edges in rows])
 
-    def _cell(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _cell(self, points: Floats) -> tuple[Ints, Bools]:
         """The cell of each point, and whether it lies beyond them all."""
         at = np.floor((points - _LOW) / _CELL)
         out = ((at < 0) | (at >= _COUNT)).any(axis=1)
         at = np.clip(at, 0, _COUNT - 1).astype(int)
-        return at[:, 0] * _COUNT + at[:, 1], out
+        cells: Ints = at[:, 0] * _COUNT + at[:, 1]
+        return cells, np.asarray(out)
 
     # ----------------------------------------------------------------- geometry
 
-    def _squared(self, points: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    def _squared(self, points: Floats, edges: Ints) -> Floats:
         """Squared distances between points (n, 2) and edges (n or 1, k): (n, k)."""
         return _to_segment(points[:, 0, None], points[:, 1, None], self._a[edges], self._d[edges], self._inverse[edges])
 
-    def _inside(self, points: np.ndarray) -> np.ndarray:
+    def _inside(self, points: Floats) -> Bools:
         """Whether each point is inside a polygon: (n,) bool. A ray to the right crosses the edges of a polygon around
         it an odd number of times.
         """
@@ -168,7 +171,7 @@ class Polygons:
             result[at[(key[times % 2 == 1] // (self._owner[-1] + 1))]] = True
         return result
 
-    def _piece_distance(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    def _piece_distance(self, start: Floats, end: Floats) -> Floats:
         """Distance between short pieces, at most a cell long and outside all polygons, and the nearest edge: (n,)."""
         cell, out = self._cell((start + end) / 2)
         result = np.empty(len(start))
@@ -178,25 +181,26 @@ class Polygons:
             result[out] = self._between(start[out], end[out], np.arange(len(self._a))[None])
         return result
 
-    def _between(self, start: np.ndarray, end: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    def _between(self, start: Floats, end: Floats, edges: Ints) -> Floats:
         a, b, d, inverse = self._a[edges], self._b[edges], self._d[edges], self._inverse[edges]
         step = (end - start)[:, None]
         own = 1 / np.maximum((step**2).sum(axis=-1), 1e-30)
-        squared = np.minimum.reduce(
+        squared: Floats = np.minimum.reduce(
             [_to_segment(p[:, 0, None], p[:, 1, None], a, d, inverse) for p in (start, end)]
             + [_to_segment(q[..., 0], q[..., 1], start[:, None], step, own) for q in (a, b)]
         )
         crossing = (_side(step, a - start[:, None]) * _side(step, b - start[:, None]) < 0) & (
             _side(d, start[:, None] - a) * _side(d, end[:, None] - a) < 0
         )
-        return np.sqrt(np.where(crossing, 0.0, squared).min(axis=1))
+        gaps: Floats = np.sqrt(np.where(crossing, 0.0, squared).min(axis=1))
+        return gaps
 
 
 _EMPTY, _MIXED, _FULL = 0, 1, 2
 """A cell: outside all polygons, crossed by an edge or nearly so, inside one."""
 
 
-def _to_segment(x: np.ndarray, y: np.ndarray, a: np.ndarray, d: np.ndarray, inverse: np.ndarray) -> np.ndarray:
+def _to_segment(x: Floats, y: Floats, a: Floats, d: Floats, inverse: Floats) -> Floats:
     """Squared distance between points and segments from `a` along `d`, whose squared length is 1 / `inverse`; all
     broadcast.
     """
@@ -206,7 +210,7 @@ def _to_segment(x: np.ndarray, y: np.ndarray, a: np.ndarray, d: np.ndarray, inve
     return px * px + py * py
 
 
-def _side(d: np.ndarray, p: np.ndarray) -> np.ndarray:
+def _side(d: Floats, p: Floats) -> Floats:
     return d[..., 0] * p[..., 1] - d[..., 1] * p[..., 0]
 
 
@@ -223,28 +227,29 @@ class Discs:
         radii: (n,) float64.
     """
 
-    def __init__(self, middles: np.ndarray, radii: np.ndarray):
+    def __init__(self, middles: Floats, radii: Floats):
         self._middles, self._radii = np.asarray(middles, float).reshape(-1, 2), np.asarray(radii, float)
 
-    def distance(self, points: np.ndarray) -> np.ndarray:
+    def distance(self, points: Floats) -> Floats:
         """As `Polygons.distance`."""
         points = np.asarray(points, float).reshape(-1, 2)
         if not len(self._radii):
             return np.full(len(points), np.inf)
         x, y = (points[:, None, k] - self._middles[None, :, k] for k in (0, 1))
-        return np.maximum((np.sqrt(x * x + y * y) - self._radii).min(axis=1), 0.0)
+        nearest: Floats = (np.sqrt(x * x + y * y) - self._radii).min(axis=1)
+        return np.maximum(nearest, 0.0)
 
-    def free(self, points: np.ndarray, radius: float) -> np.ndarray:
+    def free(self, points: Floats, radius: float) -> Bools:
         """As `Polygons.free`."""
         return self.distance(points) > radius
 
-    def clear(self, a: np.ndarray, b: np.ndarray, radius: float) -> np.ndarray:
+    def clear(self, a: Floats, b: Floats, radius: float) -> Bools:
         """As `Polygons.clear`."""
         a, b = np.asarray(a, float).reshape(-1, 1, 2), np.asarray(b, float).reshape(-1, 1, 2)
         step = b - a
         inverse = 1 / np.maximum((step**2).sum(axis=-1), 1e-30)
         squared = _to_segment(self._middles[None, :, 0], self._middles[None, :, 1], a, step, inverse)
-        return (squared > (self._radii + radius) ** 2).all(axis=1)
+        return np.asarray((squared > (self._radii + radius) ** 2).all(axis=1))
 
 
 class Together:
@@ -253,14 +258,17 @@ class Together:
     def __init__(self, *parts: Polygons | Discs):
         self._parts = parts
 
-    def distance(self, points: np.ndarray) -> np.ndarray:
+    def distance(self, points: Floats) -> Floats:
         """As `Polygons.distance`."""
-        return np.minimum.reduce([part.distance(points) for part in self._parts])
+        nearest: Floats = np.minimum.reduce([part.distance(points) for part in self._parts])
+        return nearest
 
-    def free(self, points: np.ndarray, radius: float) -> np.ndarray:
+    def free(self, points: Floats, radius: float) -> Bools:
         """As `Polygons.free`."""
-        return np.logical_and.reduce([part.free(points, radius) for part in self._parts])
+        free: Bools = np.logical_and.reduce([part.free(points, radius) for part in self._parts])
+        return free
 
-    def clear(self, a: np.ndarray, b: np.ndarray, radius: float) -> np.ndarray:
+    def clear(self, a: Floats, b: Floats, radius: float) -> Bools:
         """As `Polygons.clear`."""
-        return np.logical_and.reduce([part.clear(a, b, radius) for part in self._parts])
+        clear: Bools = np.logical_and.reduce([part.clear(a, b, radius) for part in self._parts])
+        return clear

@@ -22,7 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
+from embodied.arrays import Floats
 from embodied.errors import EnvironmentFailure
 from embodied.planning.descriptors import DESCRIPTORS, denses, papers
 from embodied.planning.pairs import labels, margins, votes
@@ -66,11 +68,11 @@ class MapKey(NamedTuple):
 class Pair:
     """Two paths on one map. Published pairs have no map, paths and dense descriptors, but pictures."""
 
-    paper: np.ndarray
+    paper: Floats
     """(2, 7) float64, the descriptors of both paths."""
-    dense: np.ndarray | None = None
+    dense: Floats | None = None
     map: MapKey | None = None
-    paths: tuple[np.ndarray, np.ndarray] | None = None
+    paths: tuple[Floats, Floats] | None = None
     """Vertices, each (n, 2) float64."""
     radii: tuple[float, float] = (0.0, 0.0)
     """Of the robot each path was planned for, in map units; 0 where it is not known."""
@@ -79,24 +81,36 @@ class Pair:
     pictures: Mapping[str, Path] = field(default_factory=dict)
     """View (`2d`, `3d`) -> the picture of both panels side by side, path 1 on the left."""
 
-    def descriptors(self, which: str) -> np.ndarray:
+    def parts(self) -> tuple[MapKey, tuple[Floats, Floats], Floats]:
+        """Map, paths and dense descriptors of a pair that is ours.
+
+        Raises:
+            ValueError: It is a published one, which has none of them.
+        """
+        if self.map is None or self.paths is None or self.dense is None:
+            raise ValueError(f"The pair {self.name} has no map, paths or dense descriptors.")
+        return self.map, self.paths, self.dense
+
+    def descriptors(self, which: str) -> Floats:
         """(2, 7) of the set `paper` or `dense`."""
         return self.paper if which == "paper" or self.dense is None else self.dense
 
-    def votes(self, scenario: Scenario, which: str) -> np.ndarray:
+    def votes(self, scenario: Scenario, which: str) -> npt.NDArray[np.int8]:
         """(7,) int8: 1 for the first path, -1 for the second, 0 for neither."""
-        return votes(*self.descriptors(which), np.array(scenario.weights))
+        first, second = self.descriptors(which)
+        return votes(first, second, np.array(scenario.weights, dtype=np.int8))
 
-    def margins(self, which: str) -> np.ndarray:
+    def margins(self, which: str) -> Floats:
         """(7,) float64: how much more the first path has than the second, in thresholds."""
-        return margins(*self.descriptors(which))
+        first, second = self.descriptors(which)
+        return margins(first, second)
 
-    def labels(self) -> np.ndarray:
+    def labels(self) -> npt.NDArray[np.int8]:
         """(15,) int8: 1 or 2 where all descriptor sets resolve the pair to that path, else 0."""
-        found = labels(*self.paper, WEIGHTS)
-        return (
-            found if self.dense is None else np.where(labels(*self.dense, WEIGHTS) == found, found, 0).astype(np.int8)
-        )
+        found = labels(self.paper[0], self.paper[1], WEIGHTS)
+        if self.dense is None:
+            return found
+        return np.where(labels(self.dense[0], self.dense[1], WEIGHTS) == found, found, 0).astype(np.int8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +142,8 @@ class ItemSet:
         return hashlib.sha256(json.dumps(self.to_json(), separators=(",", ":"), sort_keys=True).encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
-        maps = list(dict.fromkeys(pair.map for pair in self.pairs))
+        own = [pair.parts()[0] for pair in self.pairs]
+        maps = list(dict.fromkeys(own))
         at = {key: index for index, key in enumerate(maps)}
         number = {id(pair): index for index, pair in enumerate(self.pairs)}
         return {
@@ -136,7 +151,7 @@ class ItemSet:
             "recipe": dict(self.recipe),
             "counts": dict(self.counts),
             "maps": [list(key) for key in maps],
-            "pairs": [{"map": at[pair.map], **pair_json(pair)} for pair in self.pairs],
+            "pairs": [{"map": at[key], **pair_json(pair)} for key, pair in zip(own, self.pairs, strict=True)],
             "items": [[number[id(item.pair)], item.scenario.number, item.label] for item in self.items],
         }
 
@@ -160,13 +175,14 @@ class ItemSet:
 
 
 def pair_json(pair: Pair) -> dict[str, Any]:
-    """A pair as JSON, without its map."""
+    """A pair of ours as JSON, without its map."""
+    _, paths, dense = pair.parts()
     return {
         "name": pair.name,
         "radii": list(pair.radii),
-        "paths": [np.rint(path * UNITS).astype(int).ravel().tolist() for path in pair.paths],
+        "paths": [np.rint(path * UNITS).astype(int).ravel().tolist() for path in paths],
         "paper": pair.paper.tolist(),
-        "dense": pair.dense.tolist(),
+        "dense": dense.tolist(),
     }
 
 
@@ -207,8 +223,9 @@ def check(item: Item) -> None:
 
 @functools.cache
 def _check_descriptors(pair: Pair) -> None:
-    polygons = drawn(pair.map).obstacles
-    for which, fresh in (("paper", papers(pair.paths, polygons)), ("dense", denses(pair.paths, polygons))):
+    key, paths, _ = pair.parts()
+    polygons = drawn(key).obstacles
+    for which, fresh in (("paper", papers(paths, polygons)), ("dense", denses(paths, polygons))):
         gap = np.abs(fresh - pair.descriptors(which))
         if gap.max() > _LIKE:
             path, at = np.unravel_index(gap.argmax(), gap.shape)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from embodied.arrays import Floats, Pixels
 from embodied.catalog import check_task, entry
 from embodied.envs.base import LanguageEnv, Transition
 from embodied.envs.spaces import Choice
@@ -19,11 +21,12 @@ from embodied.planning.descriptors import DESCRIPTORS, NAMES, denses
 from embodied.planning.geometry import Together
 from embodied.planning.inputs import inputs_of
 from embodied.planning.making import PARAMETERS
-from embodied.planning.maps import GOAL, Map, read
+from embodied.planning.maps import Map, read
+from embodied.planning.planners.space import GOAL
 from embodied.planning.policies import WAIT, Search, shortest
 from embodied.planning.portfolio import PLANNERS
 from embodied.planning.questions import number
-from embodied.planning.scenarios import SCENARIOS
+from embodied.planning.scenarios import SCENARIOS, Scenario
 from embodied.planning.scenarios import scenario as find_scenario
 from embodied.planning.utility import regret
 from embodied.planning.world import MOVER, State, World, draw, drive, first, known, seen_movers, wait
@@ -33,6 +36,19 @@ from embodied.types import Mission
 REPLAN = "replan"
 LIMIT = 12
 MOST_PATHS = 4
+
+
+@dataclass
+class _Episode:
+    """What `reset` makes and steps change."""
+
+    world: World
+    scenario: Scenario
+    search: Search
+    state: State
+    plan: list[int] = field(default_factory=list)
+    """The choices that the oracle means to take next."""
+    replans: int = 0
 
 
 class PathEvalLoopEnv(LanguageEnv):
@@ -121,6 +137,9 @@ class PathEvalLoopEnv(LanguageEnv):
     - v0: first version.
     """
 
+    _episode: _Episode
+    """Made by `reset`."""
+
     def __init__(
         self,
         task: str = "drive",
@@ -155,19 +174,21 @@ class PathEvalLoopEnv(LanguageEnv):
             _one_of("planner", name, PLANNERS)
         if family is not None:
             _one_of("map family", family, tuple(PARAMETERS))
-        _check_numbers(paths, horizon, hidden, moving, max_steps)
+        _check_numbers(paths, horizon, hidden, moving)
         self._expert_name = "oracle" if expert is True else expert
         if self._expert_name:
             _one_of("expert", str(self._expert_name), entry("patheval_loop").experts)
-        self._draw = {
-            "fields": _fields(data),
-            "family": family,
-            "hidden": hidden,
-            "moving": moving,
-            "planners": names,
-            "count": paths,
-            "horizon": float(horizon),
-        }
+        self._horizon = float(horizon)
+        self._draw = partial(
+            draw,
+            fields=_fields(data),
+            family=family,
+            hidden=hidden,
+            moving=moving,
+            planners=names,
+            count=paths,
+            horizon=self._horizon,
+        )
         self._gloss = {f"path {k + 1}": f"drive along path {k + 1}" for k in range(paths)} | {
             REPLAN: "stand for a moment and ask for other paths"
         }
@@ -179,12 +200,6 @@ class PathEvalLoopEnv(LanguageEnv):
             expert=expert,
             render_mode=render_mode,
         )
-        self._world: World | None = None
-        self._state: State | None = None
-        self._search: Search | None = None
-        self._scenario = self._scenarios[0]
-        self._plan: list[int] = []
-        self._replans = 0
 
     @property
     def mission(self) -> Mission:
@@ -193,7 +208,7 @@ class PathEvalLoopEnv(LanguageEnv):
             actions=self._gloss,
             intro=(
                 "A round robot drives across a map of 80 by 80 map units with obstacles. Planners propose paths from"
-                f" where it is to the goal; it drives along the one you choose for {self._draw['horizon']:g} map units"
+                f" where it is to the goal; it drives along the one you choose for {self._horizon:g} map units"
                 " at most, then you are asked again."
             ),
             tips=(
@@ -209,30 +224,29 @@ class PathEvalLoopEnv(LanguageEnv):
         )
 
     def _reset(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
-        self._scenario = self._scenarios[seed % len(self._scenarios)]
-        self._world, passed_over = draw(seed, **self._draw)
-        self._state = first(self._world)
-        self._search = Search(self._world, self._scenario, self.max_steps or LIMIT)
-        self._plan, self._replans = [], 0
-        field = self._world.field
+        scenario = self._scenarios[seed % len(self._scenarios)]
+        world, passed_over = self._draw(seed)
+        self._episode = _Episode(world, scenario, Search(world, scenario, self.max_steps or LIMIT), first(world))
+        map_ = world.field
         return {
-            "scenario": self._scenario.name,
-            "scenario_number": self._scenario.number,
-            "weights": dict(zip(NAMES, self._scenario.weights, strict=True)),
-            "map": {"name": field.name, "family": field.family, "parameter": field.parameter, "seed": field.seed},
-            "radius": self._world.radius,
+            "scenario": scenario.name,
+            "scenario_number": scenario.number,
+            "weights": dict(zip(NAMES, scenario.weights, strict=True)),
+            "map": {"name": map_.name, "family": map_.family, "parameter": map_.parameter, "seed": map_.seed},
+            "radius": world.radius,
             "passed_over": passed_over,
             "offers": [planner for planner, _ in self._offers()],
         }
 
     def _step(self, action: str) -> Transition:
-        offers, state = self._offers(), self._state
+        offers, episode = self._offers(), self._episode
+        world, state = episode.world, episode.state
         at = WAIT if action == REPLAN else list(self._gloss).index(action)
         offered = at < len(offers)
         at = at if offered else WAIT
-        self._plan = self._plan[1:] if self._plan[:1] == [at] else []
-        self._replans += at == WAIT
-        self._state = state = wait(self._world, state) if at == WAIT else drive(self._world, state, offers[at][1])
+        episode.plan = episode.plan[1:] if episode.plan[:1] == [at] else []
+        episode.replans += at == WAIT
+        episode.state = state = wait(world, state) if at == WAIT else drive(world, state, offers[at][1])
         over = bool(state.end) or (self.max_steps is not None and state.step >= self.max_steps)
         info: dict[str, Any] = {
             "chosen": "" if at == WAIT else offers[at][0],
@@ -250,19 +264,17 @@ class PathEvalLoopEnv(LanguageEnv):
         return Transition(progress, bool(state.end), not state.end, progress, arrived, info)
 
     def _metrics(self, over: bool) -> dict[str, float]:
-        state = self._state
+        state, search = self._episode.state, self._episode.search
         steps = np.diff(state.track, axis=0)
         metrics = {
             "decisions": float(state.step),
-            "replans": float(self._replans),
+            "replans": float(self._episode.replans),
             "driven": round(float(np.sqrt((steps**2).sum(axis=1)).sum()), 4),
             "collision": float(state.end not in ("", "goal")),
         }
         if over and state.end == "goal":
-            value, start = self._search.value(state.track), first(self._world)
-            best, worst = (
-                policy.value if policy else value for policy in (self._search.best(start), self._search.worst(start))
-            )
+            value, start = search.value(state.track), first(self._episode.world)
+            best, worst = (policy.value if policy else value for policy in (search.best(start), search.worst(start)))
             metrics |= {
                 "utility": value,
                 "best": max(best, value),
@@ -273,31 +285,31 @@ class PathEvalLoopEnv(LanguageEnv):
             metrics["regret"] = 1.0
         return metrics
 
-    def _offers(self) -> list[tuple[str, np.ndarray]]:
-        return self._search.offers(self._state)
+    def _offers(self) -> list[tuple[str, Floats]]:
+        return self._episode.search.offers(self._episode.state)
 
     def _expert(self) -> str:
-        offers = self._offers()
+        offers, episode = self._offers(), self._episode
         if not offers:
             return REPLAN
         if self._expert_name == "shortest_path":
             return f"path {shortest(offers) + 1}"
-        if not self._plan:
-            policy = self._search.best(self._state)
-            self._plan = list(policy.choices) if policy else [shortest(offers)]
-        return REPLAN if self._plan[0] == WAIT else f"path {self._plan[0] + 1}"
+        if not episode.plan:
+            policy = episode.search.best(episode.state)
+            episode.plan = list(policy.choices) if policy else [shortest(offers)]
+        return REPLAN if episode.plan[0] == WAIT else f"path {episode.plan[0] + 1}"
 
     # ----------------------------------------------------------------- what is shown
 
     def _text(self) -> str:
         if self._done:
             ends = {"goal": "The robot has arrived.", "": "No decisions are left."}
-            return ends.get(self._state.end, f"The robot hit a {self._state.end}.")
+            return ends.get(self._episode.state.end, f"The robot hit a {self._episode.state.end}.")
         return "\n\n".join(
             filter(
                 None,
                 [
-                    f"Scenario: {self._scenario.text}",
+                    f"Scenario: {self._episode.scenario.text}",
                     self._robot(),
                     self._around(),
                     self._paths(),
@@ -307,7 +319,7 @@ class PathEvalLoopEnv(LanguageEnv):
         )
 
     def _robot(self) -> str:
-        state, world = self._state, self._world
+        state, world = self._episode.state, self._episode.world
         (x, y), degrees = state.place, math.degrees(state.heading) % 360
         toward = ("east", "northeast", "north", "northwest", "west", "southwest", "south", "southeast")[
             round(degrees / 45) % 8
@@ -323,11 +335,12 @@ class PathEvalLoopEnv(LanguageEnv):
         )
 
     def _around(self) -> str:
-        crates = self._world.crates[[k for k in sorted(self._state.seen) if k < len(self._world.crates)]]
+        world, state = self._episode.world, self._episode.state
+        crates = world.crates[[k for k in sorted(state.seen) if k < len(world.crates)]]
         lines = [f"- crate at ({x:.1f}, {y:.1f}), radius {radius:.1f}" for x, y, radius in crates]
         lines += [
             f"- moving obstacle at ({x:.1f}, {y:.1f}), radius {MOVER}, soon at ({u:.1f}, {v:.1f})"
-            for (x, y), (u, v) in seen_movers(self._world, self._state)[[0, -1]].swapaxes(0, 1)
+            for (x, y), (u, v) in seen_movers(world, state)[[0, -1]].swapaxes(0, 1)
         ]
         return "\n".join(["Not on the map, but seen:", *lines]) if lines else ""
 
@@ -345,7 +358,8 @@ class PathEvalLoopEnv(LanguageEnv):
                 f"The picture shows the map {seen}. The red dot is the robot, the blue dot is the goal; {where}."
             )
         if self._inputs != "image":
-            solid = Together(self._world.field.obstacles, known(self._world, self._state)[0])
+            world = self._episode.world
+            solid = Together(world.field.obstacles, known(world, self._episode.state)[0])
             values = denses([path for _, path in offers], solid)
             parts.append("The paths from here to the goal:")
             parts[-1] += "".join(
@@ -355,10 +369,9 @@ class PathEvalLoopEnv(LanguageEnv):
             )
         return "\n\n".join(parts)
 
-    def _image(self) -> np.ndarray:
-        return loop_view.picture(
-            self._world, self._state, [] if self._done else [path for _, path in self._offers()], self._view
-        )
+    def _image(self) -> Pixels:
+        paths = [] if self._done else [path for _, path in self._offers()]
+        return loop_view.picture(self._episode.world, self._episode.state, paths, self._view)
 
 
 def _one_of(kind: str, value: str, known_names: Sequence[str]) -> str:
@@ -367,15 +380,13 @@ def _one_of(kind: str, value: str, known_names: Sequence[str]) -> str:
     return value
 
 
-def _check_numbers(paths: int, horizon: float, hidden: int, moving: int, max_steps: int | None) -> None:
+def _check_numbers(paths: int, horizon: float, hidden: int, moving: int) -> None:
     if not 2 <= paths <= MOST_PATHS:
         raise UsageError(f"paths is from 2 to {MOST_PATHS}, not {paths!r}.")
     if not 1 <= horizon < math.inf:
         raise UsageError(f"horizon is a number of map units, at least 1, not {horizon!r}.")
     if not (0 <= hidden <= 20 and 0 <= moving <= 20):
         raise UsageError(f"hidden and moving are from 0 to 20, not {hidden!r} and {moving!r}.")
-    if max_steps is not None and max_steps < 1:
-        raise UsageError(f"max_steps is at least 1, or None for no limit, not {max_steps!r}.")
 
 
 def _fields(data: str | None) -> tuple[Map, ...]:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from embodied.eval.analysis import Replies, Table, share
 from embodied.eval.intervals import interval
 from embodied.eval.statistics import stratify
+from embodied.eval.tables import Replies, Table, share
 from embodied.planning.scenarios import SCENARIOS
 from embodied.types import Episode
 
@@ -57,11 +57,10 @@ def _mean(episodes: Sequence[Episode], of: Callable[[Episode], float]) -> str:
     """A mean with its 95 % interval, cut to [0, 1]; without one where there can be none."""
     if not episodes:
         return "-"
-    values = np.array([of(e) for e in episodes])
-    if len(values) < 2:
-        return f"{values[0]:.2f}"
-    found = interval(stratify({("loop", ""): values}))
-    return f"{values.mean():.2f} [{found[0]:.2f}, {found[1]:.2f}]" if found else f"{values.mean():.2f}"
+    values = [of(e) for e in episodes]
+    mean = f"{np.mean(values):.2f}"
+    found = interval(stratify({("loop", ""): values})) if len(values) > 1 else None
+    return f"{mean} [{found[0]:.2f}, {found[1]:.2f}]" if found else mean
 
 
 def _chosen(episodes: Sequence[Episode], replies: Replies) -> Table:

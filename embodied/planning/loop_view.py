@@ -9,15 +9,16 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image, ImageDraw
 
+from embodied.arrays import Floats, Pixels
 from embodied.planning import views
-from embodied.planning.maps import HALF
+from embodied.planning.planners.space import HALF
 from embodied.planning.world import MOVER, State, World, seen_movers
 
 _DRIVEN, _MOVING, _ROBOT = (130, 130, 130), (255, 165, 0), (200, 0, 0)
 _FINE = 3
 
 
-def picture(world: World, state: State, paths: Sequence[np.ndarray], view: str = "2d") -> np.ndarray:
+def picture(world: World, state: State, paths: Sequence[Floats], view: str = "2d") -> Pixels:
     """One moment with the paths offered in it, (H, W, 3) uint8 of `views.shapes(view, "overlay", ..., labels=True)`."""
     crates = [_round(crate[:2], crate[2]) for k, crate in enumerate(world.crates) if k in state.seen]
     movers = seen_movers(world, state)
@@ -29,14 +30,14 @@ def picture(world: World, state: State, paths: Sequence[np.ndarray], view: str =
     return panel if view == "3d" else _marked(panel, world, state, movers)
 
 
-def _marked(panel: np.ndarray, world: World, state: State, movers: np.ndarray) -> np.ndarray:
+def _marked(panel: Pixels, world: World, state: State, movers: Floats) -> Pixels:
     """With what was driven, the robot at its size, and what moves."""
     size = panel.shape[1]
     scale = size * _FINE / (2 * HALF)
     board = Image.fromarray(panel[-size:]).resize((size * _FINE,) * 2, Image.Resampling.NEAREST)
     pen = ImageDraw.Draw(board)
 
-    def at(place: np.ndarray) -> tuple[float, float]:
+    def at(place: Floats) -> tuple[float, float]:
         return (float(place[0]) + HALF) * scale, (HALF - float(place[1])) * scale
 
     if len(state.track) > 1:
@@ -56,6 +57,6 @@ def _disc(pen: ImageDraw.ImageDraw, middle: tuple[float, float], radius: float, 
     pen.ellipse((x - r, y - r, x + r, y + r), fill=fill)
 
 
-def _round(middle: np.ndarray, radius: float, sides: int = 16) -> np.ndarray:
+def _round(middle: Floats, radius: float, sides: int = 16) -> Floats:
     turn = 2 * math.pi * np.arange(sides) / sides
     return middle + radius * np.stack([np.cos(turn), np.sin(turn)], axis=1)

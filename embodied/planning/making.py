@@ -176,7 +176,8 @@ def _tally(pairs: Sequence[Pair]) -> dict[str, int]:
     """How the questions (pair, scenario) that could be asked fare with the rule."""
     if not pairs:
         return {"pairs": 0}
-    by = {which: labels(*np.array([p.descriptors(which) for p in pairs]).swapaxes(0, 1), WEIGHTS) for which in SETS}
+    values = {which: np.array([p.descriptors(which) for p in pairs]) for which in SETS}
+    by = {which: labels(both[:, 0], both[:, 1], WEIGHTS) for which, both in values.items()}
     both = (by["paper"] > 0) & (by["dense"] > 0)
     return {
         "pairs": len(pairs),
@@ -216,13 +217,14 @@ def select(recipe: Recipe, pairs: Sequence[Pair], counts: Mapping[str, int]) -> 
     used = sorted({row[0] for row in rows})
     number = {at: index for index, at in enumerate(used)}
     kept = [pairs[at] for at in used]
-    maps = list(dict.fromkeys(pair.map for pair in kept))
+    own = [pair.parts()[0] for pair in kept]
+    maps = list(dict.fromkeys(own))
     data = {
         "split": recipe.split,
         "recipe": asdict(recipe),
         "counts": {**counts, "items": len(rows), "pairs used": len(kept), "maps used": len(maps)},
         "maps": [list(key) for key in maps],
-        "pairs": [{"map": maps.index(pair.map), **pair_json(pair)} for pair in kept],
+        "pairs": [{"map": maps.index(key), **pair_json(pair)} for key, pair in zip(own, kept, strict=True)],
         "items": [[number[at], scenario, label] for at, scenario, label in rows],
     }
     return ItemSet.from_json(data)

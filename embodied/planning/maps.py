@@ -15,16 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
+from embodied.arrays import Bools, Floats, Ints
 from embodied.errors import UsageError
 from embodied.planning.geometry import Polygons
+from embodied.planning.planners.astar import route
+from embodied.planning.planners.space import GOAL, HALF, START
 from embodied.registry import unknown
 from embodied.seeding import generator
 
-HALF = 40.0
-"""The world reaches from -HALF to HALF in x and y, in map units. Its boundary is no obstacle, but a robot stays within.
-"""
-START = np.array([-36.6031, -36.4332])
-GOAL = np.array([36.0982, 36.363])
 DIGITS = 6
 """Vertices are rounded as in the published files, so that every machine makes the same map."""
 
@@ -40,7 +38,7 @@ class Map:
     """Its size in the family's own measure; 0 of a scene."""
     seed: int
     """What it was drawn from; of a published map its number in the family."""
-    polygons: tuple[np.ndarray, ...]
+    polygons: tuple[Floats, ...]
     """Each (n, 2) float64 vertices, counter-clockwise, in map units."""
 
     @functools.cached_property
@@ -57,7 +55,7 @@ _MAZE_WALL, _WALL = 0.5, 1.0
 """Thickness of walls: in mazes, in rings and waves."""
 
 
-def _maze(cells: int, rng: np.random.Generator) -> list[np.ndarray]:
+def _maze(cells: int, rng: np.random.Generator) -> list[Floats]:
     """`cells` x `cells` rooms, the walls between them a spanning tree leaves, less round((cells - 1)^2 / 16) openings,
     which make loops.
     """
@@ -80,7 +78,7 @@ def _maze(cells: int, rng: np.random.Generator) -> list[np.ndarray]:
     return polygons
 
 
-def _spanning_tree(doors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _spanning_tree(doors: Ints, rng: np.random.Generator) -> Bools:
     """Which of the doors (n, 2) between rooms make a random tree that joins them all: taken in random order, each that
     joins what is apart (Kruskal).
     """
@@ -107,10 +105,10 @@ _RING_PIECE, _RING_STEP = 6.0, 2.0
 """Shortest piece of a ring, and the longest side of the polygon that stands for its curve."""
 
 
-def _rings(gap: int, rng: np.random.Generator) -> list[np.ndarray]:
+def _rings(gap: int, rng: np.random.Generator) -> list[Floats]:
     """Concentric walls with `gap` between them, each cut by three to five openings."""
     polygons = []
-    for radius in np.arange(_OUTER, _INNER - 1e-9, -(gap + _WALL)):
+    for radius in np.arange(_OUTER, _INNER - 1e-9, -(gap + _WALL)).tolist():
         around = 2 * math.pi * radius
         openings = _drawn_lengths(rng, int(rng.integers(3, 6)), _OPENING, around, _RING_PIECE)
         pieces = _split(around - sum(openings), len(openings), _RING_PIECE, rng)
@@ -122,7 +120,7 @@ def _rings(gap: int, rng: np.random.Generator) -> list[np.ndarray]:
     return polygons
 
 
-def _band(radius: float, turn: np.ndarray) -> np.ndarray:
+def _band(radius: float, turn: Floats) -> Floats:
     """The wall along an arc, angles in radians, counter-clockwise."""
     around = np.stack([np.cos(turn), np.sin(turn)], axis=1)
     return np.concatenate([(radius + _WALL / 2) * around, (radius - _WALL / 2) * around[::-1]])
@@ -136,7 +134,7 @@ _PASSAGE, _SLIT = (4.0, 6.0), (1.1, 2.5)
 _WAVE_PIECE = 5.0
 
 
-def _waves(lines: int, rng: np.random.Generator) -> list[np.ndarray]:
+def _waves(lines: int, rng: np.random.Generator) -> list[Floats]:
     """`lines` wavy walls from left to right, each in two to five pieces."""
     polygons = []
     for line in range(1, lines + 1):
@@ -157,7 +155,7 @@ def _waves(lines: int, rng: np.random.Generator) -> list[np.ndarray]:
     return polygons
 
 
-def _ribbon(line: np.ndarray) -> np.ndarray:
+def _ribbon(line: Floats) -> Floats:
     """The wall along a line that runs from left to right, (n, 2): (2n, 2), counter-clockwise."""
     step = np.diff(line, axis=0)
     aside = np.stack([-step[:, 1], step[:, 0]], axis=1) / np.sqrt((step**2).sum(axis=1))[:, None]
@@ -178,9 +176,9 @@ _RADII = {3: (2.0, 3.0), 4: (1.43, 2.12), 5: (2.0, 3.0), 6: (2.0, 3.9), 7: (2.0,
 _TRIES = 20_000
 
 
-def _random(share: int, rng: np.random.Generator) -> list[np.ndarray]:
+def _random(share: int, rng: np.random.Generator) -> list[Floats]:
     """Regular polygons that do not overlap, nor cover start or goal, until they cover `share` percent of the region."""
-    polygons: list[np.ndarray] = []
+    polygons: list[Floats] = []
     middles, radii, area, wanted = np.empty((0, 2)), np.empty(0), 0.0, share / 100 * 4 * _REGION[0] * _REGION[1]
     for _ in range(_TRIES):
         sides = int(rng.choice(_SIDES, p=_SIDES_SHARE))
@@ -202,7 +200,7 @@ def _random(share: int, rng: np.random.Generator) -> list[np.ndarray]:
     )
 
 
-def _overlap(one: np.ndarray, other: np.ndarray) -> bool:
+def _overlap(one: Floats, other: Floats) -> bool:
     """Whether two convex polygons overlap: no side of either has the other one wholly outside."""
     for a, b in ((one, other), (other, one)):
         step = np.roll(a, -1, axis=0) - a
@@ -212,7 +210,7 @@ def _overlap(one: np.ndarray, other: np.ndarray) -> bool:
     return True
 
 
-def _covers(polygon: np.ndarray, point: np.ndarray) -> bool:
+def _covers(polygon: Floats, point: Floats) -> bool:
     return _overlap(polygon, point[None] + np.array([[0, 0], [1e-9, 0], [0, 1e-9]]))
 
 
@@ -225,16 +223,18 @@ def _drawn_lengths(
     """`count` lengths in `span`, or fewer where they and as many pieces of `least` would not fit into `whole`."""
     while count > 1 and count * (span[1] + least) > whole:
         count -= 1
-    return rng.uniform(*span, count).tolist()
+    lengths: list[float] = rng.uniform(*span, count).tolist()
+    return lengths
 
 
 def _split(whole: float, count: int, least: float, rng: np.random.Generator) -> list[float]:
     """`count` lengths of at least `least` that make up `whole`, evenly random among all such."""
     cuts = np.sort(rng.uniform(0, max(whole - count * least, 0.0), count - 1))
-    return (np.diff([0.0, *cuts, max(whole - count * least, 0.0)]) + min(least, whole / count)).tolist()
+    pieces = np.diff([0.0, *cuts, max(whole - count * least, 0.0)]) + min(least, whole / count)
+    return [float(piece) for piece in pieces]
 
 
-def _rectangle(left: float, bottom: float, right: float, top: float) -> np.ndarray:
+def _rectangle(left: float, bottom: float, right: float, top: float) -> Floats:
     return np.array([[left, bottom], [right, bottom], [right, top], [left, top]])
 
 
@@ -243,7 +243,7 @@ def _rectangle(left: float, bottom: float, right: float, top: float) -> np.ndarr
 
 @dataclass(frozen=True)
 class _Family:
-    make: Callable[[int, np.random.Generator], list[np.ndarray]]
+    make: Callable[[int, np.random.Generator], list[Floats]]
     word: str
     """What the published files call the parameter."""
     least: int
@@ -291,8 +291,6 @@ def feasible(field: Map, radius: float) -> bool:
 
     Found on grids of 0.5 and 0.25 map units: a passage less than a third of a unit wider than the robot may go unseen.
     """
-    from embodied.planning.planners.astar import route
-
     return any(route(field.obstacles, START, GOAL, radius, spacing=spacing) is not None for spacing in (0.5, 0.25))
 
 
@@ -348,7 +346,7 @@ def write(field: Map, path: str | Path) -> None:
     Path(path).write_text(f"{len(field.polygons)}\n{body}\n", encoding="utf-8")
 
 
-def area(polygon: np.ndarray) -> float:
+def area(polygon: Floats) -> float:
     """Signed area of a polygon (n, 2), positive when it runs counter-clockwise."""
     x, y = polygon.T
     return float(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2

@@ -8,18 +8,21 @@ least one descriptor votes and all votes agree; else it is unresolved.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
+from embodied.arrays import Floats
 from embodied.planning.descriptors import DIGITS, THRESHOLDS
 
 
-def margins(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def margins(first: Floats, second: Floats) -> Floats:
     """How much more `first` has of each descriptor than `second`, in thresholds: (..., 7) of (..., 7). A difference of
     1 and more counts.
     """
-    return np.round(np.asarray(first) - np.asarray(second), DIGITS) / THRESHOLDS
+    gaps: Floats = np.round(np.asarray(first) - np.asarray(second), DIGITS) / THRESHOLDS
+    return gaps
 
 
-def votes(first: np.ndarray, second: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def votes(first: Floats, second: Floats, weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
     """What each descriptor says.
 
     Args:
@@ -32,24 +35,24 @@ def votes(first: np.ndarray, second: np.ndarray, weights: np.ndarray) -> np.ndar
     """
     gap = margins(first, second)
     sign = np.where(np.abs(gap) >= 1, np.sign(gap), 0).astype(np.int8)
-    weights = np.asarray(weights, dtype=np.int8)
-    return sign[..., None, :] * weights if weights.ndim == 2 else sign * weights
+    signs = np.asarray(weights, dtype=np.int8)
+    return sign[..., None, :] * signs if signs.ndim == 2 else sign * signs
 
 
-def decide(cast: np.ndarray) -> np.ndarray:
+def decide(cast: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
     """The path that votes (..., 7) are for: (...) int8, 1 the first, 2 the second, 0 unresolved: no vote at all, or one
     against another.
     """
-    first, second = (cast > 0).any(axis=-1), (cast < 0).any(axis=-1)
-    return (first & ~second).astype(np.int8) + 2 * (second & ~first).astype(np.int8)
+    first, second = np.asarray((cast > 0).any(axis=-1)), np.asarray((cast < 0).any(axis=-1))
+    return (first & ~second).astype(np.int8) + np.int8(2) * (second & ~first).astype(np.int8)
 
 
-def labels(first: np.ndarray, second: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def labels(first: Floats, second: Floats, weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
     """`decide` of the `votes`: which of two paths suits each scenario, 1, 2 or 0."""
     return decide(votes(first, second, weights))
 
 
-def farthest(descriptors: np.ndarray, count: int) -> list[tuple[int, int]]:
+def farthest(descriptors: Floats, count: int) -> list[tuple[int, int]]:
     """Pairs of the paths of one map that differ most.
 
     Descriptors are scaled to [0, 1] over the map's paths; then the two farthest paths are taken, and again among those
@@ -66,7 +69,8 @@ def farthest(descriptors: np.ndarray, count: int) -> list[tuple[int, int]]:
     scaled = (descriptors - low) / np.where(span > 0, span, 1)
     distance = np.round(np.sqrt(((scaled[:, None] - scaled[None]) ** 2).sum(axis=-1)), DIGITS)
     one, other = np.triu_indices(len(descriptors), k=1)
-    free, chosen = np.ones(len(descriptors), dtype=bool), []
+    free = np.ones(len(descriptors), dtype=bool)
+    chosen: list[tuple[int, int]] = []
     for at in np.argsort(-distance[one, other], kind="stable"):
         if len(chosen) == count:
             break

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from embodied.arrays import Floats
+from embodied.planning.geometry import Together
 from embodied.planning.scenarios import Scenario
 from embodied.planning.utility import measure, utility
 from embodied.planning.world import State, World, drive, proposals, wait
@@ -52,22 +54,22 @@ class Search:
 
     def __init__(self, world: World, scenario: Scenario, limit: int, width: int = WIDTH):
         self._world, self._scenario, self._limit, self._width = world, scenario, limit, width
-        self._offers: dict[tuple[int, bytes, float], list[tuple[str, np.ndarray]]] = {}
+        self._offers: dict[tuple[int, bytes, float], list[tuple[str, Floats]]] = {}
         self._found: dict[tuple[int, bytes, float], list[Policy]] = {}
 
-    def offers(self, state: State) -> list[tuple[str, np.ndarray]]:
+    def offers(self, state: State) -> list[tuple[str, Floats]]:
         """`world.proposals`, remembered."""
         key = _key(state)
         if key not in self._offers:
             self._offers[key] = proposals(self._world, state)
         return self._offers[key]
 
-    def value(self, track: np.ndarray) -> float:
+    def value(self, track: Floats) -> float:
         """The utility of a trajectory."""
         return utility(measure(track, self._solid), self._scenario)
 
     @functools.cached_property
-    def _solid(self):
+    def _solid(self) -> Together:
         return self._world.solid
 
     def best(self, state: State) -> Policy | None:
@@ -116,12 +118,12 @@ def _key(state: State) -> tuple[int, bytes, float]:
     return state.step, state.track.tobytes(), state.time
 
 
-def shortest(offers: list[tuple[str, np.ndarray]]) -> int:
+def shortest(offers: list[tuple[str, Floats]]) -> int:
     """The number of the shortest of the paths offered."""
     return int(np.argmin([np.sqrt((np.diff(path, axis=0) ** 2).sum(axis=1)).sum() for _, path in offers]))
 
 
-def _ahead(path: np.ndarray, place: np.ndarray) -> np.ndarray:
+def _ahead(path: Floats, place: Floats) -> Floats:
     """What of a path lies ahead of the place on it nearest to `place`."""
     step = np.diff(path, axis=0)
     share = np.clip(((place - path[:-1]) * step).sum(axis=1) / np.maximum((step**2).sum(axis=1), 1e-12), 0, 1)

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from embodied.arrays import Bools, Floats
 from embodied.planning.geometry import Discs, Together
-from embodied.planning.maps import GOAL, START, Map
+from embodied.planning.maps import Map
 from embodied.planning.planners import DIGITS
 from embodied.planning.planners.simplify import shorten, straighten
-from embodied.planning.planners.space import Space
+from embodied.planning.planners.space import GOAL, START, Space
 from embodied.planning.planners.trees import rrt_connect
 from embodied.registry import unknown
 
@@ -63,8 +64,8 @@ class Roadmap:
         pairs = np.unique(np.sort(pairs, axis=1), axis=0)
         self.edges = pairs[self._space.clear(self.nodes[pairs[:, 0]], self.nodes[pairs[:, 1]])]
         a, b = (self.nodes[self.edges[:, k]] for k in (0, 1))
-        self.length = np.sqrt(((b - a) ** 2).sum(axis=1))
-        self.clearance = self._space.obstacles.distance((a + b) / 2) - self._space.radius
+        self.length: Floats = np.sqrt(((b - a) ** 2).sum(axis=1))
+        self.clearance: Floats = self._space.obstacles.distance((a + b) / 2) - self._space.radius
         touching: list[list[tuple[int, int]]] = [[] for _ in self.nodes]
         for edge, (one, other) in enumerate(self.edges.tolist()):
             touching[one].append((other, edge))
@@ -75,11 +76,11 @@ class Roadmap:
         table = np.array([row + [(node, len(self.edges))] * (width - len(row)) for node, row in enumerate(touching)])
         self._beside, self._through = table[..., 0], table[..., 1]
 
-    def open(self, discs: Discs, radius: float) -> np.ndarray:
+    def open(self, discs: Discs, radius: float) -> Bools:
         """Which edges pass clear of `discs`, (edges,) bool."""
         return discs.clear(self.nodes[self.edges[:, 0]], self.nodes[self.edges[:, 1]], radius)
 
-    def costs(self, price: np.ndarray) -> np.ndarray:
+    def costs(self, price: Floats) -> Floats:
         """What it costs to get to the goal from each node, (nodes,) float64, infinite where one cannot; edges of
         infinite `price` are shut.
         """
@@ -94,7 +95,7 @@ class Roadmap:
                 return best
             best = better
 
-    def path(self, place: np.ndarray, price: np.ndarray, space: Space) -> np.ndarray | None:
+    def path(self, place: Floats, price: Floats, space: Space) -> Floats | None:
         """From `place` (2,) to the goal by `price` (edges,), (n, 2); None when there is none."""
         costs = self.costs(price)
         gap = np.sqrt(((self.nodes - place) ** 2).sum(axis=1))
@@ -110,20 +111,21 @@ class Roadmap:
         while at:
             at = int(self._beside[at][np.argmin(costs[self._beside[at]] + padded[self._through[at]])])
             numbers.append(at)
-        return np.concatenate([place[None], self.nodes[numbers]])
+        way: Floats = np.concatenate([place[None], self.nodes[numbers]])
+        return way
 
 
 def propose(
     field: Map,
     roadmap: Roadmap,
     radius: float,
-    place: np.ndarray,
+    place: Floats,
     discs: Discs,
     *,
     count: int,
     planners: Sequence[str],
     rng: np.random.Generator,
-) -> list[tuple[str, np.ndarray]]:
+) -> list[tuple[str, Floats]]:
     """Paths from `place` to the goal that differ.
 
     Args:
@@ -147,7 +149,7 @@ def propose(
     room = float(obstacles.distance(place[None])[0]) - radius
     space = Space(obstacles, radius + (MARGIN if room > MARGIN else max(0.5 * room, 0.0)))
     shut = np.where(roadmap.open(discs, radius + MARGIN), 0.0, np.inf)
-    found: list[tuple[str, np.ndarray]] = []
+    found: list[tuple[str, Floats]] = []
     order = [planners[k] for k in rng.permutation(len(planners))]
     for planner in [*order, *(["wander"] * 2 if "wander" in planners else [])]:
         if len(found) == count:
@@ -159,8 +161,8 @@ def propose(
 
 
 def _propose(
-    planner: str, roadmap: Roadmap, place: np.ndarray, shut: np.ndarray, space: Space, rng: np.random.Generator
-) -> np.ndarray | None:
+    planner: str, roadmap: Roadmap, place: Floats, shut: Floats, space: Space, rng: np.random.Generator
+) -> Floats | None:
     if planner == "rrt_connect":
         path = rrt_connect(space, place, GOAL, rng, rounds=_ROUNDS)
         path = path if path is None else shorten(path, space, rng, rounds=6)
@@ -173,19 +175,19 @@ def _propose(
     return None if path is None else path.round(DIGITS)
 
 
-def _price(planner: str, roadmap: Roadmap, rng: np.random.Generator) -> np.ndarray:
+def _price(planner: str, roadmap: Roadmap, rng: np.random.Generator) -> Floats:
     """What the edges cost a planner, (edges,)."""
-    room = np.maximum(roadmap.clearance, 0.0)
+    length, room = roadmap.length, np.maximum(roadmap.clearance, 0.0)
     if planner == "roomy":
-        return roadmap.length * (1 + 10 / (1 + room) ** 2)
+        return np.asarray(length * (1 + 10 / (1 + room) ** 2))
     if planner == "close":
-        return roadmap.length * (0.25 + room)
+        return np.asarray(length * (0.25 + room))
     if planner == "wander":
-        return roadmap.length * rng.uniform(0.1, 1.0, len(room)) ** 3
-    return roadmap.length
+        return np.asarray(length * rng.uniform(0.1, 1.0, len(room)) ** 3)
+    return length
 
 
-def _apart(one: np.ndarray, other: np.ndarray) -> float:
+def _apart(one: Floats, other: Floats) -> float:
     """How far one of two paths strays from the other at most, measured at places 1 apart."""
     a, b = _places(one), _places(other)
     x, y = (a[:, None, k] - b[None, :, k] for k in (0, 1))
@@ -193,7 +195,7 @@ def _apart(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.sqrt(max(squared.min(axis=0).max(), squared.min(axis=1).max())))
 
 
-def _places(path: np.ndarray) -> np.ndarray:
+def _places(path: Floats) -> Floats:
     along = np.append(0.0, np.cumsum(np.sqrt((np.diff(path, axis=0) ** 2).sum(axis=1))))
     places = np.linspace(0, along[-1], int(along[-1]) + 2)
     return np.stack([np.interp(places, along, path[:, k]) for k in (0, 1)], axis=1)

@@ -21,9 +21,9 @@ from typing import Protocol
 
 import numpy as np
 
+from embodied.arrays import Bools, Floats, Ints, Pixels
 from embodied.blobs import decode_png, encode_png
 from embodied.errors import UsageError
-from embodied.eval.analysis import Table
 from embodied.planning import views
 from embodied.planning.descriptors import DESCRIPTORS, THRESHOLDS
 from embodied.planning.items import Pair, drawn
@@ -56,7 +56,7 @@ class Panels:
     def __len__(self) -> int:
         return 2 * len(self.pairs)
 
-    def __getitem__(self, at: int) -> np.ndarray:
+    def __getitem__(self, at: int) -> Pixels:
         if not 0 <= at < len(self):
             raise IndexError(at)
         pair = self.pairs[at // 2]
@@ -65,11 +65,12 @@ class Panels:
             if pair.pictures:
                 pictures = panels(pair, self.view, "separate", False)
             else:
-                pictures = views.draw(drawn(pair.map), pair.paths, view=self.view, layout="separate")
+                key, paths, _ = pair.parts()
+                pictures = views.draw(drawn(key), paths, view=self.view, layout="separate")
             kept = self._kept[at // 2] = tuple(encode_png(picture) for picture in pictures)
         return decode_png(kept[at % 2])
 
-    def descriptors(self) -> np.ndarray:
+    def descriptors(self) -> Floats:
         """(2n, 7) float64, dense."""
         return np.concatenate([pair.descriptors("dense") for pair in self.pairs])
 
@@ -79,13 +80,13 @@ class Encoder(Protocol):
 
     name: str
 
-    def features(self, panels: Panels, train: np.ndarray) -> np.ndarray:
+    def features(self, panels: Panels, train: Ints) -> Floats:
         """Features of all panels, (2n, d) float64. What is learnt is learnt of the pairs `train` (int64) alone."""
         ...
 
 
 @dataclass(frozen=True)
-class Estimate:
+class ProbeEstimate:
     """A figure on held-out maps with its interval; None where too few pairs differ to say."""
 
     value: float
@@ -97,40 +98,41 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Row:
+class ProbeRow:
     """What an encoder carries of one descriptor."""
 
     encoder: str
     descriptor: str
     differing: int
     """Pairs that differ by what counts."""
-    differs: Estimate | None
+    differs: ProbeEstimate | None
     """AUC; 0.5 is nothing."""
-    size: Estimate | None
+    size: ProbeEstimate | None
     """R2 of the absolute difference; 0 is what the mean of the training maps gives, below 0 is worse."""
-    more: Estimate | None
+    more: ProbeEstimate | None
     """AUC."""
-    value: Estimate | None
+    value: ProbeEstimate | None
     """R2."""
 
 
-def folds_of(pairs: Sequence[Pair], folds: int, seed: int) -> np.ndarray:
+def folds_of(pairs: Sequence[Pair], folds: int, seed: int) -> Ints:
     """The fold of each pair, (n,) int64: all pairs of a map are in one.
 
     Raises:
         UsageError: Fewer maps than folds, or fewer than two folds.
     """
-    maps = sorted({pair.map for pair in pairs})
+    of = [pair.parts()[0] for pair in pairs]
+    maps = sorted(set(of))
     if not 2 <= folds <= len(maps):
         raise UsageError(
             f"The probe holds out maps: --folds is from 2 to the number of maps ({len(maps)}), not {folds}."
         )
     dealt = generator(seed, "patheval", "probe", "folds").permutation(len(maps)) % folds
     fold = dict(zip(maps, dealt, strict=True))
-    return np.array([fold[pair.map] for pair in pairs])
+    return np.array([fold[key] for key in of])
 
 
-def probe(encoder: Encoder, panels: Panels, *, folds: int = 5, seed: int = 0) -> list[Row]:
+def probe(encoder: Encoder, panels: Panels, *, folds: int = 5, seed: int = 0) -> list[ProbeRow]:
     """Fits and judges the probes of one encoder, a row a descriptor.
 
     Args:
@@ -146,6 +148,7 @@ def probe(encoder: Encoder, panels: Panels, *, folds: int = 5, seed: int = 0) ->
     values = panels.descriptors()
     gaps = values[0::2] - values[1::2]
     count = np.abs(gaps) >= THRESHOLDS
+    signs = np.where(count, 1.0, -1.0)
     guesses = {
         name: np.full(shape, np.nan)
         for name, shape in (
@@ -161,7 +164,7 @@ def probe(encoder: Encoder, panels: Panels, *, folds: int = 5, seed: int = 0) ->
         features = encoder.features(panels, train)
         alike = np.concatenate([np.abs(features[0::2] - features[1::2]), features[0::2] * features[1::2]], axis=1)
         less = features[0::2] - features[1::2]
-        guesses["differs"][test] = ridge(alike[train], count[train] * 2.0 - 1, alike[test])
+        guesses["differs"][test] = ridge(alike[train], signs[train], alike[test])
         guesses["size"][test] = ridge(alike[train], np.abs(gaps)[train], alike[test])
         for d in range(len(DESCRIPTORS)):
             use = train[count[train, d]]
@@ -177,18 +180,18 @@ def probe(encoder: Encoder, panels: Panels, *, folds: int = 5, seed: int = 0) ->
 
 def _rows(
     name: str,
-    fold: np.ndarray,
-    draws: np.ndarray,
-    values: np.ndarray,
-    gaps: np.ndarray,
-    count: np.ndarray,
-    guesses: dict[str, np.ndarray],
-    means: dict[str, np.ndarray],
-) -> Iterator[Row]:
+    fold: Ints,
+    draws: Floats,
+    values: Floats,
+    gaps: Floats,
+    count: Bools,
+    guesses: dict[str, Floats],
+    means: dict[str, Floats],
+) -> Iterator[ProbeRow]:
     twice = np.repeat(draws, 2, axis=1)
     for d, descriptor in enumerate(DESCRIPTORS):
         differ = count[:, d]
-        yield Row(
+        yield ProbeRow(
             encoder=name,
             descriptor=descriptor.key,
             differing=int(differ.sum()),
@@ -199,24 +202,10 @@ def _rows(
         )
 
 
-def table(rows: Sequence[Row], title: str, note: str = "") -> Table:
-    """Rows of one encoder as a table."""
-    lines = tuple(
-        (r.descriptor, r.differing, *(None if e is None else str(e) for e in (r.differs, r.size, r.more, r.value)))
-        for r in rows
-    )
-    return Table(
-        title,
-        ("descriptor", "differ", "differs: AUC", "by how much: R2", "which has more: AUC", "value: R2"),
-        lines,
-        note,
-    )
-
-
 # --------------------------------------------------------------------------- statistics
 
 
-def ridge(x: np.ndarray, y: np.ndarray, to: np.ndarray) -> np.ndarray:
+def ridge(x: Floats, y: Floats, to: Floats) -> Floats:
     """Predicts (m, k) at `to` (m, d) from `x` (n, d) and `y` (n, k). Each column of `y` has its own strength, by
     generalised cross-validation.
     """
@@ -231,10 +220,11 @@ def ridge(x: np.ndarray, y: np.ndarray, to: np.ndarray) -> np.ndarray:
     errors = rest + np.einsum("lr,rk->lk", (1 - kept) ** 2, along**2)
     best = (errors / (len(x) - 1 - kept.sum(axis=1)[:, None]).clip(1e-9) ** 2).argmin(axis=0)
     shrunk = np.divide(s, s**2 + _STRENGTHS[best][:, None], out=np.zeros((y.shape[1], len(s))), where=s > 0)
-    return middle + to @ vt.T @ (shrunk.T * along)
+    predicted: Floats = middle + to @ vt.T @ (shrunk.T * along)
+    return predicted
 
 
-def auc(scores: np.ndarray, positive: np.ndarray, fold: np.ndarray, draws: np.ndarray) -> Estimate | None:
+def auc(scores: Floats, positive: Bools, fold: Ints, draws: Floats) -> ProbeEstimate | None:
     """Area under the ROC curve, within folds (their probes have scales of their own), over all folds; None with fewer
     than ten pairs of a kind.
     """
@@ -249,25 +239,26 @@ def auc(scores: np.ndarray, positive: np.ndarray, fold: np.ndarray, draws: np.nd
     return _estimate(np.divide(won, pairs, out=np.full(len(draws), np.nan), where=pairs > 0))
 
 
-def r2(guesses: np.ndarray, values: np.ndarray, means: np.ndarray, draws: np.ndarray) -> Estimate | None:
+def r2(guesses: Floats, values: Floats, means: Floats, draws: Floats) -> ProbeEstimate | None:
     """1 - squared error / squared error of the training maps' mean."""
     error, rest = draws @ (guesses - values) ** 2, draws @ (means - values) ** 2
     return _estimate(1 - np.divide(error, rest, out=np.full(len(draws), np.nan), where=rest > 0))
 
 
-def _draws(pairs: Sequence[Pair], seed: int) -> np.ndarray:
+def _draws(pairs: Sequence[Pair], seed: int) -> Floats:
     """How often each pair counts, (1 + RESAMPLES, n): once in the first, then as often as its map is drawn."""
-    maps = {key: at for at, key in enumerate(sorted({pair.map for pair in pairs}))}
-    of = np.array([maps[pair.map] for pair in pairs])
+    keys = [pair.parts()[0] for pair in pairs]
+    maps = {key: at for at, key in enumerate(sorted(set(keys)))}
+    of = np.array([maps[key] for key in keys])
     drawn_maps = generator(seed, "patheval", "probe", "bootstrap").multinomial(
         len(maps), np.full(len(maps), 1 / len(maps)), size=RESAMPLES
     )
     return np.concatenate([np.ones((1, len(pairs))), drawn_maps[:, of].astype(np.float64)])
 
 
-def _estimate(found: np.ndarray) -> Estimate | None:
+def _estimate(found: Floats) -> ProbeEstimate | None:
     """From the figure itself and its resamples."""
     if np.isnan(found[0]):
         return None
     low, high = np.nanpercentile(found[1:], [2.5, 97.5])
-    return Estimate(float(found[0]), float(low), float(high))
+    return ProbeEstimate(float(found[0]), float(low), float(high))

@@ -21,13 +21,15 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from embodied.arrays import Floats, Pixels
+from embodied.atomic import FULL, whole, write_whole
 from embodied.errors import EmbodiedError, EnvironmentFailure, StoreError, UsageError
 from embodied.planning import views
 from embodied.planning.descriptors import NAMES
 from embodied.planning.items import Item, ItemSet, MapKey, Pair, check, drawn, pair_from_json, pair_json
 from embodied.planning.making import PARAMETERS
 from embodied.planning.scenarios import SCENARIOS, recognise
-from embodied.store.disk import FULL, whole, write_whole
+from embodied.terminal import shell_word
 
 FILES = {"test": "test_dataset_{}.json", "train": "train_set_{}.json", "dev": "dev_set_{}.json"}
 """Split -> name of its file; the originals have no dev."""
@@ -133,7 +135,7 @@ def read_split(folder: str | Path, split: str, view: str, pictures: bool) -> Ite
             f"{reading.path} has {len(reading.problems)} of {reading.records} records that cannot be used: "
             + "; ".join(reading.problems[:_SHOWN])
             + (f"; and {more} more" if more > 0 else "")
-            + f". `embodied data patheval --check {folder}` lists all."
+            + f". `embodied data patheval --check {shell_word(folder)}` lists all."
         )
     if not reading.items:
         raise UsageError(f"{reading.path} has no record whose label is the rule's.")
@@ -208,14 +210,15 @@ def _conversation(turns: Any) -> tuple[str, int]:
         if isinstance(turns, list)
         else {}
     )
-    if not isinstance(said.get("human"), str) or said.get("gpt") not in PATHS:
+    human = said.get("human")
+    if not isinstance(human, str) or said.get("gpt") not in PATHS:
         raise _Unreadable(
             "its conversations are not a question of `human` and an answer of `gpt` that is Path 1 or Path 2"
         )
-    return said["human"], PATHS.index(said["gpt"]) + 1
+    return human, PATHS.index(said["gpt"]) + 1
 
 
-def _metrics(metrics: Any) -> np.ndarray:
+def _metrics(metrics: Any) -> Floats:
     if (
         not isinstance(metrics, dict)
         or set(metrics) != set(PATHS)
@@ -235,12 +238,13 @@ def _metrics(metrics: Any) -> np.ndarray:
 
 def _whole(pair: Pair) -> Pair:
     """A pair of ours, if it has all its parts. Raises `ValueError`."""
-    low, high = PARAMETERS.get(pair.map.family, (1, 0))
-    if not (low <= pair.map.parameter <= high and isinstance(pair.map.seed, int)):
-        raise ValueError(f"there is no map {pair.map.name}")
-    if pair.paper.shape != (2, len(NAMES)) or pair.dense.shape != pair.paper.shape or len(pair.radii) != 2:
+    key, paths, dense = pair.parts()
+    low, high = PARAMETERS.get(key.family, (1, 0))
+    if not (low <= key.parameter <= high and isinstance(key.seed, int)):
+        raise ValueError(f"there is no map {key.name}")
+    if pair.paper.shape != (2, len(NAMES)) or dense.shape != pair.paper.shape or len(pair.radii) != 2:
         raise ValueError("descriptors or radii of a path are missing")
-    if any(path.ndim != 2 or len(path) < 2 for path in pair.paths):
+    if any(path.ndim != 2 or len(path) < 2 for path in paths):
         raise ValueError("a path has fewer than two vertices")
     return pair
 
@@ -295,7 +299,7 @@ def picture_shape(items: ItemSet, view: str, layout: str) -> list[tuple[int, int
     return [panel.shape[:2] for panel in panels(items.pairs[0], view, layout, swapped=False)]
 
 
-def panels(pair: Pair, view: str, layout: str, swapped: bool) -> list[np.ndarray]:
+def panels(pair: Pair, view: str, layout: str, swapped: bool) -> list[Pixels]:
     """A published pair's picture as it is, or cut into its two panels; the panels change places with `swapped`.
 
     Raises:
@@ -345,7 +349,7 @@ def write(
             for view in dims:
                 path = path_of(folder, items.split, view)
                 (path.parent / "combined_images").mkdir(parents=True, exist_ok=True)
-                names = _draw(path.parent, items, view, lambda n, before=drawn_before: progress(before + n))
+                names = _draw(path.parent, items, view, _after(drawn_before, progress))
                 drawn_before += len(names)
                 records = [_record(number, item, names[item.pair]) for number, item in enumerate(items.items)]
                 write_whole(path, json.dumps(records, separators=(",", ":")).encode())
@@ -359,13 +363,19 @@ def write(
     return written
 
 
+def _after(before: int, progress: Callable[[int], None]) -> Callable[[int], None]:
+    """Tells `progress` of what was drawn `before` as well."""
+    return lambda drawn_now: progress(before + drawn_now)
+
+
 def _draw(folder: Path, items: ItemSet, view: str, progress: Callable[[int], None]) -> dict[Pair, str]:
     """Draws every pair once. Items of one pair share its picture."""
     names = {}
     for pair in items.pairs:
         names[pair] = f"combined_images/{pair.name}_{view.upper()}.png"
+        key, paths, _ = pair.parts()
         with whole(folder / names[pair], ".png") as target:
-            Image.fromarray(views.draw(drawn(pair.map), pair.paths, view=view)[0]).save(target, optimize=False)
+            Image.fromarray(views.draw(drawn(key), paths, view=view)[0]).save(target, optimize=False)
         progress(len(names))
     return names
 
@@ -381,5 +391,5 @@ def _record(number: int, item: Item, image: str) -> Mapping[str, Any]:
         "metrics": {
             path: dict(zip(NAMES, row.tolist(), strict=True)) for path, row in zip(PATHS, item.pair.paper, strict=True)
         },
-        "embodied": {"map": list(item.pair.map), **pair_json(item.pair)},
+        "embodied": {"map": list(item.pair.parts()[0]), **pair_json(item.pair)},
     }

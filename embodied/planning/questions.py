@@ -7,8 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
-import numpy as np
-
+from embodied.arrays import Floats
 from embodied.numerals import spelled
 from embodied.planning.descriptors import DESCRIPTORS, Descriptor
 from embodied.planning.items import Item
@@ -36,7 +35,14 @@ class Shown:
     """What `perceive` asks about."""
 
     @property
-    def descriptors(self) -> np.ndarray:
+    def asked(self) -> Descriptor:
+        """What `perceive` asks about. Raises `ValueError` in another task."""
+        if self.descriptor is None:
+            raise ValueError("This question asks about no descriptor.")
+        return self.descriptor
+
+    @property
+    def descriptors(self) -> Floats:
         """(2, 7) in the order shown."""
         values = self.item.pair.descriptors(self.which)
         return values[::-1] if self.swapped else values
@@ -86,6 +92,8 @@ class Question(Protocol):
     """Whether the answer is the name of a path. Else it is written in words."""
     tips: ClassVar[tuple[str, ...]]
 
+    def __init__(self, shown: Shown): ...
+
     def text(self) -> str:
         """What an agent is shown besides pictures."""
         ...
@@ -102,8 +110,8 @@ class Question(Protocol):
 class _Choice:
     """A question whose answer is a path."""
 
-    finite: ClassVar = True
-    tips: ClassVar = ()
+    finite: ClassVar[bool] = True
+    tips: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, shown: Shown):
         self.shown = shown
@@ -135,7 +143,7 @@ class _Choice:
 class Decide(_Choice):
     """Which path suits the scenario?"""
 
-    goal = "Say which of the two paths suits the scenario better."
+    goal: ClassVar[str] = "Say which of the two paths suits the scenario better."
 
     def text(self) -> str:
         shown = self.shown
@@ -146,7 +154,7 @@ class Decide(_Choice):
 class Integrate(_Choice):
     """Given the descriptors and which of them matter, which path is better?"""
 
-    goal = "Say which of the two paths is better, by the descriptors that matter."
+    goal: ClassVar[str] = "Say which of the two paths is better, by the descriptors that matter."
 
     def text(self) -> str:
         wanted = "\n".join(
@@ -160,14 +168,14 @@ class Integrate(_Choice):
 class Perceive(_Choice):
     """Which path has less of a descriptor?"""
 
-    goal = "Say which of the two paths has the lower value of the descriptor asked about."
+    goal: ClassVar[str] = "Say which of the two paths has the lower value of the descriptor asked about."
 
     def _answer(self) -> int:
-        first, second = self.shown.values(self.shown.descriptor)
+        first, second = self.shown.values(self.shown.asked)
         return 1 if first < second else 2
 
     def text(self) -> str:
-        shown, d = self.shown, self.shown.descriptor
+        shown, d = self.shown, self.shown.asked
         question = f"Which path has the lower {d.key} ({d.gloss}; {d.unit})?"
         return "\n\n".join([*filter(None, [shown.picture, shown.table() if shown.numbers else ""]), question])
 
@@ -175,23 +183,23 @@ class Perceive(_Choice):
 class Estimate:
     """What is a descriptor's value, for both paths?"""
 
-    goal = "Estimate the value of the descriptor asked about, of both paths."
-    finite: ClassVar = False
-    tips: ClassVar = ("Answer with one number for each path, such as `<path>: 12.5; <path>: 40`.",)
+    goal: ClassVar[str] = "Estimate the value of the descriptor asked about, of both paths."
+    finite: ClassVar[bool] = False
+    tips: ClassVar[tuple[str, ...]] = ("Answer with one number for each path, such as `<path>: 12.5; <path>: 40`.",)
 
     def __init__(self, shown: Shown):
         self.shown = shown
-        self.truth = shown.values(shown.descriptor)
+        self.truth = shown.values(shown.asked)
 
     def text(self) -> str:
-        shown, d = self.shown, self.shown.descriptor
+        shown, d = self.shown, self.shown.asked
         scale = "" if shown.numbers else " The map is 80 by 80 map units."
         question = f"What is the {d.key} ({d.gloss}; {d.unit}) of {shown.names[0]}, and of {shown.names[1]}?{scale}"
         return "\n\n".join([*filter(None, [shown.picture, shown.table() if shown.numbers else ""]), question])
 
     def right(self) -> str:
         return "; ".join(
-            f"{name}: {number(self.shown.descriptor, value)}"
+            f"{name}: {number(self.shown.asked, value)}"
             for name, value in zip(self.shown.names, self.truth, strict=True)
         )
 
@@ -201,7 +209,7 @@ class Estimate:
         if found is None:
             return Grade(0.0, False, said, {"unparsed": 1.0}, parsed=False)
         errors = [abs(value - truth) for value, truth in zip(found, self.truth, strict=True)]
-        room = self.shown.descriptor.threshold
+        room = self.shown.asked.threshold
         close = [error < room for error in errors]
         metrics = {
             "unparsed": 0.0,
@@ -215,9 +223,9 @@ class Estimate:
 class Abstract:
     """Which descriptors matter in the scenario, and in which direction?"""
 
-    goal = "Name the descriptors that matter in the scenario, each with the direction that is better."
-    finite: ClassVar = False
-    tips: ClassVar = (
+    goal: ClassVar[str] = "Name the descriptors that matter in the scenario, each with the direction that is better."
+    finite: ClassVar[bool] = False
+    tips: ClassVar[tuple[str, ...]] = (
         (
             "Answer with the name of each descriptor that matters and `higher` or `lower`, such as `path length:"
             " higher; sharp turns: lower`."
@@ -363,7 +371,7 @@ def directions(answer: str) -> dict[str, str]:
     """
     found: dict[str, set[str]] = {}
     for part in re.split(r"[;\n]", _spelled(answer)):
-        tokens = [(m.lastgroup[0], int(m.lastgroup[1:])) for m in _TOKEN.finditer(part)]
+        tokens = [(kind[0], int(kind[1:])) for m in _TOKEN.finditer(part) if (kind := m.lastgroup)]
         ways = {list(_WAYS)[index] for kind, index in tokens if kind == "w"}
         for at, (kind, index) in enumerate(tokens):
             if kind == "n":

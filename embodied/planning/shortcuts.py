@@ -4,8 +4,7 @@ understanding.
 
 from __future__ import annotations
 
-import numpy as np
-
+from embodied.arrays import Floats
 from embodied.planning.descriptors import NAMES
 
 SHORTCUTS: dict[str, tuple[tuple[str, int], ...]] = {
@@ -25,7 +24,7 @@ where all are equal.
 """
 
 
-def answers(descriptors: np.ndarray) -> dict[str, int]:
+def answers(descriptors: Floats) -> dict[str, int]:
     """What each shortcut answers.
 
     Args:

@@ -16,6 +16,7 @@ import json
 
 import numpy as np
 
+from embodied.arrays import Floats
 from embodied.planning.descriptors import NAMES, dense, shape
 from embodied.planning.planners.space import Obstacles
 from embodied.planning.scenarios import Scenario
@@ -25,7 +26,7 @@ TOLERANCE = 0.4
 measured: what is left is how the robot went, not how its heading trembled."""
 
 
-def measure(track: np.ndarray, solid: Obstacles) -> np.ndarray:
+def measure(track: Floats, solid: Obstacles) -> Floats:
     """The seven descriptors of a driven trajectory, (7,) in the order of `NAMES`.
 
     Args:
@@ -37,7 +38,7 @@ def measure(track: np.ndarray, solid: Obstacles) -> np.ndarray:
     return values
 
 
-def smooth(track: np.ndarray, tolerance: float = TOLERANCE) -> np.ndarray:
+def smooth(track: Floats, tolerance: float = TOLERANCE) -> Floats:
     """The corners of a line that stays within `tolerance` of all its places (Douglas and Peucker 1973), (m, 2)."""
     keep, open_ = {0, len(track) - 1}, [(0, len(track) - 1)]
     while open_:
@@ -57,7 +58,7 @@ def smooth(track: np.ndarray, tolerance: float = TOLERANCE) -> np.ndarray:
 
 
 @functools.cache
-def reference() -> tuple[np.ndarray, np.ndarray]:
+def reference() -> tuple[Floats, Floats]:
     """Mean and standard deviation of the descriptors over the reference set, each (7,)."""
     data = json.loads(
         importlib.resources.files(__package__).joinpath("data/loop_reference.json").read_text(encoding="utf-8")
@@ -65,7 +66,7 @@ def reference() -> tuple[np.ndarray, np.ndarray]:
     return np.array([data["mean"][name] for name in NAMES]), np.array([data["deviation"][name] for name in NAMES])
 
 
-def utility(values: np.ndarray, scenario: Scenario) -> float:
+def utility(values: Floats, scenario: Scenario) -> float:
     """What descriptors (7,) are worth in a scenario, in standard deviations of the reference set; 0 is as its mean."""
     mean, deviation = reference()
     weights = np.array(scenario.weights)

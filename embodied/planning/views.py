@@ -15,11 +15,12 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from embodied.planning.maps import GOAL, HALF, START, Map
+from embodied.arrays import Floats, Pixels
+from embodied.planning.maps import Map
+from embodied.planning.planners.space import GOAL, HALF, START
 from embodied.raster import Camera, Light, Mesh, box, concatenate, disc, prism, render
+from embodied.raster.mesh import Colour
 from embodied.registry import unknown
-
-Colour = tuple[int, int, int]
 
 VIEWS = ("2d", "3d")
 LAYOUTS = ("side_by_side", "separate", "overlay")
@@ -42,13 +43,13 @@ _LIGHT = Light(direction=(-0.5, -0.7, 1.2), sun=0.5, ambient=0.55)
 
 def draw(
     map: Map,
-    paths: Sequence[np.ndarray],
+    paths: Sequence[Floats],
     *,
     view: str = "2d",
     layout: str = "side_by_side",
     labels: Sequence[str] = (),
-    start: np.ndarray | None = None,
-) -> list[np.ndarray]:
+    start: Floats | None = None,
+) -> list[Pixels]:
     """Draws paths in one view and layout.
 
     Args:
@@ -85,50 +86,50 @@ def shapes(view: str, layout: str, paths: int, *, labels: bool = False) -> list[
 
 def panel_2d(
     map: Map,
-    path: np.ndarray,
+    path: Floats,
     *,
     size: int = SIZE_2D[0],
     colour: Colour = RED,
     label: str = "",
-    start: np.ndarray | None = None,
-) -> np.ndarray:
+    start: Floats | None = None,
+) -> Pixels:
     """One path seen from above, (size, size, 3) uint8; `STRIP` higher with a label."""
     return _above(map, [path], (colour,), (label,) if label else (), start, size)
 
 
 def panel_3d(
     map: Map,
-    path: np.ndarray,
+    path: Floats,
     *,
     size: tuple[int, int] = SIZE_3D,
     colour: Colour = RED,
     label: str = "",
-    start: np.ndarray | None = None,
-) -> np.ndarray:
+    start: Floats | None = None,
+) -> Pixels:
     """One path among walls, (*size, 3) uint8; `size` is (H, W)."""
     return _among_walls(map, [path], (colour,), (label,) if label else (), start, size)
 
 
 def overlay(
     map: Map,
-    paths: Sequence[np.ndarray],
+    paths: Sequence[Floats],
     *,
     view: str = "2d",
     labels: Sequence[str] = (),
-    start: np.ndarray | None = None,
-) -> np.ndarray:
+    start: Floats | None = None,
+) -> Pixels:
     """Several paths in one panel, in the order of `COLOURS`; where they coincide the later ones are the thinner lines
     on top.
     """
     return draw(map, paths, view=view, layout="overlay", labels=labels, start=start)[0]
 
 
-def side_by_side(panels: Sequence[np.ndarray]) -> np.ndarray:
+def side_by_side(panels: Sequence[Pixels]) -> Pixels:
     """Panels of one height in a row, the first on the left."""
     return np.concatenate(list(panels), axis=1)
 
 
-def _panel(view: str) -> Callable[..., np.ndarray]:
+def _panel(view: str) -> Callable[..., Pixels]:
     if view not in VIEWS:
         raise unknown("view of paths", view, list(VIEWS), "embodied show patheval")
     return _above if view == "2d" else _among_walls
@@ -142,25 +143,25 @@ _FINE = 3
 
 def _above(
     map: Map,
-    paths: Sequence[np.ndarray],
+    paths: Sequence[Floats],
     colours: Sequence[Colour],
     labels: Sequence[str],
-    start: np.ndarray | None,
+    start: Floats | None,
     size: int = SIZE_2D[0],
-) -> np.ndarray:
+) -> Pixels:
     scale = size * _FINE / (2 * HALF)
     point = _POINT * size / SIZE_2D[0] * _FINE
     image = Image.new("RGB", (size * _FINE, size * _FINE), "white")
     pen = ImageDraw.Draw(image)
 
-    def pixels(points: np.ndarray) -> list[tuple[float, float]]:
+    def pixels(points: Floats) -> list[tuple[float, float]]:
         return [((float(x) + HALF) * scale, (HALF - float(y)) * scale) for x, y in points]
 
     for polygon in map.polygons:
         pen.polygon(pixels(polygon), fill="black")
     for where, colour in ((START if start is None else start, RED), (GOAL, BLUE)):
         # Area 100 square points, as a scatter's s=100.
-        ((x, y),) = pixels([where])
+        ((x, y),) = pixels(where[None])
         pen.ellipse((x - 5 * point, y - 5 * point, x + 5 * point, y + 5 * point), fill=colour)
     for width, path, colour in zip(_widths(len(paths)), paths, colours, strict=False):
         pen.line(pixels(path), fill=colour, width=round(2 * point * width), joint="curve")
@@ -174,7 +175,7 @@ def _widths(n: int) -> list[float]:
     return [1 + 0.8 * (n - 1 - k) for k in range(n)]
 
 
-def _labelled(image: Image.Image, labels: Sequence[str], colours: Sequence[Colour]) -> np.ndarray:
+def _labelled(image: Image.Image, labels: Sequence[str], colours: Sequence[Colour]) -> Pixels:
     """Labels in a row from the upper left corner, each in its path's colour where there are several."""
     pen, font, x = ImageDraw.Draw(image), ImageFont.load_default(17), 8
     for label, colour in zip(labels, colours, strict=False):
@@ -188,12 +189,12 @@ def _labelled(image: Image.Image, labels: Sequence[str], colours: Sequence[Colou
 
 def _among_walls(
     map: Map,
-    paths: Sequence[np.ndarray],
+    paths: Sequence[Floats],
     colours: Sequence[Colour],
     labels: Sequence[str],
-    start: np.ndarray | None,
+    start: Floats | None,
     size: tuple[int, int] = SIZE_3D,
-) -> np.ndarray:
+) -> Pixels:
     camera = Camera((0.0, -70.0, 55.0), (0.0, 0.0, -10.0), fov_y=45.0, width=size[1], height=size[0])
     dots = ((START if start is None else start, RED), (GOAL, BLUE))
     flat = [disc((float(x), float(y), 0.02), 1.5, colour) for (x, y), colour in dots]
@@ -218,14 +219,14 @@ def _walls_of(key: tuple[bytes, ...], counts: tuple[int, ...]) -> tuple[Mesh, ..
     )
 
 
-def _walls(polygons: Sequence[np.ndarray]) -> tuple[Mesh, ...]:
+def _walls(polygons: Sequence[Floats]) -> tuple[Mesh, ...]:
     """Walls, boundary and floor; the last few maps are kept, since a map is drawn once for each of its paths."""
     return _walls_of(
         tuple(np.ascontiguousarray(p, dtype=np.float64).tobytes() for p in polygons), tuple(len(p) for p in polygons)
     )
 
 
-def ribbon(path: np.ndarray, camera: Camera, width: float, height: float, colour: Colour) -> Mesh:
+def ribbon(path: Floats, camera: Camera, width: float, height: float, colour: Colour) -> Mesh:
     """A level band along a path that looks `width` pixels wide from `camera`, wherever it runs.
 
     Args:
@@ -252,14 +253,15 @@ def ribbon(path: np.ndarray, camera: Camera, width: float, height: float, colour
     return Mesh(np.concatenate(corners), faces, np.tile(np.asarray(colour, dtype=np.uint8), (2 * n, 1)), two_sided=True)
 
 
-def _apparent(at: np.ndarray, along: np.ndarray, aside: np.ndarray, camera: Camera) -> np.ndarray:
+def _apparent(at: Floats, along: Floats, aside: Floats, camera: Camera) -> Floats:
     """How many pixels a unit `aside` is across the line that runs `along`, at points `at`; all (n, 3)."""
     origin = camera.into(at)
     (ux, uy), (vx, vy) = (_moves(origin, camera.into(at + d) - origin, camera) for d in (along, aside))
-    return np.abs(ux * vy - uy * vx) / np.sqrt(ux * ux + uy * uy)
+    widths: Floats = np.abs(ux * vy - uy * vx) / np.sqrt(ux * ux + uy * uy)
+    return widths
 
 
-def _moves(at: np.ndarray, step: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+def _moves(at: Floats, step: Floats, camera: Camera) -> tuple[Floats, Floats]:
     """By how many pixels a small `step` (n, 3) from `at` (n, 3), in the camera frame, moves in the picture, to first
     order.
     """

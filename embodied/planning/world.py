@@ -14,11 +14,12 @@ from functools import partial
 
 import numpy as np
 
+from embodied.arrays import Floats
 from embodied.errors import UsageError
 from embodied.planning.geometry import Discs, Together
 from embodied.planning.making import PARAMETERS
-from embodied.planning.maps import GOAL, HALF, START, Map, generate
-from embodied.planning.planners.space import Space
+from embodied.planning.maps import Map, generate
+from embodied.planning.planners.space import GOAL, HALF, START, Space
 from embodied.planning.portfolio import MARGIN, Roadmap, propose
 from embodied.seeding import generator
 
@@ -61,11 +62,10 @@ class World:
     seed: int
     field: Map
     radius: float
-    roadmap: Roadmap | None
-    """None only while the world is being made."""
-    crates: np.ndarray
+    roadmap: Roadmap
+    crates: Floats
     """(n, 3): x, y, radius."""
-    patrols: np.ndarray
+    patrols: Floats
     """(m, 6): ends x, y, x, y; speed; phase, the way gone at time 0."""
     planners: tuple[str, ...]
     count: int
@@ -78,20 +78,21 @@ class World:
         """Map and crates: what clearance is measured to."""
         return Together(self.field.obstacles, Discs(self.crates[:, :2], self.crates[:, 2]))
 
-    def movers(self, times: np.ndarray) -> np.ndarray:
+    def movers(self, times: Floats) -> Floats:
         """Where the moving obstacles are at `times` (t,): (t, m, 2)."""
         a, b, speed, phase = self.patrols[:, :2], self.patrols[:, 2:4], self.patrols[:, 4], self.patrols[:, 5]
         length = np.sqrt(((b - a) ** 2).sum(axis=1))
         gone = (phase + np.asarray(times)[:, None] * speed) % (2 * length)
         share = np.minimum(gone, 2 * length - gone) / length
-        return a + share[..., None] * (b - a)
+        places: Floats = a + share[..., None] * (b - a)
+        return places
 
 
 @dataclass(frozen=True, eq=False)
 class State:
     """A moment: before each decision, and at the end."""
 
-    place: np.ndarray
+    place: Floats
     heading: float
     """Radians, 0 along x, counter-clockwise."""
     time: float
@@ -99,7 +100,7 @@ class State:
     """Decisions taken."""
     seen: frozenset[int]
     """Crates seen so far, by number; moving obstacles count on from the last crate."""
-    track: np.ndarray
+    track: Floats
     """(n, 2) where the robot was, tick by tick."""
     end: str = ""
     """`goal`, or what it hit: `wall`, `crate`, `moving obstacle`."""
@@ -149,32 +150,27 @@ def draw(
             field = generate(
                 kind, int(rng.integers(PARAMETERS[kind][0], PARAMETERS[kind][1] + 1)), int(rng.integers(2**31))
             )
-        world = _begin(
-            World(seed, field, radius, None, np.empty((0, 3)), np.empty((0, 6)), planners, count, horizon),
-            hidden,
-            moving,
-        )
-        if world is not None:
-            return world, attempt
+        rng = generator(seed, "patheval_loop", "world", field.name)
+        roadmap = _roadmap(field, radius + MARGIN, rng)
+        if roadmap is not None:
+            bare = World(seed, field, radius, roadmap, np.empty((0, 3)), np.empty((0, 6)), planners, count, horizon)
+            world = replace(bare, crates=_crates(bare, hidden, rng))
+            return replace(world, patrols=_patrols(world, moving, rng)), attempt
     raise UsageError(
         f"In {max(len(fields), _ATTEMPTS)} attempts no map was found on which the robot can get to its goal. Give other"
         " maps."
     )
 
 
-def _begin(world: World, hidden: int, moving: int) -> World | None:
-    """The world with a roadmap and obstacles; None when the robot cannot get to the goal on its map."""
-    rng = generator(world.seed, "patheval_loop", "world", world.field.name)
-    if not world.field.obstacles.free(np.stack([START, GOAL]), world.radius + MARGIN).all():
+def _roadmap(field: Map, radius: float, rng: np.random.Generator) -> Roadmap | None:
+    """The roadmap of a map; None when a disc of `radius` cannot get from the start to the goal."""
+    if not field.obstacles.free(np.stack([START, GOAL]), radius).all():
         return None
-    world = replace(world, roadmap=Roadmap(world.field, world.radius + MARGIN, rng))
-    if not world.roadmap.joined:
-        return None
-    world = replace(world, crates=_crates(world, hidden, rng))
-    return replace(world, patrols=_patrols(world, moving, rng))
+    roadmap = Roadmap(field, radius, rng)
+    return roadmap if roadmap.joined else None
 
 
-def _crates(world: World, count: int, rng: np.random.Generator) -> np.ndarray:
+def _crates(world: World, count: int, rng: np.random.Generator) -> Floats:
     """Crates on or near ways to the goal, that leave a way open."""
     crates = np.empty((0, 3))
     for _ in range(20 * count):
@@ -188,9 +184,9 @@ def _crates(world: World, count: int, rng: np.random.Generator) -> np.ndarray:
     return crates
 
 
-def _patrols(world: World, count: int, rng: np.random.Generator) -> np.ndarray:
+def _patrols(world: World, count: int, rng: np.random.Generator) -> Floats:
     """Straight lines up and down which something moves, clear of the map and the crates."""
-    found: list[np.ndarray] = []
+    found: list[Floats] = []
     for _ in range(100 * count):
         if len(found) == count:
             break
@@ -209,18 +205,20 @@ def _patrols(world: World, count: int, rng: np.random.Generator) -> np.ndarray:
     return np.array(found).reshape(-1, 6)
 
 
-def _on_the_way(world: World, rng: np.random.Generator) -> np.ndarray:
+def _on_the_way(world: World, rng: np.random.Generator) -> Floats:
     """A place on the way to the goal by random prices."""
     roadmap = world.roadmap
     price = roadmap.length * rng.uniform(0.5, 1.5, len(roadmap.length))
     path = roadmap.path(START, price, Space(world.field.obstacles, world.radius + MARGIN))
+    assert path is not None, "The roadmap of a world joins the start and the goal."
     at = rng.uniform(0, len(path) - 1)
     k = int(at)
-    return path[k] + (at - k) * (path[min(k + 1, len(path) - 1)] - path[k])
+    place: Floats = path[k] + (at - k) * (path[min(k + 1, len(path) - 1)] - path[k])
+    return place
 
 
-def _off_the_ends(place: np.ndarray) -> bool:
-    return min(((place - START) ** 2).sum(), ((place - GOAL) ** 2).sum()) > KEEP_OFF**2
+def _off_the_ends(place: Floats) -> bool:
+    return bool(min(((place - START) ** 2).sum(), ((place - GOAL) ** 2).sum()) > KEEP_OFF**2)
 
 
 def first(world: World) -> State:
@@ -242,13 +240,13 @@ def known(world: World, state: State) -> tuple[Discs, Discs]:
     )
 
 
-def seen_movers(world: World, state: State) -> np.ndarray:
+def seen_movers(world: World, state: State) -> Floats:
     """Where the moving obstacles in sight are now and will be at the times of `FORESIGHT`, (times, n, 2)."""
     where = world.movers(state.time + np.array(FORESIGHT))
     return where[:, ((where[0] - state.place) ** 2).sum(axis=1) <= SIGHT**2]
 
 
-def proposals(world: World, state: State) -> list[tuple[str, np.ndarray]]:
+def proposals(world: World, state: State) -> list[tuple[str, Floats]]:
     """The paths proposed at a moment: a function of the seed, where the robot is, what it sees, and how many decisions
     it has taken.
     """
@@ -270,7 +268,7 @@ def proposals(world: World, state: State) -> list[tuple[str, np.ndarray]]:
 
 def wait(world: World, state: State) -> State:
     """A decision spent on asking for other paths: the robot stands for `WAIT`, and what moves moves on."""
-    times = state.time + TICK * np.arange(1, round(WAIT / TICK) + 1)
+    times: Floats = state.time + TICK * np.arange(1, round(WAIT / TICK) + 1, dtype=np.float64)
     hit = (((world.movers(times) - state.place) ** 2).sum(axis=2) <= (world.radius + MOVER) ** 2).any()
     seen = state.seen.union(*_in_sight(world, np.broadcast_to(state.place, (len(times), 2)), times))
     return replace(
@@ -278,13 +276,13 @@ def wait(world: World, state: State) -> State:
     )
 
 
-def drive(world: World, state: State, path: np.ndarray) -> State:
+def drive(world: World, state: State, path: Floats) -> State:
     """Drives along `path` until the horizon, the goal or a collision, or until a crate in its way comes into sight or a
     moving obstacle comes near.
     """
     rng = generator(world.seed, "patheval_loop", "noise", state.step)
     places, headings = _follow(path, state.place, state.heading, world.horizon, rng)
-    times = state.time + TICK * np.arange(1, len(places) + 1)
+    times: Floats = state.time + TICK * np.arange(1, len(places) + 1, dtype=np.float64)
     movers = world.movers(times)
     hits = {
         "wall": (np.abs(places) > HALF - world.radius).any(axis=1) | ~world.field.obstacles.free(places, world.radius),
@@ -312,9 +310,9 @@ def drive(world: World, state: State, path: np.ndarray) -> State:
 def _news(
     world: World,
     state: State,
-    path: np.ndarray,
-    places: np.ndarray,
-    movers: np.ndarray,
+    path: Floats,
+    places: Floats,
+    movers: Floats,
     sights: list[frozenset[int]],
     stop: int,
     end: str,
@@ -337,7 +335,7 @@ def _news(
     return stop, end, ""
 
 
-def _in_sight(world: World, places: np.ndarray, times: np.ndarray) -> list[frozenset[int]]:
+def _in_sight(world: World, places: Floats, times: Floats) -> list[frozenset[int]]:
     """What is seen from each place at its time."""
     movers = world.movers(times)
     everything = np.concatenate(
@@ -348,8 +346,8 @@ def _in_sight(world: World, places: np.ndarray, times: np.ndarray) -> list[froze
 
 
 def _follow(
-    path: np.ndarray, place: np.ndarray, heading: float, horizon: float, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+    path: Floats, place: Floats, heading: float, horizon: float, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
     """Tick by tick where the robot gets and how it heads when nothing is in its way: (n, 2), (n,).
 
     A unicycle: it turns towards the place `LOOK_AHEAD` along its path and drives the way it heads. Places are rounded,

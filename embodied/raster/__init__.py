@@ -7,14 +7,14 @@ ids.
 
 from embodied.raster.camera import Camera
 from embodied.raster.mesh import Mesh, box, concatenate, cone, cylinder, disc, frustum, prism, sphere
-from embodied.raster.render import Fog, Frame, Light, project, render
+from embodied.raster.render import Fog, Light, Rendering, project, render
 
 __all__ = [
     "Camera",
     "Fog",
-    "Frame",
     "Light",
     "Mesh",
+    "Rendering",
     "box",
     "concatenate",
     "cone",

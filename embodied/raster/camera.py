@@ -12,6 +12,8 @@ from functools import cached_property
 
 import numpy as np
 
+from embodied.arrays import Floats
+
 Vector = tuple[float, float, float]
 
 
@@ -42,7 +44,7 @@ class Camera:
         return self.width / 2, self.height / 2
 
     @cached_property
-    def axes(self) -> np.ndarray:
+    def axes(self) -> Floats:
         """(3, 3) float64: the camera's x, y and z axes in the world, one a row."""
         forward = _unit(_minus(self.target, self.eye))
         right = _unit(_cross(forward, self.up))
@@ -52,13 +54,13 @@ class Camera:
         """The same view in a picture of another size."""
         return replace(self, width=width, height=height)
 
-    def into(self, points: np.ndarray) -> np.ndarray:
+    def into(self, points: Floats) -> Floats:
         """World points (..., 3) in the camera frame, (..., 3) float64, metres."""
         d = points - np.asarray(self.eye)
         # Written out: the order of a BLAS sum depends on the machine.
         return np.stack([d[..., 0] * a[0] + d[..., 1] * a[1] + d[..., 2] * a[2] for a in self.axes], axis=-1)
 
-    def out_of(self, points: np.ndarray) -> np.ndarray:
+    def out_of(self, points: Floats) -> Floats:
         """Points (..., 3) in the camera frame in the world, (..., 3) float64, metres."""
         x, y, z = self.axes
         return np.stack(
@@ -66,7 +68,7 @@ class Camera:
             axis=-1,
         )
 
-    def pixels(self, points: np.ndarray) -> np.ndarray:
+    def pixels(self, points: Floats) -> Floats:
         """Points (..., 3) in the camera frame, in front of the camera, as pixels (..., 2) float64."""
         scale = self.focal / points[..., 2]
         return np.stack([points[..., 0] * scale + self.centre[0], points[..., 1] * scale + self.centre[1]], axis=-1)

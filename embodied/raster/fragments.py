@@ -12,6 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from embodied.arrays import Bools, Floats, Ints
 from embodied.raster.camera import Camera
 
 _SUB = 256
@@ -25,7 +26,7 @@ _CHUNK = 1 << 18
 """Pixels resolved at once: what fits a core's cache."""
 
 
-def visible(triangles: np.ndarray, two_sided: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+def visible(triangles: Floats, two_sided: Bools, camera: Camera) -> tuple[Ints, Floats]:
     """Finds the nearest triangle of every pixel.
 
     Args:
@@ -51,7 +52,7 @@ def visible(triangles: np.ndarray, two_sided: np.ndarray, camera: Camera) -> tup
     return index, np.divide(_DEPTH * camera.near, keys, out=np.full(len(keys), np.inf), where=found)
 
 
-def _clip(triangles: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+def _clip(triangles: Floats, camera: Camera) -> tuple[Floats, Ints]:
     """Cuts off what lies before the near plane or far outside the picture; what is wholly outside the picture is
     dropped.
     """
@@ -70,7 +71,7 @@ def _clip(triangles: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray
     return triangles, source
 
 
-def _clip_by(triangles: np.ndarray, source: np.ndarray, distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _clip_by(triangles: Floats, source: Ints, distance: Floats) -> tuple[Floats, Ints]:
     """Keeps what lies at a `distance` (T, 3) >= 0 of a plane."""
     inside = distance >= 0
     count = inside.sum(axis=1)
@@ -100,11 +101,11 @@ def _clip_by(triangles: np.ndarray, source: np.ndarray, distance: np.ndarray) ->
     return np.concatenate(kept), np.concatenate(kept_source)
 
 
-def _cut(inner: np.ndarray, outer: np.ndarray, d_inner: np.ndarray, d_outer: np.ndarray) -> np.ndarray:
+def _cut(inner: Floats, outer: Floats, d_inner: Floats, d_outer: Floats) -> Floats:
     return inner + (outer - inner) * (d_inner / (d_inner - d_outer))[:, None]
 
 
-def _rows(corners: np.ndarray, source: np.ndarray, two_sided: np.ndarray, camera: Camera) -> tuple[np.ndarray, ...]:
+def _rows(corners: Floats, source: Ints, two_sided: Bools, camera: Camera) -> tuple[Ints, Ints, Floats, Floats, Ints]:
     """Cuts triangles into rows of pixels.
 
     Returns:
@@ -152,14 +153,14 @@ def _rows(corners: np.ndarray, source: np.ndarray, two_sided: np.ndarray, camera
 
 
 def _bound(
-    first: np.ndarray,
-    last: np.ndarray,
-    ax: np.ndarray,
-    ay: np.ndarray,
-    bx: np.ndarray,
-    by: np.ndarray,
-    of: np.ndarray,
-    centre: np.ndarray,
+    first: Ints,
+    last: Ints,
+    ax: Ints,
+    ay: Ints,
+    bx: Ints,
+    by: Ints,
+    of: Ints,
+    centre: Ints,
 ) -> None:
     """Narrows the pixels `first` to `last` of each row to those on the inner side of the edge from a to b, ties by the
     top-left rule.
@@ -179,12 +180,12 @@ def _bound(
 
 
 def _resolve(
-    keys: np.ndarray,
-    pixel: np.ndarray,
-    length: np.ndarray,
-    start: np.ndarray,
-    slope: np.ndarray,
-    source: np.ndarray,
+    keys: Ints,
+    pixel: Ints,
+    length: Ints,
+    start: Floats,
+    slope: Floats,
+    source: Ints,
     camera: Camera,
 ) -> None:
     """Lays the rows out as pixels and keeps the greatest key of each: inverse depth first, then the first triangle."""

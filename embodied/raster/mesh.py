@@ -8,31 +8,32 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from embodied.arrays import Floats, Ints, Pixels
+from embodied.raster.camera import Vector
 from embodied.raster.triangulate import triangulate
 
 Colour = tuple[int, int, int]
-Vector = tuple[float, float, float]
 
 
 @dataclass(frozen=True, eq=False)
 class Mesh:
     """Triangles of flat colours."""
 
-    vertices: np.ndarray
+    vertices: Floats
     """(V, 3) float64, metres."""
-    faces: np.ndarray
+    faces: Ints
     """(F, 3) int64, indices of vertices, counter-clockwise seen from outside."""
-    colors: np.ndarray
+    colors: Pixels
     """(F, 3) uint8."""
     id: int = 0
-    """Instance: what `Frame.ids` holds where it is seen; 0 for what is nobody."""
-    glow: np.ndarray = field(default=None)  # type: ignore[assignment]
+    """Instance: what `Rendering.ids` holds where it is seen; 0 for what is nobody."""
+    glow: Floats = field(default_factory=lambda: np.zeros(0))
     """(F,) float64 in [0, 1]: how bright a face is at least, whatever the light (lamps); zeros where not given."""
     two_sided: bool = False
     """Whether faces are seen from behind too. Closed solids do without, at half the cost."""
 
     def __post_init__(self) -> None:
-        if self.glow is None:
+        if not len(self.glow):
             object.__setattr__(self, "glow", np.zeros(len(self.faces)))
 
     def moved(self, x: float, y: float, z: float = 0.0, *, yaw: float = 0.0) -> Mesh:
@@ -66,7 +67,7 @@ def sine(angle: float) -> float:
     return round(math.sin(angle), 12)
 
 
-def turned(points: np.ndarray, yaw: float) -> np.ndarray:
+def turned(points: Floats, yaw: float) -> Floats:
     """(n, 3) points turned about the z axis by `yaw` radians, counter-clockwise from above."""
     c, s = cosine(yaw), sine(yaw)
     x, y = points[:, 0], points[:, 1]
@@ -88,7 +89,7 @@ def concatenate(meshes: Sequence[Mesh], id: int | None = None) -> Mesh:
     )
 
 
-def _mesh(vertices: np.ndarray, faces: np.ndarray, color: Colour, id: int, *, two_sided: bool = False) -> Mesh:
+def _mesh(vertices: Floats, faces: Ints, color: Colour, id: int, *, two_sided: bool = False) -> Mesh:
     faces = np.asarray(faces, dtype=np.int64)
     return Mesh(
         np.asarray(vertices, dtype=np.float64),
@@ -209,7 +210,7 @@ def disc(center: Vector, radius: float, color: Colour = (128, 128, 128), id: int
     )
 
 
-def prism(polygon: np.ndarray, low: float, high: float, color: Colour = (128, 128, 128), id: int = 0) -> Mesh:
+def prism(polygon: Floats, low: float, high: float, color: Colour = (128, 128, 128), id: int = 0) -> Mesh:
     """An upright prism without a floor over a simple polygon, concave or not.
 
     Args:

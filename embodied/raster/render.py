@@ -7,19 +7,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
+from embodied.arrays import Floats, Ints, Pixels
 from embodied.raster.camera import Camera, Vector
 from embodied.raster.fragments import visible
 from embodied.raster.mesh import Colour, Mesh
 
-Ground = Callable[[np.ndarray, np.ndarray], np.ndarray]
+Ground = Callable[[Floats, Floats], Pixels]
 """Paints the plane z = 0: points on it (n, 2) float64 in metres, and how wide a pixel is there across the view (n,)
 float64 in metres (what is finer cannot be seen and should fade) -> (n, 3) uint8. It must use nothing that differs
 between machines near a colour's edge.
 """
-Background = Callable[[np.ndarray], np.ndarray]
+Background = Callable[[Floats], Pixels]
 """Paints what is behind everything: directions (n, 3) float64 of length 1 in the world -> (n, 3) uint8."""
-Lamp = Callable[[np.ndarray], np.ndarray]
+Lamp = Callable[[Floats], Floats]
 """Adds light at points (n, 3) float64 of the world -> (n,) float64, 1 for full daylight (headlamps, street lamps)."""
 
 
@@ -46,7 +48,7 @@ class Fog:
     visibility: float
     """Metres, positive."""
 
-    def weights(self, depth: np.ndarray) -> np.ndarray:
+    def weights(self, depth: Floats) -> npt.NDArray[np.uint16]:
         """The fog's share of a pixel at `depth` (n,), in 256ths, (n,) uint16."""
         # By table, a step being a 256th of the visibility: no exponential of the platform's decides a colour.
         table = np.array(
@@ -56,18 +58,18 @@ class Fog:
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
+class Rendering:
     """A picture and what is in it."""
 
-    color: np.ndarray
+    color: Pixels
     """(H, W, 3) uint8."""
-    depth: np.ndarray
+    depth: npt.NDArray[np.float32]
     """(H, W) float32, metres along the optical axis; inf where there is only the background."""
-    ids: np.ndarray
+    ids: npt.NDArray[np.int32]
     """(H, W) int32: the instance seen, 0 for ground, background and meshes of no id."""
 
 
-def project(points: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+def project(points: Floats, camera: Camera) -> tuple[Floats, Floats]:
     """Where points of the world are in the picture.
 
     Args:
@@ -95,7 +97,7 @@ def render(
     ground: Ground | Colour | None = None,
     fog: Fog | None = None,
     samples: int = 1,
-) -> Frame:
+) -> Rendering:
     """Draws a scene: the same arguments give the same bytes in every process.
 
     Args:
@@ -149,7 +151,7 @@ class _Faces:
         self.brightness = self._brightness(light)
         self.shaded = _scaled(self.colors, np.maximum(self.brightness, self.glow))
 
-    def _brightness(self, light: Light) -> np.ndarray:
+    def _brightness(self, light: Light) -> Floats:
         a, b = self.corners[:, 1] - self.corners[:, 0], self.corners[:, 2] - self.corners[:, 0]
         n = np.stack(
             [
@@ -168,9 +170,7 @@ class _Faces:
         return light.ambient + light.sun * cosine
 
 
-def _lamplit(
-    faces: _Faces, light: Light, camera: Camera, index: np.ndarray, depth: np.ndarray, where: np.ndarray
-) -> np.ndarray:
+def _lamplit(faces: _Faces, light: Light, camera: Camera, index: Ints, depth: Floats, where: Ints) -> Pixels:
     assert light.lamp is not None
     face = index[where]
     lit = faces.brightness[face] + light.lamp(camera.out_of(_rays(camera, where) * depth[where, None]))
@@ -178,7 +178,7 @@ def _lamplit(
 
 
 def _lay_ground(
-    ground: Ground | Colour, camera: Camera, light: Light, index: np.ndarray, depth: np.ndarray, color: np.ndarray
+    ground: Ground | Colour, camera: Camera, light: Light, index: Ints, depth: Floats, color: Pixels
 ) -> None:
     """Draws the ground where it is nearer than what is there: `index` becomes -1, `depth` the ground's."""
     if camera.eye[2] <= 0:
@@ -200,37 +200,38 @@ def _lay_ground(
     color[where] = _scaled(paint, bright + light.lamp(points) if light.lamp else bright)
 
 
-def _grid(camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+def _grid(camera: Camera) -> tuple[Floats, Floats]:
     """The slopes of the rays through the columns' and the rows' centres: (W,) and (H,) float64."""
-    return (np.arange(camera.width) + 0.5 - camera.centre[0]) / camera.focal, (
-        np.arange(camera.height) + 0.5 - camera.centre[1]
-    ) / camera.focal
+    x: Floats = (np.arange(camera.width, dtype=np.float64) + 0.5 - camera.centre[0]) / camera.focal
+    y: Floats = (np.arange(camera.height, dtype=np.float64) + 0.5 - camera.centre[1]) / camera.focal
+    return x, y
 
 
-def _rays(camera: Camera, where: np.ndarray) -> np.ndarray:
+def _rays(camera: Camera, where: Ints) -> Floats:
     """Points at depth 1 in the camera frame behind the pixels of index `where` (n,), (n, 3) float64."""
     x, y = _grid(camera)
     return np.stack([x[where % camera.width], y[where // camera.width], np.ones(len(where))], axis=1)
 
 
-def _directions(camera: Camera, where: np.ndarray) -> np.ndarray:
+def _directions(camera: Camera, where: Ints) -> Floats:
     r = _rays(camera, where)
     d = camera.out_of(r) - np.asarray(camera.eye)
-    return d / np.sqrt(d[:, 0] * d[:, 0] + d[:, 1] * d[:, 1] + d[:, 2] * d[:, 2])[:, None]
+    directions: Floats = d / np.sqrt(d[:, 0] * d[:, 0] + d[:, 1] * d[:, 1] + d[:, 2] * d[:, 2])[:, None]
+    return directions
 
 
-def _scaled(color: np.ndarray, brightness: np.ndarray) -> np.ndarray:
+def _scaled(color: Pixels, brightness: Floats) -> Pixels:
     """Colours (n, 3) uint8 made as bright as `brightness` (n,) says, 1 at most, in 256ths."""
     weight = np.floor(np.clip(brightness, 0.0, 1.0) * 256 + 0.5).astype(np.uint32)
     return ((color * weight[:, None] + 128) >> 8).astype(np.uint8)
 
 
-def _mixed(color: np.ndarray, other: Colour, weight: np.ndarray) -> np.ndarray:
+def _mixed(color: Pixels, other: Colour, weight: npt.NDArray[np.uint16]) -> Pixels:
     w = weight.astype(np.uint32)[:, None]
     return ((color * (256 - w) + np.asarray(other, dtype=np.uint32) * w + 128) >> 8).astype(np.uint8)
 
 
-def _looked_up(table: np.ndarray, index: np.ndarray) -> np.ndarray:
+def _looked_up(table: Pixels, index: Ints) -> Pixels:
     """The rows (n, 3) uint8 of a table of colours; taken as whole words, which is five times as fast."""
     words = np.zeros((len(table), 4), dtype=np.uint8)
     words[:, :3] = table
@@ -238,8 +239,8 @@ def _looked_up(table: np.ndarray, index: np.ndarray) -> np.ndarray:
 
 
 def _reduced(
-    color: np.ndarray, depth: np.ndarray, index: np.ndarray, ids: np.ndarray, camera: Camera, samples: int
-) -> Frame:
+    color: Pixels, depth: Floats, index: Ints, ids: npt.NDArray[np.int32], camera: Camera, samples: int
+) -> Rendering:
     h, w, s = camera.height, camera.width, samples
     color, depth, index = (
         color.reshape(h, w, 3),
@@ -254,4 +255,4 @@ def _reduced(
                 total += row[:, j::s]
         total //= s * s
         color = total.astype(np.uint8)
-    return Frame(color, depth.astype(np.float32), ids[index])
+    return Rendering(color, depth.astype(np.float32), ids[index])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from embodied.arrays import Floats, Ints
 
-def triangulate(polygon: np.ndarray) -> np.ndarray:
+
+def triangulate(polygon: Floats) -> Ints:
     """Cuts a simple polygon into n - 2 triangles.
 
     Args:

@@ -17,7 +17,7 @@ from embodied.models.config import ModelConfig
 from embodied.models.prices import Price
 from embodied.rollout.worlds.environment import LocalEnvironment
 from embodied.seeding import generator
-from embodied.types import EpisodeSpec, Message, Observation, Reply, Settings, Usage
+from embodied.types import Decision, EpisodeSpec, Message, Observation, Reply, Settings, Usage
 from embodied.variables import resolved_task
 
 REHEARSED = 40
@@ -66,6 +66,7 @@ class Rehearsal:
     """Stands in for a model: plays at random, and counts characters for tokens."""
 
     name = "rehearsal"
+    chooses = True
 
     def __init__(self, policy: RandomAgent, first: Observation):
         self._policy = policy
@@ -148,7 +149,7 @@ async def _rehearse(config: AgentConfig, spec: EpisodeSpec) -> tuple[list[Usage]
         prompts: list[Usage] = []
         for _ in range(min(REHEARSED, limit)):
             decision = await agent.act(model.observation)
-            prompts += [call.reply.usage for call in decision.calls[:1]]
+            prompts += _asked(decision, all_calls=config.format is not None)
             answer = env.step(decision.action)
             if answer.terminated or answer.truncated:
                 # where nothing else ends it, an episode is as long as this one
@@ -158,6 +159,13 @@ async def _rehearse(config: AgentConfig, spec: EpisodeSpec) -> tuple[list[Usage]
         return prompts or [Usage()], limit
     finally:
         env.close()
+
+
+def _asked(decision: Decision, all_calls: bool) -> list[Usage]:
+    """The prompts of a step as one: of its first call, or of all where every step has as many (a thought, a choice)."""
+    usages = [call.reply.usage for call in (decision.calls if all_calls else decision.calls[:1])]
+    total = Usage(sum(u.input for u in usages), repeated=sum(u.repeated for u in usages))
+    return [total] if usages else []
 
 
 def _whole(found: list[Estimate]) -> Estimate:

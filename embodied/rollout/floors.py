@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -126,7 +126,7 @@ class Measurement:
                     await self._play(stage, "constant", phrase, tasks, few if stage == "screen" else self.effort.choose)
                 ).items():
                     seen[task][phrase] += values
-            ranked = {task: sorted(found, key=lambda p, t=task: -fmean(seen[t][p])) for task, found in phrases.items()}
+            ranked = {task: _ranked(found, seen[task]) for task, found in phrases.items()}
             phrases = {task: _worth(found, seen[task], self.effort.best) for task, found in ranked.items()}
         return {task: found[0] for task, found in ranked.items()}
 
@@ -220,6 +220,11 @@ def _has_vocabulary(env: str, task: str, options: Json) -> bool:
         return bool(made.mission.actions)
     finally:
         made.close()
+
+
+def _ranked(phrases: Sequence[str], seen: Mapping[str, Sequence[float]]) -> list[str]:
+    """Phrases by their mean, the best first."""
+    return sorted(phrases, key=lambda phrase: -fmean(seen[phrase]))
 
 
 def _worth(ranked: list[str], seen: dict[str, list[float]], best: int) -> list[str]:

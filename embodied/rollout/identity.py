@@ -54,7 +54,8 @@ def versions(specs: Iterable[TaskSpec] = ()) -> dict[str, str]:
     """
     played = {ENTRIES[spec.env] for spec in specs if spec.env in ENTRIES}
     found = {e.family: e.version for e in sorted(played, key=lambda e: e.id) if e.version != "v0"}
-    for name in (PACKAGE, *SIMULATORS):
+    of_plugins = sorted({name for e in played if e.distribution for name in (e.distribution, *e.versions)})
+    for name in (PACKAGE, *SIMULATORS, *of_plugins):
         try:
             found[name] = version(name)
         except PackageNotFoundError:

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from embodied.agents.base import Agent
+from embodied.bounded import SAME_FAILURES, FailuresInARow, work_off
 from embodied.errors import UsageError, WorkersLost
 from embodied.rollout.episode import run_episode
 from embodied.rollout.worlds.workers import Pool
 from embodied.store.run import EpisodeWriter, Run
 from embodied.types import Episode, EpisodeSpec, Step
 
-SAME_FAILURES = 3
-"""After this many episodes in a row that failed with the same error, the run stops: the next would fail too."""
 _NUMBERS = re.compile(r"\d+(\.\d+)?")
 """Seconds and counts do not make two errors different."""
 _LOST = re.compile(r" lost \d+ worker processes, the last in ")
 UNANSWERED = {"a setting": 3, "no pictures": 3}
 """Why a prompt was refused -> after how many episodes in a row, each refused at its first call, the run stops while
-nothing of it was ever
-answered: what is refused is not the prompt then, but all of them."""
+nothing of it was ever answered: what is refused is not the prompt then, but all of them.
+"""
 UNANSWERED_ELSE = 10
 """For the other reasons, which are about one prompt and may still hit several in a row."""
 STOPPING = ("ModelRefused", "BudgetSpent")
@@ -38,6 +37,25 @@ class Listener(Protocol):
     def stepped(self, spec: EpisodeSpec, step: Step) -> None: ...
 
     def ended(self, episode: Episode) -> None: ...
+
+
+class Listeners:
+    """Several listeners as one."""
+
+    def __init__(self, listeners: Iterable[Listener]):
+        self._all = tuple(listeners)
+
+    def started(self, spec: EpisodeSpec) -> None:
+        for listener in self._all:
+            listener.started(spec)
+
+    def stepped(self, spec: EpisodeSpec, step: Step) -> None:
+        for listener in self._all:
+            listener.stepped(spec, step)
+
+    def ended(self, episode: Episode) -> None:
+        for listener in self._all:
+            listener.ended(episode)
 
 
 @dataclass(frozen=True)
@@ -88,6 +106,24 @@ class _Refusals:
         return len(self._row) >= most and len(set(self._row[-most:])) == 1
 
 
+class _GoingOn:
+    """Decides, from how episodes ended, when going on makes no sense."""
+
+    def __init__(self, answered: bool):
+        self._refusals = _Refusals(answered)
+        self._failures = FailuresInARow()
+
+    def reason_to_stop(self, episode: Episode) -> str:
+        """Takes in how an episode ended. Returns why no other shall begin; empty to go on."""
+        refused = self._refusals.enough(episode)
+        if episode.outcome == "refused":  # it is about its prompt, not about the next one
+            return f"The first episodes were all refused: {episode.error}" if refused else ""
+        failed = self._failures.enough(_NUMBERS.sub("#", episode.error))
+        if episode.error_kind in STOPPING:
+            return episode.error
+        return f"{SAME_FAILURES} episodes in a row ended with the same error: {episode.error}" if failed else ""
+
+
 async def run_all(
     run: Run,
     planned: Sequence[EpisodeSpec],
@@ -118,42 +154,23 @@ async def run_all(
         )
     stopping = stopping or asyncio.Event()
     waiting = owed(run, planned)
-    todo = iter(waiting)
-    failures: list[str] = []
-    refusals = _Refusals(any((before := run.result(spec.id)) is not None and before.steps > 0 for spec in planned))
-    stopped = ""
+    going_on = _GoingOn(any((before := run.result(spec.id)) is not None and before.steps > 0 for spec in planned))
     played = elsewhere = 0
 
-    async def play_on() -> None:
-        nonlocal stopped, played, elsewhere
-        for spec in todo:
-            if stopped or stopping.is_set():
-                return
-            agent = make_agent(spec)
-            writer = _claim(run, spec, agent)
-            if writer is None:
-                elsewhere += 1
-                continue
-            listener.started(spec)
-            episode = await _play(run, spec, agent, writer, pool, listener, stopping)
-            listener.ended(episode)
-            played += 1
-            many = refusals.enough(episode)
-            if episode.outcome == "refused":
-                stopped = f"The first episodes were all refused: {episode.error}" if many else stopped
-                continue  # it is about its prompt, not about the next one
-            failures.append(_NUMBERS.sub("#", episode.error))
-            if episode.error_kind in STOPPING:
-                stopped = episode.error
-            elif episode.error and failures[-SAME_FAILURES:] == failures[-1:] * SAME_FAILURES:
-                stopped = f"{SAME_FAILURES} episodes in a row ended with the same error: {episode.error}"
+    async def play(spec: EpisodeSpec) -> str:
+        nonlocal played, elsewhere
+        agent = make_agent(spec)
+        writer = _claim(run, spec, agent)
+        if writer is None:
+            elsewhere += 1
+            return ""
+        listener.started(spec)
+        episode = await _play(run, spec, agent, writer, pool, listener, stopping)
+        listener.ended(episode)
+        played += 1
+        return going_on.reason_to_stop(episode)
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(concurrency, len(waiting))):
-                group.create_task(play_on())
-    except ExceptionGroup as several:
-        raise several.exceptions[0] from None
+    stopped = await work_off(waiting, play, concurrency, stopping)
     return Result(played, len(planned) - len(waiting), stopped, stopping.is_set(), elsewhere)
 
 

@@ -106,6 +106,14 @@ def read_lines(file: BinaryIO, where: str) -> Iterator[bytes]:
         yield line
 
 
+def whole_lines(file: BinaryIO, where: str) -> Iterator[bytes]:
+    """As `read_lines`, without a last line that has no newline: a kill tore it, or it is being written."""
+    for line in read_lines(file, where):
+        if not line.endswith(b"\n"):
+            return
+        yield line
+
+
 def check_tree(root: Path) -> None:
     """Raises `StoreError` where `episodes/`, `blobs/` or a folder in them is a link or not a folder: what is read and
     written stays in `root`.

@@ -1,6 +1,4 @@
-"""Files that are either there whole or not at all, folders that one process at a time makes, and what a full disk is
-called.
-"""
+"""The run folder on disk: one sentence where the operating system refuses, whole lines, a lock for each folder."""
 
 from __future__ import annotations
 
@@ -8,19 +6,19 @@ import contextlib
 import errno
 import fcntl
 import os
-import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from embodied.atomic import FULL, TEMPORARY, named, whole, write_whole
 from embodied.errors import DiskFull, StoreError
+
+__all__ = ["FULL", "TEMPORARY", "append_whole", "disk", "lock", "locked", "named", "whole", "write_whole"]
 
 WAIT = 30.0
 """Seconds that another process may hold a folder's lock, which it needs for milliseconds."""
-TEMPORARY = ".tmp"
-"""How the name of a file ends while it is being written."""
 
 
 @contextmanager
@@ -35,68 +33,6 @@ def disk(what: str) -> Iterator[None]:
         raise kind(
             f"Cannot {what}: {error.strerror or error}. Nothing recorded before is lost; {advice} and run the same"
             " command again."
-        ) from error
-
-
-def write_whole(path: Path, data: bytes, durable: bool = True) -> None:
-    """Writes a file so that it is either the old one or the new one, never half. What could not be written leaves
-    nothing behind.
-
-    Args:
-        path: The file; its folder exists.
-        data: What it is to hold.
-        durable: Waits until the data has reached the disk, so that not even a power cut leaves an empty file.
-
-    Raises:
-        OSError: It could not be written; the old one is as it was.
-    """
-    with whole(path) as temporary, temporary.open("xb") as file:
-        file.write(data)
-        file.flush()
-        if durable:
-            os.fsync(file.fileno())
-
-
-@contextmanager
-def whole(path: Path, ending: str = "") -> Iterator[Path]:
-    """Gives the path of a file to write in the place of `path`, and puts it there once the block has ended well; else
-    nothing is left of it.
-
-    Args:
-        path: The file; its folder exists.
-        ending: What the other path must end with, for writers that go by that (`.mp4`).
-    """
-    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}{TEMPORARY}{ending}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""What the operating system says of a full disk, a spent quota, and a file that is too large."""
-
-
-@contextmanager
-def named(path: Path, option: str = "--out") -> Iterator[None]:
-    """Makes the folder of a file that the user named, and turns an operating-system error into one sentence with the
-    way out.
-
-    Raises:
-        StoreError: The file cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield
-    except OSError as error:
-        if error.errno in FULL:
-            raise DiskFull(
-                f"Cannot write {path}: {error.strerror}. Free space and run the same command again."
-            ) from error
-        raise StoreError(
-            f"Cannot write {path}: {error.strerror or error}. Name another place with {option}."
         ) from error
 
 

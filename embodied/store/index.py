@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from embodied.errors import StoreError
-from embodied.store.checks import open_plain, read_lines
+from embodied.store.checks import open_plain, whole_lines
 from embodied.store.codec import encode
 from embodied.types import Usage
 
@@ -111,9 +111,7 @@ def light_steps(path: Path) -> Iterator[LightStep | None]:
         if file is None:
             return
         with file:
-            for line in read_lines(file, str(path)):
-                if line.endswith(b"\n"):
-                    yield light_step(line)
+            yield from map(light_step, whole_lines(file, str(path)))
     except StoreError:  # not a plain file, or a line without an end: nothing behind it can be read
         yield None
 
@@ -127,7 +125,7 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Row:
+class StepRow:
     """A step as a list shows it."""
 
     index: int
@@ -156,6 +154,13 @@ class EpisodeIndex:
         rows: The readable steps in order.
         damaged: Numbers, from 1, of the damaged lines of `steps.jsonl`.
     """
+
+    rows: list[StepRow]
+    damaged: list[int]
+    _inode: int
+    _end: int
+    _places: dict[str, tuple[int, int]]
+    _corrections: dict[str, str]
 
     def __init__(self, folder: Path):
         self._steps = folder / "steps.jsonl"
@@ -202,14 +207,14 @@ class EpisodeIndex:
             return {i: _read(file, *place) for i, place in known.items()}
 
     def _forget(self) -> None:
-        self.rows: list[Row] = []
-        self.damaged: list[int] = []
+        self.rows = []
+        self.damaged = []
         self._inode = -1
         self._end = self._lines = 0
         self._gap = 0
-        self._places: dict[str, tuple[int, int]] = {}
+        self._places = {}
         self._messages_end = 0
-        self._corrections: dict[str, str] = {}
+        self._corrections = {}
 
     def _index_messages(self) -> None:
         try:
@@ -247,7 +252,7 @@ class EpisodeIndex:
                 else:
                     action = names.setdefault(step.executed, step.executed)
                     self.rows.append(
-                        Row(
+                        StepRow(
                             step.index,
                             self._end,
                             len(line) - 1,
@@ -312,12 +317,9 @@ def _told(event: dict[str, Any]) -> str:
 def _whole_lines(file: BinaryIO) -> Iterator[bytes]:
     """The lines from the file's place on, up to a torn one or one without an end."""
     with suppress(StoreError):
-        for line in read_lines(file, "the file"):
-            if not line.endswith(b"\n"):
-                return
-            yield line
+        yield from whole_lines(file, "the file")
 
 
-def _read(file: Any, offset: int, length: int) -> bytes:
+def _read(file: BinaryIO, offset: int, length: int) -> bytes:
     file.seek(offset)
     return file.read(length)

@@ -14,69 +14,28 @@ into it.
 
 from __future__ import annotations
 
-import hashlib
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from embodied.errors import StoreError
 from embodied.store.blobs import FileBlobs
-from embodied.store.checks import (
-    LONGEST_MESSAGES,
-    LONGEST_RESULT,
-    LONGEST_RUN,
-    check_json,
-    check_record,
-    check_result,
-    check_tree,
-    open_plain,
-    plain_size,
-    read_lines,
-    read_plain,
-)
+from embodied.store.checks import LONGEST_RUN, check_record, check_tree, read_plain
 from embodied.store.codec import decode, encode
-from embodied.store.disk import TEMPORARY, disk, lock, locked, write_whole
-from embodied.store.mending import drop_torn_line, salvage, set_aside
-from embodied.store.sealed import seal, unseal
-from embodied.types import Episode, EpisodeSpec, Json, Message, Step
+from embodied.store.disk import TEMPORARY, disk, locked, write_whole
+from embodied.store.mending import salvage, set_aside
+from embodied.store.record import SCORED, RunRecord, check_format
+from embodied.store.steps import read_result, read_steps
+from embodied.store.writer import EpisodeWriter, lock_episode, ready_to_append
+from embodied.terminal import shell_word
+from embodied.types import Episode, EpisodeSpec, Step
 
-FORMAT = 1
-"""Of run folders that this version writes; it reads every earlier one. Runs of before formats were numbered name none.
-"""
-SCORED = ("finished", "limit")
 UNFINISHED = "unfinished"
 """A file in a run folder that is not whole: an import is writing it, or was killed."""
-
-
-@dataclass(frozen=True)
-class RunRecord:
-    """`run.json`."""
-
-    identity: str
-    """Hash of everything that decides what happens in an episode of this run; the number of episodes is not part of it.
-    """
-    config: Json
-    """The whole configuration, as composed. Holds names of environment variables, never their values."""
-    planned: tuple[EpisodeSpec, ...]
-    """Grows when the same command asks for more episodes; never shrinks."""
-    versions: dict[str, str] = field(default_factory=dict)
-    """Distribution -> version, of everything that can move a score."""
-    created: str = ""
-    """UTC, ISO 8601."""
-    suite: str = ""
-    format: int = FORMAT
-    """Of the folder. A reader refuses a later format than its own."""
-
-    def difference(self, other: RunRecord) -> str:
-        """The first key in which the configuration or the versions of `other` differ, in words."""
-        mine, others = ({**record.config, "version": record.versions} for record in (self, other))
-        return _difference(mine, others) or "the suite differs"
 
 
 class Run:
@@ -101,9 +60,10 @@ class Run:
         data = read_plain(path, LONGEST_RUN)
         if data is None:
             raise StoreError(
-                f"{self.root} is not a run folder: it has no run.json. `embodied eval ... --out {self.root}` makes one."
+                f"{self.root} is not a run folder: it has no run.json. `embodied eval ... --out"
+                f" {shell_word(self.root)}` makes one."
             )
-        _check_format(data, self.root)
+        check_format(data, self.root)
         self.record = decode(data, RunRecord, str(path))
         check_record(self.record, str(path))
         check_tree(self.root)
@@ -173,7 +133,8 @@ class Run:
 
     def another_plan(self, what: str) -> StoreError:
         """The error for a plan that this run cannot go on with, because of `what`."""
-        resume = "" if "imported" in self.record.config else f", or go on with that run: `embodied resume {self.root}`"
+        own = "imported" not in self.record.config
+        resume = f", or go on with that run: `embodied resume {shell_word(self.root)}`" if own else ""
         return StoreError(f"{self.root} holds a run of another plan ({what}). Name another folder with --out{resume}.")
 
     # ----------------------------------------------------------------- reading
@@ -214,26 +175,7 @@ class Run:
         Raises:
             StoreError: A line is damaged, and `damaged` was not given.
         """
-        folder = self.folder(id_)
-        if plain_size(folder / "messages.jsonl") > LONGEST_MESSAGES:
-            raise StoreError(
-                f"{folder / 'messages.jsonl'} is larger than {LONGEST_MESSAGES:,} bytes, which no episode of ours is."
-                " Restore it from a copy."
-            )
-        messages = {
-            line.get("id"): line.get("message")
-            for _, line in _lines(folder / "messages.jsonl", damaged)
-            if isinstance(line.get("id"), str)
-        }
-        for where, line in _lines(folder / "steps.jsonl", damaged):
-            try:
-                step = _step(line, messages, where)
-            except StoreError as error:
-                if damaged is None:
-                    raise
-                damaged.append(str(error))
-                continue
-            yield step
+        return read_steps(self.folder(id_), damaged)
 
     def find(self, name: str) -> str:
         """The id of the planned episode that `name` names: an id, a unique beginning of one, or a number from 0."""
@@ -246,7 +188,9 @@ class Run:
         if len(matches) == 1:
             return matches[0]
         what = f"{len(matches)} episodes that begin with" if matches else "no episode named"
-        raise StoreError(f"{self.root} has {what} {name!r}. `embodied score {self.root} --episodes` lists them.")
+        raise StoreError(
+            f"{self.root} has {what} {name!r}. `embodied score {shell_word(self.root)} --episodes` lists them."
+        )
 
     # ----------------------------------------------------------------- writing
 
@@ -269,19 +213,14 @@ class Run:
         """
         folder = self.folder(spec.id)
         with disk(f"write {folder}"), ExitStack() as held:
-            if not _lock(folder, held) or (self.scored(spec.id) and not scored_too):
+            if not lock_episode(folder, held) or (self.scored(spec.id) and not scored_too):
                 return None
             if again:
                 set_aside(folder)
             elif not self._consistent(spec.id):
                 salvage(folder)
-            # the latter when a kill fell into its writing
-            for path in (folder / "episode.json", *folder.glob(f"episode.json.*{TEMPORARY}")):
-                path.unlink(missing_ok=True)
-            for name in ("steps.jsonl", "messages.jsonl"):
-                _own(folder / name)
-                drop_torn_line(folder / name)
-            return EpisodeWriter(self, spec.id, held.pop_all())
+            ready_to_append(folder)
+            return EpisodeWriter(folder, held.pop_all())
 
     def result(self, id_: str) -> Episode | None:
         """The episode's result where there is one that can be read. Of a damaged one, playing on makes another from the
@@ -309,81 +248,6 @@ class Run:
         return self.root / "episodes" / id_
 
 
-def read_result(folder: Path, spec: EpisodeSpec | None) -> Episode | None:
-    """The result in an episode's folder; None where there is none.
-
-    Args:
-        folder: The episode's, or that of an earlier attempt at it.
-        spec: What the plan says of the episode; None where it is not planned.
-
-    Raises:
-        StoreError: It is damaged, or of another episode.
-    """
-    path = folder / "episode.json"
-    data = read_plain(path, LONGEST_RESULT)
-    if data is None:
-        return None
-    episode = unseal(data, Episode, str(path))
-    check_result(episode, spec, str(path))
-    return episode
-
-
-class EpisodeWriter:
-    """Appends the steps of one attempt and, at the end, its result. Made by `Run.claim`."""
-
-    def __init__(self, run: Run, id_: str, lock: ExitStack):
-        """Takes over `lock`, to be closed at the end."""
-        self.folder = run.folder(id_)
-        self._run, self._id, self._lock = run, id_, lock
-        self._written = {line.get("id") for _, line in _lines(self.folder / "messages.jsonl", None)}
-        self._steps = (self.folder / "steps.jsonl").open("ab")
-        self._messages = (self.folder / "messages.jsonl").open("ab")
-
-    def recorded(self) -> Iterator[Step]:
-        """The steps that are there already, to be read before the first `append`."""
-        return self._run.steps(self._id)
-
-    def append(self, step: Step) -> None:
-        """Writes one step and hands it to the operating system."""
-        ids = [[self._message(m) for m in call.messages] for call in step.decision.calls]
-        line: dict[str, Any] = msgspec.to_builtins(
-            replace(
-                step, decision=replace(step.decision, calls=tuple(replace(c, messages=()) for c in step.decision.calls))
-            )
-        )
-        for call, messages in zip(line["decision"]["calls"], ids, strict=True):
-            call["messages"] = messages
-        with disk(f"write {self.folder / 'steps.jsonl'}"):
-            self._messages.flush()
-            self._steps.write(encode(line) + b"\n")
-            self._steps.flush()
-
-    def finish(self, episode: Episode) -> None:
-        """Writes the result; from then on the episode has ended."""
-        self._close_files()
-        with disk(f"write {self.folder / 'episode.json'}"):
-            write_whole(self.folder / "episode.json", seal(episode))
-        self._lock.close()
-
-    def close(self) -> None:
-        """Lets go of the episode; what was appended stays. Calling it again does nothing."""
-        with self._lock:
-            self._close_files()
-
-    def _close_files(self) -> None:
-        with disk(f"write {self.folder}"):
-            self._steps.close()
-            self._messages.close()
-
-    def _message(self, message: Message) -> str:
-        data = encode(message)
-        id_ = hashlib.sha256(data).hexdigest()[:16]
-        if id_ not in self._written:
-            self._written.add(id_)
-            self._messages.write(b'{"id":"%s","message":%s}\n' % (id_.encode(), data))
-        return id_
-
-
 def _left_by_a_start(path: Path) -> bool:
     """Whether a start that did not come to the end (a kill, a full disk) leaves such a thing in a new run folder."""
     if path.is_symlink():
@@ -393,90 +257,3 @@ def _left_by_a_start(path: Path) -> bool:
     if path.name == UNFINISHED:
         return path.is_file()
     return path.name.startswith("run.json.") and path.name.endswith(TEMPORARY) and path.is_file()
-
-
-def _lock(folder: Path, held: ExitStack) -> bool:
-    """Locks an episode's folder, making it, until `held` is closed; the lock of a killed process is gone with it. False
-    when another has it.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    held.callback(os.close, descriptor)
-    return lock(descriptor)
-
-
-def _own(path: Path) -> None:
-    """Makes a file that goes by another name too (a hard link, in a copy that saves space) one of its own: only this
-    run is appended to.
-    """
-    if plain_size(path) and path.stat().st_nlink > 1:
-        copy = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
-        copy.unlink(missing_ok=True)
-        shutil.copyfile(path, copy, follow_symlinks=False)
-        copy.replace(path)
-
-
-def _lines(path: Path, damaged: list[str] | None) -> Iterator[tuple[str, Any]]:
-    """The JSON objects of a file, each with its place in words; a last line without a newline is torn and left out."""
-    file = open_plain(path)
-    if file is None:
-        return
-    with file:
-        lines, number = read_lines(file, str(path)), 0
-        while True:
-            number += 1
-            where = f"{path}, line {number},"
-            try:
-                line = next(lines, b"")
-                if not line.endswith(b"\n"):
-                    return
-                value = decode(line, dict[str, Any], where)
-            except StoreError as error:
-                if damaged is None:
-                    raise
-                damaged.append(str(error))
-                continue
-            yield where, value
-
-
-def _step(line: Json, messages: Json, where: str) -> Step:
-    """The step in a line of `steps.jsonl`, its messages put back."""
-    try:
-        for call in line["decision"]["calls"]:
-            call["messages"] = [messages[m] for m in call["messages"]]
-        step = msgspec.convert(line, Step)
-        check_json(step.info, where)
-        return step
-    except (KeyError, TypeError, msgspec.ValidationError, RecursionError) as error:
-        raise StoreError(
-            f"{where} is damaged: {type(error).__name__}: {error}. Restore it from a copy, or delete the episode's"
-            " folder to run it again."
-        ) from error
-
-
-def _check_format(data: bytes, root: Path) -> None:
-    """Refuses a folder of a later format before anything else of it is read: nothing in it need mean what it says."""
-    try:
-        found = msgspec.json.decode(data, type=_Format).format
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return  # damaged: whoever reads the whole record says where
-    if found > FORMAT:
-        raise StoreError(
-            f"{root} has format {found}, and this version of embodied reads formats up to {FORMAT}: upgrade it with"
-            " `pip install --upgrade embodied-suite`."
-        )
-
-
-class _Format(msgspec.Struct):
-    format: int = 0
-
-
-def _difference(old: Json, new: Json, path: str = "") -> str:
-    """The first key in which two configurations differ, for the error message."""
-    for key in [*old, *(k for k in new if k not in old)]:
-        a, b = old.get(key), new.get(key)
-        if a != b:
-            if isinstance(a, dict) and isinstance(b, dict):
-                return _difference(a, b, f"{path}{key}.")
-            return f"{path}{key} is {a!r} there and {b!r} here"
-    return ""

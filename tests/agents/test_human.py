@@ -26,7 +26,8 @@ from tests.agents import play
 async def episode():
     agent = play.make("human", getattr(play, sys.argv[1]))
     for step in range(9):
-        decision = await agent.act(Observation("a wall", status="HP 3", step=step, executed="go forward", valid=step != 1, reward=0.5 * step))
+        decision = await agent.act(Observation("a wall", status="HP 3", step=step, executed="go forward", valid=step \
+!= 1, reward=0.5 * step))
         print(f"<<{decision.action}>>", flush=True)
         await asyncio.sleep(0)
     agent.end("finished")
@@ -36,7 +37,7 @@ try:
     asyncio.run(episode())
 except KeyboardInterrupt:
     print("<<interrupted>>", flush=True)
-"""  # noqa: E501
+"""
 
 
 class Terminal:

@@ -28,6 +28,12 @@ COMMANDS = {
     "list agents": ("list", "agents"),
     "list models": ("list", "models"),
     "list suites": ("list", "suites"),
+    "list runs": ("list", "runs", "."),
+    "list metrics": ("list", "metrics"),
+    "list exports": ("list", "exports"),
+    "list listeners": ("list", "listeners"),
+    "new": ("new", "agent", "my_own"),
+    "check": ("check", "babyai"),
     "list options": ("list", "options"),
     "show": ("show", "babyai"),
     "score": ("score", "run", "other", "--episodes"),
@@ -83,7 +89,7 @@ def test_head_takes_one_line_and_the_command_finishes(place, name):
     assert "Traceback" not in cut.stderr and "Broken" not in cut.stderr and "Exception ignored" not in cut.stderr, (
         cut.stderr
     )
-    for folder in ("merged", "imported", "site", "questions", "scenes"):
+    for folder in ("merged", "imported", "site", "questions", "scenes", "my_own"):
         if folder in words:
             assert list((place / folder).iterdir()), "the work was not done"
             subprocess.run(["rm", "-r", place / folder], check=True)

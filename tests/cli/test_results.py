@@ -81,3 +81,26 @@ def test_bad_input(call):
     ):
         got, out, err = call(*arguments)
         assert (got, words in err) == (code, True), out + err
+
+
+def test_score_says_who_played_and_what_it_cost(call):
+    make_run(
+        Path("run"),
+        {("babyai", "x"): [1, 0]},
+        suite="balrog",
+        config={"preset": "mine", "agent": {"policy": "cot"}},
+        versions={"nle": "1.3.0"},
+    )
+    make_run(Path("blind"), {("babyai", "x"): [1, 0]}, config={"agent": {"policy": "random"}, "preset": "random"})
+    body = json.loads(call("score", "run", "--json")[1])
+    said = {key: body[key] for key in ("suite", "agent", "preset", "model", "versions")}
+    assert said["versions"]["nle"] == "1.3.0" and len(body["identity"]) > 20 and body["created"]
+    assert (said["suite"], said["agent"], said["preset"]) == ("balrog", "cot", "mine")
+    assert (said["model"], body["usage"]["input"], body["usage"]["output"]) == ("openai/gpt-4o", 200, 20)
+    assert body["dollars"] == pytest.approx((200 * 2.5 + 20 * 10) / 1e6)
+    head = call("score", "run")[1].partition("environment")[0]
+    for words in ("cot (preset mine)", "openai/gpt-4o", "200 tokens in, 20 out; 0.0007 dollars", "nle 1.3.0"):
+        assert words in head
+    assert json.loads(call("score", "run", "--json", "--statistics", "balrog")[1])["agent"] == "cot"
+    blind = json.loads(call("score", "blind", "--json")[1])
+    assert blind["model"] == "" and blind["dollars"] is None and "model" not in call("score", "blind")[1]

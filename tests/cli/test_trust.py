@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from embodied.cli.trust import deeds
 from embodied.store.ours import fingerprint, is_ours, remember
 from embodied.store.run import Run, RunRecord
+from embodied.trust import deeds
 from embodied.types import EpisodeSpec, TaskSpec
 
 PLAY = (

@@ -314,12 +314,14 @@ def test_nothing_a_model_says_is_markup(opened):
 def test_the_page_never_makes_markup_of_text():
     from importlib.resources import files
 
-    for path in (files("embodied.console") / "static").iterdir():
-        if path.name.endswith(".js"):
-            assert not re.search(
-                r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|srcdoc|DOMParser",
-                path.read_text(),
-            ), path.name
+    pages = [files(f"embodied.console.{name}") / "static" for name in ("viewer", "arena")]
+    scripts = [path for page in pages for path in page.iterdir() if path.name.endswith(".js")]
+    assert scripts
+    for path in scripts:
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|srcdoc|DOMParser",
+            path.read_text(),
+        ), path.name
 
 
 def test_an_empty_run_and_an_unplayed_episode(page, address, opened):

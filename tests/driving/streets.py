@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from embodied.driving.categories import CATEGORIES
-from embodied.driving.codalm.twins import Pair
+from embodied.driving.codalm.twins import Twins
 from embodied.driving.controls import Item
 from embodied.driving.facts import ObjectFact, SceneFacts
 
@@ -34,7 +34,7 @@ def _object(number: int, line: str, corner_case: bool = False) -> ObjectFact:
     )  # type: ignore[arg-type]
 
 
-def pairs() -> list[Pair]:
+def pairs() -> list[Twins]:
     """Each hazard with its street, and the street alone."""
     found = []
     for name, lines in _BACKGROUND.items():
@@ -44,7 +44,7 @@ def pairs() -> list[Pair]:
             f"{name}_1", 1280, 720, (*street, _object(9, line, True)), required, forbidden, "clear", "day"
         )
         found.append(
-            Pair(
+            Twins(
                 present, SceneFacts(f"{name}_0", 1280, 720, street, ("proceed", "keep_lane"), ("stop",), "clear", "day")
             )
         )

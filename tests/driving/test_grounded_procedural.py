@@ -8,7 +8,8 @@ import pytest
 
 from embodied.driving import controls
 from embodied.driving.codalm import sources, twins
-from embodied.driving.codalm.analysis import item, pairs
+from embodied.driving.codalm.analysis import pairs
+from embodied.driving.codalm.ground import item
 from embodied.driving.records import TASKS
 
 

@@ -14,7 +14,7 @@ from embodied.envs import make
 from embodied.envs.base import LanguageEnv, Transition
 from embodied.envs.check import RULES, EnvContract, check
 from embodied.envs.check.__main__ import main
-from embodied.envs.check.subject import Frame, difference
+from embodied.envs.check.subject import Returned, difference
 from embodied.envs.spaces import Choice
 from embodied.types import Mission
 
@@ -304,14 +304,14 @@ def test_the_mixin_fails_where_a_rule_is_broken():
 
 
 def test_difference_names_the_first():
-    one = [Frame({"text": "a"}, {}), Frame({"text": "b"}, {}, 1.0)]
+    one = [Returned({"text": "a"}, {}), Returned({"text": "b"}, {}, 1.0)]
     assert difference(one, one) == ""
     assert difference(one, one[:1]) == "one lasts 1 steps and the other 0"
     assert (
-        difference(one, [one[0], Frame({"text": "b"}, {}, 2.0)])
+        difference(one, [one[0], Returned({"text": "b"}, {}, 2.0)])
         == "the reward of step 1 is 1.0 in one and 2.0 in the other"
     )
-    assert difference(one, [Frame({"text": "c"}, {})]) == "the text observed at reset differs: 'a' and 'c'"
+    assert difference(one, [Returned({"text": "c"}, {})]) == "the text observed at reset differs: 'a' and 'c'"
 
 
 def test_command_line(capsys: pytest.CaptureFixture[str]):

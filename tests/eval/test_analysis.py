@@ -7,8 +7,9 @@ import json
 import pytest
 
 from embodied.catalog import ENTRIES
-from embodied.eval.analysis import analyse, share, words
+from embodied.eval.analysis import analyse
 from embodied.eval.results import read
+from embodied.eval.tables import share, words
 from embodied.store.run import Run
 
 

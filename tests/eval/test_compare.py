@@ -9,7 +9,7 @@ from scipy import stats
 from embodied.errors import UsageError
 from embodied.eval import power as powers
 from embodied.eval.compare import compare
-from embodied.eval.results import METRICS, read
+from embodied.eval.results import read, success
 from embodied.eval.statistics import detectable, spread
 from tests.eval.runs import make_run
 
@@ -99,9 +99,7 @@ def test_nothing_in_common(tmp_path):
 
 
 def test_success_can_be_compared(tmp_path):
-    (d,) = compare(
-        two(tmp_path, {("a", "x"): [1, 0.5, 0.9]}, {("a", "x"): [0.2, 1, 1]}), METRICS["success"]
-    ).differences
+    (d,) = compare(two(tmp_path, {("a", "x"): [1, 0.5, 0.9]}, {("a", "x"): [0.2, 1, 1]}), success).differences
     assert (d.score_a, d.score_b) == (pytest.approx(1 / 3), pytest.approx(2 / 3))
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from embodied.catalog import ENTRIES
-from embodied.cli.session import Request, _tasks
 from embodied.eval import floors
 from embodied.eval.floors import Floor
 from embodied.eval.leaderboard.board import boards
 from embodied.eval.results import read
+from embodied.request import Request, planned
 from embodied.types import TaskSpec
 from tests.eval.runs import make_run
 
@@ -42,7 +42,7 @@ def test_what_was_played_otherwise_has_no_floor(env, task, options):
 @pytest.mark.parametrize("env", [name for name in ENTRIES if name != "highway"])
 def test_what_eval_plays_by_default_has_the_floors_of_the_environment(env):
     """`embodied eval` records every option of the environment, defaults too."""
-    _, tasks = _tasks(Request(env=env, task=None, suite=None, agent="random", model=None), {}, False)
+    _, tasks = planned(Request(env=(env,), agent="random", image=False), print)
     played = floors.of_tasks(task for task, _ in tasks)[env]
     assert played == floors.of_tasks(TaskSpec(env, task) for task in ENTRIES[env].tasks)[env]
     assert played or floors.known(env, ENTRIES[env].tasks[0])

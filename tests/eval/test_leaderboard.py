@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 
 from embodied.errors import StoreError
-from embodied.eval.charts import coverage
 from embodied.eval.leaderboard import plain
 from embodied.eval.leaderboard.board import boards
 from embodied.eval.leaderboard.ranking import Standing, difference_p, rank_ranges
-from embodied.eval.leaderboard.site import dollars, short, write_site
+from embodied.eval.leaderboard.site import write_site
 from embodied.eval.results import read
 from embodied.eval.statistics import Spread, spread_of, stratify
 from embodied.exchange.balrog.reading import read_submission
+from embodied.quantities import coverage, dollars, short
 from tests.eval.runs import make_run
 
 
@@ -271,7 +271,7 @@ def test_site_that_cannot_be_written(runs, tmp_path):
 
 
 def test_numbers_are_short():
-    assert [short(n) for n in (0, 999, 1234, 5_600_000, 7 * 10**9)] == ["0", "999", "1.23 k", "5.6 M", "7 G"]
+    assert [short(n, " ") for n in (0, 999, 1234, 5_600_000, 7 * 10**9)] == ["0", "999", "1.23 k", "5.6 M", "7 G"]
     assert [dollars(c) for c in (None, 0.0, 0.001, 12.345, 1234.5)] == ["–", "$0.00", "< $0.01", "$12.35", "$1,234.50"]
 
 

@@ -19,7 +19,7 @@ from embodied.eval.balrog import summary
 from embodied.eval.results import read
 from embodied.eval.score import score
 from embodied.exchange import Export
-from embodied.exchange.balrog.layout import DIALECT, submissions
+from embodied.exchange.balrog.layout import ESCAPE, submissions
 from embodied.exchange.balrog.reading import read_submission
 from embodied.exchange.balrog.writing import write
 from embodied.exchange.film import write_film
@@ -112,7 +112,7 @@ def recorded(balrog_data, tmp_path_factory) -> dict[str, Path]:
 
 def rows(path: Path) -> list[dict]:
     with path.open(newline="", encoding="utf-8") as file:
-        return [{**row, "Reward": float(row["Reward"])} for row in csv.DictReader(file, **DIALECT)]
+        return [{**row, "Reward": float(row["Reward"])} for row in csv.DictReader(file, escapechar=ESCAPE)]
 
 
 def test_round_trip_of_every_trajectory(recorded, tmp_path):

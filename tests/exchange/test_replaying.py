@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from embodied.exchange.balrog.layout import COLUMNS, DIALECT
+from embodied.exchange.balrog.layout import COLUMNS, ESCAPE
 from embodied.exchange.balrog.reading import read_submission
 
 
@@ -70,10 +70,10 @@ def test_a_record_that_says_otherwise_is_found_out(submission, call, tmp_path, c
     part = only(submission[0], ("babaisai",), tmp_path / "part")
     path = max(part.rglob("*.csv"), key=lambda p: p.stat().st_size)
     with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file, **DIALECT))
+        rows = list(csv.DictReader(file, escapechar=ESCAPE))
     rows[2][column] = value
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, **DIALECT)
+        writer = csv.DictWriter(file, COLUMNS, escapechar=ESCAPE)
         writer.writeheader()
         writer.writerows(rows)
     read_submission(part, tmp_path / "run")

@@ -153,7 +153,7 @@ def test_a_win_that_loses_you_is_none_under_balrogs_rules():
     for rules, progress in (("embodied", 1.0), ("balrog", 0.0)):
         env = make("babaisai", "env/goto_win", rules=rules)
         env.reset(seed=0)
-        env._state = board(". BABA . BALL\n. IS . IS\n. ball+YOU baba WIN")
+        env._episode.state = board(". BABA . BALL\n. IS . IS\n. ball+YOU baba WIN")
         observation, reward, terminated, _, info = env.step("left")
         assert "lost" not in observation["text"]
         assert (reward > 0, terminated, info["progress"], info["success"]) == (True, True, progress, progress == 1)

@@ -33,12 +33,11 @@ def content(reply: Reply) -> tuple[str, tuple[int, ...] | None, str]:
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """An empty user cache."""
+def cache(model_cache: Path) -> Iterator[Path]:
+    """A user cache that holds the converted model and nothing else."""
     with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("cache")
-        patch.setenv("XDG_CACHE_HOME", str(folder))
-        yield folder
+        patch.setenv("XDG_CACHE_HOME", str(model_cache))
+        yield model_cache
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +182,7 @@ def test_draws_follow_the_distribution() -> None:
     """
     import random
 
-    from embodied.models.local.decoding import Row, _sample
+    from embodied.models.local.decoding import Row, sample
 
     shares = torch.tensor([0.1, 0.4, 0.2, 0.3])
 
@@ -194,7 +193,7 @@ def test_draws_follow_the_distribution() -> None:
                 | limits
             )
         )
-        return torch.bincount(torch.tensor([_sample(row, shares.log()) for _ in range(1600)]), minlength=4) / 1600
+        return torch.bincount(torch.tensor([sample(row, shares.log()) for _ in range(1600)]), minlength=4) / 1600
 
     assert torch.allclose(draw(), shares, atol=0.05)
     assert torch.allclose(draw(top_p=0.7), torch.tensor([0, 4 / 7, 0, 3 / 7]), atol=0.05)  # 0.4 + 0.3 reach 0.7

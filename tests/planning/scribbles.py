@@ -9,8 +9,8 @@ import numpy as np
 from embodied.planning.descriptors import denses, papers
 from embodied.planning.items import ItemSet, Pair, drawn
 from embodied.planning.making import Recipe, keys, select
-from embodied.planning.maps import GOAL, START
 from embodied.planning.pairs import farthest
+from embodied.planning.planners.space import GOAL, START
 
 
 def scribbled(split: str = "dev", maps: int = 4, each: int | None = None) -> ItemSet:

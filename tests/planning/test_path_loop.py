@@ -16,8 +16,8 @@ from embodied import envs
 from embodied.errors import UnknownName, UsageError
 from embodied.planning import utility as worth
 from embodied.planning import world as w
-from embodied.planning.maps import GOAL, START, generate
-from embodied.planning.planners.space import Space
+from embodied.planning.maps import generate
+from embodied.planning.planners.space import GOAL, START, Space
 from embodied.planning.policies import Search
 from embodied.planning.portfolio import MARGIN, PLANNERS
 from embodied.planning.scenarios import SCENARIOS, scenario

@@ -13,7 +13,8 @@ import pytest
 
 from embodied.errors import UnknownName, UsageError
 from embodied.planning.geometry import Discs, Polygons, Together
-from embodied.planning.maps import FAMILIES, GOAL, START, Map, area, feasible, generate, read, write
+from embodied.planning.maps import FAMILIES, Map, area, feasible, generate, read, write
+from embodied.planning.planners.space import GOAL, START
 
 WALLS = {10: 76, 11: 94, 12: 113, 13: 135, 14: 158, 15: 184, 16: 211, 17: 240, 18: 271}
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from embodied.errors import MissingExtra, UnknownName
-from embodied.planning.maps import GOAL, START, generate, read
+from embodied.planning.maps import generate, read
 from embodied.planning.planners import PLANNERS, plan
 from embodied.planning.planners.astar import route
-from embodied.planning.planners.space import Space
+from embodied.planning.planners.space import GOAL, START, Space
 
 OURS = [name for name in PLANNERS if name != "ompl"]
 MAPS = [("maze", 12), ("rings", 6), ("waves", 7), ("random", 14)]

@@ -7,7 +7,8 @@ import pytest
 
 from embodied.errors import UnknownName
 from embodied.planning import views
-from embodied.planning.maps import FAMILIES, GOAL, HALF, START, Map, generate
+from embodied.planning.maps import FAMILIES, Map, generate
+from embodied.planning.planners.space import GOAL, HALF, START
 from embodied.raster import Camera, project
 from embodied.raster.triangulate import triangulate
 

@@ -26,10 +26,13 @@ class Faulty(gymnasium.Env):
             life), drift (another observation than before), nan (a reward that is not a number), or nothing.
         seeds: The episodes it happens in; empty for all.
         only: A file; nothing happens where it is not there.
-        where: step; or reset, making or closing, where it hangs instead. Making does so in worker processes alone.
+        where: step; or reset, making or closing, where it happens instead.
         child: A file for the id of a process that the environment starts, and ends where it is closed.
+        spared: For making: how many environments of this process are made well before.
     """
 
+    made = 0
+    """Environments of this process."""
     observation_space = spaces.Text(100)
     action_space = spaces.Discrete(3)
 
@@ -43,10 +46,12 @@ class Faulty(gymnasium.Env):
         where: str = "step",
         child: str = "",
         only: str = "",
+        spared: int = 0,
     ):
         self._fault, self._at, self._once, self._seeds, self._seconds = fault, at, once, tuple(seeds), seconds
         self._where, self._child, self._only = where, None, only
-        if where == "making" and "embodied-worker-" in os.environ.get("TMPDIR", ""):
+        Faulty.made += 1
+        if where == "making" and Faulty.made > spared:
             self._go_wrong()
         if child:
             deaf = "import signal, time; signal.signal(signal.SIGHUP, signal.SIG_IGN); time.sleep(600)"

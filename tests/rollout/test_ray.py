@@ -227,10 +227,10 @@ def test_a_gpu_that_is_not_there_and_a_place_that_is_not_free_end_in_a_clear_err
 
 
 def test_workers_get_the_cores_that_replicas_leave(monkeypatch):
-    from embodied.cli import session
     from embodied.config import compose
+    from embodied.rollout import playing
     from embodied.rollout.worlds import ray_cluster
 
     monkeypatch.setattr(ray_cluster, "connect", lambda address: 8)
     config = compose(["env=babyai", "agent=smollm2", "run.ray=auto", "run.replicas=2", "model.threads=3"])
-    assert session._workers(config)[0] == 2
+    assert playing._workers(config)[0] == 2

@@ -18,13 +18,14 @@ from embodied.errors import StoreError
 from embodied.store.run import Run
 from tests.store import hostile
 
-QUICK = ("score RUN --tasks --episodes", "report RUN --pages", "merge RUN GOOD --out merged")
+QUICK = ("score RUN --tasks --episodes", "report RUN --pages", "merge RUN GOOD --out merged", "list runs .")
 REST = (
     "score RUN --json --episodes",
     "score RUN --statistics balrog",
     "compare RUN GOOD --tasks",
     "compare GOOD RUN --json",
     "power RUN",
+    "list runs . --json",
     "leaderboard RUN GOOD --out site --partial",
     "merge GOOD RUN --out merged-too",
     "merge RUN --out GOOD",

@@ -190,7 +190,8 @@ def _crossed(mask: np.ndarray, stroke: int) -> np.ndarray:
 def _wide(mask: np.ndarray, stroke: int) -> np.ndarray:
     """Where a square of `stroke` pixels has room, and what is beside it of the same thing."""
     core = ~_spread(~np.pad(mask, stroke), stroke // 2)
-    return mask & _spread(core, stroke // 2 + 1)[stroke:-stroke, stroke:-stroke]
+    wide: np.ndarray = mask & _spread(core, stroke // 2 + 1)[stroke:-stroke, stroke:-stroke]
+    return wide
 
 
 def _spread(mask: np.ndarray, reach: int) -> np.ndarray:
@@ -227,7 +228,8 @@ def _areas(mask: np.ndarray, colour: str, stroke: int) -> Iterator[Shape]:
 
 def _box(points: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]]:
     low, high = points.min(axis=0), points.max(axis=0)
-    return tuple(map(float, (low + high) / 2)), tuple(map(float, high - low))
+    (x, y), (width, height) = map(float, (low + high) / 2), map(float, high - low)
+    return (x, y), (width, height)
 
 
 def _round(outline: np.ndarray, centre: tuple[float, float], w: float, h: float, area: float) -> bool:

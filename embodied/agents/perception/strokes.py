@@ -67,7 +67,9 @@ def _removable(padded: np.ndarray, second: bool) -> np.ndarray:
     first = north & east & south, east & south & west
     other = north & east & west, north & south & west
     one, two = other if second else first
-    return (padded[1:-1, 1:-1] > 0) & (count >= 2) & (count <= 6) & (rises == 1) & (one == 0) & (two == 0)
+    inside: np.ndarray = padded[1:-1, 1:-1] > 0
+    gone: np.ndarray = inside & (count >= 2) & (count <= 6) & (rises == 1) & (one == 0) & (two == 0)
+    return gone
 
 
 def _near(at: Pixel, pixels: set[Pixel]) -> list[Pixel]:
@@ -192,7 +194,8 @@ def reduced(points: np.ndarray, tolerance: float) -> np.ndarray:
         if gap[at] > tolerance:
             keep[low + 1 + at] = True
             stack += [(low, low + 1 + at), (low + 1 + at, high)]
-    return points[keep]
+    kept: np.ndarray = points[keep]
+    return kept
 
 
 def sharpened(corners: np.ndarray, near: float) -> np.ndarray:
@@ -220,11 +223,11 @@ def _meeting(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray, reach: 
     """
     one, other = b - a, c - d
     across = float(one[0] * other[1] - one[1] * other[0])
-    middle = (b + c) / 2
+    middle: np.ndarray = (b + c) / 2
     if abs(across) < 1e-9:
         return middle
     to = d - a
     share = float(to[0] * other[1] - to[1] * other[0]) / across
-    meeting = a + share * one
+    meeting: np.ndarray = a + share * one
     ahead = float((meeting - b) @ one) >= 0 and float((meeting - c) @ other) >= 0
     return meeting if ahead and np.abs(meeting - middle).max() <= reach else middle

@@ -23,54 +23,86 @@ _REACH = 160
 """Characters before and behind a phrase that are looked at."""
 
 _NOT = re.compile(
-    r"(?:\b(?:not|never|no|nor|neither|false|untrue|without|avoid(?:s|ed|ing)?|except|cannot|dont|wont|cant|shouldnt|isnt|unable|unwilling|refus\w+|stop(?:ping)?|against|excluding|exclude[sd]?"
-    r"|reject(?:s|ed|ing)?|ruled? out|ruling out|skip(?:ping)?|unlike|versus|vs|than|hardly|instead of|rather than|other than|apart from|aside from|anything but|all but|but not"
-    r"|far from|fail(?:s|ed|ing)?|discard\w*|eliminat\w+|dismiss\w*|wrong|worse|nicht|kein\w*|nie|statt|ohne|ne|pas|jamais|nunca|jam[aá]s|sin|non|nao|não|niet|geen|evitar|vermeide\w*"
-    r"|forget(?:ting)?|ignor\w+|oppose\w*|prevent\w*|forbid\w*|forbidden|prohibit\w*|ban(?:ned)?|illegal|invalid|impossible|useless|bad idea to|mistake to)\b|n't\b|不|别|勿|没|非|而非|避免)",
+    r"(?:\b(?:not|never|no|nor|neither|false|untrue|without|avoid(?:s|ed|ing)?|except|cannot|dont|wont|cant|shouldnt"
+    r"|isnt|unable|unwilling|refus\w+|stop(?:ping)?|against|excluding|exclude[sd]?"
+    r"|reject(?:s|ed|ing)?|ruled? out|ruling out|skip(?:ping)?|unlike|versus|vs|than|hardly|instead of|rather than"
+    r"|other than|apart from|aside from|anything but|all but|but not"
+    r"|far from|fail(?:s|ed|ing)?|discard\w*|eliminat\w+|dismiss\w*|wrong|worse|nicht|kein\w*|nie|statt|ohne|ne|pas"
+    r"|jamais|nunca|jam[aá]s|sin|non|nao|não|niet|geen|evitar|vermeide\w*"
+    r"|forget(?:ting)?|ignor\w+|oppose\w*|prevent\w*|forbid\w*|forbidden|prohibit\w*|ban(?:ned)?|illegal|invalid"
+    r"|impossible|useless|bad idea to|mistake to)\b|n't\b|不|别|勿|没|非|而非|避免)",
     re.IGNORECASE,
 )
 _NEVER_MIND = re.compile(r"^\W*(?:no|nope|never mind|not yet|not sure|no problem|not bad)\s?[,;:]", re.IGNORECASE)
 _NOT_BEHIND = re.compile(
-    r"[\s\"'`*”’»)\]]{0,4}(?:,?\s?(?:which|that|this|it|but that|and that)\s)?(?:(?:is|was|are|would|will|wo|does|did|do|can|could|should|has|had|looks?|seems?|ca|may|might|must|appears?|sounds?)(?:n't| not|\snot|\sbe)?\s?(?:be|been|a|an|the|to be)?\s?)"
-    r"(?:\w+ly |too |very |also |quite |more |still )?(?:n't|not\b|never|no\b|wrong|bad|worse|worst|mistake|unsafe|dangerous|blocked|impossible|incorrect|useless|invalid|pointless|out\b|ruled|excluded|risky|unnecessary|fail|failed|cannot|inferior"
-    r"|unwise|fatal|hit|lose|kill|crash|collide|lead nowhere|forbidden|illegal|rejected|unavailable|premature|suboptimal|less|a bad|a mistake|deadly|suicide|harmful|unsuitable|unhelpful)|[\s\"'`*”’»)\]]{0,4}(?:isn't|wasn't|won't|doesn't|didn't|can't|cannot|shouldn't|wouldn't|isnt|不|ist nicht|ist falsch)"
-    r"|[\s\"'`*”’»)\]]{0,4}[?？]|[\s\"'`*”’»)\]]{0,4}[-:–—=,]{0,2}\s?(?:no\b|not\b(?! go)|wrong\b|bad\b|incorrect\b|❌|✗|✘|nope\b|never\b|blocked\b|failed\b|invalid\b|impossible\b)",
+    r"[\s\"'`*”’»)\]]{0,4}(?:,?\s?(?:which|that|this|it|but that|and that)\s)?(?:(?:is|was|are|would|will|wo|does"
+    r"|did|do|can|could|should|has|had|looks?|seems?|ca|may|might|must|appears?|sounds?)(?:n't| not|\snot"
+    r"|\sbe)?\s?(?:be|been|a|an|the|to be)?\s?)"
+    r"(?:\w+ly |too |very |also |quite |more |still )?(?:n't|not\b|never|no\b|wrong|bad|worse|worst|mistake|unsafe"
+    r"|dangerous|blocked|impossible|incorrect|useless|invalid|pointless|out\b|ruled|excluded|risky|unnecessary|fail"
+    r"|failed|cannot|inferior"
+    r"|unwise|fatal|hit|lose|kill|crash|collide|lead nowhere|forbidden|illegal|rejected|unavailable|premature"
+    r"|suboptimal|less|a bad|a mistake|deadly|suicide|harmful|unsuitable|unhelpful)|[\s\"'`*”’»)\]]{0,4}(?:isn't"
+    r"|wasn't|won't|doesn't|didn't|can't|cannot|shouldn't|wouldn't|isnt|不|ist nicht|ist falsch)"
+    r"|[\s\"'`*”’»)\]]{0,4}[?？]|[\s\"'`*”’»)\]]{0,4}[-:–—=,]{0,2}\s?(?:no\b|not\b(?! go)|wrong\b|bad\b|incorrect\b|❌"
+    r"|✗|✘|nope\b|never\b|blocked\b|failed\b|invalid\b|impossible\b)",
     re.IGNORECASE,
 )
 _SUPPOSED = re.compile(
-    r"\b(?:could|might|may|maybe|perhaps|possibly|if|when|whenever|once|after|before|until|till|unless|whether|while|because|since|although|though|would(?! (?:choose|pick|go|say|select|prefer|take|like|recommend|suggest|be)\b)"
-    r"|was|were|had|tried|trying|already|last|previous(?:ly)?|earlier|just now|used to|options?|possible|available|consider(?:ing|ed)?|either|or|example|e\.g|such as|like when|suppose|imagine|assum\w+"
-    r"|as if|in case|later|eventually|next time|then i|afterwards|chose|took|went|did|someone|they|he|she|monster|enemy|other|wish|hope|unsure|doubt\w*|wonder\w*|don't know|wenn|falls|vielleicht|si)\b|如果|可能|也许",
+    r"\b(?:could|might|may|maybe|perhaps|possibly|if|when|whenever|once|after|before|until|till|unless|whether|while"
+    r"|because|since|although|though|would(?! (?:choose|pick|go|say|select|prefer|take|like|recommend|suggest|be)\b)"
+    r"|was|were|had|tried|trying|already|last|previous(?:ly)?|earlier|just now|used to|options?|possible|available"
+    r"|consider(?:ing|ed)?|either|or|example|e\.g|such as|like when|suppose|imagine|assum\w+"
+    r"|as if|in case|later|eventually|next time|then i|afterwards|chose|took|went|did|someone|they|he|she|monster"
+    r"|enemy|other|wish|hope|unsure|doubt\w*|wonder\w*|don't know|wenn|falls|vielleicht|si)\b|如果|可能|也许",
     re.IGNORECASE,
 )
 _FILLER = (
-    r"(?:please|just|simply|first|now|then|so|ok|okay|therefore|thus|hence|well|yes|sure|alright|definitely|go|move|head|walk|step|do|use|try|perform|execute|press|take|choose|select|pick"
-    r"|to|the|action|immediately|quickly|carefully|let's|lets|and|a|an|my|it|with|for|bitte|dann|also|right away|certainly|on|one step|the option|option|number|no\.)"
+    r"(?:please|just|simply|first|now|then|so|ok|okay|therefore|thus|hence|well|yes|sure|alright|definitely|go|move"
+    r"|head|walk|step|do|use|try|perform|execute|press|take|choose|select|pick"
+    r"|to|the|action|immediately|quickly|carefully|let's|lets|and|a|an|my|it|with|for|bitte|dann|also|right away"
+    r"|certainly|on|one step|the option|option|number|no\.)"
 )
 _ORDER = re.compile(rf"^[^\w]*(?:{_FILLER}[\s,:\"'`*]{{1,4}}){{0,5}}[^\w]*$", re.IGNORECASE)
 """What may stand before a phrase that is said as an order."""
 _BARE_TO = re.compile(r"^[^\w]*to\s+[^\w]*$", re.IGNORECASE)
 _AFTER_WILL = (
-    r"(?:now|then|simply|just|first|again|therefore|thus|so|definitely|have|need|want|like|love|going|to|go|move|walk|head|step|choose|pick|select|decide|decided|try|use|say|take|do|perform|execute|press|be|keep|opt|for|with|settle|on"
-    r"|the|a|action|command|option|direction|path|proceed|continue|prefer|make|answer|vote|here|also|recommend|suggest|conclude|that|is|it|immediately|start|begin|by|doing|choosing|selecting|picking|taking|turn|my|own|move)"
+    r"(?:now|then|simply|just|first|again|therefore|thus|so|definitely|have|need|want|like|love|going|to|go|move"
+    r"|walk|head|step|choose|pick|select|decide|decided|try|use|say|take|do|perform|execute|press|be|keep|opt|for"
+    r"|with|settle|on"
+    r"|the|a|action|command|option|direction|path|proceed|continue|prefer|make|answer|vote|here|also|recommend"
+    r"|suggest|conclude|that|is|it|immediately|start|begin|by|doing|choosing|selecting|picking|taking|turn|my|own"
+    r"|move)"
 )
 _WILLED = re.compile(
-    r"(?:\b(?:i|we|let me|let us|let's|lets|should|must|will|shall|'ll|i'm|im|we're|am|need(?:s)? to|ha(?:s|ve) to|want(?:s)? to|going to|ought to|gonna|have decided to|time to|best to|wise to|better to|safest to|ich(?: werde| w[aä]hle| nehme)?|yo|voy a|debo|elijo"
-    rf"|je(?: choisis| vais)?|choisis|vado|escolho)|'ll|'m|我(?:会|将|要|选|选择|应该)?|选择|应该|执行)[\s,]{{0,2}}(?:{_AFTER_WILL}\b[\s,:]{{0,3}}){{0,7}}[\s\"'`*(\[<:“]{{0,5}}$",
+    r"(?:\b(?:i|we|let me|let us|let's|lets|should|must|will|shall|'ll|i'm|im|we're|am|need(?:s)? to|ha(?:s|ve) to"
+    r"|want(?:s)? to|going to|ought to|gonna|have decided to|time to|best to|wise to|better to|safest to"
+    r"|ich(?: werde| w[aä]hle| nehme)?|yo|voy a|debo|elijo"
+    rf"|je(?: choisis| vais)?|choisis|vado|escolho)|'ll|'m|我(?:会|将|要|选|选择|应该)?|选择|应该"
+    rf"|执行)[\s,]{{0,2}}(?:{_AFTER_WILL}\b[\s,:]{{0,3}}){{0,7}}[\s\"'`*(\[<:“]{{0,5}}$",
     re.IGNORECASE,
 )
 _NAMED = re.compile(
-    r"(?:\b(?:choose|choosing|select|selecting|pick|picking|prefer|opt for|opting for|go with|going with|settle on|answer|answer is|action|action is|action:|command|command is|choice|choice is|decision|decision is|move is|option is|best|better"
-    r"|recommend|suggest|conclude|conclusion|execute|perform|therefore|hence|thus|it is|it's|that is|that's|is to|be to|would be|decide on|vote for|(?:best|better|right|correct|optimal|preferred|next|safest|preferable|suitable|only) (?:\w+ ){0,3}(?:is|are|seems|remains)"
-    r"|antwort ist|respuesta es|r[eé]ponse est)|答案是|动作是|选择)[\s,]{0,3}(?:(?:is|to|be|clearly|obviously|therefore|would|the|that|action|a|as|option|simply|just|probably|go|move)\b[\s:,]{0,3}){0,5}[\s\"'`*(\[<:：“]{0,5}$",
+    r"(?:\b(?:choose|choosing|select|selecting|pick|picking|prefer|opt for|opting for|go with|going with|settle on"
+    r"|answer|answer is|action|action is|action:|command|command is|choice|choice is|decision|decision is|move is"
+    r"|option is|best|better"
+    r"|recommend|suggest|conclude|conclusion|execute|perform|therefore|hence|thus|it is|it's|that is|that's|is to"
+    r"|be to|would be|decide on|vote for|(?:best|better|right|correct|optimal|preferred|next|safest|preferable"
+    r"|suitable|only) (?:\w+ ){0,3}(?:is|are|seems|remains)"
+    r"|antwort ist|respuesta es|r[eé]ponse est)|答案是|动作是|选择)[\s,]{0,3}(?:(?:is|to|be|clearly|obviously|therefore"
+    r"|would|the|that|action|a|as|option|simply|just|probably|go|move)\b[\s:,]{0,3}){0,5}[\s\"'`*(\[<:：“]{0,5}$",
     re.IGNORECASE,
 )
 _TOLD_OF = re.compile(
-    r"[\s\"'`*”’)\]]{0,4}(?:is|are|was|were|has|have|had|would|could|seems?|looks?|appears?|may|might|will|does|did|do|can|leads?|goes|takes|passes|contains?|requires?|needs?|makes?|runs?|gets?|keeps?|stays?|comes?|involves?|offers?|provides?|gives?|costs?|means?|lies)\b",
+    r"[\s\"'`*”’)\]]{0,4}(?:is|are|was|were|has|have|had|would|could|seems?|looks?|appears?|may|might|will|does|did"
+    r"|do|can|leads?|goes|takes|passes|contains?|requires?|needs?|makes?|runs?|gets?|keeps?|stays?|comes?|involves?"
+    r"|offers?|provides?|gives?|costs?|means?|lies)\b",
     re.IGNORECASE,
 )
 _PRAISED = re.compile(
-    r"[^.!?\n]{0,40}?\b(?:better|best|preferable|preferred|right one|correct|optimal|my (?:answer|choice|action|pick|move)|the (?:answer|choice|one|action|right|best|better|correct|way to go|most|winner)|chosen|recommended|more suitable|most suitable|superior|favou?red|ideal"
+    r"[^.!?\n]{0,40}?\b(?:better|best|preferable|preferred|right one|correct|optimal|my (?:answer|choice|action|pick"
+    r"|move)|the (?:answer|choice|one|action|right|best|better|correct|way to go|most|winner)|chosen|recommended"
+    r"|more suitable|most suitable|superior|favou?red|ideal"
     r"|what i (?:choose|will do|pick)|it)\b",
     re.IGNORECASE,
 )
@@ -79,16 +111,20 @@ _CONDITION = re.compile(r"\b(?:if|unless|otherwise|or|else|until|except|but|wenn
 _QUOTES = "\"'`*“‘«「[<"
 _OTHER_WORD = {
     "up": re.compile(
-        r"(?:pick|look|give|stand|wake|sum|end|set|back|line|follow|speed|write|pull|hurry|get|got|open|mess|show|turn|grow|make|made|come|came|build|straight|bring|move it|clear|keep)(?:s|ed|ing|ting)?[\s-]$",
+        r"(?:pick|look|give|stand|wake|sum|end|set|back|line|follow|speed|write|pull|hurry|get|got|open|mess|show"
+        r"|turn|grow|make|made|come|came|build|straight|bring|move it|clear|keep)(?:s|ed|ing|ting)?[\s-]$",
         re.IGNORECASE,
     ),
     "down": re.compile(
-        r"(?:slow|calm|break|write|sit|put|turn|come|shut|track|narrow|boil|lie|settle|cool|note|fall|upside|lay|close)(?:s|ed|ing|ting)?[\s-]$",
+        r"(?:slow|calm|break|write|sit|put|turn|come|shut|track|narrow|boil|lie|settle|cool|note|fall|upside|lay"
+        r"|close)(?:s|ed|ing|ting)?[\s-]$",
         re.IGNORECASE,
     ),
 }
 _OTHER_WORD_BEHIND = {
-    "right": re.compile(r"[\s]?(?:now|away|choice|answer|action|one|thing|decision|order|path|away|place|next|after|before|!|,|\.\s|there|here|above|below|behind|way|question|track|angle)", re.IGNORECASE),
+    "right": re.compile(
+        r"[\s]?(?:now|away|choice|answer|action|one|thing|decision|order|path|away|place|next|after|before|!|,"
+        r"|\.\s|there|here|above|below|behind|way|question|track|angle)", re.IGNORECASE),
     "left": re.compile(r"\s(?:over|behind|alone|of|side of|for|to do|is|are|hand side|me with|in)", re.IGNORECASE),
     "up": re.compile(r"\s(?:to|until|against|for|next|ahead|and running|with)\b", re.IGNORECASE),
     "look": re.compile(r"\s(?:like|forward|for|into|as)\b", re.IGNORECASE),
@@ -215,7 +251,9 @@ def _mentions(vocabulary: Vocabulary, text: str) -> list[tuple[str, int, int]]:
 
 
 def _stance(text: str, phrase: str, start: int, end: int) -> int:
-    """What the sentence does with the phrase: chooses it (1), speaks of it (0), asks or supposes (-1), denies it (-2)."""
+    """What the sentence does with the phrase: chooses it (1), speaks of it (0), asks or supposes (-1), or denies it
+    (-2).
+    """
     before, behind = text[max(0, start - _REACH) : start], text[end : end + _REACH]
     sentence, clause, statement = (_after_last(pattern, before) for pattern in (_SENTENCE, _CLAUSE, _STATEMENT))
     if _denied(statement, clause) or _NOT_BEHIND.match(behind):

@@ -13,27 +13,36 @@ from embodied.agents.reading.dress import LONGEST, forms
 from embodied.agents.vocabulary import CONTROL, LONGEST_COMMAND, Commands
 
 _KNOWN = (
-    "north south east west northeast northwest southeast southwest up down in out n s e w ne nw se sw go walk run move head enter exit leave climb look l examine x inspect search read "
-    "take get grab pick drop put insert place open close shut lock unlock push pull turn switch eat drink cook slice chop dice prepare inventory i wait z give show ask tell say answer "
-    "attack hit kill throw wear remove light burn cut use goal help score undo press touch jump sit stand wave give feed fill empty pour tie untie"
+    "north south east west northeast northwest southeast southwest up down in out n s e w ne nw se sw go walk run "
+    "move head enter exit leave climb look l examine x inspect search read "
+    "take get grab pick drop put insert place open close shut lock unlock push pull turn switch eat drink cook "
+    "slice chop dice prepare inventory i wait z give show ask tell say answer "
+    "attack hit kill throw wear remove light burn cut use goal help score undo press touch jump sit stand wave give "
+    "feed fill empty pour tie untie"
 )
 _FIRST_WORD = re.compile(r"[^\W\d_]+")
 _ABBREVIATION = re.compile(r"(?:^|\s)(?:mr|mrs|ms|dr|st|prof|jr|sr|no|vs|mt|capt|lt|sgt)$", re.IGNORECASE)
 _INTERJECTION = re.compile(
-    r"(?:sure(?: thing)?|okay|ok|certainly|of course|got it|alright|all right|great|understood|absolutely|no problem|yes|yeah|well|hmm+|ah|aha|thanks|thank you|perfect|good|hello|hi|hey"
+    r"(?:sure(?: thing)?|okay|ok|certainly|of course|got it|alright|all right|great|understood|absolutely|no problem"
+    r"|yes|yeah|well|hmm+|ah|aha|thanks|thank you|perfect|good|hello|hi|hey"
     r"|excellent|right|fine|very well|so|now)(?:\s?[!.,:–—-]+\s*|\s*$)",
     re.IGNORECASE,
 )
 _PROSE = re.compile(
-    r"(?:i(?:'[a-z]+)?|we(?:'[a-z]+)?|you(?:'[a-z]+)?|let me|let's|let us|the|my|to|since|because|based|given|first|next|finally|it(?:'s)?|there(?:'s)?|this|that|these|those|as|sorry|unfortunately"
-    r"|after|before|if|in order|in the|in this|from|however|but|so|here(?:'s)?|what|where|which|who|why|how|when|while|should|could|would|can(?:'t|not)?|do not|don't|dont|never|not|no|nor|avoid|instead"
-    r"|rather|anything but|anywhere but|everything but|all but|maybe|perhaps|thoughts?|reasoning|reason|analysis|plan|goals?:|a|an|our|your|he|she|they|at|with|by|for|is|are|was|does|did|will|must|need|none|neither"
-    r"|nothing|either|note|remember|unable|please note|my|action|command|answer|\w+ing|stop|refuse|without|except|other than|only if|under no|absolutely not|one|some|any|all|both|according|currently|possible|available"
+    r"(?:i(?:'[a-z]+)?|we(?:'[a-z]+)?|you(?:'[a-z]+)?|let me|let's|let us|the|my|to|since|because|based|given|first"
+    r"|next|finally|it(?:'s)?|there(?:'s)?|this|that|these|those|as|sorry|unfortunately"
+    r"|after|before|if|in order|in the|in this|from|however|but|so|here(?:'s)?|what|where|which|who|why|how|when"
+    r"|while|should|could|would|can(?:'t|not)?|do not|don't|dont|never|not|no|nor|avoid|instead"
+    r"|rather|anything but|anywhere but|everything but|all but|maybe|perhaps|thoughts?|reasoning|reason|analysis"
+    r"|plan|goals?:|a|an|our|your|he|she|they|at|with|by|for|is|are|was|does|did|will|must|need|none|neither"
+    r"|nothing|either|note|remember|unable|please note|my|action|command|answer|\w+ing|stop|refuse|without|except"
+    r"|other than|only if|under no|absolutely not|one|some|any|all|both|according|currently|possible|available"
     r"|observations?|obs|results?|user|human|environment|system|step)(?=[\s,.:;!?*_])",
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(
-    r"\b(?:is|are|was|were|would|could|might|should|seems?|will|i|i'll|i'm|we|won't|isn't|don't|doesn't|can't|cannot|must|may|not|never)\b",
+    r"\b(?:is|are|was|were|would|could|might|should|seems?|will|i|i'll|i'm|we|won't|isn't|don't|doesn't|can't|cannot"
+    r"|must|may|not|never)\b",
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r"\"[^\"]*\"|'(?<!\w')[^']*'(?!\w)")
@@ -41,7 +50,9 @@ _ALTERNATIVE = re.compile(
     r"\s(?:or|vs\.?|versus|oder|rather than|instead of|and not|but not|if|unless|until)\s|\s/\s", re.IGNORECASE
 )
 _TAIL = re.compile(
-    r"\s(?:because|since|so that|so as|so i|in order|which|as (?:i|it|this|that|the)|hoping|in hopes|to (?:find|see|get|reach|explore|look|check|continue|try|avoid|return|go|search|head|start|move|discover|learn|unlock)\b|where|for the)\b.*"
+    r"\s(?:because|since|so that|so as|so i|in order|which|as (?:i|it|this|that|the)|hoping|in hopes|to (?:find|see"
+    r"|get|reach|explore|look|check|continue|try|avoid|return|go|search|head|start|move|discover|learn|unlock)\b"
+    r"|where|for the)\b.*"
     r"|\s(?:--?|#|//|;;|→|=>|->|\|)\s.*|\s{2,}#.*|\s?\([^()]*(?:\)|$)\s*[.!]?$",
     re.IGNORECASE,
 )
@@ -73,7 +84,9 @@ class Speech:
         self._known = words | set(_KNOWN.split())
         known = "|".join(sorted(map(re.escape, self._known), key=len, reverse=True))
         self._next = re.compile(
-            rf"(?:\s?[,;&]\s?(?:and\s|then\s|and then\s|next\s|also\s|finally\s|followed by\s)*|\s(?:and|then|and then|and also|before|after that|followed by|->|=>|→|\||&&?)\s)(?=(?:go\s)?(?:{known})\b)"
+            rf"(?:\s?[,;&]\s?(?:and\s|then\s|and then\s|next\s|also\s|finally\s|followed by\s)*"
+            rf"|\s(?:and|then|and then|and also|before|after that|followed by|->|=>|→|\|"
+            rf"|&&?)\s)(?=(?:go\s)?(?:{known})\b)"
             r"|,?\s(?:and\s)?then\b|\s?(?:&&|->|=>|→)\s?|,\s?then\b|;|\s\d{1,2}[.)]\s",
             re.IGNORECASE,
         )

@@ -15,13 +15,19 @@ LONGEST = 600
 
 LABELS = (
     r"(?:(?:the|my|your|our|so|thus|therefore|hence|and|here|now|ok(?:ay)?|sure|well|then)[ ,:]{1,3}){0,3}"
-    r"(?:(?:final|next|chosen|best|correct|selected|recommended|proposed|optimal|new|actual|single|output|agent|immediate|right|suggested|game|revised|corrected)[ _]){0,2}"
-    r"(?:actions?|commands?|answers?|moves?|decision|choice|output|response|cmd|act|acci[oó]n|respuesta|comando|aktion|antwort|befehl|r[eé]ponse|commande|azione|risposta"
-    r"|a[cç][aã]o|resposta|actie|antwoord|действие|команда|ответ|handlung|conclusion|solution|pick|selection|result|verdict)"
+    r"(?:(?:final|next|chosen|best|correct|selected|recommended|proposed|optimal|new|actual|single|output|agent"
+    r"|immediate|right|suggested|game|revised|corrected)[ _]){0,2}"
+    r"(?:actions?|commands?|answers?|moves?|decision|choice|output|response|cmd|act|acci[oó]n|respuesta|comando"
+    r"|aktion|antwort|befehl|r[eé]ponse|commande|azione|risposta"
+    r"|a[cç][aã]o|resposta|actie|antwoord|действие|команда|ответ|handlung|conclusion|solution|pick|selection|result"
+    r"|verdict)"
     r"(?:[ _](?:i(?:'ll)? (?:choose|take|will take|select|pick)|is|to take|taken|would be|will be|input|chosen|here))?"
 )
 """What a model may call its answer, before a colon."""
-CJK_LABELS = r"(?:最终|下一步|我的|所选|选择的|次の|最終)?(?:的)?(?:动作|動作|行动|行動|答案|指令|命令|操作|选择|回答|アクション|コマンド|答え|행동|명령|답변?|결정)(?:是|为)?"
+CJK_LABELS = (
+    r"(?:最终|下一步|我的|所选|选择的|次の|最終)?(?:的)?"
+    r"(?:动作|動作|行动|行動|答案|指令|命令|操作|选择|回答|アクション|コマンド|答え|행동|명령|답변?|결정)(?:是|为)?"
+)
 _LABEL = re.compile(
     rf"(?:{LABELS}[\"'`*_ ]{{0,4}}(?:[:=]|=>|->)|{CJK_LABELS}[\"'`*_ ]{{0,4}}[:=])[ *_]{{0,4}}", re.IGNORECASE
 )
@@ -107,7 +113,9 @@ _ESCAPES = (("\\_", "_"), ("\\*", "*"), ("\\-", "-"), ('\\"', '"'), ("\\ ", " ")
 
 
 def forms(line: str) -> Iterator[str]:
-    """`line`, then what is left as its dress is taken off piece by piece; nothing for lines over `LONGEST` characters."""
+    """`line`, then what is left as its dress is taken off piece by piece; nothing for lines of more than `LONGEST`
+    characters.
+    """
     if len(line) > LONGEST:
         return
     for entity, sign in _ENTITY.items():

@@ -11,7 +11,8 @@ from embodied.agents.reading.choice import whole
 from embodied.agents.vocabulary import Commands, Vocabulary
 
 _OPENING = re.compile(
-    r"[\s\"'`*_]{0,40}(?P<all>(?:<[|｜]?|◁|⟨|\{\{|<<|⟦|【|\[(?=[A-Z_]{3,30}\]))\s?(?P<name>[^\W\d_][\w.:▁-]{1,40})(?:\s[^<>\n]{0,80})?\s?(?:[|｜]?>|▷|⟩|\}\}|>>|⟧|】|\]))"
+    r"[\s\"'`*_]{0,40}(?P<all>(?:<[|｜]?|◁|⟨|\{\{|<<|⟦|【"
+    r"|\[(?=[A-Z_]{3,30}\]))\s?(?P<name>[^\W\d_][\w.:▁-]{1,40})(?:\s[^<>\n]{0,80})?\s?(?:[|｜]?>|▷|⟩|\}\}|>>|⟧|】|\]))"
 )
 _PIPE = re.compile(r"^[ \t]{0,8}(?P<all>(?:<[|｜]|◁)(?P<name>[\w▁]{2,40})(?:[|｜]>|▷))", re.MULTILINE)
 _KNOWN = frozenset(

@@ -41,8 +41,10 @@ class Said(NamedTuple):
 
 
 _TAG_NAMES = (
-    r"answer|final_answer|finalanswer|final|action|actions|next_action|final_action|command|cmd|move|next_move|decision|choice|output|response|solution|conclusion|act"
-    r"|result|execute|selected_action|chosen_action|game_command|begin_of_box|START_RESPONSE|START_TEXT|begin_of_solution|begin_of_answer"
+    r"answer|final_answer|finalanswer|final|action|actions|next_action|final_action|command|cmd|move|next_move"
+    r"|decision|choice|output|response|solution|conclusion|act"
+    r"|result|execute|selected_action|chosen_action|game_command|begin_of_box|START_RESPONSE|START_TEXT"
+    r"|begin_of_solution|begin_of_answer"
 )
 _TAG = re.compile(rf"<[|｜]?\s?({_TAG_NAMES})(?:\s[^<>\n]{{0,60}})?\s?[|｜]?>|\[({_TAG_NAMES})\](?!\()", re.IGNORECASE)
 _TAG_END = re.compile(
@@ -51,8 +53,10 @@ _TAG_END = re.compile(
 )
 _BOXED = re.compile(r"\\f?boxed\s?\{((?:[^{}\n]|\{[^{}\n]{0,300}\}){0,300})\}")
 _PARAMETER = re.compile(
-    r"<(?:parameter|arg|param|argument)(?:=|\s{1,3}name\s?=\s?)[\"']?(?:action|command|cmd|answer|move|next_action|input|text|value)[\"']?[^<>]{0,40}>\s{0,8}([^<>]{1,300}?)\s{0,8}</"
-    r"|<arg_key>\s{0,4}(?:action|command|cmd|answer|move)\s{0,4}</arg_key>\s{0,8}<arg_value>\s{0,4}([^<>]{1,300}?)\s{0,4}</arg_value>",
+    r"<(?:parameter|arg|param|argument)(?:=|\s{1,3}name\s?=\s?)[\"']?(?:action|command|cmd|answer|move|next_action"
+    r"|input|text|value)[\"']?[^<>]{0,40}>\s{0,8}([^<>]{1,300}?)\s{0,8}</"
+    r"|<arg_key>\s{0,4}(?:action|command|cmd|answer"
+    r"|move)\s{0,4}</arg_key>\s{0,8}<arg_value>\s{0,4}([^<>]{1,300}?)\s{0,4}</arg_value>",
     re.IGNORECASE,
 )
 _KEYS = (
@@ -92,8 +96,9 @@ _RANK = {key: rank for rank, keys in enumerate(_KEYS) for key in keys}
 _STRINGS = (
     r"\"(?:[^\"\\\n]|\\.){0,400}\"(?=\s{0,8}(?:[,}\]]|$))|'(?:[^'\\\n]|\\.|'(?=\w)){0,400}'(?=\s{0,8}(?:[,}\]]|$))"
 )
+_NAMES = sorted([*_RANK, "action_input", "actioninput", "name", "tool_name", "function"], key=len, reverse=True)
 _PAIR = re.compile(
-    rf"(?<![\w\\])([\"'])({'|'.join(sorted([*_RANK, 'action_input', 'actioninput', 'name', 'tool_name', 'function'], key=len, reverse=True))})\1\s{{0,8}}:\s{{0,8}}"
+    rf"(?<![\w\\])([\"'])({'|'.join(_NAMES)})\1\s{{0,8}}:\s{{0,8}}"
     rf"(?:({_STRINGS})|(\[)|([\w-]{{1,40}})(?=\s{{0,8}}(?:[,}}\]]|$)))",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -103,7 +108,8 @@ _EMPTY_CALL = re.compile(
 )
 _LABEL = re.compile(
     rf"(?:^|(?<=[.!?;])[ \t]{{1,3}}|(?<=[{{,])[ \t]{{0,3}})[ \t>*_#\"'`~-]{{0,10}}(?:\d{{1,2}}[.)] )?[*_`]{{0,3}}"
-    rf"(?:{LABELS}(?: i (?:choose|take|will take|select))?(?: is| will be)?[\"'`*_ \t]{{0,4}}(?:[:=](?!=)|=>)|{CJK_LABELS}[\"'`*_ \t]{{0,4}}[:=])[ \t*_]{{0,4}}",
+    rf"(?:{LABELS}(?: i (?:choose|take|will take|select))?(?: is| will be)?[\"'`*_ \t]{{0,4}}(?:[:=](?!=)|=>)"
+    rf"|{CJK_LABELS}[\"'`*_ \t]{{0,4}}[:=])[ \t*_]{{0,4}}",
     re.IGNORECASE | re.MULTILINE,
 )
 _INPUT = re.compile(r"action[ _]input", re.IGNORECASE)

@@ -16,14 +16,16 @@ _LABEL_AT_START = re.compile(
     r"[\s*_#]{0,8}(?:my |the )?(?:final |full )?answer[*_ ]{0,3}[:：][ \t*_]{0,4}(?=\S|\n)", re.IGNORECASE
 )
 _PERSON = re.compile(
-    r"^(?:User|Human|USER|HUMAN)[ ]?[:：]|<\|im_start\|>\s?user|<start_of_turn>user|<[|｜](?:user|User|observation)[|｜]>|\[INST\]|<\|start_header_id\|>user",
+    r"^(?:User|Human|USER|HUMAN)[ ]?[:：]|<\|im_start\|>\s?user|<start_of_turn>user|<[|｜](?:user|User"
+    r"|observation)[|｜]>|\[INST\]|<\|start_header_id\|>user",
     re.MULTILINE,
 )
 _CALL = re.compile(r"\s{0,20}[`'\"*]{0,3}(\w{1,40})\s?\([^()\n]{0,200}\)[`'\"*.;]{0,3}[ \t]*(?:\n|$)")
 _NAME = re.compile(r"\w+")
 _JSON = re.compile(r"\s{0,20}(?:```[a-z]{0,10}\s{1,4})?\{")
 _WHOLE_TAG = re.compile(
-    r"\s{0,20}(?:<[|｜]?\s?(?:answer|final_answer|response|output|conclusion|final|START_RESPONSE|begin_of_solution|begin_of_box)\s?[|｜]?>|\\boxed)",
+    r"\s{0,20}(?:<[|｜]?\s?(?:answer|final_answer|response|output|conclusion|final|START_RESPONSE|begin_of_solution"
+    r"|begin_of_box)\s?[|｜]?>|\\boxed)",
     re.IGNORECASE,
 )
 WINDOW = 16_384

@@ -25,13 +25,15 @@ LONGEST_REPLY = 65_536
 """
 
 _REVISED = re.compile(
-    r"\b(?:no|nope|wait|actually|instead|correction|corrected|rather|scratch|sorry|oops|hmm+|but|however|better|revis\w+|chang\w+|final|mistake\w*|wrong|reconsider\w*|second thought|would"
+    r"\b(?:no|nope|wait|actually|instead|correction|corrected|rather|scratch|sorry|oops|hmm+|but|however|better"
+    r"|revis\w+|chang\w+|final|mistake\w*|wrong|reconsider\w*|second thought|would"
     r"|doch|nein|pero|mais|不对|等等)\b",
     re.IGNORECASE,
 )
 """Words between two answers that tell the second to be in place of the first."""
 _STRONG = re.compile(
-    r"act|command|cmd|answer|move|decision|choice|befehl|aktion|antwort|acci|respuesta|comando|r.ponse|commande|azione|risposta|resposta|动|行|答|命|指|操|选|ア|コ|행|명|답|결",
+    r"act|command|cmd|answer|move|decision|choice|befehl|aktion|antwort|acci|respuesta|comando|r.ponse|commande"
+    r"|azione|risposta|resposta|动|行|答|命|指|操|选|ア|コ|행|명|답|결",
     re.IGNORECASE,
 )
 _NESTED = ("{", "[", "<", "\\", "$", "```", "~~~")
@@ -54,7 +56,9 @@ _NOWHERE = -1
 
 @dataclass(frozen=True)
 class _Found:
-    """What a stage found in a text: phrases or a command, and where the mark before it begins (`_NOWHERE` without one)."""
+    """What a stage found in a text: phrases or a command, and where the mark before it begins (`_NOWHERE` without
+    one).
+    """
 
     actions: tuple[str, ...]
     place: int = 0
@@ -144,7 +148,9 @@ def _said(text: str, thought: str, format: Format, accepted: Vocabulary | Comman
     mine = stage.own_turn(text)
     found = stage.look(mine) if mine is not None else _NOTHING
     marked = mine is not None and found.place >= 0
-    before = mine[: found.place].rstrip(' \t\n\r*_`"{') if marked else text if format.thinks else ""
+    before = text if format.thinks else ""
+    if mine is not None and marked:
+        before = mine[: found.place].rstrip(' \t\n\r*_`"{')
     dropped = (
         (
             Note(

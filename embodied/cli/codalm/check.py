@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from embodied.driving.codalm.load import Problem, Split
 
 SHOWN = 20
 """Lines of one kind; JSON holds them all."""
@@ -43,8 +47,8 @@ def run(data: str | None, split: str | None, language: str | None, pictures: boo
     return 5 if hindering else 0
 
 
-def _print(splits: list, problems: list) -> None:
-    from embodied.cli.tables import console, table
+def _print(splits: list[Split], problems: list[Problem]) -> None:
+    from embodied.cli.tables import console, print_table, table
     from embodied.driving.codalm.load import KINDS, PUBLISHED
 
     shown = table("split", "language", "scenes", "published", "regions", "problems")
@@ -57,7 +61,7 @@ def _print(splits: list, problems: list) -> None:
             str(len(found.questions("region_perception"))),
             str(len(found.problems)),
         )
-    console().print(shown)
+    print_table(console(), shown)
     for kind, number in Counter(p.kind for p in problems).items():
         typer.echo(f"\n{kind} ({number}): {KINDS[kind]}")
         of_kind = [p for p in problems if p.kind == kind]

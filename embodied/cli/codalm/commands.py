@@ -14,7 +14,7 @@ _WHAT = typer.Argument(
 _DATA = typer.Option(None, "--data", help="Folder of the real CODA-LM; EMBODIED_CODA_ROOT by default.")
 _SPLIT = typer.Option(None, "--split", help="Of a submission: train, val, test or mini; test by default.")
 _LANGUAGE = typer.Option(None, "--language", help="Of the references: english or chinese.")
-_PARTIAL = typer.Option(False, "--partial", help="Go on with what can be used of a split that has faults.")
+_PARTIAL = typer.Option(False, "--partial", help="Use what can be used of a split that has faults.")
 _JSON = typer.Option(False, "--json", help="Print JSON instead of tables.")
 
 
@@ -26,11 +26,11 @@ def check(
     split: str | None = typer.Option(None, "--split", help="One split; all that are there by default."),
     language: str | None = typer.Option(None, "--language", help="english or chinese; what is there by default."),
     pictures: bool = typer.Option(
-        False, "--pictures", help="Decode every picture whole, not its header alone (some 10 ms each)."
+        False, "--pictures", help="Decode every picture whole, not only its header (some 10 ms each)."
     ),
     as_json: bool = _JSON,
 ) -> int:
-    """Lists everything that is wrong with a copy of CODA-LM. The exit code is 5 where something hinders scoring."""
+    """Lists everything that is wrong with a copy of CODA-LM. The exit code is 5 if something hinders scoring."""
     from embodied.cli.codalm.check import run
 
     return run(data, split, language, pictures, as_json)
@@ -52,7 +52,7 @@ def questions(
     split: str = typer.Option(..., "--split", help="train, val, test or mini."),
     language: str = typer.Option("english", "--language", help="english or chinese."),
     pictures: bool = typer.Option(
-        False, "--pictures", help="Draw the pictures with boxes as well. They may not be passed on."
+        False, "--pictures", help="Also draw the pictures with boxes. You may not pass them on."
     ),
     partial: bool = _PARTIAL,
 ) -> None:
@@ -74,8 +74,9 @@ def score(
     partial: bool = _PARTIAL,
     as_json: bool = _JSON,
 ) -> int:
-    """Scores answers by grounded-v1: on facts, without running any model. The exit code is 5 where
-    answers are missing.
+    """Scores answers by grounded-v1: on facts, without running any model.
+
+    The exit code is 5 if answers are missing.
     """
     from embodied.cli.output import print_json
     from embodied.cli.tables import print_analysis
@@ -115,7 +116,7 @@ def judge(
         None, "--out", help="File of the ratings; the same command goes on in it. By default beside the answers."
     ),
     concurrency: int = typer.Option(8, "--concurrency", min=1, help="Calls at a time."),
-    dry_run: bool = typer.Option(False, "--dry-run", help="Print how many calls are to be made, and make none."),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Print how many calls are needed, and make none."),
     prompts: Path | None = typer.Option(
         None,
         "--prompts",
@@ -131,15 +132,15 @@ def judge(
     Options of the model and the budget are given as words:
     `model.base_url=http://127.0.0.1:8000/v1 run.budget.dollars=5`.
 
-    The same command goes on where it stopped and skips what is judged. The exit code is 5 where an answer has no
-    rating.
+    The same command continues where it stopped and skips what is judged.
+    The exit code is 5 if an answer has no rating.
     """
-    from embodied.cli.codalm.judge import Request, run
+    from embodied.cli.codalm.judge import JudgingRequest, run
 
     folders = [w for w in what if "=" not in w or Path(w).exists()]
     words = tuple(w for w in what if w not in folders)
     return run(
-        Request(
+        JudgingRequest(
             folders, words, model, data, split, language, partial, out, concurrency, dry_run, as_json, prompts, ratings
         )
     )
@@ -152,9 +153,11 @@ def submission(
     ),
     out: Path = typer.Option(..., "--out", help="Folder that the three files are written into."),
     data: str | None = _DATA,
-    partial: bool = typer.Option(False, "--partial", help="Write what is there, although answers are missing."),
+    partial: bool = typer.Option(
+        False, "--partial", help="Write the answers that are there, even if some are missing."
+    ),
 ) -> int:
-    """Writes the challenge's three files from runs. The exit code is 5 where answers are missing."""
+    """Writes the challenge's three files from runs. The exit code is 5 if answers are missing."""
     from embodied.cli.output import require_writable
     from embodied.exchange.codalm import submit
 

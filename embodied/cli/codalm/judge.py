@@ -13,10 +13,10 @@ import typer
 
 from embodied.cli import interrupt
 from embodied.config import EvalConfig
-from embodied.eval.analysis import Table
+from embodied.eval.tables import Table
 from embodied.exchange.codalm.answers import Answers
-from embodied.exchange.codalm.judging import Case, Outcome, Ratings
-from embodied.types import Usage
+from embodied.exchange.codalm.judging import Case, JudgingResult, Ratings
+from embodied.types import Text, Usage
 
 MAX_TOKENS = 2048
 """Of one reply, where the user sets no other limit: a few sentences, and room for models that reason first."""
@@ -25,7 +25,7 @@ WORDY = 100
 
 
 @dataclass(frozen=True)
-class Request:
+class JudgingRequest:
     """What to judge, as named on the command line."""
 
     what: list[str]
@@ -43,14 +43,13 @@ class Request:
     ratings: str = "strict"
 
 
-def run(request: Request) -> int:
+def run(request: JudgingRequest) -> int:
     """Judges what has no rating yet and prints the table. Returns the exit code."""
     from embodied import models
     from embodied.cli.output import require_writable
     from embodied.config import compose, quoted
-    from embodied.driving.codalm import prompts
     from embodied.errors import UsageError
-    from embodied.exchange.codalm import answers, judge, judging, scoring, tables
+    from embodied.exchange.codalm import answers, judge, judging, prompts, scoring, tables
 
     if request.prompts is None and request.ratings != prompts.READINGS[0]:
         raise UsageError(
@@ -109,7 +108,7 @@ def _beside(what: str, score: str, found: Answers) -> Path:
 
 async def _judge(
     config: EvalConfig, cases: list[Case], ratings: Ratings, concurrency: int, bound: interrupt.Bound
-) -> Outcome:
+) -> JudgingResult:
     from embodied import models
     from embodied.blobs import MemoryBlobs
     from embodied.cli.progress import counted
@@ -141,9 +140,8 @@ def _estimate(config: EvalConfig, cases: list[Case], ratings: Ratings) -> None:
     waiting = [case for case in cases if ratings.judged(case) is None]
     asked = [case for case in waiting if judge.shown(case.answer).text.strip()]
     ask = ratings.prompts.ask if ratings.prompts else judge.messages
-    characters = sum(
-        len(part.text) for case in asked for m in ask(case.key[0], case.reference, case.answer) for part in m.parts
-    )
+    prompts = (ask(case.key[0], case.reference, case.answer) for case in asked)
+    characters = sum(len(part.text) for prompt in prompts for m in prompt for part in m.parts if isinstance(part, Text))
     typer.echo(
         f"{ratings.score}: {len(cases)} answers, {len(cases) - len(waiting)} judged before, {len(waiting) - len(asked)}"
         " empty."
@@ -156,7 +154,7 @@ def _estimate(config: EvalConfig, cases: list[Case], ratings: Ratings) -> None:
     )
 
 
-def _print(made: list[Table], ratings: Ratings, outcome: Outcome, found: Answers, config: EvalConfig) -> None:
+def _print(made: list[Table], ratings: Ratings, outcome: JudgingResult, found: Answers, config: EvalConfig) -> None:
     from embodied.cli.tables import print_analysis
     from embodied.models.prices import price_of
 
@@ -174,7 +172,7 @@ def _print(made: list[Table], ratings: Ratings, outcome: Outcome, found: Answers
         typer.echo(f"Stopped early: {outcome.stopped} The same command goes on from here.")
 
 
-def _print_json(made: list[Table], cases: list[Case], ratings: Ratings, outcome: Outcome, found: Answers) -> None:
+def _print_json(made: list[Table], cases: list[Case], ratings: Ratings, outcome: JudgingResult, found: Answers) -> None:
     from embodied.cli.output import print_json
 
     last = [rating for case in cases if (rating := ratings.last(case)) is not None]

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from embodied.console.arena.votes import Choice, Vote, Votes
+from embodied.console.arena.votes import Preferred, Vote, Votes
 from embodied.console.viewer.library import Library, NotFound
 from embodied.errors import UsageError
 from embodied.eval.bradley_terry import bradley_terry
@@ -159,7 +159,7 @@ class Arena:
             raise NotFound("This step has no picture.")
         return contestant.library.image(episode.spec.id, digest)
 
-    def vote(self, match: str, choice: Choice) -> Json:
+    def vote(self, match: str, choice: Preferred) -> Json:
         """Writes a vote, then says who played. A match can be voted on once.
 
         Raises:
@@ -189,7 +189,7 @@ class Arena:
         strengths = {s.name: s for s in bradley_terry([(*v.runs, v.share) for v in cast if v.runs[0] != v.runs[1]])}
         names = {identity: name for v in cast for identity, name in zip(v.runs, v.names, strict=True)}
         here = {c.identity: c for c in self.contestants}
-        rows = []
+        rows: list[Json] = []
         for identity in dict.fromkeys([*here, *names]):
             s, c = strengths.get(identity), here.get(identity)
             rows.append(

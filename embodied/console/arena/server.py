@@ -12,14 +12,14 @@ from pathlib import Path
 import msgspec
 
 from embodied.console.arena.arena import Arena
-from embodied.console.arena.votes import Choice, Votes
+from embodied.console.arena.votes import Preferred, Votes
+from embodied.console.serving import guards, listen
 from embodied.console.viewer.library import NotFound
-from embodied.console.viewer.server import guards, listen
 from embodied.errors import StoreError, UsageError
 from embodied.store.codec import encode
 from embodied.store.run import Run
 
-# `embodied.console.viewer.server` has told what to install where Starlette is missing.
+# `embodied.console.serving` has told what to install where Starlette is missing.
 from starlette.applications import Starlette  # isort: skip
 from starlette.concurrency import run_in_threadpool  # isort: skip
 from starlette.requests import Request  # isort: skip
@@ -41,7 +41,7 @@ class Ballot(msgspec.Struct, forbid_unknown_fields=True):
     """What the page sends."""
 
     match: str
-    choice: Choice
+    choice: Preferred
 
 
 def serve(runs: Sequence[Run], votes: Path, port: int, ready: Callable[[str], None]) -> None:

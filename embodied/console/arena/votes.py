@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from embodied.errors import StoreError
-from embodied.store.codec import encode
-from embodied.store.disk import append_whole, named
+from embodied.store.disk import named
+from embodied.store.journal import append_to_journal, read_journal
 
-Choice = Literal["left", "right", "tie"]
+Preferred = Literal["left", "right", "tie"]
 
 
 class Vote(msgspec.Struct, frozen=True):
@@ -27,7 +25,7 @@ class Vote(msgspec.Struct, frozen=True):
     episodes: tuple[str, str]
     env: str
     task: str
-    choice: Choice
+    choice: Preferred
 
     @property
     def share(self) -> float:
@@ -53,13 +51,11 @@ class Votes:
             StoreError: The file cannot be read.
         """
         try:
-            data = self.path.read_bytes()
-        except FileNotFoundError:
-            return [], 0
+            lines, torn = read_journal(self.path)
         except OSError as error:
             raise StoreError(f"Cannot read {self.path}: {error.strerror or error}.") from error
         votes, damaged = [], 0
-        for line in data.split(b"\n"):
+        for line in (*lines, torn):
             if line.strip():
                 try:
                     votes.append(msgspec.json.decode(line, type=Vote))
@@ -73,9 +69,5 @@ class Votes:
         Raises:
             StoreError: The file cannot be written.
         """
-        with named(self.path, "--votes"), self.path.open("ab+", buffering=0) as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # two arenas may share a file
-            end = file.seek(0, os.SEEK_END)
-            file.seek(max(0, end - 1))
-            torn = end > 0 and file.read(1) != b"\n"
-            append_whole(file, (b"\n" if torn else b"") + encode(vote) + b"\n")
+        with named(self.path, "--votes"):
+            append_to_journal(self.path, vote)

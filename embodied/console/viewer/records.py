@@ -73,7 +73,7 @@ def shown_step(line: bytes, index: int) -> Json:
         index: The step's own number, for the step that stands in.
     """
     try:
-        step = msgspec.json.decode(line.decode("utf-8", "replace"))
+        step: Json = msgspec.json.decode(line.decode("utf-8", "replace"))
         check_json(step, "The step")
         msgspec.convert(step, _Step)
     except (msgspec.DecodeError, StoreError, RecursionError):
@@ -97,8 +97,10 @@ def shown_message(line: bytes) -> Json | None:
         return None
     if not isinstance(found, dict) or not isinstance(found.get("id"), str):
         return None
-    message = found.get("message") if isinstance(found.get("message"), dict) else {}
-    parts = message.get("parts") if isinstance(message.get("parts"), list) else []
+    said = found.get("message")
+    message: Json = said if isinstance(said, dict) else {}
+    given = message.get("parts")
+    parts: list[Any] = given if isinstance(given, list) else []
     return {
         "id": found["id"],
         "message": {"role": str(message.get("role") or "unknown")[:40], "parts": [_part(part) for part in parts]},

@@ -1,33 +1,26 @@
-"""The viewer's server: one static page and a small JSON API, on this machine's loopback address only.
+"""The viewer's server: a static page of a run, one of a folder of runs, and a small JSON API, on loopback only.
 
-Every address begins with a random token, so that neither another user's program nor a web page that guesses the port
-can read a run; requests under another host name are refused (a page elsewhere could point its own name at this
-machine). What models and simulators wrote is untrusted: it leaves here as JSON or PNG only, and the page's policy
-allows no script but its own.
+It stands behind the guards of `embodied.console.serving`. What models and simulators wrote is untrusted: it leaves here
+as JSON or PNG only, and the page's policy allows no script but its own.
 """
 
 from __future__ import annotations
 
-import secrets
-import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
 
+from embodied.console.serving import guards, listen
 from embodied.console.viewer.library import Library, NotFound
-from embodied.errors import MissingExtra, StoreError, UsageError
+from embodied.console.viewer.shelf import Shelf
+from embodied.errors import StoreError, UsageError
 from embodied.store.codec import encode
 
-try:
-    import uvicorn
-    from starlette.applications import Starlette
-    from starlette.middleware import Middleware
-    from starlette.middleware.trustedhost import TrustedHostMiddleware
-    from starlette.requests import Request
-    from starlette.responses import Response
-    from starlette.routing import Route
-except ModuleNotFoundError as error:
-    raise MissingExtra("The viewer", "console") from error
+# `embodied.console.serving` has told what to install where Starlette is missing.
+from starlette.applications import Starlette  # isort: skip
+from starlette.requests import Request  # isort: skip
+from starlette.responses import Response  # isort: skip
+from starlette.routing import Route  # isort: skip
 
 STATIC = {
     "": "text/html; charset=utf-8",
@@ -39,50 +32,84 @@ STATIC = {
     "step.js": "text/javascript; charset=utf-8",
     "viewer.js": "text/javascript; charset=utf-8",
 }
-"""The page's files; "" is index.html. Nothing else is served from disk."""
+"""The files of a run's page; "" is the page itself. Nothing else is served from disk."""
+
+SHELF = {
+    "": "text/html; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+    "viewer.css": "text/css; charset=utf-8",
+    "runs.css": "text/css; charset=utf-8",
+    "widgets.js": "text/javascript; charset=utf-8",
+    "runs.js": "text/javascript; charset=utf-8",
+}
+"""The same of the page of many runs."""
 
 MOST = 500
 """Rows, steps or results in one answer."""
 
-SECURITY = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
-
-Handler = Callable[[Request], Response]
+Find = Callable[[Request], Library]
+"""The run that a request is about."""
 
 
 def make_app(library: Library, token: str) -> Starlette:
-    """The application. Every address is `/<token>/...`; without the right token the answer is 403
-    whatever the address.
+    """The application for one run, or several beside each other. Every address is `/<token>/...`; without the right
+    token the answer is 403 whatever the address.
     """
-    routes = [
-        Route("/{token}/", _static),
-        Route("/{token}/static/{name}", _static),
-        Route("/{token}/api/runs", lambda r: _json(library.runs())),
-        Route("/{token}/api/results", lambda r: _json(library.results(*_range(r)))),
-        Route("/{token}/api/episode", lambda r: _json(library.episode(_word(r, "key")))),
-        Route("/{token}/api/rows", lambda r: _json(library.rows(_word(r, "key"), *_range(r)))),
-        Route("/{token}/api/steps", lambda r: _bytes(library.steps(_word(r, "key"), *_range(r)))),
-        Route(
-            "/{token}/api/messages",
-            lambda r: _bytes(library.messages(_word(r, "key"), _word(r, "ids").split(",")[:MOST])),
-        ),
-        Route("/{token}/api/search", lambda r: _json(library.search(_word(r, "key"), _word(r, "words")))),
-        Route("/{token}/api/difference", lambda r: _json(library.difference(_word(r, "a"), _word(r, "b")))),
-        Route("/{token}/api/image", lambda r: _image(library, r)),
+    return _app(_viewer("/{token}", lambda _: library), token)
+
+
+def make_shelf_app(shelf: Shelf, token: str) -> Starlette:
+    """The application for a folder of runs: its index, and the viewer of each run at `/<token>/run/<key>/`."""
+
+    def find(request: Request) -> Library:
+        return shelf.library(request.path_params["key"])
+
+    index = [
+        *_page("/{token}", "runs.html", SHELF),
+        Route("/{token}/api/shelf", lambda r: _json(shelf.index())),
     ]
+    return _app([*index, *_viewer("/{token}/run/{key}", find)], token)
+
+
+def _app(routes: list[Route], token: str) -> Starlette:
     return Starlette(
         routes=routes,
         middleware=guards(token),
         exception_handlers={NotFound: _missing, StoreError: _missing, UsageError: _malformed},
     )
+
+
+def _viewer(at: str, find: Find) -> list[Route]:
+    """The routes of a run's page, which begin with `at`."""
+    asked: dict[str, Callable[[Request, Library], Response]] = {
+        "runs": lambda r, library: _json(library.runs()),
+        "results": lambda r, library: _json(library.results(*_range(r))),
+        "episode": lambda r, library: _json(library.episode(_word(r, "key"))),
+        "rows": lambda r, library: _json(library.rows(_word(r, "key"), *_range(r))),
+        "steps": lambda r, library: _bytes(library.steps(_word(r, "key"), *_range(r))),
+        "messages": lambda r, library: _bytes(library.messages(_word(r, "key"), _word(r, "ids").split(",")[:MOST])),
+        "search": lambda r, library: _json(library.search(_word(r, "key"), _word(r, "words"))),
+        "difference": lambda r, library: _json(library.difference(_word(r, "a"), _word(r, "b"))),
+        "image": lambda r, library: _image(library, r),
+    }
+
+    def route(name: str, answer: Callable[[Request, Library], Response]) -> Route:
+        return Route(f"{at}/api/{name}", lambda r: answer(r, find(r)))
+
+    return [*_page(at, "index.html", STATIC), *(route(name, answer) for name, answer in asked.items())]
+
+
+def _page(at: str, page: str, static: dict[str, str]) -> list[Route]:
+    """The routes of a page and its files."""
+
+    def answer(request: Request) -> Response:
+        name = request.path_params.get("name", "")
+        if name not in static or (not name and "name" in request.path_params):
+            return Response("There is no such file.\n", 404, media_type="text/plain")
+        data = files("embodied.console.viewer").joinpath("static", name or page).read_bytes()
+        return Response(data, headers={"Content-Type": static[name]})
+
+    return [Route(f"{at}/", answer), Route(f"{at}/static/{{name}}", answer)]
 
 
 def serve(library: Library, port: int, ready: Callable[[str], None]) -> None:
@@ -99,76 +126,9 @@ def serve(library: Library, port: int, ready: Callable[[str], None]) -> None:
     listen(lambda token: make_app(library, token), port, ready)
 
 
-def guards(token: str) -> list[Middleware]:
-    """What every server of ours stands behind: this machine's name, the token, the security headers."""
-    return [
-        Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]),
-        Middleware(_Guard, token=token),
-    ]
-
-
-def listen(make: Callable[[str], Starlette], port: int, ready: Callable[[str], None]) -> None:
-    """Serves the application that `make` makes of a fresh token, on loopback, until Ctrl-C. Raises `UsageError` when
-    the port is taken or not allowed.
-    """
-    token = secrets.token_urlsafe(24)
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind(("127.0.0.1", port))
-        listening.listen()  # from here on a browser that is quicker than the server waits
-    except (OSError, OverflowError) as error:
-        listening.close()
-        raise UsageError(
-            f"Cannot listen on port {port} of 127.0.0.1: {getattr(error, 'strerror', None) or error}. Name another one"
-            " with --port."
-        ) from error
-    ready(f"http://127.0.0.1:{listening.getsockname()[1]}/{token}/")
-    config = uvicorn.Config(
-        make(token), log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1
-    )
-    with listening:
-        uvicorn.Server(config).run(sockets=[listening])
-
-
-class _Guard:
-    """Refuses what does not begin with the token, and sets the security headers of every answer."""
-
-    def __init__(self, app: Any, token: str):
-        self._app = app
-        self._token = token.encode()
-
-    async def __call__(
-        self, scope: dict[str, Any], receive: Any, send: Callable[[dict[str, Any]], Awaitable[None]]
-    ) -> None:
-        if scope["type"] != "http":
-            return
-
-        async def guarded(message: dict[str, Any]) -> None:
-            if message["type"] == "http.response.start":
-                own = [(k.lower().encode(), v.encode()) for k, v in SECURITY.items()]
-                names = {k for k, _ in message["headers"]}
-                message["headers"] = [*message["headers"], *(h for h in own if h[0] not in names)]
-            await send(message)
-
-        given = scope["path"].encode("utf-8", "replace").split(b"/")[1:2]
-        if not secrets.compare_digest(b"".join(given), self._token):
-            response = Response(
-                "Refused: open the whole address that was printed, token included.\n", 403, media_type="text/plain"
-            )
-            await response(scope, receive, guarded)
-            return
-        await self._app(scope, receive, guarded)
-
-
-def _static(request: Request) -> Response:
-    name = request.path_params.get("name", "")
-    if name not in STATIC or (not name and "name" in request.path_params):
-        return Response("There is no such file.\n", 404, media_type="text/plain")
-    return Response(
-        files("embodied.console.viewer").joinpath("static", name or "index.html").read_bytes(),
-        headers={"Content-Type": STATIC[name]},
-    )
+def serve_shelf(shelf: Shelf, port: int, ready: Callable[[str], None]) -> None:
+    """As `serve`, for a folder of runs."""
+    listen(lambda token: make_shelf_app(shelf, token), port, ready)
 
 
 def _image(library: Library, request: Request) -> Response:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from embodied.arrays import Floats
 from embodied.driving.categories import CATEGORIES
 from embodied.driving.closed_loop.boxes import foot
 from embodied.driving.scene.planner import HARMLESS
@@ -80,9 +81,7 @@ class Mover:
     def _along(self, speed: float) -> tuple[float, float]:
         return (round(-speed * math.sin(self.heading), 9), round(speed * math.cos(self.heading), 9))
 
-    def advance(
-        self, time: float, seconds: float, ego_y: float, boxes: np.ndarray, velocities: np.ndarray, own: int
-    ) -> None:
+    def advance(self, time: float, seconds: float, ego_y: float, boxes: Floats, velocities: Floats, own: int) -> None:
         """Moves for a tick.
 
         Args:
@@ -117,7 +116,7 @@ class Mover:
         dx, dy = self._along((before + self.speed) / 2 * seconds)
         self.x, self.y = round(self.x + dx, 9), round(self.y + dy, 9)
 
-    def _leader(self, boxes: np.ndarray, velocities: np.ndarray, own: int) -> tuple[float, float]:
+    def _leader(self, boxes: Floats, velocities: Floats, own: int) -> tuple[float, float]:
         """Gap to the nearest thing in its way and how fast it comes nearer; infinite and 0 on a free road."""
         ahead = np.array([-math.sin(self.heading), math.cos(self.heading)])
         aside = np.array([ahead[1], -ahead[0]])

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from embodied.driving.closed_loop.env import KINDS
 from embodied.driving.closed_loop.road import GOOD, OUTCOMES
 from embodied.driving.floors import floors, shown
-from embodied.eval.analysis import Cell, Replies, Table, share
 from embodied.eval.intervals import interval
 from embodied.eval.statistics import stratify
+from embodied.eval.tables import Cell, Replies, Table, share
 from embodied.types import Episode
 
 PARTS = ("navsim", "nc", "dac", "ttc", "ep", "c")
@@ -90,7 +90,7 @@ def _parts(whole: Sequence[Episode]) -> Table:
 
 
 def _outcomes(whole: Sequence[Episode]) -> Table:
-    rows = tuple(
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
         (NAMES[k], len(whole), *(share(sum(e.metrics[f"{k}_{o}"] for e in whole), len(whole)) for o in OUTCOMES))
         for k in KINDS
     )
@@ -103,7 +103,7 @@ def _outcomes(whole: Sequence[Episode]) -> Table:
 
 
 def _templates(whole: Sequence[Episode]) -> Table:
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for name in sorted({e.info["template"] for e in whole}):
         part = [e for e in whole if e.info["template"] == name]
         n = len(part)

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from embodied.arrays import Bools, Floats
 from embodied.driving.scene.objects import solid
 from embodied.driving.scene.spec import Actor
 
@@ -30,7 +31,7 @@ def foot(actor: Actor) -> tuple[float, float, float, float]:
     return _foot(actor.category, actor.state, actor.colour)
 
 
-def corners(boxes: np.ndarray) -> np.ndarray:
+def corners(boxes: Floats) -> Floats:
     """The corners (..., 4, 2) of rectangles (..., 5): x, y, half width, half length, heading in radians."""
     c, s = np.cos(boxes[..., 4]), np.sin(boxes[..., 4])
     across = np.stack([c, s], axis=-1) * boxes[..., 2:3]
@@ -41,7 +42,7 @@ def corners(boxes: np.ndarray) -> np.ndarray:
     )
 
 
-def meet(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def meet(a: Floats, b: Floats) -> Bools:
     """Whether rectangles overlap: (..., 5) and (..., 5), broadcast, to (...,) bool. The separating axis theorem, exact
     for rectangles.
     """

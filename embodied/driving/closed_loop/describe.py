@@ -18,6 +18,7 @@ from embodied.driving.closed_loop.world import World
 from embodied.driving.scene.objects import colour_of, extent
 from embodied.driving.scene.render import EYE, VISIBILITY
 from embodied.driving.scene.road import edges, lane_of
+from embodied.envs.words import counted
 
 FARTHEST, NIGHT, CONTRAST = 80.0, 60.0, 0.6
 """Metres up to which things are named by day and by night (headlamps), and the share of the meteorological range at
@@ -54,10 +55,9 @@ def instruments(world: World, full: bool) -> str:
             f"Speed {s.speed:.1f} m/s,"
             f" {number}{' from the left' if lane is not None and lane >= 0 and road.lanes > 1 else ''}."
         )
-    lanes = f"{road.lanes} lane{'s' * (road.lanes > 1)} in your direction"
+    lanes = f"{counted(road.lanes, 'lane')} in your direction"
     oncoming = (
-        f", {road.opposite} oncoming lane{'s' * (road.opposite > 1)} to the left of"
-        f" {'them' if road.lanes > 1 else 'it'}"
+        f", {counted(road.opposite, 'oncoming lane')} to the left of {'them' if road.lanes > 1 else 'it'}"
         if road.opposite
         else ""
     )
@@ -110,11 +110,15 @@ def visible(world: World) -> list[Mover]:
     return [view[-1] for view in views if not any(_hides(other, view) for other in views)]
 
 
-def _hides(near: tuple, far: tuple) -> bool:
+_Seen = tuple[float, float, float, float, Mover]
+"""How far another is, between which angles, how high, and which it is."""
+
+
+def _hides(near: _Seen, far: _Seen) -> bool:
     if near[0] >= far[0] or near[3] < far[3]:
         return False
     shared = min(near[2], far[2]) - max(near[1], far[1])
-    return shared > HIDDEN * (far[2] - far[1])
+    return bool(shared > HIDDEN * (far[2] - far[1]))
 
 
 def _sentence(world: World, mover: Mover) -> str:

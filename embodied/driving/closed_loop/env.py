@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
+from embodied.arrays import Pixels
 from embodied.catalog import check_task, entry
 from embodied.driving.closed_loop.describe import ahead, instruments
-from embodied.driving.closed_loop.road import OUTCOMES, Ending, Road
+from embodied.driving.closed_loop.road import OUTCOMES, DrivenRoad, Ending
 from embodied.driving.closed_loop.rule_driver import decide
 from embodied.driving.closed_loop.scenes import Drive, drive_of, pairs, start
 from embodied.driving.closed_loop.world import ACTIONS, run_up
@@ -32,6 +32,18 @@ BEGINS = (
 """What is said where a road begins: nothing of how the one before went."""
 NARROWEST, WIDEST = 160, 1920
 """Pixels."""
+
+
+@dataclass
+class _Episode:
+    """What `reset` makes and steps change."""
+
+    order: tuple[tuple[str, Drive], tuple[str, Drive]]
+    """The kinds of road, and the roads, in the order in which they are driven."""
+    road: DrivenRoad
+    """The one that is driven now."""
+    ended: dict[str, Ending] = field(default_factory=dict)
+    """By kind."""
 
 
 class CornerCaseDriveEnv(LanguageEnv):
@@ -84,11 +96,21 @@ class CornerCaseDriveEnv(LanguageEnv):
 
     | part | is |
     |---|---|
-    | NC | 1 without a collision that is the car's fault, 0.5 where it met a thing, 0 where it met a vehicle, a person or an animal. At fault by nuPlan's rules: not when the car stands (below 0.05 m/s) or is hit from behind (beyond 150 degrees); when the other stands or the front meets it; at the side when the car is in several lanes or off the road |
+    | NC | 1 without a collision that is the car's fault; 0.5 where it met a thing; 0 where it met someone alive |
     | DAC | 1 while all four corners of the car stay on the carriageway (oncoming lanes included), else 0 |
-    | TTC | 1 unless the car, going on as it does for 0, 0.3, 0.6, 0.9 s (horizon 1 s), would meet something ahead (within 30 degrees; when in several lanes all that is not behind); not asked below 0.005 m/s |
-    | EP | metres driven along the road, within the reference's time and two seconds, as a share of the reference's; 1 where neither gets 5 m far |
-    | C | 1 while acceleration along the car is in [-4.05, 2.40] m/s^2 and to the side within 4.89, jerk along within 4.13 and altogether within 8.37 m/s^3, yaw rate within 0.95 rad/s, yaw acceleration within 1.93 rad/s^2 |
+    | TTC | 1 unless the car, going on as it does, would soon meet something |
+    | EP | metres driven along the road, as a share of the reference's; 1 where neither gets 5 m far |
+    | C | 1 while the drive is comfortable |
+
+    - NC: someone alive is a vehicle, a person or an animal. Fault is by nuPlan's rules. It is not the car's when it
+      stands (below 0.05 m/s) or is hit from behind (beyond 150 degrees). It is when the other stands, or the car's
+      front meets it. At the side it is when the car is in several lanes or off the road.
+    - TTC: the car goes on for 0, 0.3, 0.6 and 0.9 s (horizon 1 s). Ahead is within 30 degrees; when the car is in
+      several lanes, all that is not behind it. It is not asked below 0.005 m/s.
+    - EP: metres are counted within the reference's time and two seconds.
+    - C: acceleration is in [-4.05, 2.40] m/s^2 along the car and within 4.89 m/s^2 to the side; jerk is within 4.13
+      m/s^3 along and within 8.37 m/s^3 altogether; the yaw rate is within 0.95 rad/s, and yaw acceleration within 1.93
+      rad/s^2.
 
     Sources: weights, horizon, 5 m and 0.005 m/s from NAVSIM's scorer; the rules of fault and the bounds of comfort from
     nuPlan's metrics, which NAVSIM uses. What differs from NAVSIM: the others react; a drive lasts until it is over, not
@@ -163,7 +185,10 @@ class CornerCaseDriveEnv(LanguageEnv):
       `negatives` are gone, since one word won them.
     - v0: first version. An episode was one road, progress was NAVSIM's number: always `yield` earned .71, always `slow`
       .68.
-    """  # noqa: E501
+    """
+
+    _episode: _Episode
+    """Made by `reset`."""
 
     def __init__(
         self,
@@ -188,8 +213,6 @@ class CornerCaseDriveEnv(LanguageEnv):
             raise UsageError(f"hz is 1 or 2 decisions a second, not {hz!r}.")
         if isinstance(width, bool) or not isinstance(width, int) or width % 16 or not NARROWEST <= width <= WIDEST:
             raise UsageError(f"width is a multiple of 16 pixels from {NARROWEST} to {WIDEST}, not {width!r}.")
-        if max_steps is not None and max_steps < 1:
-            raise UsageError(f"max_steps is at least 1, or None for no limit, not {max_steps!r}.")
         self._size = (width, width * 9 // 16)
         super().__init__(
             action_space=Choice(ACTIONS),
@@ -201,9 +224,6 @@ class CornerCaseDriveEnv(LanguageEnv):
         )
         self._pairs = pairs(template)
         self._full, self._described, self._hz = text == "full", (not image if describe is None else describe), hz
-        self._order: tuple[tuple[str, Drive], ...] = ()
-        self._road: Road | None = None
-        self._ended: dict[str, Ending] = {}
 
     @property
     def mission(self) -> Mission:
@@ -245,8 +265,8 @@ class CornerCaseDriveEnv(LanguageEnv):
     def _reset(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
         pair, hazard_first, earlier, share = start(self._pairs, seed)
         made = {kind: drive_of(getattr(pair, kind), earlier, share, RATES[self._hz]) for kind in KINDS}
-        self._order = tuple((kind, made[kind]) for kind in (KINDS if hazard_first else KINDS[::-1]))
-        self._road, self._ended = Road(*self._order[0]), {}
+        first, second = ((kind, made[kind]) for kind in (KINDS if hazard_first else KINDS[::-1]))
+        self._episode = _Episode((first, second), DrivenRoad(*first))
         spec = pair.hazard
         return {
             "pair": pair.clear.name,
@@ -261,63 +281,64 @@ class CornerCaseDriveEnv(LanguageEnv):
         }
 
     def _step(self, action: str) -> Transition:
-        road = self._road
+        episode, road = self._episode, self._episode.road
         road.drive(action, RATES[self._hz])
         info: dict[str, Any] = {
-            "road": len(self._ended) + 1,
+            "road": len(episode.ended) + 1,
             "position": road.position(),
             "speed": round(road.world.state.speed, 3),
         }
         out_of_steps = self.max_steps is not None and len(self._actions) >= self.max_steps
         if not (road.over or out_of_steps):
             return Transition(0.0, progress=0.0, info=info | {"metrics": self._metrics()})
-        ending = self._ended[road.kind] = road.ending()
+        ending = episode.ended[road.kind] = road.ending()
         info |= {
             "outcome": ending.outcome,
             "end_reason": ending.reason,
             "met": list(ending.met),
             "metrics": self._metrics(),
         }
-        whole = len(self._ended) == len(KINDS) and bool(road.over)
+        whole = len(episode.ended) == len(KINDS) and bool(road.over)
         if not whole and not out_of_steps:  # the next road begins with this observation
-            self._road = Road(*self._order[1])
+            episode.road = DrivenRoad(*episode.order[1])
             return Transition(
                 0.0,
                 progress=0.0,
                 info={key: value for key, value in info.items() if key != "end_reason"} | {"road_ended": ending.reason},
             )
-        info["outcomes"] = {kind: e.outcome for kind, e in self._ended.items()}
+        info["outcomes"] = {kind: e.outcome for kind, e in episode.ended.items()}
         info["metrics"] |= {
-            f"{kind}_{name}": float(e.outcome == name) for kind, e in self._ended.items() for name in OUTCOMES
+            f"{kind}_{name}": float(e.outcome == name) for kind, e in episode.ended.items() for name in OUTCOMES
         }
-        progress = min(e.worth for e in self._ended.values()) if whole else 0.0
+        progress = min(e.worth for e in episode.ended.values()) if whole else 0.0
         return Transition(
-            progress, whole, False, progress, whole and all(e.success for e in self._ended.values()), info
+            progress, whole, False, progress, whole and all(e.success for e in episode.ended.values()), info
         )
 
     def _metrics(self) -> dict[str, float]:
         """What has been measured: on roads that are over, and on the one that is driven."""
-        parts = {kind: e.parts for kind, e in self._ended.items()}
-        if self._road.kind not in parts:
-            parts[self._road.kind] = self._road.parts()
+        road = self._episode.road
+        parts = {kind: e.parts for kind, e in self._episode.ended.items()}
+        if road.kind not in parts:
+            parts[road.kind] = road.parts()
         values = {f"{kind}_{name}": value for kind, measured in parts.items() for name, value in measured.items()}
         values["navsim"] = sum(p["navsim"] for p in parts.values()) / len(parts)
         return {name: round(float(value), 6) for name, value in values.items()}
 
     def _text(self) -> str:
-        world = self._road.world
-        number = self._order.index((self._road.kind, self._road.plan)) + 1
+        road = self._episode.road
+        world, number = road.world, self._episode.order.index((road.kind, road.plan)) + 1
         begun = "" if world.ticks else f"{BEGINS[number - 1]}\n"
         known = begun + instruments(world, self._full)
         return f"{known}\n{ahead(world)}" if self._described else known
 
-    def _image(self) -> np.ndarray:
-        x, y, heading = self._road.position()
-        world = self._road.world
+    def _image(self) -> Pixels:
+        road = self._episode.road
+        (x, y, heading), world = road.position(), road.world
         return frame(world.plan.spec, (x, y, heading), [m.posed() for m in world.movers], size=self._size).color
 
     def _expert(self) -> str:
-        return decide(self._road.world)
+        return decide(self._episode.road.world)
 
 
 def _facts(drive: Drive) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class Ending:
         return self.parts["navsim"] if self.success else 0.0
 
 
-class Road:
+class DrivenRoad:
     """A road under way.
 
     Args:

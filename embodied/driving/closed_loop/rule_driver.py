@@ -12,6 +12,7 @@ import math
 
 import numpy as np
 
+from embodied.arrays import Floats
 from embodied.driving.categories import CATEGORIES
 from embodied.driving.closed_loop.bicycle import HALF_LENGTH, HALF_WIDTH, TICK
 from embodied.driving.closed_loop.boxes import corners, meet
@@ -48,7 +49,7 @@ def decide(world: World) -> str:
     return max(fares, key=lambda action: round(fares[action], 6))
 
 
-def _opposite(world: World) -> tuple[np.ndarray, np.ndarray]:
+def _opposite(world: World) -> tuple[Floats, Floats]:
     """Boxes and velocities of those who may do the opposite of what they do."""
     left, right = edges(world.plan.spec.road)
     boxes, velocities = [], []
@@ -68,7 +69,7 @@ def _opposite(world: World) -> tuple[np.ndarray, np.ndarray]:
     return np.array(boxes).reshape(-1, 5), np.array(velocities).reshape(-1, 2)
 
 
-def _fare(world: World, action: str, boxes: np.ndarray, velocities: np.ndarray) -> float:
+def _fare(world: World, action: str, boxes: Floats, velocities: Floats) -> float:
     """How well it would go to say `action` now and to drive on with care: metres gained, less what it costs."""
     road, plan = world.plan.spec.road, world.plan
     pilot, state = command(world.pilot, action, world.state, plan), world.state
@@ -92,7 +93,7 @@ def _fare(world: World, action: str, boxes: np.ndarray, velocities: np.ndarray) 
     return gained - cost - _danger(rows, boxes, velocities)
 
 
-def _danger(rows: np.ndarray, boxes: np.ndarray, velocities: np.ndarray) -> float:
+def _danger(rows: Floats, boxes: Floats, velocities: Floats) -> float:
     """The cost of meeting something, the higher the sooner and the faster the car then is; of coming too near to it,
     less.
     """

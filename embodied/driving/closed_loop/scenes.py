@@ -61,7 +61,7 @@ class Drive:
 
 
 @dataclass(frozen=True)
-class Pair:
+class RoadPair:
     """The same road twice."""
 
     hazard: SceneSpec
@@ -81,17 +81,17 @@ def hazardous(spec: SceneSpec) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _all_pairs() -> tuple[Pair, ...]:
+def _all_pairs() -> tuple[RoadPair, ...]:
     named = {s.name: s for s in specs()}
     found = []
     for spec in (s for s in specs() if s.name.endswith("_1")):
         if hazardous(spec):
-            found.append(Pair(_retimed(spec), named[spec.twin]))
+            found.append(RoadPair(_retimed(spec), named[spec.twin]))
         else:  # an oddity that does no harm: its twin would call for the same
             actors = tuple(
                 replace(a, category=SOLID, motion="still", path=()) if a.corner_case else a for a in spec.actors
             )
-            found.append(Pair(replace(spec, name=f"{spec.name}_{SOLID}", twin=spec.name, actors=actors), spec))
+            found.append(RoadPair(replace(spec, name=f"{spec.name}_{SOLID}", twin=spec.name, actors=actors), spec))
     return tuple(found)
 
 
@@ -103,7 +103,7 @@ def _retimed(spec: SceneSpec) -> SceneSpec:
     )
 
 
-def pairs(template: str | None = None) -> tuple[Pair, ...]:
+def pairs(template: str | None = None) -> tuple[RoadPair, ...]:
     """The pairs of roads, in the order of the scenes.
 
     Args:
@@ -119,7 +119,7 @@ def pairs(template: str | None = None) -> tuple[Pair, ...]:
     return tuple(p for p in known if template in (None, p.hazard.template))
 
 
-def start(known: tuple[Pair, ...], seed: int) -> tuple[Pair, bool, float, float]:
+def start(known: tuple[RoadPair, ...], seed: int) -> tuple[RoadPair, bool, float, float]:
     """The pair of a seed, whether the road with the corner case comes first, metres of run-up and the share of the
     scene's speed.
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from embodied.driving.closed_loop.actors import hinders
+from embodied.arrays import Bools, Floats
+from embodied.driving.closed_loop.actors import Mover, hinders
 from embodied.driving.closed_loop.bicycle import HALF_LENGTH, HALF_WIDTH, TICK
 from embodied.driving.closed_loop.boxes import corners, meet
 from embodied.driving.closed_loop.world import World, ego_box
@@ -101,7 +102,7 @@ class Scorer:
                 self.stood_for_nothing = round(self.stood_for_nothing + TICK, 3)
 
     def _collide(
-        self, world: World, movers: list, boxes: np.ndarray, velocities: np.ndarray, touching: np.ndarray, astray: bool
+        self, world: World, movers: list[Mover], boxes: Floats, velocities: Floats, touching: Bools, astray: bool
     ) -> None:
         for k in np.flatnonzero(touching):
             if movers[k].actor.id in self.hit:
@@ -110,9 +111,7 @@ class Scorer:
             if at_fault(world, boxes[k], velocities[k], astray):
                 self.nc = min(self.nc, 0.0 if movers[k].lives else 0.5)
 
-    def _look_ahead(
-        self, world: World, boxes: np.ndarray, velocities: np.ndarray, apart: np.ndarray, astray: bool
-    ) -> None:
+    def _look_ahead(self, world: World, boxes: Floats, velocities: Floats, apart: Bools, astray: bool) -> None:
         """Time to collision: ego car and others go on as they move; what is not ahead counts only for a car that is
         astray.
         """
@@ -165,7 +164,7 @@ class Scorer:
         return pdm_score(self.nc, self.dac, self.ttc, progress_ratio(own, reference), self.c)
 
 
-def at_fault(world: World, box: np.ndarray, velocity: np.ndarray, astray: bool) -> bool:
+def at_fault(world: World, box: Floats, velocity: Floats, astray: bool) -> bool:
     """Whether a collision is the ego car's fault, by nuPlan's rules.
 
     It is not when the ego car stands, nor when the other comes from behind; it is when the other stands or the ego
@@ -185,15 +184,16 @@ def at_fault(world: World, box: np.ndarray, velocity: np.ndarray, astray: bool) 
     return bool(meet(front, box)) or astray
 
 
-def _bearing(world: World, boxes: np.ndarray) -> np.ndarray:
+def _bearing(world: World, boxes: Floats) -> Floats:
     """Angle between the ego car's heading and the way to the middle of each rectangle, in [0, pi]."""
     s = world.state
     to = boxes[:, :2] - np.array([s.x, s.y])
     along = -to[:, 0] * math.sin(s.heading) + to[:, 1] * math.cos(s.heading)
-    return np.arccos(np.clip(along / np.maximum(np.hypot(to[:, 0], to[:, 1]), 1e-9), -1.0, 1.0))
+    bearing: Floats = np.arccos(np.clip(along / np.maximum(np.hypot(to[:, 0], to[:, 1]), 1e-9), -1.0, 1.0))
+    return bearing
 
 
-def _reason(world: World, boxes: np.ndarray) -> bool:
+def _reason(world: World, boxes: Floats) -> bool:
     """Whether there is a reason to stand: something within `WAY` metres ahead in the ego car's breadth, or a corner
     case within `NEAR` metres ahead.
     """

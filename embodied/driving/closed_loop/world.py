@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from embodied.arrays import Floats
 from embodied.driving.closed_loop.actors import Mover, hinders, movers
 from embodied.driving.closed_loop.bicycle import HALF_LENGTH, HALF_WIDTH, TICK, Pilot, State
 from embodied.driving.scene.road import lane_centre
@@ -128,13 +129,13 @@ class World:
         for row, mover in enumerate(self.movers):
             mover.advance(self.time, TICK, ego_y, boxes, velocities, row)
 
-    def boxes(self) -> tuple[np.ndarray, np.ndarray]:
+    def boxes(self) -> tuple[Floats, Floats]:
         """Rectangles (n, 5) and velocities (n, 2) of the actors, in their order."""
         if not self.movers:
             return np.zeros((0, 5)), np.zeros((0, 2))
         return np.array([m.box() for m in self.movers]), np.array([m.velocity for m in self.movers])
 
-    def everything(self) -> tuple[np.ndarray, np.ndarray]:
+    def everything(self) -> tuple[Floats, Floats]:
         """As `boxes`, with the ego car last; what does no harm lies where nobody drives."""
         boxes, velocities = self.boxes()
         boxes[~self.hinders, 1] = -1e6

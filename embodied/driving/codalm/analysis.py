@@ -7,18 +7,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from embodied.driving import controls
 from embodied.driving.categories import GROUPS, label
 from embodied.driving.codalm import sources, twins
-from embodied.driving.controls import Item, Score
-from embodied.driving.facts import ObjectFact
+from embodied.driving.codalm.ground import item
+from embodied.driving.controls import GroundedScore, Item
 from embodied.driving.grounded import NAME, GeneralScore, RegionScore, SuggestionScore
 from embodied.driving.grounded.overlap import rouge_l, tfidf_cosine
-from embodied.driving.grounded.reference import facts_of, of_region
-from embodied.driving.records import Question, Scene
+from embodied.driving.grounded.reference import facts_of
+from embodied.driving.records import Key, Question, Scene, Task
 from embodied.errors import EmbodiedError
-from embodied.eval.analysis import Cell, Replies, Table, share
+from embodied.eval.tables import Cell, Replies, Table, share
 from embodied.types import Episode
 from embodied.variables import resolved
 
@@ -35,10 +36,11 @@ class Answered:
 
 def tables(episodes: Sequence[Episode], replies: Replies) -> list[Table]:
     """Tables of the scored episodes of a run (`embodied.eval.analysis`)."""
-    by_set: dict[tuple[str, str, str, str | None, str], list[Episode]] = defaultdict(list)
+    by_set: dict[tuple[str, str, str, str | None, Task], list[Episode]] = defaultdict(list)
     for episode in episodes:
-        info, task = episode.info, episode.spec.task
-        by_set[info["dataset"], info["split"], info["language"], resolved(task.kwargs).get("data"), task.task].append(
+        info, spec = episode.info, episode.spec.task
+        asked = cast(Task, spec.task)  # the environment has no other
+        by_set[info["dataset"], info["split"], info["language"], resolved(spec.kwargs).get("data"), asked].append(
             episode
         )
     found: list[Table] = []
@@ -57,9 +59,8 @@ def tables(episodes: Sequence[Episode], replies: Replies) -> list[Table]:
                 )
             )
             continue
-        answered = _answered(
-            those, replies, {s.name: s for s in scenes.scenes}, {q.key: q for q in scenes.questions(task)}, task
-        )  # type: ignore[arg-type]
+        by_name, by_key = {s.name: s for s in scenes.scenes}, {q.key: q for q in scenes.questions(task)}
+        answered = _answered(those, replies, by_name, by_key, task)
         found += score_tables(name, answered.items, {"this run": answered.answers})
         found += overlap_tables(name, answered.items, {"this run": answered.answers})
         if dataset == sources.PROCEDURAL_NAME and task != "region_perception":
@@ -73,8 +74,8 @@ def _answered(
     episodes: Sequence[Episode],
     replies: Replies,
     scenes: dict[str, Scene],
-    questions: dict[tuple[str, str, str], Question],
-    task: str,
+    questions: dict[Key, Question],
+    task: Task,
 ) -> Answered:
     """Items and answers of episodes. A question asked twice counts twice, for the controls as well."""
     items: list[Item] = []
@@ -87,18 +88,6 @@ def _answered(
             items.append(item(scene, question))
             answers.append(str(steps[-1].info.get("answer", "")))
     return Answered(items, answers)
-
-
-def item(scene: Scene, question: Question) -> Item:
-    """A question as the controls take it."""
-    facts = facts_of(scene)
-    asked: ObjectFact | None = None
-    if question.region is not None:
-        box, named = tuple(question.region.box), of_region(question.region)
-        asked = next(
-            (o for o in facts.objects if named and o.category == named.category and tuple(o.box) == box), named
-        )
-    return Item(question.task, facts, asked, question.answer)
 
 
 # --------------------------------------------------------------------------- scores
@@ -118,7 +107,7 @@ def score_tables(
     """
     if not items:
         return []
-    rows: dict[str, list[Score]] = {
+    rows: dict[str, list[GroundedScore]] = {
         row: [controls.score(i, a) for i, a in zip(items, answers, strict=True)] for row, answers in runs.items()
     }
     rows |= {
@@ -159,7 +148,7 @@ def _note(items: Sequence[Item]) -> str:
     )
 
 
-def _common(scored: Sequence[Score], questions: int) -> tuple[Cell, ...]:
+def _common(scored: Sequence[GroundedScore], questions: int) -> tuple[Cell, ...]:
     """n, score, score of what could be read, and what could not be scored on its content. Several answers to a question
     do not narrow the interval.
     """
@@ -177,7 +166,7 @@ def _mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def _general(scored: Sequence[Score]) -> tuple[Cell, ...]:
+def _general(scored: Sequence[GroundedScore]) -> tuple[Cell, ...]:
     those = [s for s in scored if isinstance(s, GeneralScore)]
     precision = _mean([g.precision for s in those for g in s.groups.values() if g.precision is not None])
     recall = _mean([g.recall for s in those for g in s.groups.values() if g.recall is not None])
@@ -191,12 +180,12 @@ def _general(scored: Sequence[Score]) -> tuple[Cell, ...]:
     )
 
 
-def _region(scored: Sequence[Score]) -> tuple[Cell, ...]:
+def _region(scored: Sequence[GroundedScore]) -> tuple[Cell, ...]:
     those = [s for s in scored if isinstance(s, RegionScore)]
     return _mean([s.group for s in those]), _mean([s.category for s in those])
 
 
-def _suggestion(scored: Sequence[Score]) -> tuple[Cell, ...]:
+def _suggestion(scored: Sequence[GroundedScore]) -> tuple[Cell, ...]:
     those = [s for s in scored if isinstance(s, SuggestionScore)]
     hazards = [s.hazard_recall for s in those if s.hazard_recall is not None]
     return (
@@ -207,14 +196,14 @@ def _suggestion(scored: Sequence[Score]) -> tuple[Cell, ...]:
     )
 
 
-_PARTS: dict[type, tuple[tuple[str, ...], Callable[[Sequence[Score]], tuple[Cell, ...]]]] = {
+_PARTS: dict[type, tuple[tuple[str, ...], Callable[[Sequence[GroundedScore]], tuple[Cell, ...]]]] = {
     GeneralScore: (("precision", "recall", "hallucinated", "named a scene", "corner cases found"), _general),
     RegionScore: (("group hit", "category hit"), _region),
     SuggestionScore: (("action F1", "first action", "hazards named", "contradictions"), _suggestion),
 }
 
 
-def _by_group(scored: Sequence[Score], items: Sequence[Item]) -> tuple[Cell, ...]:
+def _by_group(scored: Sequence[GroundedScore], items: Sequence[Item]) -> tuple[Cell, ...]:
     values: dict[str, list[float]] = {group: [] for group in GROUPS}
     for one, asked in zip(scored, items, strict=True):
         if isinstance(one, GeneralScore):
@@ -251,7 +240,7 @@ def overlap_tables(name: str, items: Sequence[Item], runs: dict[str, list[str]])
 # --------------------------------------------------------------------------- twins
 
 
-def twin_tables(pairs: Sequence[twins.Pair], runs: dict[str, dict[str, dict[str, str]]]) -> list[Table]:
+def twin_tables(pairs: Sequence[twins.Twins], runs: dict[str, dict[str, dict[str, str]]]) -> list[Table]:
     """Twin tables of descriptions and of advice.
 
     Args:
@@ -300,9 +289,9 @@ def _outcome_cells(o: twins.Outcomes) -> tuple[Cell, ...]:
     return (o.pairs, share(o.right, o.pairs), *shares, o.wavered / o.unchanged if o.unchanged else None, o.f1)
 
 
-def pairs() -> list[twins.Pair]:
+def pairs() -> list[twins.Twins]:
     """The twins of the procedural set."""
     from embodied.driving.scene.sets import twin_names
 
     facts = {s.name: facts_of(s) for s in sources.procedural().scenes}
-    return [twins.Pair(facts[present], facts[absent]) for present, absent in twin_names()]
+    return [twins.Twins(facts[present], facts[absent]) for present, absent in twin_names()]

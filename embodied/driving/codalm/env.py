@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
+from embodied.arrays import Pixels
 from embodied.catalog import check_task, entry
 from embodied.driving import controls
 from embodied.driving.categories import canonical
 from embodied.driving.codalm import pictures, sources
-from embodied.driving.codalm.analysis import item
+from embodied.driving.codalm.ground import grounded, item
 from embodied.driving.records import Question
-from embodied.envs.base import LanguageEnv, Transition
+from embodied.envs.base import LanguageEnv, Transition, check_limit
 from embodied.envs.spaces import FreeText
 from embodied.errors import UsageError
-from embodied.exchange.codalm.scoring import grounded
 from embodied.numerals import spelled
 from embodied.registry import unknown
 from embodied.types import Mission
@@ -139,8 +139,7 @@ class CodaLMEnv(LanguageEnv):
         self._task = check_task(entry("codalm"), task)
         if box not in BOXES:
             raise unknown("way to show a box", box, list(BOXES), "embodied show codalm")
-        if max_steps is not None and max_steps < 1:
-            raise UsageError(f"max_steps is at least 1, or None for no limit, not {max_steps!r}.")
+        check_limit(max_steps)
         if isinstance(expert, str) and expert not in entry("codalm").experts:
             raise unknown("expert of codalm", expert, list(entry("codalm").experts), "embodied list envs")
         if not isinstance(zoom, int) or zoom < 0 or (max_steps is not None and zoom >= max_steps):
@@ -193,7 +192,7 @@ class CodaLMEnv(LanguageEnv):
         scene, question = self._scene, self._question
         if self._with_image:
             self.observation_space.spaces["image"] = spaces.Box(0, 255, (scene.height, scene.width, 3), np.uint8)
-        info = {
+        info: dict[str, Any] = {
             "dataset": self._set.dataset,
             "split": self._set.name,
             "language": self._set.language,
@@ -238,7 +237,7 @@ class CodaLMEnv(LanguageEnv):
             )
         return "\n".join([*lines, self._said] if self._said else lines)
 
-    def _image(self) -> np.ndarray:
+    def _image(self) -> Pixels:
         picture = self._scene.picture()
         if self._question.region is not None and self._box != "text":
             picture = pictures.boxed(picture, self._question.region.box)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from embodied.arrays import Pixels
 from embodied.driving.records import Box
 from embodied.errors import EnvironmentFailure
 
@@ -14,7 +15,7 @@ LINE = 2
 """Width of the box, pixels: CODA-LM draws its regions so, in pure red."""
 
 
-def read(path: Path) -> np.ndarray:
+def read(path: Path) -> Pixels:
     """A picture file as (H, W, 3) uint8. Raises `EnvironmentFailure` when it cannot be decoded."""
     try:
         with Image.open(path) as image:
@@ -25,7 +26,7 @@ def read(path: Path) -> np.ndarray:
         ) from error
 
 
-def boxed(picture: np.ndarray, box: Box) -> np.ndarray:
+def boxed(picture: Pixels, box: Box) -> Pixels:
     """`picture` with the outline of `box` drawn red, `LINE` pixels wide, from its upper left corner inwards; a copy.
 
     The corners are (x, y) and (x + w, y + h), both drawn, as CODA-LM's own conversion does. What lies outside the
@@ -40,7 +41,7 @@ def boxed(picture: np.ndarray, box: Box) -> np.ndarray:
     return np.array(image)
 
 
-def zoomed(picture: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
+def zoomed(picture: Pixels, box: tuple[int, int, int, int]) -> Pixels:
     """The part of `picture` in `box`, as large as fits into a picture of the same size, on black; (H, W, 3) uint8."""
     height, width = picture.shape[:2]
     x, y, w, h = box

@@ -13,6 +13,7 @@ from embodied.driving.records import LANGUAGES, SPLITS, Problem, Question, Scene
 from embodied.errors import UsageError
 from embodied.registry import unknown
 from embodied.seeding import derive
+from embodied.terminal import shell_word
 
 PROCEDURAL = "procedural"
 REAL_NAME, PROCEDURAL_NAME = "codalm", "codalm-procedural"
@@ -96,6 +97,7 @@ def _real(split: str, data: str | None, language: str, partial: bool) -> SceneSe
         first, more = hindering[0], f" and {len(hindering) - 1} more" if len(hindering) > 1 else ""
         raise UsageError(
             f"The split {split} in {found.root} cannot be scored whole: {first.file}: {first.text}{more}."
-            f" `embodied codalm check {found.root}` lists everything; env.partial=true goes on with the rest."
+            f" `embodied codalm check {shell_word(found.root)}` lists everything; env.partial=true goes on with the"
+            " rest."
         )
     return SceneSet(REAL_NAME, split, language, found.scenes, found.problems)

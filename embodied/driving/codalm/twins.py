@@ -18,7 +18,7 @@ from embodied.driving.grounded.suggestion import NEUTRAL
 
 
 @dataclass(frozen=True)
-class Pair:
+class Twins:
     """A scene with its hazard, and the same without."""
 
     present: SceneFacts
@@ -58,7 +58,7 @@ class Outcomes:
         return 2 * known * steady / (known + steady) if known + steady else 0.0
 
 
-def described(pairs: Iterable[Pair], answers: Mapping[str, str]) -> Outcomes:
+def described(pairs: Iterable[Twins], answers: Mapping[str, str]) -> Outcomes:
     """Outcomes of descriptions. A pair is right when everything removed is named with it and not without it.
 
     Args:
@@ -83,7 +83,7 @@ def described(pairs: Iterable[Pair], answers: Mapping[str, str]) -> Outcomes:
     return counts.outcomes()
 
 
-def advised(pairs: Iterable[Pair], answers: Mapping[str, str]) -> Outcomes:
+def advised(pairs: Iterable[Twins], answers: Mapping[str, str]) -> Outcomes:
     """Outcomes of advice: one question a pair, whether it advises something that only the scene with the hazard
     requires; none for a harmless hazard.
 

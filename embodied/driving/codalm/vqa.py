@@ -10,10 +10,10 @@ from types import MappingProxyType
 
 from PIL import Image
 
+from embodied.atomic import named, whole, write_whole
 from embodied.driving.codalm.pictures import boxed
 from embodied.driving.records import Annotation, Key, Question, Region, Scene, Task
 from embodied.errors import UsageError
-from embodied.store.disk import named, whole, write_whole
 
 QUESTIONS: MappingProxyType[Task, str] = MappingProxyType(
     {
@@ -134,7 +134,7 @@ def line(id_: int, image: str, question: str, answer: str | None) -> bytes:
     return json.dumps({k: v for k, v in body.items() if v is not None}).encode() + b"\n"
 
 
-def annotations(asked: Iterable[Question]) -> tuple[Annotation, ...]:
+def annotations_of(asked: Iterable[Question]) -> tuple[Annotation, ...]:
     """The way back: what the questions of all three tasks say of each scene. The lists of objects are in no question,
     so there are none.
     """

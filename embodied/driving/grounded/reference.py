@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from embodied.driving.actions import ACTIONS
 from embodied.driving.categories import CATEGORIES, canonical
-from embodied.driving.facts import Light, ObjectFact, SceneFacts, Side
+from embodied.driving.facts import LightState, ObjectFact, SceneFacts, Side
 from embodied.driving.grounded.advice import advice
 from embodied.driving.grounded.mentions import Mention, mentions
 from embodied.driving.grounded.region import head_nouns
@@ -97,7 +97,7 @@ def _head(description: str) -> Mention | None:
     return next((m for m in found if named and m.noun == named.noun), named)
 
 
-def _light(objects: list[ObjectFact]) -> Light:
+def _light(objects: list[ObjectFact]) -> LightState:
     """The state of the traffic lights where all that are described agree."""
     states = {o.colour for o in objects if o.category == "traffic_light" and o.colour}
     said = states.pop() if len(states) == 1 else ""

@@ -47,7 +47,10 @@ class RegionScore:
         }
 
 
-_SUBJECT = r"\b(?:object|item|region|area|rectangle|box|image|picture|thing|content|subject|entity|it|this|that|there|here|these|those|what)\b"  # noqa: E501
+_SUBJECT = (
+    r"\b(?:object|item|region|area|rectangle|box|image|picture|thing|content|subject|entity|it|this|that|there|here|these"
+    r"|those|what)\b"
+)
 _FRAME = re.compile(
     rf"^(?:.{{0,160}}?{_SUBJECT}[^.]{{0,80}}?)?"
     r"\b(?:(?:is )?point(?:s|ing) to|is likely|is probably|is clearly|is actually|appears? to be|appears? to"

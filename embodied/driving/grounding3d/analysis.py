@@ -6,11 +6,11 @@ import math
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from embodied.driving.grounding3d.boxes import Box3D, distance, iou_bev
 from embodied.driving.grounding3d.precision import average_precision
-from embodied.eval.analysis import Cell, Replies, Table, share
+from embodied.eval.tables import Cell, Replies, Table, share
 from embodied.types import Episode, Json
 
 HITS = (1.0, 2.0, 4.0)
@@ -96,15 +96,23 @@ def _boxes(cases: list[_Case], setting: str) -> Table:
 
 def _parts(cases: list[_Case]) -> Iterator[tuple[str, Callable[[_Case], bool]]]:
     for group in sorted({case.asked["group"] for case in cases}):
-        yield group.replace("_", " "), lambda case, group=group: case.asked["group"] == group
+        yield group.replace("_", " "), partial(_of_group, group)
     for low, high in BANDS:
         name = f"beyond {low:g} m" if high == float("inf") else f"{low:g} to {high:g} m"
-        yield name, lambda case, low=low, high=high: low <= (case.true.x**2 + case.true.z**2) ** 0.5 < high
+        yield name, partial(_in_band, low, high)
+
+
+def _of_group(group: str, case: _Case) -> bool:
+    return bool(case.asked["group"] == group)
+
+
+def _in_band(low: float, high: float, case: _Case) -> bool:
+    return bool(low <= (case.true.x**2 + case.true.z**2) ** 0.5 < high)
 
 
 def _row(name: str, cases: list[_Case]) -> tuple[Cell, ...]:
     n, read = len(cases), [case for case in cases if case.distance is not None]
-    off = [case.distance for case in read]
+    off = [case.distance for case in read if case.distance is not None]
     hits = (share(sum(d <= m for d in off), n) for m in HITS)
     precision = (
         average_precision([case.overlap >= o for case in read], [case.confidence for case in read], n) for o in OVERLAPS

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from embodied.arrays import Pixels
 from embodied.catalog import check_task, entry
 from embodied.driving.grounding3d.boxes import Box2D, Box3D, distance, distance_3d, iou_2d, iou_3d, iou_bev, yaw_error
 from embodied.driving.grounding3d.items import SIZE, Item, items
 from embodied.driving.grounding3d.parse import Answer, read_box, read_box_2d, read_point
 from embodied.envs.base import LanguageEnv, Transition
 from embodied.envs.spaces import FreeText
+from embodied.envs.words import counted
 from embodied.errors import UsageError
 from embodied.registry import unknown
 from embodied.types import Mission
@@ -132,7 +134,7 @@ class Grounding3DEnv(LanguageEnv):
         needed = 1 if chain == "direct" else 2
         if max_steps is not None and max_steps < needed:
             raise UsageError(
-                f"chain={chain} takes {needed} step{'s' * (needed > 1)}: max_steps is at least {needed}, or None for no"
+                f"chain={chain} takes {counted(needed, 'step')}: max_steps is at least {needed}, or None for no"
                 f" limit, not {max_steps!r}."
             )
         super().__init__(
@@ -251,7 +253,7 @@ class Grounding3DEnv(LanguageEnv):
             lines.append(f"First answer: {_FIRST[self._chain]}.")
         return "\n".join([*lines, self._said] if self._said else lines)
 
-    def _image(self) -> np.ndarray:
+    def _image(self) -> Pixels:
         return self._item.view.picture()
 
     def _expert(self) -> str:

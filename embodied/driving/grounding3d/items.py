@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-import numpy as np
-
+from embodied.arrays import Pixels
 from embodied.driving.categories import label
 from embodied.driving.facts import ObjectFact
 from embodied.driving.grounding3d.boxes import Box2D, Box3D
@@ -32,7 +31,7 @@ _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", 
 class View:
     """A picture and the camera that took it."""
 
-    picture: Callable[[], np.ndarray]
+    picture: Callable[[], Pixels]
     """Draws it: (height, width, 3) uint8."""
     width: int = SIZE[0]
     height: int = SIZE[1]

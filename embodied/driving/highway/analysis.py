@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from embodied.driving.floors import floors, shown
-from embodied.eval.analysis import Cell, Replies, Table, share
 from embodied.eval.intervals import interval
 from embodied.eval.statistics import stratify
+from embodied.eval.tables import Cell, Replies, Table, share
 from embodied.types import Episode
 
 

@@ -7,10 +7,12 @@ It knows the simulator's state, as highway-env's own planners do, but not what t
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from embodied.arrays import Floats
 from embodied.driving.closed_loop.boxes import meet
 from embodied.driving.highway import parking
 from embodied.driving.highway.tasks import META, MOVE, STEER, Setup
@@ -24,6 +26,8 @@ CROSSING = 5
 """How many of those moments it trusts where ways cross: who crosses changes speed."""
 ONCOMING = 250.0
 """Metres."""
+LaneIndex = tuple[str, str, int]
+"""highway-env's name of a lane: the nodes it joins, and its number between them."""
 REACH = 120.0
 """Metres within which others matter."""
 
@@ -50,9 +54,9 @@ class Driver:
 
     def _fare(self, name: str) -> float:
         env, car = self._env, self._env.vehicle
-        speeds = list(car.target_speeds)
+        speeds = [float(speed) for speed in car.target_speeds]
         index = car.speed_index + {"FASTER": 1, "SLOWER": -1}.get(name, 0)
-        speed = float(speeds[min(max(index, 0), len(speeds) - 1)])
+        speed = speeds[min(max(index, 0), len(speeds) - 1)]
         lane = car.target_lane_index
         if name in ("LANE_LEFT", "LANE_RIGHT"):
             lane = (*lane[:2], lane[2] + (1 if name == "LANE_RIGHT" else -1))
@@ -60,7 +64,9 @@ class Driver:
             if not 0 <= lane[2] < lanes:
                 return -1e6
         danger = self._danger(speed, lane)
-        gain = 4.0 * speed / max(speeds) - (0.5 if name.startswith("LANE") else 0.0) - (0.1 if name != "IDLE" else 0.0)
+        gain: float = (
+            4.0 * speed / max(speeds) - (0.5 if name.startswith("LANE") else 0.0) - (0.1 if name != "IDLE" else 0.0)
+        )
         lanes = len(env.road.network.all_side_lanes(lane))
         if self._family == "exit":
             gain += 5.0 * lane[2] - 4.0 * speed / max(speeds) * (lane[2] < lanes - 1)
@@ -79,7 +85,7 @@ class Driver:
         others = [o for o in self._env.road.vehicles if math.cos(o.heading - car.heading) < 0]
         return any(-5 < (o.position - car.position) @ ahead < ONCOMING for o in others)
 
-    def _danger(self, speed: float, lane: tuple) -> float:
+    def _danger(self, speed: float, lane: LaneIndex) -> float:
         car, env = self._env.vehicle, self._env
         own = self._way_along(speed, lane)
         others = [
@@ -102,11 +108,8 @@ class Driver:
             boxes = own.copy()
             boxes[:, 2] += aside
             boxes[:, 3] += ahead
-            hit = np.flatnonzero(
-                meet(boxes[None], rows).any(axis=0)[
-                    : CROSSING if self._family in ("intersection", "roundabout") else None
-                ]
-            )
+            until = CROSSING if self._family in ("intersection", "roundabout") else None
+            hit = np.flatnonzero(np.asarray(meet(boxes[None], rows).any(axis=0))[:until])
             if not len(hit):
                 return cost
             cost += (
@@ -114,14 +117,14 @@ class Driver:
             )
         return cost
 
-    def _way_along(self, speed: float, lane: tuple) -> np.ndarray:
+    def _way_along(self, speed: float, lane: LaneIndex) -> Floats:
         """Rectangles (T, 5) of the ego car: its speed goes to `speed` within a second and a half, its place to `lane`
         within two.
         """
         car, network = self._env.vehicle, self._env.road.network
         here, route = car.lane.local_coordinates(car.position), getattr(car, "route", None)
         rows = []
-        for t in SECONDS:
+        for t in SECONDS.tolist():
             rising = min(t, 1.5)
             along = car.speed * rising + (speed - car.speed) * rising**2 / 3.0 + speed * (t - rising)
             place, heading = _on_road(network, route or [lane], lane, along + here[0])
@@ -181,7 +184,9 @@ def _forecast(env: Any, other: Any) -> list[tuple[float, float, float, float, fl
     return rows
 
 
-def _on_road(network: Any, route: list, lane: tuple, along: float, aside: float = 0.0) -> tuple[Any, float]:
+def _on_road(
+    network: Any, route: Sequence[LaneIndex], lane: LaneIndex, along: float, aside: float = 0.0
+) -> tuple[Any, float]:
     """Position and heading so many metres along a lane, and along the route where the lane ends."""
     rest = list(route[1:]) if route[0][:2] == lane[:2] else []
     found, number = network.get_lane(lane), lane[2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from dataclasses import dataclass, field
 from typing import Any
 
 import gymnasium
@@ -12,13 +13,13 @@ import numpy as np
 from gymnasium.envs.registration import load_env_creator
 from highway_env.vehicle.behavior import IDMVehicle
 
+from embodied.arrays import Pixels
 from embodied.driving.highway import parking
 from embodied.driving.highway.driver import Driver
 from embodied.driving.highway.tasks import META, MOVE, STEER, check_pygame, family_of, setup_of
 from embodied.driving.highway.words import describe
 from embodied.envs.base import LanguageEnv, Transition
 from embodied.envs.spaces import Choice
-from embodied.errors import UsageError
 from embodied.registry import unknown
 from embodied.types import Mission
 
@@ -27,6 +28,20 @@ LON_ACCELERATION, LAT_ACCELERATION = (-4.05, 2.40), 4.89
 """Bounds of comfort, m/s^2: nuPlan's (`ego_is_comfortable`)."""
 SPEED = 0.25
 """The share of progress that is for speed, where a road has cruising speeds."""
+
+
+@dataclass
+class _Episode:
+    """What `reset` makes and steps change."""
+
+    driver: Driver | None
+    """None where no expert was asked for."""
+    clean: int = 0
+    """Decisions until the car first left the road or hit something."""
+    advance: float = 0.0
+    """Metres along the road in them."""
+    sums: dict[str, float] = field(default_factory=lambda: {"speed": 0.0, "comfort": 0.0, "on_road": 0.0})
+    """Over the decisions so far."""
 
 
 class HighwayEnv(LanguageEnv):
@@ -132,7 +147,10 @@ class HighwayEnv(LanguageEnv):
       `max_steps`. Each road has its own time; roundabout, intersection and U-turn last longer.
     - v0: first version. `merge` was won by always `slower` (.90), `roundabout` by always `faster` (.68), and progress
       was a share of what `max_steps` allowed.
-    """  # noqa: E501, RUF100
+    """
+
+    _episode: _Episode
+    """Made by `reset`."""
 
     def __init__(
         self,
@@ -147,8 +165,6 @@ class HighwayEnv(LanguageEnv):
         self._id, self._setup = setup_of(task)
         if expert and expert is not True and expert not in EXPERTS:
             raise unknown("expert of highway", str(expert), list(EXPERTS), "embodied show highway")
-        if max_steps is not None and max_steps < 1:
-            raise UsageError(f"max_steps is at least 1, or None for no limit, not {max_steps!r}.")
         self._family = family_of(self._id)
         self._env = _open(self._id, self._setup.hz, self._setup.config)
         self._seconds = float(self._setup.seconds or self._env.config["duration"])
@@ -163,10 +179,6 @@ class HighwayEnv(LanguageEnv):
             expert=expert,
             render_mode=render_mode,
         )
-        self._driver: Driver | None = None
-        self._clean = 0
-        self._advance = 0.0
-        self._sums: dict[str, float] = {}
 
     @property
     def mission(self) -> Mission:
@@ -188,45 +200,43 @@ class HighwayEnv(LanguageEnv):
 
     def _reset(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
         self._env.reset(seed=seed)
-        self._driver = Driver(self._env, self._family, self._setup) if self._has_expert else None
-        self._clean, self._advance = 0, 0.0
-        self._sums = {"speed": 0.0, "comfort": 0.0, "on_road": 0.0}
+        self._episode = _Episode(Driver(self._env, self._family, self._setup) if self._has_expert else None)
         return {"id": self._id, "version": highway_env.__version__}
 
     def _step(self, action: str) -> Transition:
-        car = self._env.vehicle
+        car, episode = self._env.vehicle, self._episode
         speed, heading, lane = float(car.speed), float(car.heading), self._lane()
         before = float(lane.local_coordinates(car.position)[0])
         _, reward, terminated, over, _ = self._env.step(self._executable(action))
-        if self._driver:
-            self._driver.follow(action)
+        if episode.driver:
+            episode.driver.follow(action)
         car = self._env.vehicle
         seconds = 1 / self._env.config["policy_frequency"]
         along, across = (
             (float(car.speed) - speed) / seconds,
             float(car.speed) * _wrap(float(car.heading) - heading) / seconds,
         )
-        self._sums["speed"] += abs(float(car.speed))
-        self._sums["comfort"] += (
+        episode.sums["speed"] += abs(float(car.speed))
+        episode.sums["comfort"] += (
             LON_ACCELERATION[0] <= round(along, 6) <= LON_ACCELERATION[1] and abs(across) <= LAT_ACCELERATION
         )
-        self._sums["on_road"] += bool(car.on_road)
+        episode.sums["on_road"] += bool(car.on_road)
         n = len(self._actions)
         # decisions until it first left the road
-        self._clean += self._clean == n - 1 and bool(car.on_road) and not car.crashed
-        if self._clean == n:
-            self._advance += float(lane.local_coordinates(car.position)[0]) - before
+        episode.clean += episode.clean == n - 1 and bool(car.on_road) and not car.crashed
+        if episode.clean == n:
+            episode.advance += float(lane.local_coordinates(car.position)[0]) - before
         arrived, over = self._arrived(), bool(over) or n >= round(self._seconds / seconds)
         ends = bool(terminated or over or arrived)
         last = ends or (self.max_steps is not None and n >= self.max_steps)
         progress = self._progress(arrived)
-        success = (arrived or (over and self._setup.kind == "last" and self._clean == n)) if last else None
-        means = {k: round(v / n, 4) for k, v in self._sums.items()}
+        success = (arrived or (over and self._setup.kind == "last" and episode.clean == n)) if last else None
+        means = {k: round(v / n, 4) for k, v in episode.sums.items()}
         info: dict[str, Any] = {
             "metrics": {"collision": float(car.crashed), "progress": progress, "seconds": n * seconds, **means}
         }
         if last:
-            off = self._setup.kind in ("last", "follow") and self._clean < n
+            off = self._setup.kind in ("last", "follow") and episode.clean < n
             info["end_reason"] = (
                 "collision"
                 if car.crashed
@@ -261,17 +271,18 @@ class HighwayEnv(LanguageEnv):
         lane = car.lane_index
         match self._setup.kind:
             case "follow":
-                return self._advance >= self._setup.metres
+                return self._episode.advance >= self._setup.metres
             case "along":
                 return bool(car.position[0] > self._setup.metres)
             case "arrive":
                 return bool(env.has_arrived(car))
             case "through":
-                return lane[0].startswith("nx") and lane[1].startswith("nx")
+                return bool(lane[0].startswith("nx") and lane[1].startswith("nx"))
             case "exit":
-                return lane[:2] == ("2", "exit") or (env.time >= env.config["duration"] and bool(env._is_success()))
+                return bool(lane[:2] == ("2", "exit") or (env.time >= env.config["duration"] and env._is_success()))
             case "turn":
-                return lane[:2] == ("c", "d") and bool(car.lane.local_coordinates(car.position)[0] > self._setup.metres)
+                turned = lane[:2] == ("c", "d")
+                return turned and bool(car.lane.local_coordinates(car.position)[0] > self._setup.metres)
             case "park":
                 seen = env.observation_type_parking.observe()
                 return bool(env._is_success(seen["achieved_goal"], seen["desired_goal"]))
@@ -284,20 +295,21 @@ class HighwayEnv(LanguageEnv):
     def _progress(self, arrived: bool) -> float:
         """What the drive is worth so far: nothing after a collision, and nothing of a goal before it is reached."""
         car = self._env.vehicle
+        share: float
         speeds = getattr(car, "target_speeds", None) if hasattr(self._env.action_type, "actions") else None
         if car.crashed:
             return 0.0
         match self._setup.kind:
             case "last":
-                share = min(1.0, self._clean / self._env.config["policy_frequency"] / self._seconds)
+                share = min(1.0, self._episode.clean / self._env.config["policy_frequency"] / self._seconds)
             case "follow":
-                share = min(max(self._advance / self._setup.metres, 0.0), 1.0)
+                share = min(max(self._episode.advance / self._setup.metres, 0.0), 1.0)
             case _:
                 share = float(arrived)
         if speeds is None:
             return round(share, 6)
         slowest, fastest = float(speeds[0]), float(speeds[-1])
-        pace = (self._sums["speed"] / len(self._actions) - slowest) / (fastest - slowest)
+        pace = (self._episode.sums["speed"] / len(self._actions) - slowest) / (fastest - slowest)
         return round(share * (1 - SPEED + SPEED * min(max(pace, 0.0), 1.0)), 6)
 
     # ----------------------------------------------------------------- what is seen
@@ -305,7 +317,7 @@ class HighwayEnv(LanguageEnv):
     def _text(self) -> str:
         return describe(self._env, self._family)
 
-    def _image(self) -> np.ndarray:
+    def _image(self) -> Pixels:
         env = self._env
         if env.viewer is None:
             from highway_env.envs.common.graphics import EnvViewer
@@ -319,21 +331,24 @@ class HighwayEnv(LanguageEnv):
         return np.array(env.viewer.get_image())
 
     def _expert(self) -> str:
-        return self._driver.decide()
+        driver = self._episode.driver
+        assert driver is not None, "An environment made without an expert has no driver."
+        return driver.decide()
 
 
 def _open(id: str, hz: int, config: dict[str, Any]) -> Any:
     """highway-env's environment itself, without Gymnasium's wrappers and warnings that older versions exist."""
     spec = gymnasium.registry[id]
     kwargs = {**spec.kwargs, "config": config} if config else spec.kwargs  # at once: making one resets it
-    env = load_env_creator(spec.entry_point)(**kwargs)  # type: ignore[arg-type]
+    creator: Any = load_env_creator(str(spec.entry_point))
+    env: Any = creator(**kwargs)
     env.render_mode = "rgb_array"
     env.configure({**config, "policy_frequency": hz, "offscreen_rendering": True})
     env.reset(seed=0)
     return env
 
 
-class CrossingVehicle(IDMVehicle):
+class CrossingVehicle(IDMVehicle):  # type: ignore[misc]  # highway-env has no types
     """The others at an intersection.
 
     highway-env's intersection writes its gaps and accelerations into the class of the others. Were that IDMVehicle

@@ -21,6 +21,8 @@ NODES = 30_000
 """Places looked at, at most."""
 State = tuple[float, float, float, float]
 """x, y, heading, speed."""
+Way = tuple["Way", str] | tuple[()]
+"""A way and the phrase that goes on from it; empty at the start."""
 
 
 def pedal(speed: float, wanted: float) -> float:
@@ -54,7 +56,7 @@ def plan(
 ) -> list[str]:
     """Phrases that park the car, by best-first search over places and headings; empty where none is found."""
     best = {_cell(start): 0.0}
-    queue: list[tuple[float, int, float, State, tuple]] = [(0.0, 0, 0.0, start, ())]
+    queue: list[tuple[float, int, float, State, Way]] = [(0.0, 0, 0.0, start, ())]
     count = 0
     while queue and count < NODES:
         _, _, spent, state, way = heapq.heappop(queue)
@@ -89,7 +91,7 @@ def _cell(state: State) -> tuple[int, int, int, int]:
     )
 
 
-def _unrolled(way: tuple) -> list[str]:
+def _unrolled(way: Way) -> list[str]:
     phrases = []
     while way:
         way, phrase = way

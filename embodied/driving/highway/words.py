@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from embodied.arrays import Floats
+from embodied.envs.words import counted, side
+
 SIGHT = 100.0
 """Metres."""
 MOST = 8
@@ -43,7 +46,7 @@ def _lane(env: Any) -> str:
     words = f"You are in lane {number + 1} of {len(lanes)}" + (" (1 is the leftmost)" if len(lanes) > 1 else "")
     if not car.on_road:
         words = "You are off the road, beside lane " + str(number + 1)
-    off = f", {abs(aside):.1f} m {'right' if aside > 0 else 'left'} of its middle" if abs(aside) > 0.3 else ""
+    off = f", {abs(aside):.1f} m {side(aside)} of its middle" if abs(aside) > 0.3 else ""
     aim = getattr(car, "target_lane_index", car.lane_index)
     changing = f"; changing to lane {aim[2] + 1}" if aim[:2] == car.lane_index[:2] and aim[2] != number else ""
     left = car.lane.length - along
@@ -57,7 +60,7 @@ def _bend(env: Any) -> str:
     for ahead in (5.0, 10.0, 20.0):
         point = lane_point(env, ahead)
         along, aside = _seen_from(env.vehicle, point)
-        words.append(f"{abs(aside):.1f} m {'right' if aside > 0 else 'left'} {along:.0f} m ahead")
+        words.append(f"{abs(aside):.1f} m {side(aside)} {along:.0f} m ahead")
     turned = math.degrees(
         _wrap(
             env.vehicle.lane.heading_at(env.vehicle.lane.local_coordinates(env.vehicle.position)[0])
@@ -72,7 +75,7 @@ def _bend(env: Any) -> str:
     return f"You point {way}. The middle of the lane is {', '.join(words)}."
 
 
-def lane_point(env: Any, ahead: float) -> np.ndarray:
+def lane_point(env: Any, ahead: float) -> Floats:
     """The middle of the car's lane so many metres on, on the next stretch where this one ends; (2,) metres."""
     car, network = env.vehicle, env.road.network
     winding = env.__class__.__name__ == "LaneKeepingEnv"  # its lanes are no road network
@@ -89,9 +92,9 @@ def _goal(env: Any) -> str:
     car, goal = env.vehicle, env.vehicle.goal
     along, aside = _seen_from(car, goal.position)
     turn = math.degrees(_wrap(goal.heading - car.heading))
-    way = "as it does" if abs(turn) < 3 else f"{abs(turn):.0f} degrees to the {'right' if turn > 0 else 'left'} of you"
-    side = f"{abs(aside):.1f} m to the {'right' if aside > 0 else 'left'}"
-    where = f"{abs(along):.1f} m {'ahead' if along >= 0 else 'behind'} and {side}"
+    way = "as it does" if abs(turn) < 3 else f"{abs(turn):.0f} degrees to the {side(turn)} of you"
+    aside_words = f"{abs(aside):.1f} m to the {side(aside)}"
+    where = f"{abs(along):.1f} m {'ahead' if along >= 0 else 'behind'} and {aside_words}"
     x, y = car.position
     return (
         f"The middle of the goal is {where}; it points {way}. The walls are {35 - abs(x):.0f} m and {21 - abs(y):.0f} m"
@@ -120,24 +123,18 @@ def _neighbour(env: Any, other: Any) -> str:
     thing = "an obstacle" if other.__class__.__name__ == "Obstacle" else "a car"
     turn = _wrap(other.heading - car.heading)
     along, aside = _seen_from(car, other.position)
-    straight = other_lane = None
+    straight: float | None = None
+    other_lane = 0
     if car.lane.__class__.__name__ == "StraightLane" and (abs(turn) < 0.5 or abs(turn) > 2.6):
         here, there = car.lane.local_coordinates(car.position)[0], car.lane.local_coordinates(other.position)
-        straight, other_lane = there[0] - here, round(float(there[1]) / car.lane.width_at(0))
+        straight, other_lane = float(there[0] - here), round(float(there[1]) / car.lane.width_at(0))
     if straight is not None and abs(other_lane) <= 4:
         gap = max(0.0, abs(straight) - (car.LENGTH + other.LENGTH) / 2)
-        lane = (
-            "in your lane"
-            if other_lane == 0
-            else f"{abs(other_lane)} lane{'s' * (abs(other_lane) > 1)} to the {'right' if other_lane > 0 else 'left'}"
-        )
+        lane = "in your lane" if other_lane == 0 else f"{counted(abs(other_lane), 'lane')} to the {side(other_lane)}"
         beside = gap == 0 and other_lane
         where = f"beside you, {lane}" if beside else f"{'ahead' if straight >= 0 else 'behind'} {lane}, gap {gap:.0f} m"
     else:
-        where = (
-            f"{abs(along):.0f} m {'ahead' if along >= 0 else 'behind'} and {abs(aside):.0f} m to the"
-            f" {'right' if aside > 0 else 'left'}"
-        )
+        where = f"{abs(along):.0f} m {'ahead' if along >= 0 else 'behind'} and {abs(aside):.0f} m to the {side(aside)}"
     return f"{thing} {where}{_pace(car, other, turn)}"
 
 
@@ -147,7 +144,7 @@ def _pace(car: Any, other: Any, turn: float) -> str:
     if abs(turn) > 2.6:
         return f", coming towards you at {other.speed:.1f} m/s"
     if abs(turn) > 0.5:
-        return f", driving to the {'right' if turn > 0 else 'left'} at {other.speed:.1f} m/s"
+        return f", driving to the {side(turn)} at {other.speed:.1f} m/s"
     faster = other.speed - car.speed
     how = (
         "as fast as you" if abs(faster) < 0.25 else f"{abs(faster):.1f} {'faster' if faster > 0 else 'slower'} than you"
@@ -155,7 +152,7 @@ def _pace(car: Any, other: Any, turn: float) -> str:
     return f", {other.speed:.1f} m/s ({how})"
 
 
-def _seen_from(car: Any, point: np.ndarray) -> tuple[float, float]:
+def _seen_from(car: Any, point: Floats) -> tuple[float, float]:
     """Metres ahead and to the right of the car (highway-env's y points right of x)."""
     dx, dy = np.asarray(point) - car.position
     c, s = math.cos(car.heading), math.sin(car.heading)

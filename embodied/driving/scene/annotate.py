@@ -8,9 +8,9 @@ import numpy as np
 
 from embodied.driving.categories import CATEGORIES, GROUPS, label
 from embodied.driving.facts import Distance, ObjectFact, SceneFacts, Side
-from embodied.driving.records import Annotation, Mention, Region
+from embodied.driving.records import Annotation, ListedObject, Region
 from embodied.driving.scene.objects import build, colour_of
-from embodied.driving.scene.planner import Advice, advise
+from embodied.driving.scene.planner import Recommendation, advise
 from embodied.driving.scene.render import SIZE, camera, frame
 from embodied.driving.scene.spec import Actor, SceneSpec
 from embodied.raster import render
@@ -97,7 +97,7 @@ def annotation_of(spec: SceneSpec, facts: SceneFacts) -> Annotation:
     advice = advise(spec, [o.id for o in facts.objects])
     ordered = sorted(facts.objects, key=lambda o: (not o.corner_case, o.metres))
     mentions = tuple(
-        Mention(group, described(o), explained(o)) for group in GROUPS for o in ordered if o.group == group
+        ListedObject(group, described(o), explained(o)) for group in GROUPS for o in ordered if o.group == group
     )
     shown = [o for o in ordered if o.corner_case]
     others = [o for o in ordered if not o.corner_case][: REGIONS if not shown else max(0, REGIONS - len(shown))]
@@ -156,7 +156,7 @@ def explained(o: ObjectFact) -> str:
     }[o.group]
 
 
-def suggestion(advice: Advice) -> str:
+def suggestion(advice: Recommendation) -> str:
     """Advice in two sentences."""
     parts = [_SAYS[a] for a in advice.required if a in _SAYS]
     said = f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]

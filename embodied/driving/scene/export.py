@@ -19,12 +19,12 @@ from pathlib import Path
 import msgspec
 from PIL import Image
 
+from embodied.atomic import FULL
 from embodied.driving import schema
 from embodied.driving.codalm import vqa
 from embodied.driving.records import Scene
 from embodied.driving.scene.spec import SceneSpec, encode
 from embodied.errors import StoreError, UsageError
-from embodied.store.disk import FULL
 
 QUALITY = 95
 """Of the JPEG files, as CODA-LM writes its pictures with boxes. Runs of this package show the pictures themselves,

@@ -27,7 +27,7 @@ HARMLESS = frozenset({"plastic_bag"})
 
 
 @dataclass(frozen=True)
-class Advice:
+class Recommendation:
     """What to do and what not, and why."""
 
     required: tuple[str, ...]
@@ -37,11 +37,11 @@ class Advice:
     """One clause."""
 
 
-def advise(spec: SceneSpec, seen: Collection[int]) -> Advice:
+def advise(spec: SceneSpec, seen: Collection[int]) -> Recommendation:
     """The advice for a scene of which the actors `seen` (ids) can be seen."""
     actors = [a for a in spec.actors if a.id in seen and 0 < a.y < AHEAD]
     if spec.light == "red":
-        return Advice(("stop", "obey_light"), ("proceed",), "the traffic light is red")
+        return Recommendation(("stop", "obey_light"), ("proceed",), "the traffic light is red")
     hazards = sorted((a for a in actors if a.corner_case), key=lambda a: a.y)
     for rule in (_officer, _living, _wrong_way, _slow, _blocking):
         advice = rule(spec, hazards, actors)
@@ -63,9 +63,9 @@ def _half_width(actor: Actor) -> float:
     return (length if 45 < abs(actor.yaw) % 180 < 135 else width) / 2
 
 
-def _officer(spec: SceneSpec, hazards: list[Actor], actors: list[Actor]) -> Advice | None:
+def _officer(spec: SceneSpec, hazards: list[Actor], actors: list[Actor]) -> Recommendation | None:
     if any(a.state == "directing" and in_path(a) for a in hazards):
-        return Advice(
+        return Recommendation(
             ("stop", "watch"),
             ("proceed", "change_lane_left", "change_lane_right"),
             "an officer stops the traffic, which counts more than the light",
@@ -73,31 +73,31 @@ def _officer(spec: SceneSpec, hazards: list[Actor], actors: list[Actor]) -> Advi
     return None
 
 
-def _living(spec: SceneSpec, hazards: list[Actor], actors: list[Actor]) -> Advice | None:
+def _living(spec: SceneSpec, hazards: list[Actor], actors: list[Actor]) -> Recommendation | None:
     for a in hazards:
         if a.category not in LIVING or not in_path(a) or a.state in ("standing", "working"):
             continue
         name = _named(a)
         if a.state == "moving":
-            return Advice(("slow_down", "yield", "keep_distance"), ("proceed",), f"{name} cuts into the lane")
+            return Recommendation(("slow_down", "yield", "keep_distance"), ("proceed",), f"{name} cuts into the lane")
         if a.state == "playing":
-            return Advice(
+            return Recommendation(
                 ("slow_down", "yield", "watch"), ("proceed",), f"{name} steps out from behind a parked vehicle"
             )
-        return Advice(("stop", "yield"), ("proceed",), f"{name} crosses the lane")
+        return Recommendation(("stop", "yield"), ("proceed",), f"{name} crosses the lane")
     return None
 
 
-def _wrong_way(spec: SceneSpec, hazards: list[Actor], actors: list[Actor]) -> Advice | None:
+def _wrong_way(spec: SceneSpec, hazards: list[Actor], actors: list[Actor]) -> Recommendation | None:
     for a in hazards:
         if a.state == "oncoming" and in_path(a):
             if _open(spec, actors, spec.road.ego_lane + 1, a.y):
-                return Advice(
+                return Recommendation(
                     ("slow_down", "change_lane_right"),
                     ("proceed", "change_lane_left", "keep_lane"),
                     f"{_named(a)} comes towards us in our lane",
                 )
-            return Advice(
+            return Recommendation(
                 ("stop",),
                 ("proceed", "change_lane_left"),
                 f"{_named(a)} comes towards us in our lane and there is no room beside it",
@@ -105,14 +105,14 @@ def _wrong_way(spec: SceneSpec, hazards: list[Actor], actors: list[Actor]) -> Ad
     return None
 
 
-def _slow(spec: SceneSpec, hazards: list[Actor], actors: list[Actor]) -> Advice | None:
+def _slow(spec: SceneSpec, hazards: list[Actor], actors: list[Actor]) -> Recommendation | None:
     for a in hazards:
         if a.state == "moving" and CATEGORIES[a.category] in ("vehicle", "miscellaneous") and in_path(a):
-            return Advice(("slow_down", "keep_distance"), ("proceed",), f"{_named(a)} crawls along ahead")
+            return Recommendation(("slow_down", "keep_distance"), ("proceed",), f"{_named(a)} crawls along ahead")
     return None
 
 
-def _blocking(spec: SceneSpec, hazards: list[Actor], actors: list[Actor]) -> Advice | None:
+def _blocking(spec: SceneSpec, hazards: list[Actor], actors: list[Actor]) -> Recommendation | None:
     blocking = [a for a in hazards if in_path(a) and a.category not in HARMLESS]
     if not blocking:
         return None
@@ -125,19 +125,19 @@ def _blocking(spec: SceneSpec, hazards: list[Actor], actors: list[Actor]) -> Adv
     sides = {"change_lane_left": spec.road.ego_lane - 1, "change_lane_right": spec.road.ego_lane + 1}
     possible = [side for side, lane in sides.items() if _open(spec, actors, lane, last.y)]
     if not possible:
-        return Advice(("stop",), ("proceed", *sides), f"{reason} and there is no way around")
+        return Recommendation(("stop",), ("proceed", *sides), f"{reason} and there is no way around")
     closed = tuple(side for side in sides if side not in possible)
-    return Advice(("slow_down", possible[0]), ("proceed", *closed), f"{reason}, {round(first.y)} m ahead")
+    return Recommendation(("slow_down", possible[0]), ("proceed", *closed), f"{reason}, {round(first.y)} m ahead")
 
 
-def _free_road(spec: SceneSpec, actors: list[Actor], hazards: list[Actor]) -> Advice:
+def _free_road(spec: SceneSpec, actors: list[Actor], hazards: list[Actor]) -> Recommendation:
     lead = [a for a in actors if not a.corner_case and abs(a.x) < 1.2 and CATEGORIES[a.category] == "vehicle"]
     more = ("keep_distance",) if lead else ()
     if hazards:
-        return Advice(
+        return Recommendation(
             ("proceed", "keep_lane", *more), ("stop", "change_lane_left"), f"{_named(hazards[0])} does no harm"
         )
-    return Advice(
+    return Recommendation(
         ("proceed", "keep_lane", *more),
         ("stop",),
         "the lane is free" if not lead else f"{_named(lead[0])} ahead moves on",

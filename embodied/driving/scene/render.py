@@ -8,11 +8,12 @@ from functools import lru_cache
 
 import numpy as np
 
+from embodied.arrays import Floats, Pixels
 from embodied.driving.scene.objects import build
 from embodied.driving.scene.road import painter, roadside
 from embodied.driving.scene.spec import Actor, SceneSpec
-from embodied.raster import Camera, Fog, Frame, Light, Mesh, box, render
-from embodied.raster.render import Background
+from embodied.raster import Camera, Fog, Light, Mesh, Rendering, box, render
+from embodied.raster.render import Background, Lamp
 from embodied.seeding import generator
 
 SIZE = (1280, 720)
@@ -54,7 +55,7 @@ def frame(
     *,
     size: tuple[int, int] = SIZE,
     samples: int = 1,
-) -> Frame:
+) -> Rendering:
     """Draws a scene.
 
     Args:
@@ -89,7 +90,7 @@ def frame(
     color = drawn.color
     if spec.weather in ("rain", "snow"):
         color = _falling(color, spec, pose)
-    return Frame(color, drawn.depth, drawn.ids)
+    return Rendering(color, drawn.depth, drawn.ids)
 
 
 # --------------------------------------------------------------------------- what is around
@@ -128,7 +129,7 @@ def _shadows(spec: SceneSpec, solids: Sequence[Mesh], overcast: bool) -> list[Me
     return patches
 
 
-def _lamps(pose: Pose):
+def _lamps(pose: Pose) -> Lamp:
     """Headlamps: a cone ahead of the car that fades with distance. Written with roots and quotients alone, which are
     the same everywhere.
     """
@@ -136,7 +137,7 @@ def _lamps(pose: Pose):
     turn = math.radians(yaw)
     c, s = round(math.cos(turn), 12), round(math.sin(turn), 12)
 
-    def light(points: np.ndarray) -> np.ndarray:
+    def light(points: Floats) -> Floats:
         dx, dy = points[:, 0] - x, points[:, 1] - y
         ahead, side = dy * c - dx * s, dx * c + dy * s
         spread = np.clip(1.25 - np.abs(side - 0.4) / np.maximum(0.42 * ahead + 1.5, 1e-6), 0.0, 1.0)
@@ -150,14 +151,14 @@ def _lamps(pose: Pose):
 def _sky(horizon: tuple[int, int, int], zenith: tuple[int, int, int]) -> Background:
     low, high = np.array(horizon), np.array(zenith)
 
-    def paint(directions: np.ndarray) -> np.ndarray:
+    def paint(directions: Floats) -> Pixels:
         share = np.floor(np.clip(directions[:, 2] * 2.4, 0.0, 1.0) * 64).astype(np.int64)[:, None]
         return ((low * (64 - share) + high * share) // 64).astype(np.uint8)
 
     return paint
 
 
-def _falling(color: np.ndarray, spec: SceneSpec, pose: Pose) -> np.ndarray:
+def _falling(color: Pixels, spec: SceneSpec, pose: Pose) -> Pixels:
     """Streaks of rain or flakes of snow, drawn from the scene's seed and where the camera is."""
     height, width = color.shape[:2]
     rng = generator(spec.seed, "falling", round(pose[1] * 10))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from embodied.arrays import Bools, Floats, Ints, Pixels
 from embodied.driving.scene.spec import Road, SceneSpec
 from embodied.raster import Mesh, box, concatenate, cylinder, frustum, sphere
 from embodied.raster.render import Ground
@@ -55,7 +56,7 @@ def painter(spec: SceneSpec) -> Ground:
     verge = (206, 210, 214) if snow else verge
     paved = PAVEMENT if road.surroundings in ("city", "suburb") else 0.0
 
-    def paint(points: np.ndarray, width: np.ndarray) -> np.ndarray:
+    def paint(points: Floats, width: Floats) -> Pixels:
         x, y = points[:, 0], points[:, 1]
         color = np.empty((len(points), 3), dtype=np.int64)
         color[:] = verge
@@ -93,9 +94,7 @@ def painter(spec: SceneSpec) -> Ground:
     return paint
 
 
-def _line(
-    color: np.ndarray, offset: np.ndarray, width: np.ndarray, where: np.ndarray | bool, paint: tuple[int, int, int]
-) -> None:
+def _line(color: Ints, offset: Floats, width: Floats, where: Bools | bool, paint: tuple[int, int, int]) -> None:
     """Paints a line; where it is finer than a pixel, only its share of the pixel, in 16ths."""
     reach = np.maximum(LINE, width) / 2
     hit = np.flatnonzero((np.abs(offset) < reach) & where)
@@ -103,11 +102,11 @@ def _line(
     color[hit] = (color[hit] * (16 - share) + np.array(paint) * share) // 16
 
 
-def _grain(x: np.ndarray, y: np.ndarray, size: float) -> np.ndarray:
+def _grain(x: Floats, y: Floats, size: float) -> Ints:
     """A number for each cell of the ground, the same everywhere: a hash of whole numbers."""
     i, j = np.floor(x / size).astype(np.int64), np.floor(y / size).astype(np.int64)
     h = (i * 73856093 ^ j * 19349663) & 0x7FFFFFFF
-    return (h >> 7) % 997
+    return np.asarray((h >> 7) % 997)
 
 
 # --------------------------------------------------------------------------- roadside
@@ -135,8 +134,8 @@ def _city(spec: SceneSpec, rng: np.random.Generator, night: bool) -> list[Mesh]:
             meshes.append(box((x, y + length / 2, height / 2), (deep, length - 0.6, height), 0.0, tone))
             meshes += _windows(edge + side * (PAVEMENT + 1.0) - side * 0.05, side, y, length, height, rng, night)
             y += length
-        meshes += [_lamp(edge + side * 0.7, at, side, night) for at in np.arange(12.0, REACH, 32.0)]
-        meshes += [_tree(edge + side * 1.9, float(at), rng) for at in np.arange(26.0, 120.0, 32.0)]
+        meshes += [_lamp(edge + side * 0.7, at, side, night) for at in _spaced(12.0, REACH, 32.0)]
+        meshes += [_tree(edge + side * 1.9, at, rng) for at in _spaced(26.0, 120.0, 32.0)]
     return meshes
 
 
@@ -144,15 +143,15 @@ def _suburb(spec: SceneSpec, rng: np.random.Generator, night: bool) -> list[Mesh
     left, right = edges(spec.road)
     meshes = []
     for side, edge in ((-1, left), (1, right)):
-        for at in np.arange(4.0, REACH, 22.0):
+        for at in _spaced(4.0, REACH, 22.0):
             x = edge + side * (PAVEMENT + 9.0)
             tone = [(214, 204, 186), (196, 168, 140), (184, 190, 196)][int(rng.integers(3))]
             roof = [(132, 66, 52), (92, 84, 80)][int(rng.integers(2))]
             meshes.append(box((x, at, 2.4), (9.0, 10.0, 4.8), 0.0, tone))
             meshes.append(box((x, at, 6.0), (10.0, 11.0, 2.4), 0.0, roof, taper=(0.15, 0.9)))
             meshes += _windows(x - side * 4.55, side, at - 4.0, 8.0, 4.0, rng, night)
-            meshes.append(_tree(edge + side * 4.6, float(at) + 10.0, rng))
-        meshes += [_lamp(edge + side * 0.7, at, side, night) for at in np.arange(16.0, REACH, 40.0)]
+            meshes.append(_tree(edge + side * 4.6, at + 10.0, rng))
+        meshes += [_lamp(edge + side * 0.7, at, side, night) for at in _spaced(16.0, REACH, 40.0)]
     return meshes
 
 
@@ -160,9 +159,9 @@ def _rural(spec: SceneSpec, rng: np.random.Generator, night: bool) -> list[Mesh]
     left, right = edges(spec.road)
     meshes = []
     for side, edge in ((-1, left), (1, right)):
-        for at in np.arange(6.0, REACH, 13.0):
-            meshes.append(_tree(edge + side * float(rng.integers(4, 16)), float(at) + float(rng.integers(0, 9)), rng))
-        for at in np.arange(5.0, 120.0, 25.0):  # delineators
+        for at in _spaced(6.0, REACH, 13.0):
+            meshes.append(_tree(edge + side * float(rng.integers(4, 16)), at + float(rng.integers(0, 9)), rng))
+        for at in _spaced(5.0, 120.0, 25.0):  # delineators
             meshes.append(box((edge + side * 0.9, at, 0.5), (0.12, 0.12, 1.0), 0.0, (236, 236, 236)))
     return meshes
 
@@ -173,13 +172,15 @@ def _motorway(spec: SceneSpec, rng: np.random.Generator, night: bool) -> list[Me
     for side, edge in ((-1, left), (1, right)):
         meshes.append(box((edge + side * 1.0, REACH / 2, 0.62), (0.08, REACH + 30, 0.3), 0.0, (172, 176, 180)))
         meshes += [
-            box((edge + side * 1.1, at, 0.4), (0.1, 0.1, 0.8), 0.0, (120, 122, 126))
-            for at in np.arange(2.0, 130.0, 4.0)
+            box((edge + side * 1.1, at, 0.4), (0.1, 0.1, 0.8), 0.0, (120, 122, 126)) for at in _spaced(2.0, 130.0, 4.0)
         ]
-        meshes += [
-            _tree(edge + side * float(rng.integers(9, 22)), float(at), rng) for at in np.arange(20.0, REACH, 19.0)
-        ]
+        meshes += [_tree(edge + side * float(rng.integers(9, 22)), at, rng) for at in _spaced(20.0, REACH, 19.0)]
     return meshes
+
+
+def _spaced(start: float, end: float, step: float) -> list[float]:
+    """Places from `start` on, `step` apart, before `end`."""
+    return [float(at) for at in np.arange(start, end, step)]
 
 
 def _windows(
@@ -187,8 +188,8 @@ def _windows(
 ) -> list[Mesh]:
     """Rows of windows on a wall that faces the road; some are lit at night."""
     panes = []
-    for z in np.arange(1.6, height - 1.4, 3.2):
-        for at in np.arange(y + 2.0, y + length - 1.6, 3.4):
+    for z in _spaced(1.6, height - 1.4, 3.2):
+        for at in _spaced(y + 2.0, y + length - 1.6, 3.4):
             lit = night and int(rng.integers(4)) == 0
             pane = box((x, at, z + 0.7), (0.12, 1.5, 1.5), 0.0, (246, 214, 132) if lit else (58, 70, 84))
             panes.append(pane.lit(0.9) if lit else pane)
@@ -203,7 +204,7 @@ def _tree(x: float, y: float, rng: np.random.Generator) -> Mesh:
 
 
 def _lamp(x: float, y: float, side: int, night: bool) -> Mesh:
-    head = box((x - side * 1.5, float(y), 6.9), (0.9, 0.3, 0.16), 0.0, (255, 240, 196) if night else (150, 152, 156))
-    pole = frustum((x, float(y), 0.0), 0.09, 0.06, 7.0, (120, 124, 128), sides=6)
-    arm = box((x - side * 0.75, float(y), 7.0), (1.5, 0.08, 0.08), 0.0, (120, 124, 128))
+    head = box((x - side * 1.5, y, 6.9), (0.9, 0.3, 0.16), 0.0, (255, 240, 196) if night else (150, 152, 156))
+    pole = frustum((x, y, 0.0), 0.09, 0.06, 7.0, (120, 124, 128), sides=6)
+    arm = box((x - side * 0.75, y, 7.0), (1.5, 0.08, 0.08), 0.0, (120, 124, 128))
     return concatenate([pole, arm, head.lit() if night else head])

@@ -8,15 +8,16 @@ on first use and kept under the digest of their specification. `EMBODIED_CACHE` 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
 
+from embodied.arrays import Pixels
 from embodied.blobs import decode_png, encode_png
 from embodied.caches import keep
 from embodied.driving.facts import SceneFacts
@@ -35,7 +36,10 @@ DRAWN = 2
 """Raised when the same specification gives another picture: pictures of the cache are then drawn anew."""
 
 
-class Case(NamedTuple):
+T = TypeVar("T")
+
+
+class CornerCase(NamedTuple):
     """What a pair of the embedded set is made from (`templates.make`)."""
 
     template: str
@@ -47,30 +51,30 @@ class Case(NamedTuple):
 
 
 CASES = (
-    Case("fallen_cargo", "carton", "clear", "day", "suburb", ("dustbin", "traffic_sign")),
-    Case("overturned_vehicle", "truck", "clear", "day", "rural", ("warning_sign",)),
-    Case("overturned_vehicle", "recreational_vehicle", "rain", "dusk", "motorway", ()),
-    Case("animal_crossing", "dog", "clear", "day", "suburb", ("bicycle", "garbage_bag", "car")),
-    Case("animal_crossing", "cat", "clear", "dusk", "city", ("phone_booth", "chair")),
-    Case("wrong_way", "car", "fog", "day", "motorway", ()),
-    Case("broken_down", "car", "clear", "night", "city", ("traffic_box", "dustbin")),
-    Case("work_zone", "construction_vehicle", "clear", "day", "city", ("sentry_box", "bollard")),
-    Case("work_zone", "machinery", "rain", "day", "suburb", ("garbage",)),
-    Case("obstacle", "tire", "clear", "night", "rural", ("traffic_sign",)),
-    Case("obstacle", "stone", "fog", "day", "rural", ("warning_sign",)),
-    Case("obstacle", "concrete_block", "snow", "day", "suburb", ("recreational_vehicle",)),
-    Case("obstacle", "misc", "clear", "dusk", "motorway", ()),
-    Case("obstacle", "basket", "clear", "day", "city", ("tram", "cyclist", "traffic_island")),
-    Case("slow_crossing", "stroller", "clear", "day", "city", ("traffic_light", "tram", "basket")),
-    Case("slow_crossing", "wheelchair", "rain", "day", "city", ("traffic_box", "cart", "motorcycle")),
-    Case("slow_crossing", "cart", "clear", "dusk", "suburb", ("garbage", "moped")),
-    Case("oversize_load", "trailer", "clear", "day", "motorway", ()),
-    Case("officer_overrides", "pedestrian", "clear", "day", "city", ("traffic_island", "phone_booth")),
-    Case("stepping_out", "pedestrian", "snow", "day", "suburb", ("cat", "stone", "dustbin")),
-    Case("slow_machine", "construction_vehicle", "clear", "day", "rural", ("bicycle",)),
-    Case("closed_road", "barrier", "clear", "night", "city", ("sentry_box", "dustbin", "suitcase")),
-    Case("rider_cuts_in", "tricycle", "clear", "day", "city", ("garbage_bag", "chair", "carton")),
-    Case("harmless", "plastic_bag", "clear", "day", "suburb", ("car", "cardboard", "dog")),
+    CornerCase("fallen_cargo", "carton", "clear", "day", "suburb", ("dustbin", "traffic_sign")),
+    CornerCase("overturned_vehicle", "truck", "clear", "day", "rural", ("warning_sign",)),
+    CornerCase("overturned_vehicle", "recreational_vehicle", "rain", "dusk", "motorway", ()),
+    CornerCase("animal_crossing", "dog", "clear", "day", "suburb", ("bicycle", "garbage_bag", "car")),
+    CornerCase("animal_crossing", "cat", "clear", "dusk", "city", ("phone_booth", "chair")),
+    CornerCase("wrong_way", "car", "fog", "day", "motorway", ()),
+    CornerCase("broken_down", "car", "clear", "night", "city", ("traffic_box", "dustbin")),
+    CornerCase("work_zone", "construction_vehicle", "clear", "day", "city", ("sentry_box", "bollard")),
+    CornerCase("work_zone", "machinery", "rain", "day", "suburb", ("garbage",)),
+    CornerCase("obstacle", "tire", "clear", "night", "rural", ("traffic_sign",)),
+    CornerCase("obstacle", "stone", "fog", "day", "rural", ("warning_sign",)),
+    CornerCase("obstacle", "concrete_block", "snow", "day", "suburb", ("recreational_vehicle",)),
+    CornerCase("obstacle", "misc", "clear", "dusk", "motorway", ()),
+    CornerCase("obstacle", "basket", "clear", "day", "city", ("tram", "cyclist", "traffic_island")),
+    CornerCase("slow_crossing", "stroller", "clear", "day", "city", ("traffic_light", "tram", "basket")),
+    CornerCase("slow_crossing", "wheelchair", "rain", "day", "city", ("traffic_box", "cart", "motorcycle")),
+    CornerCase("slow_crossing", "cart", "clear", "dusk", "suburb", ("garbage", "moped")),
+    CornerCase("oversize_load", "trailer", "clear", "day", "motorway", ()),
+    CornerCase("officer_overrides", "pedestrian", "clear", "day", "city", ("traffic_island", "phone_booth")),
+    CornerCase("stepping_out", "pedestrian", "snow", "day", "suburb", ("cat", "stone", "dustbin")),
+    CornerCase("slow_machine", "construction_vehicle", "clear", "day", "rural", ("bicycle",)),
+    CornerCase("closed_road", "barrier", "clear", "night", "city", ("sentry_box", "dustbin", "suitcase")),
+    CornerCase("rider_cuts_in", "tricycle", "clear", "day", "city", ("garbage_bag", "chair", "carton")),
+    CornerCase("harmless", "plastic_bag", "clear", "day", "suburb", ("car", "cardboard", "dog")),
 )
 """The pairs of the embedded set, in order."""
 
@@ -102,7 +106,7 @@ def twin_names() -> list[tuple[str, str]]:
     return [(s.name, s.twin) for s in specs() if s.name.endswith("_1")]
 
 
-def build(cases: Sequence[Case] = CASES) -> tuple[SceneSpec, ...]:
+def build(cases: Sequence[CornerCase] = CASES) -> tuple[SceneSpec, ...]:
     """Makes the pairs of `cases`; what ships is `build()`."""
     pairs = [
         make(
@@ -151,7 +155,7 @@ def scene_of(spec: SceneSpec) -> Scene:
     return Scene(annotation_of(spec, known), known.width, known.height, _picture(spec), known)
 
 
-def picture(spec: SceneSpec) -> np.ndarray:
+def picture(spec: SceneSpec) -> Pixels:
     """The picture of a specification, (720, 1280, 3) uint8, from the cache if it is there.
 
     Raises:
@@ -178,9 +182,9 @@ def cache() -> Path:
     )
 
 
-def _picture(spec: SceneSpec):
+def _picture(spec: SceneSpec) -> Callable[[], Pixels]:
     return lambda: picture(spec)
 
 
-def _pick(rng: np.random.Generator, options: Sequence):
+def _pick(rng: np.random.Generator, options: Sequence[T]) -> T:
     return options[int(rng.integers(len(options)))]

@@ -14,13 +14,13 @@ from typing import Literal
 import msgspec
 
 from embodied.driving.categories import CATEGORIES
+from embodied.driving.facts import LightState
 from embodied.errors import UsageError
 from embodied.registry import unknown
 
 Weather = Literal["clear", "rain", "fog", "snow"]
 Time = Literal["day", "dusk", "night"]
 Surroundings = Literal["city", "suburb", "rural", "motorway"]
-LightState = Literal["", "red", "yellow", "green"]
 Motion = Literal["still", "constant", "waypoints", "idm"]
 
 

@@ -242,7 +242,7 @@ def closed_road(s: Street, what: str) -> None:
     y = s.uniform(16, 20)
     left, right = (-s.road.ego_lane - 0.5) * s.road.lane_width, edges(s.road)[1]
     for x in np.arange(left + 1.2, right - 0.5, 2.3):
-        s.hazard(what, x, y)
+        s.hazard(what, float(x), y)
     s.hazard("bollard", left + 0.1, y - 0.6)
     s.hazard("traffic_sign", right - 0.2, y - 1.2, colour="red")
 

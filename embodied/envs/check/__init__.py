@@ -22,7 +22,7 @@ from typing import Any
 import gymnasium
 
 from embodied.envs.check.rules import RULES
-from embodied.envs.check.subject import Rule, Subject, Warned
+from embodied.envs.check.subject import Rule, Stranger, Subject, Warned
 
 
 @dataclass(repr=False)
@@ -55,7 +55,7 @@ class Report:
 
 
 def check(
-    env: Callable[..., gymnasium.Env] | gymnasium.Env,
+    env: Callable[..., Stranger] | gymnasium.Env[Any, Any],
     *,
     seed: int = 0,
     steps: int = 20,
@@ -92,7 +92,7 @@ class EnvContract:
     steps = 20
     actions: Sequence[str] | None = None
 
-    def make(self, **options: Any) -> gymnasium.Env:
+    def make(self, **options: Any) -> gymnasium.Env[Any, Any]:
         """Makes the environment. Pass `options` on (`image=True`) when it has pictures."""
         raise NotImplementedError("Write `make`, which returns your environment.")
 
@@ -111,7 +111,7 @@ for _rule_name, _rule in RULES.items():
     setattr(EnvContract, f"test_{_rule_name}", _test_of(_rule))
 
 
-def _factory(env: Callable[..., gymnasium.Env] | gymnasium.Env) -> Callable[..., gymnasium.Env]:
+def _factory(env: Callable[..., Stranger] | gymnasium.Env[Any, Any]) -> Callable[..., Stranger]:
     return (lambda: env) if isinstance(env, gymnasium.Env) else env
 
 
@@ -120,4 +120,4 @@ def _name(env: Any) -> str:
         return type(env.unwrapped).__name__
     if isinstance(env, partial):
         return " ".join([*map(str, env.args), *(f"{k}={v}" for k, v in env.keywords.items())])
-    return getattr(env, "__qualname__", repr(env))
+    return str(getattr(env, "__qualname__", repr(env)))

@@ -8,14 +8,14 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import gymnasium
-
 from embodied import envs
 from embodied.envs.check import check
+from embodied.envs.check.subject import Stranger
 from embodied.errors import EmbodiedError, UsageError
+from embodied.terminal import plain
 
 
-def _named(target: str) -> Callable[..., gymnasium.Env]:
+def _named(target: str) -> Callable[..., Stranger]:
     """What the command line names: `module:callable`, or an environment of the suite, `gym:ID` included."""
     target = next((e.name for e in envs.ENTRIES.values() if e.id == target), target)
     module, _, attribute = target.partition(":")
@@ -23,9 +23,10 @@ def _named(target: str) -> Callable[..., gymnasium.Env]:
         envs.make(target).close()
         return partial(envs.make, target)
     try:
-        return getattr(importlib.import_module(module), attribute)
+        found: Callable[..., Stranger] = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise UsageError(f"{target} is neither an environment's name nor module:callable: {error}.") from error
+    return found
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,9 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         reports = [check(_named(target), seed=args.seed, steps=args.steps) for target in args.env]
     except EmbodiedError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(plain(f"error: {error}"), file=sys.stderr)
         return error.exit_code
-    print("\n".join(map(str, reports)))
+    print(plain("\n".join(map(str, reports))))
     return 0 if all(report.ok for report in reports) else 1
 
 

@@ -9,6 +9,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -17,9 +18,11 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.utils.env_checker import check_env
 
+from embodied.arrays import Pixels
 from embodied.envs.check.subject import (
-    Frame,
+    Returned,
     Rule,
+    Stranger,
     Subject,
     Violation,
     Warned,
@@ -158,7 +161,7 @@ def info_rule(subject: Subject) -> Iterator[Violation]:
                 yield Violation(f"{where} end_reason is {info['end_reason']!r}; it is to be a string.")
 
 
-def _undecided(env: gymnasium.Env, frame: Frame, where: str) -> Iterator[Violation]:
+def _undecided(env: Stranger, frame: Returned, where: str) -> Iterator[Violation]:
     """Success is decided when an episode is over, unless the environment says that nothing succeeds in it."""
     success, can_succeed = frame.info.get("success"), getattr(env, "can_succeed", True)
     if can_succeed and frame.over and success is None and frame.info.get("progress") is not None:
@@ -221,7 +224,7 @@ def invalid_action_rule(subject: Subject) -> Iterator[Violation]:
             )
         reset(env, subject.seed)
         right = step(env, env.default_action)
-        told = Frame(wrong.observation, {**wrong.info, "valid": True}, wrong.reward, wrong.terminated, wrong.truncated)
+        told = replace(wrong, info={**wrong.info, "valid": True})
         if found := difference([told], [right]):
             yield Violation(
                 f"A phrase outside the action space is not the same as the default action: {found}.".replace(
@@ -281,7 +284,7 @@ def snapshot_rule(subject: Subject) -> Iterator[Violation]:
             return
         with blamed("snapshot"):
             point = env.snapshot()
-        expected = [Frame(before[-1].observation, None), *onward(env, actions[half:])]
+        expected = [Returned(before[-1].observation, None), *onward(env, actions[half:])]
         if found := difference(restored(env, point, actions[half:]), expected):
             yield Violation(f"A restored snapshot goes on differently: {found}.")
         if not subject.single:
@@ -325,7 +328,7 @@ def _limited(env: Any, limit: int) -> Iterator[None]:
     env.max_steps = kept
 
 
-def _needs_reset(env: gymnasium.Env, when: str) -> Iterator[Violation]:
+def _needs_reset(env: Stranger, when: str) -> Iterator[Violation]:
     try:
         with blamed(f"step {when}"):
             env.step(env.default_action)
@@ -342,7 +345,7 @@ def image_rule(subject: Subject) -> Iterator[Violation]:
     with subject.open() as env:
         if "image" not in env.observation_space.spaces:
 
-            def drawn() -> np.ndarray:
+            def drawn() -> Pixels:
                 raise Violation("A picture is drawn although none was asked for.")
 
             env._image = drawn
@@ -365,7 +368,7 @@ def image_rule(subject: Subject) -> Iterator[Violation]:
         yield Violation("Pictures of two steps share memory: keeping one sees it change. Return a fresh array.")
 
 
-def _takes_image(factory: Callable[..., gymnasium.Env]) -> bool:
+def _takes_image(factory: Callable[..., Stranger]) -> bool:
     try:
         parameters = inspect.signature(factory).parameters.values()
     except (TypeError, ValueError):  # no signature to be had, as with some builtins

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import gymnasium
 import numpy as np
 
 
@@ -20,10 +19,12 @@ class Warned(Violation):
 
 
 Rule = Callable[["Subject"], Iterator[Violation]]
+Stranger = Any
+"""An environment that is checked: a `gymnasium.Env`, if it is what it should be. Nothing about it can be relied on."""
 
 
 @dataclass(frozen=True)
-class Frame:
+class Returned:
     """What `step` returned; of `reset` the observation and info."""
 
     observation: Any
@@ -41,7 +42,7 @@ class Frame:
 class Subject:
     """What is checked: how to make it and what to play."""
 
-    factory: Callable[..., gymnasium.Env]
+    factory: Callable[..., Stranger]
     seed: int
     steps: int
     actions: Sequence[str] | None = None
@@ -60,7 +61,7 @@ class Subject:
         return found
 
     @contextmanager
-    def open(self, **options: Any) -> Iterator[gymnasium.Env]:
+    def open(self, **options: Any) -> Iterator[Stranger]:
         """A new environment, closed afterwards."""
         with blamed("making it"):
             env = self.factory(**options).unwrapped
@@ -71,14 +72,14 @@ class Subject:
                 with blamed("close"):
                     env.close()
 
-    def phrases(self, env: gymnasium.Env) -> list[str]:
+    def phrases(self, env: Stranger) -> list[str]:
         """The actions to play: those given, else drawn from the action space."""
         if self.actions is not None:
             return list(self.actions)
         env.action_space.seed(self.seed)
         return [env.action_space.sample() for _ in range(self.steps)]
 
-    def play(self, env: gymnasium.Env, actions: Sequence[str], seed: int | None = None) -> list[Frame]:
+    def play(self, env: Stranger, actions: Sequence[str], seed: int | None = None) -> list[Returned]:
         """Resets with `seed` (the subject's by default) and plays until the actions or the episode are over."""
         frames = [reset(env, self.seed if seed is None else seed)]
         for action in actions:
@@ -88,16 +89,16 @@ class Subject:
         return frames
 
 
-def reset(env: gymnasium.Env, seed: int | None) -> Frame:
+def reset(env: Stranger, seed: int | None) -> Returned:
     with blamed("reset"):
         observation, info = env.reset(seed=seed)
-    return Frame(observation, info)
+    return Returned(observation, info)
 
 
-def step(env: gymnasium.Env, action: str) -> Frame:
+def step(env: Stranger, action: str) -> Returned:
     with blamed(f"step({action!r})"):
         observation, reward, terminated, truncated, info = env.step(action)
-    return Frame(observation, info, reward, terminated, truncated)
+    return Returned(observation, info, reward, terminated, truncated)
 
 
 @contextmanager
@@ -111,7 +112,7 @@ def blamed(what: str) -> Iterator[None]:
         raise Violation(f"{what} raises {type(error).__name__}: {error}") from error
 
 
-def difference(a: Sequence[Frame], b: Sequence[Frame]) -> str:
+def difference(a: Sequence[Returned], b: Sequence[Returned]) -> str:
     """The first difference between two plays, in words; empty when there is none."""
     for index, (x, y) in enumerate(zip(a, b, strict=False)):
         where = "reset" if index == 0 else f"step {index}"
@@ -131,8 +132,8 @@ def short(value: Any) -> str:
     return f"{str(value)[:120]!r}" if isinstance(value, str) else type(value).__name__
 
 
-def onward(env: gymnasium.Env, actions: Sequence[str]) -> list[Frame]:
-    frames: list[Frame] = []
+def onward(env: Stranger, actions: Sequence[str]) -> list[Returned]:
+    frames: list[Returned] = []
     for action in actions:
         frames.append(step(env, action))
         if frames[-1].over:
@@ -140,8 +141,8 @@ def onward(env: gymnasium.Env, actions: Sequence[str]) -> list[Frame]:
     return frames
 
 
-def restored(env: gymnasium.Env, point: Any, actions: Sequence[str]) -> list[Frame]:
+def restored(env: Stranger, point: Any, actions: Sequence[str]) -> list[Returned]:
     """Plays on from `point`. Restoring returns no more than the observation."""
     with blamed("restore"):
         observation = env.restore(point)
-    return [Frame(observation, None), *onward(env, actions)]
+    return [Returned(observation, None), *onward(env, actions)]

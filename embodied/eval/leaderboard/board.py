@@ -14,9 +14,9 @@ from embodied.eval.floors import Floor
 from embodied.eval.leaderboard.ranking import Standing, rank_ranges
 from embodied.eval.remarks import remarks
 from embodied.eval.results import Results
-from embodied.eval.score import RunScore, score
-from embodied.eval.settings import Settings, describe, old_version, spent
-from embodied.eval.statistics import LEVEL, Interval, Spread, normal_quantile, spread_of
+from embodied.eval.score import RunScore, Score, score
+from embodied.eval.settings import RunSettings, describe, old_version, spent
+from embodied.eval.statistics import LEVEL, Interval, Spread, Stratum, normal_quantile, spread_of
 from embodied.eval.suites import SUITES, suite
 from embodied.types import Json, TaskSpec, Usage
 
@@ -25,7 +25,7 @@ SHOWN_NOT_GROUPED = ("rules",)
 
 
 @dataclass(frozen=True)
-class Cell:
+class ScoreCell:
     """A score with what stands behind it."""
 
     score: float | None
@@ -42,16 +42,16 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Entry:
+class BoardEntry:
     """One run on a board."""
 
     key: str
     """Of its page: small letters, digits, hyphens; unique."""
-    settings: Settings
+    settings: RunSettings
     path: str
-    total: Cell
-    environments: dict[str, Cell]
-    tasks: dict[tuple[str, str], Cell]
+    total: ScoreCell
+    environments: dict[str, ScoreCell]
+    tasks: dict[tuple[str, str], ScoreCell]
     steps: int
     invalid_actions: int
     usage: Usage
@@ -93,10 +93,16 @@ class Board:
     tasks: int
     options: tuple[str, ...]
     """Options of the environments that a run named, such as `max_steps 20`; those that all tasks share."""
-    entries: tuple[Entry, ...]
+    entries: tuple[BoardEntry, ...]
     """The ranked by place, then the others by score."""
     floors: tuple[Reference, ...] = ()
     """What agents earn that look at nothing, for each rule set that entries were played by."""
+
+
+PlayedTask = tuple[str, str, tuple[tuple[str, str], ...]]
+"""Environment, task, and the options that make it the task it is."""
+Group = tuple[str, frozenset[PlayedTask], str]
+"""What is equal on one board: the suite's name, the tasks, and BALROG's track."""
 
 
 def boards(runs: Sequence[Results], partial: bool = False) -> list[Board]:
@@ -106,7 +112,7 @@ def boards(runs: Sequence[Results], partial: bool = False) -> list[Board]:
         runs: In any order.
         partial: Whether runs with coverage below 1 are ranked as well.
     """
-    groups: dict[tuple, list[tuple[Entry, Standing]]] = {}
+    groups: dict[Group, list[tuple[BoardEntry, Standing]]] = {}
     taken: set[str] = set()
     for results in runs:
         entry, standing = _entry(results)
@@ -121,19 +127,19 @@ def boards(runs: Sequence[Results], partial: bool = False) -> list[Board]:
 # --------------------------------------------------------------------------- boards
 
 
-def _group(results: Results, entry: Entry) -> tuple[str, frozenset, str]:
+def _group(results: Results, entry: BoardEntry) -> Group:
     """What must be equal on one board: the suite's name, every task with the options that make it what it is, and
     BALROG's track.
     """
     name, track = entry.settings.suite, _track(results.record.config, entry.settings)
     if entry.summary_only:
-        played = (
+        played: list[PlayedTask] = (
             [(env, task, ()) for env, task, _ in suite(name).tasks if env in entry.environments]
             if name in SUITES
             else [(env, "", ()) for env in entry.environments]
         )
         return (name, frozenset(played), track)
-    tasks = set()
+    tasks: set[PlayedTask] = set()
     shown = (*SHOWN_NOT_GROUPED, "image") if track else SHOWN_NOT_GROUPED  # a track says it already
     for spec in results.record.planned:
         then = old_version(results.record, spec.task.env)
@@ -143,7 +149,7 @@ def _group(results: Results, entry: Entry) -> tuple[str, frozenset, str]:
     return (name, frozenset(tasks), track)
 
 
-def _track(config: Json, settings: Settings) -> str:
+def _track(config: Json, settings: RunSettings) -> str:
     """Under which of BALROG's headings its suite was played: what a submission was published under, else by whether
     pictures were shown.
     """
@@ -154,11 +160,11 @@ def _track(config: Json, settings: Settings) -> str:
     return str(said) if said in ("LLM", "VLM") else "VLM" if settings.vision else "LLM"
 
 
-def _board(group: tuple[str, frozenset, str], members: list[tuple[Entry, Standing]], partial: bool) -> Board:
+def _board(group: Group, members: list[tuple[BoardEntry, Standing]], partial: bool) -> Board:
     able = [(e, s) for e, s in members if e.total.score is not None and (partial or e.total.coverage >= 1)]
-    able.sort(key=lambda pair: -pair[0].total.score)
+    able.sort(key=lambda pair: -pair[1].score)
     ranges = rank_ranges([s for _, s in able])
-    scores = [round(e.total.score, 12) for e, _ in able]
+    scores = [round(standing.score, 12) for _, standing in able]
     ranked = [
         replace(e, ranked=True, place=1 + scores.index(score), ranks=r)
         for (e, _), score, r in zip(able, scores, ranges, strict=True)
@@ -186,7 +192,7 @@ def _board(group: tuple[str, frozenset, str], members: list[tuple[Entry, Standin
 
 
 def _references(
-    tasks: frozenset, environments: tuple[str, ...], members: list[tuple[Entry, Standing]]
+    tasks: frozenset[PlayedTask], environments: tuple[str, ...], members: list[tuple[BoardEntry, Standing]]
 ) -> tuple[Reference, ...]:
     """The floors of a board's tasks. Entries of several rule sets may stand on one board: each set has floors of its
     own.
@@ -243,14 +249,14 @@ def slug(text: str) -> str:
 # --------------------------------------------------------------------------- entries
 
 
-def _entry(results: Results) -> tuple[Entry, Standing]:
+def _entry(results: Results) -> tuple[BoardEntry, Standing]:
     about = describe(results.record)
     published = results.record.config.get("imported", {}).get("summary") or {}
     if not results.ended and published.get("environments"):
         return _from_summary(results, about, published)
     found = score(results)
     strata = results.strata()
-    made = Entry(
+    made = BoardEntry(
         key=slug(about.name),
         settings=about,
         path=results.path,
@@ -273,15 +279,15 @@ def _entry(results: Results) -> tuple[Entry, Standing]:
         notes=tuple(_notes(found)),
     )
     return made, Standing(
-        made.total.score, _error(strata, made.total), {(s.env, s.task): s for s in strata}, results.by_task()
+        made.total.score or 0.0, _error(strata, made.total), {(s.env, s.task): s for s in strata}, results.by_task()
     )
 
 
-def _cell(s) -> Cell:
-    return Cell(s.progress, s.interval, s.scored, s.planned, s.success, s.success_interval, s.no_interval)
+def _cell(s: Score) -> ScoreCell:
+    return ScoreCell(s.progress, s.interval, s.scored, s.planned, s.success, s.success_interval, s.no_interval)
 
 
-def _error(strata: list, total: Cell) -> Spread | None:
+def _error(strata: list[Stratum], total: ScoreCell) -> Spread | None:
     """Standard error of the score; of a constant one, from its Wilson interval, as it is not certain either."""
     found = spread_of(strata)
     if found is not None and found.error == 0 and total.interval:
@@ -289,7 +295,7 @@ def _error(strata: list, total: Cell) -> Spread | None:
     return found if found is not None and found.error > 0 else None
 
 
-def _from_summary(results: Results, about: Settings, published: Json) -> tuple[Entry, Standing]:
+def _from_summary(results: Results, about: RunSettings, published: Json) -> tuple[BoardEntry, Standing]:
     numbers = balrog.summary(results)
     ours = {theirs: env for env, theirs in balrog.NAMES.items()}
     environments = {ours.get(name, name): _published(e) for name, e in numbers["environments"].items()}
@@ -309,7 +315,7 @@ def _from_summary(results: Results, about: Settings, published: Json) -> tuple[E
     )
     usage = Usage(int(published.get("total_input_tokens", 0)), int(published.get("total_output_tokens", 0)))
     cost = spent(results.record.config, usage, about)
-    made = Entry(
+    made = BoardEntry(
         slug(about.name),
         about,
         results.path,
@@ -326,12 +332,14 @@ def _from_summary(results: Results, about: Settings, published: Json) -> tuple[E
         notes,
         summary_only=True,
     )
-    return made, Standing(total.score, Spread(numbers["standard_error"] / 100, float(max(1, played - 1))), {}, {})
+    return made, Standing(
+        total.score or 0.0, Spread(numbers["standard_error"] / 100, float(max(1, played - 1))), {}, {}
+    )
 
 
-def _published(e: Mapping[str, float]) -> Cell:
+def _published(e: Mapping[str, float]) -> ScoreCell:
     played = int(e["episodes_played"])
-    return Cell(
+    return ScoreCell(
         e["progression_percentage"] / 100,
         None,
         played,

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from embodied.eval.charts import coverage, percent
-from embodied.eval.leaderboard.board import Board, Cell, Entry
+from embodied.eval.leaderboard.board import Board, BoardEntry, ScoreCell
+from embodied.eval.leaderboard.parts import document, marks, small_span
 from embodied.eval.leaderboard.plot import span_bar
-from embodied.eval.leaderboard.site import document, dollars, marks, short, span
 from embodied.eval.markup import Html, el
+from embodied.quantities import coverage, dollars, percent, short
 
-UNSET = (None, "", [], {})
+UNSET: tuple[Any, ...] = (None, "", [], {})
 
 
-def entry_page(board: Board, entry: Entry, replays: Sequence[tuple[str, str]]) -> bytes:
+def entry_page(board: Board, entry: BoardEntry, replays: Sequence[tuple[str, str]]) -> bytes:
     """The page of one entry; `replays` are (words, address relative to this page)."""
     body = el(
         "main",
@@ -45,7 +45,7 @@ def entry_page(board: Board, entry: Entry, replays: Sequence[tuple[str, str]]) -
     return document(f"{entry.settings.name} – {board.title}", body, script=False)
 
 
-def _figures(board: Board, e: Entry) -> list[tuple[str, str, str]]:
+def _figures(board: Board, e: BoardEntry) -> list[tuple[str, str, str]]:
     ranked = sum(1 for other in board.entries if other.ranked)
     total = e.total
     rank = ("–", "not ranked")
@@ -64,15 +64,14 @@ def _figures(board: Board, e: Entry) -> list[tuple[str, str, str]]:
         ("progress", percent(total.score), interval),
         ("coverage", coverage(total.scored, total.planned), f"{total.scored} of {total.planned} episodes"),
     ]
-    if total.success is not None:
+    if total.success is not None and total.success_interval is not None:
         low, high = total.success_interval
         figures.append(("success", percent(total.success, 0), f"{percent(low, 0)} to {percent(high, 0)}"))
     if e.steps:
         figures.append(("steps", f"{e.steps:,}", f"{percent(e.invalid_actions / e.steps)} invalid actions"))
     if e.usage.input:
-        figures.append(
-            ("tokens", short(e.usage.input + e.usage.output), f"{short(e.usage.input)} in, {short(e.usage.output)} out")
-        )
+        read, written = short(e.usage.input, " "), short(e.usage.output, " ")
+        figures.append(("tokens", short(e.usage.input + e.usage.output, " "), f"{read} in, {written} out"))
     if e.cost is not None:
         figures.append(
             ("cost", dollars(e.cost), f"{dollars(e.cost / total.scored)} an episode" if total.scored else "")
@@ -84,7 +83,7 @@ def _section(title: str, *children: Any) -> Html:
     return el("section", el("h2", title), children)
 
 
-def _scores(rows: Sequence[tuple[str, Cell]], what: str) -> Html:
+def _scores(rows: Sequence[tuple[str, ScoreCell]], what: str) -> Html:
     columns = ((what, None), ("progress", "number"), ("0 to 100 %", "bar"), ("success", "number"), ("scored", "number"))
     head = el("tr", (el("th", words, class_=class_, scope="col") for words, class_ in columns))
     return el(
@@ -92,19 +91,19 @@ def _scores(rows: Sequence[tuple[str, Cell]], what: str) -> Html:
     )
 
 
-def _score_row(name: str, c: Cell) -> Html:
+def _score_row(name: str, c: ScoreCell) -> Html:
     short_ = None if c.scored == c.planned else "short"
     return el(
         "tr",
         el("td", name),
-        el("td", el("b", percent(c.score)), span(c.interval), class_="number", title=c.no_interval or None),
+        el("td", el("b", percent(c.score)), small_span(c.interval), class_="number", title=c.no_interval or None),
         el("td", span_bar(c, width=260) if c.score is not None else None, class_="bar"),
-        el("td", percent(c.success, 0), span(c.success_interval, 0), class_="number"),
+        el("td", percent(c.success, 0), small_span(c.success_interval, 0), class_="number"),
         el("td", el("span", f"{c.scored} / {c.planned}", class_=short_), class_="number"),
     )
 
 
-def _settings(e: Entry) -> dict[str, Any]:
+def _settings(e: BoardEntry) -> dict[str, Any]:
     """The configuration, without the numbers that an imported one brings along."""
     imported = e.config.get("imported")
     if not isinstance(imported, dict):

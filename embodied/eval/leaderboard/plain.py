@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from embodied.eval.charts import coverage
 from embodied.eval.floors import Floor
-from embodied.eval.leaderboard.board import Board, Cell, Entry
+from embodied.eval.leaderboard.board import Board, BoardEntry, ScoreCell
+from embodied.quantities import coverage
 from embodied.types import Json
 
 COLUMNS = (
@@ -37,7 +37,7 @@ def as_json(boards: Sequence[Board]) -> bytes:
     return msgspec.json.format(msgspec.json.encode(body), indent=2) + b"\n"
 
 
-def _entry(e: Entry) -> Json:
+def _entry(e: BoardEntry) -> Json:
     plain = msgspec.to_builtins(e.settings)
     return {
         "key": e.key,
@@ -151,14 +151,14 @@ def _floor(floor: Floor | None) -> str:
     return "–" if floor is None else f"{100 * floor.progress:.1f} (± {100 * floor.error:.1f})"
 
 
-def ranks(e: Entry) -> str:
+def ranks(e: BoardEntry) -> str:
     """Place and rank range: `2 (1–3)`; a dash for the unranked."""
     if e.place is None or e.ranks is None:
         return "–"
     return f"{e.place} ({e.ranks[0]}–{e.ranks[1]})" if e.ranks[0] != e.ranks[1] else str(e.place)
 
 
-def _said(cell: Cell | None) -> str:
+def _said(cell: ScoreCell | None) -> str:
     if cell is None or cell.score is None:
         return "–"
     return f"{100 * cell.score:.1f}" + (

@@ -20,6 +20,7 @@ class Standing:
     """What is known of one entry's score."""
 
     score: float
+    """0 where there is none: such an entry is not ranked."""
     error: Spread | None
     """None where nothing says how certain the score is: the entry is then never told apart from another."""
     strata: dict[tuple[str, str], Stratum] = field(default_factory=dict)

@@ -9,20 +9,19 @@ leaderboard.json, .csv, .md
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from embodied.eval import floors
-from embodied.eval.charts import coverage, percent
 from embodied.eval.floors import Floor
 from embodied.eval.leaderboard import plain
-from embodied.eval.leaderboard.board import Board, Cell, Entry, Reference
+from embodied.eval.leaderboard.board import Board, BoardEntry, Reference, ScoreCell
+from embodied.eval.leaderboard.entry_page import entry_page
+from embodied.eval.leaderboard.parts import data, document, marks, openness, sees, small_span, source
 from embodied.eval.leaderboard.plot import cost_key, score_against_cost, span_bar
-from embodied.eval.markup import Html, el, raw
+from embodied.eval.markup import Html, el
+from embodied.quantities import coverage, dollars, percent, short
 from embodied.store.disk import named, write_whole
 
 Links = Mapping[str, Sequence[tuple[str, str]]]
@@ -41,8 +40,6 @@ def write_site(boards: Sequence[Board], out: Path, replays: Links, title: str = 
     Raises:
         StoreError: A file cannot be written.
     """
-    from embodied.eval.leaderboard.entry_page import entry_page
-
     documents: dict[str, bytes] = {"index.html": index(boards, title)}
     for board in boards:
         for entry in board.entries:
@@ -51,36 +48,12 @@ def write_site(boards: Sequence[Board], out: Path, replays: Links, title: str = 
     documents["leaderboard.csv"] = plain.as_csv(boards).encode()
     documents["leaderboard.md"] = plain.as_markdown(boards).encode()
     paths = []
-    for name, data in documents.items():
+    for name, content in documents.items():
         path = out / name
         with named(path):
-            write_whole(path, data, durable=False)
+            write_whole(path, content, durable=False)
         paths.append(path)
     return paths
-
-
-def document(title: str, body: Html, script: bool) -> bytes:
-    """A page with the site's style and, on the index, its script; its policy allows nothing else."""
-    static = files("embodied.eval.leaderboard").joinpath("static")
-    code = static.joinpath("site.js").read_text() if script else ""
-    allowed = f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'" if script else "'none'"
-    policy = (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; base-uri 'none';"
-        " form-action 'none'"
-    )
-    head = el(
-        "head",
-        el("meta", charset="utf-8"),
-        el("meta", http_equiv="Content-Security-Policy", content=policy),
-        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        el("title", title),
-        el("style", raw(static.joinpath("site.css").read_text())),
-    )
-    page = el("html", head, el("body", body, el("script", raw(code)) if script else None), lang="en")
-    return f"<!doctype html>\n{page}\n".encode("utf-8", "replace")
-
-
-# --------------------------------------------------------------------------- index
 
 
 def index(boards: Sequence[Board], title: str) -> bytes:
@@ -165,15 +138,11 @@ COST_NOTE = (
 
 
 def _filters(board: Board) -> Html:
-    sees = sorted({_sees(e) for e in board.entries})
-    opens = sorted({_open(e) for e in board.entries})
-    agents = sorted({e.settings.agent for e in board.entries})
-    sources = sorted({_source(e) for e in board.entries})
     choices = (
-        ("sees", "Sees", sees),
-        ("open", "Model", opens),
-        ("agent", "Agent", agents),
-        ("source", "From", sources),
+        ("sees", "Sees", {sees(e) for e in board.entries}),
+        ("open", "Model", {openness(e) for e in board.entries}),
+        ("agent", "Agent", {e.settings.agent for e in board.entries}),
+        ("source", "From", {source(e) for e in board.entries}),
     )
     partial = any(not e.ranked for e in board.entries)
     return el(
@@ -185,7 +154,7 @@ def _filters(board: Board) -> Html:
                 el(
                     "select",
                     el("option", "all", value=""),
-                    (el("option", v or "none", value=v) for v in values),
+                    (el("option", v or "none", value=v) for v in sorted(values)),
                     name=name,
                 ),
             )
@@ -196,32 +165,6 @@ def _filters(board: Board) -> Html:
         el("span", f"{len(board.entries)} entries", class_="count", aria_live="polite"),
         class_="filters",
     )
-
-
-def _sees(e: Entry) -> str:
-    return "vision" if e.settings.vision else "text"
-
-
-def _open(e: Entry) -> str:
-    if not e.settings.model:
-        return "no model"
-    return {True: "open", False: "closed", None: "unknown"}[e.settings.open_model]
-
-
-def _source(e: Entry) -> str:
-    return e.settings.imported or "own runs"
-
-
-def data(e: Entry) -> dict[str, Any]:
-    """What the filters ask of a row or a point."""
-    return {
-        "data_entry": e.key,
-        "data_sees": _sees(e),
-        "data_open": _open(e),
-        "data_agent": e.settings.agent,
-        "data_source": _source(e),
-        "data_ranked": "yes" if e.ranked else "no",
-    }
 
 
 def _table(board: Board, money: bool) -> Html:
@@ -268,7 +211,7 @@ def _reference(board: Board, r: Reference, money: bool) -> Html:
     if r.total is None:
         cells.append(el("td", "–", class_="score", title="not every environment of the board has this floor"))
     else:
-        bar = span_bar(Cell(r.total.progress, None, 0, 0))
+        bar = span_bar(ScoreCell(r.total.progress, None, 0, 0))
         cells.append(el("td", el("b", f"{100 * r.total.progress:.1f}"), " ", bar, plus_minus(r.total), class_="score"))
     if len(board.environments) > 1:
         cells += [_floor_cell(r.environments.get(env)) for env in board.environments]
@@ -286,24 +229,24 @@ def plus_minus(floor: Floor) -> Html:
     return el("span", f"± {100 * floor.error:.1f}, n {floor.episodes}", class_="span")
 
 
-def _row(board: Board, e: Entry, money: bool) -> Html:
+def _row(board: Board, e: BoardEntry, money: bool) -> Html:
     cells = [_rank(e), _who(e), _score(e.total)]
     if len(board.environments) > 1:
         cells += [_environment(e.environments.get(env)) for env in board.environments]
     tokens = e.usage.input + e.usage.output
     invalid = e.invalid_actions / e.steps if e.steps else None
     cells += [
-        _number(e.total.success, percent(e.total.success, 0), span(e.total.success_interval, 0)),
+        _number(e.total.success, percent(e.total.success, 0), small_span(e.total.success_interval, 0)),
         _coverage(e),
         _number(invalid, percent(invalid)),
-        _number(tokens or None, short(tokens) if tokens else "–"),
+        _number(tokens or None, short(tokens, " ") if tokens else "–"),
     ]
     if money:
         cells.append(_number(e.cost, dollars(e.cost)))
     return el("tr", cells, class_=None if e.ranked else "unranked", **data(e))
 
 
-def _rank(e: Entry) -> Html:
+def _rank(e: BoardEntry) -> Html:
     if e.place is None or e.ranks is None:
         return el("td", "–", class_="rank", title="not ranked", data_value="")
     low, high = e.ranks
@@ -311,24 +254,7 @@ def _rank(e: Entry) -> Html:
     return el("td", el("b", e.place), around, class_="rank", data_value=e.place)
 
 
-def marks(e: Entry) -> Html:
-    """The entry's properties as small labels."""
-    s = e.settings
-    found = [(_sees(e), "vision") if s.vision else None, (f"{_open(e)} model", "open") if s.open_model else None]
-    found += [
-        (f"imported from {s.imported.upper()}", "imported") if s.imported else None,
-        (f"rules: {s.rules}", "") if s.rules not in ("", "embodied") else None,
-    ]
-    if e.summary_only:
-        found.append(("summary only", "imported"))
-    if e.total.coverage < 1:
-        found.append(
-            (f"{coverage(e.total.scored, e.total.planned)} played" + ("" if e.ranked else ", unranked"), "short")
-        )
-    return el("span", (el("span", m[0], class_=f"mark {m[1]}".strip()) for m in found if m), class_="marks")
-
-
-def _who(e: Entry) -> Html:
+def _who(e: BoardEntry) -> Html:
     return el(
         "td",
         el("a", e.settings.name, href=f"entries/{e.key}.html"),
@@ -338,7 +264,7 @@ def _who(e: Entry) -> Html:
     )
 
 
-def _score(cell: Cell) -> Html:
+def _score(cell: ScoreCell) -> Html:
     if cell.score is None:
         return el("td", "–", class_="score", data_value="")
     return el(
@@ -346,24 +272,26 @@ def _score(cell: Cell) -> Html:
         el("b", f"{100 * cell.score:.1f}"),
         " ",
         span_bar(cell),
-        span(cell.interval),
+        small_span(cell.interval),
         class_="score",
         data_value=cell.score,
     )
 
 
-def _environment(cell: Cell | None) -> Html:
+def _environment(cell: ScoreCell | None) -> Html:
     if cell is None or cell.score is None:
         return el("td", "–", class_="number", data_value="")
     title = cell.no_interval or f"{cell.scored} of {cell.planned} episodes"
-    return el("td", f"{100 * cell.score:.1f}", span(cell.interval), class_="number", data_value=cell.score, title=title)
+    return el(
+        "td", f"{100 * cell.score:.1f}", small_span(cell.interval), class_="number", data_value=cell.score, title=title
+    )
 
 
 def _number(value: float | None, words: str, *more: Any) -> Html:
     return el("td", words, *more, class_="number", data_value="" if value is None else value)
 
 
-def _coverage(e: Entry) -> Html:
+def _coverage(e: BoardEntry) -> Html:
     words = el("span", coverage(e.total.scored, e.total.planned), class_=None if e.total.coverage >= 1 else "short")
     return el(
         "td",
@@ -372,26 +300,3 @@ def _coverage(e: Entry) -> Html:
         class_="number",
         data_value=e.total.coverage,
     )
-
-
-def span(interval: tuple[float, float] | None, digits: int = 1) -> Html | None:
-    """An interval in percent, small."""
-    return (
-        el("span", f"{100 * interval[0]:.{digits}f}–{100 * interval[1]:.{digits}f}", class_="span")
-        if interval
-        else None
-    )
-
-
-def dollars(cost: float | None) -> str:
-    if cost is None:
-        return "–"
-    return f"${cost:,.2f}" if cost == 0 or cost >= 0.01 else "< $0.01"
-
-
-def short(n: int) -> str:
-    """A count in three or four digits."""
-    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
-        if n >= size:
-            return f"{n / size:.3g} {unit}"
-    return str(n)

@@ -17,7 +17,7 @@ ENVIRONMENTS = ("babyai", "babaisai", "textworld", "crafter", "nle", "minihack")
 
 COLUMNS = ("Step", "Action", "Reasoning", "Observation", "Reward", "Done")
 """Of a trajectory. An observation is the one after the action; what `reset` returned is not recorded."""
-DIALECT = {"escapechar": "\u02d8"}
+ESCAPE = "\u02d8"
 FIELD_LIMIT = 10**9
 """A NetHack observation with its reasoning outgrows csv's default."""
 

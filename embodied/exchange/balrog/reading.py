@@ -12,7 +12,6 @@ import csv
 import hashlib
 import io
 import json
-import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -30,9 +29,9 @@ from embodied.eval.suites import suite
 from embodied.exchange.balrog.layout import (
     COLUMNS,
     DEFAULT_ACTIONS,
-    DIALECT,
     END_STATUS,
     ENVIRONMENTS,
+    ESCAPE,
     FIELD_LIMIT,
     NOTICE,
     OURS,
@@ -192,8 +191,8 @@ def _found(path: Path, env: str, name: str) -> _Found:
     for key, kind in REQUIRED.items():
         if not isinstance(log.get(key), kind) or isinstance(log[key], bool):
             raise StoreError(f"{path} is not an episode of BALROG: {key!r} is missing or of the wrong type.")
-    for key, kind in OPTIONAL.items():
-        if log.get(key) is not None and not isinstance(log[key], kind):
+    for key, kinds in OPTIONAL.items():
+        if log.get(key) is not None and not isinstance(log[key], kinds):
             raise StoreError(f"{path} is damaged: {key!r} is of the wrong type.")
     if not 0 <= log["progression"] <= 1 or not 0 <= log["num_steps"] <= MOST_COUNTED:
         raise StoreError(f"{path} is damaged: it says progression {log['progression']} in {log['num_steps']} steps.")
@@ -201,7 +200,7 @@ def _found(path: Path, env: str, name: str) -> _Found:
         raise StoreError(f"{path} is damaged: {log['task'][:80]!r} is not the name of a task.")
     if not all(isinstance(said, str) for said in log.get("failed_candidates") or ()):
         raise StoreError(f"{path} is damaged: 'failed_candidates' holds something else than texts.")
-    index = int(re.search(r"_run_(\d+)\.json\Z", path.name)[1])
+    index = int(path.stem.rpartition("_run_")[2])
     history = _object(log, "agent").get("max_image_history") or 0
     return _Found(
         env, path, log, _spec(env, log["task"], index, name, log.get("seed"), isinstance(history, int) and history > 0)
@@ -225,14 +224,12 @@ def _config(name: str, agent: Json, client: Json, metadata: Json, summary: Json)
     """The submission's settings in our words, and all of them in its own."""
     settings = _object(client, "generate_kwargs")
     images = agent.get("max_image_history", 0)
-    history = {
-        "text": agent.get("max_text_history", agent.get("max_history")),
-        "image": images if isinstance(images, int) else 0,
-    }
+    images = images if isinstance(images, int) else 0
+    history = {"text": agent.get("max_text_history", agent.get("max_history")), "image": images}
     return {
         "suite": "balrog",
         "preset": str(agent.get("type", "unknown")),
-        "image": history["image"] > 0,
+        "image": images > 0,
         "agent": {
             "policy": str(agent.get("type", "unknown")),
             "history": {**history, "thought": agent.get("max_cot_history")},
@@ -339,8 +336,8 @@ def _success(env: str, log: Json) -> bool | None:
     environment's page).
     """
     if env == "minihack":
-        return log.get("end_reason") == 2
-    return log["progression"] == 1
+        return bool(log.get("end_reason") == 2)
+    return bool(log["progression"] == 1)
 
 
 # --------------------------------------------------------------------------- steps
@@ -359,7 +356,7 @@ def _steps(path: Path, found: _Found) -> tuple[list[Step], Observation] | None:
     steps = []
     try:
         with io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
-            reader = csv.DictReader(text, **DIALECT)
+            reader = csv.DictReader(text, escapechar=ESCAPE)
             if set(reader.fieldnames or ()) != set(COLUMNS):
                 raise StoreError(
                     f"{path} is not a trajectory of BALROG: its columns are {str(reader.fieldnames)[:200]}."

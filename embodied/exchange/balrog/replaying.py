@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import pairwise
+from itertools import zip_longest
 from pathlib import Path
 
 from embodied.blobs import MemoryBlobs
@@ -114,7 +114,7 @@ async def _replay(
     agreed = 0
     try:
         await env.reset(seed)
-        for step, seen in pairwise([*steps, None]):
+        for step, seen in zip_longest(steps, steps[1:]):
             after = seen.observation if seen is not None else episode.last or Observation("")
             answer = await env.step(step.executed)
             what = _difference(step, after, answer)

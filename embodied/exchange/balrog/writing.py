@@ -16,7 +16,7 @@ from embodied.eval.results import progress, read
 from embodied.eval.settings import describe
 from embodied.eval.suites import suite
 from embodied.exchange import Export, Exported
-from embodied.exchange.balrog.layout import COLUMNS, DIALECT, episode_path, notice
+from embodied.exchange.balrog.layout import COLUMNS, ESCAPE, episode_path, notice
 from embodied.exchange.files import writing
 from embodied.types import Episode, Json, Observation, Step
 
@@ -71,13 +71,13 @@ def _write_episode(export: Export, episode: Episode, agent: Json, client: Json) 
     if steps:
         paths.append(path.with_name(path.name + ".csv"))
         with writing(paths[-1]) as target, target.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, **DIALECT)
+            writer = csv.writer(file, escapechar=ESCAPE)
             writer.writerow(COLUMNS)
             writer.writerows(_rows(steps, episode.last or Observation("")))
     return paths
 
 
-def _rows(steps: list[Step], last: Observation) -> Iterable[tuple]:
+def _rows(steps: list[Step], last: Observation) -> Iterable[tuple[object, ...]]:
     for step, after in zip(steps, [*(s.observation for s in steps[1:]), last], strict=True):
         said = step.info.get("notice") or ("" if step.valid else notice(step.executed))
         yield (
@@ -126,8 +126,8 @@ def _statistics(env: str, episode: Episode) -> Json:
     if env == "nle":
         return {
             **{name: metrics.get(name, 0) for name in ("score", "depth", "gold", "experience_level", "time")},
-            "dlvl_list": [f"Dlvl:{n}" for n in range(1, metrics.get("max_depth", 1) + 1)],
-            "xplvl_list": [f"Xp:{n}" for n in range(1, metrics.get("max_experience_level", 1) + 1)],
+            "dlvl_list": [f"Dlvl:{n}" for n in range(1, int(metrics.get("max_depth", 1)) + 1)],
+            "xplvl_list": [f"Xp:{n}" for n in range(1, int(metrics.get("max_experience_level", 1)) + 1)],
             "highest_achievement": episode.info.get("highest_achievement"),
             "progression": episode.progress,
             "end_reason": episode.end_reason,

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from embodied.driving.codalm.sources import PROCEDURAL, REAL_NAME, SceneSet, open_set
 from embodied.driving.records import TASKS, Key, Question, Task
@@ -114,12 +115,12 @@ def _of_runs(runs: Sequence[Run], data: str | None, split: str | None, language:
         )
     folder = None if planned_split == PROCEDURAL else data or resolved(specs[0][1].task.kwargs).get("data")
     scenes = open_set(planned_split, folder, planned_language, partial)
-    turns = {task: scenes.turns(task) for task in TASKS}
+    turns: dict[str, tuple[Question, ...]] = {task: scenes.turns(task) for task in TASKS}
     asked: dict[Key, Question] = {}
     texts: dict[Key, str] = {}
     again = 0
     for run, spec in specs:
-        questions = turns[spec.task.task]
+        questions = turns[cast(Task, spec.task.task)]
         question = questions[spec.seed % len(questions)]
         again += question.key in asked
         asked.setdefault(question.key, question)

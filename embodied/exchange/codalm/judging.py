@@ -13,22 +13,21 @@ from typing import Literal
 
 import msgspec
 
-from embodied.driving.codalm.prompts import Prompts
+from embodied.bounded import SAME_FAILURES, FailuresInARow, work_off
 from embodied.driving.records import Key, Question, Task
 from embodied.errors import BudgetSpent, ModelFailure, ModelRefused, PromptRefused, StoreError, UsageError
 from embodied.exchange.codalm import judge
+from embodied.exchange.codalm.prompts import Prompts
 from embodied.models.base import Model
 from embodied.models.thoughts import split
 from embodied.store.codec import encode
-from embodied.store.disk import append_whole
+from embodied.store.journal import append_to_journal, read_journal
 from embodied.types import Message, Settings, Usage
 
-Status = Literal["judged", "empty", "unparsed", "failed"]
+RatingStatus = Literal["judged", "empty", "unparsed", "failed"]
 """judged: it has a rating. empty: there was nothing to judge, rated 1 without a call. unparsed: the judge's reply holds
 no rating. failed: no reply.
 """
-SAME_FAILURES = 3
-"""After so many calls in a row that failed with the same error the judge is given up: the next would fail too."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class Rating:
     """SHA-256 of all that the judge was shown, and of its sampling settings; another answer or reference is another
     prompt.
     """
-    status: Status
+    status: RatingStatus
     rating: float | None = None
     """1 to 10; None unless judged or empty."""
     altered: bool = False
@@ -73,7 +72,7 @@ class Rating:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JudgingResult:
     """What a call of `judge_all` did."""
 
     asked: int
@@ -135,8 +134,7 @@ class Ratings:
         """Adds a line; it is on the disk when this returns."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("ab", buffering=0) as file:
-                append_whole(file, encode(rating) + b"\n")
+            append_to_journal(self.path, rating)
         except OSError as error:
             raise StoreError(
                 f"Cannot write {self.path}: {error.strerror or error}. What is judged so far is kept; free space and"
@@ -151,11 +149,10 @@ class Ratings:
 
     def _read(self) -> None:
         try:
-            data = self.path.read_bytes() if self.path.exists() else b""
+            lines, torn = read_journal(self.path)
         except OSError as error:
             raise StoreError(f"Cannot read {self.path}: {error.strerror or error}.") from error
-        whole = data.rfind(b"\n") + 1
-        for number, line in enumerate(data[:whole].splitlines(), 1):
+        for number, line in enumerate(lines, 1):
             try:
                 rating = msgspec.json.decode(line, type=Rating)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -169,9 +166,9 @@ class Ratings:
                     " mixed. Name another file."
                 )
             self._add(rating)
-        if whole < len(data):  # a line that a kill tore: its answer is judged again
+        if torn:  # its answer is judged again
             with contextlib.suppress(OSError):
-                os.truncate(self.path, whole)
+                os.truncate(self.path, self.path.stat().st_size - len(torn))
 
 
 async def judge_all(
@@ -182,7 +179,7 @@ async def judge_all(
     concurrency: int = 8,
     stopping: asyncio.Event | None = None,
     heard: Callable[[Rating], None] = lambda rating: None,
-) -> Outcome:
+) -> JudgingResult:
     """Judges every case that has no rating yet, at most `concurrency` at a time, and appends what became of each.
 
     It ends early, to be gone on with by the same call, when the judge can answer nobody (bad key, spent budget), when
@@ -199,35 +196,25 @@ async def judge_all(
         raise UsageError("Two questions have the same picture and region: answers could not be told apart.")
     stopping = stopping or asyncio.Event()
     waiting = [case for case in asked if ratings.judged(case) is None]
-    todo = iter(waiting)
-    failures: list[str] = []
-    done, stopped, answered = 0, "", False
+    failures = FailuresInARow()
+    done, answered = 0, False
 
-    async def go_on() -> None:
-        nonlocal done, stopped, answered
-        for case in todo:
-            if stopped or stopping.is_set():
-                return
-            rating, error = await _judge(case, model, ratings)
-            ratings.append(rating)
-            heard(rating)
-            done += 1
-            failures.append(rating.error)
-            answered = answered or error is None
-            if isinstance(error, ModelRefused | BudgetSpent):
-                stopped = str(error)
-            elif answered and isinstance(error, PromptRefused):
-                continue  # it is about this answer, not about the judge
-            elif error is not None and failures[-SAME_FAILURES:] == [str(error)] * SAME_FAILURES:
-                stopped = f"{SAME_FAILURES} calls in a row failed with the same error: {error}"
+    async def judge_one(case: Case) -> str:
+        nonlocal done, answered
+        rating, error = await _judge(case, model, ratings)
+        ratings.append(rating)
+        heard(rating)
+        done += 1
+        failed = failures.enough(rating.error)
+        answered = answered or error is None
+        if isinstance(error, ModelRefused | BudgetSpent):
+            return str(error)
+        if answered and isinstance(error, PromptRefused):
+            return ""  # it is about this answer, not about the judge
+        return f"{SAME_FAILURES} calls in a row failed with the same error: {error}" if failed else ""
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(concurrency, len(waiting))):
-                group.create_task(go_on())
-    except* StoreError as several:
-        raise several.exceptions[0] from None
-    return Outcome(done, len(asked) - len(waiting), stopped, stopping.is_set())
+    stopped = await work_off(waiting, judge_one, concurrency, stopping)
+    return JudgingResult(done, len(asked) - len(waiting), stopped, stopping.is_set())
 
 
 def digest(case: Case, settings: Settings, prompts: Prompts | None = None) -> str:
@@ -244,27 +231,17 @@ async def _judge(case: Case, model: Model, ratings: Ratings) -> tuple[Rating, Mo
     task, scene, region = case.key
     shown = judge.shown(case.answer)
 
-    def rated(status: Status, rating: float | None = None, **more: object) -> Rating:
-        return Rating(
-            ratings.score,
-            task,
-            scene,
-            region,
-            digest(case, ratings.settings, ratings.prompts),
-            status,
-            rating,
-            shown.altered,
-            **more,
-        )  # type: ignore[arg-type]
+    prompt = digest(case, ratings.settings, ratings.prompts)
+
+    def rated(status: RatingStatus, rating: float | None = None) -> Rating:
+        return Rating(ratings.score, task, scene, region, prompt, status, rating, shown.altered)
 
     if not shown.text.strip():
         return rated("empty", float(judge.LOWEST)), None
     try:
         reply = await model.generate(_messages(case, ratings.prompts), ratings.settings)
     except ModelFailure as error:
-        return rated("failed", error=str(error)), error
+        return replace(rated("failed"), error=str(error)), error
     found = (ratings.prompts or judge).rating(split(reply.text).answer)
-    return (
-        rated("unparsed" if found is None else "judged", found, reply=reply.text, model=reply.model, usage=reply.usage),
-        None,
-    )
+    made = rated("unparsed" if found is None else "judged", found)
+    return replace(made, reply=reply.text, model=reply.model, usage=reply.usage), None

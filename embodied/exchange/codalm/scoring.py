@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
-from embodied.driving import controls
 from embodied.driving.categories import GROUPS
-from embodied.driving.codalm.analysis import item, score_tables
+from embodied.driving.codalm.analysis import score_tables
+from embodied.driving.codalm.ground import Scored, grounded, item
 from embodied.driving.codalm.sources import PROCEDURAL_NAME
 from embodied.driving.grounded import NAME
 from embodied.driving.records import OTHER, TASKS, Key, Question, Scene, Task
-from embodied.eval.analysis import Table
 from embodied.eval.intervals import interval
 from embodied.eval.statistics import Stratum
+from embodied.eval.tables import Table
 from embodied.exchange.codalm.answers import Answers
 from embodied.exchange.codalm.tables import final
 from embodied.models.thoughts import split
@@ -31,27 +30,6 @@ COLUMNS = (
     "grounded-v1",
     "95 % interval",
 )
-
-
-@dataclass(frozen=True)
-class Scored:
-    """One answer's score."""
-
-    value: float | None
-    """In [0, 1]; None where there is nothing to score it on: no reference, or a category that is none of the 43."""
-    metrics: dict[str, float] = field(default_factory=dict)
-    """The parts of `grounded-v1`."""
-
-
-def grounded(question: Question, scene: Scene, answer: str) -> Scored:
-    """Scores an answer on the facts of the scene, or on those its annotation tells where it is a real one."""
-    if scene.facts is None and not question.answer.strip():
-        return Scored(None)
-    asked = item(scene, question)
-    if question.region is not None and asked.object is None:
-        return Scored(None)
-    score = controls.score(asked, answer)
-    return Scored(score.value, score.metrics())
 
 
 def grounded_all(

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from embodied.atomic import named, write_whole
 from embodied.driving.codalm.vqa import key_of, line, made
 from embodied.driving.records import TASKS, Key, Question, Task
 from embodied.errors import UsageError
-from embodied.store.disk import named, write_whole
 
 FILES: dict[Task, str] = {task: f"{task}_answer.jsonl" for task in TASKS}
 _FIELDS = ("question_id", "image", "question", "answer")
@@ -26,7 +26,7 @@ _LARGEST = 200_000_000
 
 
 @dataclass(frozen=True)
-class Row:
+class SubmittedAnswer:
     """One line of a submission."""
 
     question_id: int
@@ -40,7 +40,7 @@ class Submission:
     """A submission as it was read."""
 
     path: str
-    rows: dict[Task, tuple[Row, ...]]
+    rows: dict[Task, tuple[SubmittedAnswer, ...]]
     """Of the files that are there, every line that could be read."""
     problems: tuple[str, ...]
     """A sentence for each line that could not, and for each picture that is answered twice or is no picture's name."""
@@ -127,8 +127,8 @@ def _contents(path: Path) -> dict[Task, bytes]:
         raise UsageError(f"{path} is neither a folder nor a zip that can be read ({error}).") from None
 
 
-def _rows(task: Task, data: bytes, problems: list[str]) -> tuple[Row, ...]:
-    rows: list[Row] = []
+def _rows(task: Task, data: bytes, problems: list[str]) -> tuple[SubmittedAnswer, ...]:
+    rows: list[SubmittedAnswer] = []
     seen: dict[Key, int] = {}
     for number, said in enumerate(data.removeprefix(b"\xef\xbb\xbf").splitlines(), 1):
         if not said.strip():
@@ -150,7 +150,7 @@ def _rows(task: Task, data: bytes, problems: list[str]) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def _row(said: bytes) -> Row:
+def _row(said: bytes) -> SubmittedAnswer:
     try:
         body = json.loads(said)
     except UnicodeDecodeError as error:
@@ -164,4 +164,4 @@ def _row(said: bytes) -> Row:
     values = [body[field] for field in _FIELDS]
     if not isinstance(values[0], int) or not all(isinstance(v, str) for v in values[1:]):
         raise ValueError("question_id is to be a whole number, image, question and answer texts")
-    return Row(*values)
+    return SubmittedAnswer(*values)

@@ -12,7 +12,7 @@ import numpy as np
 from embodied.driving.categories import GROUPS
 from embodied.driving.grounded import NAME
 from embodied.driving.records import OTHER, TASKS, Key, Task
-from embodied.eval.analysis import Table
+from embodied.eval.tables import Table
 from embodied.exchange.codalm.judge import LOWEST
 from embodied.exchange.codalm.judging import Case, Ratings
 

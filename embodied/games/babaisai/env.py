@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from embodied.arrays import Pixels
 from embodied.catalog import check_task, entry
 from embodied.envs.base import LanguageEnv, Transition
 from embodied.envs.spaces import Choice
-from embodied.errors import UsageError
 from embodied.games.babaisai.engine import State, focus, step
 from embodied.games.babaisai.image import TILE, paint
 from embodied.games.babaisai.levels import draw, size
@@ -28,6 +29,20 @@ ACTIONS = {
 """Phrase -> gloss, in the original's order."""
 LIMIT = 100
 """Steps of an episode (baba/grid.py, BabaIsYouEnv); what the reward is measured by where there is no limit."""
+
+
+@dataclass
+class _Episode:
+    """What `reset` makes and steps change."""
+
+    state: State
+    plan: list[str] | None = None
+    """The expert's next actions; None where it has given up."""
+    clock: int = 0
+    """Turns played, by which the reward is measured."""
+    rule_changes: int = 0
+    swapped: State | None = None
+    """The state that BALROG's wrapper has just replaced by another level."""
 
 
 class BabaIsAIEnv(LanguageEnv):
@@ -107,11 +122,14 @@ class BabaIsAIEnv(LanguageEnv):
     | BALROG | here |
     |---|---|
     | When nothing is YOU any more the level is swapped for another and the game goes on. | Lost: the episode ends. |
-    | It is swapped, too, when only the object of the last "is you" rule is gone; a win on that turn counts as none. | Anything that is YOU will do. |
-    | The text then holds the Python repr of an observation, with memory addresses. | The text says that nothing is YOU. |
+    | It is swapped, too, when only the object of the last "is you" rule is gone. | Anything that is YOU will do. |
+    | A win on the turn of such a swap does not count. | It counts. |
+    | The text then holds the Python repr of an observation, with addresses. | The text says that nothing is YOU. |
     | Rules "X is Y" are not listed. | They are. |
-    | Baba is not listed; an empty line stands for the object positions are relative to where that is not Baba. | All but that object are listed. |
-    | Positions are relative to the first object the last "is you" rule names, unsaid which. | To the first YOU object; said, and others marked. |
+    | Baba is not listed. | Everything is but the object that positions are relative to. |
+    | An empty line stands for that object where it is not Baba. | There is no such line. |
+    | Positions are relative to the first object of the last "is you" rule. | They are to the first YOU object. |
+    | The text does not say which object that is. | It does, and it marks other YOU objects. |
     | "4 step up", "2 step to the left" | "4 steps up" |
     | Of several YOU objects only the last in reading order wins or loses. | Each does. |
     | A YOU object that is WIN itself wins by bumping into something. | By any step. |
@@ -129,7 +147,10 @@ class BabaIsAIEnv(LanguageEnv):
 
     ## Version History
     - v0: first version.
-    """  # noqa: E501
+    """
+
+    _episode: _Episode
+    """Made by `reset`."""
 
     def __init__(
         self,
@@ -144,8 +165,6 @@ class BabaIsAIEnv(LanguageEnv):
         self._task = check_task(entry("babaisai"), task)
         if rules not in ("embodied", "balrog"):
             raise unknown("rule set of babaisai", rules, ["embodied", "balrog"], "embodied show babaisai")
-        if max_steps is not None and max_steps < 1:
-            raise UsageError(f"max_steps is at least 1, or None for no limit, not {max_steps!r}.")
         columns, rows = size(task)
         super().__init__(
             action_space=Choice(ACTIONS),
@@ -157,12 +176,6 @@ class BabaIsAIEnv(LanguageEnv):
         )
         self._original = rules == "balrog"
         self._random = np.random.RandomState(0)
-        self._state: State | None = None
-        self._clock = 0
-        self._rule_changes = 0
-        self._swapped: State | None = None
-        self._plan: list[str] | None = None
-        """The expert's next actions; None where it has given up."""
 
     @property
     def mission(self) -> Mission:
@@ -190,27 +203,26 @@ class BabaIsAIEnv(LanguageEnv):
 
     def _reset(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
         self._random.seed(seed)
-        self._state, plan = draw(self._task, self._random)
-        self._clock = self._rule_changes = 0
-        self._swapped = None
-        self._plan = solve(self._state, original=self._original) if self._has_expert else None
+        state, plan = draw(self._task, self._random)
+        self._episode = _Episode(state, solve(state, original=self._original) if self._has_expert else None)
         columns, rows = size(self._task)
         return {"plan": plan, "columns": columns, "rows": rows}
 
     def _step(self, action: str) -> Transition:
-        before, self._swapped = self._state, None
-        self._state, outcome = step(before, action, original=self._original)
-        self._clock += 1
-        self._rule_changes += self._state.rules.listed != before.rules.listed
+        episode = self._episode
+        before, episode.swapped = episode.state, None
+        episode.state, outcome = step(before, action, original=self._original)
+        episode.clock += 1
+        episode.rule_changes += episode.state.rules.listed != before.rules.listed
         won = outcome == "won"
-        reward = max(0.1, 1 - 0.9 * (self._clock / (self.max_steps or LIMIT))) if won else 0.0
-        if self._original and focus(self._state, original=True) is None:
+        reward = max(0.1, 1 - 0.9 * (episode.clock / (self.max_steps or LIMIT))) if won else 0.0
+        if self._original and focus(episode.state, original=True) is None:
             # BALROG's wrapper draws another level while it writes the observation: the clock starts anew and a win is
             # forgotten.
-            self._swapped = self._state
-            self._state, _ = draw(self._task, self._random)
-            self._clock, won = 0, False
-        info: dict[str, Any] = {"metrics": {"rule_changes": float(self._rule_changes)}}
+            episode.swapped = episode.state
+            episode.state, _ = draw(self._task, self._random)
+            episode.clock, won = 0, False
+        info: dict[str, Any] = {"metrics": {"rule_changes": float(episode.rule_changes)}}
         over = bool(outcome)
         if over or (self.max_steps is not None and len(self._actions) >= self.max_steps):
             info["end_reason"] = "won" if won else "lost" if over else "step limit"
@@ -220,21 +232,23 @@ class BabaIsAIEnv(LanguageEnv):
         return Transition(reward, info=info)
 
     def _text(self) -> str:
+        state, swapped = self._episode.state, self._episode.swapped
         if not self._original:
-            return describe(self._state)
-        return describe_as_balrog(self._state) if self._swapped is None else describe_swap(self._swapped, self._state)
+            return describe(state)
+        return describe_as_balrog(state) if swapped is None else describe_swap(swapped, state)
 
-    def _image(self) -> np.ndarray:
-        return paint(self._state)
+    def _image(self) -> Pixels:
+        return paint(self._episode.state)
 
     def _expert(self) -> str:
-        return self._plan[0] if self._plan else self.default_action
+        return self._episode.plan[0] if self._episode.plan else self.default_action
 
     def _follow(self, action: str, before: State) -> None:
         """Keeps the expert's plan for the present state; searches anew where play has left it, unless it has given up
         before.
         """
-        if self._plan and self._plan[0] == action:
-            self._plan.pop(0)
-        elif self._plan is not None and self._state.cells != before.cells:
-            self._plan = solve(self._state, original=self._original)
+        episode = self._episode
+        if episode.plan and episode.plan[0] == action:
+            episode.plan.pop(0)
+        elif episode.plan is not None and episode.state.cells != before.cells:
+            episode.plan = solve(episode.state, original=self._original)

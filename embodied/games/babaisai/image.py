@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from embodied.arrays import Bools, Pixels
 from embodied.games.babaisai.engine import State
 from embodied.games.babaisai.pieces import PIECES, TOP, Piece
 
@@ -57,7 +58,7 @@ _LETTERS = {
 """The letters of the words on blocks, as capitals of 5 x 7 dots."""
 
 
-def paint(state: State) -> np.ndarray:
+def paint(state: State) -> Pixels:
     """The picture of a state, (32 * rows, 32 * columns, 3) uint8, a fresh array."""
     tiles = _tiles()[[cell & TOP for cell in state.cells]]
     rows = len(state.cells) // state.width
@@ -65,12 +66,12 @@ def paint(state: State) -> np.ndarray:
 
 
 @lru_cache(maxsize=1)
-def _tiles() -> np.ndarray:
+def _tiles() -> Pixels:
     """(pieces, 32, 32, 3) uint8."""
     return np.stack([_tile(piece) for piece in PIECES])
 
 
-def _tile(piece: Piece) -> np.ndarray:
+def _tile(piece: Piece) -> Pixels:
     tile = np.full((TILE, TILE, 3), _FLOOR, np.uint8)
     tile[0], tile[:, 0] = _LINE, _LINE
     if piece.kind == "object":
@@ -86,7 +87,7 @@ def _tile(piece: Piece) -> np.ndarray:
     return tile
 
 
-def _card(tile: np.ndarray, piece: Piece) -> None:
+def _card(tile: Pixels, piece: Piece) -> None:
     """A word block: the word, twice as high as its dots, on a light card."""
     tile[_box(2, 3, 31, 30) | _box(3, 2, 30, 31)] = _CARDS[piece.word if piece.kind == "property" else piece.kind]
     word = np.concatenate([_letter(c) for c in piece.word], axis=1)[:, :-1].repeat(2, axis=0)
@@ -94,12 +95,12 @@ def _card(tile: np.ndarray, piece: Piece) -> None:
     tile[top : top + word.shape[0], left : left + word.shape[1]][word] = _INK
 
 
-def _letter(letter: str) -> np.ndarray:
+def _letter(letter: str) -> Pixels:
     """(7, 6) bool: the letter and an empty column."""
     return np.array([[dot == "#" for dot in f"{row}."] for row in _LETTERS[letter].split()])
 
 
-def _baba(tile: np.ndarray, color: np.ndarray) -> None:
+def _baba(tile: Pixels, color: Pixels) -> None:
     tile[_box(8, 3, 11, 9) | _box(21, 3, 24, 9)] = color  # ears
     tile[_disk(16, 12, 9)] = color
     tile[_disk(16, 19, 10)] = color
@@ -108,40 +109,41 @@ def _baba(tile: np.ndarray, color: np.ndarray) -> None:
     tile[_box(14, 18, 19, 20)] = (235, 150, 160)  # mouth
 
 
-def _wall(tile: np.ndarray, color: np.ndarray) -> None:
+def _wall(tile: Pixels, color: Pixels) -> None:
     tile[_box(2, 2, 31, 31)] = color // 2
     for row, top in enumerate((3, 10, 17, 24)):
         for left in range(3 - 7 * (row % 2), 31, 14):
             tile[top : top + 6, max(left, 3) : min(left + 13, 30)] = color
 
 
-def _ball(tile: np.ndarray, color: np.ndarray) -> None:
+def _ball(tile: Pixels, color: Pixels) -> None:
     tile[_disk(16, 16, 12)] = color * 6 // 10
     tile[_disk(15, 15, 10)] = color
     tile[_disk(12, 11, 3)] = (color + 510) // 3
 
 
-def _key(tile: np.ndarray, color: np.ndarray) -> None:
+def _key(tile: Pixels, color: Pixels) -> None:
     tile[_disk(10, 16, 8)] = color
     tile[_disk(10, 16, 4)] = _FLOOR
     tile[_box(17, 14, 30, 18) | _box(22, 18, 25, 24) | _box(27, 18, 30, 24)] = color
 
 
-def _door(tile: np.ndarray, color: np.ndarray) -> None:
+def _door(tile: Pixels, color: Pixels) -> None:
     tile[_box(6, 2, 27, 31)] = color * 6 // 10
     tile[_box(8, 4, 25, 31)] = color
     tile[_box(11, 7, 22, 15) | _box(11, 19, 22, 28)] = color * 8 // 10
     tile[_disk(22, 17, 2)] = (250, 230, 120)
 
 
-def _box(left: int, top: int, right: int, bottom: int) -> np.ndarray:
+def _box(left: int, top: int, right: int, bottom: int) -> Bools:
     """(32, 32) bool: columns from `left` and rows from `top`, up to but without `right` and `bottom`."""
     mask = np.zeros((TILE, TILE), bool)
     mask[top:bottom, left:right] = True
     return mask
 
 
-def _disk(x: int, y: int, radius: int) -> np.ndarray:
+def _disk(x: int, y: int, radius: int) -> Bools:
     """(32, 32) bool: pixels whose centers are within `radius` and a half of that of pixel (x, y)."""
     rows, columns = np.mgrid[:TILE, :TILE]
-    return (columns - x) ** 2 + (rows - y) ** 2 <= (radius + 0.5) ** 2
+    inside: Bools = (columns - x) ** 2 + (rows - y) ** 2 <= (radius + 0.5) ** 2
+    return inside

@@ -9,6 +9,7 @@ row); (0, 0) is a corner of the border.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -93,7 +94,7 @@ _RIM: Spots = (*((11, y) for y in range(2, 7)), *((x, 7) for x in range(11, 7, -
 _SMALL_LEFT, _SMALL_RIGHT = Area(2, 3, 3, 3), Area(8, 3, 3, 3)
 """What the last three tasks have for `_MIDDLE_LEFT` and `_MIDDLE_RIGHT`."""
 
-_BASES = {
+_BASES: dict[str, OneRoom | TwoRooms] = {
     "goto_win": OneRoom("goto[{0}]"),
     "make_win": OneRoom("make[{0} is win], goto[{0}]", Area(2, 2, 4, 4)),
     "two_room-goto_win": TwoRooms("goto[{0}]", _LEFT, stop_broken=True),
@@ -112,7 +113,7 @@ _DISTRACTORS = {
     "-distr_obj-irrelevant_rule": Distractors(object=True, noun=2),
 }
 _WIN_RULE = Distractors(object=True, noun=1, win_rule=True)
-_MAKE_YOU = {"objects": _RIGHT, "you_at": (1, 6), "stop_at": (1, 1), "start": _SMALL_LEFT, "loose_noun": _SMALL_LEFT}
+_make_you = partial(TwoRooms, objects=_RIGHT, you_at=(1, 6), stop_at=(1, 1), start=_SMALL_LEFT, loose_noun=_SMALL_LEFT)
 
 TASKS: dict[str, tuple[OneRoom | TwoRooms, Distractors]] = {
     **{
@@ -121,9 +122,9 @@ TASKS: dict[str, tuple[OneRoom | TwoRooms, Distractors]] = {
         for suffix, distractors in _DISTRACTORS.items()
     },
     **{f"env/{name}-distr_win_rule": (_BASES[name], _WIN_RULE) for name in ("two_room-goto_win", "two_room-make_win")},
-    "env/two_room-make_you": (TwoRooms("make[{1} is you], goto[{0}]", **_MAKE_YOU), _DISTRACTORS["-distr_obj_rule"]),
+    "env/two_room-make_you": (_make_you("make[{1} is you], goto[{0}]"), _DISTRACTORS["-distr_obj_rule"]),
     "env/two_room-make_you-make_win": (
-        TwoRooms("make[{1} is you], make[{0} is win], goto[{0}]", loose_win=_SMALL_RIGHT, **_MAKE_YOU),
+        _make_you("make[{1} is you], make[{0} is win], goto[{0}]", loose_win=_SMALL_RIGHT),
         _DISTRACTORS["-distr_obj_rule"],
     ),
     "env/two_room-make_wall_win": (
@@ -154,8 +155,9 @@ def draw(task: str, random: np.random.RandomState) -> tuple[State, str]:
     """
     level, distractors = TASKS[task]
     draft = _Draft(*size(task), random)
-    fill = _fill_one_room if isinstance(level, OneRoom) else _fill_two_rooms
-    return fill(draft, level, distractors)
+    if isinstance(level, OneRoom):
+        return _fill_one_room(draft, level, distractors)
+    return _fill_two_rooms(draft, level, distractors)
 
 
 class _Draft:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from embodied.envs.words import side
 from embodied.games.babaisai.engine import State, focus
 from embodied.games.babaisai.pieces import BLOCKS, OBJECTS, PIECES, PROPERTIES, TOP, set_of
 
@@ -42,6 +43,7 @@ def describe(state: State) -> str:
 def describe_as_balrog(state: State) -> str:
     """BALROG's text. `focus(state, original=True)` must not be None."""
     here = focus(state, original=True)
+    assert here is not None
     lines = []
     for at, cell in enumerate(state.cells):
         piece = cell & TOP
@@ -82,6 +84,6 @@ def _steps(dx: int, dy: int, signed: bool = False) -> str:
     def steps(n: int) -> str:
         return f"{abs(n)} steps" if (n if signed else abs(n)) > 1 else f"{abs(n)} step"
 
-    across = f"{steps(dx)} to the {'right' if dx > 0 else 'left'}" if dx else ""
+    across = f"{steps(dx)} to the {side(dx)}" if dx else ""
     down = f"{steps(dy)} {'down' if dy > 0 else 'up'}" if dy else ""
     return " and ".join(part for part in (across, down) if part)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+from minigrid.envs.babyai.core.roomgrid_level import RoomGridLevel
 
+from embodied.arrays import Pixels
 from embodied.catalog import check_task, entry
-from embodied.envs.base import LanguageEnv, Transition
+from embodied.envs.base import LanguageEnv, Transition, check_limit
 from embodied.envs.spaces import Choice
 from embodied.envs.truth import Sight
 from embodied.errors import UsageError
@@ -30,6 +32,16 @@ ACTIONS = {
 """Phrase -> gloss, in the order of minigrid's action numbers."""
 _PHRASES = tuple(ACTIONS)
 _NUMBER = {phrase: number for number, phrase in enumerate(_PHRASES)}
+
+
+@dataclass
+class _Episode:
+    """What `reset` makes and steps change."""
+
+    view: View
+    touch: FirstTouch
+    guide: _Guide | None
+    """None where no expert was asked for."""
 
 
 class BabyAIEnv(LanguageEnv):
@@ -119,8 +131,9 @@ class BabyAIEnv(LanguageEnv):
     |---|---|
     | An open door is `a open red door`. | `an open red door` |
     | When nothing is in sight the text is empty. | `nothing in sight` |
-    | The prompt says that `pick up` takes the object below the agent, and to use `toggle` on any; it destroys boxes. | The glosses say what they do. |
-    | The environment is built again until chance picks the task's kind of instruction. | The kind is an argument of the level. |
+    | The prompt says that `pick up` takes the object below the agent. | The gloss says: the one in front. |
+    | The prompt says to use `toggle` on any object; it destroys boxes. | The gloss says what it does. |
+    | The level is made again until chance picks the task's instruction. | The level is told its kind. |
     | A picture is drawn at every step, asked for or not. | Only with `image=True`. |
 
     `rules="balrog"` gives BALROG's text in the first two.
@@ -133,7 +146,10 @@ class BabyAIEnv(LanguageEnv):
 
     ## Version History
     - v0: first version.
-    """  # noqa: E501
+    """
+
+    _episode: _Episode
+    """Made by `reset`."""
 
     def __init__(
         self,
@@ -151,10 +167,10 @@ class BabyAIEnv(LanguageEnv):
             raise unknown("rule set of babyai", rules, ["embodied", "balrog"], "embodied show babyai")
         if not 0 <= distractors <= 12:
             raise UsageError(f"distractors is a number from 0 to 12, not {distractors!r}.")
-        if max_steps is not None and max_steps < 1:
-            raise UsageError(f"max_steps is at least 1, or None for the task's own limit, not {max_steps!r}.")
+        check_limit(max_steps, "the task's own limit")
         self._rules = rules
-        self._level = MixedTrainLevel(kind, distractors=distractors, max_steps=max_steps)
+        self._kind = kind
+        self._level: RoomGridLevel = MixedTrainLevel(kind, distractors=distractors, max_steps=max_steps)
         limit = max_steps or 64 * (1 if kind in ("goto", "pickup") else 2)
         shape = (SIZE * TILE, SIZE * TILE)
         super().__init__(
@@ -165,9 +181,6 @@ class BabyAIEnv(LanguageEnv):
             expert=expert,
             render_mode=render_mode,
         )
-        self._view: View | None = None
-        self._guide: _Guide | None = None
-        self._touch: FirstTouch | None = None
 
     @property
     def mission(self) -> Mission:
@@ -189,23 +202,22 @@ class BabyAIEnv(LanguageEnv):
 
     def _reset(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
         self._level.reset(seed=seed)
-        self._view = look(self._level)
-        self._guide = _Guide(self._level) if self._has_expert else None
-        self._touch = FirstTouch(self._level)
-        return {"instruction": self._level.mission, "kind": self._level.kind, "max_steps": self.max_steps}
+        guide = _Guide(self._level) if self._has_expert else None
+        self._episode = _Episode(look(self._level), FirstTouch(self._level), guide)
+        return {"instruction": self._level.mission, "kind": self._kind, "max_steps": self.max_steps}
 
     def _step(self, action: str) -> Transition:
-        number = _NUMBER[action]
-        self._touch.before()
+        number, episode = _NUMBER[action], self._episode
+        episode.touch.before()
         _, reward, terminated, truncated, _ = self._level.step(number)
-        self._touch.after(action, terminated)
-        self._view = look(self._level)
-        if self._guide is not None:
-            self._guide.follow(number)
+        episode.touch.after(action, terminated)
+        episode.view = look(self._level)
+        if episode.guide is not None:
+            episode.guide.follow(number)
         over = terminated or truncated
         info: dict[str, Any] = {"end_reason": "fulfilled" if terminated else "step limit"} if over else {}
-        if over or self._touch.named is not None:
-            info["metrics"] = {"first_object_named": float(self._touch.named is True)}
+        if over or episode.touch.named is not None:
+            info["metrics"] = {"first_object_named": float(episode.touch.named is True)}
         return Transition(
             float(reward),
             terminated,
@@ -216,19 +228,21 @@ class BabyAIEnv(LanguageEnv):
         )
 
     def _text(self) -> str:
-        return describe(self._view, articles=self._rules == "embodied")
+        return describe(self._episode.view, articles=self._rules == "embodied")
 
-    def _image(self) -> np.ndarray:
-        return draw(self._view)
+    def _image(self) -> Pixels:
+        return draw(self._episode.view)
 
     def _expert(self) -> str:
-        number = self._guide.advice
+        guide = self._episode.guide
+        assert guide is not None, "An environment made without an expert has no guide."
+        number = guide.advice
         return _PHRASES[number] if number < len(_PHRASES) else self.default_action
 
     def truth(self) -> tuple[Sight, ...]:
         return tuple(
-            Sight(box, (thing.color, thing.type), self._touch.names(thing))
-            for thing, box in things(self._view)
+            Sight(box, (thing.color, thing.type), self._episode.touch.names(thing))
+            for thing, box in things(self._episode.view)
             if thing.type != "wall"
         )
 
@@ -236,7 +250,7 @@ class BabyAIEnv(LanguageEnv):
 class _Guide:
     """Minigrid's BabyAI bot, kept up to date with what is played."""
 
-    def __init__(self, level: MixedTrainLevel):
+    def __init__(self, level: RoomGridLevel):
         from minigrid.utils.baby_ai_bot import BabyAIBot
 
         self._bot: BabyAIBot | None = BabyAIBot(level)

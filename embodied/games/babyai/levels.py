@@ -63,7 +63,7 @@ class MixedTrainLevel(RoomGridLevel):
             try:
                 RoomGrid._gen_grid(self, width, height)
                 self.gen_mission()
-                self.validate_instrs(self.instrs)
+                RoomGridLevel.validate_instrs(self, self.instrs)
             except (RecursionError, RejectSampling):
                 continue
             break
@@ -77,7 +77,8 @@ class MixedTrainLevel(RoomGridLevel):
             RoomGrid._gen_grid(self, self.width, self.height)
             self.instrs = self._two_rooms() if self.kind == "open" else self._one_room()
             words = self.instrs.surface(self)
-            if self.check_objs_reachable(raise_exc=False) and not any(phrase in words for phrase in _HELD_OUT):
+            reachable = RoomGridLevel.check_objs_reachable(self, raise_exc=False)
+            if reachable and not any(phrase in words for phrase in _HELD_OUT):
                 return
 
     def _one_room(self) -> Instr:

@@ -5,6 +5,7 @@ cannot know.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from minigrid.core.world_object import WorldObj
 from minigrid.envs.babyai.core.roomgrid_level import RoomGridLevel
@@ -18,7 +19,8 @@ class FirstTouch:
 
     def __init__(self, level: RoomGridLevel):
         self._level = level
-        self._named = tuple(_described(level.instrs))
+        instruction: Any = vars(level)["instrs"]  # minigrid does not declare it
+        self._named = tuple(_described(instruction))
         self._front: WorldObj | None = None
         self.named: bool | None = None
         """Whether the first object was a named one (or the key of a named door); None while nothing was touched."""

@@ -9,8 +9,11 @@ from functools import lru_cache
 import numpy as np
 from minigrid.core.constants import DIR_TO_VEC
 from minigrid.core.grid import Grid
-from minigrid.core.world_object import Wall, WorldObj
+from minigrid.core.world_object import Door, Wall, WorldObj
 from minigrid.minigrid_env import MiniGridEnv
+
+from embodied.arrays import Pixels
+from embodied.envs.words import counted, side
 
 SIZE = 7
 """Cells along the side of the view; minigrid's default, and BALROG's."""
@@ -83,7 +86,7 @@ def describe(view: View, *, articles: bool = True) -> str:
         for distance, index in enumerate(path, start=1):
             if (cell := cells[index]) is not None:
                 if cell.type == "wall":
-                    lines.append(f"a wall {_steps(distance)} {direction}")
+                    lines.append(f"a wall {counted(distance, 'step')} {direction}")
                 break
     for index in _BY_COLUMN:
         if (cell := cells[index]) is not None and cell.type != "wall":
@@ -91,7 +94,7 @@ def describe(view: View, *, articles: bool = True) -> str:
     return "\n".join(lines) if lines or not articles else "nothing in sight"
 
 
-def draw(view: View) -> np.ndarray:
+def draw(view: View) -> Pixels:
     """The picture BALROG shows, (112, 112, 3) uint8: the view from above with the agent at the bottom, cells in sight
     lighter.
     """
@@ -122,7 +125,7 @@ def _padded(grid: Grid) -> list[WorldObj | None]:
     """The grid's cells, row by row, with a margin of walls as wide as the view reaches."""
     width, cells = grid.width, grid.grid
     side: list[WorldObj | None] = [_OUTSIDE] * _MARGIN
-    band = [_OUTSIDE] * (_MARGIN * (width + 2 * _MARGIN))
+    band: list[WorldObj | None] = [_OUTSIDE] * (_MARGIN * (width + 2 * _MARGIN))
     world = list(band)
     for start in range(0, len(cells), width):
         world += side
@@ -157,7 +160,7 @@ def _spread(lit: int, clear: int) -> tuple[int, int]:
 
 
 def _name(thing: WorldObj, articles: bool) -> str:
-    if thing.type != "door":
+    if not isinstance(thing, Door):
         return f"a {thing.color} {thing.type}"
     if thing.is_open:
         return f"{'an' if articles else 'a'} open {thing.color} door"
@@ -168,9 +171,5 @@ def _name(thing: WorldObj, articles: bool) -> str:
 def _place(index: int) -> str:
     row, column = divmod(index, SIZE)
     right, ahead = column - _CENTER, SIZE - 1 - row
-    parts = [f"{_steps(abs(right))} {'right' if right > 0 else 'left'}"] if right else []
-    return " and ".join([*parts, f"{_steps(ahead)} forward"] if ahead else parts)
-
-
-def _steps(n: int) -> str:
-    return f"{n} step{'s' if n > 1 else ''}"
+    parts = [f"{counted(abs(right), 'step')} {side(right)}"] if right else []
+    return " and ".join([*parts, f"{counted(ahead, 'step')} forward"] if ahead else parts)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from crafter import constants
 
+from embodied.arrays import Pixels
 from embodied.catalog import check_task, entry
 from embodied.envs.base import LanguageEnv, Transition
 from embodied.envs.spaces import Choice
@@ -96,14 +96,14 @@ class CrafterEnv(LanguageEnv):
     | BALROG | here |
     |---|---|
     | The seed recorded is not the seed of the world. | The seed decides the world. |
-    | The order of a chunk's creatures, and with it the game, depends on memory addresses. | Creatures keep their order. |
-    | Noise of night pictures comes from the game's random stream: their number and size change the game. | Pictures have a stream of their own. |
+    | The order of a chunk's creatures depends on memory addresses, and the game on it. | Creatures keep their order. |
+    | Night pictures draw from the game's random stream: they change the game. | They have a stream of their own. |
     | Two pictures are drawn a step, asked for or not. | One, when asked for. |
     | `reset` plays a hidden `Noop`, so the first observation is that of step 1. | It does not. |
-    | Within 4 columns of the western or 3 rows of the northern edge of the world nothing is seen. | The part of the view inside the world is. |
+    | Near the western edge (4 columns) and the northern one (3 rows) nothing is seen. | Things are seen there. |
     | Who dies in sleep reads `You are sleeping`. | `You died.` |
     | Any error of the describer reads `Error, you are out of the map.` | Errors are not caught. |
-    | Before 2025-04-24 the thing in front was read with rows and columns mixed up, so it was most often the wrong one. | The cell in front. |
+    | Before 2025-04-24 rows and columns of the thing in front were mixed up. | It is the thing in the cell in front. |
     | Before 2025-08-19 the distance always had `steps`, also for 1. | `1 step` |
 
     `rules="balrog"` brings back the hidden `Noop`, the pictures' draws from the game's stream (a picture or none makes
@@ -118,7 +118,12 @@ class CrafterEnv(LanguageEnv):
 
     ## Version History
     - v0: first version.
-    """  # noqa: E501
+    """
+
+    _game: Game
+    """Made by `reset`."""
+    _played: int
+    """Actions of the episode."""
 
     def __init__(
         self,
@@ -139,8 +144,6 @@ class CrafterEnv(LanguageEnv):
             raise UsageError(
                 f'The wording {wording!r} names the wrong thing or number; it goes with rules="balrog" only.'
             )
-        if max_steps is not None and max_steps < 1:
-            raise UsageError(f"max_steps is at least 1, or None for no limit, not {max_steps!r}.")
         super().__init__(
             action_space=Choice(ACTIONS),
             default_action="Noop",
@@ -151,8 +154,6 @@ class CrafterEnv(LanguageEnv):
         )
         self._original = rules == "balrog"
         self._wording = WORDINGS[wording]
-        self._game: Game | None = None
-        self._played = 0
 
     @property
     def mission(self) -> Mission:
@@ -197,5 +198,5 @@ class CrafterEnv(LanguageEnv):
     def _status(self) -> str:
         return describe_status(self._game.player)
 
-    def _image(self) -> np.ndarray:
+    def _image(self) -> Pixels:
         return draw(self._game)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from crafter import objects
 
+from embodied.arrays import Floats
 from embodied.games.crafter.world import AREA, VIEW, Chunk, World
 from embodied.seeding import generator
 
@@ -67,7 +68,7 @@ class Game:
     def __init__(self, seed: int, *, pictures_draw: bool = False):
         self._seed = seed
         self._pictures_draw = pictures_draw
-        self._last_noise: np.ndarray | None = None
+        self._last_noise: Floats | None = None
         self.world_seed = first_episode_seed(seed)
         self.world = World(self.world_seed)
         self.player = objects.Player(self.world, (AREA[0] // 2, AREA[1] // 2))
@@ -95,7 +96,7 @@ class Game:
         if self._pictures_draw and self.world.daylight < DUSK:
             _noise(self.world.random)
             self._last_noise = _noise(self.world.random)
-        reward = (self.player.health - self._health) / 10
+        reward: float = (self.player.health - self._health) / 10
         self._health = self.player.health
         unlocked = {name for name, count in self.player.achievements.items() if count > 0}
         if unlocked != self.unlocked:
@@ -103,7 +104,7 @@ class Game:
             reward += 1.0
         return reward
 
-    def noise(self) -> np.ndarray:
+    def noise(self) -> Floats:
         """What speckles a picture at night: (252, 196) float64 in [32, 127), indexed [x, y]. The same for the same
         step.
         """
@@ -122,7 +123,7 @@ class Game:
         """
         world, random, far = self.world, self.world.random, self.player.distance
         ground = world.mask(*chunk, population.ground)
-        least, most = population.bounds(np.count_nonzero(ground), world.daylight)
+        least, most = population.bounds(int(np.count_nonzero(ground)), world.daylight)
         kin = [creature for creature in creatures if isinstance(creature, population.kind)]
         if len(kin) < int(least) and random.random_sample() < population.birth:
             xs, ys = ground.nonzero()
@@ -137,7 +138,7 @@ class Game:
                 world.remove(creature)
 
 
-def _noise(random: np.random.RandomState | np.random.Generator) -> np.ndarray:
+def _noise(random: np.random.RandomState | np.random.Generator) -> Floats:
     return random.uniform(32, 127, (VIEW[0] * PIXELS, VIEW[1] * PIXELS))
 
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from embodied.arrays import Floats, Ints
+
 _STRETCH = -1 / 6
 _SQUISH = 1 / 3
 _NORM = 103
@@ -47,7 +49,7 @@ _ONES = np.ones(3, np.int64)
 _SINGLES, _PAIRS = (1, 2, 4), (3, 5, 6)
 
 
-def _vector(mask: int) -> np.ndarray:
+def _vector(mask: int) -> Ints:
     return np.array([mask & 1, mask >> 1 & 1, mask >> 2 & 1])
 
 
@@ -55,7 +57,7 @@ def _members(mask: int) -> list[int]:
     return [axis for axis in range(3) if mask >> axis & 1]
 
 
-def _table() -> tuple[np.ndarray, np.ndarray]:
+def _table() -> tuple[Ints, Ints]:
     """The lattice points of every case, relative to the cell's origin, as two summands.
 
     The package subtracts most offsets at once and some in two goes, one before and one after the skew, which rounds
@@ -73,10 +75,10 @@ def _table() -> tuple[np.ndarray, np.ndarray]:
             early[case, k] = _vector(mask)
 
     for mask in _SINGLES:
-        axis = _vector(mask)
-        early[_NEAR + mask, 6:] = [axis - _AXES[other] for other in _members(7 - mask)]
-        early[_FAR + mask, 6:] = axis, 2 * axis
-        early[_BOTH_FAR + mask, 6:] = _ONES, 2 * axis
+        single = _vector(mask)
+        early[_NEAR + mask, 6:] = [single - _AXES[other] for other in _members(7 - mask)]
+        early[_FAR + mask, 6:] = single, 2 * single
+        early[_BOTH_FAR + mask, 6:] = _ONES, 2 * single
     for mask in _PAIRS:
         pair, across = _vector(mask), _vector(mask) - _vector(7 - mask)
         early[_NEAR + mask, 6:] = pair, across
@@ -85,10 +87,10 @@ def _table() -> tuple[np.ndarray, np.ndarray]:
             second_go = int(axis == 1)
             early[_FAR + mask, 6 + k] = pair + (1 - second_go) * _AXES[axis]
             late[_FAR + mask, 6 + k] = second_go * _AXES[axis]
-        for single in _SINGLES:
-            case = _MIXED + 8 * mask + single
+        for one in _SINGLES:
+            case = _MIXED + 8 * mask + one
             early[case, 6:] = across, 0 * pair
-            late[case, 7] = 2 * _vector(single)
+            late[case, 7] = 2 * _vector(one)
     return early, late
 
 
@@ -117,7 +119,7 @@ class Simplex:
         self._table = table
         self._gradients = _GRADIENTS[table % len(_GRADIENTS)]
 
-    def __call__(self, x: np.ndarray, y: np.ndarray, z: float) -> np.ndarray:
+    def __call__(self, x: Floats, y: Floats, z: float) -> Floats:
         """The noise at the points (x[i], y[i], z).
 
         Args:
@@ -152,7 +154,7 @@ def _lcg(seed: int) -> int:
     return seed - (1 << 64) if seed >> 63 else seed
 
 
-def _case(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+def _case(x: Floats, y: Floats, z: Floats) -> Floats:
     """The table's case for points at (x, y, z) in [0, 1) of the stretched cell, each (n,)."""
     total = x + y + z
     octahedron = _octahedron_case(x, y, z)
@@ -161,7 +163,7 @@ def _case(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
     )
 
 
-def _near_case(x: np.ndarray, y: np.ndarray, z: np.ndarray, origin: np.ndarray) -> np.ndarray:
+def _near_case(x: Floats, y: Floats, z: Floats, origin: Floats) -> Floats:
     """In the tetrahedron at (0, 0, 0): the closest axis, or the closest two when both are closer than the origin."""
     z_for_b = (x >= y) & (z > y)
     z_for_a = (x < y) & (z > x)
@@ -171,7 +173,7 @@ def _near_case(x: np.ndarray, y: np.ndarray, z: np.ndarray, origin: np.ndarray) 
     return _NEAR + np.where(single, np.where(b > a, b_axis, a_axis), a_axis | b_axis)
 
 
-def _far_case(x: np.ndarray, y: np.ndarray, z: np.ndarray, opposite: np.ndarray) -> np.ndarray:
+def _far_case(x: Floats, y: Floats, z: Floats, opposite: Floats) -> Floats:
     """In the tetrahedron at (1, 1, 1): the closest pair of axes, or what the closest two pairs share."""
     z_for_b = (x <= y) & (z < y)
     z_for_a = (x > y) & (z < x)
@@ -181,7 +183,7 @@ def _far_case(x: np.ndarray, y: np.ndarray, z: np.ndarray, opposite: np.ndarray)
     return _FAR + np.where(single, np.where(b < a, b_axes, a_axes), a_axes & b_axes)
 
 
-def _octahedron_case(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+def _octahedron_case(x: Floats, y: Floats, z: Floats) -> Floats:
     """In between: the closest two corners, one of each of two pairs of opposite corners out of three."""
     a_far, b_far, c_far = x + y > 1, x + z > 1, y + z > 1
     a, b, c = (np.abs(s - 1) for s in (x + y, x + z, y + z))

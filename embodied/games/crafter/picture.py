@@ -10,6 +10,7 @@ from functools import lru_cache
 import numpy as np
 from crafter import constants, engine
 
+from embodied.arrays import Floats, Ints, Pixels
 from embodied.games.crafter.game import DUSK, PIXELS, Game
 from embodied.games.crafter.world import VIEW
 from embodied.games.crafter.worldgen import MATERIALS
@@ -25,7 +26,7 @@ _VIGNETTE = 0.5
 """Standard deviation, in half views, of the clear spot around the player at night."""
 
 
-def draw(game: Game) -> np.ndarray:
+def draw(game: Game) -> Pixels:
     """The picture of the present state, (256, 256, 3) uint8."""
     canvas = np.zeros((SIZE, SIZE, 3), np.uint8)
     top = _BORDER
@@ -36,7 +37,7 @@ def draw(game: Game) -> np.ndarray:
     return canvas
 
 
-def _surroundings(game: Game) -> np.ndarray:
+def _surroundings(game: Game) -> Pixels:
     """The cells around the player: (3, 196, 252) uint8."""
     player, daylight = game.player, game.world.daylight
     materials, things = game.world.window(player.pos)
@@ -55,42 +56,41 @@ def _surroundings(game: Game) -> np.ndarray:
     # arrays of a band stay in the cache; those of the whole canvas take four times as long
     for top in range(0, len(noise), PIXELS):
         band = slice(top, top + PIXELS)
-        canvas[:, band] = _light(canvas[:, band], daylight, player.sleeping, night * vignette[band], noise[band])
+        canvas[:, band] = _light(canvas[:, band], daylight, player.sleeping, (night * vignette[band], noise[band]))
     return canvas
 
 
-def _lay(tiles: np.ndarray, placed: np.ndarray) -> np.ndarray:
+def _lay(tiles: Pixels, placed: Ints) -> Pixels:
     """Lays `tiles` (n, 3, PIXELS, PIXELS) out by their numbers in `placed` (columns, rows)."""
     columns, rows = placed.shape
-    return tiles[placed.T].transpose(2, 0, 3, 1, 4).reshape(3, rows * PIXELS, columns * PIXELS)
+    laid: Pixels = tiles[placed.T].transpose(2, 0, 3, 1, 4).reshape(3, rows * PIXELS, columns * PIXELS)
+    return laid
 
 
-def _light(
-    pixels: np.ndarray, daylight: float, sleeping: bool, mask: np.ndarray | None = None, noise: np.ndarray | None = None
-) -> np.ndarray:
+def _light(pixels: Pixels, daylight: float, sleeping: bool, speckles: tuple[Floats, Floats] | None = None) -> Pixels:
     """Light of the hour and of sleep.
 
     Args:
         pixels: (..., 3, H, W) uint8.
         daylight: In [0, 1].
         sleeping: Whether the player is.
-        mask: (H, W) float64 in [0, 1]: how much the noise covers; None by day.
-        noise: (H, W) float64; None by day.
+        speckles: None by day; by night the noise, (H, W) float64, after how much it covers, (H, W) float64 in [0, 1].
 
     Returns:
         uint8, of the shape of `pixels`. The steps and where they round are those of `crafter.engine.LocalView`.
     """
     dark = pixels
-    if noise is not None:
+    if speckles is not None:
+        mask, noise = speckles
         dark = ((1 - mask) * pixels + mask * noise).astype(np.uint8)
-    dark = 0.5 * _saturate(dark, 0.4) + 0.5 * _NIGHT_TINT
-    lit = (daylight * pixels + (1 - daylight) * dark).astype(np.uint8)
+    tinted = 0.5 * _saturate(dark, 0.4) + 0.5 * _NIGHT_TINT
+    lit: Pixels = (daylight * pixels + (1 - daylight) * tinted).astype(np.uint8)
     if sleeping:
         lit = (0.5 * _saturate(lit, 0.0) + 0.5 * _SLEEP_TINT).astype(np.uint8)
     return lit
 
 
-def _saturate(pixels: np.ndarray, amount: float) -> np.ndarray:
+def _saturate(pixels: Pixels, amount: float) -> Pixels:
     """Pillow's `ImageEnhance.Color` on (..., 3, H, W) uint8: the colors blended with their grey,
     in single precision.
     """
@@ -100,13 +100,13 @@ def _saturate(pixels: np.ndarray, amount: float) -> np.ndarray:
 
 
 @lru_cache(1)
-def _vignette(height: int, width: int) -> np.ndarray:
+def _vignette(height: int, width: int) -> Floats:
     """How much the night hides: 0 at the player, towards 1 at the rim."""
     x, y = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
     return 1 - np.exp(-0.5 * (x**2 + y**2) / _VIGNETTE**2)
 
 
-def _inventory(inventory: dict[str, int]) -> np.ndarray:
+def _inventory(inventory: dict[str, int]) -> Pixels:
     """The items carried and how many of each: (3, 56, 252) uint8."""
     tiles = [_item(name, amount) for name, amount in inventory.items()]
     tiles += [_item("", 0)] * (VIEW[0] * _ITEM_ROWS - len(tiles))
@@ -119,18 +119,18 @@ def _textures() -> engine.Textures:
 
 
 @lru_cache(None)
-def _cell(material: int, texture: str | None) -> np.ndarray:
+def _cell(material: int, texture: str | None) -> Pixels:
     """A cell of the world by day: (3, PIXELS, PIXELS) uint8."""
     tile = np.full((3, PIXELS, PIXELS), _UNKNOWN, np.uint8)
     if material:
-        tile[:] = _texture(MATERIALS[material], PIXELS)[:3]
+        tile[:] = _texture(str(MATERIALS[material]), PIXELS)[:3]
     if texture:
         _blend(tile, 0, _texture(texture, PIXELS))
     return tile
 
 
 @lru_cache(None)
-def _item(name: str, amount: int) -> np.ndarray:
+def _item(name: str, amount: int) -> Pixels:
     """A cell of the inventory: (3, PIXELS, PIXELS) uint8, black where there is none."""
     tile = np.zeros((3, PIXELS, PIXELS), np.uint8)
     if amount > 0:
@@ -139,14 +139,15 @@ def _item(name: str, amount: int) -> np.ndarray:
     return tile
 
 
-def _texture(name: str, side: float) -> np.ndarray:
+def _texture(name: str, side: float) -> Pixels:
     """A texture of the package: (3 or 4, side, side) uint8, colors and perhaps opacity. The package's own order is [x,
     y, color].
     """
-    return _textures().get(name, (side, side)).T
+    texture: Pixels = _textures().get(name, (side, side)).T
+    return texture
 
 
-def _blend(tile: np.ndarray, corner: int, texture: np.ndarray) -> None:
+def _blend(tile: Pixels, corner: int, texture: Pixels) -> None:
     """Draws a texture onto a tile, `corner` pixels from its upper and left rim, as
     `crafter.engine._draw_alpha` does.
     """

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 
 import numpy as np
+import numpy.typing as npt
 from crafter import constants, engine, objects
 
+from embodied.arrays import Bools, Ints
 from embodied.games.crafter.worldgen import MATERIALS, generate_terrain
 
 AREA = (64, 64)
@@ -29,7 +31,7 @@ class Chunk(dict[objects.Object, None]):
         del self[creature]
 
 
-class World(engine.World):
+class World(engine.World):  # type: ignore[misc]  # crafter has no types
     """The package's world with ordered chunks and a margin all around, so that a view never needs clipping.
 
     Args:
@@ -42,7 +44,7 @@ class World(engine.World):
 
     def reset(self, seed: int | None = None) -> None:
         super().reset(self._seed if seed is None else seed)
-        self._chunks = defaultdict(Chunk)
+        self._chunks: defaultdict[tuple[int, int, int, int], Chunk] = defaultdict(Chunk)
         inside = tuple(slice(v // 2, v // 2 + a) for v, a in zip(VIEW, AREA, strict=True))
         margins = tuple(a + v - 1 for v, a in zip(VIEW, AREA, strict=True))
         self._wide_materials = np.zeros(margins, np.uint8)
@@ -57,7 +59,7 @@ class World(engine.World):
         self._mat_map[:] = terrain.materials
         self._settle(player, center, terrain.tunnels)
 
-    def _settle(self, player: objects.Player, center: tuple[int, int], tunnels: np.ndarray) -> None:
+    def _settle(self, player: objects.Player, center: tuple[int, int], tunnels: Bools) -> None:
         draw = self.random.random_sample
         walkable = np.isin(self._mat_map, [MATERIALS.index(name) for name in constants.walkable])
         for x, y in np.argwhere(walkable).tolist():
@@ -70,7 +72,7 @@ class World(engine.World):
             elif material == "path" and tunnels[x, y] and draw() > 0.95:
                 self.add(objects.Skeleton(self, (x, y), player))
 
-    def window(self, pos: np.ndarray) -> tuple[np.ndarray, list[tuple[int, objects.Object]]]:
+    def window(self, pos: Ints) -> tuple[npt.NDArray[np.uint8], list[tuple[int, objects.Object]]]:
         """The cells around `pos`.
 
         Returns:
@@ -88,7 +90,7 @@ class World(engine.World):
         """The number that the next object will get."""
         return len(self._objects)
 
-    def near(self, pos: np.ndarray, below: int) -> list[objects.Object]:
+    def near(self, pos: Ints, below: int) -> list[objects.Object]:
         """What is less than `_REACH` steps away from `pos` and numbered below `below`, oldest first."""
         x, y = pos.tolist()
         left, top = max(x - _REACH + 1, 0), max(y - _REACH + 1, 0)

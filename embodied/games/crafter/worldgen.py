@@ -7,8 +7,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from crafter import constants
 
+from embodied.arrays import Bools, Floats, Ints
 from embodied.games.crafter.noise import Simplex
 
 MATERIALS: tuple[str | None, ...] = (None, *constants.materials)
@@ -22,9 +24,9 @@ _ORES = tuple((_NUMBER[name], rarity) for name, rarity in (("coal", 0.85), ("iro
 class Terrain:
     """What the land is made of. Arrays are indexed [x, y]."""
 
-    materials: np.ndarray
+    materials: npt.NDArray[np.uint8]
     """(width, height) uint8, numbers of `MATERIALS`."""
-    tunnels: np.ndarray
+    tunnels: Bools
     """(width, height) bool: paths of a tunnel, where skeletons live."""
 
 
@@ -36,17 +38,17 @@ class _Noise:
         x, y: (n,) int64, the cells.
     """
 
-    def __init__(self, simplex: Simplex, x: np.ndarray, y: np.ndarray):
+    def __init__(self, simplex: Simplex, x: Ints, y: Ints):
         self._simplex = simplex
         self.x, self.y = x, y
 
-    def __call__(self, z: int, size: float, wider: float = 1, higher: float = 1) -> np.ndarray:
+    def __call__(self, z: int, size: float, wider: float = 1, higher: float = 1) -> Floats:
         """Field `z`, with features about `size` cells across, times `wider` along x and `higher`
         along y: (n,) float64.
         """
         return self._simplex(self.x / wider / size, self.y / higher / size, z)
 
-    def at(self, mask: np.ndarray) -> _Noise:
+    def at(self, mask: Bools) -> _Noise:
         return _Noise(self._simplex, self.x[mask], self.y[mask])
 
 
@@ -104,7 +106,7 @@ def generate_terrain(area: tuple[int, int], center: tuple[int, int], random: np.
 class _Rock:
     """What high ground is made of, before ores are drawn."""
 
-    def __init__(self, noise: _Noise, mountain: np.ndarray):
+    def __init__(self, noise: _Noise, mountain: Floats):
         cave = (noise(6, 7) > 0.15) & (mountain > 0.3)
         across = noise(7, 3, wider=0.5, higher=5) > 0.4
         along = noise(7, 3, wider=5, higher=0.5) > 0.4

@@ -49,7 +49,7 @@ def build_once(description: str) -> Path:
 
 
 @functools.cache
-def _workshop() -> tempfile.TemporaryDirectory:
+def _workshop() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="embodied-minihack-")
 
 

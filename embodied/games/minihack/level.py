@@ -18,9 +18,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import numpy.typing as npt
 from nle.env.base import FULL_ACTIONS, NLE
 
 with warnings.catch_warnings():
@@ -76,14 +77,36 @@ def load(task: str, **kwargs: Any) -> Referee:
     boxes = (_Boxes,) if issubclass(cls, BoxoHack) else ()
     try:
         with _global_randomness_untouched():
-            return type(f"Referee of {task}", (Referee, cls, *boxes, _InPlaceOfNLE), {})(**{**spec.kwargs, **kwargs})
+            kind = type(f"Referee of {task}", (Referee, cls, *boxes, _InPlaceOfNLE), {})
+            referee: Referee = kind(**{**spec.kwargs, **kwargs})
     except AssertionError as error:
         raise EnvironmentFailure(
             f"The minihack package cannot make {task} with the minigrid that is installed: choose another level."
         ) from error
+    return referee
 
 
-class Referee:
+if TYPE_CHECKING:
+
+    class _Level:
+        """What a referee has from the level's class, and from `_InPlaceOfNLE`."""
+
+        plain: bool
+        reward_manager: Any
+        subset: str
+        placed: int
+
+        def get_env_desc(self) -> str: ...
+        def describe(self, level: str) -> str: ...
+        def started(self) -> None: ...
+        def step(self, action: int) -> tuple[Any, ...]: ...
+        def _get_time_penalty(self, last_observation: Any, observation: Any) -> float: ...
+
+else:
+    _Level = object
+
+
+class Referee(_Level):
     """What the environment sees of a level. Built by `load`, then given a game with `attach`.
 
     Attributes:
@@ -141,7 +164,7 @@ class Referee:
         self.aborting = aborting
         self.nethack.presses = 0
         if self.plain:
-            _InPlaceOfNLE.step(self, index)
+            _InPlaceOfNLE.step(cast(Any, self), index)
         else:
             self.step(index)
 
@@ -167,7 +190,7 @@ class Referee:
         self.des = des_file
 
 
-class _InPlaceOfNLE(NLE):
+class _InPlaceOfNLE(NLE):  # type: ignore[misc]  # nle has no types
     """The part of NLE that MiniHack's classes build on, without a game of its own."""
 
     def __init__(
@@ -220,7 +243,7 @@ class _InPlaceOfNLE(NLE):
         )
 
 
-class _Boxes(BoxoHack):
+class _Boxes(BoxoHack):  # type: ignore[misc]  # minihack has no types
     """Boxoban with levels from outside, and with the boxes on the goals counted where the goals are."""
 
     def __init__(
@@ -255,7 +278,7 @@ class _Boxes(BoxoHack):
         for at in (at for sign, at in places if sign == "."):
             generator.add_fountain(at)
         generator.set_start_pos(next(at for sign, at in places if sign == "@"))
-        return generator.get_des()
+        return str(generator.get_des())
 
     def started(self) -> None:
         """Every fountain is a goal."""
@@ -278,10 +301,10 @@ class _Keyboard:
 
     LIMIT = 200
 
-    def __init__(self, game: NetHack, buffers: tuple[np.ndarray, ...]):
+    def __init__(self, game: NetHack, buffers: tuple[npt.NDArray[Any], ...]):
         self._game, self._buffers, self.presses = game, buffers, 0
 
-    def step(self, key: int) -> tuple[tuple[np.ndarray, ...], bool]:
+    def step(self, key: int) -> tuple[tuple[npt.NDArray[Any], ...], bool]:
         """Presses a key. Raises `EnvironmentFailure` when a macro does not come to its end."""
         self.presses += 1
         if self.presses > self.LIMIT:

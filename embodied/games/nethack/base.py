@@ -7,16 +7,18 @@ worth and whether it ended the episode. Text, status and picture then come from 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
+from embodied.arrays import Pixels
 from embodied.envs.base import LanguageEnv
 from embodied.envs.spaces import Choice
 from embodied.errors import UsageError
 from embodied.games.nethack.raw import NetHack
 from embodied.games.nethack.text import MORE, Describer, sections
 from embodied.registry import unknown
+
+if TYPE_CHECKING:
+    from embodied.games.nethack.image import Screen
 
 RULES = ("embodied", "balrog")
 TEXTS = ("hybrid", "language")
@@ -76,7 +78,7 @@ class NetHackBase(LanguageEnv):
         self._describer = Describer(game, original=original)
         self._message = ""
         self._picture = check_option("picture of NetHack", picture, PICTURES)
-        self._screen: Any = None
+        self._screen: Screen | None = None
         shape = self._make_screen().shape if image else None
         super().__init__(
             action_space=Choice(phrases),
@@ -163,11 +165,11 @@ class NetHackBase(LanguageEnv):
             return sections(("statistics", d.statistics()), ("inventory", d.inventory()))
         return sections(("inventory", d.inventory()))
 
-    def _image(self) -> np.ndarray:
+    def _image(self) -> Pixels:
         g = self.game
         return self._make_screen().draw(g.glyphs, g.tty_chars, g.tty_colors, g.tty_cursor)
 
-    def _make_screen(self) -> Any:
+    def _make_screen(self) -> Screen:
         if self._screen is None:
             from embodied.games.nethack.image import Screen
 

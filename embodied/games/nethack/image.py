@@ -11,6 +11,7 @@ import functools
 from importlib import resources
 
 import numpy as np
+import numpy.typing as npt
 from nle import nethack
 from PIL import Image
 
@@ -28,8 +29,10 @@ _PALETTE = np.array(
     # The usual terminal colors in NetHack's order (include/color.h); black and blue are lightened, they must be legible
     # on black.
     [
-        (90, 90, 90), (205, 49, 49), (13, 188, 121), (170, 110, 40), (74, 124, 240), (188, 63, 188), (17, 168, 205), (204, 204, 204),  # noqa: E501
-        (128, 128, 128), (255, 140, 0), (35, 230, 80), (245, 245, 67), (120, 160, 255), (255, 112, 255), (41, 220, 240), (255, 255, 255),  # noqa: E501
+        (90, 90, 90), (205, 49, 49), (13, 188, 121), (170, 110, 40),
+        (74, 124, 240), (188, 63, 188), (17, 168, 205), (204, 204, 204),
+        (128, 128, 128), (255, 140, 0), (35, 230, 80), (245, 245, 67),
+        (120, 160, 255), (255, 112, 255), (41, 220, 240), (255, 255, 255),
     ],
     np.uint8,
 )  # fmt: skip
@@ -63,10 +66,15 @@ class Screen:
     @property
     def shape(self) -> tuple[int, int]:
         """(H, W) of the picture, pixels."""
-        return self._picture.shape[:2]
+        height, width, _ = self._picture.shape
+        return height, width
 
     def draw(
-        self, glyphs: np.ndarray, tty_chars: np.ndarray, tty_colors: np.ndarray, tty_cursor: np.ndarray
+        self,
+        glyphs: npt.NDArray[np.int16],
+        tty_chars: npt.NDArray[np.uint8],
+        tty_colors: npt.NDArray[np.int8],
+        tty_cursor: npt.NDArray[np.uint8],
     ) -> np.ndarray:
         """Draws one screen.
 
@@ -88,7 +96,9 @@ class Screen:
             _frame(picture, int(tty_cursor[0]) * CELL, int(tty_cursor[1]) * CELL)
         return picture
 
-    def _compose(self, glyphs: np.ndarray, tty_chars: np.ndarray, tty_colors: np.ndarray) -> np.ndarray:
+    def _compose(
+        self, glyphs: npt.NDArray[np.int16], tty_chars: npt.NDArray[np.uint8], tty_colors: npt.NDArray[np.int8]
+    ) -> np.ndarray:
         """Which picture of the atlas each terminal cell shows, (24, 80) intp."""
         cells = (tty_colors.astype(np.intp) & (_COLORS - 1)) * _CHARACTERS
         cells += tty_chars & (_CHARACTERS - 1)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib import resources
 
 import numpy as np
+import numpy.typing as npt
 from nle import nethack
 
 _STATS = np.array([getattr(nethack, f"NLE_BL_{name}") for name in ("SCORE", "DEPTH", "GOLD", "XP", "TIME")])
@@ -42,7 +43,7 @@ class Progress:
     max_depth: int = 1
     max_experience_level: int = 1
 
-    def update(self, blstats: np.ndarray) -> None:
+    def update(self, blstats: npt.NDArray[np.int64]) -> None:
         """Takes the status numbers of a live screen, (27,) int64."""
         self.score, self.depth, self.gold, self.experience_level, self.time = blstats[_STATS].tolist()
         if self.depth > self.max_depth:

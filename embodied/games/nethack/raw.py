@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import numpy.typing as npt
 from nle import _pynethack
 from nle._pynethack import nethack as _constants
 from nle.nethack import NETHACKOPTIONS, OBSERVATION_DESC
@@ -86,20 +87,20 @@ class NetHack:
         UsageError: An unknown buffer, or no `nhdat` in `hackdir`.
     """
 
-    glyphs: np.ndarray
-    chars: np.ndarray
-    colors: np.ndarray
-    blstats: np.ndarray
-    message: np.ndarray
-    program_state: np.ndarray
-    internal: np.ndarray
-    misc: np.ndarray
-    inv_letters: np.ndarray
-    inv_strs: np.ndarray
-    inv_oclasses: np.ndarray
-    tty_chars: np.ndarray
-    tty_colors: np.ndarray
-    tty_cursor: np.ndarray
+    glyphs: npt.NDArray[np.int16]
+    chars: npt.NDArray[np.uint8]
+    colors: npt.NDArray[np.uint8]
+    blstats: npt.NDArray[np.int64]
+    message: npt.NDArray[np.uint8]
+    program_state: npt.NDArray[np.int32]
+    internal: npt.NDArray[np.int32]
+    misc: npt.NDArray[np.int32]
+    inv_letters: npt.NDArray[np.uint8]
+    inv_strs: npt.NDArray[np.uint8]
+    inv_oclasses: npt.NDArray[np.uint8]
+    tty_chars: npt.NDArray[np.uint8]
+    tty_colors: npt.NDArray[np.int8]
+    tty_cursor: npt.NDArray[np.uint8]
 
     def __init__(
         self,
@@ -120,7 +121,7 @@ class NetHack:
         directory = tempfile.TemporaryDirectory(prefix="embodied-nethack-")
         self.directory = Path(directory.name)
         """The game's own folder: data, save files, records. Deleted by `close`."""
-        self._finalizer = weakref.finalize(self, directory.cleanup)
+        self._finalizer: weakref.finalize[..., NetHack] = weakref.finalize(self, directory.cleanup)
         self.use_data(hackdir / "nhdat")
 
         library, path, stopped = _copy_of_library(self.directory)
@@ -167,12 +168,12 @@ class NetHack:
             RuntimeError: The game is over or was never started.
         """
         self._game.step(key)
-        return self._game.done()
+        return bool(self._game.done())
 
     @property
     def done(self) -> bool:
         """Whether the game is over."""
-        return self._game.done()
+        return bool(self._game.done())
 
     @property
     def in_play(self) -> bool:
@@ -189,7 +190,7 @@ class NetHack:
     @property
     def end_name(self) -> str:
         """`how_done` as a word: died, choking, poisoning, starving, drowning, quit, escaped, ascended, ..."""
-        return _constants.game_end_types(self.how_done).name.lower()
+        return str(_constants.game_end_types(self.how_done).name).lower()
 
     @property
     def epitaph(self) -> str:
@@ -264,7 +265,7 @@ def _copy_of_library(directory: Path) -> tuple[IO[bytes], str, bool]:
     return file, path, image is not None
 
 
-def _close(game: Any, library: IO[bytes], directory: tempfile.TemporaryDirectory) -> None:
+def _close(game: Any, library: IO[bytes], directory: tempfile.TemporaryDirectory[str]) -> None:
     game.close()
     library.close()
     directory.cleanup()

@@ -9,8 +9,10 @@ from __future__ import annotations
 import functools
 
 import numpy as np
+import numpy.typing as npt
 from nle import nethack
 
+from embodied.arrays import Bools, Ints
 from embodied.games.nethack.names import names
 from embodied.games.nethack.raw import NetHack
 
@@ -96,7 +98,8 @@ class Describer:
     def hero(self) -> str:
         """What the hero is, such as `samurai`."""
         g, n = self._game, names()
-        return n.words[n.anywhere[g.glyphs[g.blstats[1], g.blstats[0]]]]
+        word: str = n.words[n.anywhere[g.glyphs[g.blstats[1], g.blstats[0]]]]
+        return word
 
     def map(self) -> str:
         """The terminal without its message line: 21 rows of map and two status lines, each ending in a newline."""
@@ -124,7 +127,7 @@ def sections(*parts: tuple[str, str]) -> str:
 # --------------------------------------------------------------------------- message
 
 
-def message(tty_chars: np.ndarray, *, original: bool = False) -> str:
+def message(tty_chars: npt.NDArray[np.uint8], *, original: bool = False) -> str:
     """The message on a terminal, (24, 80) uint8.
 
     That is the trimmed first row. Where a row ends a page (`--More--`, `(end)`, `(1 of 2)`), it is every row down to
@@ -179,7 +182,7 @@ def _trim(row: str) -> str:
 # --------------------------------------------------------------------------- language observation
 
 
-def surroundings(glyphs: np.ndarray, x: int, y: int) -> str:
+def surroundings(glyphs: npt.NDArray[np.int16], x: int, y: int) -> str:
     """The language observation of a map, (21, 79) int16, with the hero at column x and row y."""
     n = names()
     flat = glyphs.reshape(-1)
@@ -200,7 +203,7 @@ def surroundings(glyphs: np.ndarray, x: int, y: int) -> str:
     return _list_things(what[order].tolist(), where[order].tolist())
 
 
-def cursor(glyphs: np.ndarray, x: int, y: int, row: int, column: int) -> str:
+def cursor(glyphs: npt.NDArray[np.int16], x: int, y: int, row: int, column: int) -> str:
     """What the cursor, at `row` and `column` of the terminal, is on, seen from the hero at (x, y);
     empty off the map.
     """
@@ -264,15 +267,15 @@ def _rank(down: int, right: int) -> int:
 
 
 @functools.cache
-def _ranks() -> np.ndarray:
+def _ranks() -> npt.NDArray[np.uint8]:
     """`_rank` for all offsets, (42, 158) uint8: row `21 + down`, column `79 + right`."""
     return np.array(
         [[_rank(down, right) for right in range(-COLUMNS, COLUMNS)] for down in range(-ROWS, ROWS)], np.uint8
     )
 
 
-@functools.lru_cache(maxsize=ROWS * COLUMNS)
-def _view(x: int, y: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+@functools.lru_cache(maxsize=int(ROWS * COLUMNS))
+def _view(x: int, y: int) -> tuple[npt.NDArray[np.uint8], Ints, Bools]:
     """The map seen from (x, y): `_rank` of each cell, (1659,) uint8; the cells on the eight rays, (8, 9) int64; which
     of these lie outside, (8, 9) bool.
     """
@@ -287,7 +290,7 @@ def _view(x: int, y: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 # --------------------------------------------------------------------------- inventory and statistics
 
 
-def inventory(inv_letters: np.ndarray, inv_strs: np.ndarray) -> str:
+def inventory(inv_letters: npt.NDArray[np.uint8], inv_strs: npt.NDArray[np.uint8]) -> str:
     """`<letter>: <description>`, a line each. `inv_letters` (55,) uint8 ends with the first zero; `inv_strs` (55, 80)
     uint8.
     """
@@ -297,7 +300,7 @@ def inventory(inv_letters: np.ndarray, inv_strs: np.ndarray) -> str:
     )
 
 
-def statistics(blstats: np.ndarray) -> str:
+def statistics(blstats: npt.NDArray[np.int64]) -> str:
     """The status numbers, (27,) int64, in words, a line each."""
     s = blstats.tolist()
     conditions = [word for name, word in _CONDITIONS if s[25] & getattr(nethack, f"BL_MASK_{name}")]

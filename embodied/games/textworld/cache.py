@@ -16,6 +16,9 @@ from pathlib import Path
 from embodied.caches import keep
 from embodied.games.textworld.compiler import RECIPE, compile_story
 
+RELEASE = version("textworld")
+"""TextWorld's. Without TextWorld the import of this module fails, as it does for every other missing simulator."""
+
 
 def folder() -> Path:
     """`$XDG_CACHE_HOME/embodied/textworld`, by default under `~/.cache`."""
@@ -25,7 +28,7 @@ def folder() -> Path:
 
 def key(data: bytes) -> str:
     """What stands for a game's JSON in the name of its story: a hash of it and of what compiles it."""
-    return hashlib.sha256(f"{RECIPE} {version('textworld')} ".encode() + data).hexdigest()[:16]
+    return hashlib.sha256(f"{RECIPE} {RELEASE} ".encode() + data).hexdigest()[:16]
 
 
 def story(name: str, key: str, data: Callable[[], bytes]) -> Path:
@@ -50,7 +53,7 @@ def description(name: str, recipe: int, make: Callable[[], bytes]) -> bytes:
     Raises:
         EnvironmentFailure: The folder cannot be written, or what `make` raises.
     """
-    path = folder() / f"{name}-{recipe}-{version('textworld')}.json.xz"
+    path = folder() / f"{name}-{recipe}-{RELEASE}.json.xz"
     try:
         return lzma.decompress(path.read_bytes())  # xz checks itself
     except (FileNotFoundError, lzma.LZMAError, EOFError):

@@ -61,7 +61,7 @@ def first_command(text: str) -> tuple[str, str]:
         The command, one line of ASCII, and the rest, likewise; empty where there was but one.
     """
     lines = "\n".join(one_line(line) for line in text.splitlines() if line.strip())
-    start = _NOTHING.match(lines).end()
+    start = nothing.end() if (nothing := _NOTHING.match(lines)) else 0
     boundary = _BOUNDARY.search(lines, start)
     if not re.search(r"\w", lines[start:]):
         return one_line(lines), ""

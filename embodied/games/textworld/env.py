@@ -12,7 +12,7 @@ from embodied.envs.spaces import FreeText
 from embodied.errors import UsageError
 from embodied.games.textworld import games, missions
 from embodied.games.textworld.commands import first_command, printable
-from embodied.games.textworld.games import Game
+from embodied.games.textworld.games import Facts, Game
 from embodied.games.textworld.interpreters import Interpreter, interpreter
 from embodied.registry import unknown
 from embodied.seeding import derive
@@ -94,8 +94,8 @@ class TextWorldEnv(LanguageEnv):
 
     | task | what to do | game | max. score |
     |---|---|---|---|
-    | `treasure_hunter` | find one particular object and take it; one other object loses the game | 20 rooms, locked doors and containers, 20 commands | 1 |
-    | `the_cooking_game` | find the cookbook, gather five ingredients, cut and cook each as the recipe says, prepare the meal, eat it | 12 rooms | 17 |
+    | `treasure_hunter` | find and take one object; another one loses the game | 20 rooms, locks, 20 commands | 1 |
+    | `the_cooking_game` | find the cookbook, cook its recipe from five ingredients, eat the meal | 12 rooms | 17 |
     | `coin_collector` | find the coin and take it | 60 rooms, no doors, 20 commands | 1 |
 
     ## Action Space
@@ -154,21 +154,24 @@ class TextWorldEnv(LanguageEnv):
     ## Defects mended
     | BALROG | here |
     |---|---|
-    | Each process counts through the games, so many episodes of a run may be one game, and which is not recorded. | The seed chooses, `info` says which. |
+    | Each process counts through the games: many episodes of a run may be one game. | The seed chooses. |
+    | Which game was played is not recorded. | `info` says it. |
     | The prompts promise 40, 80 and 25 steps; all have 80. | `mission.max_steps` is the limit. |
     | Agents are not told which object the treasure is, and one wrong object loses. | `mission.goal` names the object. |
-    | The command `goal`, which the prompt recommends, answers with nothing: the objective is cut out of every text. | It answers with `mission.goal`. |
+    | The command `goal`, which the prompt recommends, answers with nothing. | It answers with `mission.goal`. |
     | Some games have walkthroughs longer than the episode. | Ours have at most 80 commands. |
     | Z-machine games end every text with the interpreter's status line. | It is cut. |
     | Agents cannot send digits, hyphens and apostrophes, which names contain. | Every string arrives. |
-    | A command of over 255 bytes makes the .ulx interpreter play what lies in its memory; a NUL crashes the .z8 one. | Over 198 bytes it is refused. |
-    | `quit` ends or spoils the episode, `restart` starts over, `save` and `script` write files or crash, `print_state` tells all. | They are refused. |
+    | Over 255 bytes, a command makes the .ulx interpreter play what lies in its memory. | 198 bytes are the limit. |
+    | A NUL crashes the .z8 interpreter. | Commands hold no NUL. |
+    | `quit` ends or spoils the episode, `restart` starts over, `print_state` tells all. | They are refused. |
+    | `save` and `script` write files or crash. | They are refused. |
     | Reward is the score so far, so that a return counts points many times. | Reward is the points made. |
     | Progress is 0 until the end. | It is there at every step. |
-    | A crashed or hung interpreter loses or hangs the run. | `EnvironmentFailure`, within 20 s or 1 MiB of output. |
+    | A crashed or hung interpreter loses or hangs the run. | `EnvironmentFailure`, within 20 s or 1 MiB. |
     | One reply with all commands wins in one step. | One command a step. |
-    | A command that begins with a backslash hangs the .z8 interpreter, which prints without end. | It is a command of the game (under either rules). |
-    | The room is described unseen after every turn: `it` is then the last thing in it. | Only the score is asked for: three times as fast. |
+    | A command that begins with a backslash hangs the .z8 interpreter. | It goes to the game (under either rules). |
+    | The room is described unseen after every turn: `it` is then the last thing in it. | Only the score is asked for. |
 
     A refused command costs a step and is not `valid`. `rules="balrog"` gives BALROG's text, rewards, progress and
     default action, refuses only what touches files, and sends commands as they are, several in one step too (cut at
@@ -185,7 +188,7 @@ class TextWorldEnv(LanguageEnv):
     - v1: one command a step; v0 played all that a reply held. A line break ends a command; v0 joined the lines. Under
       `rules="balrog"` the game is asked for the room's description after every turn, as BALROG asks it.
     - v0: first version.
-    """  # noqa: E501
+    """
 
     def __init__(
         self,
@@ -202,8 +205,6 @@ class TextWorldEnv(LanguageEnv):
         check_task(entry("textworld"), task)
         if rules not in ("embodied", "balrog"):
             raise unknown("rule set of textworld", rules, ["embodied", "balrog"], "embodied show textworld")
-        if max_steps is not None and max_steps < 1:
-            raise UsageError(f"max_steps is at least 1, or None for no limit, not {max_steps!r}.")
         if image or render_mode is not None:
             raise UsageError("TextWorld has no picture: leave image and render_mode as they are.")
         if data is not None and generate:
@@ -219,22 +220,25 @@ class TextWorldEnv(LanguageEnv):
             max_steps=max_steps,
             expert=expert,
         )
-        self._game: Game | None = None
         self._machine: Interpreter | None = None
-        self._screen = ""
-        self._score = 0
-        self._walked = 0
-        self._played = False  # whether the game has read a line of the player's that `again` repeats
+        """Kept from game to game."""
+        self._game: Game | None = None
 
     @property
     def mission(self) -> Mission:
-        target = self._game.facts.target if self._game is not None and self._mended else ""
+        target = self._facts.target if self._game is not None and self._mended else ""
         return missions.mission(self._task, target, self.default_action, self.max_steps, one_command=self._mended)
 
     @property
     def game_file(self) -> Path | None:
         """The story file being played; None before the first reset."""
         return None if self._game is None else self._game.story
+
+    @property
+    def _facts(self) -> Facts:
+        """What is known of the game being played."""
+        assert self._game is not None, "There is a game once reset() was called."
+        return self._game.facts
 
     # ----------------------------------------------------------------- hooks
 
@@ -243,17 +247,18 @@ class TextWorldEnv(LanguageEnv):
         if self._machine is None or self._game is None or self._game.story.suffix != game.story.suffix:
             self._stop()
             self._machine = interpreter(game.story)
-        self._game = game
-        screen = self._machine.start(game.story, derive(seed, "textworld", "interpreter", bits=30))
+        self._game, machine = game, self._machine
+        screen = machine.start(game.story, derive(seed, "textworld", "interpreter", bits=30))
         for what in _TRACKED["embodied" if self._mended else "balrog"]:
-            self._machine.send(f"tw-extra-infos {what}")
+            machine.send(f"tw-extra-infos {what}")
         self._score = self._walked = 0
-        self._played = False
+        self._played = False  # whether the game has read a line of the player's that `again` repeats
         self._screen = self._cut(screen)
         facts = {"game": game.name, "format": game.story.suffix[1:], "sha256": game.digest}
         return {**facts, "walkthrough_length": len(game.facts.walkthrough), "max_score": game.facts.max_score}
 
     def _step(self, action: str) -> Transition:
+        assert self._machine is not None, "There is an interpreter until close() is called."
         command, rest = first_command(action) if self._mended else (printable(action).strip(), "")
         before = self._score
         taken, quit_ = False, False
@@ -272,9 +277,7 @@ class TextWorldEnv(LanguageEnv):
             self._follow(command)
         over = won or lost or quit_
         limit = not over and self.max_steps is not None and len(self._actions) >= self.max_steps
-        info: dict[str, Any] = {
-            "metrics": {"score": float(self._score), "max_score": float(self._game.facts.max_score)}
-        }
+        info: dict[str, Any] = {"metrics": {"score": float(self._score), "max_score": float(self._facts.max_score)}}
         if over or limit:
             info["end_reason"] = "won" if won else "lost" if lost else "quit" if quit_ else "step limit"
         if self._mended and not taken and (screen == _NO_SUCH_COMMAND or self._screen.startswith(_REJECTIONS)):
@@ -294,7 +297,7 @@ class TextWorldEnv(LanguageEnv):
         return self._screen
 
     def _expert(self) -> str:
-        walkthrough = self._game.facts.walkthrough
+        walkthrough = self._facts.walkthrough
         return walkthrough[self._walked] if self._walked < len(walkthrough) else self.default_action
 
     def close(self) -> None:
@@ -348,9 +351,8 @@ class TextWorldEnv(LanguageEnv):
 
     def _cut(self, screen: str) -> str:
         """The screen without what gives the solution away, and (mended) without the status line."""
-        _, objective, rest = (
-            screen.rpartition(self._game.facts.objective) if self._game.facts.objective else ("", "", screen)
-        )
+        told = self._facts.objective
+        _, objective, rest = screen.rpartition(told) if told else ("", "", screen)
         text = rest.strip()
         if self._mended:
             head, newline, last = text.rpartition("\n")
@@ -358,7 +360,8 @@ class TextWorldEnv(LanguageEnv):
         return self.mission.goal if self._mended and objective and not text else text
 
     def _progress(self, won: bool) -> float:
-        share = self._score / self._game.facts.max_score if self._game.facts.max_score else 0.0
+        most = self._facts.max_score
+        share = self._score / most if most else 0.0
         return max(0.0, min(1.0, max(share, 1.0 if won else 0.0)))
 
     def _follow(self, command: str) -> None:

@@ -118,14 +118,14 @@ def _limited(options: GameOptions) -> GameOptions:
     """
     from textworld.generator.chaining import ChainingOptions
 
-    class Limited(ChainingOptions):
+    class Limited(ChainingOptions):  # type: ignore[misc]  # textworld has no types
         considered = 0
 
         def check_action(self, state: Any, action: Any) -> bool:
             self.considered += 1
             if self.considered > _SEARCH:
                 raise _SearchedEnoughError
-            return super().check_action(state, action)
+            return bool(super().check_action(state, action))
 
     options.chaining = Limited()
     return options

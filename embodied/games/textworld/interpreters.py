@@ -89,13 +89,14 @@ class _Child:
     def __del__(self) -> None:
         self.close()
 
-    def _launch(self, command: list[str | Path], pass_fds: tuple[int, ...] = ()) -> None:
+    def _launch(self, command: list[str | Path], pass_fds: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
         """Starts the process in an empty folder of its own, deaf and dumb but for the socket."""
         self._folder = self._folder or tempfile.TemporaryDirectory(prefix="embodied-")
         nowhere = subprocess.DEVNULL
         self._process = subprocess.Popen(
             command, stdin=nowhere, stdout=nowhere, stderr=nowhere, cwd=self._folder.name, pass_fds=pass_fds
         )
+        return self._process
 
     def _send(self, message: bytes) -> None:
         if self._socket is None:
@@ -119,6 +120,8 @@ class _Child:
         return self._read(size, until, seconds).decode(errors="replace")
 
     def _read(self, size: int, until: float, seconds: float) -> bytes:
+        if self._socket is None:
+            raise self._failure("is not running")
         parts = bytearray()
         while len(parts) < size:
             try:
@@ -204,10 +207,10 @@ class Glulx(_Child):
                     " path."
                 ) from error
             server.listen(1)
-            self._launch([_git_glulx(), self._story, "-g", address, "-q"])
+            process = self._launch([_git_glulx(), self._story, "-g", address, "-q"])
             if sys.platform == "linux":
-                resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (0, 0))  # it writes no file
-            self._socket = self._accept(server)
+                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, 0))  # it writes no file
+            self._socket = self._accept(server, process)
         text = self._receive()
         if text is None:
             raise self._failure("quit before it began")
@@ -218,10 +221,10 @@ class Glulx(_Child):
         text = self._receive()
         return None if text is None else _without_prompt(text)
 
-    def _accept(self, server: socket.socket) -> socket.socket:
+    def _accept(self, server: socket.socket, process: subprocess.Popen[bytes]) -> socket.socket:
         server.settimeout(0.05)
         deadline = time.monotonic() + self.START
-        while self._process.poll() is None and time.monotonic() < deadline:
+        while process.poll() is None and time.monotonic() < deadline:
             try:
                 connection, _ = server.accept()
             except TimeoutError:

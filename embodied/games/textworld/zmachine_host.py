@@ -25,7 +25,7 @@ class Host:
     """Answers requests."""
 
     def __init__(self) -> None:
-        self._frotz: jericho.FrotzEnv | None = None
+        self._frotz: Any = None  # a jericho.FrotzEnv, which has no types, once a story was asked for
         self._unread = False  # whether lines of a command may wait in the library: they would be the next game's first
 
     def answer(self, request: dict[str, Any]) -> str:
@@ -33,7 +33,7 @@ class Host:
         if "command" in request:
             self._unread |= not request["command"].isprintable()
             text, *_ = self._frotz.step(request["command"])
-            return text
+            return str(text)
         story, seed = request["story"], request["seed"]
         if self._frotz is None or self._unread or self._frotz.story_file != story.encode():
             self._frotz = None  # its destructor frees the library
@@ -46,7 +46,7 @@ class Host:
         self._unread = False
         self._frotz.seed(seed)
         text, _ = self._frotz.reset()
-        return text
+        return str(text)
 
 
 def _let_write(files: bool) -> None:

@@ -34,10 +34,11 @@ class Cache(Layer):
     """Answers a call from disk where it was answered before. A reply from here has `cached` set and no usage, because
     none was paid.
 
-    The key is a hash of the model's identity (provider, name, server, weights), the settings, and the messages with the
-    digests of their images. At temperature 0 the seed decides nothing and is left out. Several processes may share the
-    folder: an entry is written whole or not at all. Replies that are empty, or were cut or filtered, are not kept. An
-    entry that is damaged, too old, or cannot be read is a miss; what cannot be written is not kept.
+    The key is a hash of the model's identity (provider, name, server, weights), the settings with the only answers that
+    a call allows, and the messages with the digests of their images. At temperature 0 the seed decides nothing and is
+    left out. Several processes may share the folder: an entry is written whole or not at all. Replies that are empty,
+    or were cut or filtered, are not kept. An entry that is damaged, too old, or cannot be read is a miss; what cannot
+    be written is not kept.
 
     Args:
         model: The model to call.
@@ -114,4 +115,7 @@ def _digest(data: bytes) -> bytes:
 
 def _identity(config: ModelConfig) -> dict[str, Any]:
     names = ("provider", "name", "base_url", "path", "mmproj", "context", "dtype", "logprobs", "script")
-    return {name: getattr(config, name) for name in names}
+    later = ("constraint",)  # part of the key where they are set: older entries know nothing of them
+    return {name: getattr(config, name) for name in names} | {
+        name: value for name in later if (value := getattr(config, name)) is not None
+    }

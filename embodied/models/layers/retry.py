@@ -97,8 +97,11 @@ class Retry(Layer):
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        backoff = min(LONGEST_WAIT, FIRST_WAIT * 2 ** (state.attempt_number - 1)) * self._random.uniform(0.5, 1.0)
-        return max(backoff, getattr(error, "retry_after", None) or 0.0)
+        backoff: float = min(LONGEST_WAIT, FIRST_WAIT * 2 ** (state.attempt_number - 1)) * self._random.uniform(
+            0.5, 1.0
+        )
+        asked = error.retry_after if isinstance(error, ModelUnavailable) else None
+        return max(backoff, asked or 0.0)
 
     def _given_up(self, error: ModelUnavailable, attempts: int) -> ModelUnavailable:
         if isinstance(error, ModelAbsent) and attempts == 1:

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from embodied.types import Reply
 
 Request = TypeVar("Request")
-Answer = Callable[[Sequence[Request]], Awaitable[Sequence[Reply | Exception]]]
+AnswerAll = Callable[[Sequence[Request]], Awaitable[Sequence[Reply | Exception]]]
 
 
 class Batcher(Generic[Request]):
@@ -25,7 +25,7 @@ class Batcher(Generic[Request]):
         size: Calls that are answered together at most; asked anew every time.
     """
 
-    def __init__(self, answer: Answer[Request], size: Callable[[], int]):
+    def __init__(self, answer: AnswerAll[Request], size: Callable[[], int]):
         self._answer = answer
         self._size = size
         self._live = 0
@@ -50,7 +50,7 @@ class Batcher(Generic[Request]):
             self._waiting.popleft()
         waiting = sum(not future.cancelled() for _, future in self._waiting)
         if self._serving is None and waiting and waiting >= min(self._live, self._size()):
-            batch = []
+            batch: list[tuple[Request, asyncio.Future[Reply]]] = []
             while self._waiting and len(batch) < self._size():
                 call = self._waiting.popleft()
                 batch += [call] * (not call[1].cancelled())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import torch
 from transformers import LogitsProcessor, PreTrainedTokenizerBase, StoppingCriteria
@@ -53,7 +54,7 @@ def choose(rows: Sequence[Row], scores: torch.Tensor, ending: Ending, logprobs: 
 def _next(row: Row, scores: torch.Tensor, likeliest: int, ending: Ending, logprobs: bool) -> int:
     if row.ended:
         return ending.padding
-    token = _sample(row, scores) if row.temperature > 0 else likeliest
+    token = sample(row, scores) if row.temperature > 0 else likeliest
     row.tokens.append(token)
     if logprobs:
         row.logprobs.append(torch.log_softmax(scores.float(), dim=-1)[token].item())
@@ -64,15 +65,15 @@ def _next(row: Row, scores: torch.Tensor, likeliest: int, ending: Ending, logpro
     return token
 
 
-def _sample(row: Row, scores: torch.Tensor) -> int:
-    """Draws a token by inverting the cumulative distribution at one uniform number."""
+def sample(row: Row, scores: torch.Tensor) -> int:
+    """Draws a place in `scores` (n,) by inverting the cumulative distribution at one uniform number."""
     probabilities = torch.softmax(scores.float() / row.temperature, dim=-1)
     order = None
     if row.top_k or row.top_p < 1:
         probabilities, order = _likeliest(probabilities, row.top_k, row.top_p)
     cumulative = probabilities.cumsum(dim=-1)
-    place = torch.searchsorted(cumulative, cumulative[-1] * row.random.random(), right=True)
-    place = min(int(place), len(cumulative) - 1)
+    found = torch.searchsorted(cumulative, cumulative[-1] * row.random.random(), right=True)
+    place = min(int(found), len(cumulative) - 1)
     return place if order is None else int(order[place])
 
 
@@ -120,7 +121,8 @@ class Choose(LogitsProcessor):
         index = torch.tensor(choose(self._rows, scores, self._ending, self._logprobs), device=scores.device).unsqueeze(
             1
         )
-        return torch.full_like(scores, -torch.inf).scatter_(1, index, 0.0)
+        chosen = torch.full_like(scores, -torch.inf).scatter_(1, index, 0.0)
+        return cast(torch.FloatTensor, chosen)
 
 
 class Finish(StoppingCriteria):
@@ -135,4 +137,5 @@ class Finish(StoppingCriteria):
         """Returns (rows,): which have ended."""
         stop(self._rows, self._tokenizer)
         halted = self._halt()
-        return torch.tensor([halted or bool(row.ended) for row in self._rows], device=input_ids.device)
+        ended = torch.tensor([halted or bool(row.ended) for row in self._rows], device=input_ids.device)
+        return cast(torch.BoolTensor, ended)

@@ -8,7 +8,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,11 @@ import xllamacpp
 
 from embodied.blobs import Blobs
 from embodied.errors import ModelErred, ModelFailure, PromptRefused, PromptTooLong, UsageError
+from embodied.models.base import choices_of
 from embodied.models.config import ModelConfig
 from embodied.models.local.weights import check_gguf, find_gguf
-from embodied.models.local.worker import Halt, Worker
+from embodied.models.local.worker import EngineThread, Halt
+from embodied.models.services.choices import grammar, taken
 from embodied.models.services.wire import MAX_TEXT, chat, has_images, split_thoughts, storable
 from embodied.types import Message, Reply, Settings, Usage
 
@@ -42,7 +44,12 @@ class Gguf:
     min_p 0.05).
 
     Log-probabilities are those of the model itself, before temperature and top_p.
+
+    `Settings.choices` becomes a grammar: at each token, only those can be drawn with which a choice goes on, or ends.
+    A reply is then as long as its choice, whatever `max_tokens` and `stop` say, and has no thoughts.
     """
+
+    chooses = True
 
     def __init__(self, config: ModelConfig, blobs: Blobs):
         self.name = f"gguf/{config.name}"
@@ -51,7 +58,7 @@ class Gguf:
         self._reuse = config.reuse_prompt
         self._sees = config.mmproj is not None
         self._server: Any = _load(config, find_gguf(config))
-        self._worker = Worker(self.name, config.timeout)
+        self._worker = EngineThread(self.name, config.timeout)
 
     async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
         images = has_images(messages)
@@ -64,7 +71,10 @@ class Gguf:
             "messages": chat(messages, self._blobs),
             "cache_prompt": self._reuse and not images,
         }
-        return await self._worker.run(lambda halt: self._complete(body, halt))
+        choices = choices_of(settings)
+        if not choices:
+            return await self._worker.run(lambda halt: self._complete(body, halt))
+        return await self._worker.run(lambda halt: self._complete(body | _held_to(choices), halt, choices))
 
     async def aclose(self) -> None:
         self._worker.close()
@@ -83,14 +93,15 @@ class Gguf:
         }
         return {name: value for name, value in options.items() if value is not None}
 
-    def _complete(self, body: dict[str, Any], halt: Halt) -> Reply:
+    def _complete(self, body: dict[str, Any], halt: Halt, choices: Sequence[str] = ()) -> Reply:
         """Runs in the worker's thread."""
         start = time.monotonic()
         stream = _Stream(halt)
         self._call(body, stream)
         if body["cache_prompt"]:
             self._forget_reply(_NOTHING if halt() else body["messages"])
-        return stream.reply(self._logprobs, time.monotonic() - start)
+        reply = stream.reply(self._logprobs, time.monotonic() - start)
+        return replace(reply, text=taken("".join(stream.text), choices), reasoning="") if choices else reply
 
     def _forget_reply(self, messages: list[dict[str, Any]]) -> None:
         """Leaves nothing in the cache but what was evaluated as a prompt.
@@ -167,6 +178,16 @@ class _Stream:
             token_ids=tuple(i for i, _ in self.tokens) if logprobs else None,
             logprobs=tuple(p for _, p in self.tokens) if logprobs else None,
         )
+
+
+def _held_to(choices: Sequence[str]) -> dict[str, Any]:
+    """The options that hold a reply to `choices`. No token is shorter than a byte, so the limit cuts none of them."""
+    return {
+        "grammar": grammar(choices),
+        "max_tokens": max(len(storable(choice).encode()) for choice in choices) + 1,
+        "stop": [],
+        "chat_template_kwargs": {"enable_thinking": False},
+    }
 
 
 def _load(config: ModelConfig, file: Path) -> xllamacpp.Server:

@@ -111,11 +111,15 @@ class Slab:
 
     def row(self, row: int, *columns: slice) -> tuple[KeysValues, ...]:
         """A copy of some columns of a row."""
-        return tuple((_joined(keys[row], columns), _joined(values[row], columns)) for keys, values in self._pairs)
+        return tuple((_joined(keys[row], columns), _joined(values[row], columns)) for keys, values in self._written())
 
     def keep(self, rows: list[int]) -> None:
         """Drops all other rows."""
-        self._pairs = [(keys[rows], values[rows]) for keys, values in self._pairs]
+        self._pairs = [(keys[rows], values[rows]) for keys, values in self._written()]
+
+    def _written(self) -> list[KeysValues]:
+        """Keys and values of every layer, after the first forward pass."""
+        return [pair for pair in self._pairs if pair is not None]
 
     def _made(self, layer: int, like: torch.Tensor, which: int) -> torch.Tensor:
         made = like.new_zeros((len(self._loaded), like.shape[1], self._columns, like.shape[3]))
@@ -133,7 +137,7 @@ class _Window(DynamicLayer):
     """One layer of a `Slab`, as transformers' models take it."""
 
     def __init__(self, slab: Slab, number: int, rows: slice, start: int):
-        super().__init__()
+        DynamicLayer.__init__(self)
         self._slab, self._number, self._rows, self._at = slab, number, rows, start
         self.is_initialized = True
 

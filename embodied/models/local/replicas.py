@@ -109,6 +109,8 @@ class Replicas:
             be loaded there.
     """
 
+    chooses = True
+
     def __init__(self, config: ModelConfig, blobs: Blobs, count: int):
         if config.provider != "transformers":
             raise UsageError(f"run.replicas is for models of the provider transformers, not for {config.provider}.")
@@ -129,7 +131,7 @@ class Replicas:
                 " use model.device=cpu."
             )
         made = ray.remote(Replica).options(**options, scheduling_strategy="SPREAD")
-        self._actors = [made.remote(pack(config)) for _ in range(count)]
+        self._actors: list[Any] = [made.remote(pack(config)) for _ in range(count)]
         try:
             ray.get([actor.ready.remote() for actor in self._actors], timeout=LOADING)
         except GetTimeoutError as error:

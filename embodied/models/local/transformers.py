@@ -22,19 +22,25 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_
 
 from embodied.blobs import Blobs
 from embodied.errors import ModelFailure, PromptRefused, PromptTooLong, UsageError
+from embodied.models.base import choices_of
 from embodied.models.config import ModelConfig
 from embodied.models.local.batcher import Batcher
 from embodied.models.local.convert import converted
 from embodied.models.local.decoding import Choose, Ending, Finish, Row
+from embodied.models.local.likelihood import Answers, Weights, noted, spell, take
 from embodied.models.local.packed import Packed, packable
 from embodied.models.local.prefixes import Prefixes
 from embodied.models.local.weights import EMBEDDED, check_gguf, embedded
-from embodied.models.local.worker import Worker
+from embodied.models.local.whole import weigh_whole
+from embodied.models.local.worker import EngineThread
 from embodied.models.services.wire import MAX_TEXT, alternate, has_images, plain, split_system, split_thoughts, storable
 from embodied.types import Image, Message, Reply, Settings, Text, Usage
 
 DEFAULT_MAX_TOKENS = 1024
 """Where no limit is given: small models may never end on their own."""
+
+_OPENED = re.compile(r"(<think(ing)?>|\[THINK\]|◁think▷)\s*\Z")
+"""A prompt that ends within a thought."""
 
 Request = tuple[Sequence[Message], Settings]
 
@@ -49,6 +55,10 @@ class _Job:
     row: Row
     known: int = 0
     """Tokens of the prompt that had been evaluated before."""
+    answers: Answers | None = None
+    """The only answers that are allowed; None where any text is one."""
+    weights: Weights | None = None
+    """What the model makes of them."""
 
 
 class Transformers:
@@ -60,9 +70,12 @@ class Transformers:
     stream depends on its seed alone, not on the batch.
 
     Prompts of text alone are prefilled only where they are new: what was evaluated for earlier prompts is kept
-    (`Prefixes`). Prompts with images, and models whose attention slides or counts positions in two dimensions, are
-    evaluated whole.
+    (`Prefixes`). `Settings.choices` are weighed (`embodied.models.local.likelihood`): nothing is generated, and
+    `max_tokens` and `stop` do not apply. Prompts with images, and models whose attention slides or counts positions in
+    two dimensions, are evaluated whole.
     """
+
+    chooses = True
 
     def __init__(self, config: ModelConfig, blobs: Blobs):
         self.name = f"transformers/{config.name}"
@@ -90,7 +103,7 @@ class Transformers:
         self._packed = (
             Packed(self._model, self._tokenizer, self._ending, self._logprobs, kept) if packable(self._model) else None
         )
-        self._worker = Worker(self.name, config.timeout)
+        self._worker = EngineThread(self.name, config.timeout)
         self._batcher = Batcher[Request](
             lambda requests: self._worker.run(lambda halt: self.answer(requests, halt)), lambda: self._size
         )
@@ -108,11 +121,12 @@ class Transformers:
 
     def generate_batch(self, requests: Sequence[Request], halt: Callable[[], bool] = lambda: False) -> list[Reply]:
         """As `answer`, but raises the first error."""
-        answers = self.answer(requests, halt)
-        for answer in answers:
+        replies = []
+        for answer in self.answer(requests, halt):
             if isinstance(answer, ModelFailure):
                 raise answer
-        return answers
+            replies.append(answer)
+        return replies
 
     def answer(
         self, requests: Sequence[Request], halt: Callable[[], bool] = lambda: False
@@ -145,9 +159,10 @@ class Transformers:
     def _answered(self, requests: Sequence[Request], halt: Callable[[], bool]) -> list[Reply | ModelFailure]:
         start = time.monotonic()
         jobs = [self._job(*request) for request in requests]
-        ready = [job for job in jobs if isinstance(job, _Job)]
+        self._weigh([job for job in jobs if isinstance(job, _Job) and job.answers is not None], halt)
+        ready = [job for job in jobs if isinstance(job, _Job) and job.answers is None]
         packed = [job for job in ready if self._packed is not None and not job.images]
-        if packed:
+        if self._packed is not None and packed:
             known = self._packed.answer([job.tokens for job in packed], [job.row for job in packed], halt)
             for job, count in zip(packed, known, strict=True):
                 job.known = count
@@ -162,15 +177,51 @@ class Transformers:
                 f"{self.name} reads no images. Play with --text, or use a model that does.", "no pictures"
             )
         try:
-            text = self._render(messages)
+            choices = choices_of(settings)
+            text = self._render(messages, thinks=not choices)
             images = [self._image(p) for m in messages for p in m.parts if isinstance(p, Image)]
             inputs = self._processor(
                 text=[text], return_tensors="pt", add_special_tokens=False, **({"images": [images]} if images else {})
             )
             tokens = inputs["input_ids"][0].tolist()
-            return _Job(text, images, tokens, self._row(settings, self._room(len(tokens))))
+            job = _Job(text, images, tokens, self._row(settings, self._room(len(tokens))))
+            if choices:
+                self._offer(job, choices)
+            return job
         except PromptRefused as error:
             return error
+
+    def _offer(self, job: _Job, choices: tuple[str, ...]) -> None:
+        """Spells `choices` behind the prompt of `job`."""
+        if _OPENED.search(job.text):
+            raise PromptRefused(
+                f"{self.name}: its chat template begins every reply with a thought, so no action can be the whole"
+                " answer. Play without agent.format=choice.",
+                "a setting",
+                "agent.format",
+            )
+        back, spelled = spell(self._tokenizer, job.text, [storable(choice) for choice in choices])
+        job.tokens = job.tokens[: len(job.tokens) - back]
+        job.answers = Answers.of(choices, spelled)
+        self._room(len(job.tokens) + max(job.answers.depths, default=-1) + 1)
+
+    def _weigh(self, jobs: Sequence[_Job], halt: Callable[[], bool]) -> None:
+        """Weighs the answers that each job allows, and takes one."""
+        packed = [job for job in jobs if self._packed is not None and not job.images]
+        if self._packed is not None and packed:
+            found = self._packed.weigh(
+                [j.tokens for j in packed], [j.row for j in packed], [j.answers for j in packed if j.answers], halt
+            )
+            for job, (known, weights) in zip(packed, found, strict=False):  # none, when it was told to halt
+                job.known, job.weights = known, weights
+        for job in jobs:
+            if job.answers is not None and (self._packed is None or job.images):
+                given = {"images": [job.images]} if job.images else {}
+                inputs = self._processor(text=[job.text], return_tensors="pt", add_special_tokens=False, **given)
+                moved = {name: self._moved(tensor) for name, tensor in inputs.items()}
+                job.weights = weigh_whole(
+                    self._model, moved, len(job.tokens), job.answers, self._ending, self._size, halt
+                )
 
     def _evaluate_whole(self, jobs: Sequence[_Job], halt: Callable[[], bool]) -> None:
         """Answers jobs by transformers' own generation: any model, any input."""
@@ -205,22 +256,24 @@ class Transformers:
     def _image(self, image: Image) -> Pillow.Image:
         return Pillow.open(io.BytesIO(self._blobs.get(image.digest))).convert("RGB")
 
-    def _render(self, messages: Sequence[Message]) -> str:
+    def _render(self, messages: Sequence[Message], thinks: bool = True) -> str:
         """The prompt as the model's chat template writes it; the system message becomes part of the first turn where
-        the template knows none.
+        the template knows none. Without `thinks`, templates that can are told to leave no room for a thought.
         """
         try:
-            return self._apply(alternate(messages))
+            return self._apply(alternate(messages), thinks)
         except jinja2.TemplateError:
             system, turns = split_system(messages)
         try:
-            return self._apply(alternate([Message("user", system), *turns]))
+            return self._apply(alternate([Message("user", system), *turns]), thinks)
         except jinja2.TemplateError as error:
             raise PromptRefused(f"{self.name}: its chat template refuses these messages ({error}).") from error
 
-    def _apply(self, turns: Sequence[Message]) -> str:
+    def _apply(self, turns: Sequence[Message], thinks: bool) -> str:
         chat = [{"role": m.role, "content": self._content(m)} for m in turns]
-        return self._processor.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
+        told = {} if thinks else {"enable_thinking": False}
+        prompt: str = self._processor.apply_chat_template(chat, add_generation_prompt=True, tokenize=False, **told)
+        return prompt
 
     def _content(self, message: Message) -> str | list[dict[str, Any]]:
         if not self._sees:
@@ -256,7 +309,25 @@ class Transformers:
             random=random.Random(settings.seed or 0),
         )
 
+    def _chosen(self, job: _Job, answers: Answers, seconds: float) -> Reply:
+        """The reply to a job that allows some answers only."""
+        if job.weights is None:  # it was told to halt: nobody reads this reply
+            return Reply("", stop="length")
+        number = take(answers, job.weights, job.row)
+        return Reply(
+            text=answers.texts[number],
+            # each token of the answers is evaluated once, and one end of the turn is taken
+            usage=Usage(input=len(job.tokens), output=len(answers.tokens) + 1, cached=job.known),
+            model=self.name.partition("/")[2],
+            seconds=seconds,
+            token_ids=tuple(job.row.tokens) if self._logprobs else None,
+            logprobs=tuple(job.row.logprobs) if self._logprobs else None,
+            weighed=noted(answers, job.weights, number),
+        )
+
     def _reply(self, job: _Job, seconds: float) -> Reply:
+        if job.answers is not None:
+            return self._chosen(job, job.answers, seconds)
         row = job.row
         text = self._tokenizer.decode([t for t in row.tokens if t not in self._ending.tokens], skip_special_tokens=True)
         cut = min((at for stop in row.stop if (at := text.find(stop)) >= 0), default=len(text))
@@ -297,7 +368,7 @@ def _load(name: str, source: str, dtype: torch.dtype, device: torch.device) -> t
         )
         auto = transformers.AutoModelForImageTextToText if sees else transformers.AutoModelForCausalLM
         reader = transformers.AutoProcessor if sees else transformers.AutoTokenizer
-        model = auto.from_pretrained(source, dtype=dtype, local_files_only=True)
+        model: Any = auto.from_pretrained(source, dtype=dtype, local_files_only=True)
         return model.to(device).eval(), reader.from_pretrained(source, local_files_only=True)
     except ImportError as error:
         raise UsageError(f"{name}: loading {source} needs a library that is not installed: {_first(error)}") from error

@@ -34,7 +34,7 @@ class Halt:
         return self.cancelled.is_set() or self.late
 
 
-class Worker:
+class EngineThread:
     """Runs an engine's calls in one thread of its own.
 
     Args:

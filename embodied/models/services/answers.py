@@ -68,7 +68,7 @@ class Unreadable(Exception):
 
 
 @dataclass(frozen=True)
-class Answer:
+class ServiceAnswer:
     """What was read of an answer."""
 
     text: str
@@ -128,7 +128,7 @@ def thoughts_of(content: Any) -> str:
     return "\n".join(filter(None, found))
 
 
-def chat_answer(body: dict[str, Any]) -> Answer:
+def chat_answer(body: dict[str, Any]) -> ServiceAnswer:
     """The answer in a completion of OpenAI's API. Raises `Unreadable` where its text is in no place that is known."""
     choices = body.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
@@ -139,15 +139,15 @@ def chat_answer(body: dict[str, Any]) -> Answer:
     message = choice.get("message")
     if not isinstance(message, dict):
         if isinstance(choice.get("text"), str):  # a completion of the older kind
-            return Answer(choice["text"], "", stop)
+            return ServiceAnswer(choice["text"], "", stop)
         raise Unreadable("an answer without a message")
     text = text_of(message.get("content"))
     reasoning = next((t for key in ("reasoning_content", "reasoning", "thinking") if (t := word(message.get(key)))), "")
     reasoning = reasoning or thoughts_of(message.get("content")) or thoughts_of(message.get("reasoning_details"))
     if text:
-        return Answer(text, reasoning, stop)
+        return ServiceAnswer(text, reasoning, stop)
     if refusal := word(message.get("refusal")) or thoughts_of(message.get("refusal")):
-        return Answer(refusal, reasoning, "content_filter")
+        return ServiceAnswer(refusal, reasoning, "content_filter")
     if message.get("tool_calls") or message.get("function_call"):
         raise Unreadable("a tool call in place of text, though no tool was offered")
     others = {k: v for k, v in message.items() if k != "content"}
@@ -157,7 +157,7 @@ def chat_answer(body: dict[str, Any]) -> Answer:
         or text_elsewhere(body)
     ):
         raise Unreadable(f"its text in {elsewhere!r}, where no text belongs")
-    return Answer("", reasoning, stop)
+    return ServiceAnswer("", reasoning, stop)
 
 
 def text_elsewhere(place: dict[str, Any]) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import anthropic
 
 from embodied.blobs import Blobs
 from embodied.errors import ModelRefused
+from embodied.models.base import choices_of
 from embodied.models.config import ModelConfig
 from embodied.models.services.answers import (
-    Answer,
+    ServiceAnswer,
     Unreadable,
     count,
     text_elsewhere,
@@ -21,6 +23,7 @@ from embodied.models.services.answers import (
     within,
     word,
 )
+from embodied.models.services.choices import schema, taken
 from embodied.models.services.connection import hooks
 from embodied.models.services.endpoint import Endpoint
 from embodied.models.services.wire import base64_png, split_system, storable
@@ -47,7 +50,10 @@ class Anthropic:
     thinking (4.6 and later).
 
     Models from Claude Opus 4.7 on refuse a temperature; with thinking on, no model takes one, and it is left out.
+    `Settings.choices` becomes structured output (models from 4.5 on).
     """
+
+    chooses = True
 
     def __init__(self, config: ModelConfig, blobs: Blobs):
         self._endpoint = Endpoint.find(
@@ -73,8 +79,13 @@ class Anthropic:
         }
         if system:
             body["system"] = self._blocks(system)
+        choices = choices_of(settings)
+        if choices:
+            held = {"format": {"type": "json_schema", "schema": schema(choices)}}
+            body["output_config"] = body.get("output_config", {}) | held
         data = await self._post(body)
-        return self._reply(data, messages, time.monotonic() - start)
+        reply = self._reply(data, messages, time.monotonic() - start)
+        return replace(reply, text=taken(reply.text, choices)) if choices else reply
 
     async def aclose(self) -> None:
         await self._client.close()
@@ -121,7 +132,8 @@ class Anthropic:
         try:
             async with endpoint.deadline():
                 response = await self._client.messages.with_raw_response.create(**body)
-                return await response.read()
+                data: bytes = await response.read()
+                return data
         except anthropic.APITimeoutError as error:
             raise endpoint.timed_out(error) from None
         except anthropic.APIStatusError as error:
@@ -137,7 +149,7 @@ class Anthropic:
         try:
             if content is None:
                 raise Unreadable("an answer without content")
-            answer = Answer(text_of(content), thoughts_of(content), _stop(body.get("stop_reason")))
+            answer = ServiceAnswer(text_of(content), thoughts_of(content), _stop(body.get("stop_reason")))
             if not answer.text and (elsewhere := text_elsewhere({k: v for k, v in body.items() if k != "content"})):
                 raise Unreadable(f"its text in {elsewhere!r}, where no text belongs")
         except Unreadable as error:

@@ -133,6 +133,7 @@ def proxy_of(url: str) -> tuple[str, str] | None:
 
 def _port(proxy: Any) -> int | None:
     try:
-        return proxy.port
+        port: int | None = proxy.port
+        return port
     except ValueError:
         return None

@@ -35,7 +35,15 @@ from embodied.errors import (
     UsageError,
 )
 from embodied.models.config import ModelConfig
-from embodied.models.services.answers import Answer, count, estimated_reply, estimated_tokens, parsed, within, word
+from embodied.models.services.answers import (
+    ServiceAnswer,
+    count,
+    estimated_reply,
+    estimated_tokens,
+    parsed,
+    within,
+    word,
+)
 from embodied.models.services.connection import TooMuch, absent, causes, proxy_of, wants_password
 from embodied.models.services.refusal import kind_of, said
 from embodied.models.services.wire import MAX_TEXT, split_thoughts, storable
@@ -59,6 +67,11 @@ _ADVICE = {
     "thinking_level": "with model.reasoning_effort=null",
     "thinking": "with model.thinking_tokens=null and model.reasoning_effort=null",
     "thinking_budget": "with model.thinking_tokens=null",
+    "response_format": "without agent.format=choice, with another model.constraint, or with a model that has"
+    " structured output",
+    "response_json_schema": "without agent.format=choice, or with a model that has structured output",
+    "structured_outputs": "with another model.constraint",
+    "guided_choice": "with another model.constraint",
 }
 """Setting, as a server names it -> the words that leave it out."""
 _NAMED_STATUS = {
@@ -141,7 +154,9 @@ class Endpoint:
             raise self.failed_inside(body)
         return body
 
-    def reply(self, answer: Answer, usage: Usage, messages: Sequence[Message], *, model: Any, seconds: float) -> Reply:
+    def reply(
+        self, answer: ServiceAnswer, usage: Usage, messages: Sequence[Message], *, model: Any, seconds: float
+    ) -> Reply:
         """The reply, cleaned, with thoughts that stand in the text moved to the reasoning, and what nobody counted
         estimated.
         """
@@ -308,7 +323,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return max(0.0, date.timestamp() - time.time())
 
 
-def _counted(usage: Usage, messages: Sequence[Message], answer: Answer) -> Usage:
+def _counted(usage: Usage, messages: Sequence[Message], answer: ServiceAnswer) -> Usage:
     """`usage` with an estimate of what the server did not count, and no part larger than its whole."""
     estimated = 0
     if not usage.input:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from json import JSONDecodeError
 from typing import Any
 
@@ -13,8 +14,10 @@ from google import genai
 from google.genai import errors, types
 
 from embodied.blobs import Blobs
+from embodied.models.base import choices_of
 from embodied.models.config import ModelConfig
-from embodied.models.services.answers import Answer, Unreadable, count, text_elsewhere, text_of, within, word
+from embodied.models.services.answers import ServiceAnswer, Unreadable, count, text_elsewhere, text_of, within, word
+from embodied.models.services.choices import schema, taken
 from embodied.models.services.connection import hooks
 from embodied.models.services.endpoint import Endpoint
 from embodied.models.services.wire import split_system, storable
@@ -28,8 +31,10 @@ _BLOCKED = {"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "
 
 class Google:
     """A Gemini model. `thinking_tokens` is its thinking budget (2.5), `reasoning_effort` its thinking level (3 and
-    later).
+    later). `Settings.choices` becomes structured output.
     """
+
+    chooses = True
 
     def __init__(self, config: ModelConfig, blobs: Blobs):
         self._endpoint = Endpoint.find(
@@ -56,7 +61,9 @@ class Google:
             types.Content(role="model" if m.role == "assistant" else "user", parts=self._parts(m.parts)) for m in turns
         ]
         config = self._options(settings, types.Content(parts=self._parts(system)) if system else None)
-        return self._reply(await self._post(contents, config), messages, time.monotonic() - start)
+        reply = self._reply(await self._post(contents, config), messages, time.monotonic() - start)
+        choices = choices_of(settings)
+        return replace(reply, text=taken(reply.text, choices)) if choices else reply
 
     async def aclose(self) -> None:
         await self._http.aclose()
@@ -81,7 +88,10 @@ class Google:
             thinking = types.ThinkingConfig(
                 include_thoughts=True, thinking_budget=settings.thinking_tokens, thinking_level=level
             )
+        choices = choices_of(settings)
         return types.GenerateContentConfig(
+            response_mime_type="application/json" if choices else None,
+            response_json_schema=schema(choices) if choices else None,
             system_instruction=system,
             temperature=settings.temperature,
             top_p=settings.top_p,
@@ -140,10 +150,10 @@ class Google:
         return self._endpoint.reply(answer, counted, messages, model=body.get("modelVersion"), seconds=seconds)
 
 
-def _answer(body: dict[str, Any]) -> Answer:
+def _answer(body: dict[str, Any]) -> ServiceAnswer:
     """The answer in a response. Raises `Unreadable` where its text is in no place that is known."""
     if word(within(body, "promptFeedback", "blockReason")):
-        return Answer("", "", "content_filter")
+        return ServiceAnswer("", "", "content_filter")
     candidate = _first(body.get("candidates"))
     if not isinstance(candidate, dict):
         raise Unreadable("an answer without candidates")
@@ -153,7 +163,7 @@ def _answer(body: dict[str, Any]) -> Answer:
     thoughts = (
         [word(within(p, "text")) for p in parts if within(p, "thought") is True] if isinstance(parts, list) else []
     )
-    answer = Answer(text_of(parts), "\n".join(thoughts), stop)
+    answer = ServiceAnswer(text_of(parts), "\n".join(thoughts), stop)
     content = candidate.get("content")
     others = {k: v for k, v in content.items() if k != "parts"} if isinstance(content, dict) else {"content": content}
     rest = {k: v for k, v in candidate.items() if k != "content"}

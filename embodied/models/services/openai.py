@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -14,8 +15,11 @@ import httpx2
 import openai
 
 from embodied.blobs import Blobs
-from embodied.models.config import ModelConfig
+from embodied.errors import ModelRefused
+from embodied.models.base import choices_of
+from embodied.models.config import CONSTRAINTS, ModelConfig
 from embodied.models.services.answers import Unreadable, chat_answer, count, within
+from embodied.models.services.choices import grammar, schema, taken
 from embodied.models.services.connection import hooks
 from embodied.models.services.endpoint import Endpoint
 from embodied.models.services.wire import chat
@@ -37,6 +41,9 @@ class OpenAI:
         self.name = self._endpoint.model
         self._model = config.name
         self._newer = config.max_completion_tokens is not None
+        self._own = self._endpoint.url.rstrip("/") == OPENAI_URL
+        self._constraint = config.constraint or ("json_schema" if self._own else None)
+        self.chooses = self._constraint is not None
         self._blobs = blobs
         http = openai.DefaultAioHttpClient(
             event_hooks=hooks()
@@ -55,10 +62,12 @@ class OpenAI:
 
     async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
         start = time.monotonic()
-        body = self._options(settings)
+        choices = choices_of(settings)
+        body = self._options(settings) | self._held_to(choices)
         body["messages"] = chat(messages, self._blobs)
         data = await self._post(body)
-        return self._reply(data, messages, time.monotonic() - start)
+        reply = self._reply(data, messages, time.monotonic() - start)
+        return replace(reply, text=taken(reply.text, choices)) if choices else reply
 
     async def aclose(self) -> None:
         await self._client.close()
@@ -67,7 +76,7 @@ class OpenAI:
         """Settings in the API's words. Reasoning models reject sampling settings, so those are left out for them."""
         reasons = _REASONING.match(self._model) is not None
         # OpenAI has deprecated `max_tokens`; compatible servers often know nothing else.
-        newer = reasons or self._newer or self._endpoint.url.rstrip("/") == OPENAI_URL
+        newer = reasons or self._newer or self._own
         limit = "max_completion_tokens" if newer else "max_tokens"
         options: dict[str, Any] = {
             "model": self._model,
@@ -82,6 +91,25 @@ class OpenAI:
                 "stop": list(settings.stop) or None,
             }
         return {name: value for name, value in options.items() if value is not None}
+
+    def _held_to(self, choices: Sequence[str]) -> dict[str, Any]:
+        """The field that holds the answer to `choices`; nothing where any text is an answer."""
+        if not choices:
+            return {}
+        match self._constraint:
+            case "json_schema":
+                named = {"name": "action", "strict": True, "schema": schema(choices)}
+                return {"response_format": {"type": "json_schema", "json_schema": named}}
+            case "structured_outputs":
+                return {"structured_outputs": {"choice": list(choices)}}
+            case "guided_choice":
+                return {"guided_choice": list(choices)}
+            case "grammar":
+                return {"grammar": grammar(choices)}
+        raise ModelRefused(
+            f"{self.name}: nothing says how {self._endpoint.url} holds an answer to a list. Set model.constraint to"
+            f" one of {', '.join(CONSTRAINTS)}."
+        )
 
     async def _post(self, body: dict[str, Any]) -> bytes:
         endpoint = self._endpoint

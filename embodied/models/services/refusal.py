@@ -43,6 +43,10 @@ SETTINGS = (
     "thinking_level",
     "thinking",
     "effort",
+    "response_format",
+    "response_json_schema",
+    "structured_outputs",
+    "guided_choice",
 )
 """The settings that we send, as servers name them."""
 

@@ -5,43 +5,47 @@ machine.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embodied.planning.maps import GOAL, START, Map
+from embodied.arrays import Floats
 from embodied.planning.planners.astar import route
 from embodied.planning.planners.simplify import shorten, straighten
-from embodied.planning.planners.space import Obstacles, Space
+from embodied.planning.planners.space import GOAL, START, Obstacles, Space
 from embodied.planning.planners.trees import rrt, rrt_connect
 from embodied.registry import unknown
+
+if TYPE_CHECKING:
+    from embodied.planning.maps import Map
 
 DIGITS = 4
 """Paths are rounded to so many digits before anything is computed from them."""
 
-Planner = Callable[[Space, np.ndarray, np.ndarray, np.random.Generator], np.ndarray | None]
+Planner = Callable[[Space, Floats, Floats, np.random.Generator], Floats | None]
 
 
-def _rrt(space: Space, start: np.ndarray, goal: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
+def _rrt(space: Space, start: Floats, goal: Floats, rng: np.random.Generator) -> Floats | None:
     path = rrt(space, start, goal, rng)
     return None if path is None else shorten(path, space, rng)
 
 
-def _rrt_connect(space: Space, start: np.ndarray, goal: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
+def _rrt_connect(space: Space, start: Floats, goal: Floats, rng: np.random.Generator) -> Floats | None:
     path = rrt_connect(space, start, goal, rng)
     return None if path is None else shorten(path, space, rng)
 
 
-def _astar(space: Space, start: np.ndarray, goal: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
+def _astar(space: Space, start: Floats, goal: Floats, rng: np.random.Generator) -> Floats | None:
     path = route(space.obstacles, start, goal, space.radius)
     return None if path is None else straighten(path, space)
 
 
-def _astar_cautious(space: Space, start: np.ndarray, goal: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
+def _astar_cautious(space: Space, start: Floats, goal: Floats, rng: np.random.Generator) -> Floats | None:
     path = route(space.obstacles, start, goal, space.radius, caution=CAUTION)
     return None if path is None else straighten(path, space, jump=8)
 
 
-def _ompl(space: Space, start: np.ndarray, goal: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
+def _ompl(space: Space, start: Floats, goal: Floats, rng: np.random.Generator) -> Floats | None:
     from embodied.planning.planners.ompl import rrt as ompl_rrt
 
     return ompl_rrt(space, start, goal, rng)
@@ -66,10 +70,10 @@ def plan(
     radius: float,
     rng: np.random.Generator,
     *,
-    start: np.ndarray = START,
-    goal: np.ndarray = GOAL,
+    start: Floats = START,
+    goal: Floats = GOAL,
     obstacles: Obstacles | None = None,
-) -> np.ndarray | None:
+) -> Floats | None:
     """Plans a path.
 
     Args:
@@ -98,7 +102,7 @@ def plan(
     return None if path is None else _distinct(path.round(DIGITS))
 
 
-def _distinct(path: np.ndarray) -> np.ndarray:
+def _distinct(path: Floats) -> Floats:
     """Without vertices that are the one before."""
     keep = np.append(True, (np.diff(path, axis=0) != 0).any(axis=1))
     return path[keep] if keep.sum() > 1 else path[[0, -1]]

@@ -6,6 +6,7 @@ import heapq
 
 import numpy as np
 
+from embodied.arrays import Bools, Floats
 from embodied.planning.planners.space import Obstacles, Space
 
 SPACING = 0.5
@@ -15,13 +16,13 @@ _MOVES = [(dx, dy, (dx * dx + dy * dy) ** 0.5) for dx in (-1, 0, 1) for dy in (-
 
 def route(
     obstacles: Obstacles,
-    start: np.ndarray,
-    goal: np.ndarray,
+    start: Floats,
+    goal: Floats,
     radius: float,
     *,
     caution: float = 0.0,
     spacing: float = SPACING,
-) -> np.ndarray | None:
+) -> Floats | None:
     """A way for a disc over a grid.
 
     Args:
@@ -53,10 +54,11 @@ def route(
     numbers = _search(clearance, passable, first, last, len(axis), caution)
     if numbers is None:
         return None
-    return np.concatenate([start[None], nodes[numbers], goal[None]])
+    way: Floats = np.concatenate([start[None], nodes[numbers], goal[None]])
+    return way
 
 
-def _entry(nodes: np.ndarray, passable: np.ndarray, end: np.ndarray, space: Space, spacing: float) -> int | None:
+def _entry(nodes: Floats, passable: Bools, end: Floats, space: Space, spacing: float) -> int | None:
     """The free node nearest to `end` of those it can be left for in a straight line."""
     gap = ((nodes - end) ** 2).sum(axis=1)
     near = np.flatnonzero((gap <= (2 * spacing) ** 2) & passable)
@@ -64,9 +66,7 @@ def _entry(nodes: np.ndarray, passable: np.ndarray, end: np.ndarray, space: Spac
     return int(near[gap[near].argmin()]) if len(near) else None
 
 
-def _search(
-    clearance: np.ndarray, passable: np.ndarray, first: int, last: int, side: int, caution: float
-) -> list[int] | None:
+def _search(clearance: Floats, passable: Bools, first: int, last: int, side: int, caution: float) -> list[int] | None:
     free = passable.tolist()
     price = (1 + caution / (1 + np.maximum(clearance, 0.0))).tolist() if caution else None
     goal_x, goal_y = divmod(last, side)

@@ -9,11 +9,13 @@ grazes an obstacle between two checks is planned anew.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from embodied.errors import MissingExtra
-from embodied.planning.maps import HALF
-from embodied.planning.planners.space import Space
+from embodied.arrays import Floats
+from embodied.extras import missing
+from embodied.planning.planners.space import HALF, Space
 
 BOUND, RESOLUTION = 100.0, 0.003
 CHECKS = 400_000
@@ -22,14 +24,14 @@ ATTEMPTS = 4
 _GRID = 0.5
 
 
-def rrt(space: Space, start: np.ndarray, goal: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
+def rrt(space: Space, start: Floats, goal: Floats, rng: np.random.Generator) -> Floats | None:
     """A path by OMPL's RRT, simplified, (n, 2); None when none was found. Raises `MissingExtra` when OMPL is not
     installed.
     """
     try:
         from ompl import util
     except ModuleNotFoundError as error:
-        raise MissingExtra("The planner ompl", "ompl") from error
+        raise missing("The planner ompl", "ompl", "ompl") from error
     util.setLogLevel(util.LOG_NONE)
     for _ in range(ATTEMPTS):
         util.RNG.setSeed(int(rng.integers(1, 2**31)))
@@ -39,7 +41,7 @@ def rrt(space: Space, start: np.ndarray, goal: np.ndarray, rng: np.random.Genera
     return None
 
 
-def _solve(space: Space, start: np.ndarray, goal: np.ndarray) -> np.ndarray | None:
+def _solve(space: Space, start: Floats, goal: Floats) -> Floats | None:
     from ompl import base, geometric
 
     plane = base.SE2StateSpace()
@@ -52,7 +54,7 @@ def _solve(space: Space, start: np.ndarray, goal: np.ndarray) -> np.ndarray | No
     near = space.obstacles.distance(nodes).reshape(len(axis), len(axis)).tolist()
     checks = 0
 
-    def valid(state) -> bool:
+    def valid(state: Any) -> bool:
         nonlocal checks
         checks += 1
         x, y = state.getX(), state.getY()
@@ -60,7 +62,7 @@ def _solve(space: Space, start: np.ndarray, goal: np.ndarray) -> np.ndarray | No
             return False
         gap = near[round((x + HALF) / _GRID)][round((y + HALF) / _GRID)] - space.radius
         if abs(gap) > _GRID:  # clearance changes no faster than one moves: the nearest node of the grid settles it
-            return gap > 0
+            return bool(gap > 0)
         return bool(space.free(np.array([[x, y]]))[0])
 
     setup = geometric.SimpleSetup(plane)

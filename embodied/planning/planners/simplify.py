@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from embodied.arrays import Floats
 from embodied.planning.planners.space import Space
 
 ROUNDS = 12
@@ -12,7 +13,7 @@ _TRIES = 16
 """Random shortcuts looked at for each that is taken."""
 
 
-def shorten(path: np.ndarray, space: Space, rng: np.random.Generator, rounds: int = ROUNDS) -> np.ndarray:
+def shorten(path: Floats, space: Space, rng: np.random.Generator, rounds: int = ROUNDS) -> Floats:
     """Takes, round after round, the random shortcut that saves most; then leaves out vertices that a straight piece can
     jump.
 
@@ -38,7 +39,7 @@ def shorten(path: np.ndarray, space: Space, rng: np.random.Generator, rounds: in
     return straighten(path, space, jump=2)
 
 
-def straighten(path: np.ndarray, space: Space, jump: int | None = None) -> np.ndarray:
+def straighten(path: Floats, space: Space, jump: int | None = None) -> Floats:
     """Leaves out vertices: from each goes straight to the farthest of the next `jump` (all by default) that can be seen
     from it.
     """
@@ -52,9 +53,10 @@ def straighten(path: np.ndarray, space: Space, jump: int | None = None) -> np.nd
     return path[kept]
 
 
-def _at(path: np.ndarray, along: np.ndarray, places: np.ndarray) -> np.ndarray:
+def _at(path: Floats, along: Floats, places: Floats) -> Floats:
     """The points at given lengths along a path, (n, 2)."""
     segment = np.clip(np.searchsorted(along, places, side="right") - 1, 0, len(path) - 2)
     span = along[segment + 1] - along[segment]
     share = (places - along[segment]) / np.where(span > 0, span, 1.0)
-    return path[segment] + share[:, None] * (path[segment + 1] - path[segment])
+    points: Floats = path[segment] + share[:, None] * (path[segment + 1] - path[segment])
+    return points

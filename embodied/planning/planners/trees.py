@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from embodied.arrays import Floats, Ints
 from embodied.planning.planners.space import Space
 
 REACH = 6.0
@@ -23,11 +24,11 @@ ROUNDS = 600
 class _Tree:
     """Places reached, each with the one it was reached from."""
 
-    def __init__(self, root: np.ndarray):
+    def __init__(self, root: Floats):
         self.points, self.parents, self.count = np.empty((256, 2)), np.empty(256, int), 0
         self.add(root[None], np.array([-1]))
 
-    def add(self, points: np.ndarray, parents: np.ndarray) -> np.ndarray:
+    def add(self, points: Floats, parents: Ints) -> Ints:
         """Adds branches; returns their numbers."""
         while self.count + len(points) > len(self.points):
             self.points, self.parents = (
@@ -39,12 +40,13 @@ class _Tree:
         self.count += len(points)
         return at
 
-    def nearest(self, places: np.ndarray) -> np.ndarray:
+    def nearest(self, places: Floats) -> Ints:
         """The number of the point nearest to each place."""
         x, y = (places[:, None, k] - self.points[None, : self.count, k] for k in (0, 1))
-        return (x * x + y * y).argmin(axis=1)
+        nearest: Ints = (x * x + y * y).argmin(axis=1)
+        return nearest
 
-    def grow(self, places: np.ndarray, space: Space) -> np.ndarray:
+    def grow(self, places: Floats, space: Space) -> Ints:
         """A branch from the nearest point towards each place, as long as `REACH` allows; the numbers of those that hit
         nothing.
         """
@@ -56,7 +58,7 @@ class _Tree:
         free = (length > 1e-9) & space.clear(origin, tips)
         return self.add(tips[free], near[free])
 
-    def path(self, at: int) -> np.ndarray:
+    def path(self, at: int) -> Floats:
         """From the root to a point, (n, 2)."""
         numbers = []
         while at >= 0:
@@ -65,7 +67,7 @@ class _Tree:
         return self.points[numbers[::-1]]
 
 
-def rrt(space: Space, start: np.ndarray, goal: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
+def rrt(space: Space, start: Floats, goal: Floats, rng: np.random.Generator) -> Floats | None:
     """One tree, from the start. Returns (n, 2), or None when it gives up."""
     tree = _Tree(start)
     for _ in range(ROUNDS):
@@ -80,8 +82,8 @@ def rrt(space: Space, start: np.ndarray, goal: np.ndarray, rng: np.random.Genera
 
 
 def rrt_connect(
-    space: Space, start: np.ndarray, goal: np.ndarray, rng: np.random.Generator, rounds: int = ROUNDS
-) -> np.ndarray | None:
+    space: Space, start: Floats, goal: Floats, rng: np.random.Generator, rounds: int = ROUNDS
+) -> Floats | None:
     """Two trees, from the start and from the goal, that grow towards each other. Returns (n, 2), or None when it gives
     up.
     """

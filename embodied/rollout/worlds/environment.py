@@ -17,8 +17,9 @@ import gymnasium
 import numpy as np
 
 from embodied import envs
-from embodied.blobs import Blobs, put_frame
+from embodied.blobs import Blobs, MemoryBlobs, put_frame
 from embodied.envs.base import picture_keys
+from embodied.envs.spaces import FreeText
 from embodied.errors import EmbodiedError, EnvironmentFailure
 from embodied.store.codec import without_surrogates
 from embodied.types import Json, Mission, Observation, TaskSpec
@@ -113,10 +114,17 @@ class LocalEnvironment:
         """The picture of the present state, (H, W, 3) uint8; None for an environment without one.
         Needs `render=True`.
         """
-        return self._env.render()
+        picture: np.ndarray | None = self._env.render()
+        return picture
 
     def close(self) -> None:
         self._env.close()
+
+    def closed(self) -> bool:
+        """Closes it. Returns whether it took any phrase. Raises `EnvironmentFailure` where closing fails."""
+        with self._boundary("its closing"):
+            self._env.close()
+        return isinstance(self._env.action_space, FreeText)
 
     def _observation(self, raw: dict[str, Any], info: dict[str, Any] | None = None, reward: float = 0.0) -> Observation:
         pictures = [put_frame(self._blobs, frame) for frame in frames(raw)]
@@ -145,6 +153,22 @@ class LocalEnvironment:
             raise EnvironmentFailure(
                 f"{self._task.env} {self._task.task} failed in {what}: {type(error).__name__}: {error}"
             ) from error
+
+
+def check_environment(task: TaskSpec) -> bool:
+    """Makes an environment for a moment.
+
+    Returns:
+        Whether it takes any phrase, and not one of a list.
+
+    Raises:
+        UsageError: An option is unknown, or has a value that the environment does not take.
+        MissingExtra: Its simulator is not installed.
+        EnvironmentFailure: Its constructor fails.
+    """
+    if task.env in envs.ENTRIES:
+        envs.check_options(envs.entry(task.env), task.kwargs)
+    return LocalEnvironment(task, MemoryBlobs()).closed()
 
 
 def observation_hash(raw: dict[str, Any]) -> str:

@@ -20,12 +20,18 @@ import msgspec
 
 from embodied.blobs import MemoryBlobs
 from embodied.errors import EmbodiedError, EnvironmentFailure
-from embodied.rollout.worlds.environment import Answer, LocalEnvironment, Start
+from embodied.rollout.worlds.environment import Answer, LocalEnvironment, Start, check_environment
 from embodied.store.codec import pack
 from embodied.types import TaskSpec
 
 BEAT = 1.0
 """Seconds between heartbeats."""
+
+
+class Make(msgspec.Struct, tag=True):
+    """Makes an environment for a moment, to see whether it can be made."""
+
+    task: TaskSpec
 
 
 class Reset(msgspec.Struct, tag=True):
@@ -36,7 +42,7 @@ class Reset(msgspec.Struct, tag=True):
     seed: int
 
 
-class Step(msgspec.Struct, tag=True):
+class Act(msgspec.Struct, tag=True):
     """Executes a phrase."""
 
     env: int
@@ -49,14 +55,16 @@ class Close(msgspec.Struct, tag=True):
     env: int
 
 
-Request = Reset | Step | Close
+Request = Make | Reset | Act | Close
 
 
 class Response(msgspec.Struct):
-    """The answer to a request: `start` to `Reset`, `answer` to `Step`, `error` to either."""
+    """The answer to a request: `free_text` to `Make`, `start` to `Reset`, `answer` to `Act`, `error` to any."""
 
     start: Start | None = None
     answer: Answer | None = None
+    free_text: bool = False
+    """Whether the environment takes any phrase, and not one of a list."""
     pictures: list[bytes] = []
     """PNGs that the observation refers to."""
     error: str = ""
@@ -106,11 +114,13 @@ class Host:
 
     def _execute(self, request: Request) -> Response:
         match request:
+            case Make(task):
+                return Response(free_text=check_environment(task))
             case Reset(env, task, seed):
                 if env not in self._environments:
                     self._environments[env] = LocalEnvironment(task, self._outbox)
                 return Response(start=self._environments[env].reset(seed))
-            case Step(env, action):
+            case Act(env, action):
                 return Response(answer=self._environments[env].step(action))
             case Close(env):
                 if environment := self._environments.pop(env, None):

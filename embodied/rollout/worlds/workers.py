@@ -27,7 +27,7 @@ from embodied import errors, secrets
 from embodied.blobs import Blobs
 from embodied.errors import EmbodiedError, EnvironmentFailure, RecordDiffers, UsageError, WorkersLost
 from embodied.rollout.worlds.environment import Answer, Start
-from embodied.rollout.worlds.host import BEAT, Close, Request, Reset, Response, Step
+from embodied.rollout.worlds.host import BEAT, Act, Close, Make, Request, Reset, Response
 from embodied.store.codec import pack
 from embodied.types import TaskSpec
 from embodied.variables import resolved_task
@@ -74,9 +74,11 @@ class ProcessWorker:
     to over pipes.
     """
 
-    def __init__(self, process: Process, folder: tempfile.TemporaryDirectory):
+    def __init__(self, process: Process, folder: tempfile.TemporaryDirectory[str]):
         """Use `launch`."""
         self._process = process
+        assert process.stdin and process.stdout and process.stderr, "a worker is started with three pipes"
+        self._stdin, self._stdout, self._stderr = process.stdin, process.stdout, process.stderr
         self._folder = folder
         self._left = 0  # beats that the present request may still take
         self._silent = 0  # beats missed in a row
@@ -160,7 +162,7 @@ class ProcessWorker:
         return how + (f", saying: {said[-1]}" if said else "")
 
     async def stop(self, seconds: float) -> None:
-        self._process.stdin.close()
+        self._stdin.close()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._process.wait(), seconds)
         await self._kill()
@@ -168,7 +170,7 @@ class ProcessWorker:
     async def _kill(self) -> None:
         self._signal()
         await self._process.wait()
-        self._process.stdin.close()
+        self._stdin.close()
         self._listening.cancel()
         self._watching.cancel()
         self._folder.cleanup()
@@ -185,18 +187,17 @@ class ProcessWorker:
             os.killpg(self._process.pid, signal.SIGKILL)
 
     async def _exchange(self, request: bytes) -> bytes:
-        pipe = self._process.stdin
-        pipe.write(len(request).to_bytes(4) + request)
-        await pipe.drain()
+        self._stdin.write(len(request).to_bytes(4) + request)
+        await self._stdin.drain()
         while True:
-            size = int.from_bytes(await self._process.stdout.readexactly(4))
+            size = int.from_bytes(await self._stdout.readexactly(4))
             if size:
-                return await self._process.stdout.readexactly(size)
+                return await self._stdout.readexactly(size)
             self._silent = 0
 
     async def _listen(self) -> None:
         """Keeps the end of what simulators and crashing interpreters print."""
-        while data := await self._process.stderr.read(4096):
+        while data := await self._stderr.read(4096):
             self._said = (self._said + data)[-2000:]
 
 
@@ -233,16 +234,16 @@ class Place:
                 lost = WorkerLost("a worker process was lost by another episode's doing")
                 lost.guilty = False
                 raise lost
-            return await self._asked(request, seconds)
+            return await self._asked(worker, request, seconds)
 
     async def stop(self, seconds: float) -> None:
         if self.worker is not None:
             await self.worker.stop(seconds)
             self.worker = None
 
-    async def _asked(self, request: Request, seconds: float) -> Response:
+    async def _asked(self, worker: Worker, request: Request, seconds: float) -> Response:
         try:
-            data = await self.worker.ask(pack(request), seconds)
+            data = await worker.ask(pack(request), seconds)
         except (WorkerLost, asyncio.CancelledError):
             self.worker = None
             raise
@@ -276,6 +277,7 @@ class Pool:
             raise UsageError(f"run.workers is the number of worker processes and must be at least 1, not {size}.")
         if min(step_seconds, reset_seconds) <= 0:
             raise UsageError("run.step_seconds and run.reset_seconds are seconds and must be above 0.")
+        self.size = size
         self.step_seconds, self.reset_seconds, self.closing_seconds = step_seconds, reset_seconds, reset_seconds
         self.grace = GRACE
         self._places = [Place(launch) for _ in range(size)]
@@ -291,6 +293,32 @@ class Pool:
         """From now on nothing that ends is waited for as long as usual: somebody who wants to stop is waiting."""
         self.grace = HURRY
         self.closing_seconds = min(self.closing_seconds, HURRY)
+
+    async def start(self, episodes: int) -> None:
+        """Starts the workers that so many episodes will take, and does not wait until they are ready. One that cannot
+        be started is tried again when it is needed.
+        """
+        with contextlib.suppress(EnvironmentFailure):
+            await asyncio.gather(*(place.staffed() for place in self._places[:episodes]))
+
+    async def check(self, task: TaskSpec) -> bool:
+        """Makes an environment for a moment, in a worker, which then serves the first episodes.
+
+        Returns:
+            Whether it takes any phrase as an action, and not one of a list.
+
+        Raises:
+            UsageError, UnknownName, MissingExtra, EnvironmentFailure: It cannot be made.
+        """
+        place, _ = self.take()
+        try:
+            made = await place.ask(await place.staffed(), Make(resolved_task(task)), self.reset_seconds)
+            return made.free_text
+        except WorkerLost as lost:
+            name = f"{task.env} {task.task}".strip()
+            raise EnvironmentFailure(f"{name} cannot be made: {lost}. Nothing was written.") from lost
+        finally:
+            place.environments -= 1
 
     def environment(self, task: TaskSpec, blobs: Blobs) -> Environment:
         """An environment for one episode; it takes a place at its reset. Variables that its options name are read here:
@@ -370,18 +398,21 @@ class Environment:
             pass
 
     async def _open(self) -> Start:
-        self._place, self._number = self._pool.take()
-        self._worker = await self._place.staffed()
-        response = await self._place.ask(
-            self._worker, Reset(self._number, self._task, self._seed), self._pool.reset_seconds
-        )
+        place, number = self._pool.take()
+        self._place, self._number = place, number
+        worker = self._worker = await place.staffed()
+        response = await place.ask(worker, Reset(number, self._task, self._seed), self._pool.reset_seconds)
         start = self._received(response).start
+        assert start is not None, "a worker answers a Reset with a start, or with an error, which was raised"
         self._first = self._first or start.hash
         return start
 
     async def _step(self, action: str) -> Answer:
-        response = await self._place.ask(self._worker, Step(self._number, action), self._pool.step_seconds)
-        return self._received(response).answer
+        assert self._place is not None and self._worker is not None, "an episode steps between its reset and its end"
+        response = await self._place.ask(self._worker, Act(self._number, action), self._pool.step_seconds)
+        answer = self._received(response).answer
+        assert answer is not None, "a worker answers an Act with an answer, or with an error, which was raised"
+        return answer
 
     async def _restore(self) -> None:
         start = await self._open()
@@ -404,8 +435,7 @@ class Environment:
 
     def _forgive(self, lost: WorkerLost) -> None:
         """Leaves the lost worker; raises when it was one too many."""
-        if self._place is not None:
-            self._leave()
+        self._leave()
         self._lost += 1
         self._guilty += lost.guilty
         if self._guilty >= ATTEMPTS or self._lost >= LOSSES:
@@ -415,7 +445,9 @@ class Environment:
             ) from lost
 
     def _leave(self) -> None:
-        self._place.environments -= 1
+        """Gives its place free, if it has one."""
+        if self._place is not None:
+            self._place.environments -= 1
         self._place = self._worker = None
 
     @property
@@ -424,10 +456,10 @@ class Environment:
 
 
 def _error(response: Response) -> EmbodiedError:
-    """The error that a host reported."""
+    """The error that a host reported, with the words that it has there."""
     kind = getattr(errors, response.kind, EnvironmentFailure)
-    return (
-        kind(response.error)
-        if kind in (UsageError, errors.UnknownName, errors.StoreError)
-        else EnvironmentFailure(response.error)
-    )
+    if kind not in (UsageError, errors.UnknownName, errors.StoreError, errors.MissingExtra):
+        kind = EnvironmentFailure
+    error: EmbodiedError = kind.__new__(kind)
+    error.args = (response.error,)
+    return error

@@ -49,7 +49,7 @@ def play(env: CornerCaseDriveEnv, seed: int, policy) -> dict:
 def driven(kind: str, seed: int, program) -> roads.Ending:
     """How one road of a pair ends for a driver that looks at nothing."""
     pair, _, earlier, share = start(pairs(), seed)
-    road = roads.Road(kind, drive_of(getattr(pair, kind), earlier, share, 5))
+    road = roads.DrivenRoad(kind, drive_of(getattr(pair, kind), earlier, share, 5))
     for decision in itertools.count():
         road.drive(program(decision), 5)
         if road.over:

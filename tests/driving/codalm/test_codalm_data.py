@@ -200,7 +200,7 @@ def test_the_real_annotation_becomes_its_questions_and_comes_back(codalm_data: P
     assert [(q.image, q.answer) for q in asked["region_perception"]] == [
         ("test/images_w_boxes/0353_object_1.jpg", body["region_perception"]["1"]["description and explanation"])
     ]
-    (back,) = vqa.annotations(q for of_task in asked.values() for q in of_task)
+    (back,) = vqa.annotations_of(q for of_task in asked.values() for q in of_task)
     assert (back.summary, back.regions, back.suggestion) == (real.summary, real.regions, real.suggestion)
 
 

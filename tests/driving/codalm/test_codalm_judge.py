@@ -13,11 +13,10 @@ import numpy as np
 import pytest
 
 from embodied.blobs import MemoryBlobs
-from embodied.driving.codalm import prompts
 from embodied.driving.records import TASKS, Question, Region
 from embodied.errors import StoreError, UsageError
-from embodied.exchange.codalm import judge, judging, tables
-from embodied.exchange.codalm.judging import Case, Outcome, Ratings
+from embodied.exchange.codalm import judge, judging, prompts, tables
+from embodied.exchange.codalm.judging import Case, JudgingResult, Ratings
 from embodied.models import ModelConfig, build
 from embodied.types import Settings, Text
 from tests.servers import Stub, stub  # noqa: F401
@@ -43,8 +42,8 @@ def config(url: str, fault: str = "", **more: object) -> ModelConfig:
     )  # type: ignore[arg-type]
 
 
-def judged(asked: list[Case], path: Path, with_config: ModelConfig, **more: object) -> tuple[Outcome, Ratings]:
-    async def go() -> tuple[Outcome, Ratings]:
+def judged(asked: list[Case], path: Path, with_config: ModelConfig, **more: object) -> tuple[JudgingResult, Ratings]:
+    async def go() -> tuple[JudgingResult, Ratings]:
         model = build(with_config, MemoryBlobs())
         ratings = Ratings(path, SCORE, ZERO)
         try:
@@ -143,7 +142,7 @@ def test_every_answer_is_accounted_for(stub: Stub, tmp_path: Path) -> None:  # n
     stub.reply = "It is the same object.\nRating: [[9]]"
     asked = [*cases(6), replace(cases(7)[6], answer=" \n")]
     outcome, ratings = judged(asked, tmp_path / "r.jsonl", config(stub.url, "ok,503,null,huge@50,ok,ok"), concurrency=1)
-    assert outcome == Outcome(asked=7, skipped=0) and stub.requests == 6
+    assert outcome == JudgingResult(asked=7, skipped=0) and stub.requests == 6
     assert [ratings.by_key[c.key].status for c in asked] == [
         "judged",
         "failed",
@@ -176,11 +175,11 @@ def test_going_on_asks_only_for_what_has_no_rating(stub: Stub, tmp_path: Path) -
     judged(asked, path, config(stub.url, "ok,503,null,ok"), concurrency=1)
     path.write_bytes(path.read_bytes()[:-20])  # a kill tore the last line
     outcome, ratings = judged(asked, path, config(stub.url))
-    assert outcome == Outcome(asked=3, skipped=1) and tables.count(asked, ratings).judged == 4
+    assert outcome == JudgingResult(asked=3, skipped=1) and tables.count(asked, ratings).judged == 4
     again, ratings = judged(asked, path, config(stub.url))
-    assert again == Outcome(asked=0, skipped=4) and stub.requests == 7
+    assert again == JudgingResult(asked=0, skipped=4) and stub.requests == 7
     changed, _ = judged([replace(asked[0], answer="A truck."), *asked[1:]], path, config(stub.url))
-    assert changed == Outcome(asked=1, skipped=3)  # another answer is another question to the judge
+    assert changed == JudgingResult(asked=1, skipped=3)  # another answer is another question to the judge
 
 
 def test_all_that_was_spent_is_counted_and_half_characters_stop_nobody(stub: Stub, tmp_path: Path) -> None:  # noqa: F811

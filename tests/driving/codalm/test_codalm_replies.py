@@ -11,13 +11,14 @@ from embodied.agents.formats import Format, Marked, Plain, Tagged
 from embodied.agents.parse import Lenient
 from embodied.agents.vocabulary import accepted
 from embodied.driving.codalm.env import _ZOOM, CodaLMEnv
-from embodied.driving.codalm.prompts import Prompts
+from embodied.driving.codalm.ground import grounded
 from embodied.driving.facts import ObjectFact, SceneFacts
 from embodied.driving.grounded import score_general, score_region, score_suggestion
 from embodied.driving.grounded.overlap import rouge_l
 from embodied.driving.records import TASKS
 from embodied.exchange.codalm import judge
-from embodied.exchange.codalm.scoring import grounded, grounded_all
+from embodied.exchange.codalm.prompts import Prompts
+from embodied.exchange.codalm.scoring import grounded_all
 from tests.hostile_text import MEGABYTES
 
 WRONG = "There is an elephant on the left and a bus ahead.\nThe object is a dog. Speed up and change to the right lane."

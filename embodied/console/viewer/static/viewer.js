@@ -99,6 +99,7 @@ class Viewer {
   }
 
   async start() {
+    this.wayBack();
     try {
       this.plan = await this.source.runs();
     } catch (error) {
@@ -117,6 +118,14 @@ class Viewer {
     }
     await this.follow();
     this.loadResults();
+  }
+
+  // A run of a folder has an address below the folder's page; the filters and order there are kept.
+  wayBack() {
+    $("back").hidden = !this.source.live || !/\/run\/[^/]+\/$/.test(location.pathname);
+    try {
+      $("back").href = `../../${sessionStorage.getItem("embodied-runs") || ""}`;
+    } catch { /* a browser may keep nothing */ }
   }
 
   // ------------------------------------------------------------------ episodes

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from embodied.raster.mesh import Colour
+
 if TYPE_CHECKING:
     from embodied.driving.scene.spec import Actor
-    from embodied.raster.mesh import Colour
 
 PAINT: dict[str, Colour] = {
     "red": (196, 38, 32),
@@ -73,6 +74,12 @@ STATES = (
     "yellow",
     "green",
 )
+
+
+def darker(paint: Colour, by: int) -> Colour:
+    """A colour with `by` less of red, green and blue."""
+    red, green, blue = (max(0, channel - by) for channel in paint)
+    return red, green, blue
 
 
 def colour_of(actor: Actor) -> str:

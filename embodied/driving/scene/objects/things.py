@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from embodied.driving.scene.objects.paint import darker
 from embodied.driving.scene.objects.vehicles import AMBER, DARK, GLASS, STEEL, TYRE, Builder
 from embodied.raster import Mesh, box, cone, cylinder, frustum, sphere
 from embodied.raster.mesh import Colour
@@ -169,10 +170,7 @@ def debris(paint: Colour, state: str, night: bool) -> list[Mesh]:
 
 def suitcase(paint: Colour, state: str, night: bool) -> list[Mesh]:
     shell = box((0, 0, 0.42), (0.56, 0.28, 0.74), 0.0, paint)
-    ribs = [
-        box((x, -0.145, 0.42), (0.03, 0.02, 0.66), 0.0, tuple(max(0, c - 50) for c in paint))
-        for x in (-0.16, 0.0, 0.16)
-    ]
+    ribs = [box((x, -0.145, 0.42), (0.03, 0.02, 0.66), 0.0, darker(paint, 50)) for x in (-0.16, 0.0, 0.16)]
     handle = [box((side * 0.14, 0, 0.94), (0.03, 0.03, 0.3), 0.0, STEEL) for side in (-1, 1)] + [
         box((0, 0, 1.08), (0.3, 0.04, 0.04), 0.0, BLACK)
     ]
@@ -181,7 +179,7 @@ def suitcase(paint: Colour, state: str, night: bool) -> list[Mesh]:
 
 def dustbin(paint: Colour, state: str, night: bool) -> list[Mesh]:
     body = box((0, 0, 0.55), (0.5, 0.55, 0.96), 0.0, paint, taper=(1.2, 1.2))
-    lid = box((0, 0, 1.09), (0.66, 0.74, 0.1), 0.0, tuple(max(0, c - 24) for c in paint))
+    lid = box((0, 0, 1.09), (0.66, 0.74, 0.1), 0.0, darker(paint, 24))
     return [body, lid, *(cylinder((side * 0.26, -0.26, 0.1), 0.1, 0.06, BLACK, axis="x", sides=10) for side in (-1, 1))]
 
 
@@ -231,7 +229,7 @@ def basket(paint: Colour, state: str, night: bool) -> list[Mesh]:
             0.24 + 0.03 * k,
             0.27 + 0.03 * k,
             0.12,
-            paint if k % 2 == 0 else tuple(max(0, c - 50) for c in paint),
+            paint if k % 2 == 0 else darker(paint, 50),
             sides=12,
         )
         for k in range(3)
@@ -260,7 +258,7 @@ def cardboard(paint: Colour, state: str, night: bool) -> list[Mesh]:
             (0.05 * k, 0.04 * k, 0.05 + 0.07 * k),
             (1.3 - 0.12 * k, 0.95 - 0.08 * k, 0.06),
             0.25 * k,
-            tuple(c - 14 * (k % 2) for c in tone),
+            darker(tone, 14 * (k % 2)),
         )
         for k in range(4)
     ]
@@ -300,7 +298,7 @@ def plastic_bag(paint: Colour, state: str, night: bool) -> list[Mesh]:
 def stone(paint: Colour, state: str, night: bool) -> list[Mesh]:
     return [
         sphere((0, 0, 0.26), (0.5, 0.4, 0.32), paint, sides=7),
-        sphere((0.35, 0.15, 0.14), (0.26, 0.22, 0.18), tuple(c - 20 for c in paint), sides=6),
+        sphere((0.35, 0.15, 0.14), (0.26, 0.22, 0.18), darker(paint, 20), sides=6),
     ]
 
 

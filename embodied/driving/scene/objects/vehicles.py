@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from embodied.driving.scene.objects.paint import darker
 from embodied.raster import Mesh, box, cylinder, frustum, sphere
 from embodied.raster.mesh import Colour
 
@@ -62,7 +63,7 @@ def car(paint: Colour, state: str, night: bool) -> list[Mesh]:
 
 def truck(paint: Colour, state: str, night: bool) -> list[Mesh]:
     cargo = box((0, -1.0, 2.15), (2.5, 5.6, 2.6), 0.0, paint)
-    doors = [box((x, -3.82, 2.15), (1.16, 0.04, 2.4), 0.0, tuple(max(0, c - 26) for c in paint)) for x in (-0.6, 0.6)]
+    doors = [box((x, -3.82, 2.15), (1.16, 0.04, 2.4), 0.0, darker(paint, 26)) for x in (-0.6, 0.6)]
     bars = [box((x, -3.86, 2.15), (0.05, 0.05, 2.3), 0.0, STEEL) for x in (-0.2, 0.2)]
     cab = box((0, 2.95, 1.65), (2.4, 2.0, 2.0), 0.0, (66, 92, 150))
     glass = box((0, 3.9, 2.15), (2.2, 0.16, 0.8), 0.0, GLASS)

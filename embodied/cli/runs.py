@@ -1,0 +1,96 @@
+"""The table of `embodied list runs`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.text import Text
+
+from embodied.cli.fit import is_wider
+from embodied.cli.tables import console, percent, print_table, span, table
+from embodied.eval.summary import Summary, Wanted
+from embodied.terminal import line
+
+
+def sorted_by(key: str, found: Sequence[Summary]) -> list[Summary]:
+    """Runs in order: the newest, the best or the dearest first, or by a name; what has no such value comes last."""
+    last = -math.inf
+    by_number = {"score": lambda s: last if s.progress is None else s.progress, "dollars": _dollars}
+    by_name: dict[str, Any] = {
+        "name": lambda s: s.name,
+        "env": lambda s: s.world,
+        "agent": lambda s: s.agent,
+        "model": lambda s: s.model,
+        "state": lambda s: s.state,
+    }
+    newest = sorted(sorted(found, key=lambda s: s.name), key=lambda s: s.created, reverse=True)
+    if key in by_number:
+        return sorted(newest, key=by_number[key], reverse=True)
+    return sorted(newest, key=lambda s: (not by_name[key](s), by_name[key](s))) if key in by_name else newest
+
+
+def _dollars(s: Summary) -> float:
+    return -math.inf if s.dollars is None else s.dollars
+
+
+def print_runs(folder: Path, found: Sequence[Summary], total: int, wanted: Wanted) -> None:
+    """Prints the table, and below it what is wrong with runs that cannot be read."""
+    if not found:
+        none = f"None of the {total} runs in {folder} is of {wanted.words()}." if total else f"No runs in {folder}."
+        typer.echo(line(none))
+        return
+    out = console()
+    wide = _wide(found)
+    print_table(out, _narrow(found) if is_wider(wide, out.width) else wide)
+    for s in found:
+        if s.problem:
+            out.print(line(f"{s.name}: {s.problem}"), style="dim", highlight=False, markup=False, soft_wrap=True)
+    of = f" of {total}" if len(found) != total else ""
+    out.print(f"{len(found)}{of} runs in {line(str(folder))}", style="dim", highlight=False, soft_wrap=True)
+
+
+def dollars(value: float | None) -> str:
+    """US dollars; a dash where they are not known."""
+    return "-" if value is None else f"{value:.2f}" if value >= 0.995 or not value else f"{value:.2g}"
+
+
+def _wide(found: Sequence[Summary]) -> Any:
+    shown = table("run", "played", "agent", "model", "date", "score", "95 % interval", "scored", "dollars", "state")
+    for column in shown.columns[:5]:
+        column.justify = "left"
+    for s in found:
+        cells = (s.name, _played(s), s.agent, s.model, s.created[:10], *_figures(s))
+        shown.add_row(*(Text(line(cell)) for cell in cells))
+    return shown
+
+
+def _narrow(found: Sequence[Summary]) -> Any:
+    """Two lines a run."""
+    head = ("run\n  agent, model", "played\ndate", "score\n95 % interval", "scored\ndollars", "state")
+    shown = table(*head)
+    shown.columns[1].justify = "left"
+    for s in found:
+        score, interval, scored, cost, state = _figures(s)
+        about = "  " + (", ".join(map(line, filter(None, (s.agent, s.model)))) or "-")
+        cells = (
+            f"{line(s.name)}\n{about}",
+            f"{line(_played(s))}\n{line(s.created[:10])}",
+            f"{score}\n{interval}",
+            f"{scored}\n{cost}",
+            state,
+        )
+        shown.add_row(*map(Text, cells))
+    return shown
+
+
+def _played(s: Summary) -> str:
+    return s.suite or (", ".join(s.envs) if len(s.envs) < 4 else f"{len(s.envs)} environments") or "-"
+
+
+def _figures(s: Summary) -> tuple[str, str, str, str, str]:
+    scored = f"{s.scored}/{s.planned}" if s.planned else "-"
+    return percent(s.progress), span(s.interval), scored, dollars(s.dollars), s.state

@@ -1,0 +1,54 @@
+"""Environments and agents of plugins as members of Hydra's groups `env` and `agent`, beside the files in `conf/`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hydra.core.config_store import ConfigStore
+
+from embodied.agents import AGENTS
+from embodied.catalog import ENTRIES, Entry
+from embodied.envs import plugin_options
+from embodied.errors import EmbodiedError
+from embodied.registry import report
+
+
+def plugin_environment(name: str) -> Entry | None:
+    """The environment of another distribution of that name; None where there is none, or it is ours."""
+    if name in ENTRIES.ours or name.startswith("gym"):
+        return None
+    return ENTRIES.get(name)
+
+
+def plugin_members(group: str) -> list[str]:
+    """The names that plugins add to a group."""
+    return [e.name for e in ENTRIES.plugins()] if group == "env" else [plugin.name for plugin in AGENTS.plugins()]
+
+
+def readable() -> list[str]:
+    """The environments of plugins whose options can be read; says of the others why not."""
+    found = []
+    for e in ENTRIES.plugins():
+        try:
+            plugin_options(e)
+            found.append(e.name)
+        except EmbodiedError as error:
+            report(error)
+    return found
+
+
+def offer(chosen: Iterable[tuple[str, str]]) -> None:
+    """Makes known to Hydra what is chosen of plugins. A file of that name, ours or the user's, goes before.
+
+    Args:
+        chosen: (group, name), where a group is `env` or `agent`.
+
+    Raises:
+        UsageError: The options of a plugin's environment cannot be read.
+    """
+    store = ConfigStore.instance()
+    for group, name in chosen:
+        if group == "env" and (found := plugin_environment(name)):
+            store.store(name=name, group="env", node={"name": name, "task": None, **plugin_options(found)})
+        elif group == "agent" and AGENTS.plugin(name):
+            store.store(name=name, group="agent", node={"policy": name})

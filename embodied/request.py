@@ -1,0 +1,273 @@
+"""From a request to the configuration and the tasks that it means: nothing is built or played here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from embodied import agents, models
+from embodied.catalog import ENTRIES, Entry, check_task, entry
+from embodied.config import EvalConfig, blind, compose, env_options
+from embodied.errors import UsageError
+from embodied.eval.suites import suite as find_suite
+from embodied.registry import unknown
+from embodied.types import Json, TaskSpec
+from embodied.variables import resolved
+
+Tasks = list[tuple[TaskSpec, int]]
+"""Each task with its options, and its number of episodes."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to evaluate, as a user says it."""
+
+    agent: str
+    """A preset or a policy; empty for an agent of the user's own, which is no name."""
+    env: tuple[str, ...] = ()
+    """Environments, or one of the user's presets of the group `env`; or `suite` names a suite."""
+    suite: str | None = None
+    task: str | None = None
+    """One task, or several separated by commas; None for all."""
+    model: str | None = None
+    """`provider/name`."""
+    data: str | None = None
+    """A folder with published files."""
+    image: bool | None = None
+    """Whether the agent sees pictures; None where it depends on the environment and the model."""
+    episodes: int | None = None
+    seed: int = 0
+    steps: int | None = None
+    out: str | None = None
+    words: tuple[str, ...] = ()
+    """What the user typed in Hydra's grammar, `key=value`."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Dotted key -> value; weaker than words."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "env", tuple(dict.fromkeys(self.env)))
+        if (not self.env) == (self.suite is None):
+            raise UsageError(
+                "Name either an environment (--env nethack) or a suite (--suite balrog). `embodied list envs` lists the"
+                " environments."
+            )
+        if self.suite is not None and self.task is not None:
+            raise UsageError("--task goes with --env, not with --suite.")
+        if self.suite is not None and self.data is not None:
+            raise UsageError(
+                "--data goes with --env, not with --suite: each environment's published files lie in a folder of their"
+                " own."
+            )
+        for option, value in (("--task", self.task), ("--data", self.data)):
+            if len(self.env) > 1 and value is not None:
+                raise UsageError(f"{option} goes with one environment, not with {len(self.env)} of them.")
+
+    @property
+    def alone(self) -> str | None:
+        """The environment, where it is one and not a suite or several."""
+        return self.env[0] if len(self.env) == 1 else None
+
+    @property
+    def name(self) -> str:
+        """What its run folder is called by default, without the agent."""
+        several = self.env if len(self.env) <= 3 else (*self.env[:2], f"{len(self.env) - 2}-more")
+        return self.suite or "+".join(several).replace(":", "-").replace("/", "-")
+
+
+def planned(request: Request, say: Callable[[str], None]) -> tuple[EvalConfig, Tasks]:
+    """The configuration, and every task with its options and number of episodes.
+
+    Args:
+        request: What to evaluate.
+        say: Takes a sentence that the user must know and that is not an error.
+
+    Raises:
+        UnknownName: A name or key does not exist.
+        UsageError: Something in it makes no sense.
+    """
+    config = _with_pictures(request, say)
+    request = replace(request, image=config.image)
+    if request.alone is not None:
+        return config, _of_environment(config)
+    if request.suite is None:
+        counts = None
+        names: Sequence[str] = request.env
+    else:
+        counts = {(env, task): episodes for env, task, episodes in find_suite(request.suite).tasks}
+        names = list(dict.fromkeys(env for env, _ in counts))
+    offered = {name: _offered(name) for name in names}
+    _check_offered(request, offered)
+    tasks: Tasks = []
+    for name in names:
+        if request.suite is not None and config.image and not ENTRIES[name].picture:
+            say(
+                f"{name} has no picture and is left out of {request.suite} with --image, as in BALROG's VLM"
+                " leaderboard."
+            )
+            continue
+        found = _of_environment(_composed(request, name, _reaching(request, name, offered)))
+        if counts is not None:
+            found = [
+                (spec, config.run.episodes or counts[name, spec.task])
+                for spec, _ in found
+                if (name, spec.task) in counts
+            ]
+        tasks += found
+    return config, tasks
+
+
+def _with_pictures(request: Request, say: Callable[[str], None]) -> EvalConfig:
+    """The configuration of the whole request.
+
+    Where nothing is said, the agent sees pictures when the questions are about pictures, and a model is asked that
+    reads them.
+    """
+    env = request.alone
+    if request.image is not None:
+        return _composed(request, env)
+    names = request.env or [env for env, *_ in find_suite(request.suite or "").tasks]
+    seen = any(name in ENTRIES and ENTRIES[name].seen for name in names)
+    config = _composed(replace(request, image=seen), env)
+    if not seen or (_asks(request, config) and not blind(config)):
+        return config
+    if _asks(request, config):
+        say(f"{config.model.provider}/{config.model.name} reads no images: it is asked in text alone.")
+    return _composed(replace(request, image=False), env)
+
+
+def _asks(request: Request, config: EvalConfig) -> bool:
+    """Whether the agent asks a model."""
+    return agents.needs_model(config.agent.policy) if request.agent else bool(config.model.provider)
+
+
+def _composed(request: Request, env: str | None, reaching: Callable[[str], bool] | None = None) -> EvalConfig:
+    """The configuration for one environment.
+
+    Args:
+        request: What to evaluate.
+        env: The environment; None for what all have in common.
+        reaching: Which keys `env.<option>` are for it; None for all.
+    """
+    named: dict[str, Any] = {"task": request.task}
+    if env is not None and env.startswith("gym:"):
+        named["name"] = env
+    if request.data is not None:
+        if env in ENTRIES and "data" not in env_options(env):
+            raise UsageError(f"--data: {env} has no published files to read.")
+        named["data"] = str(Path(request.data).resolve())
+    values: dict[str, Any] = {"image": bool(request.image), **{f"env.{key}": value for key, value in named.items()}}
+    if request.model is not None:
+        provider, name = models.parse_model(request.model)
+        values |= {"model.provider": provider, "model.name": name}
+    values |= {f"run.{key}": getattr(request, key) for key in ("episodes", "seed", "steps", "out")}
+    values = {key: value for key, value in values.items() if value is not None}
+    free = env is not None and env.startswith("gym:")  # options that we do not know are for its constructor
+    reaches = reaching or (lambda option: env is not None)
+    for key, value in request.options.items():
+        if (option := env_option(key)) is None or reaches(option):
+            values[key] = value
+    words = [
+        f"++{word}" if free and word.startswith("env.") else word
+        for word in request.words
+        if (option := env_option(word)) is None or reaches(option)
+    ]
+    group = "gym" if free else env
+    config = compose(words, env=group, agent=request.agent or None, values=values)
+    if config.image and not config.agent.history.image and agents.shows_pictures(config.agent):
+        config.agent.history.image = 1  # an agent that is given pictures sees at least the present one
+    return config
+
+
+def env_option(word: str) -> str | None:
+    """`rules` for the word `env.rules=balrog` or the key `env.rules`; None for what is not about the environment."""
+    key = word.lstrip("+~").partition("=")[0]
+    return key.removeprefix("env.").partition(".")[0] if key.startswith("env.") else None
+
+
+def _offered(env: str) -> set[str]:
+    """The options of an environment, or of the one that a preset of the user's own is about."""
+    if env.startswith("gym:"):
+        return env_options("gym")
+    if env in ENTRIES:
+        return env_options(env)
+    own = compose([], env=env).env or {}
+    return {*own, *env_options(str(own.get("name")))} - {"name", "task"} if own.get("name") in ENTRIES else {*own}
+
+
+def _check_offered(request: Request, offered: Mapping[str, set[str]]) -> None:
+    """Raises `UnknownName` for an option that none of several environments has."""
+    if any(name.startswith("gym:") for name in offered):
+        return
+    every = {option for options in offered.values() for option in options}
+    for option in filter(None, map(env_option, [*request.words, *request.options])):
+        if option not in every:
+            where = request.suite or ", ".join(request.env)
+            raise unknown(f"environment option in {where}", option, sorted(every), "embodied show ENV")
+
+
+def _reaching(request: Request, env: str, offered: Mapping[str, set[str]]) -> Callable[[str], bool]:
+    """Of several environments, an option reaches those that have it. What none has is for the constructors of other
+    Gymnasium environments.
+    """
+    known = {option for options in offered.values() for option in options}
+    return lambda option: option in offered[env] or (env.startswith("gym:") and option not in known)
+
+
+def _of_environment(config: EvalConfig) -> Tasks:
+    """The tasks of the configuration's environment, each with its options and number of episodes. The full name of each
+    task that was named in short goes into the configuration.
+    """
+    options = {k: v for k, v in (config.env or {}).items() if v is not None}
+    name, wanted = options.pop("name", None), options.pop("task", None)
+    if not isinstance(name, str):
+        raise UsageError(
+            "No environment is named: the key env.name is missing. `embodied list envs` lists the environments."
+        )
+    if config.image:
+        options["image"] = True
+    if config.run.steps is not None:
+        options["max_steps"] = config.run.steps
+    if config.agent.policy == "expert":
+        options["expert"] = _expert(name, config.agent.expert)
+    if name.startswith("gym:"):
+        return [(TaskSpec(name, "", options), config.run.episodes or 1)]
+    found = entry(name)
+    if config.image and not found.picture:
+        raise UsageError(f"{name} has no picture: leave out --image.")
+    now = resolved(options)
+    if "data" in now and not Path(now["data"]).is_dir():
+        raise UsageError(f"--data: there is no folder {now['data']}.")
+    names: Iterable[str] = found.tasks
+    if wanted:
+        typed = [task.strip() for task in str(wanted).split(",")]
+        names = list(dict.fromkeys(check_task(found, task) for task in typed))
+        if names != typed and config.env is not None:
+            config.env["task"] = ",".join(names)
+    return [
+        (TaskSpec(name, task, _for_task(found, task, options, bool(wanted))), config.run.episodes or found.episodes)
+        for task in names
+    ]
+
+
+def _expert(name: str, wanted: str) -> bool | str:
+    """The value of the environment's option `expert`."""
+    if name not in ENTRIES or (wanted and wanted in ENTRIES[name].experts):
+        return wanted or True
+    if not ENTRIES[name].experts:
+        having = ", ".join(e.name for e in ENTRIES.values() if e.experts)
+        raise UsageError(
+            f"{name} has no expert; {having} have one. You can play it yourself and record that: `embodied play"
+            f" {name}`."
+        )
+    if wanted:
+        raise unknown(f"expert of {name}", wanted, list(ENTRIES[name].experts), "embodied list envs")
+    return True
+
+
+def _for_task(found: Entry, task: str, options: Json, named: bool) -> Json:
+    """Published files go to the tasks that have any; naming a task that has none is the environment's to refuse."""
+    if "data" in options and not named and not task.startswith(found.data_tasks):
+        return {k: v for k, v in options.items() if k != "data"}
+    return options

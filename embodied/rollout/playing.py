@@ -1,0 +1,269 @@
+"""One run from its plan to its results: checks, workers, model, agents, and the folder, in the order in which nothing
+is written before all that can be found wrong has been looked at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from math import inf
+from pathlib import Path
+
+from embodied import agents, models
+from embodied.agents.base import Agent
+from embodied.blobs import Blobs, MemoryBlobs
+from embodied.config import EvalConfig, blind
+from embodied.errors import UsageError
+from embodied.models.base import Model
+from embodied.models.layers.budget import Allowance
+from embodied.models.prices import Price, price_of
+from embodied.rollout.runner import Listener, Result, run_all
+from embodied.rollout.spend import used
+from embodied.rollout.worlds.workers import Pool, ProcessWorker, Worker
+from embodied.store.blobs import FileBlobs
+from embodied.store.run import Run, RunRecord
+from embodied.types import Episode, EpisodeSpec, Step, TaskSpec, Usage
+
+Watch = Callable[[Run, Sequence[EpisodeSpec], Price | None], AbstractContextManager[Listener]]
+"""Makes what hears of a run while it plays, from the run, the episodes to be played, and the price of the model."""
+Factory = Callable[[agents.Kit], Agent]
+"""Makes an agent for one episode."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run to be played, or to be gone on with."""
+
+    config: EvalConfig
+    root: Path
+    record: RunRecord
+    """What `run.json` will say of it."""
+    specs: Sequence[EpisodeSpec]
+    """Of the plan, the episodes to be played here."""
+    run: Run | None = None
+    """The run, where it was opened and not planned."""
+    factory: Factory | None = None
+    """An agent of the user's own; None for the one that the configuration names."""
+
+    @property
+    def asks(self) -> bool:
+        """Whether the agent asks a model."""
+        if self.factory is not None:
+            return bool(self.config.model.provider)
+        return agents.needs_model(self.config.agent.policy)
+
+    def owed(self) -> list[EpisodeSpec]:
+        """The episodes that have no score yet."""
+        there = Run(self.root) if self.run is None and (self.root / "run.json").is_file() else self.run
+        return [spec for spec in self.specs if there is None or not there.scored(spec.id)]
+
+    def agent(self, spec: EpisodeSpec, model: Model | None, blobs: Blobs) -> Agent:
+        """The agent for one episode."""
+        settings = self.config.model.settings()
+        if self.factory is None:
+            return agents.build(self.config.agent, model, settings, spec=spec, blobs=blobs)
+        return self.factory(agents.Kit(self.config.agent, model, settings, spec, blobs))
+
+
+async def play(
+    job: Job,
+    watch: Watch,
+    stopping: asyncio.Event | None = None,
+    created: Callable[[RunRecord], None] = lambda record: None,
+) -> tuple[Run | None, Result]:
+    """Plays a job.
+
+    Args:
+        job: What to play.
+        watch: See `Watch`.
+        stopping: Once it is set, episodes in flight end after their present step, and no other begins.
+        created: Hears that the folder is there and of this user.
+
+    Returns:
+        The run, or None where it was stopped before there was one; and what was done.
+
+    Raises:
+        EmbodiedError: Something in the job cannot be had, or makes no sense. Nothing was written.
+        StoreError: The folder cannot be written, or holds another run.
+    """
+    stopping = stopping or asyncio.Event()
+    async with pool_of(job) as pool:
+        owed = job.owed()
+        await pool.start(len(owed))
+        await check_environments(job.config.agent, owed, pool)
+        if stopping.is_set():
+            return job.run, Result(0, 0, interrupted=True)
+        model = build_model(job.config, job.root) if job.asks else None
+        try:
+            _check_agents(job, model)
+            run = job.run or Run.create(job.root, job.record)
+            created(run.record)
+            price = price_of(job.config.model, job.config.run.price) if model is not None else None
+            with watch(run, job.specs, price) as listener:
+                at_once = _concurrency(job, pool.size)
+                heard = Announced(listener, model)
+                return run, await run_all(
+                    run, job.specs, lambda spec: job.agent(spec, model, run.blobs), pool, heard, at_once, stopping
+                )
+        finally:
+            if model is not None:
+                await model.aclose()
+
+
+def pool_of(job: Job) -> Pool:
+    """The workers of a job, none of them started yet. Raises as `check`."""
+    check(job)
+    workers, launch = _workers(job.config)
+    return Pool(workers, job.config.run.step_seconds, job.config.run.reset_seconds, launch)
+
+
+async def check_environments(agent: agents.AgentConfig, specs: Sequence[EpisodeSpec], pool: Pool) -> None:
+    """Makes one environment of each kind for a moment, in the workers that then play the episodes. Where the agent must
+    choose from a list, each task is looked at: tasks of one environment may differ in what they accept.
+
+    Raises:
+        UsageError, MissingExtra, EnvironmentFailure: One of them cannot be made.
+    """
+
+    async def look(task: TaskSpec) -> None:
+        free_text = await pool.check(task)
+        agents.check_actions(agent, f"{task.env} {task.task}".strip(), not free_text)
+
+    each_task = agent.format is not None
+    kinds = {(spec.task.env, spec.task.task if each_task else ""): spec.task for spec in specs}
+    try:
+        async with asyncio.TaskGroup() as group:
+            for task in kinds.values():
+                group.create_task(look(task))
+    except ExceptionGroup as several:
+        raise several.exceptions[0] from None
+
+
+def check(job: Job) -> None:
+    """Finds what is wrong with a job without making anything: numbers, the agent, the model, pictures, the cluster.
+
+    Raises:
+        UsageError: Something in it makes no sense.
+    """
+    config = job.config
+    for key in ("episodes", "steps", "workers", "concurrency", "step_seconds", "reset_seconds"):
+        value = getattr(config.run, key)
+        if value is not None and not 0 < value < inf:
+            raise UsageError(f"run.{key} must be above 0 and finite, not {value}.")
+    agents.check(config.agent)
+    if config.model.provider:
+        models.check(config.model)
+    if job.asks and not config.model.provider:
+        raise UsageError(
+            f"The agent {config.agent.policy} needs a model: add --model provider/name (`embodied list models`), or"
+            " take a preset (`embodied list agents`)."
+        )
+    if config.agent.perception != "none" and not config.image:
+        raise UsageError(
+            f"agent.perception={config.agent.perception} is about pictures: add --image. They are not sent to the"
+            " model."
+        )
+    if config.image and job.asks and blind(config):
+        raise UsageError(
+            f"gguf/{config.model.name} reads no images. Play with --text, or give its image projector with"
+            " model.mmproj=FILE."
+        )
+    _check_replicas(config)
+
+
+def _check_replicas(config: EvalConfig) -> None:
+    if config.run.replicas < 0 or (config.run.replicas and config.run.ray is None):
+        raise UsageError(
+            "run.replicas counts copies of the model on a Ray cluster: name the cluster with run.ray, and give a number"
+            " above 0."
+        )
+    if config.run.ray is not None:
+        from embodied.rollout.worlds.ray_cluster import connect
+
+        there, needed = connect(config.run.ray), _taken(config)
+        if config.run.replicas and there <= needed:
+            raise UsageError(
+                f"The Ray cluster has {there} cores: {needed} for the replicas of the model leave none for a worker."
+                " Lower run.replicas."
+            )
+
+
+def _check_agents(job: Job, model: Model | None) -> None:
+    """Makes an agent for one episode of each task, so that missing demonstrations end the job before anything is
+    written. A run that exists already has met them.
+    """
+    if job.run is None:
+        for spec in {spec.task.task: spec for spec in job.record.planned}.values():
+            job.agent(spec, model, MemoryBlobs())
+
+
+def _workers(config: EvalConfig) -> tuple[int, Callable[[], Awaitable[Worker]]]:
+    """How many workers, and what starts one."""
+    if config.run.ray is None:
+        return config.run.workers or cores(), partial(ProcessWorker.launch, config.run.worker_variables)
+    from embodied.rollout.worlds.ray_cluster import RayWorker, connect
+
+    there = connect(config.run.ray)
+    return config.run.workers or max(1, there - _taken(config)), partial(RayWorker.launch, config.run.worker_variables)
+
+
+def _taken(config: EvalConfig) -> int:
+    """Cores of the cluster that the model's replicas take."""
+    return config.run.replicas * (config.model.threads or 1)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _concurrency(job: Job, workers: int) -> int:
+    config = job.config
+    if config.run.concurrency is not None:
+        return config.run.concurrency
+    if config.agent.policy == "human" or config.model.provider == "gguf":
+        return 1
+    if config.model.provider == "transformers":
+        return config.model.batch * max(1, config.run.replicas)
+    return workers * (8 if job.asks else 2)
+
+
+def build_model(config: EvalConfig, root: Path) -> Model:
+    """The model of a run with all its layers. What the run in `root` has used before counts.
+
+    Raises:
+        UsageError: The budget, the price or the cache makes no sense.
+        BudgetSpent: Nothing is left of the budget.
+        MissingKey, MissingExtra, UnknownName: The model cannot be had.
+    """
+    price = price_of(config.model, config.run.price)
+    before = used(Run(root)) if (root / "run.json").is_file() else Usage()
+    allowance = Allowance(config.run.budget.tokens, config.run.budget.dollars)
+    model = models.build(config.model, FileBlobs(root / "blobs"), replicas=config.run.replicas)
+    return models.spending(model, config.model, allowance, price, before, config.run.cache)
+
+
+class Announced:
+    """A listener that also tells the model how many episodes are being played."""
+
+    def __init__(self, listener: Listener, model: Model | None):
+        self._listener = listener
+        self._tell = getattr(model, "live", lambda episodes: None)
+        self._playing: set[str] = set()
+
+    def started(self, spec: EpisodeSpec) -> None:
+        self._playing.add(spec.id)
+        self._tell(len(self._playing))
+        self._listener.started(spec)
+
+    def stepped(self, spec: EpisodeSpec, step: Step) -> None:
+        self._listener.stepped(spec, step)
+
+    def ended(self, episode: Episode) -> None:
+        self._playing.discard(episode.spec.id)
+        self._tell(len(self._playing))
+        self._listener.ended(episode)

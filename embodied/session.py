@@ -1,0 +1,344 @@
+"""The Python API, over which the command line is a thin skin.
+
+    import embodied
+
+    done = embodied.evaluate("babyai", "random", task="goto", episodes=3)
+    print(done)
+
+`evaluate` and `resume` work in a script, in a test, and in a notebook, where an event loop is running already.
+`evaluate_async` and `resume_async` are the same for code that awaits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import glob
+import threading
+import warnings
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, wait
+from contextlib import contextmanager, suppress
+from contextvars import copy_context
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from embodied.config import restore
+from embodied.errors import StoreError, UsageError
+from embodied.eval.settings import older_versions
+from embodied.evaluation import Evaluation
+from embodied.registry import unknown
+from embodied.request import Request, planned
+from embodied.rollout import playing
+from embodied.rollout.identity import deciding, difference, run_identity, unnamed, versions
+from embodied.rollout.plan import Shard, plan
+from embodied.rollout.playing import Factory, Job
+from embodied.rollout.runner import Listener, Listeners
+from embodied.store.run import Run, RunRecord
+from embodied.trust import note, require_trust
+
+P = ParamSpec("P")
+T = TypeVar("T")
+LOOKING = 0.2
+"""Seconds between two looks whether a call that waits was cancelled."""
+Say = Callable[[str], None]
+"""Takes a sentence that the user must know and that is not an error."""
+
+
+async def evaluate_async(
+    env: str | Sequence[str] | None = None,
+    agent: str | Factory | None = None,
+    model: str | None = None,
+    *,
+    task: str | None = None,
+    suite: str | None = None,
+    episodes: int | None = None,
+    seed: int = 0,
+    steps: int | None = None,
+    image: bool | None = None,
+    out: str | Path | None = None,
+    data: str | Path | None = None,
+    shard: str | None = None,
+    listeners: Sequence[Listener] = (),
+    options: Mapping[str, Any] | None = None,
+    **keywords: Any,
+) -> Evaluation:
+    """Plays an agent on environments and scores it.
+
+    The same call continues an interrupted run, and does not play again what is scored already. `evaluate` waits for the
+    end; `evaluate_async` is for code that awaits. To interrupt or cancel a call loses nothing that is recorded.
+
+    Args:
+        env: An environment (`embodied list envs`), `gym:ID` for any other Gymnasium environment, or several of them.
+        agent: A preset or a policy (`embodied list agents`). Or a function of yours that takes an
+            `embodied.agents.Kit` and returns an `Agent`: the run records its module and name, not its code, so name
+            another `out` when you change it.
+        model: `provider/name`, for instance `openai/gpt-4o`.
+        task: One task, or several separated by commas; None for all. A part of a name will do where it names one task.
+        suite: A suite (`embodied list suites`) in place of `env`.
+        episodes: Episodes per task, at least 1; None for the environment's or the suite's number.
+        seed: The suite seed. The same seed gives every agent the same episodes.
+        steps: Step limit, at least 1; None for the environment's.
+        image: Whether the agent sees pictures; None: where the questions are about pictures and the model reads them.
+        out: The run folder; None for `runs/<environment>-<agent>-<hash>`.
+        data: A folder with the environment's published files.
+        shard: Play one part of several: `1/4` to `4/4`.
+        listeners: Hear every start, step and end of an episode (`embodied.rollout.runner.Listener`).
+        options: Any key of the configuration (`embodied list options`), as `{"agent.history.text": 4}`.
+        **keywords: The same, with two underscores for each dot: `agent__history__text=4`.
+
+    Returns:
+        Scores and episodes. An episode that failed is not an exception: see `coverage` and `stopped`.
+
+    Raises:
+        UsageError: Something in the request makes no sense.
+        MissingExtra, MissingKey: Something is not installed, or there is no API key.
+        EnvironmentFailure: The environment cannot be made.
+        StoreError: The run folder cannot be used.
+    """
+    name, factory = _agent(agent)
+    request = Request(
+        agent=name,
+        env=environments([env] if isinstance(env, str) else env or ()),
+        suite=suite,
+        task=task,
+        model=model,
+        data=None if data is None else str(data),
+        image=image,
+        episodes=episodes,
+        seed=seed,
+        steps=steps,
+        out=None if out is None else str(out),
+        options=_options(options, keywords),
+    )
+    return await _evaluated(prepare(request, shard, _warn, factory), listeners)
+
+
+async def resume_async(
+    folder: str | Path,
+    *,
+    agent: Factory | None = None,
+    shard: str | None = None,
+    trust: bool = False,
+    listeners: Sequence[Listener] = (),
+    options: Mapping[str, Any] | None = None,
+    **keywords: Any,
+) -> Evaluation:
+    """Goes on with a run, in the middle of episodes too. `resume` waits for the end; `resume_async` is for code that
+    awaits.
+
+    Args:
+        folder: The run folder.
+        agent: The function that made the agents, where the run was played with one of yours.
+        shard: Play one part of several: `1/4` to `4/4`.
+        trust: You answer for the folder, although another user or machine made it (`docs/runs.md`).
+        listeners: As for `evaluate`.
+        options: How to play on, as `{"run.workers": 4}`.
+        **keywords: The same, with two underscores for each dot: `run__workers=4`.
+
+    Returns:
+        As `evaluate`.
+
+    Raises:
+        StoreError: It is not a run folder, the run cannot go on, or nobody answers for the folder.
+        EmbodiedError: As `evaluate`.
+    """
+    factory = agent if agent is None else _agent(agent)[1]
+    run = Run(folder)
+    require_trust(run, trust, play=True, say=_warn)
+    return await _evaluated(reopen(run, (), _options(options, keywords), shard, factory), listeners)
+
+
+def blocking(call: Callable[P, Coroutine[Any, Any, T]], name: str) -> Callable[P, T]:
+    """The same call for code that does not await; where an event loop is running (a notebook), in a thread."""
+
+    @wraps(call)
+    def waiting(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return asyncio.run(call(*args, **kwargs))
+        return _in_thread(call(*args, **kwargs))
+
+    waiting.__name__ = waiting.__qualname__ = name
+    return waiting
+
+
+evaluate = blocking(evaluate_async, "evaluate")
+resume = blocking(resume_async, "resume")
+
+
+def prepare(request: Request, shard: str | None = None, say: Say = print, factory: Factory | None = None) -> Job:
+    """The run that a request means. Makes nothing and writes nothing.
+
+    Args:
+        request: What to evaluate.
+        shard: See `Shard.parse`.
+        say: See `Say`.
+        factory: An agent of the user's own.
+
+    Raises:
+        UsageError: Something in the request makes no sense.
+        StoreError: The folder holds another run.
+    """
+    part = Shard.parse(shard)
+    config, tasks = planned(request, say)
+    if factory is not None:
+        config.agent.policy = _named(factory)
+    whole = {"suite": request.suite, "preset": request.agent or config.agent.policy, **deciding(config)}
+    if request.alone is None:
+        whole["env"] = {spec.env: spec.kwargs for spec, _ in tasks}
+    found = versions(spec for spec, _ in tasks)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    record = RunRecord(run_identity(whole, found), whole, (), found, now, request.suite or "")
+    agent = request.agent or config.agent.policy.rpartition(":")[2]
+    root, before = _folder(config.run.out, f"{request.name}-{agent}", record)
+    record = replace(record, identity=before.identity) if before else record
+    specs = plan(tasks, config.run.seed, record.identity, before.planned if before else ())
+    return Job(config, root, replace(record, planned=specs), part.of(specs), factory=factory)
+
+
+def reopen(
+    run: Run,
+    words: Sequence[str] = (),
+    values: Mapping[str, Any] | None = None,
+    shard: str | None = None,
+    factory: Factory | None = None,
+) -> Job:
+    """What is left to play of a run.
+
+    Args:
+        run: The run; somebody answers for its folder (see `embodied.trust`).
+        words: How to play on, `key=value`.
+        values: The same as dotted key -> value.
+        shard: See `Shard.parse`.
+        factory: An agent of the user's own.
+
+    Raises:
+        StoreError: The run was made with other versions, or `words` would make another run of it.
+        UsageError: Something makes no sense.
+    """
+    part = Shard.parse(shard)
+    record = run.record
+    if older := older_versions(record):
+        only_read = f"{run.root} was recorded with an older version of the environment, {older}, and can only be read"
+        raise StoreError(f"{only_read}: `embodied eval ... --out ANOTHER` starts a new run.")
+    config = restore(record.config, [*unnamed(record), *words], values or {})
+    found = versions(spec.task for spec in record.planned)
+    now = replace(record, config={**record.config, **deciding(config)}, versions=found)
+    if what := difference(record, now):
+        raise StoreError(
+            f"{run.root} cannot go on with another plan ({what}). `embodied eval ... --out ANOTHER` starts a new run."
+        )
+    return Job(config, run.root, record, part.of(record.planned), run, factory)
+
+
+def environments(named: Iterable[str]) -> tuple[str, ...]:
+    """Names of environments, each of which may be several separated by commas."""
+    return tuple(name for text in named for name in map(str.strip, str(text).split(",")) if name)
+
+
+async def _evaluated(job: Job, listeners: Sequence[Listener]) -> Evaluation:
+    @contextmanager
+    def watch(*_: object) -> Iterator[Listeners]:
+        yield Listeners(listeners)
+
+    run, result = await playing.play(job, watch, created=lambda record: note(record, _warn))
+    return Evaluation.of(run, result.stopped)
+
+
+def _folder(out: str | None, name: str, record: RunRecord) -> tuple[Path, RunRecord | None]:
+    """Where the run goes, and what stands there already of the same run.
+
+    Where no folder is named, an earlier version of this package may have begun the run under another hash.
+    """
+    root = Path(out or f"runs/{name}-{record.identity[:8]}")
+    if (root / "run.json").is_file():
+        run = Run(root)
+        if what := difference(run.record, record):
+            raise run.another_plan(what)
+        return root, run.record
+    for path in [] if out else sorted(root.parent.glob(f"{glob.escape(name)}-*/run.json")):
+        with suppress(StoreError):  # another run, damaged or not
+            before = Run(path.parent).record
+            if not difference(before, record):
+                return path.parent, before
+    return root, None
+
+
+def _agent(agent: str | Factory | None) -> tuple[str, Factory | None]:
+    """The name of an agent, or the function that makes it."""
+    if agent is None or agent == "":
+        raise UsageError("Name an agent, for instance agent='random'. `embodied list agents` lists them all.")
+    if isinstance(agent, str):
+        return agent, None
+    _named(agent)
+    return "", agent
+
+
+def _named(factory: Factory) -> str:
+    """How a run records an agent of the user's own: `module:name`."""
+    module, name = getattr(factory, "__module__", None), getattr(factory, "__qualname__", None)
+    if not callable(factory) or not module or not name or "<lambda>" in name:
+        raise UsageError(
+            f"An agent is a name, or a function or class with a name that takes a Kit; not {factory!r}. Write it with"
+            " `def`: the run records its name."
+        )
+    return f"{module}:{name}"
+
+
+def _options(options: Mapping[str, Any] | None, keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted key -> value. Raises `UnknownName` for a keyword that is neither an argument nor a key."""
+    for name in keywords:
+        if "__" not in name:
+            known = [*evaluate_async.__annotations__.keys() - {"return", "keywords"}]
+            raise unknown("argument", name, sorted(known), "help(embodied.evaluate)")
+    return {**(options or {}), **{name.replace("__", "."): value for name, value in keywords.items()}}
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, stacklevel=2)
+
+
+def _in_thread(main: Coroutine[Any, Any, T]) -> T:
+    """As `asyncio.run`, in a thread. An interrupt cancels `main`, waits for its end, and goes on."""
+    done: Future[T] = Future()
+    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = Future()
+
+    async def told() -> T:
+        task = asyncio.current_task()
+        assert task is not None
+        started.set_result((asyncio.get_running_loop(), task))
+        return await main
+
+    def work() -> None:
+        try:
+            done.set_result(asyncio.run(told()))
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised in the thread that waits
+            done.set_exception(error)
+
+    thread = threading.Thread(target=copy_context().run, args=(work,), name="embodied")
+    thread.start()
+    try:
+        _wait(done)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        loop, task = started.result()
+        loop.call_soon_threadsafe(task.cancel)
+        thread.join()
+        raise
+    return done.result()
+
+
+def _wait(done: Future[T]) -> None:
+    """Waits, in a thread whose own event loop stands still meanwhile.
+
+    Raises:
+        KeyboardInterrupt: Somebody interrupts.
+        asyncio.CancelledError: The task that waits was cancelled. `asyncio.run` turns the first Ctrl-C into that.
+    """
+    waiting = asyncio.current_task()
+    while not wait([done], LOOKING).done:
+        if waiting is not None and waiting.cancelling():
+            raise asyncio.CancelledError

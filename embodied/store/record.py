@@ -1,0 +1,69 @@
+"""`run.json`: what was planned, and with what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from embodied.errors import StoreError
+from embodied.types import EpisodeSpec, Json
+
+FORMAT = 1
+"""Of run folders that this version writes; it reads every earlier one. Runs of before formats were numbered name none.
+"""
+SCORED = ("finished", "limit")
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """`run.json`."""
+
+    identity: str
+    """Hash of everything that decides what happens in an episode of this run; the number of episodes is not part of it.
+    """
+    config: Json
+    """The whole configuration, as composed. Holds names of environment variables, never their values."""
+    planned: tuple[EpisodeSpec, ...]
+    """Grows when the same command asks for more episodes; never shrinks."""
+    versions: dict[str, str] = field(default_factory=dict)
+    """Distribution -> version, of everything that can move a score."""
+    created: str = ""
+    """UTC, ISO 8601."""
+    suite: str = ""
+    format: int = FORMAT
+    """Of the folder. A reader refuses a later format than its own."""
+
+    def difference(self, other: RunRecord) -> str:
+        """The first key in which the configuration or the versions of `other` differ, in words."""
+        mine, others = ({**record.config, "version": record.versions} for record in (self, other))
+        return _difference(mine, others) or "the suite differs"
+
+
+def check_format(data: bytes, root: Path) -> None:
+    """Refuses a folder of a later format before anything else of it is read: nothing in it need mean what it says."""
+    try:
+        found = msgspec.json.decode(data, type=_Format).format
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return  # damaged: whoever reads the whole record says where
+    if found > FORMAT:
+        raise StoreError(
+            f"{root} has format {found}, and this version of embodied reads formats up to {FORMAT}: upgrade it with"
+            " `pip install --upgrade embodied-suite`."
+        )
+
+
+class _Format(msgspec.Struct):
+    format: int = 0
+
+
+def _difference(old: Json, new: Json, path: str = "") -> str:
+    """The first key in which two configurations differ, for the error message."""
+    for key in [*old, *(k for k in new if k not in old)]:
+        a, b = old.get(key), new.get(key)
+        if a != b:
+            if isinstance(a, dict) and isinstance(b, dict):
+                return _difference(a, b, f"{path}{key}.")
+            return f"{path}{key} is {a!r} there and {b!r} here"
+    return ""
