@@ -48,7 +48,11 @@ class Entry:
     can_succeed: bool = True
     """False where there is no success, only progress (as `LanguageEnv.can_succeed`)."""
     splits: tuple[str, ...] = ("test",)
-    """Sets of episodes that it can be played on. Only `test` is played today."""
+    """Splits that it can be played on, of `embodied.splits`. One whose seeds generate worlds has all three; one that has
+    only published items has `test`.
+    """
+    split_options: tuple[tuple[str, str, str | bool], ...] = ()
+    """(split, option, value): what has to be set beside the seeds, where the items of a split are other items."""
     versions: tuple[str, ...] = ()
     """Distributions that can move its scores. Their versions are recorded with a run, as is that of `distribution`."""
     options: str = ""
@@ -100,6 +104,9 @@ def _game(name: str, id: str, tasks: tuple[str, ...], episodes: int, summary: st
         name, f"embodied/{id}", f"embodied.games.{name}.env:{cls}Env", tasks, episodes, "games", summary, **more
     )
 
+
+_SEEDED = ("test", "train", "dev")
+"""Splits of an environment whose seeds generate its worlds."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _ID = re.compile(r"[\w.-]+/[\w.-]+-v\d+")
@@ -197,6 +204,13 @@ def _wrong(e: Entry) -> str:
         return "target (and analysis) must be package.module:name"
     if not e.tasks or len(set(e.tasks)) != len(e.tasks) or any("," in t or not t.strip() for t in e.tasks):
         return "tasks must be one name or more, all different, without commas"
+    if "test" not in e.splits or not set(e.splits) <= set(_SEEDED):
+        return f"splits must be of {', '.join(_SEEDED)}, test among them, not {e.splits!r}"
+    if not isinstance(e.split_options, tuple) or any(
+        not isinstance(o, tuple) or len(o) != 3 or o[0] not in e.splits or not isinstance(o[1], str)
+        for o in e.split_options
+    ):
+        return f"split_options must be a tuple of (split, option, value), not {e.split_options!r}"
     if not isinstance(e.episodes, int) or e.episodes < 1:
         return f"episodes must be a whole number above 0, not {e.episodes!r}"
     return ""
@@ -210,6 +224,7 @@ ENTRIES = Catalog(
             ("NetHackChallenge-v0",),
             5,
             "the whole dungeon, scored by how deep and how experienced the hero gets",
+            splits=_SEEDED,
         ),
         _game(
             "minihack",
@@ -218,6 +233,7 @@ ENTRIES = Catalog(
             5,
             "small NetHack levels with one goal: mazes, battles, Boxoban, quests",
             data_tasks="MiniHack-Boxoban",
+            splits=_SEEDED,
         ),
         _game(
             "babyai",
@@ -226,8 +242,16 @@ ENTRIES = Catalog(
             10,
             "one room, one instruction: go to, pick up, open, put next",
             experts=("bot",),
+            splits=_SEEDED,
         ),
-        _game("crafter", "Crafter-v0", ("default",), 10, "open-world survival, scored by 22 achievements"),
+        _game(
+            "crafter",
+            "Crafter-v0",
+            ("default",),
+            10,
+            "open-world survival, scored by 22 achievements",
+            splits=_SEEDED,
+        ),
         _game(
             "textworld",
             "TextWorld-v1",
@@ -236,6 +260,8 @@ ENTRIES = Catalog(
             "text adventures: a treasure, a meal, a coin",
             picture=False,
             experts=("walkthrough",),
+            splits=_SEEDED,
+            split_options=(("train", "generate", True), ("dev", "generate", True)),
         ),
         _game(
             "babaisai",
@@ -244,6 +270,7 @@ ENTRIES = Catalog(
             3,
             "puzzles in which the rules are blocks one can push",
             experts=("search",),
+            splits=_SEEDED,
         ),
         Entry(
             "patheval",
@@ -256,6 +283,8 @@ ENTRIES = Catalog(
             seen=True,
             experts=("oracle",),
             analysis="embodied.planning.analysis:tables",
+            splits=("test", "train", "dev"),
+            split_options=(("train", "split", "train"), ("dev", "split", "dev")),
         ),
         Entry(
             "patheval_loop",
@@ -268,6 +297,7 @@ ENTRIES = Catalog(
             seen=True,
             experts=("oracle", "shortest_path"),
             analysis="embodied.planning.loop_analysis:tables",
+            splits=_SEEDED,
         ),
         Entry(
             "codalm",
@@ -280,6 +310,8 @@ ENTRIES = Catalog(
             seen=True,
             experts=("oracle",),
             analysis="embodied.driving.codalm.analysis:tables",
+            splits=("test", "train", "dev"),
+            split_options=(("train", "split", "train"), ("dev", "split", "val")),
         ),
         Entry(
             "corner_case_drive",
@@ -327,6 +359,7 @@ ENTRIES = Catalog(
             "highway-env's roads in words: lanes, gaps and speeds",
             experts=("rule_driver",),
             analysis="embodied.driving.highway.analysis:tables",
+            splits=_SEEDED,
         ),
     )
 )

@@ -57,10 +57,12 @@ class BudgetConfig:
 
 @dataclass
 class RunConfig:
-    """How a run is played. None of this but `seed` and `steps` changes what happens in an episode."""
+    """How a run is played. None of this but `seed`, `split` and `steps` changes what happens in an episode."""
 
     seed: int = 0
     """Suite seed: decides every episode's seed."""
+    split: str = "test"
+    """Which episodes: test; train, from which agents may learn; or dev, which decides what is kept."""
     episodes: int | None = None
     """Episodes per task; None for the suite's number."""
     steps: int | None = None

@@ -9,10 +9,11 @@ from typing import Any
 
 from embodied import agents, models
 from embodied.catalog import ENTRIES, Entry, check_task, entry
-from embodied.config import EvalConfig, blind, compose, env_options
+from embodied.config import EvalConfig, blind, compose, env_defaults, env_options
 from embodied.errors import UsageError
 from embodied.eval.suites import suite as find_suite
 from embodied.registry import unknown
+from embodied.splits import check_split, options_of
 from embodied.types import Json, TaskSpec
 from embodied.variables import resolved
 
@@ -39,6 +40,8 @@ class Request:
     """Whether the agent sees pictures; None where it depends on the environment and the model."""
     episodes: int | None = None
     seed: int = 0
+    split: str | None = None
+    """train, dev or test; None for test, or what a preset says."""
     steps: int | None = None
     out: str | None = None
     words: tuple[str, ...] = ()
@@ -161,7 +164,7 @@ def _composed(request: Request, env: str | None, reaching: Callable[[str], bool]
     if request.model is not None:
         provider, name = models.parse_model(request.model)
         values |= {"model.provider": provider, "model.name": name}
-    values |= {f"run.{key}": getattr(request, key) for key in ("episodes", "seed", "steps", "out")}
+    values |= {f"run.{key}": getattr(request, key) for key in ("episodes", "seed", "split", "steps", "out")}
     values = {key: value for key, value in values.items() if value is not None}
     free = env is not None and env.startswith("gym:")  # options that we do not know are for its constructor
     reaches = reaching or (lambda option: env is not None)
@@ -232,8 +235,10 @@ def _of_environment(config: EvalConfig) -> Tasks:
     if config.agent.policy == "expert":
         options["expert"] = _expert(name, config.agent.expert)
     if name.startswith("gym:"):
+        check_split(config.run.split)
         return [(TaskSpec(name, "", options), config.run.episodes or 1)]
     found = entry(name)
+    _set_split(config, found, options)
     if config.image and not found.picture:
         raise UsageError(f"{name} has no picture: leave out --image.")
     now = resolved(options)
@@ -249,6 +254,14 @@ def _of_environment(config: EvalConfig) -> Tasks:
         (TaskSpec(name, task, _for_task(found, task, options, bool(wanted))), config.run.episodes or found.episodes)
         for task in names
     ]
+
+
+def _set_split(config: EvalConfig, found: Entry, options: Json) -> None:
+    """Puts the options that play the run's split into `options`, and into the configuration, which is recorded."""
+    needed = options_of(check_split(config.run.split), found, options, env_defaults(found.name))
+    options |= needed
+    if config.env is not None:
+        config.env |= needed
 
 
 def _expert(name: str, wanted: str) -> bool | str:

@@ -36,6 +36,7 @@ from embodied.rollout.identity import deciding, difference, run_identity, unname
 from embodied.rollout.plan import Shard, plan
 from embodied.rollout.playing import Factory, Job
 from embodied.rollout.runner import Listener, Listeners
+from embodied.splits import check_split
 from embodied.store.run import Run, RunRecord
 from embodied.trust import note, require_trust
 
@@ -56,6 +57,7 @@ async def evaluate_async(
     suite: str | None = None,
     episodes: int | None = None,
     seed: int = 0,
+    split: str | None = None,
     steps: int | None = None,
     image: bool | None = None,
     out: str | Path | None = None,
@@ -80,6 +82,7 @@ async def evaluate_async(
         suite: A suite (`embodied list suites`) in place of `env`.
         episodes: Episodes per task, at least 1; None for the environment's or the suite's number.
         seed: The suite seed. The same seed gives every agent the same episodes.
+        split: `test` (the default); `train`, from which agents may learn; or `dev`, which decides what is kept.
         steps: Step limit, at least 1; None for the environment's.
         image: Whether the agent sees pictures; None: where the questions are about pictures and the model reads them.
         out: The run folder; None for `runs/<environment>-<agent>-<hash>`.
@@ -109,6 +112,7 @@ async def evaluate_async(
         image=image,
         episodes=episodes,
         seed=seed,
+        split=split,
         steps=steps,
         out=None if out is None else str(out),
         options=_options(options, keywords),
@@ -194,9 +198,11 @@ def prepare(request: Request, shard: str | None = None, say: Say = print, factor
     now = datetime.now(UTC).isoformat(timespec="seconds")
     record = RunRecord(run_identity(whole, found), whole, (), found, now, request.suite or "")
     agent = request.agent or config.agent.policy.rpartition(":")[2]
-    root, before = _folder(config.run.out, f"{request.name}-{agent}", record)
+    split = check_split(config.run.split)
+    name = request.name if split == "test" else f"{request.name}-{split}"
+    root, before = _folder(config.run.out, f"{name}-{agent}", record)
     record = replace(record, identity=before.identity) if before else record
-    specs = plan(tasks, config.run.seed, record.identity, before.planned if before else ())
+    specs = plan(tasks, config.run.seed, record.identity, before.planned if before else (), split)
     return Job(config, root, replace(record, planned=specs), part.of(specs), factory=factory)
 
 

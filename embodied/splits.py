@@ -6,17 +6,26 @@ seeds choose among finitely many published items says so in the catalog: all of 
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal, cast, get_args
 
+from embodied.catalog import ENTRIES, Entry
 from embodied.errors import UsageError
 from embodied.seeding import derive
 
 Split = Literal["train", "dev", "test"]
-SPLITS: tuple[Split, ...] = ("train", "dev", "test")
+SPLITS: tuple[Split, ...] = get_args(Split)
 _WIDTH = 1 << 30
 _FIRST: dict[Split, int] = {"test": 0, "train": _WIDTH, "dev": 2 * _WIDTH}
 MOST = 1 << 20
 """Episodes of a task in one split; the ranges are kept apart by as many seeds."""
+
+
+def check_split(name: str) -> Split:
+    """`name` as a split. Raises `UsageError` where there is none of that name."""
+    if name not in SPLITS:
+        raise UsageError(f"There is no split named {name!r}. --split is one of {', '.join(SPLITS)}.")
+    return cast(Split, name)
 
 
 def first_seed(split: Split, seed: int, env: str, task: str) -> int:
@@ -31,7 +40,49 @@ def first_seed(split: Split, seed: int, env: str, task: str) -> int:
     Raises:
         UsageError: No such split.
     """
-    if split not in _FIRST:
-        raise UsageError(f"There is no split named {split!r}. --split is one of {', '.join(SPLITS)}.")
     first = derive(seed, "episode", env, task, bits=30)
-    return first if split == "test" else _FIRST[split] + min(first, _WIDTH - MOST - 1)
+    if check_split(split) == "test":
+        return first
+    # The seeds of `test` may go on behind its range, by at most MOST.
+    return _FIRST[split] + min(max(first, MOST), _WIDTH - MOST - 1)
+
+
+def split_of(config: Mapping[str, Any]) -> str:
+    """The split that a recorded configuration names: `test` where it names none, as before there were splits."""
+    run = config.get("run")
+    return str((run.get("split") if isinstance(run, dict) else None) or "test")
+
+
+def options_of(split: Split, entry: Entry, options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of an environment with which it plays a split.
+
+    Args:
+        split: The split; for `test` there are none.
+        entry: The environment.
+        options: What is chosen, defaults among it.
+        defaults: The options' defaults.
+
+    Returns:
+        What has to be set.
+
+    Raises:
+        UsageError: The environment has no such split, or an option says something else.
+    """
+    if split == "test":
+        return {}
+    if split not in entry.splits:
+        having = ", ".join(e.name for e in ENTRIES.ours.values() if split in e.splits)
+        raise UsageError(
+            f"{entry.name} has no {split} split: all that it can play is its test items. These have one: {having}."
+        )
+    needed = {option: value for of, option, value in entry.split_options if of == split}
+    if options.get("data") is not None and "split" not in needed:
+        raise UsageError(
+            f"The published files of {entry.name} are all of the test split: leave out --data, or --split {split}."
+        )
+    for option, value in needed.items():
+        if options.get(option, value) not in (value, defaults.get(option)):
+            raise UsageError(
+                f"--split {split} sets env.{option}={value} of {entry.name}: leave out env.{option}={options[option]}."
+            )
+    return needed

@@ -36,6 +36,9 @@ def evaluate(
         None, "--episodes", min=1, help="Episodes per task; the suite's number by default."
     ),
     seed: int = typer.Option(0, "--seed", min=0, help="Suite seed. The same seed gives every agent the same episodes."),
+    split: str | None = typer.Option(
+        None, "--split", help="Which episodes: test (the default), train to learn from, dev to choose by."
+    ),
     steps: int | None = typer.Option(None, "--steps", min=1, help="Step limit; the environment's by default."),
     out: str | None = typer.Option(None, "--out", help="Run folder; the same command continues the run in it."),
     data: str | None = typer.Option(
@@ -86,6 +89,7 @@ def evaluate(
         image=image,
         episodes=episodes,
         seed=seed,
+        split=split,
         steps=steps,
         out=out,
         words=tuple(ctx.args),

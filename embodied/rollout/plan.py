@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from embodied.errors import UsageError
 from embodied.seeding import derive
+from embodied.splits import MOST, Split, first_seed
 from embodied.store.codec import encode
 from embodied.types import EpisodeSpec, Json, TaskSpec
 
@@ -41,7 +42,11 @@ def identity(config: Json) -> str:
 
 
 def plan(
-    tasks: Sequence[tuple[TaskSpec, int]], seed: int, run_identity: str, before: Sequence[EpisodeSpec] = ()
+    tasks: Sequence[tuple[TaskSpec, int]],
+    seed: int,
+    run_identity: str,
+    before: Sequence[EpisodeSpec] = (),
+    split: Split = "test",
 ) -> tuple[EpisodeSpec, ...]:
     """Lists the episodes of a run.
 
@@ -55,11 +60,17 @@ def plan(
         run_identity: From `identity`; goes into the episode ids.
         before: What the run has planned already. Those episodes stay as they are: their ids, and their options, which
             lack what a later version added.
+        split: Of which range the environment seeds are.
+
+    Raises:
+        UsageError: A task has more episodes than a split.
     """
     known = {(spec.task.env, spec.task.task, spec.index, spec.seed): spec for spec in before}
     specs = []
     for task, episodes in tasks:
-        first = derive(seed, "episode", task.env, task.task, bits=30)
+        if split != "test" and episodes > MOST:
+            raise UsageError(f"The {split} split has {MOST:,} episodes a task, not {episodes:,}: ask for fewer.")
+        first = first_seed(split, seed, task.env, task.task)
         for index in range(episodes):
             env_seed = first + index
             if (planned := known.get((task.env, task.task, index, env_seed))) is not None:
