@@ -48,8 +48,8 @@ class Entry:
     can_succeed: bool = True
     """False where there is no success, only progress (as `LanguageEnv.can_succeed`)."""
     splits: tuple[str, ...] = ("test",)
-    """Splits that it can be played on, of `embodied.splits`. One whose seeds generate worlds has all three; one that has
-    only published items has `test`.
+    """Splits that it can be played on (`embodied.splits`). An environment whose seeds generate worlds has all three;
+    one that has published items alone has `test`.
     """
     split_options: tuple[tuple[str, str, str | bool], ...] = ()
     """(split, option, value): what has to be set beside the seeds, where the items of a split are other items."""

@@ -7,7 +7,7 @@ seeds choose among finitely many published items says so in the catalog: all of 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 from embodied.catalog import ENTRIES, Entry
 from embodied.errors import UsageError
@@ -23,9 +23,10 @@ MOST = 1 << 20
 
 def check_split(name: str) -> Split:
     """`name` as a split. Raises `UsageError` where there is none of that name."""
-    if name not in SPLITS:
-        raise UsageError(f"There is no split named {name!r}. --split is one of {', '.join(SPLITS)}.")
-    return cast(Split, name)
+    for split in SPLITS:
+        if name == split:
+            return split
+    raise UsageError(f"There is no split named {name!r}. --split is one of {', '.join(SPLITS)}.")
 
 
 def first_seed(split: Split, seed: int, env: str, task: str) -> int:

@@ -88,7 +88,8 @@ def _narrow(found: Sequence[Summary]) -> Any:
 
 
 def _played(s: Summary) -> str:
-    return s.suite or (", ".join(s.envs) if len(s.envs) < 4 else f"{len(s.envs)} environments") or "-"
+    played = s.suite or (", ".join(s.envs) if len(s.envs) < 4 else f"{len(s.envs)} environments") or "-"
+    return played if s.split == "test" else f"{played} ({s.split})"
 
 
 def _figures(s: Summary) -> tuple[str, str, str, str, str]:

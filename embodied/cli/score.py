@@ -88,6 +88,7 @@ def _about(results: Results, result: RunScore) -> Json:
         "identity": record.identity,
         "created": record.created,
         "suite": about.suite,
+        "split": about.split,
         "agent": about.agent,
         "preset": str(record.config.get("preset") or ""),
         "model": about.model,
@@ -111,6 +112,7 @@ def _print_about(about: Json) -> None:
     rows = {
         "run": about["run"],
         "suite": about["suite"],
+        "split": "" if about["split"] == "test" else f"{about['split']}: not a test score",
         "agent": about["agent"] + preset,
         "model": about["model"],
         "used": f"{usage['input']:,} tokens in, {usage['output']:,} out; {cost}" if usage["input"] else "",

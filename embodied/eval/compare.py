@@ -20,6 +20,7 @@ from embodied.eval import statistics as st
 from embodied.eval.intervals import difference_interval
 from embodied.eval.pairs import paired_p
 from embodied.eval.results import ByTask, Results, Value, progress
+from embodied.splits import split_of
 from embodied.types import Json, TaskSpec
 
 Seeds = dict[int, float]
@@ -112,10 +113,11 @@ def compare(runs: Sequence[Results], value: Value = progress, bounded: bool = Tr
         bounded: Whether it is in [0, 1]; intervals of other values are Student's.
 
     Raises:
-        UsageError: Fewer than two runs, or no two of them have a scored task in common.
+        UsageError: Fewer than two runs, runs of different splits, or no two of them have a scored task in common.
     """
     if len(runs) < 2:
         raise UsageError("A comparison takes two runs or more: embodied compare RUN RUN [RUN ...]")
+    _check_splits(runs)
     found, nothing = [], []
     for a, b in combinations(runs, 2):
         difference = compare_two(a, b, value, bounded)
@@ -130,6 +132,18 @@ def compare(runs: Sequence[Results], value: Value = progress, bounded: bool = Tr
         )
     corrected = st.holm([d.p for d in found])
     return Comparison(tuple(replace(d, p_holm=p) for d, p in zip(found, corrected, strict=True)), tuple(nothing))
+
+
+def _check_splits(runs: Sequence[Results]) -> None:
+    """Raises `UsageError` for runs of different splits: they share no episode, so that what differs may be those."""
+    first, *others = runs
+    mine = split_of(first.record.config)
+    for other in others:
+        if (theirs := split_of(other.record.config)) != mine:
+            raise UsageError(
+                f"{first.path} is of the {mine} split and {other.path} of the {theirs} split: they played other"
+                " episodes and are not compared. `embodied score RUN` prints the score of each."
+            )
 
 
 def compare_two(a: Results, b: Results, value: Value = progress, bounded: bool = True) -> Difference | None:

@@ -116,7 +116,8 @@ def _top(report: Report, name: str) -> Html:
         el("div", el("span", title, class_="name"), el("b", value), el("span", more, class_="more"), class_="tile")
         for title, value, more in figures
     )
-    warnings = list(report.results.damaged[:5])
+    warnings = [] if about.split == "test" else [f"Episodes of the {about.split} split: this is not a test score."]
+    warnings += report.results.damaged[:5]
     if len(report.results.damaged) > 5:
         warnings.append(f"{len(report.results.damaged) - 5} more results could not be read.")
     if damaged := sum(a.damaged for a in report.activity.values()):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from embodied.catalog import ENTRIES
 from embodied.models.config import ModelConfig
 from embodied.models.prices import price_of
+from embodied.splits import split_of
 from embodied.store.run import RunRecord
 from embodied.types import Json, Usage
 
@@ -31,6 +32,8 @@ class RunSettings:
     """Whether its weights can be had; None where nothing says so."""
     vision: bool
     suite: str
+    split: str
+    """Of which episodes: test, train or dev."""
     rules: str
     """Of the environments: embodied, balrog, or both."""
     imported: str
@@ -57,6 +60,7 @@ def describe(record: RunRecord) -> RunSettings:
         open_model=_open(provider, model.get("base_url")) if asks else None,
         vision=bool(config.get("image")),
         suite=record.suite,
+        split=split_of(config),
         rules=", ".join(rules),
         imported=str(imported.get("format") or ""),
         date=record.created[:10],

@@ -61,6 +61,7 @@ class Summary:
     tokens: int = 0
     """Input and output."""
     identity: str = ""
+    split: str = "test"
 
     @property
     def world(self) -> str:
@@ -168,6 +169,7 @@ def summary(run: Run, locks: frozenset[int] | None = None) -> Summary:
         dollars=spent(run.record.config, total.usage, about),
         tokens=total.usage.input + total.usage.output,
         identity=run.record.identity,
+        split=about.split,
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
+from embodied.errors import UsageError
 from embodied.eval import balrog, floors
 from embodied.eval.compare import defining
 from embodied.eval.floors import Floor
@@ -18,6 +19,7 @@ from embodied.eval.score import RunScore, Score, score
 from embodied.eval.settings import RunSettings, describe, old_version, spent
 from embodied.eval.statistics import LEVEL, Interval, Spread, Stratum, normal_quantile, spread_of
 from embodied.eval.suites import SUITES, suite
+from embodied.splits import split_of
 from embodied.types import Json, TaskSpec, Usage
 
 SHOWN_NOT_GROUPED = ("rules",)
@@ -111,7 +113,16 @@ def boards(runs: Sequence[Results], partial: bool = False) -> list[Board]:
     Args:
         runs: In any order.
         partial: Whether runs with coverage below 1 are ranked as well.
+
+    Raises:
+        UsageError: A run is of the train or the dev split.
     """
+    for results in runs:
+        if (split := split_of(results.record.config)) != "test":
+            raise UsageError(
+                f"{results.path} is a run of the {split} split, and a leaderboard takes runs of the test split: leave"
+                " it out, or play it again without --split."
+            )
     groups: dict[Group, list[tuple[BoardEntry, Standing]]] = {}
     taken: set[str] = set()
     for results in runs:
