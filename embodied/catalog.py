@@ -53,6 +53,12 @@ class Entry:
     """
     split_options: tuple[tuple[str, str, str | bool], ...] = ()
     """(split, option, value): what has to be set beside the seeds, where the items of a split are other items."""
+    test_only: tuple[str, ...] = ()
+    """Tasks that have no split but `test`, since every seed gives the same episode."""
+    item_keys: tuple[str, ...] = ()
+    """Keys of the reset's info that name what the seed chose. Empty where nothing has a name: then the goal and the
+    first observation stand for it (`embodied.splits.item_of`).
+    """
     versions: tuple[str, ...] = ()
     """Distributions that can move its scores. Their versions are recorded with a run, as is that of `distribution`."""
     options: str = ""
@@ -233,6 +239,7 @@ ENTRIES = Catalog(
             5,
             "small NetHack levels with one goal: mazes, battles, Boxoban, quests",
             data_tasks="MiniHack-Boxoban",
+            item_keys=("boxoban",),
             splits=_SEEDED,
         ),
         _game(
@@ -251,6 +258,7 @@ ENTRIES = Catalog(
             10,
             "open-world survival, scored by 22 achievements",
             splits=_SEEDED,
+            item_keys=("world_seed",),
         ),
         _game(
             "textworld",
@@ -262,6 +270,7 @@ ENTRIES = Catalog(
             experts=("walkthrough",),
             splits=_SEEDED,
             split_options=(("train", "generate", True), ("dev", "generate", True)),
+            item_keys=("sha256",),
         ),
         _game(
             "babaisai",
@@ -283,8 +292,9 @@ ENTRIES = Catalog(
             seen=True,
             experts=("oracle",),
             analysis="embodied.planning.analysis:tables",
-            splits=("test", "train", "dev"),
+            splits=_SEEDED,
             split_options=(("train", "split", "train"), ("dev", "split", "dev")),
+            item_keys=("map",),
         ),
         Entry(
             "patheval_loop",
@@ -298,6 +308,7 @@ ENTRIES = Catalog(
             experts=("oracle", "shortest_path"),
             analysis="embodied.planning.loop_analysis:tables",
             splits=_SEEDED,
+            item_keys=("map",),
         ),
         Entry(
             "codalm",
@@ -310,8 +321,9 @@ ENTRIES = Catalog(
             seen=True,
             experts=("oracle",),
             analysis="embodied.driving.codalm.analysis:tables",
-            splits=("test", "train", "dev"),
+            splits=_SEEDED,
             split_options=(("train", "split", "train"), ("dev", "split", "val")),
+            item_keys=("dataset", "scene"),
         ),
         Entry(
             "corner_case_drive",
@@ -325,6 +337,7 @@ ENTRIES = Catalog(
             seen=True,
             experts=("rule_driver",),
             analysis="embodied.driving.closed_loop.analysis:tables",
+            item_keys=("pair",),
         ),
         Entry(
             "grounding3d",
@@ -337,6 +350,9 @@ ENTRIES = Catalog(
             seen=True,
             experts=("oracle",),
             analysis="embodied.driving.grounding3d.analysis:tables",
+            splits=_SEEDED,
+            split_options=(("train", "generate", True), ("dev", "generate", True)),
+            item_keys=("scene",),
         ),
         Entry(
             "highway",
@@ -360,6 +376,7 @@ ENTRIES = Catalog(
             experts=("rule_driver",),
             analysis="embodied.driving.highway.analysis:tables",
             splits=_SEEDED,
+            test_only=("lane-keeping", "lane-keeping-v0"),
         ),
     )
 )

@@ -13,7 +13,7 @@ from embodied.config import EvalConfig, blind, compose, env_defaults, env_option
 from embodied.errors import UsageError
 from embodied.eval.suites import suite as find_suite
 from embodied.registry import unknown
-from embodied.splits import check_split, options_of
+from embodied.splits import check_split, check_tasks, options_of
 from embodied.types import Json, TaskSpec
 from embodied.variables import resolved
 
@@ -250,6 +250,7 @@ def _of_environment(config: EvalConfig) -> Tasks:
         names = list(dict.fromkeys(check_task(found, task) for task in typed))
         if names != typed and config.env is not None:
             config.env["task"] = ",".join(names)
+    check_tasks(check_split(config.run.split), found, names)
     return [
         (TaskSpec(name, task, _for_task(found, task, options, bool(wanted))), config.run.episodes or found.episodes)
         for task in names

@@ -6,7 +6,8 @@ seeds choose among finitely many published items says so in the catalog: all of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, get_args
 
 from embodied.catalog import ENTRIES, Entry
@@ -52,6 +53,29 @@ def split_of(config: Mapping[str, Any]) -> str:
     """The split that a recorded configuration names: `test` where it names none, as before there were splits."""
     run = config.get("run")
     return str((run.get("split") if isinstance(run, dict) else None) or "test")
+
+
+def item_of(env: str, info: Mapping[str, Any], goal: str, first_hash: str) -> str:
+    """What an episode was about, as one line that two episodes share when they are about the same.
+
+    Args:
+        env: Command-line name.
+        info: What the reset told (`Episode.info`).
+        goal: `Mission.goal`.
+        first_hash: Of the first observation (`Episode.first_hash`); it depends on whether there was a picture.
+    """
+    keys = ENTRIES[env].item_keys if env in ENTRIES else ()
+    named = {key: info[key] for key in keys if info.get(key) is not None}
+    return f"{env} {json.dumps(named or {'goal': goal, 'start': first_hash}, sort_keys=True)}"
+
+
+def check_tasks(split: Split, entry: Entry, tasks: Iterable[str]) -> None:
+    """Raises `UsageError` for a task that has no such split."""
+    if split != "test" and (same := [task for task in tasks if task in entry.test_only]):
+        raise UsageError(
+            f"{entry.name} {same[0]} has no {split} split, as every seed gives the same episode: name other tasks with"
+            " --task."
+        )
 
 
 def options_of(split: Split, entry: Entry, options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 from embodied.arrays import Pixels
 from embodied.catalog import check_task, entry
 from embodied.driving.grounding3d.boxes import Box2D, Box3D, distance, distance_3d, iou_2d, iou_3d, iou_bev, yaw_error
-from embodied.driving.grounding3d.items import SIZE, Item, items
+from embodied.driving.grounding3d.items import SIZE, Item, items, made
 from embodied.driving.grounding3d.parse import Answer, read_box, read_box_2d, read_point
 from embodied.envs.base import LanguageEnv, Transition
 from embodied.envs.spaces import FreeText
@@ -101,6 +101,7 @@ class Grounding3DEnv(LanguageEnv):
     - `image`: observations have an `image`.
     - `hint`: `none`, or `box`: the object's box in the picture is told.
     - `chain`: `direct`; `box_first` or `point_first`: from coarse to fine in two answers.
+    - `generate`: a new scene for every seed, and one of its objects; what `--split train` and `dev` play.
     - `max_steps`: None by default: an episode is one answer, or the two of a chain.
     - `expert`: observations have an `expert` (`oracle`).
     - `render_mode`: None or `rgb_array` (the picture of `image`).
@@ -120,6 +121,7 @@ class Grounding3DEnv(LanguageEnv):
         image: bool = False,
         hint: str = "none",
         chain: str = "direct",
+        generate: bool = False,
         max_steps: int | None = None,
         expert: bool | str = False,
         render_mode: str | None = None,
@@ -145,7 +147,7 @@ class Grounding3DEnv(LanguageEnv):
             expert=expert,
             render_mode=render_mode,
         )
-        self._hint, self._chain = hint, chain
+        self._hint, self._chain, self._generate = hint, chain, generate
         self._items = items()
         self._item: Item = self._items[0]
         self._first: str | None = None
@@ -177,7 +179,7 @@ class Grounding3DEnv(LanguageEnv):
         )
 
     def _reset(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
-        self._item = self._items[seed % len(self._items)]
+        self._item = made(seed) if self._generate else self._items[seed % len(self._items)]
         self._first, self._measured, self._said = (None if self._chain == "direct" else ""), {}, ""
         item = self._item
         return {

@@ -12,16 +12,20 @@ from embodied.arrays import Pixels
 from embodied.driving.categories import label
 from embodied.driving.facts import ObjectFact
 from embodied.driving.grounding3d.boxes import Box2D, Box3D
+from embodied.driving.records import Scene
 from embodied.driving.scene.objects import solid
 from embodied.driving.scene.render import EYE, SIZE, camera
-from embodied.driving.scene.sets import scenes, specs
-from embodied.driving.scene.spec import Actor
+from embodied.driving.scene.sets import one, scene_of, scenes, specs
+from embodied.driving.scene.spec import Actor, SceneSpec
+from embodied.driving.scene.templates import TEMPLATES
+from embodied.errors import EnvironmentFailure
 from embodied.raster.mesh import turned
 from embodied.seeding import generator
 from embodied.types import Json
 
-__all__ = ["SIZE", "Item", "View", "box_of", "items"]
+__all__ = ["SIZE", "Item", "View", "box_of", "items", "made"]
 
+_ATTEMPTS = 20
 _DRESSED = ("pedestrian", "cyclist")
 """Their colour is that of their clothes."""
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
@@ -75,27 +79,43 @@ def items() -> tuple[Item, ...]:
     """All objects of the embedded scenes that the annotator lists, an object of each scene in turn; the order within a
     scene is drawn once.
     """
-    actors = {spec.name: {actor.id: actor for actor in spec.actors} for spec in specs()}
+    named = {spec.name: spec for spec in specs()}
     piles = []
     for scene in sorted(scenes(), key=lambda scene: scene.name):
-        assert scene.facts is not None
-        names = phrases(scene.facts.objects)
-        pile = [
-            Item(
-                scene.name,
-                fact.id,
-                fact.category,
-                fact.group,
-                names[fact.id],
-                box_of(actors[scene.name][fact.id]),
-                _corners(fact),
-                View(scene.picture),
-            )
-            for fact in scene.facts.objects
-        ]
+        pile = _items_in(scene, named[scene.name])
         piles.append([pile[i] for i in generator(0, "grounding3d", scene.name).permutation(len(pile))])
     deepest = max(map(len, piles))
     return tuple(pile[k] for k in range(deepest) for pile in piles if k < len(pile))
+
+
+def made(seed: int) -> Item:
+    """An object of a scene that is made from the seed; takes half a second of CPU time, and as long for the picture."""
+    for attempt in range(_ATTEMPTS):
+        rng = generator(seed, "grounding3d", "made", attempt)
+        spec = one(seed + attempt * len(TEMPLATES))[int(rng.integers(2))]  # of the same template
+        if pile := _items_in(scene_of(spec), spec):
+            return pile[int(rng.integers(len(pile)))]
+    raise EnvironmentFailure(f"None of {_ATTEMPTS} scenes of the seed {seed} has an object that can be asked for.")
+
+
+def _items_in(scene: Scene, spec: SceneSpec) -> list[Item]:
+    """All objects of a scene that the annotator lists, in its order."""
+    assert scene.facts is not None
+    actors = {actor.id: actor for actor in spec.actors}
+    names = phrases(scene.facts.objects)
+    return [
+        Item(
+            scene.name,
+            fact.id,
+            fact.category,
+            fact.group,
+            names[fact.id],
+            box_of(actors[fact.id]),
+            _corners(fact),
+            View(scene.picture),
+        )
+        for fact in scene.facts.objects
+    ]
 
 
 def box_of(actor: Actor) -> Box3D:

@@ -127,26 +127,32 @@ def build(cases: Sequence[CornerCase] = CASES) -> tuple[SceneSpec, ...]:
 def more(count: int, seed: int) -> tuple[SceneSpec, ...]:
     """`count` further pairs, drawn from a seed: templates take turns, all else is drawn."""
     rng = generator(seed, NAME, "more")
-    found: list[SceneSpec] = []
-    for k in range(count):
-        template = list(TEMPLATES)[k % len(TEMPLATES)]
-        what = _pick(rng, TEMPLATES[template][1])
-        weather: Weather = _pick(rng, ("clear", "clear", "clear", "rain", "fog", "snow"))
-        time: Time = _pick(rng, ("day", "day", "dusk", "night"))
-        around: Surroundings = _pick(rng, ("city", "suburb", "rural", "motorway"))
-        extras = tuple(_pick(rng, PAVED) for _ in range(int(rng.integers(3)))) if around in ("city", "suburb") else ()
-        own = int(rng.integers(2**31))
-        found += make(
-            f"s{seed}_{k:03d}_{template}_{what}",
-            template,
-            what,
-            own,
-            weather=weather,
-            time=time,
-            surroundings=around,
-            extras=extras,
-        )
-    return tuple(found)
+    return tuple(spec for k in range(count) for spec in _drawn(rng, k, f"s{seed}_{k:03d}"))
+
+
+def one(seed: int) -> tuple[SceneSpec, SceneSpec]:
+    """The pair of a seed, with the hazard and without; seeds in a row take templates in turn."""
+    return _drawn(generator(seed, NAME, "one"), seed, f"seed{seed}")
+
+
+def _drawn(rng: np.random.Generator, turn: int, name: str) -> tuple[SceneSpec, SceneSpec]:
+    """A pair of the template whose turn it is; all else is drawn."""
+    template = list(TEMPLATES)[turn % len(TEMPLATES)]
+    what = _pick(rng, TEMPLATES[template][1])
+    weather: Weather = _pick(rng, ("clear", "clear", "clear", "rain", "fog", "snow"))
+    time: Time = _pick(rng, ("day", "day", "dusk", "night"))
+    around: Surroundings = _pick(rng, ("city", "suburb", "rural", "motorway"))
+    extras = tuple(_pick(rng, PAVED) for _ in range(int(rng.integers(3)))) if around in ("city", "suburb") else ()
+    return make(
+        f"{name}_{template}_{what}",
+        template,
+        what,
+        int(rng.integers(2**31)),
+        weather=weather,
+        time=time,
+        surroundings=around,
+        extras=extras,
+    )
 
 
 def scene_of(spec: SceneSpec) -> Scene:
