@@ -27,7 +27,15 @@ from embodied.rollout.worlds.environment import observation_hash
 from embodied.splits import Split, first_seed, item_of, options_of
 
 RESULT = Path(__file__).with_suffix(".json")
-SLOW = {"textworld": 3, "patheval_loop": 20, "grounding3d": 20, "nethack": 50, "crafter": 50, "highway": 50}
+SLOW = {
+    "textworld": 2,
+    "patheval_loop": 10,
+    "grounding3d": 10,
+    "nethack": 50,
+    "minihack": 50,
+    "crafter": 50,
+    "highway": 20,
+}
 """Environment -> episodes of a task, where they take long."""
 VARIANTS: dict[str, tuple[dict[str, Any], ...]] = {
     "babyai": ({}, {"distractors": 3}),

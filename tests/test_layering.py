@@ -21,7 +21,7 @@ ROOT = Path(embodied.__file__).parent
 FAMILIES = {"games", "planning", "driving", "scenes3d", "robots", "web"}
 GROUND = {
     *("arrays", "atomic", "blobs", "bounded", "caches", "catalog", "errors", "extras", "numerals", "quantities"),
-    *("registry", "secrets", "seeding", "terminal", "types", "variables"),
+    *("registry", "secrets", "seeding", "splits", "terminal", "types", "variables"),
 }
 """Modules that every room may import. They import only each other."""
 

@@ -118,7 +118,7 @@ def test_no_test_item_of_any_task_is_in_train_or_dev(e):
 
 def test_patheval_sets_share_no_map():
     e = ENTRIES["patheval"]
-    test, dev = (starts(replace(e, picture=False), "decide", split, 60) for split in ("test", "dev"))
+    test, dev = (starts(replace(e, picture=False), "decide", split, 15) for split in ("test", "dev"))
     assert not {item for item, *_ in test} & {item for item, *_ in dev}
     assert {info["split"] for *_, info in dev} == {"dev"}
 
