@@ -23,6 +23,7 @@ from embodied.seeding import derive
 from embodied.splits import MOST, SPLITS, first_seed, item_of, options_of, split_of
 from embodied.store.run import Run
 from embodied.types import TaskSpec
+from tests.driving.codalm.coda_folder import add, annotation
 
 RECORDED = Path(__file__).parent / "fixtures/runs"
 SEEDED = [e for e in ENTRIES.ours.values() if "train" in e.splits and e.name not in ("textworld", "patheval", "codalm")]
@@ -123,6 +124,18 @@ def test_patheval_sets_share_no_map():
     assert {info["split"] for *_, info in dev} == {"dev"}
 
 
+def test_codalm_has_the_splits_of_the_data(call, tmp_path):
+    for folder, name in (("Train", "val_0001"), ("Val", "test_0001"), ("Test", "test_0002")):
+        add(tmp_path / "coda", folder, name, annotation())
+    items = {}
+    for split, words in (("train", []), ("dev", []), ("test", ["env.split=test"])):
+        args = ["--env", "codalm", "--agent", "random", "--episodes", 2, "--text", "--data", tmp_path / "coda"]
+        code, _, err = call("eval", *args, "--split", split, "--out", split, *words)
+        assert code == 0, err
+        items[split] = {episode.info["scene"] for episode in read(Run(split)).ended.values()}
+    assert items == {"train": {"val_0001"}, "dev": {"test_0001"}, "test": {"test_0002"}}
+
+
 @pytest.mark.slow
 def test_textworld_makes_other_games_than_it_ships():
     e = ENTRIES["textworld"]
@@ -197,6 +210,8 @@ def test_commands_say_the_split_and_do_not_mix_it(call, tmp_path, monkeypatch):
         "error: runs/test is of the test split and runs/dev of the dev split: they played other episodes and are not"
         " compared. `embodied score RUN` prints the score of each.\n"
     ))  # fmt: skip
+    code, _, err = call("export", "runs/dev", "--format", "balrog", "--out", "balrog")
+    assert code == 2 and "a run of the dev split, and BALROG's leaderboard takes episodes of the test split" in err
     code, _, err = call("eval", *babyai, "--agent", "random", "--episodes", 2, "--steps", 3, "--out", "runs/dev")
     assert (code, "run.split is 'dev' there and 'test' here" in err) == (4, True), err
     code, out, _ = call("resume", "runs/dev")

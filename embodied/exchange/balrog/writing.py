@@ -18,6 +18,7 @@ from embodied.eval.suites import suite
 from embodied.exchange import Export, Exported
 from embodied.exchange.balrog.layout import COLUMNS, ESCAPE, episode_path, notice
 from embodied.exchange.files import writing
+from embodied.splits import split_of
 from embodied.types import Episode, Json, Observation, Step
 
 CLIENTS = {"google": "gemini", "anthropic": "claude", "compatible": "vllm"}
@@ -42,6 +43,11 @@ def write(export: Export) -> Exported:
         raise UsageError(
             f"BALROG has no {', '.join(strangers)}: nothing of it can stand on its leaderboard. Other formats:"
             " `embodied export --help`."
+        )
+    if (split := split_of(results.record.config)) != "test":
+        raise UsageError(
+            f"This is a run of the {split} split, and BALROG's leaderboard takes episodes of the test split: play them"
+            " without --split."
         )
     if any(e.spec.task.kwargs.get("rules") != "balrog" or "max_steps" in e.spec.task.kwargs for e in ended.values()):
         written.notes.append(
