@@ -1,6 +1,6 @@
 """How often episodes of the train and dev splits begin as one of the test split does, by environment and task.
 
-    nice python benchmarks/splits.py [--most 200] [--only babyai,highway]
+    nice python benchmarks/splits.py [--only babyai,highway]
 
 Writes benchmarks/splits.json. Of each task, `episodes` episodes of the test split (suite seed 0) stand against as many
 of train, of dev, and of the test split of another suite seed (`fresh`): that is what chance alone gives.
@@ -9,7 +9,7 @@ of train, of dev, and of the test split of another suite seed (`fresh`): that is
 - `same item`: episodes whose item (`embodied.splits.item_of`) some test episode has too, where items have names.
 - `same world` (BabyAI): the whole board, goal and place are the same, also where the agent cannot see.
 
-All numbers are a function of the seeds. Games of TextWorld take seconds each to make, so `SLOW` has fewer.
+All numbers are a function of the seeds. Games of TextWorld take seconds to minutes each to make.
 """
 
 from __future__ import annotations
@@ -27,16 +27,18 @@ from embodied.rollout.worlds.environment import observation_hash
 from embodied.splits import Split, first_seed, item_of, options_of
 
 RESULT = Path(__file__).with_suffix(".json")
-SLOW = {
-    "textworld": 2,
-    "patheval_loop": 10,
-    "grounding3d": 10,
+EPISODES = {
+    "babyai": 1000,
+    "babaisai": 100,
     "nethack": 50,
     "minihack": 50,
     "crafter": 50,
     "highway": 20,
+    "patheval_loop": 10,
+    "grounding3d": 10,
+    "textworld": 2,
 }
-"""Environment -> episodes of a task, where they take long."""
+"""Environment -> episodes of a task and split; fewer where they take long."""
 VARIANTS: dict[str, tuple[dict[str, Any], ...]] = {
     "babyai": ({}, {"distractors": 3}),
     "minihack": ({}, {"picture": "tiles"}),
@@ -82,7 +84,6 @@ def measured(e: Entry, task: str, count: int, options: dict[str, Any]) -> dict[s
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--most", type=int, default=200, help="episodes of a task and split")
     parser.add_argument("--only", default="", help="environments, separated by commas")
     chosen = parser.parse_args()
     rows = json.loads(RESULT.read_text())["rows"] if RESULT.exists() else []
@@ -98,7 +99,7 @@ def main() -> None:
         began = time.process_time()
         for options in VARIANTS.get(e.name, ({},)):
             for task in (task for task in e.tasks if task not in e.test_only):
-                rows.append(measured(e, task, min(chosen.most, SLOW.get(e.name, chosen.most)), options))
+                rows.append(measured(e, task, EPISODES[e.name], options))
         print(f"{e.name}: {time.process_time() - began:.0f} CPU seconds", flush=True)
         order = list(ENTRIES.ours)
         rows.sort(key=lambda row: order.index(row["env"]))
