@@ -197,7 +197,8 @@ class Training:
                 total, parts = losses(self.student, notebook, arrays, rows, course)
                 if not math.isfinite(total.item()):
                     raise TrainingFailed(
-                        f"The loss of update {self.done} is {total.item()}. The last checkpoint is kept. Try another seed."
+                        f"The loss of update {self.done} is {total.item()}. The last checkpoint is kept. Try another"
+                        " seed."
                     )
                 total.backward()
                 torch.nn.utils.clip_grad_norm_(self.student.parameters(), 1.0)
