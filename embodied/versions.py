@@ -19,6 +19,7 @@ from embodied.errors import StoreError, UsageError
 from embodied.models.config import LOCAL
 from embodied.models.local.content import weights_hash
 from embodied.models.local.weights import EMBEDDED
+from embodied.terminal import shell_word
 
 MODEL = "model"
 """The part that holds the model's weights."""
@@ -81,7 +82,7 @@ def of_run(recorded: str, folder: str | Path | None, run: Path) -> AgentVersion 
             return found
         raise StoreError(
             f"{run} was played with the agent {recorded[:12]}, whose folder is not where it was, or was changed. Say"
-            f" where it is: `embodied resume {run} --agent FOLDER`."
+            f" where it is: `embodied resume {shell_word(run)} --agent FOLDER`."
         )
     version = load(_expanded(str(folder)))
     if version.hash != recorded:
