@@ -72,6 +72,7 @@ def _register() -> None:
         resume,
         score,
         show,
+        train,
         view,
     )
     from embodied.cli.codalm import commands as codalm
@@ -100,6 +101,7 @@ def _register() -> None:
     app.add_typer(codalm.app, name="codalm")
     app.add_typer(data.app, name="data")
     app.add_typer(probe.app, name="probe")
+    app.add_typer(train.app, name="train")
     app.command("doctor")(doctor.doctor)
     completion.attach(app)
 

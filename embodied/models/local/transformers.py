@@ -82,7 +82,7 @@ class Transformers:
         self._blobs = blobs
         self._logprobs = config.logprobs
         self._size = config.batch
-        self._device = _device(config.device)
+        self._device = device_of(config.device)
         if config.threads:
             torch.set_num_threads(config.threads)
         transformers.logging.set_verbosity_error()
@@ -400,7 +400,7 @@ def _ends(model: Any, tokenizer: Any) -> frozenset[int]:
     return frozenset(token for token in (*own, tokenizer.eos_token_id) if token is not None)
 
 
-def _device(name: str) -> torch.device:
+def device_of(name: str) -> torch.device:
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
         raise UsageError(f"model.device={name!r} is not one of auto, cpu, cuda, cuda:N.")
     if name == "auto":
