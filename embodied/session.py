@@ -51,7 +51,7 @@ Say = Callable[[str], None]
 
 async def evaluate_async(
     env: str | Sequence[str] | None = None,
-    agent: str | Factory | None = None,
+    agent: str | Path | Factory | None = None,
     model: str | None = None,
     *,
     task: str | None = None,
@@ -298,10 +298,12 @@ def _folder(out: str | None, name: str, record: RunRecord) -> tuple[Path, RunRec
     return root, None
 
 
-def _agent(agent: str | Factory | None) -> tuple[str, Factory | None]:
+def _agent(agent: str | Path | Factory | None) -> tuple[str, Factory | None]:
     """The name of an agent, or the function that makes it."""
     if agent is None or agent == "":
         raise UsageError("Name an agent, for instance agent='random'. `embodied list agents` lists them all.")
+    if isinstance(agent, Path):
+        return str(agent.absolute()), None
     if isinstance(agent, str):
         return agent, None
     _named(agent)

@@ -6,10 +6,12 @@ variable and no file outside itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+
+import msgspec
 
 from embodied import presets
 from embodied.agents.folders import known, shipped
@@ -19,11 +21,14 @@ from embodied.errors import StoreError, UsageError
 from embodied.models.config import LOCAL
 from embodied.models.local.content import weights_hash
 from embodied.models.local.weights import EMBEDDED
+from embodied.store.checks import read_plain
 from embodied.terminal import shell_word
 
 MODEL = "model"
 """The part that holds the model's weights."""
 _WITH_WEIGHTS = ("gguf", "transformers")
+_LONGEST_CONFIG = 16 << 20
+"""Bytes of a model's `config.json` and its like."""
 _NEVER = (
     "model.base_url",
     "model.api_key_env",
@@ -173,12 +178,37 @@ def _weights(version: AgentVersion, provider: str) -> Path:
     part = version.part(MODEL).resolve()
     if part.is_file() and provider == "transformers":
         raise StoreError(f"{part} is a file, and the provider transformers loads a model folder.")
+    if part.is_dir():
+        _check_no_code(part)
     if part.is_file() or provider == "transformers":
         return part
     files = sorted(part.glob("*.gguf"))
     if len(files) != 1:
         raise StoreError(f"{part} must hold one GGUF file for the provider gguf; it holds {len(files)}.")
     return files[0]
+
+
+def _check_no_code(folder: Path) -> None:
+    """Raises `StoreError` where a model folder would have transformers fetch code or load another model: by `auto_map`,
+    by a kernel of the hub in place of attention, by an adapter of a model that lies elsewhere.
+    """
+    for path in sorted(folder.rglob("*config.json")):
+        data = read_plain(path, _LONGEST_CONFIG) or b""
+        try:
+            said = msgspec.json.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise StoreError(f"{path} is damaged: {error}. Take another copy.") from error
+        for key, value in _pairs(said):
+            of_hub = key.endswith("_implementation") and any("/" in text for text in _texts(value))
+            if of_hub or key in ("auto_map", "custom_pipelines", "base_model_name_or_path"):
+                raise StoreError(f"{path} has the key {key!r}, which loads code or weights from outside the folder.")
+
+
+def _pairs(value: Any) -> Iterator[tuple[str, Any]]:
+    """Every key within a plain value, with what it holds."""
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield str(key), item
+        yield from _pairs(item)
 
 
 def _expanded(text: str) -> Path:

@@ -231,6 +231,23 @@ def test_a_part_model_needs_a_provider_that_loads_it(tmp_path):
         settings(version)
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("config.json", {"auto_map": {"AutoModel": "modeling.Evil"}}),
+        ("tokenizer_config.json", {"auto_map": {"AutoTokenizer": ["evil/repo--tokenizer.Evil", None]}}),
+        ("config.json", {"text_config": {"attn_implementation": "evil/kernel"}}),
+        ("config.json", {"attn_implementation": {"": "sdpa", "vision_config": "evil/kernel@main:x"}}),
+        ("adapter_config.json", {"base_model_name_or_path": "/home/me/secret"}),
+    ],
+)
+def test_a_model_folder_brings_no_code(tmp_path, name, said):
+    (notes(tmp_path / "notes") / name).write_text(json.dumps(said))
+    version = made(tmp_path / "agent", {"model.provider": "transformers"}, {"model": tmp_path / "notes"})
+    with pytest.raises(StoreError, match="loads code or weights from outside the folder"):
+        planned(version)
+
+
 def test_settings_are_weaker_than_what_is_typed(tmp_path):
     said = {"agent.policy": "cot", "model.provider": "openai", "model.name": "gpt-4o", "agent.history.text": 3}
     version = made(tmp_path / "agent", said, base=Base("openai", "gpt-4o"))
@@ -308,6 +325,7 @@ def test_from_python(tmp_path):
         embodied.resume(done.folder)
     assert embodied.resume(done.folder, agent=tmp_path / "moved").coverage == 1
     assert embodied.evaluate("babyai", "./moved", **asked).folder == done.folder
+    assert embodied.evaluate("babyai", Path("moved"), **asked).folder == done.folder
 
 
 def test_equal_versions_from_two_places_are_one_run(tmp_path):
