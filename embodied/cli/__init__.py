@@ -50,6 +50,7 @@ def _root(
 
 def _register() -> None:
     from embodied.cli import (
+        agents,
         check,
         compare,
         completion,
@@ -84,6 +85,7 @@ def _register() -> None:
     app.command("merge")(merge.merge)
     app.add_typer(lists.app, name="list")
     app.command("show")(show.show)
+    app.add_typer(agents.app, name="agents")
     app.command("play")(play.play)
     app.command("new")(new.new)
     app.command("check")(check.check)

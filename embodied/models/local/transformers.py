@@ -359,17 +359,21 @@ def _source(config: ModelConfig) -> str:
     return str(place) if place.is_dir() else config.name
 
 
+_CAREFUL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+"""Nothing is downloaded, and no code of a model folder runs (without the second, transformers asks at a terminal)."""
+
+
 def _load(name: str, source: str, dtype: torch.dtype, device: torch.device) -> tuple[Any, Any]:
     """The model, and its processor (with images) or tokenizer (without)."""
     try:
         sees = (
-            transformers.AutoConfig.from_pretrained(source, local_files_only=True).model_type
+            transformers.AutoConfig.from_pretrained(source, **_CAREFUL).model_type
             in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
         )
         auto = transformers.AutoModelForImageTextToText if sees else transformers.AutoModelForCausalLM
         reader = transformers.AutoProcessor if sees else transformers.AutoTokenizer
-        model: Any = auto.from_pretrained(source, dtype=dtype, local_files_only=True)
-        return model.to(device).eval(), reader.from_pretrained(source, local_files_only=True)
+        model: Any = auto.from_pretrained(source, dtype=dtype, **_CAREFUL)
+        return model.to(device).eval(), reader.from_pretrained(source, **_CAREFUL)
     except ImportError as error:
         raise UsageError(f"{name}: loading {source} needs a library that is not installed: {_first(error)}") from error
     except (OSError, ValueError, KeyError) as error:
