@@ -115,9 +115,9 @@ class EvalConfig:
     """An empty provider: none chosen yet."""
     run: RunConfig = field(default_factory=RunConfig)
 
-    unresolved = MappingProxyType[Keys, str]({})
-    """Not a key: what stands in place of the values that read an environment variable, by path. That is what is
-    recorded.
+    unresolved = MappingProxyType[Keys, str | None]({})
+    """Not a key: what is recorded in place of values that read an environment variable or say where an agent's weights
+    lie, by path.
     """
 
 
@@ -240,7 +240,7 @@ def _strings(node: Any, path: Keys = ()) -> Iterator[tuple[Keys, str]]:
         yield from _strings(value, (*path, key))
 
 
-def _put(node: Any, path: Keys, value: str) -> None:
+def _put(node: Any, path: Keys, value: str | None) -> None:
     for key in path[:-1]:
         node = node[key]
     node[path[-1]] = value

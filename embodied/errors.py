@@ -163,3 +163,9 @@ class BudgetSpent(ModelFailure):
     """The run's budget of tokens or money leaves no room for another call. The run stops, and goes on where it was once
     the budget is raised.
     """
+
+
+class TrainingFailed(EmbodiedError):
+    """A training cannot continue: its loss is not a number."""
+
+    exit_code = 5

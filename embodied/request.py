@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from embodied import agents, models
+from embodied.agents.versions import AgentVersion
 from embodied.catalog import ENTRIES, Entry, check_task, entry
 from embodied.config import EvalConfig, blind, compose, env_defaults, env_options
 from embodied.errors import UsageError
@@ -16,6 +17,7 @@ from embodied.registry import unknown
 from embodied.splits import check_split, check_tasks, options_of
 from embodied.types import Json, TaskSpec
 from embodied.variables import resolved
+from embodied.versions import check_words, check_worlds, place, settings
 
 Tasks = list[tuple[TaskSpec, int]]
 """Each task with its options, and its number of episodes."""
@@ -26,7 +28,7 @@ class Request:
     """What to evaluate, as a user says it."""
 
     agent: str
-    """A preset or a policy; empty for an agent of the user's own, which is no name."""
+    """A preset, a policy or a version; empty for an agent of the user's own, which is no name."""
     env: tuple[str, ...] = ()
     """Environments, or one of the user's presets of the group `env`; or `suite` names a suite."""
     suite: str | None = None
@@ -48,6 +50,8 @@ class Request:
     """What the user typed in Hydra's grammar, `key=value`."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Dotted key -> value; weaker than words."""
+    version: AgentVersion | None = None
+    """What `agent` names, where it is a version (`embodied.versions.find`)."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "env", tuple(dict.fromkeys(self.env)))
@@ -73,6 +77,11 @@ class Request:
         return self.env[0] if len(self.env) == 1 else None
 
     @property
+    def preset(self) -> str | None:
+        """The member of the group `agent`; None for a version and for an agent of the user's own."""
+        return None if self.version is not None else self.agent or None
+
+    @property
     def name(self) -> str:
         """What its run folder is called by default, without the agent."""
         several = self.env if len(self.env) <= 3 else (*self.env[:2], f"{len(self.env) - 2}-more")
@@ -89,7 +98,24 @@ def planned(request: Request, say: Callable[[str], None]) -> tuple[EvalConfig, T
     Raises:
         UnknownName: A name or key does not exist.
         UsageError: Something in it makes no sense.
+        StoreError: The version sets what no version may set.
     """
+    if request.version is not None:
+        check_words(request.version, request.words)
+        check_worlds(request.version, (name for name in _named(request) if name in ENTRIES or name.startswith("gym:")))
+    config, tasks = _planned(request, say)
+    if request.version is not None:  # the environments of presets of the user's own
+        check_worlds(request.version, (spec.env for spec, _ in tasks))
+    place(config, request.version)
+    return config, tasks
+
+
+def _named(request: Request) -> list[str]:
+    """The environments, or presets of them, that a request names."""
+    return list(request.env or [env for env, *_ in find_suite(request.suite or "").tasks])
+
+
+def _planned(request: Request, say: Callable[[str], None]) -> tuple[EvalConfig, Tasks]:
     config = _with_pictures(request, say)
     request = replace(request, image=config.image)
     if request.alone is not None:
@@ -128,10 +154,11 @@ def _with_pictures(request: Request, say: Callable[[str], None]) -> EvalConfig:
     reads them.
     """
     env = request.alone
+    if request.image is None and request.version is not None and "image" in request.version.record.settings:
+        request = replace(request, image=bool(request.version.record.settings["image"]))
     if request.image is not None:
         return _composed(request, env)
-    names = request.env or [env for env, *_ in find_suite(request.suite or "").tasks]
-    seen = any(name in ENTRIES and ENTRIES[name].seen for name in names)
+    seen = any(name in ENTRIES and ENTRIES[name].seen for name in _named(request))
     config = _composed(replace(request, image=seen), env)
     if not seen or (_asks(request, config) and not blind(config)):
         return config
@@ -160,7 +187,8 @@ def _composed(request: Request, env: str | None, reaching: Callable[[str], bool]
         if env in ENTRIES and "data" not in env_options(env):
             raise UsageError(f"--data: {env} has no published files to read.")
         named["data"] = str(Path(request.data).resolve())
-    values: dict[str, Any] = {"image": bool(request.image), **{f"env.{key}": value for key, value in named.items()}}
+    values: dict[str, Any] = {} if request.version is None else settings(request.version)
+    values |= {"image": bool(request.image), **{f"env.{key}": value for key, value in named.items()}}
     if request.model is not None:
         provider, name = models.parse_model(request.model)
         values |= {"model.provider": provider, "model.name": name}
@@ -177,7 +205,7 @@ def _composed(request: Request, env: str | None, reaching: Callable[[str], bool]
         if (option := env_option(word)) is None or reaches(option)
     ]
     group = "gym" if free else env
-    config = compose(words, env=group, agent=request.agent or None, values=values)
+    config = compose(words, env=group, agent=request.preset, values=values)
     if config.image and not config.agent.history.image and agents.shows_pictures(config.agent):
         config.agent.history.image = 1  # an agent that is given pictures sees at least the present one
     return config

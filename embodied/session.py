@@ -25,6 +25,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+from embodied.agents.versions import AgentVersion
 from embodied.config import restore
 from embodied.errors import StoreError, UsageError
 from embodied.eval.settings import older_versions
@@ -38,7 +39,8 @@ from embodied.rollout.playing import Factory, Job
 from embodied.rollout.runner import Listener, Listeners
 from embodied.splits import check_split
 from embodied.store.run import Run, RunRecord
-from embodied.trust import note, require_trust
+from embodied.trust import note, require_trust, require_trust_in_agent
+from embodied.versions import find, of_run, place
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -50,7 +52,7 @@ Say = Callable[[str], None]
 
 async def evaluate_async(
     env: str | Sequence[str] | None = None,
-    agent: str | Factory | None = None,
+    agent: str | Path | Factory | None = None,
     model: str | None = None,
     *,
     task: str | None = None,
@@ -63,6 +65,7 @@ async def evaluate_async(
     out: str | Path | None = None,
     data: str | Path | None = None,
     shard: str | None = None,
+    trust: bool = False,
     listeners: Sequence[Listener] = (),
     options: Mapping[str, Any] | None = None,
     **keywords: Any,
@@ -74,9 +77,9 @@ async def evaluate_async(
 
     Args:
         env: An environment (`embodied list envs`), `gym:ID` for any other Gymnasium environment, or several of them.
-        agent: A preset or a policy (`embodied list agents`). Or a function of yours that takes an
-            `embodied.agents.Kit` and returns an `Agent`: the run records its module and name, not its code, so name
-            another `out` when you change it.
+        agent: A preset or a policy (`embodied list agents`), or an agent's folder (`docs/agents.md`). Or a function of
+            yours that takes an `embodied.agents.Kit` and returns an `Agent`: the run records its module and name, not
+            its code, so name another `out` when you change it.
         model: `provider/name`, for instance `openai/gpt-4o`.
         task: One task, or several separated by commas; None for all. A part of a name will do where it names one task.
         suite: A suite (`embodied list suites`) in place of `env`.
@@ -88,6 +91,7 @@ async def evaluate_async(
         out: The run folder; None for `runs/<environment>-<agent>-<hash>`.
         data: A folder with the environment's published files.
         shard: Play one part of several: `1/4` to `4/4`.
+        trust: You answer for the agent's folder, although another user or machine made it.
         listeners: Hear every start, step and end of an episode (`embodied.rollout.runner.Listener`).
         options: Any key of the configuration (`embodied list options`), as `{"agent.history.text": 4}`.
         **keywords: The same, with two underscores for each dot: `agent__history__text=4`.
@@ -102,8 +106,12 @@ async def evaluate_async(
         StoreError: The run folder cannot be used.
     """
     name, factory = _agent(agent)
+    version = find(name)
+    if version is not None:
+        require_trust_in_agent(version, trust, say=_warn)
     request = Request(
         agent=name,
+        version=version,
         env=environments([env] if isinstance(env, str) else env or ()),
         suite=suite,
         task=task,
@@ -123,7 +131,7 @@ async def evaluate_async(
 async def resume_async(
     folder: str | Path,
     *,
-    agent: Factory | None = None,
+    agent: Factory | str | Path | None = None,
     shard: str | None = None,
     trust: bool = False,
     listeners: Sequence[Listener] = (),
@@ -135,9 +143,10 @@ async def resume_async(
 
     Args:
         folder: The run folder.
-        agent: The function that made the agents, where the run was played with one of yours.
+        agent: The function that made the agents, where the run was played with one of yours. Or the agent's folder,
+            where it was moved since the run was played with it.
         shard: Play one part of several: `1/4` to `4/4`.
-        trust: You answer for the folder, although another user or machine made it (`docs/runs.md`).
+        trust: You answer for the folders, although another user or machine made them (`docs/runs.md`).
         listeners: As for `evaluate`.
         options: How to play on, as `{"run.workers": 4}`.
         **keywords: The same, with two underscores for each dot: `run__workers=4`.
@@ -149,10 +158,14 @@ async def resume_async(
         StoreError: It is not a run folder, the run cannot go on, or nobody answers for the folder.
         EmbodiedError: As `evaluate`.
     """
-    factory = agent if agent is None else _agent(agent)[1]
+    place = agent if isinstance(agent, str | Path) else None
+    factory = None if agent is None or isinstance(agent, str | Path) else _agent(agent)[1]
     run = Run(folder)
     require_trust(run, trust, play=True, say=_warn)
-    return await _evaluated(reopen(run, (), _options(options, keywords), shard, factory), listeners)
+    version = played_version(run, place)
+    if version is not None:
+        require_trust_in_agent(version, trust, say=_warn)
+    return await _evaluated(reopen(run, (), _options(options, keywords), shard, factory, version), listeners)
 
 
 def blocking(call: Callable[P, Coroutine[Any, Any, T]], name: str) -> Callable[P, T]:
@@ -191,13 +204,15 @@ def prepare(request: Request, shard: str | None = None, say: Say = print, factor
     config, tasks = planned(request, say)
     if factory is not None:
         config.agent.policy = _named(factory)
-    whole = {"suite": request.suite, "preset": request.agent or config.agent.policy, **deciding(config)}
+    named = request.agent if request.version is None else request.version.label
+    whole = {"suite": request.suite, "preset": named or config.agent.policy, **deciding(config)}
     if request.alone is None:
         whole["env"] = {spec.env: spec.kwargs for spec, _ in tasks}
     found = versions(spec for spec, _ in tasks)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     record = RunRecord(run_identity(whole, found), whole, (), found, now, request.suite or "")
-    agent = request.agent or config.agent.policy.rpartition(":")[2]
+    agent = request.agent if request.version is None else request.version.record.name
+    agent = agent or config.agent.policy.rpartition(":")[2]
     split = check_split(config.run.split)
     name = request.name if split == "test" else f"{request.name}-{split}"
     root, before = _folder(config.run.out, f"{name}-{agent}", record)
@@ -212,6 +227,7 @@ def reopen(
     values: Mapping[str, Any] | None = None,
     shard: str | None = None,
     factory: Factory | None = None,
+    version: AgentVersion | None = None,
 ) -> Job:
     """What is left to play of a run.
 
@@ -221,6 +237,7 @@ def reopen(
         values: The same as dotted key -> value.
         shard: See `Shard.parse`.
         factory: An agent of the user's own.
+        version: From `played_version`.
 
     Raises:
         StoreError: The run was made with other versions, or `words` would make another run of it.
@@ -232,6 +249,9 @@ def reopen(
         only_read = f"{run.root} was recorded with an older version of the environment, {older}, and can only be read"
         raise StoreError(f"{only_read}: `embodied eval ... --out ANOTHER` starts a new run.")
     config = restore(record.config, [*unnamed(record), *words], values or {})
+    config.model.sha256 = ""
+    place(config, version)
+    config.model.sha256 = config.model.sha256 or str((record.config.get("model") or {}).get("sha256") or "")
     found = versions(spec.task for spec in record.planned)
     now = replace(record, config={**record.config, **deciding(config)}, versions=found)
     if what := difference(record, now):
@@ -239,6 +259,16 @@ def reopen(
             f"{run.root} cannot go on with another plan ({what}). `embodied eval ... --out ANOTHER` starts a new run."
         )
     return Job(config, run.root, record, part.of(record.planned), run, factory)
+
+
+def played_version(run: Run, folder: str | Path | None = None) -> AgentVersion | None:
+    """The version that a run was played with; None where it was none.
+
+    Arguments and errors are those of `embodied.versions.of_run`.
+    """
+    agent = run.record.config.get("agent")
+    recorded = agent.get("version") if isinstance(agent, dict) else ""
+    return of_run(str(recorded or ""), folder, run.root)
 
 
 def environments(named: Iterable[str]) -> tuple[str, ...]:
@@ -274,10 +304,12 @@ def _folder(out: str | None, name: str, record: RunRecord) -> tuple[Path, RunRec
     return root, None
 
 
-def _agent(agent: str | Factory | None) -> tuple[str, Factory | None]:
+def _agent(agent: str | Path | Factory | None) -> tuple[str, Factory | None]:
     """The name of an agent, or the function that makes it."""
     if agent is None or agent == "":
         raise UsageError("Name an agent, for instance agent='random'. `embodied list agents` lists them all.")
+    if isinstance(agent, Path):
+        return str(agent.absolute()), None
     if isinstance(agent, str):
         return agent, None
     _named(agent)

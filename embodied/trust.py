@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from embodied.agents import folders
+from embodied.agents.versions import AgentVersion
 from embodied.errors import StoreError
 from embodied.store.codec import encode
-from embodied.store.ours import is_ours, remember
+from embodied.store.ours import is_ours, remember, remember_agent
 from embodied.store.run import Run, RunRecord
 from embodied.types import Json
 
@@ -50,6 +53,54 @@ def require_trust(
             " If you know who made it and agree, add --trust; it is asked once."
         )
     note(run.record, say)
+
+
+def require_trust_in_agent(
+    version: AgentVersion,
+    trust: bool,
+    *,
+    say: Callable[[str], None],
+    ask: Callable[[Path, str], bool] = lambda folder, what: False,
+) -> None:
+    """Lets a command play an agent's folder that ships with the package, that this user made on this machine, or that
+    the user allows.
+
+    What is allowed is remembered by its hash and not asked about again.
+
+    Args:
+        version: The folder, found whole.
+        trust: The user answers for it.
+        say: Takes a sentence that the user must know and that is not an error.
+        ask: Asks the user, who is told what would be done.
+
+    Raises:
+        StoreError: Nobody allowed it.
+    """
+    if not (trust or folders.is_ours(version)):
+        what = _joined(_agent(version))
+        if not ask(version.folder, what):
+            raise StoreError(
+                f"{_quoted(version.folder)} was not made by you on this machine, and playing it would {what}."
+                " If you know who made it and agree, add --trust; it is asked once."
+            )
+    if not folders.is_shipped(version):
+        try:
+            remember_agent(version.hash, version.folder)
+        except StoreError as error:
+            say(f"Playing this agent again will ask whether you made it: {error}")
+
+
+def _agent(version: AgentVersion) -> list[str]:
+    """What playing a version does on this machine that its folder decides."""
+    said = version.record.settings
+    config = {
+        key: {name.removeprefix(f"{key}."): value for name, value in said.items() if name.startswith(f"{key}.")}
+        for key in ("agent", "model")
+    }
+    parts = [f"load its parts {', '.join(version.record.parts)}"] if version.record.parts else []
+    asked = [] if "model" in version.record.parts or "provider" not in config["model"] else _model(config["model"])
+    policy = str(config["agent"].get("policy") or "naive")
+    return [*parts, *asked, f"let its settings decide how the agent {_quoted(policy)} plays"]
 
 
 def note(record: RunRecord, say: Callable[[str], None]) -> None:

@@ -27,7 +27,7 @@ GROUND = {
 
 WORLD = {"envs", "raster"}
 SETTING = {"models", "agents", "presets", "config", "groups"}
-PLAYING = {*SETTING, "store", "envs", "rollout", "correctors", "trust"}
+PLAYING = {*SETTING, "store", "envs", "rollout", "correctors", "trust", "versions"}
 JUDGING = {*PLAYING, "eval", "listeners", "train"}
 BELOW: dict[str, set[str]] = {
     **{name: set() for name in GROUND},
@@ -38,6 +38,7 @@ BELOW: dict[str, set[str]] = {
     "models": {"store"},
     "agents": {"models", "store"},
     **{name: {*SETTING, "envs"} for name in ("presets", "groups", "config")},
+    "versions": {*SETTING, "store"},
     "correctors": {"models", "agents", "store"},
     "trust": {"models", "agents", "store"},
     "rollout": PLAYING,

@@ -78,6 +78,8 @@ class AgentConfig:
 
     policy: str = "naive"
     """Name in `embodied.agents.AGENTS`."""
+    version: str = ""
+    """Hash of the agent's folder, where one is played (`--agent FOLDER`). It is computed and recorded."""
     format: str | None = None
     """How a model gives its action. None: in the form that the policy asks for. choice: the model is held to the list
     of actions (see `embodied.agents.formats.Held`).

@@ -10,6 +10,7 @@ holds values and safetensors, and nothing in it is ever executed or unpickled.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -26,6 +27,8 @@ from embodied.errors import StoreError, UsageError
 from embodied.store.checks import check_json, open_plain, read_plain
 from embodied.store.codec import encode
 from embodied.store.disk import write_whole
+from embodied.store.ours import remember_agent
+from embodied.types import Json
 
 FORMAT = 1
 FILE = "agent.json"
@@ -37,7 +40,7 @@ _SUFFIXES = (".safetensors", ".json", ".jsonl", ".jinja", ".txt", ".md", ".gguf"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 
 
-class Base(msgspec.Struct, frozen=True):
+class Base(msgspec.Struct, frozen=True, omit_defaults=True):
     """The model that an agent builds on."""
 
     provider: str
@@ -46,7 +49,7 @@ class Base(msgspec.Struct, frozen=True):
     """Of its content. Empty for a model behind an API, of which the name is all that is known."""
 
 
-class Lineage(msgspec.Struct, frozen=True):
+class Lineage(msgspec.Struct, frozen=True, omit_defaults=True):
     """How a version came to be."""
 
     parent: str = ""
@@ -56,8 +59,8 @@ class Lineage(msgspec.Struct, frozen=True):
     """What learning took: episodes, corrections, tokens, seconds, dollars, seeds."""
 
 
-class AgentRecord(msgspec.Struct, frozen=True):
-    """`agent.json`."""
+class AgentRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`agent.json`. What stands at its default is not written: a field that is added later changes no hash."""
 
     name: str
     settings: dict[str, Any] = {}
@@ -68,7 +71,8 @@ class AgentRecord(msgspec.Struct, frozen=True):
     """The environments it was made for; empty: any."""
     base: Base | None = None
     lineage: Lineage = Lineage()
-    format: int = FORMAT
+    format: int = 0
+    """`write` fills it in."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,11 @@ class AgentVersion:
         """`tinyvlm@0123456789ab`: what tables and records call it."""
         return f"{self.record.name}@{self.hash[:12]}"
 
+    def json(self) -> Json:
+        """`agent.json`."""
+        found: Json = json.loads(encode(self.record))
+        return found
+
     def part(self, name: str) -> Path:
         """Where a part lies. Raises `UsageError`: the version has no such part."""
         if name not in self.record.parts:
@@ -99,19 +108,25 @@ def load(folder: str | os.PathLike[str]) -> AgentVersion:
         UsageError: `folder` is not one.
         StoreError: It is damaged, was changed, is of a later format, or holds what no version holds.
     """
+    version = read(folder)
+    for name, digest in version.record.parts.items():
+        place = version.part(name)
+        found = content_hash(place)
+        if found != digest:
+            raise StoreError(
+                f"{place} was changed since {version.folder / FILE} was written: its content has the hash {found[:12]},"
+                f" not {digest[:12]}. Take another copy, or make a version of the new content."
+            )
+    return version
+
+
+def read(folder: str | os.PathLike[str]) -> AgentVersion:
+    """As `load`, without a look at the parts: to list versions, never to play one."""
     root = Path(folder)
     data = read_plain(root / FILE, _LONGEST)
     if data is None:
         raise UsageError(f"{root} is not an agent: it has no {FILE}. `embodied train` makes one.")
     record = _decoded(data, root / FILE)
-    for name, digest in record.parts.items():
-        place = root / "parts" / f"{name}-{digest[:12]}"
-        found = content_hash(place)
-        if found != digest:
-            raise StoreError(
-                f"{place} was changed since {root / FILE} was written: its content has the hash {found[:12]}, not"
-                f" {digest[:12]}. Take another copy, or make a version of the new content."
-            )
     return AgentVersion(root, record, _hash(record))
 
 
@@ -120,7 +135,7 @@ def write(folder: Path, record: AgentRecord, parts: Mapping[str, Path]) -> Agent
 
     Args:
         folder: Must not exist.
-        record: Its `parts` are filled in here.
+        record: Its `parts` and `format` are filled in here.
         parts: Name -> file or folder.
 
     Raises:
@@ -128,6 +143,9 @@ def write(folder: Path, record: AgentRecord, parts: Mapping[str, Path]) -> Agent
     """
     if folder.exists():
         raise UsageError(f"{folder} exists already. Name a new folder with --out.")
+    for place in parts.values():
+        if place.is_file() and place.suffix not in _SUFFIXES:
+            raise UsageError(f"{place} is not a kind of file that an agent holds ({', '.join(_SUFFIXES)}).")
     digests = {name: content_hash(place) for name, place in parts.items()}
     (folder / "parts").mkdir(parents=True)
     for name, place in parts.items():
@@ -136,16 +154,24 @@ def write(folder: Path, record: AgentRecord, parts: Mapping[str, Path]) -> Agent
             shutil.copytree(place, to)
         else:
             shutil.copyfile(place, to)
-    whole = msgspec.structs.replace(record, parts=digests)
+    whole = msgspec.structs.replace(record, parts=digests, format=FORMAT)
     write_whole(folder / FILE, msgspec.json.format(encode(whole), indent=1) + b"\n")
-    return load(folder)
+    version = load(folder)
+    with contextlib.suppress(StoreError):  # then playing it asks whether the user made it
+        remember_agent(version.hash, folder)
+    return version
 
 
 def difference(a: AgentVersion, b: AgentVersion) -> list[tuple[str, str, str]]:
     """Every key in which two versions differ: dotted key, value in `a`, value in `b`; a dash where one has none."""
-    mine, others = (dict(_flat(json.loads(encode(v.record)))) for v in (a, b))
+    mine, others = dict(rows(a)), dict(rows(b))
     keys = sorted(mine.keys() | others.keys())
     return [(key, mine.get(key, "-"), others.get(key, "-")) for key in keys if mine.get(key) != others.get(key)]
+
+
+def rows(version: AgentVersion) -> list[tuple[str, str]]:
+    """Every key of `agent.json` that is set, dotted, with its value."""
+    return list(_flat(version.json()))
 
 
 def content_hash(place: Path) -> str:
@@ -165,6 +191,8 @@ def content_hash(place: Path) -> str:
 
 def _files(folder: Path) -> Iterator[Path]:
     for count, path in enumerate(folder.rglob("*")):
+        if not path.name.isprintable():
+            raise StoreError(f"{str(path)!r} has a name with control characters, which no part of an agent has.")
         if count > _MOST_FILES:
             raise StoreError(f"{folder} holds more than {_MOST_FILES} files, which no part of an agent does.")
         if path.is_symlink():

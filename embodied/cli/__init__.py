@@ -50,6 +50,7 @@ def _root(
 
 def _register() -> None:
     from embodied.cli import (
+        agents,
         check,
         compare,
         completion,
@@ -71,6 +72,7 @@ def _register() -> None:
         resume,
         score,
         show,
+        train,
         view,
     )
     from embodied.cli.codalm import commands as codalm
@@ -83,6 +85,7 @@ def _register() -> None:
     app.command("merge")(merge.merge)
     app.add_typer(lists.app, name="list")
     app.command("show")(show.show)
+    app.add_typer(agents.app, name="agents")
     app.command("play")(play.play)
     app.command("new")(new.new)
     app.command("check")(check.check)
@@ -98,6 +101,7 @@ def _register() -> None:
     app.add_typer(codalm.app, name="codalm")
     app.add_typer(data.app, name="data")
     app.add_typer(probe.app, name="probe")
+    app.add_typer(train.app, name="train")
     app.command("doctor")(doctor.doctor)
     completion.attach(app)
 

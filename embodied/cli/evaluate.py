@@ -27,7 +27,9 @@ def evaluate(
         None, "--suite", help="A whole suite instead of one environment: `embodied list suites`."
     ),
     agent: str = typer.Option(
-        ..., "--agent", help="A preset (gpt4o, claude, smollm2, ...) or a policy (naive, cot, random, ...)."
+        ...,
+        "--agent",
+        help="A preset (gpt4o, claude, ...), a policy (naive, cot, random, ...) or an agent's folder (./NAME).",
     ),
     model: str | None = typer.Option(
         None, "--model", help="provider/name, for instance openai/gpt-4o or gguf//path/to/model.gguf."
@@ -66,6 +68,11 @@ def evaluate(
             " model reads them."
         ),
     ),
+    trust: bool = typer.Option(
+        False,
+        "--trust",
+        help="Play an agent's folder that another user or machine made: see docs/agents.md, An agent as a folder.",
+    ),
 ) -> int:
     """Plays an agent on an environment and scores it.
 
@@ -73,14 +80,17 @@ def evaluate(
     `embodied list options` shows them all. The same command continues an interrupted run and skips what is scored.
     """
     from embodied.cli.session import estimate, play
-    from embodied.cli.trust import say
+    from embodied.cli.trust import require_trust_in_agent, say
     from embodied.listeners import check
     from embodied.request import Request
     from embodied.session import environments, prepare
+    from embodied.versions import find
 
     check(log)
+    version = find(agent)
     request = Request(
         agent=agent,
+        version=version,
         env=environments(env or ()),
         suite=suite,
         task=task,
@@ -95,6 +105,8 @@ def evaluate(
         words=tuple(ctx.args),
     )
     job = prepare(request, shard, say)
+    if version is not None:
+        require_trust_in_agent(version, trust)
     if dry_run:
         estimate(job)
         return 0

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from embodied.agents import folders
+from embodied.agents.versions import read
 from embodied.errors import UsageError
 
 SHIPPED = Path(__file__).parent.parent / "conf" / "agent"
@@ -19,12 +21,14 @@ SHIPPED = Path(__file__).parent.parent / "conf" / "agent"
 
 @dataclass(frozen=True)
 class Head:
-    """A preset, or a policy that has none of its name."""
+    """A preset, a version that ships with the package, or a policy that has none of its name."""
 
     name: str
     policy: str
     provider: str = ""
     model: str = ""
+    worlds: tuple[str, ...] = ()
+    """The environments that it was made for; empty: any."""
 
     @property
     def asks(self) -> str:
@@ -37,7 +41,7 @@ def names() -> list[str]:
     from embodied.agents import AGENTS
 
     own = {path.stem for path in Path(os.environ["EMBODIED_CONF"], "agent").glob("*.yaml")} if _has_own() else set()
-    return sorted({path.stem for path in SHIPPED.glob("*.yaml")} | own | set(AGENTS.names()))
+    return sorted({path.stem for path in SHIPPED.glob("*.yaml")} | own | set(folders.shipped()) | set(AGENTS.names()))
 
 
 def heads(left_out: Callable[[str, UsageError], None]) -> list[Head]:
@@ -64,8 +68,10 @@ def heads(left_out: Callable[[str, UsageError], None]) -> list[Head]:
 
 
 def shipped() -> list[Head]:
-    """The presets of the package, by name."""
-    return [_shipped(path) for path in sorted(SHIPPED.glob("*.yaml"), key=lambda path: path.stem)]
+    """The presets and versions of the package, by name. A version goes before a preset of its name."""
+    found = {path.stem: _shipped(path) for path in SHIPPED.glob("*.yaml")}
+    found |= {name: _version(name, folder) for name, folder in folders.shipped().items()}
+    return [found[name] for name in sorted(found)]
 
 
 def _has_own() -> bool:
@@ -86,6 +92,14 @@ def _shipped(path: Path) -> Head:
     said: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), loader)
     agent, model = said.get("agent", {}), said.get("model", {})
     return Head(path.stem, agent["policy"], model.get("provider", ""), model.get("name", ""))
+
+
+def _version(name: str, folder: Path) -> Head:
+    version = read(folder)
+    said = version.record.settings
+    model = version.label if version.record.parts else str(said.get("model.name", ""))
+    policy = str(said.get("agent.policy", "naive"))
+    return Head(name, policy, str(said.get("model.provider", "")), model, version.record.worlds)
 
 
 def _composed(name: str) -> Head:

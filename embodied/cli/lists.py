@@ -52,8 +52,12 @@ def _heads() -> list[Head]:
 
 @app.command()
 def agents() -> None:
-    """Agents: policies, and presets of a policy with a model."""
-    print_rows([(f"{head.name:16}", f"{head.policy:14}", head.asks) for head in _heads()])
+    """Agents: policies, presets of a policy with a model, and trained agents with the environments they know."""
+
+    def asks(head: Head) -> str:
+        return f"{head.asks}, made for {', '.join(head.worlds)}" if head.worlds else head.asks
+
+    print_rows([(f"{head.name:16}", f"{head.policy:14}", asks(head)) for head in _heads()])
 
 
 _PROVIDERS = {

@@ -15,6 +15,9 @@ def resume(
         "--log",
         help="Also tell a tracker: wandb, mlflow, tensorboard (`embodied list listeners`); may be repeated.",
     ),
+    agent: str | None = typer.Option(
+        None, "--agent", help="The folder of the agent that the run was played with, where it was moved."
+    ),
     trust: bool = typer.Option(
         False,
         "--trust",
@@ -28,12 +31,15 @@ def resume(
     Further words say how to continue: `run.workers=4 run.concurrency=16`.
     """
     from embodied.cli.session import play
-    from embodied.cli.trust import require_trust
+    from embodied.cli.trust import require_trust, require_trust_in_agent
     from embodied.listeners import check
-    from embodied.session import reopen
+    from embodied.session import played_version, reopen
     from embodied.store.run import Run
 
     check(log)
     opened = Run(run)
     require_trust(opened, trust, play=True)
-    return play(reopen(opened, ctx.args, shard=shard), as_json, log)
+    version = played_version(opened, agent)
+    if version is not None:
+        require_trust_in_agent(version, trust)
+    return play(reopen(opened, ctx.args, shard=shard, version=version), as_json, log)

@@ -49,6 +49,8 @@ def describe(record: RunRecord) -> RunSettings:
     model = _part(config, "model")
     provider, name = str(model.get("provider") or ""), str(model.get("name") or "")
     asks = agent not in NO_MODEL and bool(name)
+    if _part(config, "agent").get("version") and name != config.get("preset"):
+        agent = str(config.get("preset") or agent)  # a version whose model is not its own is named as the agent
     rules = sorted({str(s.task.kwargs.get("rules") or "embodied") for s in record.planned})
     if held := _part(config, "agent").get("format"):
         agent = f"{agent}, {held}"  # it moves scores as another agent does

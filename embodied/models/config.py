@@ -77,6 +77,10 @@ class ModelConfig:
 
     path: str | None = None
     """Local engines: GGUF file or model folder; None finds it by `name`."""
+    sha256: str = ""
+    """Local engines: hash of the weights that `path` or `name` gives as a file or folder. It is computed and recorded:
+    new weights in the same place are another run. A value that you set must be the one found.
+    """
     mmproj: str | None = None
     """gguf: the image projector's GGUF file; without one the model reads no images."""
     context: int | None = None

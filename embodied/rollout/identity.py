@@ -40,6 +40,9 @@ HOW = (
 BEFORE = {"agent.parse.reader": "v1"}
 """Younger key -> what runs of before the key did, where that is not the default of today."""
 
+UNSAID = ("model.sha256",)
+"""Younger keys that an older run says nothing of: it is not compared by them."""
+
 
 def deciding(config: EvalConfig) -> Json:
     """The part of a configuration that decides what happens in an episode, as `run.json` holds it."""
@@ -121,6 +124,8 @@ def _chosen(config: Json, defaults: Json) -> Json:
 def _difference(old: Json, new: Json, defaults: Json, path: str = "") -> str:
     for key in [*old, *(key for key in new if key not in old)]:
         dotted = f"{path}{key}"
+        if dotted in UNSAID and key not in old:
+            continue
         default = defaults.get(key)
         a = old[key] if key in old else BEFORE.get(dotted, {} if isinstance(default, dict) else default)
         b = new.get(key)

@@ -5,6 +5,10 @@ Whoever made the folder chose that. The folder cannot vouch for itself, and a fi
 archive makes its files one's own). So `embodied eval` notes a fingerprint of the plan in the user's state folder
 (`$XDG_STATE_HOME/embodied/runs/`, by default `~/.local/state/embodied/runs/`), and what goes on with a folder looks
 there first.
+
+Beside it, `$XDG_STATE_HOME/embodied/agents/` has a file for each agent version that this user made or allowed. Its name
+is the hash of the version, its content the folder where the version was last seen. So a run names a version by its hash
+alone, and `embodied resume` still finds the folder.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from pathlib import Path
 
 import msgspec
 
+from embodied.atomic import write_whole
 from embodied.errors import StoreError
 from embodied.store.codec import encode, without_surrogates
 from embodied.store.run import RunRecord
@@ -50,6 +55,36 @@ def is_ours(record: RunRecord) -> bool:
         return (state_folder() / fingerprint(record)).is_file()
     except OSError:
         return False
+
+
+def remember_agent(version: str, folder: Path) -> None:
+    """Notes that this user made or allowed an agent version, and where it lies now.
+
+    Args:
+        version: Its hash.
+        folder: Its folder.
+
+    Raises:
+        StoreError: The note cannot be written.
+    """
+    path = _agent_note(version)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_whole(path, os.fsencode(folder.resolve()))
+    except OSError as error:
+        raise StoreError(f"Cannot write {path}: {error.strerror or error}.") from error
+
+
+def agent_folder(version: str) -> Path | None:
+    """Where an agent version was last seen; None for one that this user neither made nor allowed."""
+    try:
+        return Path(os.fsdecode(_agent_note(version).read_bytes()))
+    except OSError:
+        return None
+
+
+def _agent_note(version: str) -> Path:
+    return state_folder().parent / "agents" / version
 
 
 def _sorted(value: object) -> object:

@@ -115,7 +115,9 @@ def _digest(data: bytes) -> bytes:
 
 def _identity(config: ModelConfig) -> dict[str, Any]:
     names = ("provider", "name", "base_url", "path", "mmproj", "context", "dtype", "logprobs", "script")
-    later = ("constraint",)  # part of the key where they are set: older entries know nothing of them
-    return {name: getattr(config, name) for name in names} | {
-        name: value for name in later if (value := getattr(config, name)) is not None
+    later = ("constraint", "sha256")  # part of the key where they are set: older entries know nothing of them
+    found = {name: getattr(config, name) for name in names} | {
+        name: value for name in later if (value := getattr(config, name))
     }
+    # weights are known by their content: where they lie decides nothing
+    return found | ({"path": None, "mmproj": None} if config.sha256 else {})

@@ -82,7 +82,7 @@ class Transformers:
         self._blobs = blobs
         self._logprobs = config.logprobs
         self._size = config.batch
-        self._device = _device(config.device)
+        self._device = device_of(config.device)
         if config.threads:
             torch.set_num_threads(config.threads)
         transformers.logging.set_verbosity_error()
@@ -359,17 +359,21 @@ def _source(config: ModelConfig) -> str:
     return str(place) if place.is_dir() else config.name
 
 
+_CAREFUL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+"""Nothing is downloaded, and no code of a model folder runs (without the second, transformers asks at a terminal)."""
+
+
 def _load(name: str, source: str, dtype: torch.dtype, device: torch.device) -> tuple[Any, Any]:
     """The model, and its processor (with images) or tokenizer (without)."""
     try:
         sees = (
-            transformers.AutoConfig.from_pretrained(source, local_files_only=True).model_type
+            transformers.AutoConfig.from_pretrained(source, **_CAREFUL).model_type
             in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
         )
         auto = transformers.AutoModelForImageTextToText if sees else transformers.AutoModelForCausalLM
         reader = transformers.AutoProcessor if sees else transformers.AutoTokenizer
-        model: Any = auto.from_pretrained(source, dtype=dtype, local_files_only=True)
-        return model.to(device).eval(), reader.from_pretrained(source, local_files_only=True)
+        model: Any = auto.from_pretrained(source, dtype=dtype, **_CAREFUL)
+        return model.to(device).eval(), reader.from_pretrained(source, **_CAREFUL)
     except ImportError as error:
         raise UsageError(f"{name}: loading {source} needs a library that is not installed: {_first(error)}") from error
     except (OSError, ValueError, KeyError) as error:
@@ -396,7 +400,7 @@ def _ends(model: Any, tokenizer: Any) -> frozenset[int]:
     return frozenset(token for token in (*own, tokenizer.eos_token_id) if token is not None)
 
 
-def _device(name: str) -> torch.device:
+def device_of(name: str) -> torch.device:
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
         raise UsageError(f"model.device={name!r} is not one of auto, cpu, cuda, cuda:N.")
     if name == "auto":

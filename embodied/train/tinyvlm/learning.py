@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from embodied.errors import TrainingFailed
 from embodied.seeding import derive
 from embodied.train.tinyvlm.architecture import Built
 from embodied.train.tinyvlm.lessons import PREFIX, Arrays, Ints, Notebook
@@ -181,7 +182,7 @@ class Training:
         """Makes updates until there were `until` in all; returns the parts of the last loss.
 
         Raises:
-            FloatingPointError: The loss is not a number.
+            TrainingFailed: The loss is not a number.
         """
         self.student.see(notebook)
         self.student.model.train()
@@ -195,7 +196,10 @@ class Training:
                     group["lr"] = rate * 0.5 * (1 + math.cos(math.pi * self.done / course.updates))
                 total, parts = losses(self.student, notebook, arrays, rows, course)
                 if not math.isfinite(total.item()):
-                    raise FloatingPointError(f"The loss of update {self.done} is {total.item()}.")
+                    raise TrainingFailed(
+                        f"The loss of update {self.done} is {total.item()}. The last checkpoint is kept. Try another"
+                        " seed."
+                    )
                 total.backward()
                 torch.nn.utils.clip_grad_norm_(self.student.parameters(), 1.0)
                 self.optimizer.step()

@@ -54,8 +54,8 @@ class Plan:
     """After which shares of the updates it does."""
     teach: int = 40
     """Steps of each of those episodes that become lessons."""
-    dev: int = 20
-    """Episodes of each task and variant that decide which checkpoint is kept."""
+    dev: int = 60
+    """Episodes of each task, variants in turn, that decide which checkpoint is kept."""
 
 
 class Making:
@@ -76,7 +76,7 @@ class Making:
 
         Raises:
             UsageError: The folder holds something else.
-            FloatingPointError: The loss is not a number; the last checkpoint is kept.
+            TrainingFailed: The loss is not a number; the last checkpoint is kept.
         """
         self._open()
         updates = self.plan.course.updates
@@ -154,9 +154,8 @@ class Making:
 
     def _dev(self) -> float:
         world = self.plan.world
-        each = self.plan.dev * len(world.variants)
         choose = self.student.chooser(self.notebook)
-        return play(world, self.notebook, choose, split="dev", seed=self.plan.seed, begin=0, each=each).rate
+        return play(world, self.notebook, choose, split="dev", seed=self.plan.seed, begin=0, each=self.plan.dev).rate
 
     def _practise(self, turn: int) -> None:
         plan = self.plan
