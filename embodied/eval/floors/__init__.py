@@ -2,8 +2,8 @@
 scores, never ranked.
 
 `embodied floors` measures them (`embodied.eval.floors.measuring`); this module reads them. A file is of one
-environment's id, version included, and one rule set. What was played otherwise than with the environment's defaults (a step limit,
-published data, another version) has no floor.
+environment's id, version included, and one rule set. What was played otherwise than with the environment's defaults (a
+step limit, published data, another version) has no floor.
 """
 
 from __future__ import annotations
