@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from embodied.planning.items import Pair
 
 app = typer.Typer(help="Measures what vision encoders carry, without a language model.", no_args_is_help=True)
 
@@ -84,7 +88,7 @@ def patheval(
     return 0
 
 
-def _pairs(split: str, data: Path | None, view: str, maps: int | None):
+def _pairs(split: str, data: Path | None, view: str, maps: int | None) -> list[Pair]:
     """The distinct pairs to probe, in the order of their sets; of the first maps only where so many are asked for."""
     from embodied.errors import UsageError
     from embodied.planning.items import EMBEDDED, SPLITS, embedded

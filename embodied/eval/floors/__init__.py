@@ -1,9 +1,9 @@
 """Floors: what random choice and the best constant phrase earn in each environment. Shipped as data, shown beside
 scores, never ranked.
 
-`embodied floors` measures them (`embodied.rollout.floors`); this module reads them. A file is of one environment's id,
-version included, and one rule set. What was played otherwise than with the environment's defaults (a step limit,
-published data, another version) has no floor.
+`embodied floors` measures them (`embodied.eval.floors.measuring`); this module reads them. A file is of one
+environment's id, version included, and one rule set. What was played otherwise than with the environment's defaults (a
+step limit, published data, another version) has no floor.
 """
 
 from __future__ import annotations
