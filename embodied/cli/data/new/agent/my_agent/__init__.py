@@ -24,7 +24,7 @@ class MyAgent:
         self._seed = int(rng.integers(2**31))
 
     async def act(self, observation):
-        """One decision. Each step has a seed of its own, so a resumed episode goes on as it would have."""
+        """One decision. Each step has its own seed, so a resumed episode continues exactly as without interruption."""
         asked = f"{observation.text}\n{observation.status}\nAnswer with one action.".replace("\n\n", "\n")
         prompt = (message("system", instruction(self._mission)), message("user", asked))
         reply = await self._model.generate(prompt, replace(self._settings, seed=self._seed + observation.step))
