@@ -1,4 +1,4 @@
-"""LanguageEnv: what every environment here promises.
+"""LanguageEnv: the contract that every environment here keeps.
 
 An environment is a `gymnasium.Env` whose observation is a Dict of `text` (and `status`, `image` where it has them),
 whose action is a phrase, and whose info always holds `progress`, `success` and `valid`. It knows nothing of models or
@@ -54,22 +54,24 @@ class Transition:
 
 
 class LanguageEnv(gymnasium.Env[RawObservation, str]):
-    """Base class. A subclass sets the spaces by calling `super().__init__` and implements the four hooks below.
+    """Base class of environments. A subclass calls `super().__init__` with its spaces and implements the hooks below.
 
     Observation space: `Dict` of
-        - `text`: FreeText, what is worth keeping in a history.
-        - `status`: FreeText, what is of use only now; present when the environment was built with `status=True`.
+        - `text`: FreeText, the part that stays in the agent's history.
+        - `status`: FreeText, the part that matters only in this step; present with `status=True`.
         - `image`: Box (H, W, 3) uint8; present when an image was asked for. Nothing is drawn otherwise.
-        - `image_2`, `image_3`, ...: further pictures of the same moment, where an environment shows several.
+        - `image_2`, `image_3`, ...: further pictures of the same moment, if the environment shows several.
         - `expert`: FreeText, the phrase the environment's own expert (bot, walkthrough, search) would choose; present
           with `expert=True`.
     Action space: `Choice` of phrases, or `FreeText`.
-    Info: `progress` float in [0, 1], None where an ended episode cannot be scored; `success` bool, None before the end
-    and where nothing can
-        succeed: who ran out of time has failed; `valid` bool, false when the phrase
-        was outside the action space; `executed` str, the phrase that was executed (the default action when not valid).
+    Info:
+        - `progress`: float in [0, 1]; None at the end of an episode that cannot be scored.
+        - `success`: bool; None before the end, and in environments where nothing can succeed. An episode that runs out
+          of steps has failed.
+        - `valid`: bool, false when the phrase was outside the action space.
+        - `executed`: str, the phrase that was executed (the default action when the phrase was not valid).
 
-    A phrase outside the action space never raises: `default_action` is executed and `valid` is false.
+    A phrase outside the action space never raises: the environment executes `default_action`, and `valid` is false.
 
     Args:
         action_space: `Choice` or `FreeText`.
@@ -78,15 +80,15 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
         image_shape: (H, W) of the image when one was asked for, else None.
         more_images: (H, W) of every further picture, when images were asked for.
         status: Whether observations have a `status`.
-        expert: Whether observations have an `expert`, for recording demonstrations; the name of one where there are
-            several (True is the first).
+        expert: Whether observations have an `expert`, for recording demonstrations. If there are several, the name of
+            one; True is the first.
         render_mode: None or `"rgb_array"`.
     """
 
     action_space: Choice | FreeText
     observation_space: spaces.Dict
     can_succeed: bool = True
-    """False where there is no success, only progress: then `success` is always None."""
+    """False for environments that have progress but no success: then `success` is always None."""
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 8}  # noqa: RUF012 (so in Gymnasium)
 
     def __init__(

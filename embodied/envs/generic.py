@@ -81,24 +81,25 @@ class GenericEnv(LanguageEnv):
     """Any Gymnasium environment with few actions, played in words.
 
     ## Description
-    `--env gym:CartPole-v1`, or `--env gym:my_module:MyEnv-v0` for an environment that a module of yours registers. Its
-    actions become phrases, its observations lines of text.
+    `--env gym:CartPole-v1`, or `--env gym:my_module:MyEnv-v0` for an environment that a module of yours registers. The
+    actions become phrases, and the observations become lines of text.
 
     ## Action Space
-    - `Discrete`: `Choice` of a phrase a number. The phrases are `action_names`; else what the environment's
+    - `Discrete`: `Choice` with one phrase for each number. The phrases are `action_names`; else what the environment's
       `get_action_meanings()` says (in lower case); else the names of its `actions` enumeration (as in minigrid); else,
       for Gymnasium's own environments, the words of its documentation; else `action 0`, `action 1`, ...
-    - `MultiDiscrete` and `MultiBinary` of at most 512 combinations: `Choice` of `action_names`, a phrase a combination,
-      the last number changing fastest; else `action 0 0`, `action 0 1`, ...
-    - `Text` and `Choice`: as they are.
+    - `MultiDiscrete` and `MultiBinary` of at most 512 combinations: `Choice` of `action_names`, one phrase for each
+      combination, with the last number changing fastest; else `action 0 0`, `action 0 1`, ...
+    - `Text` and `Choice`: unchanged.
 
-    Others raise `UsageError`. The default action is `default_action`, else the first phrase that means doing nothing
-    (`noop`, `idle`, `wait`, ...), else the first phrase.
+    Other spaces raise `UsageError`. The default action is `default_action`, else the first phrase that means doing
+    nothing (`noop`, `idle`, `wait`, ...), else the first phrase.
 
     ## Observation Space
-    - `text`: a line a number or array, `label: value`, numbers in four significant digits, arrays row by row; then,
-      where the environment has the render mode `ansi` (and `ansi=True`), its drawing in characters, colored parts as
-      `[X color]`. Spaces of text, numbers, arrays of at most 512 numbers, and Dicts and Tuples of these.
+    - `text`: one line for each number or array, `label: value`, numbers in four significant digits, arrays row by row.
+      If the environment has the render mode `ansi` (and `ansi=True`), its drawing in characters follows, with colored
+      parts as `[X color]`. The space may hold text, numbers, arrays of at most 512 numbers, and Dicts and Tuples of
+      these.
     - `image` (with `image=True`): (H, W, 3) uint8, what the environment's render mode `rgb_array` draws. With it,
       larger arrays are allowed too; the text then says only their shape.
 
@@ -109,16 +110,18 @@ class GenericEnv(LanguageEnv):
     The wrapped environment's.
 
     ## Progress
-    `info["progress"]` where the environment gives it. Else 1 when `info["success"]` or `info["is_success"]` is true.
-    Else the return divided by the reward threshold, cut to [0, 1]; a threshold of 0 or less counts only when it is
-    reached at the end. An environment with none of these always has progress 0: give a `reward_threshold`.
+    `info["progress"]` if the environment gives it. Else 1 when `info["success"]` or `info["is_success"]` is true. Else
+    the return divided by the reward threshold, cut to [0, 1]. If the threshold is 0 or less, progress is 1 if the
+    return reaches it at the end, and 0 otherwise. An environment with none of these always has progress 0: give a
+    `reward_threshold`.
 
     ## Episode End
     The wrapped environment's, with its registered step limit.
 
     ## Info
     The wrapped environment's as plain JSON, and `metrics` with the `return` so far. `success` is its `success` or
-    `is_success`; else, at the end of an episode with a reward threshold, whether the return has reached it.
+    `is_success`. Without these, at the end of an episode with a reward threshold, it says whether the return reached
+    the threshold.
 
     ## Arguments
     - `id`: a registered id, or `module:id`.
@@ -127,8 +130,7 @@ class GenericEnv(LanguageEnv):
     - `action_names`, `observation_names`: words for the numbers, in order. The latter for a number, an array, or a
       tuple of numbers.
     - `default_action`: the phrase that replaces an invalid one.
-    - `goal`: the mission's goal; default: what the environment calls its mission, else "Get the highest total reward
-      ...".
+    - `goal`: the mission's goal; default: the environment's own `mission`, else "Get the highest total reward ...".
     - `reward_threshold`: the return that counts as success; default: the registered one.
     - `ansi`: append the drawing in characters; default True.
     - `render_mode`: None or `rgb_array`.

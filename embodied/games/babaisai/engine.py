@@ -49,7 +49,7 @@ def step(state: State, action: str, *, original: bool = False) -> tuple[State, O
         state: Any state; it is not changed.
         action: A key of `DIRECTIONS`. Any other phrase waits: nothing happens.
         original: Keep what BALROG's simulator does with several YOU pieces and with "X is Y" (see `BabaIsAIEnv`,
-            Defects mended).
+            Defects of BALROG repaired here).
     """
     if action not in DIRECTIONS:
         return state, ""
