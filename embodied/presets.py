@@ -71,7 +71,9 @@ def search(chosen: Iterable[tuple[str, str]], schema: DictConfig) -> Iterator[li
     own, chosen = folder(), list(chosen)
     for group, name in chosen:
         if ".." in Path(name).parts:
-            raise UsageError(f"{group}={name} leaves the folder of presets. `embodied list {group}s` lists the names.")
+            raise UsageError(
+                f"{group}={name} is outside the folder of presets. `embodied list {group}s` lists the names."
+            )
     with ExitStack() as stack:
         if own is None:
             yield []

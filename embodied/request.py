@@ -133,7 +133,7 @@ def _with_pictures(request: Request, say: Callable[[str], None]) -> EvalConfig:
     if not seen or (_asks(request, config) and not blind(config)):
         return config
     if _asks(request, config):
-        say(f"{config.model.provider}/{config.model.name} reads no images: it is asked in text alone.")
+        say(f"{config.model.provider}/{config.model.name} reads no images: it gets text only.")
     return _composed(replace(request, image=False), env)
 
 

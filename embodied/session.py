@@ -76,7 +76,7 @@ async def evaluate_async(
             `embodied.agents.Kit` and returns an `Agent`: the run records its module and name, not its code, so name
             another `out` when you change it.
         model: `provider/name`, for instance `openai/gpt-4o`.
-        task: One task, or several separated by commas; None for all. A part of a name will do where it names one task.
+        task: One task, or several separated by commas; None for all. A part of a name is enough if it fits one task.
         suite: A suite (`embodied list suites`) in place of `env`.
         episodes: Episodes per task, at least 1; None for the environment's or the suite's number.
         seed: The suite seed. The same seed gives every agent the same episodes.
@@ -230,7 +230,7 @@ def reopen(
     now = replace(record, config={**record.config, **deciding(config)}, versions=found)
     if what := difference(record, now):
         raise StoreError(
-            f"{run.root} cannot go on with another plan ({what}). `embodied eval ... --out ANOTHER` starts a new run."
+            f"{run.root} cannot take another plan ({what}). `embodied eval ... --out ANOTHER` starts a new run."
         )
     return Job(config, run.root, record, part.of(record.planned), run, factory)
 

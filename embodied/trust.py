@@ -46,8 +46,8 @@ def require_trust(
         return
     if not trust and not ask(run, _joined(asked)):
         raise StoreError(
-            f"{run.root} was not made by you on this machine, and going on would {_joined(asked)}."
-            " If you know who made it and agree, add --trust; it is asked once."
+            f"{run.root} was not made by you on this machine, and continuing would {_joined(asked)}."
+            " If you know who made it and agree, add --trust; embodied asks once."
         )
     note(run.record, say)
 

@@ -304,8 +304,8 @@ def compose(kit: Kit, format: Format, opening: Opening | None = None) -> ModelAg
     perception = PERCEPTIONS[config.perception]
     if perception is not None and kit.blobs is None:
         raise UsageError(
-            f"agent.perception={config.perception} looks at pictures, and is told nowhere to find them: give `blobs` to"
-            " `agents.build`."
+            f"agent.perception={config.perception} reads pictures, but got no `blobs` to read them from. Give `blobs`"
+            " to `agents.build`."
         )
     return ModelAgent(
         Parts(

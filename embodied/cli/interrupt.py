@@ -50,8 +50,8 @@ class Bound:
 
     def _end(self) -> None:
         say(
-            "Something in this process hangs and is not waited for. Nothing recorded is lost: the same command goes on"
-            " from here."
+            "Something in this process hangs, and embodied does not wait for it. Nothing recorded is lost: the same"
+            " command continues from here."
         )
         self._cleanup()
         os._exit(INTERRUPTED)
@@ -94,8 +94,8 @@ def interruptible(stopping: asyncio.Event, bound: Bound) -> Iterator[None]:
         loop.call_soon_threadsafe(stopping.set)
         loop.call_soon_threadsafe(loop.call_later, FINISHING, task.cancel)
         say(
-            f"Stopping: what is in flight has {FINISHING:g} s to end. Ctrl-C again stops now; either way the run can be"
-            " resumed."
+            f"Stopping: steps in progress have {FINISHING:g} s to finish. Ctrl-C again stops now. Either way the run"
+            " can be resumed."
         )
 
     # A signal that is ignored stays ignored: `nohup` does that with SIGHUP.

@@ -75,11 +75,12 @@ def patheval(
         return 0
     on = f"{len(panels.pairs)} pairs on {len({p.map for p in panels.pairs})} maps"
     typer.echo(
-        f"\n{on}; every figure is of maps that the probe was not fitted on ({folds} folds), with its 95 % interval over"
-        " maps."
+        f"\n{on}; every figure comes from maps that the probe was not fitted on ({folds} folds), with its 95 % interval"
+        " over maps."
     )
     typer.echo(
-        "AUC: 0.5 is chance. R2: 0 is the mean of the other maps, 1 is all. differ: pairs that differ by what counts."
+        "AUC: 0.5 is chance. R2: 0 is the mean of the other maps, 1 is perfect. differ: pairs that differ by a"
+        " threshold or more."
     )
     return 0
 

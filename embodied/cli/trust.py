@@ -22,6 +22,6 @@ def _allowed(run: Run, what: str) -> bool:
     """Asks; False where nobody sits there."""
     if not (sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()):
         return False
-    print(f"{run.root} was not made by you on this machine. Going on will {what}.", file=sys.stderr)
+    print(f"{run.root} was not made by you on this machine. Continuing will {what}.", file=sys.stderr)
     print("Go on? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().casefold() in ("y", "yes")

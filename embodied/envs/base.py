@@ -29,7 +29,7 @@ RawObservation = dict[str, Any]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A point in an episode, as what leads to it: the reset and the phrases given since. Restoring replays them."""
+    """A point in an episode, stored as the reset and the phrases given since. Restoring replays them."""
 
     seed: int
     options: dict[str, Any] | None
@@ -160,7 +160,7 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
         raise NotImplementedError(f"{type(self).__name__} has no picture.")
 
     def _images(self) -> list[Pixels]:
-        """All pictures of the present state, as many as the observation space has. Override it
+        """All pictures of the present state, one for each in the observation space. Override it
         where there are several.
         """
         return [self._image()]
@@ -214,7 +214,7 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
     # ----------------------------------------------------------------- snapshots
 
     def snapshot(self) -> Snapshot:
-        """Where the episode stands, to be restored in this environment or in another one built
+        """The present point of the episode. It can be restored in this environment or in another one built
         with the same options.
         """
         if self._seed is None:
@@ -222,7 +222,7 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
         return Snapshot(self._seed, self._options, tuple(self._actions))
 
     def restore(self, snapshot: Snapshot) -> RawObservation:
-        """Goes to where `snapshot` was taken, by replaying it. Costs the steps that led there."""
+        """Goes to the point of `snapshot` by replaying all steps that led there."""
         observation, _ = self.reset(seed=snapshot.seed, options=snapshot.options)
         for action in snapshot.actions:
             observation, *_ = self.step(action)

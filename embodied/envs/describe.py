@@ -19,8 +19,8 @@ _COLORS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"
 
 
 def size(space: Space[Any]) -> int | None:
-    """How many numbers the largest array of an observation holds, 0 for none; None for a space
-    there are no words for.
+    """How many numbers the largest array of an observation holds, 0 for none; None for a space that cannot be put into
+    words.
     """
     if isinstance(space, spaces.Box):
         return math.prod(space.shape)

@@ -251,7 +251,7 @@ class GenericEnv(LanguageEnv):
     def _progress(self, info: dict[str, Any], success: bool | None, over: bool) -> float:
         if isinstance(info.get("progress"), int | float | np.number):
             said = float(info["progress"])
-            return min(1.0, max(0.0, said)) if math.isfinite(said) else said  # what is no number is not made one here
+            return min(1.0, max(0.0, said)) if math.isfinite(said) else said  # NaN and infinity stay as they are
         if any(key in info for key in ("success", "is_success")):
             return float(success or False)
         if self._threshold is None:
@@ -268,13 +268,11 @@ class GenericEnv(LanguageEnv):
         except gymnasium.error.DependencyNotInstalled as error:
             raise UsageError(f"gym:{self.id} cannot draw a picture: {error}") from error
         if not isinstance(picture, np.ndarray) or picture.ndim != 3 or picture.shape[2] != 3:
-            raise UsageError(
-                f"gym:{self.id} draws something else than one (H, W, 3) picture a step; leave out image=True."
-            )
+            raise UsageError(f"gym:{self.id} does not draw one (H, W, 3) picture a step; leave out image=True.")
         return picture.shape[0], picture.shape[1]
 
     def _render(self) -> Any:
-        """What the environment draws, of whatever kind; None where it has no camera."""
+        """What the environment draws, of any type; None if it has no camera."""
         return None if self._camera is None else self._camera.render()
 
 
@@ -308,7 +306,7 @@ def _said_plainly(spec: EnvSpec, options: dict[str, Any]) -> Iterator[None]:
 
 
 def _hush_pygame() -> None:
-    """Pictures need neither sound nor a screen, whose absence pygame would complain of at length."""
+    """Pictures need no sound and no screen. Without these settings pygame prints long complaints about missing ones."""
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     os.environ.setdefault("SDL_AUDIODRIVER", "dummy")
     if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
@@ -325,7 +323,7 @@ def _check_observation(id: str, space: spaces.Space[Any], image: bool) -> None:
     numbers = size(space)
     if numbers is None:
         raise UsageError(
-            f"gym:{id} observes {space}, for which there are no words; write a LanguageEnv that puts it into text."
+            f"gym:{id} observes {space}, which cannot be put into words; write a LanguageEnv that does it."
         )
     if numbers > LARGEST and not image:
         raise UsageError(

@@ -64,8 +64,8 @@ def _tables(run: Run, env: str, episodes: list[Episode]) -> list[Table]:
                 env,
                 ("",),
                 (),
-                f"There are no tables of {env}: its records are not such as it writes them ({type(error).__name__}:"
-                f" {str(error)[:200]}).",
+                f"There are no tables of {env}: its records do not have the form that it writes"
+                f" ({type(error).__name__}: {str(error)[:200]}).",
             )
         ]
 

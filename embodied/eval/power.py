@@ -64,8 +64,8 @@ def from_pair(a: Results, b: Results, value: Value = progress) -> Pilot:
     found = [s for s in st.stratify(both) if len(s.values) > 1]
     if not found:
         raise UsageError(
-            f"{a.path} and {b.path} have no task with two common seeds: nothing says how their differences vary. Name"
-            " one run only."
+            f"{a.path} and {b.path} have no task with two common seeds, so it is unknown how their differences vary."
+            " Name one run only."
         )
     return _pilot(f"the differences by seed of {a.path} and {b.path}", found, 0.0, pairs=True)
 
@@ -79,8 +79,8 @@ def from_run(run: Results, correlation: float, value: Value = progress) -> Pilot
     found = [s for s in run.strata(value=value) if len(s.values) > 1]
     if not found:
         raise UsageError(
-            f"{run.path} has no task with two scored episodes: nothing says how its scores vary. Name --sd instead of a"
-            " run."
+            f"{run.path} has no task with two scored episodes, so it is unknown how its scores vary. Name --sd instead"
+            " of a run."
         )
     return _pilot(
         f"the scores of {run.path}, for two runs like it whose seeds correlate by {correlation:g}",
@@ -105,7 +105,7 @@ def power(pilot: Pilot, difference: float, level: float = st.LEVEL, chance: floa
     parts = [(weight, task.variance(difference)) for weight, task in pilot.tasks]
     if not any(_varies(task) for _, task in pilot.tasks):
         raise UsageError(
-            f"Nothing varies in {pilot.basis}: it says nothing about how many episodes it takes. Name --sd instead, for"
+            f"Nothing varies in {pilot.basis}, so it does not show how many episodes are needed. Name --sd instead, for"
             " instance 0.4."
         )
     shown = tuple((n, st.detectable(st.spread((w, v, n) for w, v in parts), level, chance)) for n in LADDER)

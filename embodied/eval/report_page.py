@@ -125,8 +125,8 @@ def _top(report: Report, name: str) -> Html:
         )
     if total.scored < total.planned:
         warnings.append(
-            f"{total.planned - total.scored} planned episodes have no score. They are neither zeros nor holes: read"
-            " every score with its coverage."
+            f"{total.planned - total.scored} planned episodes have no score. They do not count as zeros: read every"
+            " score together with its coverage."
         )
     if not record.planned:
         warnings.append("This run has no planned episodes.")

@@ -167,5 +167,5 @@ class Background:
 
     def _switch_off(self, why: str) -> None:
         self._off = True
-        said = line(mask(f"The listener {self._name} is switched off, and the run goes on: {why}")).rstrip(".")
+        said = line(mask(f"The listener {self._name} is switched off, and the run continues: {why}")).rstrip(".")
         print(f"warning: {said[:400]}.", file=sys.stderr, flush=True)

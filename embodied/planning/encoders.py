@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 CONTROLS = ("descriptors", "raw-pca", "random-vit")
 MEANING = {
     "descriptors": "The true descriptors in place of features: the most that this probe can find.",
-    "raw-pca": "No encoder: 64 principal components of the pixels, reduced to 48 x 48. What an encoder has to beat.",
+    "raw-pca": "No encoder: 64 principal components of the pixels, reduced to 48 x 48. An encoder must beat it.",
     "random-vit": (
-        "A small vision transformer with random weights, which has never seen a picture. Random features still keep"
-        " where there is how much ink; so this is no chance level, but what is there without any learning. An encoder"
-        " that is no better has learnt nothing of the descriptor."
+        "A small vision transformer with random weights, which has never seen a picture. Random features still show"
+        " how much ink is where. So this is not chance, but the level without any learning. An encoder that is not"
+        " better has learnt nothing about the descriptor."
     ),
 }
 _SIDE = 224

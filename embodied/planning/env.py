@@ -35,14 +35,14 @@ class _Episode:
     shown: Shown
     question: Question
     ending: str = ""
-    """What is said once the answer was given."""
+    """The text after the answer."""
     pictures: list[Pixels] | None = None
     """Drawn when first asked for."""
 
 
 class PathEvalEnv(LanguageEnv):
-    """PathEval: which of two robot paths suits a scenario, and where does a judge fail: knowing what matters, seeing
-    it, putting it together?
+    """PathEval: which of two robot paths suits a scenario? The tasks show where a judge fails: in knowing what matters,
+    in seeing it, or in putting both together.
 
     ## Description
     A robot must go from a start to a goal among obstacles, and two paths are proposed. One of fifteen scenarios says

@@ -1,4 +1,4 @@
-"""PathEval in the loop: a robot that drives the paths an agent chooses, among obstacles that turn up on the way."""
+"""PathEval in the loop as a LanguageEnv: a robot drives the paths that an agent chooses."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Makes sets of labelled items: maps, paths, pairs, labels, and an even choice of items. Any size, from one seed, on as
-many processes as wanted.
+"""Makes sets of labelled items: maps, paths, pairs, labels, and an even choice of items. Any size, from one seed, on
+any number of processes.
 """
 
 from __future__ import annotations

@@ -179,6 +179,6 @@ def scenario(which: str | int) -> Scenario:
 
 
 def recognise(text: str) -> Scenario | None:
-    """The scenario that `text` tells of, in whoever's words; None when none or several can be meant."""
+    """The scenario that `text` describes, also in other words; None when no scenario or several fit."""
     found = [s for s in SCENARIOS if re.search(rf"\b{s.word}\b", text.lower().replace("war zone", "warzone"))]
     return found[0] if len(found) == 1 else None

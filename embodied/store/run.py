@@ -55,7 +55,7 @@ class Run:
         path = self.root / "run.json"
         if not unfinished and os.path.lexists(self.root / UNFINISHED):
             raise StoreError(
-                f"{self.root} holds an import that did not come to its end. Run the same import again: it goes on."
+                f"{self.root} holds an import that did not finish. Run the same import again: it continues."
             )
         data = read_plain(path, LONGEST_RUN)
         if data is None:
@@ -132,9 +132,9 @@ class Run:
             marker.unlink(missing_ok=True)
 
     def another_plan(self, what: str) -> StoreError:
-        """The error for a plan that this run cannot go on with, because of `what`."""
+        """The error for a plan that is not this run's; `what` says how it differs."""
         own = "imported" not in self.record.config
-        resume = f", or go on with that run: `embodied resume {shell_word(self.root)}`" if own else ""
+        resume = f", or continue that run: `embodied resume {shell_word(self.root)}`" if own else ""
         return StoreError(f"{self.root} holds a run of another plan ({what}). Name another folder with --out{resume}.")
 
     # ----------------------------------------------------------------- reading

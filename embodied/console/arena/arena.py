@@ -63,7 +63,7 @@ class Match:
         return self.left if name == "left" else self.right
 
 
-_OVER = "This match is over, or from before the arena was started anew. Ask for another one."
+_OVER = "This match is over, or the arena was restarted since. Ask for another one."
 
 
 class Arena:

@@ -122,7 +122,7 @@ def _part(part: Any) -> Json:
 
 
 def _unreadable(index: int) -> Json:
-    said = "This step cannot be shown: its record has another shape than ours."
+    said = "This step cannot be shown: its record has an unknown form."
     return {
         "index": index,
         "observation": {"text": said, "status": "", "image": None, "step": index},

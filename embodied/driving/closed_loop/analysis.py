@@ -1,4 +1,4 @@
-"""Tables of the closed loop: the pairs of roads, NAVSIM's number and its parts, what became of the corner cases, what
+"""Tables of the closed loop: the pairs of roads, NAVSIM's number and its parts, the outcomes of the corner cases, what
 one word earns.
 """
 

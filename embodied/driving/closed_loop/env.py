@@ -29,7 +29,7 @@ BEGINS = (
     "The first of two roads begins.",
     "That road is behind you. The second of two roads begins: a new one, from its start.",
 )
-"""What is said where a road begins: nothing of how the one before went."""
+"""The text where a road begins. It does not say how the road before went."""
 NARROWEST, WIDEST = 160, 1920
 """Pixels."""
 
@@ -326,7 +326,7 @@ class CornerCaseDriveEnv(LanguageEnv):
         )
 
     def _metrics(self) -> dict[str, float]:
-        """What has been measured: on roads that are over, and on the one that is driven."""
+        """The measures so far: of the roads that are over, and of the present one."""
         road = self._episode.road
         parts = {kind: e.parts for kind, e in self._episode.ended.items()}
         if road.kind not in parts:

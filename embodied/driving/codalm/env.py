@@ -24,7 +24,7 @@ from embodied.types import Mission
 
 BOXES = ("drawn", "text", "both")
 LIMIT = 16
-"""Steps of an episode: an answer, and as many looks from near as anyone should need."""
+"""Steps of an episode: an answer, and enough zooms."""
 SMALLEST = 16
 """Pixels: a part that is looked at is at least so wide and so high."""
 _NUMBER = r"\s*(?:[xywh]\s?[=:]\s?)?(-?\d{1,6}(?:\.\d{1,6})?)\s*"
@@ -32,7 +32,7 @@ _ZOOM = re.compile(
     rf"[\W_]*(?:(?:action|command|answer|python|json)[\W_]*){{0,2}}zoom\s*\({','.join([_NUMBER] * 4)}\)[\W_]*",
     re.IGNORECASE,
 )
-"""A look and nothing else, in any dress: a fence, a label, JSON."""
+"""A zoom and nothing else, in any wrapping: a fence, a label, JSON."""
 
 
 PICTURED = "There is an image of traffic captured from the perspective of the ego car."
@@ -278,7 +278,7 @@ class CodaLMEnv(LanguageEnv):
         return asked if self._with_image else asked.removeprefix(PICTURED).strip()
 
     def _look(self, x: float, y: float, w: float, h: float) -> None:
-        """Shows a part from near, clipped to the picture; says why not where that cannot be."""
+        """Shows a zoomed part, clipped to the picture; says why if that is not possible."""
         scene = self._scene
         left, top = max(0, round(x)), max(0, round(y))
         right, bottom = min(scene.width, round(x + w)), min(scene.height, round(y + h))

@@ -79,7 +79,7 @@ def data_root(data: str | Path | None) -> Path:
     named = data or os.environ.get(VARIABLE)
     if not named:
         raise UsageError(
-            "CODA-LM's pictures may not be passed on, so you need your own copy: name its folder with --data, or in"
+            "CODA-LM's pictures may not be redistributed, so you need your own copy: name its folder with --data, or in"
             f" {VARIABLE}."
         )
     root = Path(named).expanduser().resolve()

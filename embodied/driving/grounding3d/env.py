@@ -211,7 +211,7 @@ class Grounding3DEnv(LanguageEnv):
         return Transition(progress, True, False, progress, metrics.get("centre_distance", np.inf) <= SUCCESS, info)
 
     def _coarse(self, action: str) -> Transition:
-        """The first answer of a chain: measured, told back, and left as it is."""
+        """The first answer of a chain: it is measured and shown again, but not corrected."""
         seen = self._item.box_2d
         if self._chain == "box_first":
             box = read_box_2d(action)

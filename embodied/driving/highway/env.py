@@ -289,11 +289,11 @@ class HighwayEnv(LanguageEnv):
         return False
 
     def _lane(self) -> Any:
-        """The lane whose course counts: the one that winds has a list of its own, which is not a road network."""
+        """The lane that counts. The winding lane is a list of points, not part of a road network."""
         return self._env.lane if self._family == "lane-keeping" else self._env.vehicle.lane
 
     def _progress(self, arrived: bool) -> float:
-        """What the drive is worth so far: nothing after a collision, and nothing of a goal before it is reached."""
+        """The progress so far: 0 after a collision, and on a road with a goal 0 before the goal is reached."""
         car = self._env.vehicle
         share: float
         speeds = getattr(car, "target_speeds", None) if hasattr(self._env.action_type, "actions") else None

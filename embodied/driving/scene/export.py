@@ -1,5 +1,5 @@
-"""Procedural scenes as files in CODA-LM's layout, for tools that read it. The split is called Procedural, so that
-nobody takes them for the real ones.
+"""Procedural scenes as files in CODA-LM's layout, for tools that read it. The split is called Procedural, so that it is
+not mistaken for a real one.
 
 procedural/images/NAME.jpg                      pictures
 procedural/images_w_boxes/NAME_object_K.jpg     the same with the box of region K
@@ -93,7 +93,7 @@ def _empty(folder: Path) -> bool:
 
 
 def _clear(folder: Path, there: bool) -> None:
-    """Takes away what was written before the disk was full, so that the same command can be given again."""
+    """Removes what was written before the disk was full, so that the same command can run again."""
     for part in list(folder.iterdir()) if folder.is_dir() else []:
         shutil.rmtree(part) if part.is_dir() else part.unlink()
     if not there and folder.is_dir():

@@ -67,7 +67,7 @@ def check(
     Args:
         env: What makes the environment, called several times (`lambda: MyEnv(task="a")`, the class, or
             `functools.partial(embodied.envs.make, "babyai")`; when it takes `image=True` pictures are checked too). An
-            environment itself will do; then nothing can be said of two instances.
+            environment itself is accepted, too; then the rules about two instances are skipped.
         seed: Seed of the episodes played, in [0, 2**31).
         steps: Steps played in each of them.
         actions: Phrases to play; default: drawn from the action space.

@@ -133,7 +133,7 @@ def _panel(board: Board, hidden: bool) -> Html:
 
 COST_NOTE = (
     "US dollars for the whole run at public list prices, from the tokens that providers counted. The dashed line joins"
-    " entries that none beats for less money. Entries without a known price are not in the plot."
+    " entries that no cheaper entry beats. Entries without a known price are not in the plot."
 )
 
 

@@ -36,11 +36,11 @@ def write(export: Export) -> Exported:
     ended = {id_: e for id_, e in results.ended.items() if id_ in export.ids and progress(e) is not None}
     wanted = [e for id_ in export.ids if (e := results.ended.get(id_)) is not None and id_ not in ended]
     kept = type(results)(results.path, results.record, ended)
-    written = Exported(notes=[f"Episodes left out for want of a score: {len(wanted)}."] if wanted else [])
+    written = Exported(notes=[f"Episodes left out because they have no score: {len(wanted)}."] if wanted else [])
     strangers = sorted({e.spec.task.env for e in ended.values()} - {env for env, *_ in suite("balrog").tasks})
     if strangers:
         raise UsageError(
-            f"BALROG has no {', '.join(strangers)}: nothing of it can stand on its leaderboard. Other formats:"
+            f"BALROG has no {', '.join(strangers)}: its leaderboard cannot show these results. Other formats:"
             " `embodied export --help`."
         )
     if any(e.spec.task.kwargs.get("rules") != "balrog" or "max_steps" in e.spec.task.kwargs for e in ended.values()):

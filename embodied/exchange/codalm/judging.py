@@ -137,8 +137,8 @@ class Ratings:
             append_to_journal(self.path, rating)
         except OSError as error:
             raise StoreError(
-                f"Cannot write {self.path}: {error.strerror or error}. What is judged so far is kept; free space and"
-                " go on."
+                f"Cannot write {self.path}: {error.strerror or error}. What is judged so far is kept. Free space and"
+                " run the same command again."
             ) from error
         self._add(rating)
 

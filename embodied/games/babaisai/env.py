@@ -28,7 +28,7 @@ ACTIONS = {
 }
 """Phrase -> gloss, in the original's order."""
 LIMIT = 100
-"""Steps of an episode (baba/grid.py, BabaIsYouEnv); what the reward is measured by where there is no limit."""
+"""Steps of an episode (baba/grid.py, BabaIsYouEnv). The reward uses it also when there is no limit."""
 
 
 @dataclass
@@ -37,9 +37,9 @@ class _Episode:
 
     state: State
     plan: list[str] | None = None
-    """The expert's next actions; None where it has given up."""
+    """The expert's next actions; None when it has given up."""
     clock: int = 0
-    """Turns played, by which the reward is measured."""
+    """Turns played; the reward depends on them."""
     rule_changes: int = 0
     swapped: State | None = None
     """The state that BALROG's wrapper has just replaced by another level."""
@@ -245,8 +245,8 @@ class BabaIsAIEnv(LanguageEnv):
         return self._episode.plan[0] if self._episode.plan else self.default_action
 
     def _follow(self, action: str, before: State) -> None:
-        """Keeps the expert's plan for the present state; searches anew where play has left it, unless it has given up
-        before.
+        """Keeps the expert's plan for the present state. Searches again when play has left the plan, unless it has
+        given up before.
         """
         episode = self._episode
         if episode.plan and episode.plan[0] == action:

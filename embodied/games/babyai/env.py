@@ -251,8 +251,8 @@ class _Guide:
         self.advice = int(self._bot.replan())
 
     def follow(self, action: int) -> None:
-        """Takes note of an action that was executed and thinks of the next one; gives up for good
-        where the bot does.
+        """Takes note of an action that was executed and plans the next one. If the bot gives up, this gives up for the
+        rest of the episode.
         """
         from minigrid.utils.baby_ai_bot import DisappearedBoxError
 

@@ -197,7 +197,7 @@ class MiniHackEnv(NetHackBase):
         )
         self._boxes = hasattr(self._referee, "describe")
         if data is not None and not self._boxes:
-            raise UsageError(f"`data` is a folder of Boxoban levels; {task} has no use for it.")
+            raise UsageError(f"`data` is a folder of Boxoban levels; {task} does not use it.")
         self._data = data
         self._free = rules == "embodied" and self._referee.asks
         self._actions_by_phrase = _vocabulary(self._referee, rules)
@@ -310,7 +310,7 @@ class MiniHackEnv(NetHackBase):
     def _after_key(self) -> tuple[float, bool]:
         referee = self._referee
         over = referee.status != RUNNING
-        if self.rules == "embodied":  # the penalty is for an action, not for the pages it takes to read what came of it
+        if self.rules == "embodied":  # the penalty is for an action, not for the pages that show its result
             self._penalty = min(self._penalty, referee.penalty)
             return referee.reward - referee.penalty, over
         if over and not self.game.done:

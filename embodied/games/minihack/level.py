@@ -1,4 +1,4 @@
-"""MiniHack's registered levels, played by us: what an id asks for, when it ends, what it pays.
+"""MiniHack's registered levels, played by us: what an id needs, when it ends, which rewards it gives.
 
 The minihack package describes a level by a subclass of NLE's Gymnasium environment. We take the class at its word
 without that
@@ -25,7 +25,7 @@ import numpy.typing as npt
 from nle.env.base import FULL_ACTIONS, NLE
 
 with warnings.catch_warnings():
-    # minihack imports pkg_resources, whose deprecation is no news to a player
+    # minihack imports pkg_resources, whose deprecation warning does not help a player
     warnings.simplefilter("ignore", UserWarning)
     from minihack import LevelGenerator, MiniHack
     from minihack.base import PATH_DAT_DIR
@@ -111,12 +111,12 @@ class Referee(_Level):
 
     Attributes:
         des: The level description; see `description` for levels that are new in each episode.
-        options, character, wizard, spawn_monsters: How the game is to be started.
+        options, character, wizard, spawn_monsters: How the game must be started.
         actions: The keys that an action index stands for, in order: the level's own, until the environment sets others.
         asks: Whether the game's questions are the player's to answer.
         buffers: What the game must fill for this referee.
         status: RUNNING, DEATH, SUCCESS or ABORTED, after the last action.
-        reward: Of the last action; `penalty` is the part of it paid for letting no turn pass.
+        reward: Of the last action; `penalty` is the part of it for an action without a game turn.
     """
 
     des: str
@@ -158,9 +158,7 @@ class Referee(_Level):
         self.started()
 
     def act(self, index: int, *, aborting: bool = False) -> None:
-        """Presses action `index` and judges what came of it. `aborting`: MiniHack gives the episode up with this
-        action.
-        """
+        """Presses action `index` and judges what came of it. `aborting`: MiniHack ends the episode with this action."""
         self.aborting = aborting
         self.nethack.presses = 0
         if self.plain:
@@ -169,9 +167,9 @@ class Referee(_Level):
             self.step(index)
 
     def goals(self) -> list[str]:
-        """What the level's reward manager pays for, in words; empty where the stairs are the goal."""
+        """What the level's reward manager rewards, in words; empty if the stairs are the goal."""
         if getattr(self.reward_manager, "custom_reward_functions", ()):
-            return []  # in the package's levels, such a function pays for the stairs
+            return []  # in the package's levels, such a function rewards reaching the stairs
         return [
             words
             for event in getattr(self.reward_manager, "events", ())
@@ -305,7 +303,7 @@ class _Keyboard:
         self._game, self._buffers, self.presses = game, buffers, 0
 
     def step(self, key: int) -> tuple[tuple[npt.NDArray[Any], ...], bool]:
-        """Presses a key. Raises `EnvironmentFailure` when a macro does not come to its end."""
+        """Presses a key. Raises `EnvironmentFailure` when a macro does not end."""
         self.presses += 1
         if self.presses > self.LIMIT:
             raise EnvironmentFailure("The level's own key macro (minihack) does not end; play another seed.")

@@ -19,7 +19,8 @@ from embodied.seeding import derive
 from embodied.types import Mission
 
 _LIMIT = 80
-"""Steps of an episode (balrog/config/config.yaml, textworld_kwargs.max_episode_steps), whatever BALROG's prompts say.
+"""Steps of an episode (balrog/config/config.yaml, textworld_kwargs.max_episode_steps). BALROG's prompts name other
+numbers.
 """
 _LONGEST = 198
 """Bytes of a command (jericho's input buffer)."""
@@ -328,8 +329,8 @@ class TextWorldEnv(LanguageEnv):
         return games.shipped(self._task, games.names(self._task)[seed % games.SHIPPED])
 
     def _is_refused(self, command: str) -> bool:
-        """Whether a command is kept from the interpreter: one that meddles with files or, mended, with the interpreter
-        at all.
+        """Whether a command must not reach the interpreter: one that touches files or, except under BALROG's rules, one
+        that controls the interpreter.
         """
         return self._refused.search(command) is not None or (
             self._mended and len(command) + command.count("\\") > _LONGEST
@@ -350,7 +351,7 @@ class TextWorldEnv(LanguageEnv):
         return answer, True
 
     def _cut(self, screen: str) -> str:
-        """The screen without what gives the solution away, and (mended) without the status line."""
+        """The screen without the objective and, except under BALROG's rules, without the status line."""
         told = self._facts.objective
         _, objective, rest = screen.rpartition(told) if told else ("", "", screen)
         text = rest.strip()
@@ -365,6 +366,6 @@ class TextWorldEnv(LanguageEnv):
         return max(0.0, min(1.0, max(share, 1.0 if won else 0.0)))
 
     def _follow(self, command: str) -> None:
-        """Goes on in the walkthrough when `command` is its next one."""
+        """Moves on in the walkthrough when `command` is its next one."""
         if " ".join(command.lower().split()) == self._expert().lower():
             self._walked += 1

@@ -52,7 +52,7 @@ class Allowance:
         return BudgetSpent(
             f"The budget of {' and '.join(filter(None, (tokens, dollars)))} is spent: {used.input + used.output:,}"
             f" tokens{cost} so far, and another call might not fit.{guessed} Raise run.budget.tokens or"
-            " run.budget.dollars and give the same command again: the run goes on where it is."
+            " run.budget.dollars and give the same command again: the run continues from there."
         )
 
 

@@ -96,7 +96,7 @@ class Transformers:
         if self._tokenizer.pad_token is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
         if getattr(self._processor, "chat_template", None) is None:
-            raise UsageError(f"{self.name}: {source} has no chat template, so it is no instruction model.")
+            raise UsageError(f"{self.name}: {source} has no chat template, so it is not an instruction model.")
         self._context = config.context or getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
         self._ending = Ending(_ends(self._model, self._tokenizer), self._tokenizer.pad_token_id)
         kept = Prefixes(int(config.prompt_memory * 2**30) if config.reuse_prompt else 0)
@@ -152,7 +152,7 @@ class Transformers:
             torch.cuda.empty_cache()
         half = len(requests) // 2
         if not half:
-            return [PromptTooLong(f"{self.name}: the memory of {self._device} does not suffice for one prompt.")]
+            return [PromptTooLong(f"{self.name}: the memory of {self._device} is too small for one prompt.")]
         self._size = min(self._size, half)
         return [*self.answer(requests[:half], halt), *self.answer(requests[half:], halt)]
 

@@ -39,7 +39,7 @@ async def _bounded(response: httpx2.Response) -> None:
     if packing in ("gzip", "x-gzip", "deflate"):
         del response.headers["content-encoding"]  # unpacked here, a piece at a time
     elif packing not in ("", "identity"):
-        raise TooMuch(f"a body packed as {packing[:20]!r}, which nobody asked for")
+        raise TooMuch(f"a body packed as {packing[:20]!r}, which was not requested")
     response.stream = _Bounded(response.stream, packing)  # type: ignore[arg-type]
 
 
@@ -112,7 +112,7 @@ def absent(error: BaseException, url: str) -> str:
             " are."
         )
     if any(isinstance(e, ssl.SSLError) and "WRONG_VERSION" in str(e).upper() for e in found):
-        return "it speaks no TLS; write http:// in place of https://."
+        return "it does not speak TLS; write http:// in place of https://."
     return ""
 
 

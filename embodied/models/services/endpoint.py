@@ -202,9 +202,7 @@ class Endpoint:
             case "too long":
                 return PromptTooLong(f"{self.model}: the prompt is too long for {self.url} ({words}).")
             case "filtered":
-                return PromptRefused(
-                    f"{self.model}: {self.url} does not take what this prompt says ({words}).", "filtered"
-                )
+                return PromptRefused(f"{self.model}: {self.url} refuses what this prompt says ({words}).", "filtered")
             case "no pictures":
                 return PromptRefused(
                     f"{self.model}: {self.url} reads no pictures ({words}). Play with --text.", "no pictures"
@@ -264,14 +262,14 @@ class Endpoint:
     def filtered(self, reason: str) -> PromptRefused:
         """The failure for an answer that a filter took away."""
         return PromptRefused(
-            f"{self.model}: {self.url} keeps back its answer to this prompt ({self._short(reason)}).", "filtered"
+            f"{self.model}: {self.url} withheld its answer to this prompt ({self._short(reason)}).", "filtered"
         )
 
     def not_json(self, data: bytes) -> ModelErred:
         """The failure for a body that is not what the API promises."""
         start = data[:60].decode("utf-8", "replace")
         return self.garbled(
-            f"something that is no answer of this API, beginning {start!r}" if data else "an empty answer", data
+            f"something that is not an answer of this API, beginning {start!r}" if data else "an empty answer", data
         )
 
     @contextlib.asynccontextmanager

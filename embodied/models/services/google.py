@@ -125,7 +125,7 @@ class Google:
             AttributeError,
             TypeError,
         ):
-            raise endpoint.garbled("something that is no answer of this API") from None
+            raise endpoint.garbled("something that is not an answer of this API") from None
         return (answer.sdk_http_response.body if answer.sdk_http_response else None) or ""
 
     def _reply(self, data: str, messages: Sequence[Message], seconds: float) -> Reply:

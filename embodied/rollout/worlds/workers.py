@@ -231,7 +231,7 @@ class Place:
         """Asks `worker`, when its turn comes. Raises `WorkerLost`."""
         async with self._lock:
             if worker is not self.worker:
-                lost = WorkerLost("a worker process was lost by another episode's doing")
+                lost = WorkerLost("a worker process was lost because of another episode")
                 lost.guilty = False
                 raise lost
             return await self._asked(worker, request, seconds)
