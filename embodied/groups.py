@@ -38,7 +38,7 @@ def readable() -> list[str]:
 
 
 def offer(chosen: Iterable[tuple[str, str]]) -> None:
-    """Makes known to Hydra what is chosen of plugins. A file of that name, ours or the user's, goes before.
+    """Tells Hydra about the chosen members that come from plugins. A file of that name, ours or the user's, goes first.
 
     Args:
         chosen: (group, name), where a group is `env` or `agent`.

@@ -182,7 +182,7 @@ def _package(text: str) -> str | None:
 
 
 def _check_package(path: Path, group: str, package: str | None, content: dict[Any, Any], schema: DictConfig) -> None:
-    """Checks that the keys of a file mean what they say at the place that its first lines name."""
+    """Checks that the keys of a file exist in the package that its first lines name."""
     there = set(schema.agent) if group == "agent" else set()
     outside = [
         key

@@ -22,14 +22,15 @@ _NAMES = re.compile(
 )
 """OPENAI_API_KEY, HF_TOKEN, AWS_SECRET_ACCESS_KEY, GOOGLE_APPLICATION_CREDENTIALS, MY_SERVER_KEY, ..."""
 SHORTEST = 12
-"""Characters. What is shorter is not a secret but a stand-in (EMPTY, ollama, x), and may well be a word of a reply."""
+"""Characters. A shorter value is not a secret but a stand-in (EMPTY, ollama, x), and may be a normal word of a
+reply."""
 MASK = "[key]"
 
 _named: set[str] = set()
 
 
 def know(variable: str) -> None:
-    """Takes a variable for a secret whatever its name: `model.api_key_env` may be any."""
+    """Treats a variable as a secret, no matter its name: `model.api_key_env` may name any variable."""
     if variable:
         _named.add(variable)
 
@@ -40,7 +41,9 @@ def is_secret(variable: str) -> bool:
 
 
 def without(environment: Mapping[str, str], allowed: Iterable[str] = ()) -> dict[str, str]:
-    """`environment` without secrets, under whatever name their values stand; those `allowed` by name stay."""
+    """`environment` without secrets and without other variables that hold the same values; those `allowed` by name
+    stay.
+    """
     kept = set(allowed)
     values = {
         value for name, value in environment.items() if is_secret(name) and name not in kept and len(value) >= SHORTEST

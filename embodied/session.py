@@ -42,7 +42,7 @@ from embodied.trust import note, require_trust
 P = ParamSpec("P")
 T = TypeVar("T")
 LOOKING = 0.2
-"""Seconds between two looks whether a call that waits was cancelled."""
+"""Seconds between two checks whether a waiting call was cancelled."""
 Say = Callable[[str], None]
 """Takes a sentence that the user must know and that is not an error."""
 
@@ -126,14 +126,14 @@ async def resume_async(
     options: Mapping[str, Any] | None = None,
     **keywords: Any,
 ) -> Evaluation:
-    """Goes on with a run, in the middle of episodes too. `resume` waits for the end; `resume_async` is for code that
+    """Continues a run, in the middle of episodes too. `resume` waits for the end; `resume_async` is for code that
     awaits.
 
     Args:
         folder: The run folder.
         agent: The function that made the agents, where the run was played with one of yours.
         shard: Play one part of several: `1/4` to `4/4`.
-        trust: You answer for the folder, although another user or machine made it (`docs/runs.md`).
+        trust: You take responsibility for the folder, although another user or machine made it (`docs/runs.md`).
         listeners: As for `evaluate`.
         options: How to play on, as `{"run.workers": 4}`.
         **keywords: The same, with two underscores for each dot: `run__workers=4`.
@@ -142,7 +142,7 @@ async def resume_async(
         As `evaluate`.
 
     Raises:
-        StoreError: It is not a run folder, the run cannot go on, or nobody answers for the folder.
+        StoreError: It is not a run folder, the run cannot continue, or the folder is not trusted.
         EmbodiedError: As `evaluate`.
     """
     factory = agent if agent is None else _agent(agent)[1]
@@ -207,10 +207,10 @@ def reopen(
     shard: str | None = None,
     factory: Factory | None = None,
 ) -> Job:
-    """What is left to play of a run.
+    """The part of a run that is left to play.
 
     Args:
-        run: The run; somebody answers for its folder (see `embodied.trust`).
+        run: The run; its folder is trusted (see `embodied.trust`).
         words: How to play on, `key=value`.
         values: The same as dotted key -> value.
         shard: See `Shard.parse`.
@@ -303,7 +303,7 @@ def _warn(text: str) -> None:
 
 
 def _in_thread(main: Coroutine[Any, Any, T]) -> T:
-    """As `asyncio.run`, in a thread. An interrupt cancels `main`, waits for its end, and goes on."""
+    """As `asyncio.run`, in a thread. An interrupt cancels `main`, waits for its end, and is then raised again."""
     done: Future[T] = Future()
     started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = Future()
 
@@ -316,7 +316,7 @@ def _in_thread(main: Coroutine[Any, Any, T]) -> T:
     def work() -> None:
         try:
             done.set_result(asyncio.run(told()))
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised in the thread that waits
+        except BaseException as error:  # noqa: BLE001 - any exception is raised again in the thread that waits
             done.set_exception(error)
 
     thread = threading.Thread(target=copy_context().run, args=(work,), name="embodied")
@@ -335,7 +335,7 @@ def _wait(done: Future[T]) -> None:
     """Waits, in a thread whose own event loop stands still meanwhile.
 
     Raises:
-        KeyboardInterrupt: Somebody interrupts.
+        KeyboardInterrupt: The user interrupts.
         asyncio.CancelledError: The task that waits was cancelled. `asyncio.run` turns the first Ctrl-C into that.
     """
     waiting = asyncio.current_task()

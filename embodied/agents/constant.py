@@ -1,6 +1,4 @@
-"""constant: one phrase for ever. With the best phrase it is a floor: what an environment pays
-without being looked at.
-"""
+"""constant: always the same phrase. With the best phrase it is a floor: the score without looking at the environment."""
 
 from __future__ import annotations
 

@@ -37,11 +37,11 @@ class Format(Protocol):
         ...
 
     def exact(self, text: str) -> Split | None:
-        """Takes apart a reply that has exactly the form asked for; None when it has not."""
+        """Splits a reply that has exactly the form asked for; None when it does not."""
         ...
 
     def loose(self, text: str, prose: bool = False) -> Split:
-        """Takes apart any reply as well as can be. An answer in `prose` goes on to the end of the reply."""
+        """Splits any reply as well as possible. An answer in `prose` continues to the end of the reply."""
         ...
 
 

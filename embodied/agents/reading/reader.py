@@ -47,7 +47,7 @@ class Reading:
     """The action; several where the reply may mean any of them; none."""
     thought: str = ""
     problem: str = ""
-    """What is wrong, where there is something to say beyond that no action was found; the end of `Your answer ...`."""
+    """What is wrong, if there is more to say than that no action was found; the end of `Your answer ...`."""
     notes: tuple[Note, ...] = ()
 
 
@@ -171,7 +171,7 @@ class _Reader(ABC):
         self.format = format
 
     def own_turn(self, text: str) -> str | None:
-        """`text` up to the first observation behind a stated action; None where there is no telling what was stated."""
+        """`text` up to the first observation behind a stated action; None when it is unclear what was stated."""
         for place, hard in observations(text):
             before = text[:place]
             if not before.strip(" \t\n*_#>`-|\"'[(<"):
@@ -311,8 +311,8 @@ class _Orders(_Reader):
         ]
 
     def conflict(self, results: list[_Found], said: list[Said], window: str) -> _Found:
-        """Commands one behind the other are a plan: its first step is taken. With other text between them there is no
-        telling.
+        """Commands one behind the other are a plan: its first step is taken. With other text between them it is
+        unclear.
         """
         for one, following in itertools.pairwise(said):
             if window[_end_of_answer(one) : following.start].strip(" \t\n*_`-,;[{}]\"'"):
