@@ -26,7 +26,7 @@ def plugin_members(group: str) -> list[str]:
 
 
 def readable() -> list[str]:
-    """The environments of plugins whose options can be read; says of the others why not."""
+    """The environments of plugins whose options can be read; says why the others cannot be used."""
     found = []
     for e in ENTRIES.plugins():
         try:

@@ -1,4 +1,6 @@
-"""constant: always the same phrase. With the best phrase it is a floor: the score without looking at the environment."""
+"""constant: always the same phrase. The best phrase gives a floor: the score of an agent that ignores the
+environment.
+"""
 
 from __future__ import annotations
 

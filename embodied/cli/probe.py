@@ -1,4 +1,4 @@
-"""`embodied probe patheval`: does a vision encoder carry what a judge of paths must see?"""
+"""`embodied probe patheval`: do the features of a vision encoder hold what a judge of paths must see?"""
 
 from __future__ import annotations
 
@@ -86,7 +86,9 @@ def patheval(
 
 
 def _pairs(split: str, data: Path | None, view: str, maps: int | None):
-    """The distinct pairs to probe, in the order of their sets; of the first maps only where so many are asked for."""
+    """The distinct pairs to probe, in the order of their sets; only of the first maps if the user limits their
+    number.
+    """
     from embodied.errors import UsageError
     from embodied.planning.items import EMBEDDED, SPLITS, embedded
     from embodied.planning.published import read_split

@@ -1,4 +1,4 @@
-"""`embodied resume RUN`: goes on with a run."""
+"""`embodied resume RUN`: continues a run."""
 
 from __future__ import annotations
 

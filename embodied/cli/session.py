@@ -1,4 +1,4 @@
-"""What `eval`, `resume` and `play` print while a job is played and after it, and what an interrupt does to it."""
+"""The output of `eval`, `resume` and `play` during and after a job, and the effect of an interrupt."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def estimate(job: Job) -> None:
     """Prints what a job will use, and plays nothing.
 
     Raises:
-        EmbodiedError: Something in the job cannot be had, or makes no sense.
+        EmbodiedError: Something in the job is missing, or makes no sense.
     """
 
     async def check() -> None:

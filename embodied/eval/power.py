@@ -1,4 +1,4 @@
-"""How many episodes it takes to show a difference: from runs at hand, or from a guess.
+"""How many episodes are needed to show a difference: from existing runs, or from a guess.
 
 The number is simulated with the test that `embodied compare` uses for runs that share seeds (see
 `embodied.eval.simulation`).
@@ -36,8 +36,8 @@ class Power:
     level: float
     power: float
     between: tuple[int | None, int | None] | None = None
-    """95 % interval of `needed`, as few episodes say little of how scores vary; None for a guess. None in it: more than
-    a million.
+    """95 % interval of `needed`, because few episodes say little about how scores vary; None for a guess. None in it:
+    more than a million.
     """
 
     @property
@@ -71,7 +71,8 @@ def from_pair(a: Results, b: Results, value: Value = progress) -> Pilot:
 
 
 def from_run(run: Results, correlation: float, value: Value = progress) -> Pilot:
-    """The scores of one run, for two that vary as it does. Raises `UsageError` when no task has two scored seeds.
+    """The scores of one run, as a pilot for two runs that vary as it does. Raises `UsageError` when no task has two
+    scored seeds.
 
     Args:
         correlation: Between the two runs' values of a seed, in [0, 1): 0 to be on the safe side.
@@ -99,8 +100,8 @@ def from_guess(sd: float, tasks: int, correlation: float) -> Pilot:
 
 
 def power(pilot: Pilot, difference: float, level: float = st.LEVEL, chance: float = st.POWER) -> Power:
-    """What it takes to show `difference`, in (0, 1], with probability `chance` at `level`. Raises `UsageError` when
-    nothing varies.
+    """How many episodes are needed to show `difference`, in (0, 1], with probability `chance` at `level`. Raises
+    `UsageError` when nothing varies.
     """
     parts = [(weight, task.variance(difference)) for weight, task in pilot.tasks]
     if not any(_varies(task) for _, task in pilot.tasks):

@@ -1,4 +1,4 @@
-"""Remarks: what a reader of a score must know about the replies behind it, each with what to do about it."""
+"""Remarks: facts about the replies that a reader of a score must know, each with advice."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The format `sft`: what agents were shown and what they answered, as chat JSONL that transformers and TRL read as it
-is.
+"""The format `sft`: prompts and answers of agents, as chat JSONL that transformers and TRL read directly.
 
 A line is a step: `messages` (the prompt as sent, then the answer), `images` (paths of PNG files beside the JSONL, in
 the order in which the messages have them), and `episode`, `step`, `env`, `task`, `progress` (of the whole episode),

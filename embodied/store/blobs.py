@@ -18,7 +18,7 @@ class FileBlobs:
         self._known: set[str] = set()
 
     def put(self, data: bytes) -> str:
-        """Stores `data`. A file of its name that holds anything else (emptied by a power cut, damaged) is written anew.
+        """Stores `data`. A file of its name that holds anything else (emptied by a power cut, damaged) is replaced.
 
         Raises:
             StoreError: It cannot be written.

@@ -46,7 +46,7 @@ class Run:
 
         Args:
             root: The folder.
-            unfinished: Open it although it is being made by `made_whole`, or was and did not come to its end.
+            unfinished: Open it although it is being made by `made_whole`, or an import into it did not finish.
 
         Raises:
             StoreError: `root` is not a run folder, is not whole, or holds what a run of ours never does.
@@ -113,7 +113,7 @@ class Run:
         without an error.
 
         Raises:
-            StoreError: As `create`. What a kill or an error left is gone on with by another call.
+            StoreError: As `create`. Another call continues what a kill or an error left.
         """
         root = Path(root)
         marker = root / UNFINISHED
@@ -147,7 +147,7 @@ class Run:
         """All ended episodes, in the order of the plan.
 
         Args:
-            damaged: Where damaged results are to be left out: takes a sentence for each.
+            damaged: If given, damaged results are left out; it takes a sentence for each.
 
         Raises:
             StoreError: A result is damaged, and `damaged` was not given.
@@ -170,7 +170,7 @@ class Run:
 
         Args:
             id_: The episode.
-            damaged: Where damaged lines are to be skipped: takes a sentence for each.
+            damaged: If given, damaged lines are skipped; it takes a sentence for each.
 
         Raises:
             StoreError: A line is damaged, and `damaged` was not given.
@@ -195,15 +195,14 @@ class Run:
     # ----------------------------------------------------------------- writing
 
     def claim(self, spec: EpisodeSpec, again: bool = False, *, scored_too: bool = False) -> EpisodeWriter | None:
-        """Takes an episode in hand, to go on behind its last whole step.
-
-        Where the record is damaged, it goes on behind the last step before the damage; with `again` it begins anew.
-        What is no longer part of the record is kept in `attempt-<n>/`.
+        """Claims an episode, to continue after its last whole step. If the record is damaged, the episode continues
+        after the last step before the damage. With `again` it begins again. Old parts of the record are kept in
+        `attempt-<n>/`.
 
         Args:
             spec: The episode.
-            again: Begin anew.
-            scored_too: With `again`: although the episode has a score.
+            again: Begin again.
+            scored_too: With `again`: also if the episode has a score.
 
         Returns:
             None when the episode is scored, or another process is playing it.

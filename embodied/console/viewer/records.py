@@ -1,5 +1,5 @@
-"""Recorded lines as the viewer may show them: what has another shape than our records is told in words instead of
-breaking the page.
+"""Recorded lines in a form that the viewer can show: a line of an unknown form becomes a sentence and does not break
+the page.
 """
 
 from __future__ import annotations

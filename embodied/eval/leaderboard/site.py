@@ -1,4 +1,4 @@
-"""The leaderboard as a static site: plain files that ask nobody for anything and can be opened from disk or put on any
+"""The leaderboard as a static site: plain files that make no requests. They can be opened from disk or put on any
 server.
 
 index.html                     every board: table, filters, score against cost

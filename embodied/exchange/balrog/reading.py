@@ -262,7 +262,9 @@ def _track(path: Path, pictures: bool) -> str:
 
 
 def _planned(found: list[_Found], name: str) -> tuple[tuple[EpisodeSpec, ...], list[str]]:
-    """The suite's episodes in the environments at hand, and those beyond; sentences on what is missing or too much."""
+    """The suite's episodes in the environments at hand, and those beyond; sentences on missing and additional
+    episodes.
+    """
     at_hand = {(f.spec.task.env, f.spec.task.task, f.spec.index): f.spec for f in found}
     environments = {f.spec.task.env for f in found}
     options = found[0].spec.task.kwargs if found else {}
@@ -282,8 +284,8 @@ def _planned(found: list[_Found], name: str) -> tuple[tuple[EpisodeSpec, ...], l
 
 
 def _write(run: Run, found: _Found, notes: list[str]) -> bool:
-    """Writes one episode, unless it is there already; returns whether it has a trajectory. One that is damaged is left
-    out and named.
+    """Writes one episode, unless it is there already; returns whether it has a trajectory. A damaged one is left out
+    and named.
     """
     rows, id_ = found.path.with_suffix(".csv"), found.spec.id
     try:

@@ -1,4 +1,4 @@
-"""A run in the layout that BALROG's leaderboard accepts. An imported run comes out as it went in."""
+"""A run in the layout that BALROG's leaderboard accepts. An imported run is written as it was read."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _END = {"aborted": -1, "death": 1, "success": 2}
 
 def write(export: Export) -> Exported:
     """Writes episodes, the summaries computed over them, and `metadata.yaml`. Episodes without a score are left out:
-    BALROG has no word for them.
+    BALROG has no form for them.
 
     Raises:
         StoreError: A file cannot be written, or a recorded step is damaged.

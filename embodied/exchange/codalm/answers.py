@@ -1,6 +1,4 @@
-"""Answers to be scored or sent in: of a run of CodaLM-v0, or of a submission, each beside the questions it was meant
-for.
-"""
+"""Answers to score or submit: of a run of CodaLM-v0, or of a submission, each beside its question."""
 
 from __future__ import annotations
 
@@ -152,7 +150,7 @@ def _source(spec: EpisodeSpec) -> tuple[str, str]:
 
 
 def _answer(run: Run, spec: EpisodeSpec, question: Question) -> str | None:
-    """What was answered in an episode; None where it has no answer. Raises `UsageError` where the episode asked
+    """The answer of an episode; None if it has none. Raises `UsageError` where the episode asked
     something else.
     """
     episode = run.episode(spec.id)

@@ -1,5 +1,5 @@
-"""The judge's score as a table: what stands behind every number, the published scale beside the raw one, and the least
-it can be.
+"""The judge's score as a table: how many answers every number has, the published scale beside the raw one, and the
+least possible score.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from embodied.types import Message, Reply, Settings, Usage
 
 @dataclass(frozen=True)
 class Allowance:
-    """What a run may use in all, what was called before it was resumed included. None for no limit."""
+    """The most that a run may use in all, including the calls before it was resumed. None for no limit."""
 
     tokens: int | None = None
     """Input and output together."""
@@ -57,7 +57,8 @@ class Allowance:
 
 
 class Budget(Layer):
-    """Lets a call through only if it fits, taken to be as large as the largest so far, beside those that are under way.
+    """Lets a call through only if it fits beside the calls in flight. Each is assumed to be as large as the largest so
+    far.
 
     So a run ends below its budget, by at most a call for each episode in flight; only the very first calls can go over
     it.

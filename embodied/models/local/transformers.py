@@ -131,9 +131,8 @@ class Transformers:
     def answer(
         self, requests: Sequence[Request], halt: Callable[[], bool] = lambda: False
     ) -> list[Reply | ModelFailure]:
-        """Answers several requests together, in the calling thread. Not for several threads at once.
-
-        When the device's memory does not suffice, the batch is halved, now and from then on.
+        """Answers several requests together, in the calling thread. Only one thread may call it at a time. When the
+        device's memory is too small, the batch is halved, now and from then on.
 
         Args:
             requests: Messages and settings of each.
@@ -171,7 +170,7 @@ class Transformers:
         return [self._reply(job, seconds) if isinstance(job, _Job) else job for job in jobs]
 
     def _job(self, messages: Sequence[Message], settings: Settings) -> _Job | PromptRefused:
-        """A request with all that is made of it before the model sees it; an error where that cannot be done."""
+        """A request, prepared for the model; an error if that is not possible."""
         if not self._sees and has_images(messages):
             return PromptRefused(
                 f"{self.name} reads no images. Play with --text, or use a model that does.", "no pictures"
@@ -258,7 +257,7 @@ class Transformers:
 
     def _render(self, messages: Sequence[Message], thinks: bool = True) -> str:
         """The prompt as the model's chat template writes it; the system message becomes part of the first turn where
-        the template knows none. Without `thinks`, templates that can are told to leave no room for a thought.
+        the template knows none. Without `thinks`, templates that support it are told to leave no room for a thought.
         """
         try:
             return self._apply(alternate(messages), thinks)

@@ -2,7 +2,7 @@
 to them.
 
 A JSON schema that allows one object, `{"action": ...}`, for services with structured output; a GBNF grammar for
-llama.cpp. Whatever form the answer then has, `taken` gives the bare choice.
+llama.cpp. `taken` gives the bare choice for every form of answer.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class Google:
         self.name = self._endpoint.model
         self._model = config.name
         self._blobs = blobs
-        # A client of ours, so that it is known which library's exceptions to expect.
+        # A client of ours, so that we know which library's exceptions to expect.
         events = hooks()
         self._http = httpx2.AsyncClient(event_hooks={**events, "request": [*events["request"], self._limit]})
         # None leaves the SDK's own address and version

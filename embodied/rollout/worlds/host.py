@@ -1,4 +1,4 @@
-"""What runs inside a worker process: a host of environments that executes one request after another.
+"""The program in a worker process: a host of environments that executes one request after another.
 
 `python -m embodied.rollout.worlds.host` reads requests from standard input and writes answers to standard output. A
 frame is four bytes of length, big-endian, and a msgpack record; an empty frame is a heartbeat, sent while a request is
@@ -163,7 +163,7 @@ def guard() -> None:
     """Starts a small process that waits for the end of this one, however it ends, and then ends whatever simulators
     started.
 
-    It needs this process to lead a group of its own; where that is not so, it does nothing.
+    It needs this process to lead a group of its own; else it does nothing.
     """
     if os.getpgrp() != os.getpid():
         return
