@@ -256,7 +256,7 @@ def _reads_variable(text: str, raw: dict[str, Any], deep: int = 8) -> bool:
 
 
 def quoted(text: str) -> str:
-    """`text` as the value of a Hydra word that means exactly this text, whatever characters it is of."""
+    """`text` as the value of a Hydra word that means exactly this text, with any characters."""
     return "'" + re.sub(r"(\\*)('|\Z)", lambda m: 2 * m[1] + (m[2] and "\\'"), _literal(text)) + "'"
 
 

@@ -36,7 +36,7 @@ class MissingExtra(EmbodiedError):
         self.what, self.extra = what, extra
 
     def __reduce__(self) -> tuple[type, tuple[str, ...]]:
-        """How it comes back from a worker process."""
+        """How a worker process sends it back."""
         return type(self), (self.what, self.extra)
 
 

@@ -50,7 +50,7 @@ class Kit:
     model: Model | None = None
     settings: Settings = field(default_factory=Settings)
     spec: EpisodeSpec | None = None
-    """The episode to be played; None outside a run."""
+    """The episode that will be played; None outside a run."""
     blobs: Blobs | None = None
     """Where the model finds pictures; an agent that shows pictures of other runs puts them here."""
 

@@ -76,8 +76,8 @@ class AgentConfig:
     policy: str = "naive"
     """Name in `embodied.agents.AGENTS`."""
     format: str | None = None
-    """How a model gives its action. None: in the form that the policy asks for. choice: the model is held to the list
-    of actions (see `embodied.agents.formats.Held`).
+    """How a model gives its action. None: in the form that the policy asks for. choice: the model can answer only with
+    an action of the list (see `embodied.agents.formats.Held`).
     """
     history: HistoryConfig = field(default_factory=HistoryConfig)
     parse: ParseConfig = field(default_factory=ParseConfig)

@@ -119,7 +119,7 @@ class ModelAgent:
         perception, blobs = self.parts.perception, self.parts.blobs
         if perception is None or blobs is None or not pictures:
             return observation
-        seen = await asyncio.to_thread(perception, pictures, blobs)  # other episodes go on
+        seen = await asyncio.to_thread(perception, pictures, blobs)  # other episodes continue
         return replace(observation, status="\n\n".join(filter(None, [observation.status, seen])))
 
     def recall(self, step: Step) -> None:

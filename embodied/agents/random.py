@@ -37,7 +37,7 @@ class RandomAgent:
         return Decision(self._draw(observation))
 
     def recall(self, step: Step) -> None:
-        self._draw(step.observation)  # so that the stream goes on where it was
+        self._draw(step.observation)  # so that the stream continues where it was
 
     def _draw(self, observation: Observation) -> str:
         phrase = self._pick(self._phrases)

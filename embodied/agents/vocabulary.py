@@ -112,7 +112,7 @@ class Vocabulary:
         return ()
 
     def folded(self, form: str) -> tuple[str, ...]:
-        """The phrases that differ from `form` in nothing but case and narrow gaps."""
+        """The phrases that differ from `form` only in case and narrow gaps."""
         return tuple(dict.fromkeys(self._folded.get(fold(form), ())))
 
     @property

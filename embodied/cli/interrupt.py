@@ -111,7 +111,7 @@ def interruptible(stopping: asyncio.Event, bound: Bound) -> Iterator[None]:
 
 def say(text: str) -> None:
     """Prints on standard error, where there is one."""
-    with contextlib.suppress(OSError, ValueError):  # nobody may be there to read it
+    with contextlib.suppress(OSError, ValueError):  # the reader may be gone
         print(text, file=sys.stderr, flush=True)
 
 

@@ -84,7 +84,7 @@ def line(episode: Episode) -> str:
 
 
 class Silent:
-    """Nothing but how an episode ended."""
+    """Only how an episode ended."""
 
     def started(self, spec: EpisodeSpec) -> None:
         pass

@@ -19,7 +19,7 @@ def say(text: str) -> None:
 
 
 def _allowed(run: Run, what: str) -> bool:
-    """Asks; False where nobody sits there."""
+    """Asks; False if there is no terminal to ask at."""
     if not (sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     print(f"{run.root} was not made by you on this machine. Continuing will {what}.", file=sys.stderr)

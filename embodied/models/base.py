@@ -45,7 +45,7 @@ class Model(Protocol):
 
 
 def chooses(model: object) -> bool:
-    """Whether a model can be held to `Settings.choices`: it says so itself."""
+    """Whether a model can be limited to `Settings.choices`: it says so itself."""
     return bool(getattr(model, "chooses", False))
 
 

@@ -27,7 +27,7 @@ SHORTEST = (0.1, 500)
 CHARACTERS_A_TOKEN = (4.5, 2.5)
 """Plain English, and maps, numbers and lists, with the tokenizers of the last years."""
 REPLY = (4, 16)
-"""Tokens of an answer that is asked to be the action and nothing else."""
+"""Tokens of an answer that holds only the action."""
 THOUGHT = (40, 400)
 """Tokens of an answer that is asked to think first."""
 REASONED = (100, 2000)

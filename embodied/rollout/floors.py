@@ -76,7 +76,7 @@ class Quiet:
 
 @dataclass(frozen=True)
 class Measurement:
-    """One environment and rule set to be measured."""
+    """One environment and rule set to measure."""
 
     env: str
     rules: str

@@ -36,14 +36,14 @@ Factory = Callable[[agents.Kit], Agent]
 
 @dataclass(frozen=True)
 class Job:
-    """A run to be played, or to be gone on with."""
+    """A run to play or to continue."""
 
     config: EvalConfig
     root: Path
     record: RunRecord
     """What `run.json` will say of it."""
     specs: Sequence[EpisodeSpec]
-    """Of the plan, the episodes to be played here."""
+    """The part of the plan that is played here."""
     run: Run | None = None
     """The run, where it was opened and not planned."""
     factory: Factory | None = None

@@ -96,7 +96,7 @@ def plain_size(path: Path) -> int:
 
 def read_lines(file: BinaryIO, where: str) -> Iterator[bytes]:
     """The lines of a file, each with its newline; the last may have none. Raises `StoreError` at a line that is too
-    long to be one.
+    long.
     """
     while line := file.readline(LONGEST_LINE + 1):
         if len(line) > LONGEST_LINE:
@@ -221,7 +221,7 @@ def is_task(text: str) -> bool:
 
 
 def check_json(value: Any, where: str) -> None:
-    """Raises `StoreError` where plain JSON is nested too deeply to be walked through, or holds a whole number of more
+    """Raises `StoreError` if plain JSON is nested too deeply to walk through, or holds a whole number of more
     than 64 bits.
     """
     waiting = [(value, 0)]

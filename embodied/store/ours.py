@@ -1,7 +1,7 @@
 """Which runs this user made on this machine: fingerprints of what a run would do here, kept outside every run folder.
 
 A run folder says which server is asked, which key is sent there, which modules are imported and which files are read.
-Whoever made the folder chose that. The folder cannot vouch for itself, and a file's owner says nothing (unpacking an
+The maker of the folder chose that. The folder cannot vouch for itself, and a file's owner says nothing (unpacking an
 archive makes its files one's own). So `embodied eval` notes a fingerprint of the plan in the user's state folder
 (`$XDG_STATE_HOME/embodied/runs/`, by default `~/.local/state/embodied/runs/`), and a command that continues a folder
 looks there first.

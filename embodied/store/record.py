@@ -49,7 +49,7 @@ def check_format(data: bytes, root: Path) -> None:
     try:
         found = msgspec.json.decode(data, type=_Format).format
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return  # damaged: whoever reads the whole record says where
+        return  # damaged: reading the whole record will say where
     if found > FORMAT:
         raise StoreError(
             f"{root} has format {found}, and this version of embodied reads formats up to {FORMAT}: upgrade it with"

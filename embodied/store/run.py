@@ -109,7 +109,7 @@ class Run:
     @classmethod
     @contextmanager
     def made_whole(cls, root: str | os.PathLike[str], record: RunRecord) -> Iterator[Run]:
-        """As `create`, for a run that is written at once (an import): nobody can open it before the block has ended
+        """As `create`, for a run that is written at once (an import): it cannot be opened before the block has ended
         without an error.
 
         Raises:

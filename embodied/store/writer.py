@@ -26,14 +26,14 @@ class EpisodeWriter:
     """Appends the steps of one attempt and, at the end, its result. Made by `Run.claim`."""
 
     def __init__(self, folder: Path, lock: ExitStack):
-        """Takes over `lock`, to be closed at the end."""
+        """Takes over `lock`, and closes it at the end."""
         self.folder, self._lock = folder, lock
         self._written = {line.get("id") for _, line in read_objects(self.folder / "messages.jsonl", None)}
         self._steps = (self.folder / "steps.jsonl").open("ab")
         self._messages = (self.folder / "messages.jsonl").open("ab")
 
     def recorded(self) -> Iterator[Step]:
-        """The steps that are there already, to be read before the first `append`."""
+        """The steps that are there already; read them before the first `append`."""
         return read_steps(self.folder)
 
     def append(self, step: Step) -> None:

@@ -30,7 +30,7 @@ _REVISED = re.compile(
     r"|doch|nein|pero|mais|不对|等等)\b",
     re.IGNORECASE,
 )
-"""Words between two answers that tell the second to be in place of the first."""
+"""Words between two answers which say that the second replaces the first."""
 _STRONG = re.compile(
     r"act|command|cmd|answer|move|decision|choice|befehl|aktion|antwort|acci|respuesta|comando|r.ponse|commande"
     r"|azione|risposta|resposta|动|行|答|命|指|操|选|ア|コ|행|명|답|결",
@@ -102,7 +102,7 @@ def imagined(text: str, format: Format, accepted: Vocabulary | Commands) -> str:
     if accepted.prose:
         return text
     for place, _ in observations(text):
-        if read(text[:place], format, accepted).found:  # in whatever dress
+        if read(text[:place], format, accepted).found:  # in any dress
             return text[:place]
     return text
 

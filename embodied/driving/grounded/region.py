@@ -215,9 +215,7 @@ def _names_before(frame: str) -> bool:
 
 
 def _goes_on(words: Sequence[str], index: int) -> bool:
-    """Whether a list continues behind a comma: a noun within four tokens, with nothing but articles and adjectives
-    before it.
-    """
+    """Whether a list continues behind a comma: within four tokens a noun, after articles and adjectives only."""
     for at in range(index, min(index + 5, len(words))):
         if words[at] in _STOPS or (han(words[at]) and words[at] not in _LISTING and not NOUNS.at(words, at)):
             return False

@@ -32,7 +32,7 @@ no rating. failed: no reply.
 
 @dataclass(frozen=True)
 class Case:
-    """One answer to be judged."""
+    """One answer to judge."""
 
     key: Key
     group: str

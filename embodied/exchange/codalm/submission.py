@@ -43,7 +43,7 @@ class Submission:
     rows: dict[Task, tuple[SubmittedAnswer, ...]]
     """Of the files that are there, every line that could be read."""
     problems: tuple[str, ...]
-    """A sentence for each line that could not, and for each picture that is answered twice or is no picture's name."""
+    """A sentence for each line that could not, and for each picture that is answered twice or has an unknown name."""
 
     @property
     def answers(self) -> dict[Key, str]:

@@ -150,7 +150,7 @@ def draw(task: str, random: np.random.RandomState) -> tuple[State, str]:
     """Draws a level of `task`, advancing `random`.
 
     Returns:
-        The state at the start, and the plan: how the level is meant to be solved (`make[ball is win], goto[ball]`).
+        The state at the start, and the plan, which is the intended solution (`make[ball is win], goto[ball]`).
     """
     level, distractors = TASKS[task]
     draft = _Draft(*size(task), random)

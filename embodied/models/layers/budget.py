@@ -60,7 +60,7 @@ class Budget(Layer):
     """Lets a call through only if it fits beside the calls in flight. Each is assumed to be as large as the largest so
     far.
 
-    So a run ends below its budget, by at most a call for each episode in flight; only the very first calls can go over
+    So a run ends below its budget, by at most a call for each episode in flight; only the very first calls can exceed
     it.
 
     Args:

@@ -310,7 +310,7 @@ class Transformers:
 
     def _chosen(self, job: _Job, answers: Answers, seconds: float) -> Reply:
         """The reply to a job that allows some answers only."""
-        if job.weights is None:  # it was told to halt: nobody reads this reply
+        if job.weights is None:  # it was told to halt: this reply is not read
             return Reply("", stop="length")
         number = take(answers, job.weights, job.row)
         return Reply(

@@ -101,7 +101,7 @@ class Host:
             TypeError,
             OverflowError,
             msgspec.MsgspecError,
-        ) as error:  # out of pack(): what the environment gave is no plain record
+        ) as error:  # from pack(): what the environment gave is not a plain record
             return pack(
                 Response(
                     error=f"An environment gave what cannot be recorded: {error}", kind=EnvironmentFailure.__name__
@@ -160,10 +160,8 @@ class Channel:
 
 
 def guard() -> None:
-    """Starts a small process that waits for the end of this one, however it ends, and then ends whatever simulators
-    started.
-
-    It needs this process to lead a group of its own; else it does nothing.
+    """Starts a small process that waits until this one ends in any way, and then ends all processes that simulators
+    started. This process must lead its own group; else it does nothing.
     """
     if os.getpgrp() != os.getpid():
         return
