@@ -42,7 +42,7 @@ observation, reward, terminated, truncated, info = env.step("Move West")
 print(observation["text"], observation["image"].shape, info["progress"])
 ```
 
-`python -m embodied.envs.check module:callable` checks an environment of your own against the same contract.
+`embodied check NAME` or `embodied check module:class` checks an environment of your own against the same contract.
 
 ## Progress
 

@@ -153,7 +153,7 @@ def _composed(request: Request, env: str | None, reaching: Callable[[str], bool]
     if env is not None and env.startswith("gym:"):
         named["name"] = env
     if request.data is not None:
-        if env in ENTRIES and "data" not in env_options(env):
+        if env is not None and env in ENTRIES and "data" not in env_options(env):
             raise UsageError(f"--data: {env} has no published files to read.")
         named["data"] = str(Path(request.data).resolve())
     values: dict[str, Any] = {"image": bool(request.image), **{f"env.{key}": value for key, value in named.items()}}

@@ -16,7 +16,8 @@ from types import TracebackType
 from urllib.parse import quote, quote_plus
 
 _NAMES = re.compile(
-    r"(^|_)(API_?KEY|ACCESS_?KEY|SECRET_?KEY|PRIVATE_?KEY|ADMIN_?KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?)($|_)"
+    r"(^|_)(API_?KEY|ACCESS_?KEY|SECRET_?KEY|PRIVATE_?KEY|ADMIN_?KEY|TOKEN"
+    r"|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?)($|_)"
     r"|(APIKEY|_KEY|_PAT|_PWD)$",
     re.IGNORECASE,
 )

@@ -10,6 +10,9 @@ import pytest
 
 from embodied.extras import left_out
 
+for name in ("COLUMNS", "LINES"):  # xdist sets them for its workers; what is printed must not depend on that
+    os.environ.pop(name, None)
+
 _WITHOUT = {"textworld": ["textworld"], "nle": ["nethack", "minihack"], "ompl": ["ompl"]}
 """What has no release for some Pythons -> what its tests are called."""
 

@@ -116,6 +116,22 @@ def test_settings_exist(page: Path):
     assert not unknown
 
 
+def test_the_architecture_page_is_true():
+    """Every file and folder that a table of docs/architecture.md names is there, and every room has its row."""
+    rows = re.findall(r"^\| ([^|]*) \|", (ROOT / "docs/architecture.md").read_text(), re.MULTILINE)
+    named, missing = set(), []
+    for row in rows:
+        folder = ""
+        for place in re.findall(r"`([\w/]+(?:/|\.py))`", row):
+            there = next((p for p in (place, folder + place) if (ROOT / "embodied" / p).exists()), None)
+            missing += [] if there else [place]
+            named.add((there or place).split("/")[0])
+            folder = (there or place).rstrip("/").rpartition("/")[0] + "/"
+    rooms = {p.name for p in (ROOT / "embodied").iterdir() if p.name[:1] not in "_." and p.suffix in ("", ".py")}
+    assert not missing
+    assert not rooms - named
+
+
 def test_a_missing_command_and_a_missing_option_are_found():
     assert fault_of(["frobnicate"]) == "no such command"
     assert fault_of(["list", "nothings"]) == "no such command"

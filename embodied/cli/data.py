@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from embodied.planning.making import Recipe
 
 app = typer.Typer(help="Makes data sets to train on, and checks published ones.", no_args_is_help=True)
 
@@ -56,6 +60,7 @@ def patheval(
         return _check(check)
     from embodied.planning.making import Recipe
 
+    assert out is not None  # checked above
     return _write(out, Recipe(seed=seed, maps=maps, each=each, planner=planner), wanted, workers)
 
 
@@ -82,7 +87,7 @@ def codalm(
     typer.echo(f"{len(specs)} scenes of {sets.NAME}: {files} files in {out}")
 
 
-def _write(out: Path, recipe, views: list[str], workers: int | None) -> int:
+def _write(out: Path, recipe: Recipe, views: list[str], workers: int | None) -> int:
     from embodied.cli.output import require_writable
     from embodied.cli.progress import counted
     from embodied.planning import published

@@ -65,7 +65,7 @@ def _measure(wanted: list[tuple[str, str]], episodes: int | None, work: Path, ou
     import msgspec
 
     from embodied.eval.floors import file_name
-    from embodied.rollout.floors import Effort, Measurement
+    from embodied.eval.floors.measuring import Effort, Measurement
     from embodied.rollout.identity import versions
     from embodied.rollout.worlds.workers import Pool
     from embodied.store.disk import named, write_whole

@@ -79,6 +79,7 @@ def interruptible(stopping: asyncio.Event, bound: Bound) -> Iterator[None]:
         yield
         return
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None  # a coroutine runs in a task
     terminals = [descriptor for descriptor in (1, 2) if _is_terminal(descriptor)]
     heard = False
 
@@ -92,7 +93,7 @@ def interruptible(stopping: asyncio.Event, bound: Bound) -> Iterator[None]:
         heard = True
         bound.begin()
         loop.call_soon_threadsafe(stopping.set)
-        loop.call_soon_threadsafe(loop.call_later, FINISHING, task.cancel)
+        loop.call_soon_threadsafe(lambda: loop.call_later(FINISHING, task.cancel))
         say(
             f"Stopping: steps in progress have {FINISHING:g} s to finish. Ctrl-C again stops now. Either way the run"
             " can be resumed."

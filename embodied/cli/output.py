@@ -56,9 +56,9 @@ def require_writable(path: Path, option: str, *, folders: bool = True) -> None:
 class _Unread(io.FileIO):
     """A descriptor that accepts writes even if nothing reads at the other end."""
 
-    def write(self, data: Any, /) -> int | None:
+    def write(self, data: Any, /) -> int:
         try:
-            return super().write(data)
+            return super().write(data) or 0  # None only of descriptors that do not block
         except BrokenPipeError:
             return len(data)
 

@@ -44,7 +44,8 @@ def power(
     if sd is not None:
         found = powers.from_guess(sd, tasks, correlation)
     else:
-        found = powers.from_pair(*opened) if len(opened) == 2 else powers.from_run(opened[0], correlation)
+        two = len(opened) == 2
+        found = powers.from_pair(opened[0], opened[1]) if two else powers.from_run(opened[0], correlation)
     result = powers.power(found, difference / 100, level, chance)
     if as_json:
         import msgspec

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from embodied.planning.items import Pair
 
 app = typer.Typer(help="Measures what vision encoders carry, without a language model.", no_args_is_help=True)
 
@@ -85,10 +89,8 @@ def patheval(
     return 0
 
 
-def _pairs(split: str, data: Path | None, view: str, maps: int | None):
-    """The distinct pairs to probe, in the order of their sets; only of the first maps if the user limits their
-    number.
-    """
+def _pairs(split: str, data: Path | None, view: str, maps: int | None) -> list[Pair]:
+    """The distinct pairs to probe, in the order of their sets; `maps` keeps only those of the first maps."""
     from embodied.errors import UsageError
     from embodied.planning.items import EMBEDDED, SPLITS, embedded
     from embodied.planning.published import read_split

@@ -155,8 +155,8 @@ class JsonLines(Watch):
 class LiveTable(Watch):
     """A row an environment, drawn anew as it changes; ended episodes scroll by above it."""
 
-    def say(self, text: str) -> None:
-        """Prints above the table; given by `listener`."""
+    say: Callable[[str], None] = staticmethod(print)
+    """Prints above the table; set by `listener`."""
 
     def ended(self, episode: Episode) -> None:
         super().ended(episode)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import inspect
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from embodied.arrays import Pixels
 
 
 def show(
@@ -65,8 +69,9 @@ def _check_ending(picture: Path) -> None:
         raise UsageError(f"--picture: {picture} does not end in .png. The ending says how the picture is written.")
 
 
-def _blocks(frame) -> None:
+def _blocks(frame: Pixels) -> None:
     """Prints a frame with coloured half blocks, as wide as the terminal."""
+    import numpy as np
     from PIL import Image
     from rich.color import Color
     from rich.style import Style
@@ -77,9 +82,9 @@ def _blocks(frame) -> None:
     screen = console()
     width = min(screen.width, frame.shape[1])
     height = max(2, round(frame.shape[0] * width / frame.shape[1]) // 2 * 2)
-    pixels = Image.fromarray(frame).resize((width, height)).load()
+    pixels = np.asarray(Image.fromarray(frame).resize((width, height))).tolist()
     for y in range(0, height, 2):
         row = Text()
         for x in range(width):
-            row.append("▀", Style(color=Color.from_rgb(*pixels[x, y]), bgcolor=Color.from_rgb(*pixels[x, y + 1])))
+            row.append("▀", Style(color=Color.from_rgb(*pixels[y][x]), bgcolor=Color.from_rgb(*pixels[y + 1][x])))
         screen.print(row)

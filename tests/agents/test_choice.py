@@ -13,6 +13,7 @@ from embodied.agents.config import HistoryConfig, ParseConfig
 from embodied.errors import PromptTooLong, UnknownName, UsageError
 from embodied.models.base import choices_of
 from embodied.rollout.estimate import estimate
+from embodied.rollout.identity import run_identity
 from embodied.rollout.plan import plan
 from embodied.types import Observation, Reply
 from tests.agents.play import DUNGEON, ROOM, STORY, Replies, act, make, play, shown
@@ -215,9 +216,12 @@ def test_the_embedded_model_is_held(call, tmp_path):
 
 
 def test_identity_without_it_is_as_before(call):
-    """The keys are recorded where they are set, and nowhere else."""
+    """Keys that stand at their default change no identity, and no recorded byte of a step."""
     call(*EVAL, "--agent", "naive", "--model", "scripted/cycle", "model.script=[toggle]", "--out", "plain")
     recorded = json.loads(Path("plain/run.json").read_text())["config"]
-    assert "format" not in recorded["agent"] and "constraint" not in recorded["model"]
+    assert recorded["agent"]["format"] is None and recorded["model"]["constraint"] is None
+    without = {**recorded, "agent": {**recorded["agent"]}, "model": {**recorded["model"]}}
+    del without["agent"]["format"], without["model"]["constraint"]
+    assert run_identity(without, {}) == run_identity(recorded, {})
     text = "".join(path.read_text() for path in Path("plain").glob("episodes/*/*.json*"))
     assert "choices" not in text and "weighed" not in text

@@ -101,7 +101,7 @@ def test_tables_of_environments_fit(capfd, monkeypatch, width):
 
 def test_the_live_table_fits(call):
     run = make_run(Path("run"), {("corner_case_drive", LONG): [0.5] * 4, ("nethack", "x"): [0.1, 0.9]})
-    live = progress.Table(run, run.record.planned, Price(1.0, 1.0, 1.0))
+    live = progress.LiveTable(run, run.record.planned, Price(1.0, 1.0, 1.0))
     for figures in live._by_env.values():
         figures.input, figures.output, figures.retries, figures.latencies = 10**9, 10**8, 12, [1.5, 30.25]
     for width in (60, 80, 200):

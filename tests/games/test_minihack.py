@@ -100,8 +100,9 @@ _EPISODES = """
 import json, hashlib
 from tests.games.test_minihack import TASKS, play_at_random
 tasks = (*TASKS, "MiniHack-MultiRoom-N2-v0", "MiniHack-River-Monster-v0")
-print(json.dumps([hashlib.sha256(json.dumps(play_at_random(task, seed, 40)).encode()).hexdigest() for task in tasks for seed in (1, 2)]))
-"""  # noqa: E501
+played = [play_at_random(task, seed, 40) for task in tasks for seed in (1, 2)]
+print(json.dumps([hashlib.sha256(json.dumps(episode).encode()).hexdigest() for episode in played]))
+"""
 
 
 def test_two_processes_see_the_same():

@@ -162,7 +162,7 @@ def test_unusable_folder_is_one_clear_error(tmp_path, prepare):
         assert (root / "thesis.tex").read_text() == "precious"
 
 
-def test_the_picture_that_reaches_the_provider_is_the_one_the_environment_drew(tmp_path, stub, monkeypatch):  # noqa: F811
+def test_the_provider_gets_the_picture_that_the_environment_drew(tmp_path, stub, monkeypatch):  # noqa: F811
     monkeypatch.setenv("OPENAI_API_KEY", "a key")
     run, specs = make_run(tmp_path / "run", 1, TaskSpec(TASK.env, TASK.task, {"max_steps": 4, "image": True}))
     model = models.build(ModelConfig("openai", "gpt-4o", base_url=f"{stub.url}/v1"), run.blobs)

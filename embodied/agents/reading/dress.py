@@ -60,7 +60,8 @@ _MATHS = re.compile(r"(?:\\\((.{1,500})\\\)|\\\[(.{1,500})\\\])")
 _TAGGED = re.compile(r"<([a-z][\w.:-]{0,30})(?:\s[^<>]{0,60})?>(.{0,500})</\1\s?>", re.IGNORECASE)
 _ENTITY = {"&quot;": '"', "&#39;": "'", "&apos;": "'", "&amp;": "&", "&lt;": "<", "&gt;": ">", "&nbsp;": " "}
 _CALL = re.compile(
-    r"(?:(?:await|return|print)\s)?(?:[a-z_]\w{0,30}\.){0,3}(?P<name>[a-z_]\w{0,40})\(\s?(?:\w{1,30}\s?[=:]\s?)?(?P<quote>[\"'`]?)(?P<value>[^\"`()]{0,300}?)(?P=quote)\s?,?\s?\);?",
+    r"(?:(?:await|return|print)\s)?(?:[a-z_]\w{0,30}\.){0,3}(?P<name>[a-z_]\w{0,40})"
+    r"\(\s?(?:\w{1,30}\s?[=:]\s?)?(?P<quote>[\"'`]?)(?P<value>[^\"`()]{0,300}?)(?P=quote)\s?,?\s?\);?",
     re.IGNORECASE,
 )
 _TOKEN = re.compile(r"<[|｜][\w▁]{1,30}[|｜]>$")

@@ -48,8 +48,8 @@ class RegionScore:
 
 
 _SUBJECT = (
-    r"\b(?:object|item|region|area|rectangle|box|image|picture|thing|content|subject|entity|it|this|that|there|here|these"
-    r"|those|what)\b"
+    r"\b(?:object|item|region|area|rectangle|box|image|picture|thing|content|subject|entity"
+    r"|it|this|that|there|here|these|those|what)\b"
 )
 _FRAME = re.compile(
     rf"^(?:.{{0,160}}?{_SUBJECT}[^.]{{0,80}}?)?"

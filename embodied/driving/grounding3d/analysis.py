@@ -164,8 +164,8 @@ def _constant(cases: list[_Case]) -> list[_Case]:
 
 
 def _geometric(cases: list[_Case]) -> list[_Case]:
-    w, h, l = (_median([size[k] for size in ((c.true.w, c.true.h, c.true.l) for c in cases)]) for k in range(3))  # noqa: E741
-    return [_Case(case.asked, _standing(case.asked, w, h, l)) for case in cases]
+    width, height, length = (_median([s[k] for s in ((c.true.w, c.true.h, c.true.l) for c in cases)]) for k in range(3))
+    return [_Case(case.asked, _standing(case.asked, width, height, length)) for case in cases]
 
 
 def _standing(asked: Json, w: float, h: float, l: float) -> Box3D | None:  # noqa: E741

@@ -33,7 +33,8 @@ _LABELLED = re.compile(
     re.IGNORECASE,
 )
 _GROUP = re.compile(
-    r"\b(center|centre|position|location|translation|size|dimensions?|yaw|rotation|heading|ry)\b[^:=\[\](){}\d]{0,24}(?:\([^()]{1,40}\))?[\"'`*\s]*[:=]\s*"
+    r"\b(center|centre|position|location|translation|size|dimensions?|yaw|rotation|heading|ry)\b"
+    r"[^:=\[\](){}\d]{0,24}(?:\([^()]{1,40}\))?[\"'`*\s]*[:=]\s*"
     rf"(\[[^\[\]]{{1,120}}\]|\([^()]{{1,120}}\)|{_NUMBER}(?:\s*rad)?)",
     re.IGNORECASE,
 )

@@ -45,7 +45,8 @@ def camera(pose: Pose = (0.0, 0.0, 0.0), size: tuple[int, int] = SIZE) -> Camera
     x, y, yaw = pose
     turn = math.radians(yaw)
     ahead = (x - 30 * math.sin(turn), y + 30 * math.cos(turn), EYE - 1.2)
-    return Camera((x, y, EYE), tuple(round(v, 9) for v in ahead), fov_y=FIELD, width=size[0], height=size[1])  # type: ignore[arg-type]
+    target = (round(ahead[0], 9), round(ahead[1], 9), round(ahead[2], 9))
+    return Camera((x, y, EYE), target, fov_y=FIELD, width=size[0], height=size[1])
 
 
 def frame(

@@ -1,9 +1,9 @@
 """Floors: what random choice and the best constant phrase earn in each environment. Shipped as data, shown beside
 scores, never ranked.
 
-`embodied floors` measures them (`embodied.rollout.floors`); this module reads them. A file is of one environment's id,
-version included, and one rule set. Episodes that were not played with the environment's defaults (another step limit,
-published data, another version) have no floor.
+`embodied floors` measures them (`embodied.eval.floors.measuring`); this module reads them. A file is of one
+environment's id, version included, and one rule set. Episodes that were not played with the environment's defaults
+(another step limit, published data, another version) have no floor.
 """
 
 from __future__ import annotations

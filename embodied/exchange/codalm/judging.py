@@ -110,7 +110,13 @@ class Ratings:
         StoreError: The file cannot be read or written, a line is damaged, or it holds another score.
     """
 
-    def __init__(self, path: Path, score: str, settings: Settings = Settings(), prompts: Prompts | None = None):  # noqa: B008
+    def __init__(
+        self,
+        path: Path,
+        score: str,
+        settings: Settings = Settings(),  # noqa: B008
+        prompts: Prompts | None = None,
+    ):
         self.path = path
         self.prompts = prompts
         self.score = score

@@ -182,7 +182,7 @@ def test_going_on_asks_only_for_what_has_no_rating(stub: Stub, tmp_path: Path) -
     assert changed == JudgingResult(asked=1, skipped=3)  # another answer is another question to the judge
 
 
-def test_all_that_was_spent_is_counted_and_half_characters_stop_nobody(stub: Stub, tmp_path: Path) -> None:  # noqa: F811
+def test_all_that_was_spent_is_counted_despite_half_characters(stub: Stub, tmp_path: Path) -> None:  # noqa: F811
     stub.reply, path = "I cannot say.", tmp_path / "r.jsonl"
     (asked,) = judging.cases(
         [Question("driving_suggestion", 0, "test_0001", "test/images/0001.jpg", "?", "Stop \ud83d.", None)],

@@ -145,9 +145,15 @@ def test_readers_are_linear():
     facts = SceneFacts("", 10, 10, (ObjectFact(1, "car", "vehicle", (0, 0, 1, 1), "left"),), ("stop",), ("proceed",))
     strict, brackets = judge.rating, Prompts("other", {}, "brackets").rating
     readers = [
-        lambda text: score_region(text, "car"), lambda text: score_general(text, facts), lambda text: score_suggestion(text, facts),  # noqa: E501
-        lambda text: rouge_l(text, "a car"), strict, brackets, judge.shown, _ZOOM.fullmatch,
-    ]  # fmt: skip
+        lambda text: score_region(text, "car"),
+        lambda text: score_general(text, facts),
+        lambda text: score_suggestion(text, facts),
+        lambda text: rouge_l(text, "a car"),
+        strict,
+        brackets,
+        judge.shown,
+        _ZOOM.fullmatch,
+    ]
     began = time.process_time()
     for text in MEGABYTES.values():
         for read in readers:

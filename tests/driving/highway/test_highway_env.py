@@ -101,8 +101,9 @@ def test_gaps_are_from_bumper_to_bumper_and_lanes_are_counted():
 @pytest.mark.parametrize("driver", ["dummy", None])
 def test_pictures_are_not_black(driver):
     """Where SDL_VIDEODRIVER is `dummy`, highway-env itself draws nothing."""
-    make = "from embodied.driving.highway.env import HighwayEnv as H\npicture = H('merge', image=True).reset(seed=0)[0]['image']"  # noqa: E501
-    code = f"{make}\nprint(picture.shape, picture.std())"
+    make = "from embodied.driving.highway.env import HighwayEnv as H"
+    draw = "picture = H('merge', image=True).reset(seed=0)[0]['image']"
+    code = f"{make}\n{draw}\nprint(picture.shape, picture.std())"
     given = {k: v for k, v in os.environ.items() if k != "SDL_VIDEODRIVER"} | (
         {"SDL_VIDEODRIVER": driver} if driver else {}
     )
