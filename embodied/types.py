@@ -77,7 +77,7 @@ class Mission:
 
 @dataclass(frozen=True)
 class Observation:
-    """What an agent sees at one step, with what became of its previous action."""
+    """What an agent sees at one step, and what its previous action led to."""
 
     text: str
     """The part of the observation that stays in the history."""

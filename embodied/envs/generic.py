@@ -323,7 +323,7 @@ def _check_observation(id: str, space: spaces.Space[Any], image: bool) -> None:
     numbers = size(space)
     if numbers is None:
         raise UsageError(
-            f"gym:{id} observes {space}, which cannot be put into words; write a LanguageEnv that does it."
+            f"gym:{id} observes {space}, which cannot be put into words; write a LanguageEnv with words of your own."
         )
     if numbers > LARGEST and not image:
         raise UsageError(

@@ -38,7 +38,7 @@ _ANNOTATIONS = dict(zip(LANGUAGES, ("CODA-LM", "CODA-LM-chinese"), strict=True))
 _NAME = re.compile(r"(val|test)_\d{4,}")
 
 KINDS = {
-    "unreadable": "annotations that are no JSON or of another form",
+    "unreadable": "annotations that are not JSON or have another form",
     "file name": "annotations whose name does not say which picture they belong to",
     "no picture": "annotations without their picture",
     "bad picture": "pictures that cannot be opened",
