@@ -179,7 +179,7 @@ def _our_hydra() -> Iterator[None]:
 def restore(
     recorded: dict[str, Any], words: Sequence[str] = (), values: Mapping[str, Any] = MappingProxyType({})
 ) -> EvalConfig:
-    """The configuration of a run folder, with some keys set anew: by words (`run.workers=4`), or by values.
+    """The configuration of a run folder, with new values for some keys: by words (`run.workers=4`), or by values.
 
     Raises:
         UnknownName: A key does not exist; names the nearest one.

@@ -29,7 +29,7 @@ def patheval(
     maps: int | None = typer.Option(None, "--maps", min=2, help="Use only this many maps, for a quick look."),
     folds: int = typer.Option(5, "--folds", min=2, help="Parts of the maps; each is held out once."),
     tune: int = typer.Option(
-        0, "--tune", min=0, help="Also tune the named encoders for this many epochs, anew for each fold."
+        0, "--tune", min=0, help="Also tune the named encoders for this many epochs, again for each fold."
     ),
     seed: int = typer.Option(0, "--seed", min=0, help="Seed of folds, intervals and random weights."),
     controls: bool = typer.Option(True, "--controls/--no-controls", help="Probe the controls too."),

@@ -153,7 +153,7 @@ class JsonLines(Watch):
 
 
 class LiveTable(Watch):
-    """A row an environment, drawn anew as it changes; ended episodes scroll by above it."""
+    """A row for each environment, redrawn when it changes; ended episodes scroll by above it."""
 
     say: Callable[[str], None] = staticmethod(print)
     """Prints above the table; set by `listener`."""

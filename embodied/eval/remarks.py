@@ -57,7 +57,7 @@ def _replies(score: Score) -> list[str]:
         ),
         *told(counts.CUT, "cut at the limit of tokens", ": raise model.max_tokens, which counts thoughts too."),
         *told(counts.FILTERED, "held back or ended by the provider's filter", "."),
-        *told(counts.CACHED, "taken from the cache", " and cost nothing; run.cache=off asks anew."),
+        *told(counts.CACHED, "taken from the cache", " and cost nothing; run.cache=off asks again."),
         *told(
             counts.ESTIMATED,
             "sent without token counts",

@@ -44,7 +44,8 @@ def encoder(name: str, *, tune: int = 0, seed: int = 0) -> Encoder:
     Args:
         name: One of `CONTROLS`, a folder with a model of transformers, or the id of one on the Hub that is in this
             machine's cache. Nothing is downloaded.
-        tune: Epochs for which the encoder is tuned on the training maps, anew for each fold; 0 leaves it frozen.
+        tune: Epochs for which the encoder is tuned on the training maps, from the start for each fold; 0 leaves it
+            frozen.
         seed: Of random weights and of the order in tuning.
 
     Raises:
@@ -118,8 +119,8 @@ class Frozen:
 
 
 class Tuned:
-    """A vision model tuned on the training maps, anew for each fold: to tell by how much two paths differ in each
-    descriptor, and which has more.
+    """A vision model tuned on the training maps, from the start for each fold. It learns by how much two paths differ
+    in each descriptor, and which has more.
     """
 
     def __init__(self, name: str, model: Any, prepare: Any, epochs: int, seed: int):

@@ -4,7 +4,7 @@ A set is a JSON object of maps (family, parameter, seed), pairs (vertices in ten
 items (pair, scenario, label); its digest is over that object. `embedded` gives the sets that ship with the package;
 `making` makes others.
 
-Stored values are never trusted: `check` makes an item's map, computes its descriptors and its label anew, and
+Stored values are never trusted: `check` makes an item's map, computes its descriptors and its label again, and
 compares. An item is in a set only when both descriptor sets resolve it, and to the same path, so that no label depends
 on where clearance is measured.
 """
@@ -41,7 +41,7 @@ EMBEDDED = ("test", "dev")
 UNITS = 10_000
 """Vertices are stored as whole numbers of 1/10,000 map unit, to which planners round them."""
 _LIKE = 2e-6
-"""How much descriptors that are computed anew may differ: twice their rounding."""
+"""How much recomputed descriptors may differ: twice their rounding."""
 
 
 class MapKey(NamedTuple):
@@ -204,13 +204,13 @@ def embedded(split: str = "test") -> ItemSet:
     items = ItemSet.from_json(data)
     if items.digest != data["digest"]:
         raise EnvironmentFailure(
-            f"The {split} set of patheval is damaged: its digest is not the recorded one. Install the package anew."
+            f"The {split} set of patheval is damaged: its digest is not the recorded one. Reinstall the package."
         )
     return items
 
 
 def check(item: Item) -> None:
-    """Computes the descriptors and the label of `item` anew, from its map and paths (once a pair in a process).
+    """Computes the descriptors and the label of `item` again, from its map and paths (once a pair in a process).
 
     Raises:
         EnvironmentFailure: They are not the stored ones.

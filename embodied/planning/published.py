@@ -156,7 +156,7 @@ def _about(folder: str | Path, split: str) -> dict[str, Any]:
         return {}  # published data has none
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UsageError(
-            f"{path} is damaged: {error}. It says what the data was made with; write the folder anew, or remove the"
+            f"{path} is damaged: {error}. It says what the data was made with; write the folder again, or remove the"
             " file."
         ) from error
 

@@ -29,7 +29,7 @@ class FileBlobs:
             with disk(f"write the picture {path}"):
                 if not _holds(path, data):
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    write_whole(path, data, durable=False)  # what a power cut empties is written anew
+                    write_whole(path, data, durable=False)  # a file that a power cut emptied is written again
             self._known.add(digest)
         return digest
 

@@ -341,7 +341,7 @@ def _needs_reset(env: Stranger, when: str) -> Iterator[Violation]:
 
 @_rule
 def image_rule(subject: Subject) -> Iterator[Violation]:
-    """A picture is drawn only when it was asked for, at every step anew."""
+    """A picture is drawn only when it was asked for, and again at every step."""
     with subject.open() as env:
         if "image" not in env.observation_space.spaces:
 

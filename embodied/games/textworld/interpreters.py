@@ -28,7 +28,8 @@ class Interpreter(Protocol):
     """A machine that plays one story file at a time."""
 
     def start(self, story: Path, seed: int) -> str:
-        """Begins `story` anew and returns what it prints before the first command. Raises `EnvironmentFailure`.
+        """Begins `story` from its start and returns what it prints before the first command. Raises
+        `EnvironmentFailure`.
 
         Args:
             story: The compiled game.
@@ -44,7 +45,7 @@ class Interpreter(Protocol):
         ...
 
     def close(self) -> None:
-        """Frees everything; `start` begins anew."""
+        """Frees everything; `start` begins again."""
         ...
 
 
