@@ -1,7 +1,7 @@
 """Secrets in the environment of this process: which variables hold them, and how they are kept out of records, logs and
 workers.
 
-A variable is taken for a secret by its name. Nothing here stores a value.
+The name of a variable says whether it holds a secret. Nothing here stores a value.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def know(variable: str) -> None:
 
 
 def is_secret(variable: str) -> bool:
-    """Whether a variable is taken for a secret."""
+    """Whether a variable counts as a secret."""
     return variable in _named or _NAMES.search(variable) is not None
 
 

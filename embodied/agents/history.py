@@ -113,8 +113,8 @@ class Blocks:
     message.
 
     Once there is more than a cap allows, the oldest `block` texts (pictures, plans) go together; a cap below `block`
-    goes empty but for the newest. So a prompt holds between `cap - block + 1` and `cap` of each, and only one prompt in
-    `block` is new to a cache.
+    empties, except for the newest. So a prompt holds between `cap - block + 1` and `cap` of each, and only one prompt
+    in `block` is new to a cache.
 
     What has been sent stays as it was sent: an observation is a message of its own, notes included, without a heading
     that says it is the current one. What matters only in this step, the status and the question, is the last message

@@ -2,8 +2,8 @@
 
     policy    accepts                                                                            model calls
     strict    the exact phrase, in exactly the form asked for                                    1
-    lenient   the phrase in another wrapping, behind the mark asked for or without it, as long as
-              the reply states it as its choice (see `embodied.agents.reading`)                  1
+    lenient   the phrase in another wrapping, behind the mark asked for or without it, if the
+              reply states it as its choice (see `embodied.agents.reading`)                      1
     reask     as lenient; a reply that names no action is answered by what is wrong with it      up to 2
     balrog    what BALROG's own agents send: letters, blanks and colons alone, behind the last
               "ACTION:" or between its tags                                                      1

@@ -86,7 +86,7 @@ class Scene:
 
 
 Key = tuple[Task, str, str]
-"""Task, name of the scene, key of the region (empty but for region perception): answers, references and ratings are
+"""Task, name of the scene, key of the region (empty except in region perception): answers, references and ratings are
 matched by it.
 """
 

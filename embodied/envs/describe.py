@@ -80,7 +80,7 @@ def _rows(array: npt.NDArray[Any]) -> str:
 
 
 def from_terminal(text: str) -> str:
-    """Text drawn for a terminal, as plain text: what was set off by a color is written `[text color]`."""
+    """Text drawn for a terminal, as plain text: a part in another color is written `[text color]`."""
 
     def marked(match: re.Match[str]) -> str:
         codes = [int(code) % 10 for code in match[1].split(";") if code.isdecimal() and 30 <= int(code) % 60 < 48]

@@ -5,8 +5,8 @@ Resampling cannot show what did not happen by chance: a task with constant resul
 So three steps, none of which draws a random number:
 
 1. Within an environment (Wilson's idea, for several tasks): the variance of a task's values is its own, shrunk a little
-   towards what the environment's mean allows (`PRIOR`), and the interval is of all means for which the observed one is
-   not too far off, where the variance changes with the mean.
+towards what the environment's mean allows (`PRIOR`). The interval holds all means from which the observed one is not
+too far away; the variance changes with the mean.
 2. Over environments: squares of the distances add (MOVER; Zou and Donner 2008), below and above the score separately.
 3. For a difference of two scores: the same, with the correlation of what is paired (Newcombe 1998, method 10).
 

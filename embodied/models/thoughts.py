@@ -4,7 +4,7 @@ Open models write their thoughts into the reply itself, between marks of their o
 
     marks                                                        models (examples)
     <think>, <thinking>, <thought>, <reasoning>, <reflection>,   DeepSeek, Qwen, GLM, Nemotron, Phi, SmolLM, Claude,
-    Marco-o1, ...
+      ...                                                        Marco-o1, ...
       with a prefix too: <seed:think>                            Seed-OSS
     [THINK] ... [/THINK]                                         Magistral
     ◁think▷ ... ◁/think▷                                         Kimi

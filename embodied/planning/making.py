@@ -53,8 +53,8 @@ class Recipe:
 
 
 def keys(recipe: Recipe) -> list[MapKey]:
-    """The maps of a set: the families take turns, parameters and seeds are drawn, and maps of another split are passed
-    over.
+    """The maps of a set: the families take turns, parameters and seeds are drawn, and maps of another split are
+    skipped.
     """
     families = list(PARAMETERS)
     found: list[MapKey] = []

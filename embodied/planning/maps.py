@@ -79,8 +79,8 @@ def _maze(cells: int, rng: np.random.Generator) -> list[Floats]:
 
 
 def _spanning_tree(doors: Ints, rng: np.random.Generator) -> Bools:
-    """Which of the doors (n, 2) between rooms make a random tree that joins them all: taken in random order, each that
-    joins what is apart (Kruskal).
+    """Which of the doors (n, 2) between rooms make a random tree that joins them all: in random order, each door that
+    joins two separate parts is taken (Kruskal).
     """
     leader = list(range(int(doors.max()) + 1))
 

@@ -134,7 +134,7 @@ def draw(
         horizon: Map units driven on a chosen path at most.
 
     Returns:
-        The world, and how many maps were passed over because this robot cannot get to the goal there.
+        The world, and how many maps were skipped because this robot cannot reach the goal there.
 
     Raises:
         UsageError: None of the given maps will do.

@@ -137,9 +137,9 @@ async def run_all(
 
     An episode that was killed, cancelled, failed by its model or lost its workers continues after its last recorded
     step. One whose simulator failed, or whose record can no longer be repeated, begins again. Episodes that were given
-    up come last. The run stops early, resumable by the same command, when the model can answer no call (a bad key, a
-    spent budget), when `SAME_FAILURES` episodes in a row fail with the same error, and when the first episodes of a run
-    are all refused for the same reason (`UNANSWERED`). A refused prompt stops nothing else.
+    up come last. The run stops early in three cases: the model can answer no call (a bad key, a spent budget),
+    `SAME_FAILURES` episodes in a row fail with the same error, or the first episodes of a run are all refused for the
+    same reason (`UNANSWERED`). The same command resumes it. A refused prompt stops nothing else.
 
     Args:
         stopping: Once it is set, episodes in flight end after their present step, and no other begins.

@@ -271,7 +271,7 @@ class EpisodeIndex:
                 "damaged", f"{self._gap} damaged line{'s' * (self._gap > 1)} before this step could not be read."
             )
         decision = step.decision
-        # The present observation is the last message, or the last but one before a message of its own for the question.
+        # The present observation is the last message, or the one before it if the question is a separate message.
         shown = decision.calls[0].messages[-2:] if decision.calls else []
         if said := next((self._corrections[id_] for id_ in shown if id_ in self._corrections), ""):
             yield Event("correction", said)

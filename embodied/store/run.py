@@ -4,7 +4,7 @@
     episodes/<id>/steps.jsonl       one Step a line, appended as it happens
     episodes/<id>/messages.jsonl    every distinct message of the episode's prompts, once; steps refer to them by id
     episodes/<id>/episode.json      Episode, with a checksum; its presence means the episode ended
-    episodes/<id>/attempt-<n>/      what earlier attempts left that could not be gone on with
+    episodes/<id>/attempt-<n>/      what earlier attempts left and the episode cannot use
     blobs/                          images by content
 
 A step is flushed to the operating system before the next begins, so a kill costs at most the step in progress. A torn

@@ -97,7 +97,7 @@ class Drawing:
 def shapes(picture: np.ndarray) -> Drawing:
     """Finds the shapes in a picture.
 
-    A rare colour that is a mixture of two others is taken for the soft edge between them.
+    A rare colour that is a mixture of two others counts as the soft edge between them.
 
     Args:
         picture: (H, W, 3) uint8.

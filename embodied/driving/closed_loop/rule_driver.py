@@ -26,7 +26,7 @@ STRIDE = 2
 MARGIN_ASIDE, MARGIN_AHEAD, MARGIN_SECONDS = 0.35, 1.5, 0.9
 """Metres it keeps beside things and in front of them; in front also seconds of its own speed."""
 WALK = 1.4
-"""Metres a second: how fast who stands may begin to walk."""
+"""Metres a second: how fast someone who stands may begin to walk."""
 SETTLED = frozenset({"working", "lying", "directing", "standing"})
 """States of people who stay where they are."""
 BACK = 40.0
@@ -112,9 +112,9 @@ def _danger(rows: Floats, boxes: Floats, velocities: Floats) -> float:
         ego[:, 3] = HALF_LENGTH + ahead / 2
         ego[:, 0] -= np.sin(ego[:, 4]) * ahead / 2
         ego[:, 1] += np.cos(ego[:, 4]) * ahead / 2
-        moving = pace > 0.3  # who stands is not to blame
+        moving = pace > 0.3  # a car that stands is not at fault
         when = np.flatnonzero((meet(ego[:, None], others).any(axis=1)) & moving)
         if not len(when):
-            return cost  # who keeps the margin meets nothing
+            return cost  # a car that keeps the margin hits nothing
         cost += price * (1.5 - seconds[when[0]] / HORIZON) * (0.5 + min(1.0, float(pace[when[0]]) / 10))
     return cost

@@ -6,8 +6,8 @@ The folder is laid out as CODA-LM's README says, pictures from CODA2022 and anno
     val/images/0001.jpg ...               CODA2022 val: pictures of Train
     test/images/0001.jpg ...              CODA2022 test: pictures of Val, Test and Mini
     CODA-LM/Train/val_0001.json ...
-    CODA-LM/Val/test_0001.json ...        CODA-LM/Test, CODA-LM/Mini likewise; CODA-LM-chinese/ holds the same in
-    Chinese
+    CODA-LM/Val/test_0001.json ...        CODA-LM/Test, CODA-LM/Mini likewise
+    CODA-LM-chinese/                      the same in Chinese
 """
 
 from __future__ import annotations

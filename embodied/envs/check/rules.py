@@ -259,7 +259,7 @@ def reset_rule(subject: Subject) -> Iterator[Violation]:
 
 @_rule
 def seeds_rule(subject: Subject) -> Iterator[Violation]:
-    """Different seeds give different episodes (a warning: some worlds have but one)."""
+    """Different seeds give different episodes (a warning: some worlds have only one)."""
     with subject.open() as env:
         actions = subject.phrases(env)
         plays = [subject.play(env, actions, subject.seed + offset) for offset in range(4)]

@@ -71,7 +71,7 @@ def known(env: str, task: str, kwargs: Mapping[str, object] | None = None) -> tu
     """The floors of a task as it was played; empty where none is known.
 
     Args:
-        env: Command-line name; `gym:ID` and names of others have no floors.
+        env: Command-line name; `gym:ID` and environments of plugins have no floors.
         task: The task.
         kwargs: Options it was played with; any that changes the task leaves it without floors. Those that stand at the
             environment's default, as `embodied eval` records them, do not.

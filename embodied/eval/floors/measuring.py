@@ -1,8 +1,8 @@
 """Measuring floors: random choice, and the best constant phrase, through the ordinary runner and agents.
 
-A constant is chosen in three stages, each on seeds of its own, so that the reported figure is not a maximum over noise:
-every phrase on a few seeds, the best few on more, the best of these on fresh ones, which alone are reported. Every
-stage is a run folder: a stopped measurement continues where it was.
+A constant is chosen in three stages, each on its own seeds: every phrase on a few seeds, the best few on more, the best
+of these on fresh ones. Only the last figure is reported, so that it is not a maximum over noise. Every stage is a run
+folder: a stopped measurement continues where it was.
 """
 
 from __future__ import annotations

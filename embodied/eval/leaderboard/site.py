@@ -1,10 +1,10 @@
 """The leaderboard as a static site: plain files that make no requests. They can be opened from disk or put on any
 server.
 
-index.html                     every board: table, filters, score against cost
-entries/<entry>.html           settings, scores by environment and task, replays
-entries/<entry>/<episode>.html replays
-leaderboard.json, .csv, .md
+    index.html                        every board: table, filters, score against cost
+    entries/<entry>.html              settings, scores by environment and task, replays
+    entries/<entry>/<episode>.html    replays
+    leaderboard.json, .csv, .md
 """
 
 from __future__ import annotations

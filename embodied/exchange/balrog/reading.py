@@ -86,8 +86,8 @@ class _Found:
 def read_submission(path: Path, out: Path) -> Imported:
     """Writes the run `out` from the submission in the folder `path`. Doing it again continues.
 
-    A damaged file is left out and named in the notes. While the import is under way the run cannot be read: one that
-    was interrupted is never taken for a whole one.
+    A damaged file is left out and named in the notes. While the import is under way the run cannot be read: an
+    interrupted one never counts as a whole one.
 
     Raises:
         StoreError: `path` is not a submission, or `out` cannot be used.

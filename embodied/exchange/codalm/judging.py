@@ -36,7 +36,7 @@ class Case:
 
     key: Key
     group: str
-    """Of the region's category; empty but for region perception."""
+    """Of the region's category; empty except in region perception."""
     reference: str
     answer: str
     """Empty where there is none."""

@@ -3,7 +3,7 @@
 Only the top piece of a cell is seen, pushed, moved or turned; a covered one waits until it is uncovered. One turn:
 
 1. Every YOU piece takes a step. A piece ahead of it that is PUSH (every rule block is) is pushed first, and so is a
-PUSH piece ahead of that.
+   PUSH piece ahead of that.
 2. A YOU piece that ends on a WIN piece wins; on a LOSE piece it loses. WIN counts before LOSE.
 3. The rules are read again, then objects turn into what the rules say.
 4. Where nothing is YOU any more, the game is lost.

@@ -81,7 +81,7 @@ class TwoRooms:
 
 
 _ROOM = Area(1, 2, 8, 8)
-"""The one room but for its first row."""
+"""The one room without its first row."""
 _EDGE: Spots = (*((x, y) for y in (6, 1) for x in (4, 5, 6)), *((6, y) for y in range(1, 7)))
 """Cells of the one room at its walls, from where a block cannot be brought to the win rule. (6, 1) and (6, 6) count
 twice.

@@ -1,7 +1,6 @@
 """MiniHack's registered levels, played by us: what an id needs, when it ends, which rewards it gives.
 
-The minihack package describes a level by a subclass of NLE's Gymnasium environment. We take the class at its word
-without that
+The minihack package describes a level by a subclass of NLE's Gymnasium environment. We use that class, but without the
 environment: `load` derives a class from it in which NLE is replaced, with the method resolution order
 
     Referee, <the level's class>, ..., MiniHack, ..., _InPlaceOfNLE, NLE
@@ -39,10 +38,10 @@ from embodied.seeding import derive
 
 DESCRIPTIONS = "screen_descriptions"
 """What each place on the map is, in words, (21, 79, 80) uint8. MiniHack always asks for it, so every level has it,
-needed or not: to find the words, NLE looks at each thing that is drawn, as the farlook command does, and NetHack takes
-a look from a neighbouring place as having seen the thing up close (`dknown`, `object_from_map` in pager.c). Corpses
-seen and unseen do not stack. For a thing that is remembered where there is none, the look makes one, which takes a
-number and, of a corpse, draws random numbers."""
+needed or not. To find the words, NLE looks at each thing that is drawn, as the farlook command does. After a look from
+a neighbouring place, NetHack counts the thing as seen up close (`dknown`, `object_from_map` in pager.c). Corpses seen
+and unseen do not stack. For a thing that is remembered where there is none, the look makes one, which takes a number
+and, of a corpse, draws random numbers."""
 
 RUNNING, DEATH, SUCCESS, ABORTED = 0, 1, 2, -1
 """MiniHack's end status."""

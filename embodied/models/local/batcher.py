@@ -73,7 +73,7 @@ class Batcher(Generic[Request]):
         self._consider()
 
     def _leave(self, batch: list[tuple[Request, asyncio.Future[Reply]]]) -> None:
-        """When all who wait for a batch have been cancelled, so is the batch."""
+        """When all calls that wait for a batch have been cancelled, the batch is cancelled, too."""
         if self._serving is not None and all(future.cancelled() for _, future in batch):
             self._serving.cancel()
             self._serving = None

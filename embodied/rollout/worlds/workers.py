@@ -128,7 +128,7 @@ class ProcessWorker:
             verdict = self._verdict.format(seconds=seconds) or await self._cause()
             await self._kill()
             raise WorkerLost(f"a worker process {verdict}") from error
-        except asyncio.CancelledError:  # what it might still say would be taken for the answer to the next request
+        except asyncio.CancelledError:  # a late answer would be read as the answer to the next request
             await self._kill()
             raise
         finally:
