@@ -17,7 +17,9 @@ from embodied.terminal import line
 
 
 def sorted_by(key: str, found: Sequence[Summary]) -> list[Summary]:
-    """Runs in order: the newest, the best or the dearest first, or by a name; what has no such value comes last."""
+    """Runs in order: the newest, the best or the most expensive first, or by a name. Runs without such a value come
+    last.
+    """
     last = -math.inf
     by_number = {"score": lambda s: last if s.progress is None else s.progress, "dollars": _dollars}
     by_name: dict[str, Any] = {

@@ -32,8 +32,8 @@ def print_estimate(config: EvalConfig, specs: Sequence[EpisodeSpec]) -> None:
         shown.add_row(row.env, str(row.episodes), _range(row.steps), _range(row.input), _range(row.output), dollars)
     print_table(console(), shown)
     print(
-        "From short episodes in plain words, all that repeats billed as cached, to episodes as long as they may be,"
-        " nothing cached."
+        "The lower figure is for short episodes in plain words, with everything that repeats billed as cached. The"
+        " upper figure is for the longest episodes, with nothing cached."
     )
     print(_of_price(config, price))
 

@@ -110,8 +110,8 @@ def measured(name: str, run: Run, results: Results) -> tuple[Results, list[str]]
     """The results with the metric among the numbers of each scored episode, under `key(name)`.
 
     Returns:
-        The results, and a sentence where the metric failed on some episodes or gave what it may not. Those episodes
-        have no number.
+        The results, and a sentence if the metric failed on some episodes or gave an invalid number. Those episodes have
+        no number.
     """
     found, ended, wrong = metric(name), {}, []
     for id_, episode in results.ended.items():
@@ -134,7 +134,7 @@ def measured(name: str, run: Run, results: Results) -> tuple[Results, list[str]]
 
 
 def key(name: str) -> str:
-    """Under what a metric stands among an episode's numbers, apart from those of its environment."""
+    """The key of a metric among an episode's numbers, which differs from those of its environment."""
     return f"metric:{name}"
 
 

@@ -71,7 +71,7 @@ def suite(name: str) -> Suite:
 
     Raises:
         UnknownName: There is no such suite.
-        UsageError: It is a plugin's and cannot be had.
+        UsageError: It is a plugin's and cannot be imported.
     """
     found, plugin = SUITES.get(name), SUITES.plugin(name)
     if plugin is None:

@@ -16,7 +16,7 @@ _TAG = "embodied.identity"
 
 
 class MLflowListener:
-    """Logs numbers of ended episodes; a resumed run goes on as the same one. Needs the extra `mlflow`."""
+    """Logs numbers of ended episodes; a resumed run continues as the same one. Needs the extra `mlflow`."""
 
     def __init__(self, context: Context):
         from mlflow.entities import Metric, Param, RunTag

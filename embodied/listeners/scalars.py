@@ -1,4 +1,4 @@
-"""What the trackers are told: numbers of ended episodes, and the settings of the run."""
+"""What trackers get: numbers of ended episodes, and the settings of the run."""
 
 from __future__ import annotations
 
@@ -48,9 +48,7 @@ class Scalars:
 
 
 def settings(run: Run) -> dict[str, str]:
-    """What the run is played with: dotted key -> value as text, without secrets. Keys that stand at nothing are left
-    out.
-    """
+    """The settings of the run: dotted key -> value as text, without secrets. Keys without a value are left out."""
     whole = {**run.record.config, "versions": run.record.versions}
     return {key: mask(str(value))[:LONGEST] for key, value in _flat(whole) if value not in (None, "", [], {})}
 

@@ -13,9 +13,9 @@ from embodied.types import Episode, EpisodeSpec, Step
 
 
 class WandbListener:
-    """Logs numbers of ended episodes; a resumed run goes on as the same one. Needs the extra `wandb`.
+    """Logs numbers of ended episodes; a resumed run continues as the same one. Needs the extra `wandb`.
 
-    Weights & Biases is given no console output, no code and no command line: they may hold what is not for it.
+    Weights & Biases is given no console output, no code and no command line: they may hold private things.
     """
 
     def __init__(self, context: Context):

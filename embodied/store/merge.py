@@ -63,7 +63,7 @@ def merge(runs: Sequence[Run], out: str | os.PathLike[str], left_out: list[str] 
 
 
 def _worth(run: Run, id_: str) -> tuple[bool, int]:
-    """What an episode's folder is worth keeping for: a score, then the length of its record in bytes."""
+    """The rank of an episode's folder: first whether it has a score, then the length of its record in bytes."""
     return run.scored(id_), plain_size(run.folder(id_) / "steps.jsonl")
 
 
@@ -91,7 +91,7 @@ def _take(source: Path, target: Path) -> None:
 
 
 def _copy_files(source: Path, target: Path) -> None:
-    """Copies line by line: a file that claims a terabyte of nothing ends at its first line."""
+    """Copies line by line: a sparse file that claims a terabyte ends at its first line."""
     target.mkdir()
     for name in FILES:
         if (file := open_plain(source / name)) is not None:

@@ -94,7 +94,8 @@ def test_a_listener_that_exits_is_switched_off(run: Run, capsys: pytest.CaptureF
     background.close(60)
     assert made.said[0] == "started" and "ended" not in made.said
     assert (
-        capsys.readouterr().err == "warning: The listener rude is switched off, and the run goes on: SystemExit: bye.\n"
+        capsys.readouterr().err
+        == "warning: The listener rude is switched off, and the run continues: SystemExit: bye.\n"
     )
 
 

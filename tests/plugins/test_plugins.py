@@ -87,7 +87,9 @@ def test_listeners_hear_a_run_and_cannot_end_it(played: tuple[Path, Path]) -> No
     assert code == 0, out + err
     said = (place / "heard/diary.txt").read_text().split("\n")
     assert said[0] == "before 0" and said.count("started") == said.count("ended") == 2
-    assert err.count("warning: The listener fails is switched off, and the run goes on: RuntimeError: no more ink") == 1
+    assert (
+        err.count("warning: The listener fails is switched off, and the run continues: RuntimeError: no more ink") == 1
+    )
     assert key not in err and "\x1b" not in err
     code, _, _ = run(found, *base[:-2], "--episodes", 3, cwd=place)
     said = (place / "heard/diary.txt").read_text().split("\n")

@@ -1,10 +1,10 @@
-"""The leaderboard as a static site: plain files that ask nobody for anything and can be opened from disk or put on any
+"""The leaderboard as a static site: plain files that make no requests. They can be opened from disk or put on any
 server.
 
-index.html                     every board: table, filters, score against cost
-entries/<entry>.html           settings, scores by environment and task, replays
-entries/<entry>/<episode>.html replays
-leaderboard.json, .csv, .md
+    index.html                        every board: table, filters, score against cost
+    entries/<entry>.html              settings, scores by environment and task, replays
+    entries/<entry>/<episode>.html    replays
+    leaderboard.json, .csv, .md
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def _panel(board: Board, hidden: bool) -> Html:
 
 COST_NOTE = (
     "US dollars for the whole run at public list prices, from the tokens that providers counted. The dashed line joins"
-    " entries that none beats for less money. Entries without a known price are not in the plot."
+    " entries that no cheaper entry beats. Entries without a known price are not in the plot."
 )
 
 

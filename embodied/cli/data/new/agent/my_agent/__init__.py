@@ -1,4 +1,4 @@
-"""MyAgent: asks a model for the next action, and shows it nothing but the present."""
+"""MyAgent: asks a model for the next action, and shows it only the present observation."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ class MyAgent:
         self._seed = int(rng.integers(2**31))
 
     async def act(self, observation):
-        """One decision. Each step has a seed of its own, so a resumed episode goes on as it would have."""
+        """One decision. Each step has a seed of its own, so a resumed episode continues as it would have."""
         asked = f"{observation.text}\n{observation.status}\nAnswer with one action.".replace("\n\n", "\n")
         prompt = (message("system", instruction(self._mission)), message("user", asked))
         reply = await self._model.generate(prompt, replace(self._settings, seed=self._seed + observation.step))
