@@ -1,10 +1,12 @@
-"""What makes two runs of several environments the same run."""
+"""Runs of several environments: which are the same run, and what is looked at before one is written."""
 
 from __future__ import annotations
 
 import pytest
 
-from embodied.errors import StoreError
+import embodied
+
+from embodied.errors import StoreError, UsageError
 from embodied.request import Request
 from embodied.rollout.playing import Job
 from embodied.session import prepare
@@ -37,3 +39,17 @@ def test_a_run_does_not_go_on_with_another_environment(tmp_path):
     with pytest.raises(StoreError, match=r"nethack is not played there"):
         job("babyai", "crafter", "nethack", out=out)
     assert job("babyai", "crafter", out=out).record.planned == two.record.planned
+
+
+def test_what_an_agent_lacks_for_one_environment_of_several_is_found_before_anything_is_written(tmp_path):
+    shown = str(tmp_path / "shown")
+    embodied.evaluate("gym:CartPole-v1", "random", episodes=2, seed=1, out=shown, run__workers=1)
+    with pytest.raises(UsageError, match=r"gym:Acrobot-v1"):
+        embodied.evaluate(
+            ["gym:Acrobot-v1", "gym:CartPole-v1"],  # both have one task, which has no name
+            "few_shot",
+            "scripted/cycle",
+            out=tmp_path / "out",
+            options={"agent.demonstrations.runs": [shown], "model.script": ["ACTION: 0"], "run.workers": 1},
+        )
+    assert not (tmp_path / "out").exists()
