@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 import embodied
-
 from embodied.errors import StoreError, UsageError
 from embodied.request import Request
 from embodied.rollout.playing import Job
