@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 import embodied
+from embodied.catalog import ENTRIES
+from embodied.config import EvalConfig, env_defaults
 from embodied.errors import StoreError, UsageError
 from embodied.request import Request
+from embodied.rollout.identity import deciding
 from embodied.rollout.playing import Job
 from embodied.session import prepare
+from embodied.store.codec import encode
 from embodied.store.run import Run
 
 
@@ -52,3 +59,15 @@ def test_what_an_agent_lacks_for_one_environment_of_several_is_found_before_anyt
             options={"agent.demonstrations.runs": [shown], "model.script": ["ACTION: 0"], "run.workers": 1},
         )
     assert not (tmp_path / "out").exists()
+
+
+DEFAULTS = Path(__file__).parents[1] / "golden/defaults.json"
+
+
+def test_no_default_changes_unnoticed():
+    """A run names no key that is younger than the run: such a key then means its default. So a default that changes
+    continues an old run as another one, unless `BEFORE` in embodied/rollout/identity.py says what it was. A new key is
+    added to the golden file.
+    """
+    now = {"keys": deciding(EvalConfig()), "env": {name: dict(env_defaults(name)) for name in sorted(ENTRIES.ours)}}
+    assert json.loads(DEFAULTS.read_text()) == json.loads(encode(now))
