@@ -185,7 +185,7 @@ def _entries(plugin: Plugin) -> list[Entry]:
     if callable(found):
         try:
             found = found()
-        except Exception as error:  # a stranger's function may raise anything
+        except (Exception, SystemExit) as error:  # a stranger's function may raise anything
             raise plugin.bad(f"cannot say what it brings ({type(error).__name__}: {error})") from error
     found = [found] if isinstance(found, Entry) else found
     if not isinstance(found, list | tuple) or not all(isinstance(e, Entry) for e in found):

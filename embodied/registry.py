@@ -50,7 +50,7 @@ class Plugin:
         """Imports the target. Raises `UsageError`, which names the distribution, when that fails."""
         try:
             return load(self.target)
-        except Exception as error:  # a stranger's module may raise anything
+        except (Exception, SystemExit) as error:  # a stranger's module may raise anything, and may leave
             raise self.bad(f"cannot be imported ({type(error).__name__}: {error})") from error
 
     def bad(self, why: str) -> UsageError:

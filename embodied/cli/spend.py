@@ -9,6 +9,7 @@ from embodied.cli.tables import console, print_table, table
 from embodied.config import EvalConfig
 from embodied.models.config import LOCAL
 from embodied.models.prices import Price, price_of, prices_date
+from embodied.quantities import episodes
 from embodied.rollout.estimate import Range, estimate
 from embodied.rollout.spend import used
 from embodied.store.run import Run
@@ -22,7 +23,7 @@ def print_estimate(config: EvalConfig, specs: Sequence[EpisodeSpec]) -> None:
         UsageError: The price makes no sense.
     """
     if not agents.needs_model(config.agent.policy):
-        print(f"{len(specs)} episodes. The agent {config.agent.policy} asks no model: nothing is spent.")
+        print(f"{episodes(len(specs))}. The agent {config.agent.policy} asks no model: nothing is spent.")
         return
     price = price_of(config.model, config.run.price)
     rows = estimate(config.agent, config.model, specs, price)

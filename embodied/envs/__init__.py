@@ -113,12 +113,12 @@ def load(e: Entry) -> Callable[..., Any]:
         if e.distribution or (error.name or "").startswith("embodied"):
             raise _broken(e, error) from error
         raise missing(f"The environment {e.name} (module {error.name})", e.extra, error.name) from error
-    except Exception as error:  # a stranger's module may raise anything
+    except (Exception, SystemExit) as error:  # a stranger's module may raise anything, and may leave
         raise _broken(e, error) from error
     return found
 
 
-def _broken(e: Entry, error: Exception) -> Exception:
+def _broken(e: Entry, error: BaseException) -> BaseException:
     """The error for an environment that cannot be imported: a sentence for a plugin's, the original error for one of
     ours.
     """

@@ -120,7 +120,7 @@ def measured(name: str, run: Run, results: Results) -> tuple[Results, list[str]]
             continue
         try:
             number = found.value(episode, LazySteps(run, id_))
-        except Exception as error:  # noqa: BLE001  a stranger's function may raise anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001  a stranger's function may raise anything
             wrong.append(f"{type(error).__name__}: {error}")
             continue
         if number is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -45,6 +46,11 @@ class Scalars:
             if episode.success is not None:
                 found["success"] = float(episode.success)
         return {f"{env}/{name}": float(value) for name, value in found.items()}
+
+
+def key(run: Run) -> str:
+    """Names a run to a tracker: the same whenever the run goes on, another for the same plan in another folder."""
+    return hashlib.sha256(f"{run.record.identity} {run.record.created}".encode()).hexdigest()[:32]
 
 
 def settings(run: Run) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from embodied.listeners import Context
-from embodied.listeners.scalars import Scalars, settings
+from embodied.listeners.scalars import Scalars, key, settings
 from embodied.types import Episode, EpisodeSpec, Step
 
 
@@ -28,7 +28,7 @@ class WandbListener:
         self._run = wandb.init(
             project=os.environ.get("WANDB_PROJECT", "embodied"),
             name=run.root.name,
-            id=run.record.identity[:32],
+            id=key(run),
             resume="allow",
             config=dict(settings(run)),
             dir=str(run.root),

@@ -76,7 +76,10 @@ def run_identity(config: Json, found: Mapping[str, str]) -> str:
         found: From `versions`.
     """
     simulators = {name: number for name, number in found.items() if name != PACKAGE}
-    return identity({**_chosen(config, _defaults(config)), "simulators": simulators})
+    chosen = _chosen(config, _defaults(config))
+    if several := _several(config):  # those without an option of their own too
+        chosen["env"] = {name: chosen.get("env", {}).get(name, {}) for name in several}
+    return identity({**chosen, "simulators": simulators})
 
 
 def difference(then: RunRecord, now: RunRecord) -> str:
@@ -84,6 +87,8 @@ def difference(then: RunRecord, now: RunRecord) -> str:
     episode. Empty if it can continue.
     """
     mine, others = (msgspec.json.decode(encode(record.config)) for record in (then, now))
+    if more := [name for name in _several(others) if name not in (mine.get("env") or {})]:
+        return f"{more[0]} is not played there"
     return _difference(mine, others, _defaults(others)) or _of_versions(then.versions, now.versions)
 
 
@@ -99,10 +104,17 @@ def unnamed(record: RunRecord) -> list[str]:
     return [f"{key}={value}" for key, value in BEFORE.items() if not names(key)]
 
 
+def _several(config: Json) -> list[str]:
+    """The environments of a configuration, sorted, where it may hold more than one; empty where it is about one."""
+    env = config.get("env") or {}
+    return [] if isinstance(env.get("name"), str) else sorted(env)
+
+
 def _defaults(config: Json) -> Json:
     """The default value of every key, in the form of `RunRecord.config`."""
+    several = _several(config)
     env = config.get("env") or {}
-    options = _options(env["name"]) if isinstance(env.get("name"), str) else {name: _options(name) for name in env}
+    options = {name: _options(name) for name in several} if several or not env else _options(env["name"])
     return {**deciding(EvalConfig()), "suite": None, "env": options}
 
 

@@ -195,7 +195,7 @@ def _check_agents(job: Job, model: Model | None) -> None:
     written. A run that exists already has met them.
     """
     if job.run is None:
-        for spec in {spec.task.task: spec for spec in job.record.planned}.values():
+        for spec in {(spec.task.env, spec.task.task): spec for spec in job.record.planned}.values():
             job.agent(spec, model, MemoryBlobs())
 
 

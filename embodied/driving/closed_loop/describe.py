@@ -17,7 +17,7 @@ from embodied.driving.closed_loop.world import World
 from embodied.driving.scene.objects import colour_of, extent
 from embodied.driving.scene.render import EYE, VISIBILITY
 from embodied.driving.scene.road import edges, lane_of
-from embodied.envs.words import counted
+from embodied.quantities import counted
 
 FARTHEST, NIGHT, CONTRAST = 80.0, 60.0, 0.6
 """Metres up to which things are named by day and by night (headlamps), and the share of the meteorological range at

@@ -13,8 +13,8 @@ from embodied.driving.grounding3d.items import SIZE, Item, items, made
 from embodied.driving.grounding3d.parse import Answer, read_box, read_box_2d, read_point
 from embodied.envs.base import LanguageEnv, Transition
 from embodied.envs.spaces import FreeText
-from embodied.envs.words import counted
 from embodied.errors import UsageError
+from embodied.quantities import counted
 from embodied.registry import unknown
 from embodied.types import Mission
 

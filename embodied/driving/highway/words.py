@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from embodied.arrays import Floats
-from embodied.envs.words import counted, side
+from embodied.envs.words import side
+from embodied.quantities import counted
 
 SIGHT = 100.0
 """Metres."""

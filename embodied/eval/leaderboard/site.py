@@ -21,7 +21,7 @@ from embodied.eval.leaderboard.entry_page import entry_page
 from embodied.eval.leaderboard.parts import data, document, marks, openness, sees, small_span, source
 from embodied.eval.leaderboard.plot import cost_key, score_against_cost, span_bar
 from embodied.eval.markup import Html, el
-from embodied.quantities import coverage, dollars, percent, short
+from embodied.quantities import counted, coverage, dollars, percent, short
 from embodied.store.disk import named, write_whole
 
 Links = Mapping[str, Sequence[tuple[str, str]]]
@@ -162,7 +162,7 @@ def _filters(board: Board) -> Html:
             if len(values) > 1
         ],
         el("label", el("input", type="checkbox", checked="checked"), "unranked entries too", hidden=not partial),
-        el("span", f"{len(board.entries)} entries", class_="count", aria_live="polite"),
+        el("span", counted(len(board.entries), "entry", "entries"), class_="count", aria_live="polite"),
         class_="filters",
     )
 

@@ -13,7 +13,8 @@ from minigrid.core.world_object import Door, Wall, WorldObj
 from minigrid.minigrid_env import MiniGridEnv
 
 from embodied.arrays import Pixels
-from embodied.envs.words import counted, side
+from embodied.envs.words import side
+from embodied.quantities import counted
 
 SIZE = 7
 """Cells along the side of the view; minigrid's default, and BALROG's."""
