@@ -50,7 +50,7 @@ Progress is in [0, 1]. Each page says exactly what it counts.
 
 | environment | progress is |
 |---|---|
-| nethack | how often a human who got this deep and this experienced goes on to win |
+| nethack | the share of human games won, of those that got this deep or this experienced |
 | minihack | 1 when the goal of the level is reached |
 | babyai | 1 when the instruction is carried out |
 | crafter | the share of 22 achievements |

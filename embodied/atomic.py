@@ -1,4 +1,4 @@
-"""Files that are either there whole or not at all (atomic writes), and what a full disk is called."""
+"""Atomic writes: a file is either there whole or not there. And the errors that mean a full disk."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ from embodied.errors import DiskFull, StoreError
 TEMPORARY = ".tmp"
 """How the name of a file ends while it is being written."""
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""What the operating system says of a full disk, a spent quota, and a file that is too large."""
+"""The operating system's errors for a full disk, a spent quota and a file that is too large."""
 
 
 def write_whole(path: Path, data: bytes, durable: bool = True) -> None:
-    """Writes a file so that it is either the old one or the new one, never half. What could not be written leaves
-    nothing behind.
+    """Writes a file so that it is either the old one or the new one, never half. A failed write leaves nothing behind.
 
     Args:
         path: The file; its folder exists.
-        data: What it is to hold.
+        data: The new content.
         durable: Waits until the data has reached the disk, so that not even a power cut leaves an empty file.
 
     Raises:

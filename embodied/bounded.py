@@ -1,4 +1,4 @@
-"""Work on many things, at most so many at a time, that ends early when going on makes no sense."""
+"""Work on many things, with a limit on how many at a time. It ends early when continuing makes no sense."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class FailuresInARow:
         self._times = 0
 
     def enough(self, error: str) -> bool:
-        """Takes in how a piece of work ended, empty for well. True from the `SAME_FAILURES`th time in a row on."""
+        """Takes in how a piece of work ended; empty means well. True from the `SAME_FAILURES`th time in a row on."""
         self._times = self._times + 1 if error == self._last else 1
         self._last = error
         return bool(error) and self._times >= SAME_FAILURES
@@ -32,12 +32,12 @@ async def work_off(
 
     Args:
         waiting: What to work on.
-        work: Returns why nothing else shall begin; empty to go on.
+        work: Returns why nothing else may begin; empty to continue.
         concurrency: At least 1.
         stopping: Once it is set, nothing else begins.
 
     Returns:
-        Why it ended early, as the last `work` that said so; empty when it did not, and where `stopping` ended it.
+        Why it ended early, from the last `work` that gave a reason; empty when it did not, or when `stopping` ended it.
 
     Raises:
         Exception: What `work` raises, the first of them; all other work is cancelled.

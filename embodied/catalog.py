@@ -1,4 +1,4 @@
-"""What environments there are: light facts, read by the command line without importing a simulator.
+"""The list of environments: light facts that the command line reads without importing a simulator.
 
 Other distributions add environments through the entry-point group `embodied.environments`. The target is an `Entry`, a
 sequence of them, or a function that returns either. Its module should import nothing heavy.
@@ -28,7 +28,7 @@ class Entry:
     tasks: tuple[str, ...]
     """Task names, BALROG's where it has the task; the first is the default of `gymnasium.make`."""
     episodes: int
-    """Episodes per task where none are asked for; of the games, those of BALROG (balrog/config/config.yaml,
+    """Episodes per task by default; for the games those of BALROG (balrog/config/config.yaml,
     eval.num_episodes).
     """
     extra: str = ""
@@ -38,15 +38,15 @@ class Entry:
     picture: bool = True
     """Whether it can be asked for an image."""
     seen: bool = False
-    """Whether its questions are about pictures: models that see are given them unless told otherwise (`--text`)."""
+    """Whether its questions are about pictures: models that read pictures then get them, unless `--text` is given."""
     experts: tuple[str, ...] = ()
-    """Its own experts (`agent.expert` chooses one); the first is the one meant where none is named."""
+    """Its own experts (`agent.expert` chooses one); the first is the default."""
     analysis: str = ""
     """`module:function` that makes the environment's own tables from scored episodes (see `embodied.eval.analysis`)."""
     data_tasks: str = ""
-    """How the names of the tasks begin that published files (`data`) can be given for; all of them by default."""
+    """Published files (`data`) are for tasks whose names begin with this; all tasks by default."""
     can_succeed: bool = True
-    """False where there is no success, only progress (as `LanguageEnv.can_succeed`)."""
+    """False if there is only progress, not success (as `LanguageEnv.can_succeed`)."""
     splits: tuple[str, ...] = ("test",)
     """Splits that it can be played on (`embodied.splits`). An environment whose seeds generate worlds has all three;
     one that has published items alone has `test`.
@@ -120,7 +120,9 @@ _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
 class Catalog(Mapping[str, Entry]):
-    """Every environment by name. Ours are there at once; those of plugins are read when one is asked for, or all."""
+    """Every environment by name. Ours are always loaded; those of plugins are read when a name is not ours, or when all
+    are listed.
+    """
 
     def __init__(self, ours: Sequence[Entry]):
         self.ours = {e.name: e for e in ours}
@@ -183,7 +185,7 @@ def _entries(plugin: Plugin) -> list[Entry]:
     if callable(found):
         try:
             found = found()
-        except Exception as error:  # a stranger's function may raise anything
+        except (Exception, SystemExit) as error:  # a stranger's function may raise anything
             raise plugin.bad(f"cannot say what it brings ({type(error).__name__}: {error})") from error
     found = [found] if isinstance(found, Entry) else found
     if not isinstance(found, list | tuple) or not all(isinstance(e, Entry) for e in found):
@@ -195,7 +197,7 @@ def _entries(plugin: Plugin) -> list[Entry]:
 
 
 def _wrong(e: Entry) -> str:
-    """What is wrong with a stranger's entry; empty when nothing is."""
+    """What is wrong with a stranger's entry; empty when it is good."""
     for f in fields(e):
         value = getattr(e, f.name)
         if f.type == "str" and not isinstance(value, str):
@@ -388,14 +390,16 @@ def entry(name: str) -> Entry:
 
 
 def has_picture(name: str) -> bool:
-    """Whether the environment named `name` can be asked for an image; any other Gymnasium environment is taken to."""
+    """Whether the environment named `name` can be asked for an image; for any other Gymnasium environment the answer is
+    yes.
+    """
     return name.startswith("gym:") or entry(name).picture
 
 
 def check_task(e: Entry, task: str) -> str:
     """The full name of a task of `e`: `task` itself, or the one task that it is the end or a part of (`goto`).
 
-    MiniHack and highway-env: also what is like one of their ids, which the environment looks up.
+    MiniHack and highway-env: also any text that looks like one of their ids; the environment looks it up.
 
     Raises:
         UnknownName: No task has it in its name.

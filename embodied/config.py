@@ -40,13 +40,13 @@ from embodied.registry import unknown
 from embodied.variables import REFERENCE
 
 Keys = tuple[Any, ...]
-"""Where a value stands: the keys, and numbers in lists, that lead to it."""
+"""The place of a value: the keys, and numbers in lists, that lead to it."""
 
 
 @dataclass
 class BudgetConfig:
-    """What a run may use in all, from its beginning, resumed or not. It stops before it goes over, and can be resumed
-    with more.
+    """The most that a run may use in all, resumed parts included. The run stops before it exceeds this. It can be
+    resumed with a larger budget.
     """
 
     tokens: int | None = None
@@ -57,7 +57,7 @@ class BudgetConfig:
 
 @dataclass
 class RunConfig:
-    """How a run is played. None of this but `seed`, `split` and `steps` changes what happens in an episode."""
+    """How a run is played. Only `seed`, `split` and `steps` change what happens in an episode."""
 
     seed: int = 0
     """Suite seed: decides every episode's seed."""
@@ -85,8 +85,7 @@ class RunConfig:
     reset_seconds: float = 600.0
     """Seconds that starting an episode may take."""
     worker_variables: list[str] = field(default_factory=list)
-    """Environment variables with secrets that environments need: workers inherit no keys, tokens and passwords but
-    these.
+    """Environment variables with secrets that environments need. Workers inherit only these keys, tokens and passwords.
     """
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     price: list[float] | None = None
@@ -139,7 +138,7 @@ def compose(
         words: What a user typed, in Hydra's grammar: `agent.history.text=4`, `env=nethack`.
         env: A member of the group `env`.
         agent: A member of the group `agent`.
-        values: Dotted key -> value. It stands over presets and below words; a text means exactly this text.
+        values: Dotted key -> value. It overrides presets, and words override it. A text means exactly this text.
 
     Raises:
         UnknownName: A group member (environment, agent) or key does not exist; names the nearest one.
@@ -183,7 +182,7 @@ def _our_hydra() -> Iterator[None]:
 def restore(
     recorded: dict[str, Any], words: Sequence[str] = (), values: Mapping[str, Any] = MappingProxyType({})
 ) -> EvalConfig:
-    """The configuration of a run folder, with some keys set anew: by words (`run.workers=4`), or by values.
+    """The configuration of a run folder, with new values for some keys: by words (`run.workers=4`), or by values.
 
     Raises:
         UnknownName: A key does not exist; names the nearest one.
@@ -214,7 +213,7 @@ def recorded(config: EvalConfig) -> dict[str, Any]:
 
 
 def blind(config: EvalConfig) -> bool:
-    """Whether the model is known to read no pictures, and would be sent some."""
+    """Whether the run would send pictures to a model that is known not to read them."""
     return config.model.provider == "gguf" and config.model.mmproj is None and shows_pictures(config.agent)
 
 
@@ -260,7 +259,7 @@ def _reads_variable(text: str, raw: dict[str, Any], deep: int = 8) -> bool:
 
 
 def quoted(text: str) -> str:
-    """`text` as the value of a Hydra word that means exactly this text, whatever characters it is of."""
+    """`text` as the value of a Hydra word that means exactly this text, with any characters."""
     return "'" + re.sub(r"(\\*)('|\Z)", lambda m: 2 * m[1] + (m[2] and "\\'"), _literal(text)) + "'"
 
 
@@ -290,7 +289,7 @@ def _plain(value: Any) -> Any:
 
 
 def _check_words(overrides: Sequence[str]) -> None:
-    """What Hydra would take, or complain of in its parser's words. Only an environment has options
+    """Checks words that Hydra would accept, or would refuse in its parser's words. Only an environment has options
     that we cannot know.
     """
     known = keys(EvalConfig())

@@ -36,7 +36,7 @@ class MissingExtra(EmbodiedError):
         self.what, self.extra = what, extra
 
     def __reduce__(self) -> tuple[type, tuple[str, ...]]:
-        """How it comes back from a worker process."""
+        """How a worker process sends it back."""
         return type(self), (self.what, self.extra)
 
 
@@ -68,7 +68,7 @@ class StoreError(EmbodiedError):
 
 
 class DiskFull(StoreError):
-    """No room for a file. What was whole before still is; the same command works when there is room."""
+    """There is no room for a file. Complete files stay complete. The same command works when there is room again."""
 
 
 class EnvironmentFailure(EmbodiedError):
@@ -78,14 +78,14 @@ class EnvironmentFailure(EmbodiedError):
 
 
 class WorkersLost(EnvironmentFailure):
-    """Worker processes died, hung or froze again and again. What is recorded is as good as before: the episode goes on
+    """Worker processes died, hung or froze again and again. The records are not damaged: the episode continues
     from it later.
     """
 
 
 class RecordDiffers(EnvironmentFailure):
-    """Repeating what is recorded gave something else: a simulator was updated, or is not deterministic. The episode
-    begins anew.
+    """Repeating the recorded steps gave another result: a simulator was updated, or is not deterministic. The episode
+    begins again.
     """
 
 
@@ -113,18 +113,18 @@ class ModelUnavailable(ModelFailure):
 
 
 class ModelBusy(ModelUnavailable):
-    """The provider limits the rate of calls (429), or says that it is overloaded: fewer calls at a time will help."""
+    """The provider limits the rate of calls (429), or says that it is overloaded: fewer calls at a time help."""
 
 
 class ModelErred(ModelUnavailable):
-    """The provider failed at this call, or answered with what is no answer. The same words again and again mean that it
-    always will.
+    """The provider failed at this call, or its answer was not an answer. If it repeats the same words, it will always
+    fail.
     """
 
 
 class ModelAbsent(ModelUnavailable):
-    """Nothing listens where the model should be, or nobody knows such a host. Not tried again while nothing has ever
-    answered there.
+    """Nothing listens at the model's address, or the host does not exist. Not tried again unless something has answered
+    there before.
     """
 
 
@@ -133,14 +133,14 @@ class ModelTimeout(ModelUnavailable):
 
 
 class ModelRefused(ModelFailure):
-    """The provider says no to this account or model: bad key, no permission, no quota, unknown
+    """The provider refuses this account or model: bad key, no permission, no quota, unknown
     model. It stops the run.
     """
 
 
 class PromptRefused(ModelFailure):
-    """The provider takes this prompt from nobody (filtered, malformed for this model): the episode ends as `refused`,
-    others go on.
+    """The provider refuses this prompt from any account (filtered, malformed for this model). The episode ends as
+    `refused`; others continue.
 
     Attributes:
         why: In two or three words, for tables: `filtered`, `too long`, `no pictures`, `a setting`, `refused`.
@@ -160,8 +160,8 @@ class PromptTooLong(PromptRefused):
 
 
 class BudgetSpent(ModelFailure):
-    """The run's budget of tokens or money leaves no room for another call. The run stops, and goes on where it was once
-    the budget is raised.
+    """The run's budget of tokens or money leaves no room for another call. The run stops, and continues there when the
+    budget is raised.
     """
 
 

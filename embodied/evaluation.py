@@ -26,8 +26,8 @@ FRAMES = ("polars", "pandas")
 class Evaluation(Results):
     """A run's plan, results and scores.
 
-    It is a `Results` (`embodied.eval.results`), so whatever takes one takes this. `print(evaluation)` shows a row for
-    each environment.
+    It is a `Results` (`embodied.eval.results`), so every function that takes one takes this. `print(evaluation)` shows
+    a row for each environment.
     """
 
     run: Run = field(kw_only=True)
@@ -80,7 +80,7 @@ class Evaluation(Results):
 
     @cached_property
     def tables(self) -> list[Table]:
-        """The environments' own tables: what a mean of progress does not say."""
+        """The environments' own tables, which say more than the mean progress."""
         return analyse(self.run, self)
 
     def to_frame(self, kind: Literal["polars", "pandas"] | None = None) -> Any:

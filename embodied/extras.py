@@ -1,7 +1,6 @@
-"""What the installed package asks for, extra by extra, and what of it has no release for this Python.
-
-The facts stand once, in `pyproject.toml`. There, the marker `python_version < "3.N"` behind a pinned requirement means:
-this release, or a package it needs, has no wheels from Python 3.N on.
+"""The requirements of the installed package, extra by extra, and those without a release for this Python.
+`pyproject.toml` is the only source. There, the marker `python_version < "3.N"` behind a pinned requirement means: this
+release, or a package it needs, has no wheels from Python 3.N on.
 """
 
 from __future__ import annotations
@@ -29,11 +28,12 @@ class Need:
     extra: str
     """The extra; empty for what every install has."""
     left_out: str = ""
-    """Why this Python does not get it, as a clause; empty when it does."""
+    """Why this Python does not get it, as a clause; empty if it does."""
 
 
 def needs(lines: Sequence[str] | None = None, python: str | None = None) -> list[Need]:
-    """What the package asks for, in the order of `pyproject.toml`. Extras that only name other extras have no lines.
+    """The requirements of the package, in the order of `pyproject.toml`. Extras that only name other extras have no
+    lines.
 
     Args:
         lines: Requirements as in a wheel's metadata (`Requires-Dist`); those of the installed package by default, and

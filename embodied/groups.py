@@ -26,7 +26,7 @@ def plugin_members(group: str) -> list[str]:
 
 
 def readable() -> list[str]:
-    """The environments of plugins whose options can be read; says of the others why not."""
+    """The environments of plugins whose options can be read; says why the others cannot be used."""
     found = []
     for e in ENTRIES.plugins():
         try:
@@ -38,7 +38,7 @@ def readable() -> list[str]:
 
 
 def offer(chosen: Iterable[tuple[str, str]]) -> None:
-    """Makes known to Hydra what is chosen of plugins. A file of that name, ours or the user's, goes before.
+    """Tells Hydra about the chosen members that come from plugins. A file of that name, ours or the user's, goes first.
 
     Args:
         chosen: (group, name), where a group is `env` or `agent`.

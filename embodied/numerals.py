@@ -1,4 +1,4 @@
-"""Numbers and signs in one spelling, for those who read numbers out of replies.
+"""Numbers and signs in one spelling, for code that reads numbers out of replies.
 
 Digits of every script, full-width letters and signs, hyphens and minus signs that look alike. Character by character,
 so time is linear. A superscript is not a digit: `m²` stays what it is.
@@ -11,11 +11,11 @@ import unicodedata
 
 _HYPHENS = "\u2010\u2011\u2012\u2212\ufe63"
 _CJK = {"，": ", ", "、": ", ", "。": ". ", "【": "[", "】": "]", "〔": "[", "〕": "]"}
-"""East Asian commas and full stops end what stands before them; they are part of no number."""
+"""East Asian commas and full stops end a number; they are never part of one."""
 _NOTHING = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 """Soft hyphens, zero-width characters, marks of direction."""
 _EN_DASH = re.compile(r"(?:^|(?<=[\[(,;:=])|(?<=[\[(,;:=] ))–(?=\.?\d)")
-"""An en dash for a minus: at the beginning of a number, with a sign before it that no range has."""
+"""An en dash used as a minus: at the beginning of a number, after a sign that no range has."""
 _LARGEST = 4_096
 
 

@@ -71,7 +71,9 @@ def search(chosen: Iterable[tuple[str, str]], schema: DictConfig) -> Iterator[li
     own, chosen = folder(), list(chosen)
     for group, name in chosen:
         if ".." in Path(name).parts:
-            raise UsageError(f"{group}={name} leaves the folder of presets. `embodied list {group}s` lists the names.")
+            raise UsageError(
+                f"{group}={name} is outside the folder of presets. `embodied list {group}s` lists the names."
+            )
     with ExitStack() as stack:
         if own is None:
             yield []
@@ -180,7 +182,7 @@ def _package(text: str) -> str | None:
 
 
 def _check_package(path: Path, group: str, package: str | None, content: dict[Any, Any], schema: DictConfig) -> None:
-    """Checks that the keys of a file mean what they say at the place that its first lines name."""
+    """Checks that the keys of a file exist in the package that its first lines name."""
     there = set(schema.agent) if group == "agent" else set()
     outside = [
         key

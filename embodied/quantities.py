@@ -7,6 +7,17 @@ NOTHING = "–"
 """Stands where there is no number."""
 
 
+def counted(n: int, noun: str, several: str = "") -> str:
+    """A number of things: `1 step`, `3 steps`.
+
+    Args:
+        n: How many.
+        noun: What one of them is called.
+        several: What more of them are called; empty where that is `noun` with an s.
+    """
+    return f"{n} {noun}" if n == 1 else f"{n} {several or f'{noun}s'}"
+
+
 def episodes(n: int, verb: str = "") -> str:
     """`1 episode`, `2 episodes`; with a verb, `1 episode was` and `2 episodes were`."""
     one, more = {"": ("", ""), "be": (" was", " were"), "have": (" has", " have")}[verb]

@@ -50,11 +50,11 @@ class Plugin:
         """Imports the target. Raises `UsageError`, which names the distribution, when that fails."""
         try:
             return load(self.target)
-        except Exception as error:  # a stranger's module may raise anything
+        except (Exception, SystemExit) as error:  # a stranger's module may raise anything, and may leave
             raise self.bad(f"cannot be imported ({type(error).__name__}: {error})") from error
 
     def bad(self, why: str) -> UsageError:
-        """The error for a plugin that is of no use; `why` goes on behind its name."""
+        """The error for a plugin that cannot be used; `why` continues the sentence after its name."""
         sentence = line(f"The {self.kind} {self.name!r} of the distribution {self.distribution!r} {why}")
         return UsageError(f"{sentence.rstrip('.')}. Repair or uninstall {line(self.distribution)}.")
 
@@ -128,7 +128,7 @@ class Registry:
         return plugin.load()
 
     def plugin(self, name: str) -> Plugin | None:
-        """The plugin of that name; None for a name of ours, or of nobody."""
+        """The plugin of that name; None for a name of ours, or an unknown one."""
         if name in self._targets:
             return None
         self._read_plugins()

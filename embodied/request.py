@@ -28,7 +28,7 @@ class Request:
     """What to evaluate, as a user says it."""
 
     agent: str
-    """A preset, a policy or a version; empty for an agent of the user's own, which is no name."""
+    """A preset, a policy or a version; empty for an agent of the user's own, which has no such name."""
     env: tuple[str, ...] = ()
     """Environments, or one of the user's presets of the group `env`; or `suite` names a suite."""
     suite: str | None = None
@@ -150,8 +150,7 @@ def _planned(request: Request, say: Callable[[str], None]) -> tuple[EvalConfig, 
 def _with_pictures(request: Request, say: Callable[[str], None]) -> EvalConfig:
     """The configuration of the whole request.
 
-    Where nothing is said, the agent sees pictures when the questions are about pictures, and a model is asked that
-    reads them.
+    By default the agent sees pictures if the questions are about pictures and its model reads them.
     """
     env = request.alone
     if request.image is None and request.version is not None and "image" in request.version.record.settings:
@@ -163,7 +162,7 @@ def _with_pictures(request: Request, say: Callable[[str], None]) -> EvalConfig:
     if not seen or (_asks(request, config) and not blind(config)):
         return config
     if _asks(request, config):
-        say(f"{config.model.provider}/{config.model.name} reads no images: it is asked in text alone.")
+        say(f"{config.model.provider}/{config.model.name} reads no images: it gets text only.")
     return _composed(replace(request, image=False), env)
 
 
@@ -212,7 +211,9 @@ def _composed(request: Request, env: str | None, reaching: Callable[[str], bool]
 
 
 def env_option(word: str) -> str | None:
-    """`rules` for the word `env.rules=balrog` or the key `env.rules`; None for what is not about the environment."""
+    """`rules` for the word `env.rules=balrog` or the key `env.rules`; None for anything that is not about the
+    environment.
+    """
     key = word.lstrip("+~").partition("=")[0]
     return key.removeprefix("env.").partition(".")[0] if key.startswith("env.") else None
 
@@ -228,7 +229,7 @@ def _offered(env: str) -> set[str]:
 
 
 def _check_offered(request: Request, offered: Mapping[str, set[str]]) -> None:
-    """Raises `UnknownName` for an option that none of several environments has."""
+    """Raises `UnknownName` for an option that no environment of several has."""
     if any(name.startswith("gym:") for name in offered):
         return
     every = {option for options in offered.values() for option in options}
@@ -239,8 +240,8 @@ def _check_offered(request: Request, offered: Mapping[str, set[str]]) -> None:
 
 
 def _reaching(request: Request, env: str, offered: Mapping[str, set[str]]) -> Callable[[str], bool]:
-    """Of several environments, an option reaches those that have it. What none has is for the constructors of other
-    Gymnasium environments.
+    """Of several environments, an option reaches those that have it. Options that no environment has go to the
+    constructors of other Gymnasium environments.
     """
     known = {option for options in offered.values() for option in options}
     return lambda option: option in offered[env] or (env.startswith("gym:") and option not in known)
@@ -309,7 +310,9 @@ def _expert(name: str, wanted: str) -> bool | str:
 
 
 def _for_task(found: Entry, task: str, options: Json, named: bool) -> Json:
-    """Published files go to the tasks that have any; naming a task that has none is the environment's to refuse."""
+    """Published files go to the tasks that have any; if the user names a task that has none, the environment refuses
+    it.
+    """
     if "data" in options and not named and not task.startswith(found.data_tasks):
         return {k: v for k, v in options.items() if k != "data"}
     return options

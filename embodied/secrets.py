@@ -1,7 +1,7 @@
 """Secrets in the environment of this process: which variables hold them, and how they are kept out of records, logs and
 workers.
 
-A variable is taken for a secret by its name. Nothing here stores a value.
+The name of a variable says whether it holds a secret. Nothing here stores a value.
 """
 
 from __future__ import annotations
@@ -23,25 +23,28 @@ _NAMES = re.compile(
 )
 """OPENAI_API_KEY, HF_TOKEN, AWS_SECRET_ACCESS_KEY, GOOGLE_APPLICATION_CREDENTIALS, MY_SERVER_KEY, ..."""
 SHORTEST = 12
-"""Characters. What is shorter is not a secret but a stand-in (EMPTY, ollama, x), and may well be a word of a reply."""
+"""Characters. A shorter value is not a secret but a stand-in (EMPTY, ollama, x), and may be a normal word of a
+reply."""
 MASK = "[key]"
 
 _named: set[str] = set()
 
 
 def know(variable: str) -> None:
-    """Takes a variable for a secret whatever its name: `model.api_key_env` may be any."""
+    """Treats a variable as a secret, no matter its name: `model.api_key_env` may name any variable."""
     if variable:
         _named.add(variable)
 
 
 def is_secret(variable: str) -> bool:
-    """Whether a variable is taken for a secret."""
+    """Whether a variable counts as a secret."""
     return variable in _named or _NAMES.search(variable) is not None
 
 
 def without(environment: Mapping[str, str], allowed: Iterable[str] = ()) -> dict[str, str]:
-    """`environment` without secrets, under whatever name their values stand; those `allowed` by name stay."""
+    """`environment` without secrets and without other variables that hold the same values; those `allowed` by name
+    stay.
+    """
     kept = set(allowed)
     values = {
         value for name, value in environment.items() if is_secret(name) and name not in kept and len(value) >= SHORTEST

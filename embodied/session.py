@@ -45,7 +45,7 @@ from embodied.versions import find, of_run, place
 P = ParamSpec("P")
 T = TypeVar("T")
 LOOKING = 0.2
-"""Seconds between two looks whether a call that waits was cancelled."""
+"""Seconds between two checks whether a waiting call was cancelled."""
 Say = Callable[[str], None]
 """Takes a sentence that the user must know and that is not an error."""
 
@@ -81,7 +81,7 @@ async def evaluate_async(
             yours that takes an `embodied.agents.Kit` and returns an `Agent`: the run records its module and name, not
             its code, so name another `out` when you change it.
         model: `provider/name`, for instance `openai/gpt-4o`.
-        task: One task, or several separated by commas; None for all. A part of a name will do where it names one task.
+        task: One task, or several separated by commas; None for all. A part of a name is enough if it fits one task.
         suite: A suite (`embodied list suites`) in place of `env`.
         episodes: Episodes per task, at least 1; None for the environment's or the suite's number.
         seed: The suite seed. The same seed gives every agent the same episodes.
@@ -138,7 +138,7 @@ async def resume_async(
     options: Mapping[str, Any] | None = None,
     **keywords: Any,
 ) -> Evaluation:
-    """Goes on with a run, in the middle of episodes too. `resume` waits for the end; `resume_async` is for code that
+    """Continues a run, in the middle of episodes too. `resume` waits for the end; `resume_async` is for code that
     awaits.
 
     Args:
@@ -146,7 +146,7 @@ async def resume_async(
         agent: The function that made the agents, where the run was played with one of yours. Or the agent's folder,
             where it was moved since the run was played with it.
         shard: Play one part of several: `1/4` to `4/4`.
-        trust: You answer for the folders, although another user or machine made them (`docs/runs.md`).
+        trust: You take responsibility for the folders, although another user or machine made them (`docs/runs.md`).
         listeners: As for `evaluate`.
         options: How to play on, as `{"run.workers": 4}`.
         **keywords: The same, with two underscores for each dot: `run__workers=4`.
@@ -155,7 +155,7 @@ async def resume_async(
         As `evaluate`.
 
     Raises:
-        StoreError: It is not a run folder, the run cannot go on, or nobody answers for the folder.
+        StoreError: It is not a run folder, the run cannot continue, or the folder is not trusted.
         EmbodiedError: As `evaluate`.
     """
     place = agent if isinstance(agent, str | Path) else None
@@ -229,10 +229,10 @@ def reopen(
     factory: Factory | None = None,
     version: AgentVersion | None = None,
 ) -> Job:
-    """What is left to play of a run.
+    """The part of a run that is left to play.
 
     Args:
-        run: The run; somebody answers for its folder (see `embodied.trust`).
+        run: The run; its folder is trusted (see `embodied.trust`).
         words: How to play on, `key=value`.
         values: The same as dotted key -> value.
         shard: See `Shard.parse`.
@@ -256,7 +256,7 @@ def reopen(
     now = replace(record, config={**record.config, **deciding(config)}, versions=found)
     if what := difference(record, now):
         raise StoreError(
-            f"{run.root} cannot go on with another plan ({what}). `embodied eval ... --out ANOTHER` starts a new run."
+            f"{run.root} cannot take another plan ({what}). `embodied eval ... --out ANOTHER` starts a new run."
         )
     return Job(config, run.root, record, part.of(record.planned), run, factory)
 
@@ -341,7 +341,7 @@ def _warn(text: str) -> None:
 
 
 def _in_thread(main: Coroutine[Any, Any, T]) -> T:
-    """As `asyncio.run`, in a thread. An interrupt cancels `main`, waits for its end, and goes on."""
+    """As `asyncio.run`, in a thread. An interrupt cancels `main`, waits for its end, and is then raised again."""
     done: Future[T] = Future()
     started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = Future()
 
@@ -354,7 +354,7 @@ def _in_thread(main: Coroutine[Any, Any, T]) -> T:
     def work() -> None:
         try:
             done.set_result(asyncio.run(told()))
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised in the thread that waits
+        except BaseException as error:  # noqa: BLE001 - any exception is raised again in the thread that waits
             done.set_exception(error)
 
     thread = threading.Thread(target=copy_context().run, args=(work,), name="embodied")
@@ -373,7 +373,7 @@ def _wait(done: Future[T]) -> None:
     """Waits, in a thread whose own event loop stands still meanwhile.
 
     Raises:
-        KeyboardInterrupt: Somebody interrupts.
+        KeyboardInterrupt: The user interrupts.
         asyncio.CancelledError: The task that waits was cancelled. `asyncio.run` turns the first Ctrl-C into that.
     """
     waiting = asyncio.current_task()

@@ -1,5 +1,5 @@
-"""Text from strangers on its way to a terminal: models, servers and run folders may write anything, a terminal obeys
-some of it.
+"""Makes text from strangers safe for a terminal. Models, servers and run folders may write anything, and a terminal
+obeys some of it.
 """
 
 from __future__ import annotations

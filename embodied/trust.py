@@ -1,4 +1,4 @@
-"""Asking before a folder from a stranger decides which server gets the user's key, what is imported, and which files
+"""Asks the user before a stranger's folder decides which server gets the user's key, what is imported, and which files
 are read.
 """
 
@@ -29,28 +29,28 @@ def require_trust(
     say: Callable[[str], None],
     ask: Callable[[Run, str], bool] = lambda run, what: False,
 ) -> None:
-    """Lets a command go on with a run folder that this user made on this machine, that can do no harm, or that the user
-    allows.
+    """Lets a command continue with a run folder that this user made on this machine, that cannot do harm, or that the
+    user allows.
 
     An allowed folder is remembered and not asked about again.
 
     Args:
         run: The folder.
-        trust: The user answers for it.
+        trust: The user takes responsibility for it.
         play: Models are called and agents made as well (`resume`); else only environments (`replay`, films).
         say: Takes a sentence that the user must know and that is not an error.
-        ask: Asks the user, who is told what would be done.
+        ask: Asks the user, and says what the run would do.
 
     Raises:
-        StoreError: Nobody allowed it.
+        StoreError: The user did not allow it.
     """
     asked = deeds(run.record, play=play)
     if not asked or is_ours(run.record):
         return
     if not trust and not ask(run, _joined(asked)):
         raise StoreError(
-            f"{run.root} was not made by you on this machine, and going on would {_joined(asked)}."
-            " If you know who made it and agree, add --trust; it is asked once."
+            f"{run.root} was not made by you on this machine, and continuing would {_joined(asked)}."
+            " If you know who made it and agree, add --trust; embodied asks once."
         )
     note(run.record, say)
 
@@ -104,7 +104,7 @@ def _agent(version: AgentVersion) -> list[str]:
 
 
 def note(record: RunRecord, say: Callable[[str], None]) -> None:
-    """Remembers a run as the user's own; where that cannot be written, says so and goes on."""
+    """Remembers a run as the user's own. If that cannot be written, says so and continues."""
     try:
         remember(record)
     except StoreError as error:
@@ -112,9 +112,7 @@ def note(record: RunRecord, say: Callable[[str], None]) -> None:
 
 
 def deeds(record: RunRecord, *, play: bool) -> list[str]:
-    """What going on with a run does on this machine that its folder decides, each as `ask ...`, `import ...`; empty
-    where it is nothing.
-    """
+    """What the run's folder would make this machine do, each as `ask ...`, `import ...`; empty if nothing."""
     found: dict[str, None] = {}
     for task in {spec.task.env: spec.task for spec in record.planned}.values():
         found |= dict.fromkeys(_world(task.env))

@@ -29,7 +29,7 @@ class Image(msgspec.Struct, frozen=True, tag="image", tag_field="type"):
     """A reference to a PNG; its bytes live once in the run's `blobs/` (see `embodied.blobs`)."""
 
     digest: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
-    """SHA-256 of the PNG bytes, hexadecimal; a record with another one, which could be a path, is not read."""
+    """SHA-256 of the PNG bytes, hexadecimal; a record with any other text, which could be a path, is not read."""
     width: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
     """Pixels."""
     height: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
@@ -53,7 +53,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Mission:
-    """What an agent is told before the first step: the task in words, free of any model's prompt style."""
+    """The task in words, which an agent gets before the first step. It is free of any model's prompt style."""
 
     goal: str
     """What to achieve, one or two sentences."""
@@ -77,12 +77,12 @@ class Mission:
 
 @dataclass(frozen=True)
 class Observation:
-    """What an agent sees at one step, with what became of its previous action."""
+    """What an agent sees at one step, and what its previous action led to."""
 
     text: str
-    """The part of the observation that is worth keeping in a history."""
+    """The part of the observation that stays in the history."""
     status: str = ""
-    """The part that is of use only now (inventory, vital signs); shown for the current step only."""
+    """The part that matters only in this step (inventory, vital signs); shown for the current step only."""
     image: Image | None = None
     expert: str = ""
     """What the environment's own expert would do; only where the environment was made with `expert=True`, never shown
@@ -118,7 +118,8 @@ class Settings:
     thinking_tokens: int | None = None
     """For models with a thinking budget: tokens."""
     choices: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
-    """The answer is exactly one of these texts, and nothing else. Unset, it is any text, and records do not mention it.
+    """The answer must be exactly one of these texts. If unset, any text is an answer, and records do not mention the
+    field.
     """
 
 
@@ -203,7 +204,7 @@ class Decision:
 
 Outcome = Literal["finished", "limit", "refused", "model_failure", "infra_failure", "cancelled"]
 """finished: the environment terminated. limit: step limit reached. Only these two are scored. refused: the model's
-provider took no prompt of this episode's kind (too long, filtered); other episodes go on."""
+provider accepts no prompt of this episode's kind (too long, filtered); other episodes continue."""
 
 
 @dataclass(frozen=True)
@@ -276,7 +277,7 @@ class Episode:
     usage: Usage
     seconds: float
     metrics: dict[str, float] = field(default_factory=dict)
-    """The environment's own metrics at the end (depth, achievements, ...); those that are no numbers are left out."""
+    """The environment's own metrics at the end (depth, achievements, ...); those that are not numbers are left out."""
     error: str = ""
     """One sentence when the outcome is a failure."""
     error_kind: str = ""

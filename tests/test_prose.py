@@ -1,7 +1,11 @@
-"""The pages: width, links, commands, and some phrases that a tired reader stumbles over (CONTRIBUTING.md, "Prose")."""
+"""The pages: width, links, commands, and some phrases that a tired reader stumbles over (CONTRIBUTING.md, "Prose").
+
+Docstrings of the package are checked for the phrases, too.
+"""
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from collections.abc import Iterator
@@ -37,6 +41,17 @@ PHRASES = {
     r"\bthe same in another dress\b": "say what differs",
 }
 """What not to write, and what to write instead."""
+RIDDLES = PHRASES | {
+    r"\bgo(es)? on with\b": "write 'continue'",
+    r"\bgone on with\b": "write 'continued'",
+    r"\bsuch as (it|they) (writes?|gives?)\b": "say which form",
+    r"\bof before\b": "write 'older' or 'earlier'",
+    r"\b(of|to|by) nobody\b": "name the actor",
+    r"\bcannot be had\b": "write 'is missing'",
+    r"\bcomes? of it\b": "write 'the result'",
+    r"\bwhat is behind\b": "name the thing",
+}
+"""What not to write in docstrings."""
 
 name = lambda path: str(path.relative_to(ROOT))  # noqa: E731 - the id of a parameter
 
@@ -55,6 +70,19 @@ def test_the_readme_is_short():
 def test_no_phrase_that_readers_stumble_over(page: Path):
     text = re.sub(r"\s+", " ", prose(page.read_text()))
     found = [(m[0], advice) for phrase, advice in PHRASES.items() for m in re.finditer(phrase, text, re.IGNORECASE)]
+    assert not found
+
+
+def test_no_phrase_in_docstrings_that_readers_stumble_over():
+    """Reads all docstrings of the package, those of attributes included."""
+    phrases = re.compile("|".join(RIDDLES), re.IGNORECASE)
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {match[0]!r}: {advice_on(match[0])}"
+        for path in sorted((ROOT / "embodied").rglob("*.py"))
+        if phrases.search(" ".join((source := path.read_text()).split()))  # parsing every file would take seconds
+        for line, text in docstrings(source)
+        for match in phrases.finditer(text)
+    ]
     assert not found
 
 
@@ -126,6 +154,17 @@ def prose(text: str) -> str:
     """A page without code, tables and quotations."""
     text = re.sub(r"^\|.*$", "", without_code(text), flags=re.MULTILINE)
     return re.sub(r'"[^"]*"', "", text)
+
+
+def docstrings(source: str) -> Iterator[tuple[int, str]]:
+    """The line and the prose of each string that stands alone as a statement."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            yield node.lineno, re.sub(r"\s+", " ", prose(node.value.value))
+
+
+def advice_on(found: str) -> str:
+    return next(advice for phrase, advice in RIDDLES.items() if re.search(phrase, found, re.IGNORECASE))
 
 
 def anchors(page: Path) -> set[str]:

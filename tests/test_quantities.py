@@ -10,6 +10,8 @@ from embodied import quantities as q
 @pytest.mark.parametrize(
     ("said", "words"),
     [
+        (q.counted(1, "step"), "1 step"),
+        (q.counted(2, "entry", "entries"), "2 entries"),
         (q.episodes(1), "1 episode"),
         (q.episodes(0, "be"), "0 episodes were"),
         (q.episodes(1, "have"), "1 episode has"),

@@ -1,4 +1,4 @@
-"""Agents: what turns observations into decisions.
+"""Agents turn observations into decisions.
 
 `build` makes one agent for one episode. A policy is a name in `AGENTS`; other distributions add theirs through the
 entry-point group `embodied.agents`: a callable that takes a `Kit` and returns an `Agent`. One that asks no model says
@@ -50,13 +50,14 @@ class Kit:
     model: Model | None = None
     settings: Settings = field(default_factory=Settings)
     spec: EpisodeSpec | None = None
-    """The episode to be played; None outside a run."""
+    """The episode that will be played; None outside a run."""
     blobs: Blobs | None = None
     """Where the model finds pictures; an agent that shows pictures of other runs puts them here."""
 
 
 def needs_model(policy: str) -> bool:
-    """Whether `policy` asks a model. One of another distribution does, unless its attribute `needs_model` is false.
+    """Whether `policy` asks a model. A policy of another distribution does, unless its attribute `needs_model` is
+    false.
 
     Raises:
         UsageError: It is of another distribution and cannot be imported.
@@ -81,7 +82,7 @@ def build(
         config: The agent's configuration.
         model: Asked by the policies for which `needs_model` is true.
         settings: Sampling settings of every model call.
-        spec: The episode to be played: few-shot agents never show a demonstration of it.
+        spec: The episode that will be played: few-shot agents never show a demonstration of it.
         blobs: The run's blobs.
 
     Raises:

@@ -1,4 +1,6 @@
-"""Agent: what turns observations into decisions. One instance an episode; it knows nothing of processes or files."""
+"""Agent: turns observations into decisions. There is one instance for each episode. It does not know processes or
+files.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +17,12 @@ class Agent(Protocol):
 
     def begin(self, mission: Mission, rng: np.random.Generator) -> None:
         """Called once, after the environment's reset. `rng` is the episode's own stream: the agent's only source of
-        chance.
+        randomness.
         """
         ...
 
     async def act(self, observation: Observation) -> Decision:
-        """Decides on an action for `observation`, which also tells what became of the previous decision.
+        """Decides on an action for `observation`, which also says what the previous decision led to.
 
         Raises:
             ModelFailure: The model failed for good; the episode ends as `model_failure`.
@@ -34,7 +36,9 @@ class Agent(Protocol):
         ...
 
     def hear(self, correction: str) -> None:
-        """A person's correction in words, to be heeded from the next `act` on. Agents that cannot may ignore it."""
+        """A person's correction in words, which counts from the next `act` on. Agents that cannot use it may ignore
+        it.
+        """
         ...
 
     def end(self, outcome: Outcome) -> None:

@@ -30,7 +30,7 @@ class HistoryConfig:
     """Observations, counting back from the current one, that are shown with their text."""
     image: int = 0
     """Observations, counting back from the current one, that are shown with their picture. 0 for an agent that sees
-    text alone.
+    only text.
     """
     actions: int = 0
     """Past actions, counting back, that are shown although their observations have gone. Where text and image reach
@@ -41,7 +41,7 @@ class HistoryConfig:
     words.
     """
     block: int = 12
-    """For blocks: how many go together once a cap is reached; a cap below it goes empty at once."""
+    """For blocks: how many go together once a cap is reached; a smaller cap empties at once."""
 
 
 @dataclass
@@ -53,7 +53,8 @@ class ParseConfig:
     more call.
     balrog: what BALROG's agents send."""
     reader: str = "v2"
-    """Version of the reader behind lenient and reask (`embodied.agents.reading`). v1: the one of runs that record none.
+    """Version of the reader behind lenient and reask (`embodied.agents.reading`). v1: the reader of runs that record no
+    version.
     """
 
 
@@ -66,7 +67,7 @@ class DemonstrationConfig:
     episodes: int = 1
     """Demonstrations to show."""
     max_steps: int = 500
-    """Steps of all demonstrations together; the one that goes over is cut short. BALROG's 1,000 events are 500 steps.
+    """Steps of all demonstrations together; the one that exceeds the limit is cut. BALROG's 1,000 events are 500 steps.
     """
     min_progress: float = 0.0
     """Only episodes that got at least this far, in [0, 1]."""
@@ -81,21 +82,21 @@ class AgentConfig:
     version: str = ""
     """Hash of the agent's folder, where one is played (`--agent FOLDER`). It is computed and recorded."""
     format: str | None = None
-    """How a model gives its action. None: in the form that the policy asks for. choice: the model is held to the list
-    of actions (see `embodied.agents.formats.Held`).
+    """How a model gives its action. None: in the form that the policy asks for. choice: the model can answer only with
+    an action of the list (see `embodied.agents.formats.Held`).
     """
     history: HistoryConfig = field(default_factory=HistoryConfig)
     parse: ParseConfig = field(default_factory=ParseConfig)
     feedback: bool = True
-    """Whether the agent is told when its action was not valid, and what was executed instead."""
+    """Whether the agent hears that its action was not valid, and which action was executed instead."""
     seed_calls: bool = True
-    """Whether each model call gets a sampling seed derived from the episode's, where the settings name none. Makes
+    """Whether each model call gets a sampling seed derived from the episode's, if the settings name none. This makes
     local models repeatable.
     """
     demonstrations: DemonstrationConfig = field(default_factory=DemonstrationConfig)
     perception: str = "none"
-    """What is made of pictures before the model is asked. none: nothing. vector: shapes with places and measures, as
-    text (see `embodied.agents.perception.perception`), said of the current observation."""
+    """How pictures are changed before the model is asked. none: nothing. vector: shapes with places and measures, as
+    text (see `embodied.agents.perception.perception`), for the current observation only."""
     perception_keep_image: bool = False
     """With a perception: the pictures are shown too. Otherwise its text stands in their place, and the model need not
     read pictures.
@@ -112,7 +113,7 @@ def turns(history: HistoryConfig) -> int:
 
 
 def shows_pictures(config: AgentConfig) -> bool:
-    """Whether pictures that an observation has may reach the model."""
+    """Whether pictures of an observation can reach the model."""
     return config.perception == "none" or config.perception_keep_image
 
 

@@ -1,5 +1,5 @@
-"""constant: one phrase for ever. With the best phrase it is a floor: what an environment pays
-without being looked at.
+"""constant: always the same phrase. The best phrase gives a floor: the score of an agent that ignores the
+environment.
 """
 
 from __future__ import annotations

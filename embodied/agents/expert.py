@@ -29,7 +29,7 @@ class ExpertAgent:
     async def act(self, observation: Observation) -> Decision:
         if not observation.expert:
             raise UsageError(
-                f"{self._env} tells no expert action. Make it with env.expert=true; `embodied list envs` says which"
+                f"{self._env} gives no expert action. Make it with env.expert=true; `embodied list envs` says which"
                 " have one."
             )
         return Decision(observation.expert)

@@ -42,8 +42,8 @@ class Demonstrations:
 
     An episode of the run folders can serve when it was scored, got far enough, and is of the same environment and task
     (Baba Is
-    AI: another task, as in BALROG). It can never serve when it has the seed of the episode to be played, or begins with
-    the same
+    AI: another task, as in BALROG). It can never serve when it has the seed of the episode that is played, or begins
+    with the same
     observation: two seeds can choose the same text game. Among the rest the agent's random stream chooses.
 
     The demonstrator's executed actions are shown, and observations without their status.
@@ -68,8 +68,8 @@ class Demonstrations:
             raise UsageError(self._none(f"has another seed and reached a progress of {self.config.min_progress:g}"))
 
     def messages(self, first: Observation, rng: np.random.Generator) -> list[Message]:
-        """The demonstrations, chosen by `rng`. Raises `UsageError` when all of them begin as the episode to be played
-        does.
+        """The demonstrations, chosen by `rng`. Raises `UsageError` when all of them begin as the episode that is
+        played.
         """
         chosen = self._choose(first, rng)
         if not chosen:

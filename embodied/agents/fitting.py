@@ -1,4 +1,4 @@
-"""Fitting: prompts that are too long for the model are cut until they fit, and how far is learnt from what was refused.
+"""Fitting: prompts that are too long for the model are cut until they fit. Refused prompts teach how much must be cut.
 
 What is cut goes in this order: the oldest turns that are without pictures, then all pictures but those of the current
 observation, then the other turns. The instruction, demonstrations and the current observation always stay.
@@ -15,8 +15,8 @@ from embodied.agents.prompt import size
 from embodied.types import Message, Note
 
 SHARE = 0.75
-"""Of the shortest prompt that was refused: what the next ones may have. Few attempts find what fits, and it is not
-sought anew every step.
+"""The next prompts may have this share of the shortest refused one. So few attempts find a length that fits, and later
+steps do not search again.
 """
 
 
@@ -62,9 +62,7 @@ def cuts(pictured: Sequence[bool]) -> Iterator[Cut]:
 
 
 class Fitting:
-    """What the prompts of one episode may measure, in characters. It depends on nothing but what
-    was tried and refused.
-    """
+    """What the prompts of one episode may measure, in characters. It depends only on what was tried and refused."""
 
     def __init__(self) -> None:
         self._refused = math.inf
@@ -90,8 +88,8 @@ class Fitting:
         self._refused = min(self._refused, _size(prompt))
 
     def repeat(self, prompts: Sequence[Prompt], sent: tuple[Message, ...]) -> None:
-        """Takes in a call of the record, `sent` in the end, as if it had just been made: what would have been tried
-        before was refused.
+        """Takes in a call of the record, `sent` in the end, as if it had just been made: longer prompts that came
+        before it were refused.
         """
         if not any(prompt.messages == sent for prompt in prompts):
             return

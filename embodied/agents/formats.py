@@ -37,11 +37,11 @@ class Format(Protocol):
         ...
 
     def exact(self, text: str) -> Split | None:
-        """Takes apart a reply that has exactly the form asked for; None when it has not."""
+        """Splits a reply that has exactly the form asked for; None when it does not."""
         ...
 
     def loose(self, text: str, prose: bool = False) -> Split:
-        """Takes apart any reply as well as can be. An answer in `prose` goes on to the end of the reply."""
+        """Splits any reply as well as possible. An answer in `prose` continues to the end of the reply."""
         ...
 
 
@@ -85,7 +85,7 @@ class Plain:
 
 
 class Held(Plain):
-    """The action and nothing else, from a model that is held to the list of actions: `agent.format=choice`.
+    """The action and nothing else, from a model that can answer only with an action of the list: `agent.format=choice`.
 
     A step is one call. Its words are `Plain`'s, so a run with this format and one with the agent `naive` differ in
     nothing but the constraint. For an agent that thinks a step is two calls: the first asks for the thought, in free
@@ -101,7 +101,7 @@ class Held(Plain):
         return "Think step by step about what to do next. You will be asked for the action afterwards."
 
     def choose(self, mission: Mission) -> str:
-        """What the call that is held to the actions asks."""
+        """The question of the call that allows only the actions."""
         return super().ask(mission)
 
 

@@ -18,20 +18,18 @@ class History(Protocol):
     """What an agent remembers of its episode word by word. `see` and `did` alternate, beginning with `see`."""
 
     def see(self, observation: Observation, notes: Sequence[str] = ()) -> None:
-        """Takes in an observation. `notes` are said before it: what became of the last action, a
-        person's correction.
-        """
+        """Takes in an observation. `notes` come before it: what the last action led to, a person's correction."""
         ...
 
     def did(self, action: str, plan: str = "") -> None:
-        """Takes in what the agent answered: the action, and the thought that led to it, action included, where it is to
-        be remembered.
+        """Takes in what the agent answered: the action, and the thought that led to it, action included, if it must be
+        remembered.
         """
         ...
 
     def messages(self, ask: str = "", cut: Cut | None = None) -> list[Message]:
-        """The history as messages, the last of which shows what is of use only now and ends with `ask`; with `cut` only
-        a part of it.
+        """The history as messages. The last one shows what matters only in this step and ends with `ask`. With `cut`
+        only a part of it.
         """
         ...
 
@@ -115,12 +113,12 @@ class Blocks:
     message.
 
     Once there is more than a cap allows, the oldest `block` texts (pictures, plans) go together; a cap below `block`
-    goes empty but for the newest. So a prompt holds between `cap - block + 1` and `cap` of each, and only one prompt in
-    `block` is new to a cache.
+    empties, except for the newest. So a prompt holds between `cap - block + 1` and `cap` of each, and only one prompt
+    in `block` is new to a cache.
 
     What has been sent stays as it was sent: an observation is a message of its own, notes included, without a heading
-    that says it is the current one. What is of use only now, the status and the question, is the last message and never
-    seen again. A turn goes with the answer that led to it, so the history begins with an observation.
+    that says it is the current one. What matters only in this step, the status and the question, is the last message
+    and is never shown again. A turn goes with the answer that led to it, so the history begins with an observation.
 
     With `thought` below `block` the plans go so often that the prompts after a plan went repeat less; make it as large
     as `block`.
@@ -172,7 +170,7 @@ class Blocks:
         return [*newest_first[::-1], message("user", now)] if now else newest_first[::-1]
 
     def _kept(self, seen: int, cap: int) -> int:
-        """How many of the `seen` are still shown: a number that depends on nothing but how many there were."""
+        """How many of the `seen` are still shown. It depends only on their number."""
         block = min(self.config.block, cap)
         return seen - block * -(-(seen - cap) // block) if seen > cap > 0 else min(seen, cap)
 

@@ -56,7 +56,7 @@ class HumanAgent:
                 while (action := self._read()) is None:
                     pass
         except KeyboardInterrupt:
-            # to asyncio's handler, which is back in place and cancels what runs in good order
+            # to asyncio's handler, which is back in place and cancels everything in good order
             signal.raise_signal(signal.SIGINT)
             await asyncio.sleep(1)
             raise

@@ -112,14 +112,14 @@ class ModelAgent:
         return decision
 
     async def _perceived(self, observation: Observation) -> Observation:
-        """`observation` with what its pictures show in words, in the part that is of use only now: prompts hold one
-        such text, however long the history.
+        """`observation` with what its pictures show in words, in the part that matters only in this step: a prompt
+        holds one such text, even with a long history.
         """
         pictures = pictures_of(observation)
         perception, blobs = self.parts.perception, self.parts.blobs
         if perception is None or blobs is None or not pictures:
             return observation
-        seen = await asyncio.to_thread(perception, pictures, blobs)  # other episodes go on
+        seen = await asyncio.to_thread(perception, pictures, blobs)  # other episodes continue
         return replace(observation, status="\n\n".join(filter(None, [observation.status, seen])))
 
     def recall(self, step: Step) -> None:
@@ -134,7 +134,7 @@ class ModelAgent:
         self._corrections.append(correction)
 
     def end(self, outcome: Outcome) -> None:
-        """Nothing to do: the model is shared, and closed by who made it."""
+        """Nothing to do: the model is shared, and its maker closes it."""
 
     # ----------------------------------------------------------------- prompt
 
@@ -157,15 +157,15 @@ class ModelAgent:
 
     def _plan(self, decision: Decision) -> str:
         """The thought as a later prompt repeats it, ending in the action. Empty for agents that were not asked to
-        think, and where there was no telling thought from action: the prompt then repeats the beginning of the
-        reply."""
+        think, and when thought and action could not be separated: the prompt then repeats the beginning of the reply.
+        """
         if not (self.parts.format.thinks and decision.thought and decision.parsed):
             return ""
         return f"{printable(decision.thought[-_LONGEST_PLAN:])}\n{self.parts.format.wrap(decision.action)}"
 
     def _prompts(self, tail: tuple[Message, ...]) -> Iterator[Prompt]:
-        """What could be sent, whole first, then ever shorter; `tail` is what was said in this step
-        since the question.
+        """The prompts that could be sent, the whole one first, then shorter ones; `tail` is what this step added after
+        the question.
         """
         history = self.parts.history
         for cut in (None, *cuts(history.pictured())):
@@ -183,12 +183,12 @@ class ModelAgent:
         raise PromptTooLong(f"{refused or 'The prompt is too long for the model.'} {_WAY_OUT}", "too long") from refused
 
     def _fit_again(self, decision: Decision) -> None:
-        """Learns from a step of the record what the model bore, as `_call` did then."""
+        """Learns from a recorded step which prompts the model accepted, as `_call` did then."""
         if not self._fitting.tight and not any(note.kind == SHORTENED for note in decision.notes):
             return
         for number, call in enumerate(decision.calls):
             said = len(call.messages) - 2 * number  # each question that was asked again added an answer and a question
-            # what a perception saw is in the last alone, and only there
+            # only the last prompt holds what a perception saw
             tail, last = call.messages[said:], call.messages[said - 1]
             whole = [Prompt((*p.messages[:-1], last, *tail), p.cut) for p in self._prompts(())]
             self._fitting.repeat(whole, call.messages)
@@ -304,8 +304,8 @@ def compose(kit: Kit, format: Format, opening: Opening | None = None) -> ModelAg
     perception = PERCEPTIONS[config.perception]
     if perception is not None and kit.blobs is None:
         raise UsageError(
-            f"agent.perception={config.perception} looks at pictures, and is told nowhere to find them: give `blobs` to"
-            " `agents.build`."
+            f"agent.perception={config.perception} reads pictures, but got no `blobs` to read them from. Give `blobs`"
+            " to `agents.build`."
         )
     return ModelAgent(
         Parts(

@@ -2,8 +2,8 @@
 
     policy    accepts                                                                            model calls
     strict    the exact phrase, in exactly the form asked for                                    1
-    lenient   the phrase in another dress, behind the mark asked for or without it, as long as
-              the reply states it as its choice (see `embodied.agents.reading`)                  1
+    lenient   the phrase in another wrapping, behind the mark asked for or without it, if the
+              reply states it as its choice (see `embodied.agents.reading`)                      1
     reask     as lenient; a reply that names no action is answered by what is wrong with it      up to 2
     balrog    what BALROG's own agents send: letters, blanks and colons alone, behind the last
               "ACTION:" or between its tags                                                      1
@@ -40,7 +40,7 @@ class Parsed:
     """None when there is no telling."""
     thought: str = ""
     problem: str = ""
-    """What is wrong with the reply, said to its author; empty when nothing is."""
+    """What is wrong with the reply, in words for its author; empty when it is good."""
     notes: tuple[Note, ...] = ()
     """What a reader of the record must know: text that was dropped, markers that are not known."""
 
@@ -85,7 +85,7 @@ class Strict:
 
 
 class Lenient:
-    """Looks past wrapping to the one action a reply states as its choice."""
+    """Ignores wrapping, and finds the one action that a reply states as its choice."""
 
     calls = 1
 
@@ -102,7 +102,7 @@ class Reask(Lenient):
 
 class First:
     """The reader of runs that record no version: the last label anywhere, or the only phrase mentioned. Kept so that
-    such runs can go on.
+    such runs can continue.
     """
 
     calls = 1
@@ -124,7 +124,7 @@ class Balrog:
 
     Everything but letters, blanks and colons is deleted, then the text behind the last "ACTION:" is the action; with
     tags it is what stands between the first pair of them. A phrase is compared exactly. BALROG executes the default
-    action for what is none, and so do we.
+    action for anything else, and so do we.
     """
 
     calls = 1
@@ -163,7 +163,7 @@ def shorten(text: str, limit: int = 200) -> str:
 
 
 def printable(text: str) -> str:
-    """`text` with U+FFFD in place of what is not text: providers, terminals and files may refuse the rest."""
+    """`text` with U+FFFD in place of everything that is not text: providers, terminals and files may refuse it."""
     return CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 

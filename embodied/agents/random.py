@@ -22,7 +22,7 @@ class RandomAgent:
     """Chooses uniformly from the vocabulary.
 
     Where any text is an action, it chooses a command pattern of the mission uniformly and fills each blank with a word
-    of at least three letters from the current observation, or a compass direction where the blank speaks of one.
+    of at least three letters from the current observation, or a compass direction where the blank asks for one.
     """
 
     def __init__(self, kit: Kit):
@@ -37,7 +37,7 @@ class RandomAgent:
         return Decision(self._draw(observation))
 
     def recall(self, step: Step) -> None:
-        self._draw(step.observation)  # so that the stream goes on where it was
+        self._draw(step.observation)  # so that the stream continues where it was
 
     def _draw(self, observation: Observation) -> str:
         phrase = self._pick(self._phrases)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class ScriptedAgent:
-    """Plays `agent.script`, phrase by phrase and unchecked, then the mission's default action for ever."""
+    """Plays `agent.script`, phrase by phrase and unchecked, then always the mission's default action."""
 
     def __init__(self, kit: Kit):
         self._script = tuple(kit.config.script)

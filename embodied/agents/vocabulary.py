@@ -16,7 +16,7 @@ LONGEST_COMMAND = 200
 """Characters. The longest command of BALROG's text games has about 80; interpreters cut lines a little above 200."""
 
 LONGEST_ANSWER = 8_000
-"""Characters of an answer in prose: ten times what people write who describe a street scene in full."""
+"""Characters of an answer in prose: ten times as many as a full description of a street scene has."""
 
 LIMIT = 16_384
 """Characters of a text, from its end, in which phrases are looked for: keeps a huge reply from costing more than a long
@@ -112,7 +112,7 @@ class Vocabulary:
         return ()
 
     def folded(self, form: str) -> tuple[str, ...]:
-        """The phrases that differ from `form` in nothing but case and narrow gaps."""
+        """The phrases that differ from `form` only in case and narrow gaps."""
         return tuple(dict.fromkeys(self._folded.get(fold(form), ())))
 
     @property
@@ -212,7 +212,7 @@ def _successor(phrase: str) -> str:
 
 
 def _shown(phrases: list[str], glosses: list[str]) -> list[tuple[str, str]]:
-    """One entry for a run of at least four whose glosses say the same but for the phrase itself; else one each."""
+    """One entry for a run of at least four whose glosses are the same except for the phrase itself; else one each."""
     pairs = list(zip(phrases, glosses, strict=True))
     if len(pairs) < 4 or len(common := {_general(*pair) for pair in pairs}) > 1:
         return pairs
@@ -230,9 +230,7 @@ def expression(phrase: str) -> str:
 
 
 def _spaced(word: str) -> str:
-    """An expression for a word that may be written as two: who writes "pick up" or "north-east" does not mean "up" or
-    "east".
-    """
+    """An expression for a word that may be written as two: "pick up" and "north-east" do not mean "up" and "east"."""
     return "".join((r"[ \t_-]?" if 2 <= i <= len(word) - 2 else "") + re.escape(c) for i, c in enumerate(word))
 
 

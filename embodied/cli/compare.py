@@ -159,7 +159,7 @@ def _verdict(d: Difference, said: Words) -> str:
         if d.detectable is not None
         else f"These episodes could show no difference ({d.no_interval or 'fewer than six pairs'})"
     )
-    power = f"; `embodied power {shell_word(d.a)} {shell_word(d.b)}` says how many it takes"
+    power = f"; `embodied power {shell_word(d.a)} {shell_word(d.b)}` says how many are needed"
     more = power if said.title in ("progress", "success") else ""
     return f"No difference shown between {d.a} and {d.b} (p {_equals(d.p_holm)}). {able}{more}."
 

@@ -1,7 +1,7 @@
-"""What a shell offers behind an option: names of environments, tasks, suites, agents and models, run folders, keys.
+"""What a shell offers after an option: names of environments, tasks, suites, agents and models, run folders, keys.
 
-A shell asks in a process of its own while the user waits. So nothing heavy is imported here, and where there is nothing
-to offer nothing is said. `embodied --install-completion` teaches the shell to ask.
+A shell asks in a process of its own while the user waits. So nothing heavy is imported here, and nothing is printed if
+there is nothing to offer. `embodied --install-completion` teaches the shell to ask.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typer.models import ArgumentInfo, OptionInfo
 MOST_FOLDERS = 500
 """Folders of one folder that are offered or looked into."""
 _SAFE = re.compile(r"[\w@%+=:,./-]+", re.ASCII)
-"""Names that no shell reads otherwise than they stand. Others are left to the shell's own completion of files."""
+"""Names without characters that are special to a shell. Others are left to the shell's own completion of files."""
 
 
 def environments(incomplete: str) -> list[str]:
@@ -64,7 +64,7 @@ def models(incomplete: str) -> list[str]:
 
 def runs(incomplete: str) -> list[str]:
     """Run folders, and folders with a slash behind them that may lead to some. Without a beginning, those in `runs/`
-    come first. Of an only folder, what is in it: a shell puts a blank behind an only offer.
+    come first. If there is only one folder, its content: a shell puts a blank after a single offer.
     """
     before, slash, _ = incomplete.rpartition("/")
     found = [*(_inside("runs", "runs/") if not incomplete else ()), *_inside(before + slash or ".", before + slash)]
@@ -74,8 +74,8 @@ def runs(incomplete: str) -> list[str]:
 
 
 def words(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Keys of the configuration and of the environments that the command line names, each with `=` behind it; an only
-    one with its default too, because a shell puts a blank behind an only offer.
+    """Keys of the configuration and of the environments that the command line names, each with `=` behind it; a single
+    one with its default too, because a shell puts a blank after a single offer.
     """
     from omegaconf import OmegaConf
 
@@ -124,7 +124,9 @@ def _words(word: str = typer.Argument("", autocompletion=words)) -> None:
 
 
 def attach(app: typer.Typer) -> None:
-    """Gives every parameter of every command what its name promises (`BY_NAME`), where nothing else was said."""
+    """Gives every parameter of every command what its name promises (`BY_NAME`), if the parameter has no completion of
+    its own.
+    """
     for command in app.registered_commands:
         for name, parameter in inspect.signature(command.callback or (lambda: None)).parameters.items():
             info = parameter.default

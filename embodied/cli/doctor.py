@@ -45,7 +45,7 @@ def doctor() -> int:
 
 
 def _by_extra() -> dict[str, list[Need]]:
-    """Extra -> what it asks for; the core is the extra ''. What is asked for twice in one extra stands once."""
+    """Extra -> its requirements; the core is the extra ''. A requirement that an extra names twice stands once."""
     found: dict[str, list[Need]] = {"": []}
     for need in needs():
         if need.name not in [n.name for n in found.setdefault(need.extra, [])]:

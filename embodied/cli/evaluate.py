@@ -19,8 +19,8 @@ def evaluate(
         None,
         "--task",
         help=(
-            "One task, or several separated by commas; all of the environment by default. A part of a name will do"
-            " where it names one task."
+            "One task, or several separated by commas; all of the environment by default. A part of a name is enough"
+            " if it fits one task only."
         ),
     ),
     suite: str | None = typer.Option(
@@ -51,11 +51,11 @@ def evaluate(
         "--shard",
         help="Play one part of several, for job arrays: i/n, from 1/n to n/n; `embodied merge` joins them.",
     ),
-    as_json: bool = typer.Option(False, "--json", help="Print an object a line instead of tables."),
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON object a line instead of tables."),
     log: list[str] = typer.Option(
         [],
         "--log",
-        help="Also tell a tracker: wandb, mlflow, tensorboard (`embodied list listeners`); may be repeated.",
+        help="Also report to a tracker: wandb, mlflow, tensorboard (`embodied list listeners`); may be repeated.",
     ),
     dry_run: bool = typer.Option(
         False, "--dry-run", help="Print what the run will use (steps, tokens, money, as ranges) and play nothing."

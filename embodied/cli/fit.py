@@ -56,7 +56,9 @@ def _parts(least: Sequence[int], width: int) -> list[list[int]]:
 
 
 def _widths(wide: Sequence[int], least: Sequence[int], width: int) -> list[int]:
-    """Widths of a part's columns: what each needs at least, and of what is left as much as each can use."""
+    """Widths of a part's columns: each gets the width that it needs at least, and then as much of the rest as it can
+    use.
+    """
     given = list(least)
     while _sum(given) > width and max(given) > 1:  # one column, or two, that are wider than the terminal
         given[given.index(max(given))] -= 1

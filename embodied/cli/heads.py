@@ -1,4 +1,4 @@
-"""What presets of agents say in their heads: policy and model, read without composing a configuration.
+"""The first lines of agent presets: policy and model, read without composing a configuration.
 
 Presets that ship with the package are plain YAML and tested: their files are read as they are. Presets of the user's
 own (`EMBODIED_CONF`) may hold anything. They are composed, which takes longer and says what is wrong with them.
@@ -48,7 +48,7 @@ def heads(left_out: Callable[[str, UsageError], None]) -> list[Head]:
     """Every preset that can be read, by name, and the policies that have none.
 
     Args:
-        left_out: Told the name of a preset that cannot be used, and why.
+        left_out: Gets the name of a preset that cannot be used, and why.
 
     Raises:
         UsageError: `EMBODIED_CONF` names something else than a folder.

@@ -1,9 +1,9 @@
-"""Ctrl-C while a run plays: once to finish what is in flight, for a moment; twice to stop now. What is recorded can be
-resumed either way.
+"""Ctrl-C while a run plays: once to let steps in progress finish for a moment; twice to stop now. What is recorded can
+be resumed either way.
 
-A call cannot be told apart from one that hangs: what has not ended `FINISHING` seconds after the first signal is
-cancelled, and a process that has not ended after `AT_LAST` seconds, because something in it cannot be cancelled, is
-ended as it is.
+A slow call looks like one that hangs. So everything that has not ended `FINISHING` seconds after the first signal is
+cancelled. Something may be impossible to cancel: if the process has not ended after `AT_LAST` seconds, it is ended as
+it is.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ T = TypeVar("T")
 FINISHING = 2.5
 """Seconds that calls and steps in flight have to end after the first signal."""
 AT_LAST = 4.0
-"""Seconds after which nothing is waited for any more: a model or an agent may hang in a thread of this process."""
+"""Seconds after which nothing delays the end any more: a model or an agent may hang in a thread of this process."""
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 INTERRUPTED = 130
 """Exit code."""
 
 
 class Bound:
-    """Ends this process some seconds after it was told to stop, unless it is called off."""
+    """Ends this process some seconds after it was told to stop, unless that is cancelled."""
 
     def __init__(self, cleanup: Callable[[], None] = lambda: None):
         """`cleanup` must neither wait nor fail."""
@@ -50,8 +50,8 @@ class Bound:
 
     def _end(self) -> None:
         say(
-            "Something in this process hangs and is not waited for. Nothing recorded is lost: the same command goes on"
-            " from here."
+            "Something in this process hangs, and embodied does not wait for it. Nothing recorded is lost: the same"
+            " command continues from here."
         )
         self._cleanup()
         os._exit(INTERRUPTED)
@@ -95,8 +95,8 @@ def interruptible(stopping: asyncio.Event, bound: Bound) -> Iterator[None]:
         loop.call_soon_threadsafe(stopping.set)
         loop.call_soon_threadsafe(lambda: loop.call_later(FINISHING, task.cancel))
         say(
-            f"Stopping: what is in flight has {FINISHING:g} s to end. Ctrl-C again stops now; either way the run can be"
-            " resumed."
+            f"Stopping: steps in progress have {FINISHING:g} s to finish. Ctrl-C again stops now. Either way the run"
+            " can be resumed."
         )
 
     # A signal that is ignored stays ignored: `nohup` does that with SIGHUP.
@@ -112,7 +112,7 @@ def interruptible(stopping: asyncio.Event, bound: Bound) -> Iterator[None]:
 
 def say(text: str) -> None:
     """Prints on standard error, where there is one."""
-    with contextlib.suppress(OSError, ValueError):  # nobody may be there to read it
+    with contextlib.suppress(OSError, ValueError):  # the reader may be gone
         print(text, file=sys.stderr, flush=True)
 
 

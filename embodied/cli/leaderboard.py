@@ -37,6 +37,7 @@ def leaderboard(
     from embodied.eval.leaderboard.board import boards
     from embodied.eval.leaderboard.site import write_site
     from embodied.eval.results import read
+    from embodied.quantities import counted
     from embodied.store.run import Run
 
     opened = [Run(run) for run in runs]
@@ -58,7 +59,7 @@ def leaderboard(
     for board in made:
         unranked = sum(not e.ranked for e in board.entries)
         typer.echo(
-            f"{board.title}: {len(board.entries)} entries"
+            f"{board.title}: {counted(len(board.entries), 'entry', 'entries')}"
             + (f", {unranked} unranked for missing episodes" if unranked else "")
         )
     typer.echo(str(paths[0]))

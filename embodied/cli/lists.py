@@ -187,7 +187,7 @@ def runs(
     agent: str = typer.Option("", "--agent", help="Only of this policy or preset."),
     suite: str = typer.Option("", "--suite", help="Only of this suite."),
     model: str = typer.Option("", "--model", help="Only of this model: provider/name, or the name."),
-    sort: Sort = typer.Option(Sort.date, "--sort", help="The newest, the best and the dearest come first."),
+    sort: Sort = typer.Option(Sort.date, "--sort", help="The newest, the best and the most expensive come first."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON instead of a table."),
 ) -> None:
     """The runs of a folder: what was played, the score with its interval, dollars, and whether the run has ended.

@@ -19,11 +19,12 @@ def merge(
     """
     from embodied.cli.tables import episodes, print_score
     from embodied.eval.score import score
+    from embodied.rollout.identity import difference
     from embodied.store.merge import merge as merge_runs
     from embodied.store.run import Run
 
     left_out: list[str] = []
-    merged = merge_runs([Run(run) for run in runs], out, left_out)
+    merged = merge_runs([Run(run) for run in runs], out, difference, left_out)
     print_score(score(merged))
     for note in left_out:
         typer.echo(note)

@@ -54,9 +54,9 @@ def check_name(kind: str, name: str) -> None:
             " letter."
         )
     if keyword.iskeyword(name) or keyword.issoftkeyword(name) or name in ("test", "tests"):
-        raise UsageError(f"{name!r} means something to Python or pytest: take another name.")
+        raise UsageError(f"{name!r} is a reserved word of Python or pytest: take another name.")
     if any(re.search(rf"\b{class_name(name)}\b", text) for text in _texts(kind)):
-        raise UsageError(f"{class_name(name)} means something else in such a package: take another name.")
+        raise UsageError(f"{class_name(name)} has another use in such a package: take another name.")
     if name in _taken(kind):
         raise UsageError(f"There is {_a(kind)} named {name!r} already: take another name.")
     if name in sys.stdlib_module_names or find_spec(name) is not None:

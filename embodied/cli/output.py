@@ -1,4 +1,4 @@
-"""What goes out: JSON on the terminal, files that a user named, and what happens when nobody reads any more."""
+"""Output: JSON on the terminal, files that a user named, and a reader that leaves early."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def print_json(body: Any) -> None:
 
 
 def require_writable(path: Path, option: str, *, folders: bool = True) -> None:
-    """Looks, before work begins, whether a file can be written at its end. Writes nothing.
+    """Checks, before work begins, whether a file can be written at its end. Writes nothing.
 
     Args:
         path: The file.
@@ -54,7 +54,7 @@ def require_writable(path: Path, option: str, *, folders: bool = True) -> None:
 
 
 class _Unread(io.FileIO):
-    """A descriptor that takes what is written to it whether or not anybody reads at the other end."""
+    """A descriptor that accepts writes even if nothing reads at the other end."""
 
     def write(self, data: Any, /) -> int:
         try:
@@ -65,10 +65,9 @@ class _Unread(io.FileIO):
 
 @contextmanager
 def unread_is_fine() -> Iterator[None]:
-    """Lets a command finish its work when its reader leaves early (`embodied eval ... | head`), and prints what has no
-    character as an escape.
-
-    What a terminal would obey is taken out of all that is printed: models, servers and run folders may write anything.
+    """Lets a command finish its work when its reader leaves early (`embodied eval ... | head`), and prints bytes that
+    are not text as escapes. It removes everything that a terminal would obey: models, servers and run folders may write
+    anything.
     """
     before = sys.stdout, sys.stderr
     made = [_Cleaned(_wrapped(stream)) for stream in before]

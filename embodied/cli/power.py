@@ -20,7 +20,7 @@ def power(
     ),
     tasks: int = typer.Option(1, "--tasks", min=1, help="Without a run: number of tasks."),
     correlation: float = typer.Option(
-        0.0, "--correlation", min=0, max=0.99, help="With one run or none: how far both agents do alike on a seed."
+        0.0, "--correlation", min=0, max=0.99, help="With one run or none: correlation of both agents' scores by seed."
     ),
     level: float = typer.Option(
         0.95, "--level", min=0.5, max=0.9999, help="1 minus the chance of seeing a difference that is not there."

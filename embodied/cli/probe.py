@@ -1,4 +1,4 @@
-"""`embodied probe patheval`: does a vision encoder carry what a judge of paths must see?"""
+"""`embodied probe patheval`: do the features of a vision encoder hold what a judge of paths must see?"""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def patheval(
     maps: int | None = typer.Option(None, "--maps", min=2, help="Use only this many maps, for a quick look."),
     folds: int = typer.Option(5, "--folds", min=2, help="Parts of the maps; each is held out once."),
     tune: int = typer.Option(
-        0, "--tune", min=0, help="Also tune the named encoders for this many epochs, anew for each fold."
+        0, "--tune", min=0, help="Also tune the named encoders for this many epochs, again for each fold."
     ),
     seed: int = typer.Option(0, "--seed", min=0, help="Seed of folds, intervals and random weights."),
     controls: bool = typer.Option(True, "--controls/--no-controls", help="Probe the controls too."),
@@ -79,17 +79,18 @@ def patheval(
         return 0
     on = f"{len(panels.pairs)} pairs on {len({p.map for p in panels.pairs})} maps"
     typer.echo(
-        f"\n{on}; every figure is of maps that the probe was not fitted on ({folds} folds), with its 95 % interval over"
-        " maps."
+        f"\n{on}; every figure comes from maps that the probe was not fitted on ({folds} folds), with its 95 % interval"
+        " over maps."
     )
     typer.echo(
-        "AUC: 0.5 is chance. R2: 0 is the mean of the other maps, 1 is all. differ: pairs that differ by what counts."
+        "AUC: 0.5 is chance. R2: 0 is the mean of the other maps, 1 is perfect. differ: pairs that differ by a"
+        " threshold or more."
     )
     return 0
 
 
 def _pairs(split: str, data: Path | None, view: str, maps: int | None) -> list[Pair]:
-    """The distinct pairs to probe, in the order of their sets; of the first maps only where so many are asked for."""
+    """The distinct pairs to probe, in the order of their sets; `maps` keeps only those of the first maps."""
     from embodied.errors import UsageError
     from embodied.planning.items import EMBEDDED, SPLITS, embedded
     from embodied.planning.published import read_split

@@ -1,4 +1,4 @@
-"""What a run shows while it plays: a live table on a terminal, plain lines elsewhere, JSON lines for machines."""
+"""The display of a run while it plays: a live table on a terminal, plain lines elsewhere, JSON lines for machines."""
 
 from __future__ import annotations
 
@@ -26,9 +26,7 @@ PAUSE = 30.0
 
 @contextmanager
 def counted(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Shows on standard error how many of `total` are done, to be told with the number: a bar on a terminal, now and
-    then a line elsewhere.
-    """
+    """Shows on standard error how many of `total` are done: a bar on a terminal, now and then a line elsewhere."""
     if sys.stderr.isatty():
         from rich.progress import Progress
 
@@ -51,7 +49,7 @@ def counted(what: str, total: int) -> Iterator[Callable[[int], None]]:
 def listener(
     run: Run, planned: Sequence[EpisodeSpec], *, price: Price | None = None, silent: bool = False, as_json: bool = False
 ) -> Iterator[Listener]:
-    """A listener for a run of these episodes, to be used while it plays.
+    """A listener for a run of these episodes, used while it plays.
 
     Args:
         price: The model's.
@@ -86,7 +84,7 @@ def line(episode: Episode) -> str:
 
 
 class Silent:
-    """Nothing but how an episode ended."""
+    """Only how an episode ended."""
 
     def started(self, spec: EpisodeSpec) -> None:
         pass
@@ -155,7 +153,7 @@ class JsonLines(Watch):
 
 
 class LiveTable(Watch):
-    """A row an environment, drawn anew as it changes; ended episodes scroll by above it."""
+    """A row for each environment, redrawn when it changes; ended episodes scroll by above it."""
 
     say: Callable[[str], None] = staticmethod(print)
     """Prints above the table; set by `listener`."""

@@ -1,4 +1,4 @@
-"""`embodied resume RUN`: goes on with a run."""
+"""`embodied resume RUN`: continues a run."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ def resume(
     ctx: typer.Context,
     run: str = typer.Argument(..., help="A run folder."),
     shard: str | None = typer.Option(None, "--shard", help="Play one part of several: i/n, from 1/n to n/n."),
-    as_json: bool = typer.Option(False, "--json", help="Print an object a line instead of tables."),
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON object a line instead of tables."),
     log: list[str] = typer.Option(
         [],
         "--log",
-        help="Also tell a tracker: wandb, mlflow, tensorboard (`embodied list listeners`); may be repeated.",
+        help="Also report to a tracker: wandb, mlflow, tensorboard (`embodied list listeners`); may be repeated.",
     ),
     agent: str | None = typer.Option(
         None, "--agent", help="The folder of the agent that the run was played with, where it was moved."

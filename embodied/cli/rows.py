@@ -38,8 +38,8 @@ def print_rows(
 
 
 def say(text: str) -> None:
-    """Prints a sentence, broken between words where the output is a terminal. Not for commands and paths that are to be
-    copied.
+    """Prints a sentence, broken between words where the output is a terminal. Not for commands and paths that a user
+    copies.
     """
     from embodied.cli.tables import console
 

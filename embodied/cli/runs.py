@@ -13,11 +13,14 @@ from rich.text import Text
 from embodied.cli.fit import is_wider
 from embodied.cli.tables import console, percent, print_table, span, table
 from embodied.eval.summary import Summary, Wanted
+from embodied.quantities import counted
 from embodied.terminal import line
 
 
 def sorted_by(key: str, found: Sequence[Summary]) -> list[Summary]:
-    """Runs in order: the newest, the best or the dearest first, or by a name; what has no such value comes last."""
+    """Runs in order: the newest, the best or the most expensive first, or by a name. Runs without such a value come
+    last.
+    """
     last = -math.inf
     by_number = {"score": lambda s: last if s.progress is None else s.progress, "dollars": _dollars}
     by_name: dict[str, Any] = {
@@ -49,8 +52,8 @@ def print_runs(folder: Path, found: Sequence[Summary], total: int, wanted: Wante
     for s in found:
         if s.problem:
             out.print(line(f"{s.name}: {s.problem}"), style="dim", highlight=False, markup=False, soft_wrap=True)
-    of = f" of {total}" if len(found) != total else ""
-    out.print(f"{len(found)}{of} runs in {line(str(folder))}", style="dim", highlight=False, soft_wrap=True)
+    said = counted(total, "run") if len(found) == total else f"{len(found)} of {counted(total, 'run')}"
+    out.print(f"{said} in {line(str(folder))}", style="dim", highlight=False, soft_wrap=True)
 
 
 def dollars(value: float | None) -> str:

@@ -1,4 +1,4 @@
-"""What `eval`, `resume` and `play` print while a job is played and after it, and what an interrupt does to it."""
+"""The output of `eval`, `resume` and `play` during and after a job, and the effect of an interrupt."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def play(job: Job, as_json: bool, log: Sequence[str] = ()) -> int:
         run, result = None, Result(0, 0, interrupted=True)
     if result.interrupted:
         interrupt.say(
-            f"Stopped. Nothing recorded is lost: the same command, or `embodied resume {shell_word(job.root)}`, goes on"
-            " from here."
+            "Stopped. Nothing recorded is lost: the same command, or"
+            f" `embodied resume {shell_word(job.root)}`, continues from here."
             if (job.root / "run.json").exists()
             else "Stopped before anything was recorded: the same command begins again."
         )
@@ -70,7 +70,7 @@ def estimate(job: Job) -> None:
     """Prints what a job will use, and plays nothing.
 
     Raises:
-        EmbodiedError: Something in the job cannot be had, or makes no sense.
+        EmbodiedError: Something in the job is missing, or makes no sense.
     """
 
     async def check() -> None:
@@ -85,7 +85,7 @@ def estimate(job: Job) -> None:
 def _say_begin(run: Run, specs: Sequence[EpisodeSpec]) -> None:
     print(f"{counted(len(specs))} in {run.root}", flush=True)
     if again := sum((ended := run.result(spec.id)) is not None and ended.outcome == "refused" for spec in specs):
-        print(f"{counted(again, 'be')} refused before; asked again last.", flush=True)
+        print(f"{counted(again, 'be')} refused before and played again, after all others.", flush=True)
 
 
 def _report(job: Job, run: Run, result: Result, as_json: bool) -> int:
@@ -101,7 +101,7 @@ def _report(job: Job, run: Run, result: Result, as_json: bool) -> int:
         folder = shell_word(run.root)
         print(f"Look: `embodied view {folder}`, or as films: `embodied export {folder} --format gif`.")
         if result.stopped:
-            print(f"The run stopped early: {plain(result.stopped)} `embodied resume {folder}` goes on from here.")
+            print(f"The run stopped early: {plain(result.stopped)} `embodied resume {folder}` continues from here.")
         elif result.elsewhere:
             print(f"{counted(result.elsewhere, 'be')} left to another process, which is playing them.")
         elif missing:

@@ -9,6 +9,7 @@ from embodied.cli.tables import console, print_table, table
 from embodied.config import EvalConfig
 from embodied.models.config import LOCAL
 from embodied.models.prices import Price, price_of, prices_date
+from embodied.quantities import episodes
 from embodied.rollout.estimate import Range, estimate
 from embodied.rollout.spend import used
 from embodied.store.run import Run
@@ -22,7 +23,7 @@ def print_estimate(config: EvalConfig, specs: Sequence[EpisodeSpec]) -> None:
         UsageError: The price makes no sense.
     """
     if not agents.needs_model(config.agent.policy):
-        print(f"{len(specs)} episodes. The agent {config.agent.policy} asks no model: nothing is spent.")
+        print(f"{episodes(len(specs))}. The agent {config.agent.policy} asks no model: nothing is spent.")
         return
     price = price_of(config.model, config.run.price)
     rows = estimate(config.agent, config.model, specs, price)
@@ -32,8 +33,8 @@ def print_estimate(config: EvalConfig, specs: Sequence[EpisodeSpec]) -> None:
         shown.add_row(row.env, str(row.episodes), _range(row.steps), _range(row.input), _range(row.output), dollars)
     print_table(console(), shown)
     print(
-        "From short episodes in plain words, all that repeats billed as cached, to episodes as long as they may be,"
-        " nothing cached."
+        "The lower figure is for short episodes in plain words, with everything that repeats billed as cached. The"
+        " upper figure is for the longest episodes, with nothing cached."
     )
     print(_of_price(config, price))
 

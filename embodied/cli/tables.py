@@ -98,7 +98,9 @@ def print_analysis(tables: list[Analysed]) -> None:
 
 
 def print_floors(results: Results) -> None:
-    """Prints what agents earn that look at nothing, by environment; they are for reference and never ranked."""
+    """Prints what agents earn without looking at anything, by environment. These rows are for reference and never
+    ranked.
+    """
     from embodied.eval import floors
 
     out = console()
@@ -111,7 +113,7 @@ def print_floors(results: Results) -> None:
 
 
 def notes(result: RunScore) -> list[str]:
-    """What a reader of the table must know: why there is no interval, what could not be read or scored."""
+    """Notes for a reader of the table: why there is no interval, and what could not be read or scored."""
     from embodied.eval.remarks import remarks
 
     found = []

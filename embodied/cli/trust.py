@@ -27,7 +27,7 @@ def say(text: str) -> None:
 
 
 def _allowed(run: Run, what: str) -> bool:
-    return _asked(f"{run.root} was not made by you on this machine. Going on will {what}.")
+    return _asked(f"{run.root} was not made by you on this machine. Continuing will {what}.")
 
 
 def _playing_allowed(folder: Path, what: str) -> bool:
@@ -35,7 +35,7 @@ def _playing_allowed(folder: Path, what: str) -> bool:
 
 
 def _asked(about: str) -> bool:
-    """Asks; False where nobody sits there."""
+    """Asks; False if there is no terminal to ask at."""
     if not (sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     print(plain(about), file=sys.stderr)

@@ -28,7 +28,7 @@ def view(
 ) -> None:
     """Shows a run's episodes step by step in the browser; of a folder of runs, a table that leads to each of them.
 
-    Serves this machine only, at an address nobody can guess; Ctrl-C ends it.
+    Serves this machine only, at a secret address. Ctrl-C ends it.
     """
     from embodied.errors import UsageError
     from embodied.eval.summary import Wanted

@@ -1,4 +1,4 @@
-"""What a run is doing, in figures by environment: counted as it plays, for the table and for machines."""
+"""Live figures of a run by environment, counted while it plays, for the table and for machines."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Looking at recorded episodes: in a browser while they are on disk, or as one file to hand on."""
+"""Shows recorded episodes: in a browser from disk, or as one file to share."""

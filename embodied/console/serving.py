@@ -1,5 +1,5 @@
-"""What all servers of ours share: this machine's loopback address only, a token in every address, headers that let
-nothing in.
+"""The rules of all our servers: only this machine's loopback address, a token in every address, strict security
+headers.
 
 Every address begins with a random token, so that neither another user's program nor a web page that guesses the port
 can read a run; requests under another host name are refused (a page elsewhere could point its own name at this
@@ -37,7 +37,7 @@ SECURITY = {
 
 
 def guards(token: str) -> list[Middleware]:
-    """What every server of ours stands behind: this machine's name, the token, the security headers."""
+    """The guards of every server of ours: this machine's name, the token, the security headers."""
     return [
         Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]),
         Middleware(_Guard, token=token),

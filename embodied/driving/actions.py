@@ -1,4 +1,4 @@
-"""The twelve actions that driving advice is taken apart into, and the words for them: `data/actions.toml`."""
+"""The twelve actions that driving advice consists of, and the words for them: `data/actions.toml`."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ CONTRADICTIONS = MappingProxyType(
         "proceed": frozenset({"stop"}),
     }
 )
-"""Action -> actions that cannot be done together with it. `proceed` is meant without reserve: "proceed with caution" is
-`slow_down`.
+"""Action -> actions that cannot be done together with it. `proceed` means to drive on without care: "proceed with
+caution" is `slow_down`.
 """

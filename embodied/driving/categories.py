@@ -51,14 +51,16 @@ _LABELS = {"vru": "vulnerable road user", "misc": "object", "miscellaneous": "ot
 
 
 def canonical(name: str) -> str | None:
-    """The category of a name as the data may write it (`suitcace`, `Traffic Cone`); None when it is none of the 43."""
+    """The category of a name as the data may write it (`suitcace`, `Traffic Cone`); None when it is not one of the
+    43.
+    """
     folded = name.strip().casefold().replace(" ", "_").replace("-", "_")
     folded = SPELLINGS.get(folded, folded)
     return folded if folded in CATEGORIES else None
 
 
 def group_of(category: str) -> str:
-    """The group of a category, in either spelling. Raises `UnknownName` for one that is none of the 43."""
+    """The group of a category, in either spelling. Raises `UnknownName` for one that is not one of the 43."""
     found = canonical(category)
     if found is None:
         raise registry.unknown("category", category, sorted(CATEGORIES), "embodied codalm categories")

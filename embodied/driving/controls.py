@@ -1,6 +1,6 @@
 """Answers that show what a score is worth: an oracle that states the facts, and answers that never saw the picture.
 
-A table of scores without them is no evidence: on streets a good guess is often right.
+A table of scores without them proves nothing: on streets a good guess is often right.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ BLIND: dict[Task, str] = {
     "region_perception": "The object inside the red rectangle is a car.",
     "driving_suggestion": "The ego car should stay in its lane, keep a safe distance and watch the vehicles ahead.",
 }
-"""The best answer we know that needs no picture: the advice is right, as far as it goes, on every other road.
+"""The best answer we know that needs no picture: the advice is right on every second road.
 The kind of region asked about most often is a vehicle (414 of the 1,123 of CODA-LM's test split)."""
 CONTROLS = ("oracle", "reference", "shuffled", "blind", "constant", "empty")
 SHUFFLES = 5
@@ -131,8 +131,8 @@ def answers(control: str, items: Sequence[Item], shuffle: int = 0) -> list[str]:
 
 
 def elsewhere(n: int, shuffle: int = 0) -> list[int]:
-    """A permutation of 0 to n - 1 in which nobody keeps its place (n at least 2): one cycle, drawn
-    for each `shuffle`.
+    """A permutation of 0 to n - 1 in which no item keeps its place (n at least 2): one cycle, drawn for each
+    `shuffle`.
     """
     order = generator(shuffle, "controls", "shuffled", n).permutation(n).tolist()
     moved = dict(zip(order, [*order[1:], *order[:1]], strict=True))
@@ -140,9 +140,7 @@ def elsewhere(n: int, shuffle: int = 0) -> list[int]:
 
 
 def _told(item: Item) -> bool:
-    """Whether all we know of an item is what its reference tells: then an oracle would only repeat our own reading of
-    it.
-    """
+    """Whether the reference is all we know of an item: then an oracle would only repeat our own reading of it."""
     return bool(item.reference) and not any(o.metres is not None for o in item.facts.objects)
 
 

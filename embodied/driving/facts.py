@@ -1,7 +1,5 @@
-"""What is true in a picture of a street: the ground that answers are scored on.
-
-Plain records without logic: the annotator of procedural scenes writes them from the scene itself, `grounded-v1` reads
-them. Codec: msgspec.
+"""The facts of a picture of a street, on which answers are scored. Plain records without logic: the annotator of
+procedural scenes writes them from the scene itself, `grounded-v1` reads them. Codec: msgspec.
 """
 
 from __future__ import annotations
@@ -44,7 +42,7 @@ class ObjectFact:
     there is nothing to say.
     """
     corner_case: bool = False
-    """True for an object that is the reason why this scene is a corner case: what an answer must not miss."""
+    """True for an object that makes this scene a corner case. An answer must not miss it."""
 
 
 @dataclass(frozen=True)

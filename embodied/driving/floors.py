@@ -1,4 +1,4 @@
-"""What drivers that look at nothing earn: `data/floors.json`, written by `benchmarks/driving_floors.py`."""
+"""What drivers earn without looking at anything: `data/floors.json`, written by `benchmarks/driving_floors.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What CODA-LM is made of: annotations, the pictures they belong to, and the questions they become. Frozen dataclasses,
+"""The records of CODA-LM: annotations, their pictures, and the questions made from them. Frozen dataclasses,
 no logic.
 
 Source: the data of Li et al. 2024, "Automated Evaluation of Large Vision-Language Models on Self-driving Corner Cases"
@@ -21,7 +21,7 @@ SPLITS = ("train", "val", "test", "mini")
 LANGUAGES = ("english", "chinese")
 
 OTHER = "other"
-"""Group of a region whose category is none of the 43: no such region is dropped from a score."""
+"""Group of a region whose category is not one of the 43. Such regions are not dropped from a score."""
 
 Box = tuple[float, float, float, float]
 """x, y of the upper left corner, width, height; pixels."""
@@ -52,7 +52,7 @@ class Region:
 
 @dataclass(frozen=True)
 class Annotation:
-    """One file of annotations: all that is said of one picture."""
+    """One file of annotations: everything about one picture."""
 
     name: str
     """File name without its ending: `test_0353`."""
@@ -86,8 +86,8 @@ class Scene:
 
 
 Key = tuple[Task, str, str]
-"""Task, name of the scene, key of the region (empty but for region perception): what answers, references and ratings
-are matched by.
+"""Task, name of the scene, key of the region (empty except in region perception): answers, references and ratings are
+matched by it.
 """
 
 

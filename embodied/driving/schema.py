@@ -21,12 +21,12 @@ def decode(data: bytes | str, name: str) -> Annotation:
         name: Its name without the ending.
 
     Raises:
-        ValueError: It is no JSON, or not of CODA-LM's form; the message says where.
+        ValueError: It is not JSON, or not of CODA-LM's form; the message says where.
     """
     try:
         body = json.loads(data, object_pairs_hook=_unique)
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"is no JSON ({error})") from None
+        raise ValueError(f"is not JSON ({error})") from None
     return of_json(body, name)
 
 
@@ -59,7 +59,7 @@ def to_json(annotation: Annotation) -> dict[str, Any]:
 
 
 def _item(mention: ListedObject) -> dict[str, str]:
-    """Some lists of the data hold an empty object where nothing was said."""
+    """Some lists of the data hold an empty object for a missing entry."""
     if not (mention.description or mention.explanation):
         return {}
     return {"description": mention.description, "explanation": mention.explanation}
@@ -90,7 +90,7 @@ def _region(key: str, value: Any) -> Region:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; of a key that stands in it twice, JSON's reader would keep the last value and say nothing."""
+    """A JSON object. If a key stands in it twice, JSON's reader would silently keep the last value."""
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
@@ -99,9 +99,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _known(found: dict[str, Any], expected: tuple[str, ...], where: str) -> None:
-    """A key that is missing or that we do not know says that this is another format; reading on would drop what it
-    holds.
-    """
+    """A missing or unknown key means that this is another format; reading on would lose its content."""
     if missing := [key for key in expected if key not in found]:
         raise ValueError(f"{where} has no {missing[0]!r}")
     if more := [key for key in found if key not in expected]:

@@ -1,8 +1,8 @@
-"""Gymnasium environments: registered, versioned, usable with none of our agents.
+"""Gymnasium environments: registered, versioned, usable without our agents.
 
 `gymnasium.make("embodied/NetHack-v0", task=..., rules=..., image=...)` works after `import embodied`; without that
 import, `gymnasium.make("embodied:embodied/NetHack-v0")` does. Environments whose questions are about pictures show them
-(`image=False`: they do not).
+unless `image=False`.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def make(name: str, task: str | None = None, **kwargs: Any) -> LanguageEnv:
     Raises:
         UnknownName: No such environment or task.
         MissingExtra: The simulator is not installed.
-        UsageError: A plugin's environment cannot be imported, or is none.
+        UsageError: A plugin's environment cannot be imported, or is not an environment.
     """
     if name.startswith("gym:"):
         from embodied.envs.generic import open_gym
@@ -87,7 +87,7 @@ def make(name: str, task: str | None = None, **kwargs: Any) -> LanguageEnv:
 
 
 def _made(e: Entry, made: Any) -> LanguageEnv:
-    """What a constructor made, if it is what the suite can play."""
+    """What a constructor made. Raises `UsageError` if the suite cannot play it."""
     from embodied.envs.base import LanguageEnv
 
     if not isinstance(made, LanguageEnv):
@@ -113,13 +113,15 @@ def load(e: Entry) -> Callable[..., Any]:
         if e.distribution or (error.name or "").startswith("embodied"):
             raise _broken(e, error) from error
         raise missing(f"The environment {e.name} (module {error.name})", e.extra, error.name) from error
-    except Exception as error:  # a stranger's module may raise anything
+    except (Exception, SystemExit) as error:  # a stranger's module may raise anything, and may leave
         raise _broken(e, error) from error
     return found
 
 
-def _broken(e: Entry, error: Exception) -> Exception:
-    """The sentence for a plugin's environment that cannot be imported; of ours, the error itself."""
+def _broken(e: Entry, error: BaseException) -> BaseException:
+    """The error for an environment that cannot be imported: a sentence for a plugin's, the original error for one of
+    ours.
+    """
     if not e.distribution:
         return error
     return Plugin("environment", e.name, e.target, e.distribution).bad(
@@ -148,7 +150,7 @@ def check_options(e: Entry, options: dict[str, Any]) -> None:
 
 
 _NOT_OPTIONS = ("task", "image", "max_steps", "expert", "render_mode")
-"""Parameters that the command line sets by options of its own."""
+"""Parameters that the command line sets through its own options."""
 
 
 def plugin_options(e: Entry) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""LanguageEnv: what every environment here promises.
+"""LanguageEnv: the contract that every environment here keeps.
 
 An environment is a `gymnasium.Env` whose observation is a Dict of `text` (and `status`, `image` where it has them),
 whose action is a phrase, and whose info always holds `progress`, `success` and `valid`. It knows nothing of models or
@@ -30,7 +30,7 @@ RawObservation = dict[str, Any]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A point in an episode, as what leads to it: the reset and the phrases given since. Restoring replays them."""
+    """A point in an episode, stored as the reset and the phrases given since. Restoring replays them."""
 
     seed: int
     options: dict[str, Any] | None
@@ -55,22 +55,24 @@ class Transition:
 
 
 class LanguageEnv(gymnasium.Env[RawObservation, str]):
-    """Base class. A subclass sets the spaces by calling `super().__init__` and implements the four hooks below.
+    """Base class of environments. A subclass calls `super().__init__` with its spaces and implements the hooks below.
 
     Observation space: `Dict` of
-        - `text`: FreeText, what is worth keeping in a history.
-        - `status`: FreeText, what is of use only now; present when the environment was built with `status=True`.
+        - `text`: FreeText, the part that stays in the agent's history.
+        - `status`: FreeText, the part that matters only in this step; present with `status=True`.
         - `image`: Box (H, W, 3) uint8; present when an image was asked for. Nothing is drawn otherwise.
-        - `image_2`, `image_3`, ...: further pictures of the same moment, where an environment shows several.
+        - `image_2`, `image_3`, ...: further pictures of the same moment, if the environment shows several.
         - `expert`: FreeText, the phrase the environment's own expert (bot, walkthrough, search) would choose; present
           with `expert=True`.
     Action space: `Choice` of phrases, or `FreeText`.
-    Info: `progress` float in [0, 1], None where an ended episode cannot be scored; `success` bool, None before the end
-    and where nothing can
-        succeed: who ran out of time has failed; `valid` bool, false when the phrase
-        was outside the action space; `executed` str, the phrase that was executed (the default action when not valid).
+    Info:
+        - `progress`: float in [0, 1]; None at the end of an episode that cannot be scored.
+        - `success`: bool; None before the end, and in environments where nothing can succeed. An episode that runs out
+          of steps has failed.
+        - `valid`: bool, false when the phrase was outside the action space.
+        - `executed`: str, the phrase that was executed (the default action when the phrase was not valid).
 
-    A phrase outside the action space never raises: `default_action` is executed and `valid` is false.
+    A phrase outside the action space never raises: the environment executes `default_action`, and `valid` is false.
 
     Args:
         action_space: `Choice` or `FreeText`.
@@ -79,15 +81,15 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
         image_shape: (H, W) of the image when one was asked for, else None.
         more_images: (H, W) of every further picture, when images were asked for.
         status: Whether observations have a `status`.
-        expert: Whether observations have an `expert`, for recording demonstrations; the name of one where there are
-            several (True is the first).
+        expert: Whether observations have an `expert`, for recording demonstrations. If there are several, the name of
+            one; True is the first.
         render_mode: None or `"rgb_array"`.
     """
 
     action_space: Choice | FreeText
     observation_space: spaces.Dict
     can_succeed: bool = True
-    """False where there is no success, only progress: then `success` is always None."""
+    """False for environments that have progress but no success: then `success` is always None."""
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 8}  # noqa: RUF012 (so in Gymnasium)
 
     def __init__(
@@ -159,7 +161,7 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
         raise NotImplementedError(f"{type(self).__name__} has no picture.")
 
     def _images(self) -> list[Pixels]:
-        """All pictures of the present state, as many as the observation space has. Override it
+        """All pictures of the present state, one for each in the observation space. Override it
         where there are several.
         """
         return [self._image()]
@@ -221,7 +223,7 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
     # ----------------------------------------------------------------- snapshots
 
     def snapshot(self) -> Snapshot:
-        """Where the episode stands, to be restored in this environment or in another one built
+        """The present point of the episode. It can be restored in this environment or in another one built
         with the same options.
         """
         if self._seed is None:
@@ -229,7 +231,7 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
         return Snapshot(self._seed, self._options, tuple(self._actions))
 
     def restore(self, snapshot: Snapshot) -> RawObservation:
-        """Goes to where `snapshot` was taken, by replaying it. Costs the steps that led there."""
+        """Goes to the point of `snapshot` by replaying all steps that led there."""
         observation, _ = self.reset(seed=snapshot.seed, options=snapshot.options)
         for action in snapshot.actions:
             observation, *_ = self.step(action)

@@ -19,8 +19,8 @@ _COLORS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"
 
 
 def size(space: Space[Any]) -> int | None:
-    """How many numbers the largest array of an observation holds, 0 for none; None for a space
-    there are no words for.
+    """How many numbers the largest array of an observation holds, 0 for none; None for a space that cannot be put into
+    words.
     """
     if isinstance(space, spaces.Box):
         return math.prod(space.shape)
@@ -80,7 +80,7 @@ def _rows(array: npt.NDArray[Any]) -> str:
 
 
 def from_terminal(text: str) -> str:
-    """Text drawn for a terminal, as plain text: what was set off by a color is written `[text color]`."""
+    """Text drawn for a terminal, as plain text: a part in another color is written `[text color]`."""
 
     def marked(match: re.Match[str]) -> str:
         codes = [int(code) % 10 for code in match[1].split(";") if code.isdecimal() and 30 <= int(code) % 60 < 48]

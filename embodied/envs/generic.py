@@ -81,24 +81,25 @@ class GenericEnv(LanguageEnv):
     """Any Gymnasium environment with few actions, played in words.
 
     ## Description
-    `--env gym:CartPole-v1`, or `--env gym:my_module:MyEnv-v0` for an environment that a module of yours registers. Its
-    actions become phrases, its observations lines of text.
+    `--env gym:CartPole-v1`, or `--env gym:my_module:MyEnv-v0` for an environment that a module of yours registers. The
+    actions become phrases, and the observations become lines of text.
 
     ## Action Space
-    - `Discrete`: `Choice` of a phrase a number. The phrases are `action_names`; else what the environment's
+    - `Discrete`: `Choice` with one phrase for each number. The phrases are `action_names`; else what the environment's
       `get_action_meanings()` says (in lower case); else the names of its `actions` enumeration (as in minigrid); else,
       for Gymnasium's own environments, the words of its documentation; else `action 0`, `action 1`, ...
-    - `MultiDiscrete` and `MultiBinary` of at most 512 combinations: `Choice` of `action_names`, a phrase a combination,
-      the last number changing fastest; else `action 0 0`, `action 0 1`, ...
-    - `Text` and `Choice`: as they are.
+    - `MultiDiscrete` and `MultiBinary` of at most 512 combinations: `Choice` of `action_names`, one phrase for each
+      combination, with the last number changing fastest; else `action 0 0`, `action 0 1`, ...
+    - `Text` and `Choice`: unchanged.
 
-    Others raise `UsageError`. The default action is `default_action`, else the first phrase that means doing nothing
-    (`noop`, `idle`, `wait`, ...), else the first phrase.
+    Other spaces raise `UsageError`. The default action is `default_action`, else the first phrase that means doing
+    nothing (`noop`, `idle`, `wait`, ...), else the first phrase.
 
     ## Observation Space
-    - `text`: a line a number or array, `label: value`, numbers in four significant digits, arrays row by row; then,
-      where the environment has the render mode `ansi` (and `ansi=True`), its drawing in characters, colored parts as
-      `[X color]`. Spaces of text, numbers, arrays of at most 512 numbers, and Dicts and Tuples of these.
+    - `text`: one line for each number or array, `label: value`, numbers in four significant digits, arrays row by row.
+      If the environment has the render mode `ansi` (and `ansi=True`), its drawing in characters follows, with colored
+      parts as `[X color]`. The space may hold text, numbers, arrays of at most 512 numbers, and Dicts and Tuples of
+      these.
     - `image` (with `image=True`): (H, W, 3) uint8, what the environment's render mode `rgb_array` draws. With it,
       larger arrays are allowed too; the text then says only their shape.
 
@@ -109,16 +110,18 @@ class GenericEnv(LanguageEnv):
     The wrapped environment's.
 
     ## Progress
-    `info["progress"]` where the environment gives it. Else 1 when `info["success"]` or `info["is_success"]` is true.
-    Else the return divided by the reward threshold, cut to [0, 1]; a threshold of 0 or less counts only when it is
-    reached at the end. An environment with none of these always has progress 0: give a `reward_threshold`.
+    `info["progress"]` if the environment gives it. Else 1 when `info["success"]` or `info["is_success"]` is true. Else
+    the return divided by the reward threshold, cut to [0, 1]. If the threshold is 0 or less, progress is 1 if the
+    return reaches it at the end, and 0 otherwise. An environment with none of these always has progress 0: give a
+    `reward_threshold`.
 
     ## Episode End
     The wrapped environment's, with its registered step limit.
 
     ## Info
     The wrapped environment's as plain JSON, and `metrics` with the `return` so far. `success` is its `success` or
-    `is_success`; else, at the end of an episode with a reward threshold, whether the return has reached it.
+    `is_success`. Without these, at the end of an episode with a reward threshold, it says whether the return reached
+    the threshold.
 
     ## Arguments
     - `id`: a registered id, or `module:id`.
@@ -127,8 +130,7 @@ class GenericEnv(LanguageEnv):
     - `action_names`, `observation_names`: words for the numbers, in order. The latter for a number, an array, or a
       tuple of numbers.
     - `default_action`: the phrase that replaces an invalid one.
-    - `goal`: the mission's goal; default: what the environment calls its mission, else "Get the highest total reward
-      ...".
+    - `goal`: the mission's goal; default: the environment's own `mission`, else "Get the highest total reward ...".
     - `reward_threshold`: the return that counts as success; default: the registered one.
     - `ansi`: append the drawing in characters; default True.
     - `render_mode`: None or `rgb_array`.
@@ -249,7 +251,7 @@ class GenericEnv(LanguageEnv):
     def _progress(self, info: dict[str, Any], success: bool | None, over: bool) -> float:
         if isinstance(info.get("progress"), int | float | np.number):
             said = float(info["progress"])
-            return min(1.0, max(0.0, said)) if math.isfinite(said) else said  # what is no number is not made one here
+            return min(1.0, max(0.0, said)) if math.isfinite(said) else said  # NaN and infinity stay as they are
         if any(key in info for key in ("success", "is_success")):
             return float(success or False)
         if self._threshold is None:
@@ -266,13 +268,11 @@ class GenericEnv(LanguageEnv):
         except gymnasium.error.DependencyNotInstalled as error:
             raise UsageError(f"gym:{self.id} cannot draw a picture: {error}") from error
         if not isinstance(picture, np.ndarray) or picture.ndim != 3 or picture.shape[2] != 3:
-            raise UsageError(
-                f"gym:{self.id} draws something else than one (H, W, 3) picture a step; leave out image=True."
-            )
+            raise UsageError(f"gym:{self.id} does not draw one (H, W, 3) picture a step; leave out image=True.")
         return picture.shape[0], picture.shape[1]
 
     def _render(self) -> Any:
-        """What the environment draws, of whatever kind; None where it has no camera."""
+        """What the environment draws, of any type; None if it has no camera."""
         return None if self._camera is None else self._camera.render()
 
 
@@ -306,7 +306,7 @@ def _said_plainly(spec: EnvSpec, options: dict[str, Any]) -> Iterator[None]:
 
 
 def _hush_pygame() -> None:
-    """Pictures need neither sound nor a screen, whose absence pygame would complain of at length."""
+    """Pictures need no sound and no screen. Without these settings pygame prints long complaints about missing ones."""
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     os.environ.setdefault("SDL_AUDIODRIVER", "dummy")
     if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
@@ -323,7 +323,7 @@ def _check_observation(id: str, space: spaces.Space[Any], image: bool) -> None:
     numbers = size(space)
     if numbers is None:
         raise UsageError(
-            f"gym:{id} observes {space}, for which there are no words; write a LanguageEnv that puts it into text."
+            f"gym:{id} observes {space}, which cannot be put into words; write a LanguageEnv with words of your own."
         )
     if numbers > LARGEST and not image:
         raise UsageError(

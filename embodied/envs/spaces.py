@@ -15,8 +15,8 @@ class Choice(Space[str]):
     Args:
         phrases: The phrases, distinct and non-empty. Their order is part of the space (sampling and equality).
         seed: Seed of the space's own random stream.
-        tacit: A further phrase that is accepted, but neither listed nor sampled: what stands for no answer, where every
-            phrase is one.
+        tacit: A further phrase that is accepted, but not listed or sampled. It stands for "no answer" where every
+            listed phrase is an answer.
     """
 
     def __init__(

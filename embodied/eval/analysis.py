@@ -1,4 +1,4 @@
-"""The environments' own tables: what a mean of progress does not say (accuracy by scenario, collisions, baselines on
+"""The environments' own tables, which say more than the mean progress (accuracy by scenario, collisions, baselines on
 the same items).
 
 An environment names its function in the catalog (`Entry.analysis`): it gets the scored episodes of that environment in
@@ -17,7 +17,7 @@ from embodied.store.run import Run
 from embodied.types import Episode
 
 _BAD_RECORDS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, EmbodiedError)
-"""What our own tables raise over records that their environment did not write."""
+"""The exceptions of our own tables for records that their environment did not write."""
 
 
 def analyse(run: Run, results: Results) -> list[Table]:
@@ -51,8 +51,8 @@ def _metrics(run: Run, results: Results) -> list[Table]:
 
 
 def _tables(run: Run, env: str, episodes: list[Episode]) -> list[Table]:
-    """An environment's tables; a sentence in their place where its records are not such as it writes, which a folder
-    from elsewhere may hold.
+    """An environment's tables. If its records do not have the form that it writes (a folder from elsewhere may hold
+    such), a sentence in their place.
     """
     try:
         return _function(ENTRIES[env].analysis)(episodes, lambda e: list(run.steps(e.spec.id, [])))
@@ -64,8 +64,8 @@ def _tables(run: Run, env: str, episodes: list[Episode]) -> list[Table]:
                 env,
                 ("",),
                 (),
-                f"There are no tables of {env}: its records are not such as it writes them ({type(error).__name__}:"
-                f" {str(error)[:200]}).",
+                f"There are no tables of {env}: its records do not have the form that it writes"
+                f" ({type(error).__name__}: {str(error)[:200]}).",
             )
         ]
 

@@ -10,8 +10,8 @@ import numpy as np
 from embodied.eval.statistics import LEVEL, Interval, normal_quantile
 
 PRIOR = 0.5
-"""Every player has won and lost this many votes against an average one: keeps one who always wins finite, and is soon
-outweighed.
+"""Every player starts with so many votes won and lost against an average one. This keeps a player who always wins
+finite, and real votes soon outweigh it.
 """
 
 

@@ -1,8 +1,8 @@
 """Which of two runs is better, by how much, and whether it could be luck.
 
 Runs whose episodes share seeds are compared seed by seed: what the seed made easy or hard for both cancels. Runs
-without a common seed (published submissions) are compared task by task. What only one of them has is left out, and
-said.
+without a common seed (published submissions) are compared task by task. Items that only one of them has are left out,
+and the result says so.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ Seeds = dict[int, float]
 Key = tuple[str, str]
 """(environment, task)."""
 SEEN_BY_THE_AGENT = ("image", "expert", "status", "data")
-"""Options of an environment that do not make it another task: what the agent is shown, and where files lie (that there
-are any makes it another).
+"""Options of an environment that do not make it another task: what the agent is shown, and where files lie (whether
+published files are used at all does make it another task).
 """
 
 CHOOSE_ITEMS = ("split", "language", "scenario", "family", "answer")
@@ -75,8 +75,8 @@ class Difference:
     p_holm: float
     """Corrected for all pairs of runs in the comparison."""
     detectable: float | None
-    """The smallest true difference so many episodes show at 5 % in four of five repetitions; None where they can show
-    none.
+    """The smallest true difference that so many episodes show at 5 % in four of five repetitions; None if they cannot
+    show any.
     """
     tasks: tuple[TaskDifference, ...]
     left_out: tuple[str, ...]
@@ -323,8 +323,8 @@ def _options(results: Results) -> dict[tuple[str, str], Json]:
 
 
 def defining(task: TaskSpec) -> Json:
-    """The options of a task that make it the task it is: those that do not stand at the environment's default, which
-    `embodied eval` records too.
+    """The options that define a task: those that differ from the environment's default. (`embodied eval` records
+    defaults, too.)
     """
     usual = env_defaults(task.env) if task.env in ENTRIES else {}
     options = {

@@ -1,12 +1,12 @@
 """Intervals of scores and of their differences: closed forms for means of values in [0, 1] over few tasks of few
 episodes.
 
-Resampling what was seen cannot see what happened not to happen: a task that came out constant would add no uncertainty.
+Resampling cannot show what did not happen by chance: a task with constant results would add no uncertainty.
 So three steps, none of which draws a random number:
 
 1. Within an environment (Wilson's idea, for several tasks): the variance of a task's values is its own, shrunk a little
-   towards what the environment's mean allows (`PRIOR`), and the interval is of all means for which the observed one is
-   not too far off, where the variance changes with the mean.
+towards what the environment's mean allows (`PRIOR`). The interval holds all means from which the observed one is not
+too far away; the variance changes with the mean.
 2. Over environments: squares of the distances add (MOVER; Zou and Donner 2008), below and above the score separately.
 3. For a difference of two scores: the same, with the correlation of what is paired (Newcombe 1998, method 10).
 
@@ -23,8 +23,8 @@ import numpy as np
 from embodied.eval.statistics import LEVEL, Interval, Stratum, known_mean, student_quantile, why_no_interval, wilson
 
 PRIOR = 8.0
-"""Values' worth of belief, over all tasks of an environment together, that its tasks are alike; a single task has none
-to be like.
+"""Values' worth of belief, over all tasks of an environment together, that its tasks are alike; a single task has no
+other to be like.
 """
 SKEW, SKEW_EPISODES, CURVE = 0.9, 1.25, 0.75
 """How far the variance follows the mean: SKEW n / (n + SKEW_EPISODES) of the slope a coin has, CURVE of its curvature.
@@ -33,12 +33,11 @@ The three numbers, PRIOR and CENTRE were chosen by simulation of the designs in 
 CENTRE = 0.2
 """Successes and failures that are added to the pooled mean before its variance is taken."""
 COINS = 0.1
-"""A little belief that values are 0 or 1, so that an environment that showed nothing but one value is not taken for
-certain.
+"""A little belief that values are 0 or 1, so that an environment with only one value does not count as certain.
 """
 TOGETHER = 4.0
-"""Episodes' worth of belief that two runs have nothing to do with each other: keeps equal runs from a certain
-difference.
+"""Episodes' worth of belief that two runs are independent. Without it, two equal runs would have a difference without
+uncertainty.
 """
 
 
@@ -83,7 +82,7 @@ def difference_interval(
 
 
 def correlation(a: Sequence[Stratum], b: Sequence[Stratum]) -> float:
-    """Correlation of two paired scores in (-1, 1), a little closer to 0 than it looks where values are 0 and 1; 0 where
+    """Correlation of two paired scores in (-1, 1), a little closer to 0 than measured if values are 0 and 1; 0 where
     one is constant.
     """
     shared = var_a = var_b = 0.0

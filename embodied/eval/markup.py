@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Html(str):
-    """Markup. Made by `el` alone, so that nothing a model or simulator wrote can become markup."""
+    """Markup. Only `el` makes it, so that text from a model or simulator cannot become markup."""
 
 
 Child = Any

@@ -110,8 +110,8 @@ def measured(name: str, run: Run, results: Results) -> tuple[Results, list[str]]
     """The results with the metric among the numbers of each scored episode, under `key(name)`.
 
     Returns:
-        The results, and a sentence where the metric failed on some episodes or gave what it may not. Those episodes
-        have no number.
+        The results, and a sentence if the metric failed on some episodes or gave an invalid number. Those episodes have
+        no number.
     """
     found, ended, wrong = metric(name), {}, []
     for id_, episode in results.ended.items():
@@ -120,7 +120,7 @@ def measured(name: str, run: Run, results: Results) -> tuple[Results, list[str]]
             continue
         try:
             number = found.value(episode, LazySteps(run, id_))
-        except Exception as error:  # noqa: BLE001  a stranger's function may raise anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001  a stranger's function may raise anything
             wrong.append(f"{type(error).__name__}: {error}")
             continue
         if number is None:
@@ -134,7 +134,7 @@ def measured(name: str, run: Run, results: Results) -> tuple[Results, list[str]]
 
 
 def key(name: str) -> str:
-    """Under what a metric stands among an episode's numbers, apart from those of its environment."""
+    """The key of a metric among an episode's numbers, which differs from those of its environment."""
     return f"metric:{name}"
 
 

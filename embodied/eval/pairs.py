@@ -1,4 +1,4 @@
-"""The test of a paired comparison: exact, and as keen as it may be.
+"""The test of a paired comparison: exact, and as powerful as possible.
 
 Pairs that succeed or fail and weigh alike are counted: A alone succeeded, B alone did. Given how many pairs differ, the
 sign test wastes most of its 5 % where few do. So the number of pairs that differ is not held fixed: the p value is the

@@ -1,4 +1,4 @@
-"""How many episodes it takes to show a difference: from runs at hand, or from a guess.
+"""How many episodes are needed to show a difference: from existing runs, or from a guess.
 
 The number is simulated with the test that `embodied compare` uses for runs that share seeds (see
 `embodied.eval.simulation`).
@@ -36,8 +36,8 @@ class Power:
     level: float
     power: float
     between: tuple[int | None, int | None] | None = None
-    """95 % interval of `needed`, as few episodes say little of how scores vary; None for a guess. None in it: more than
-    a million.
+    """95 % interval of `needed`, because few episodes say little about how scores vary; None for a guess. None in it:
+    more than a million.
     """
 
     @property
@@ -64,14 +64,15 @@ def from_pair(a: Results, b: Results, value: Value = progress) -> Pilot:
     found = [s for s in st.stratify(both) if len(s.values) > 1]
     if not found:
         raise UsageError(
-            f"{a.path} and {b.path} have no task with two common seeds: nothing says how their differences vary. Name"
-            " one run only."
+            f"{a.path} and {b.path} have no task with two common seeds, so it is unknown how their differences vary."
+            " Name one run only."
         )
     return _pilot(f"the differences by seed of {a.path} and {b.path}", found, 0.0, pairs=True)
 
 
 def from_run(run: Results, correlation: float, value: Value = progress) -> Pilot:
-    """The scores of one run, for two that vary as it does. Raises `UsageError` when no task has two scored seeds.
+    """The scores of one run, as a pilot for two runs that vary as it does. Raises `UsageError` when no task has two
+    scored seeds.
 
     Args:
         correlation: Between the two runs' values of a seed, in [0, 1): 0 to be on the safe side.
@@ -79,8 +80,8 @@ def from_run(run: Results, correlation: float, value: Value = progress) -> Pilot
     found = [s for s in run.strata(value=value) if len(s.values) > 1]
     if not found:
         raise UsageError(
-            f"{run.path} has no task with two scored episodes: nothing says how its scores vary. Name --sd instead of a"
-            " run."
+            f"{run.path} has no task with two scored episodes, so it is unknown how its scores vary. Name --sd instead"
+            " of a run."
         )
     return _pilot(
         f"the scores of {run.path}, for two runs like it whose seeds correlate by {correlation:g}",
@@ -99,13 +100,13 @@ def from_guess(sd: float, tasks: int, correlation: float) -> Pilot:
 
 
 def power(pilot: Pilot, difference: float, level: float = st.LEVEL, chance: float = st.POWER) -> Power:
-    """What it takes to show `difference`, in (0, 1], with probability `chance` at `level`. Raises `UsageError` when
-    nothing varies.
+    """How many episodes are needed to show `difference`, in (0, 1], with probability `chance` at `level`. Raises
+    `UsageError` when nothing varies.
     """
     parts = [(weight, task.variance(difference)) for weight, task in pilot.tasks]
     if not any(_varies(task) for _, task in pilot.tasks):
         raise UsageError(
-            f"Nothing varies in {pilot.basis}: it says nothing about how many episodes it takes. Name --sd instead, for"
+            f"Nothing varies in {pilot.basis}, so it does not show how many episodes are needed. Name --sd instead, for"
             " instance 0.4."
         )
     shown = tuple((n, st.detectable(st.spread((w, v, n) for w, v in parts), level, chance)) for n in LADDER)

@@ -1,4 +1,4 @@
-"""Remarks: what a reader of a score must know about the replies behind it, each with what to do about it."""
+"""Remarks: facts about the replies that a reader of a score must know, each with advice."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _NOTED = {
         "an answer could not be read and asking again would have been too long for the model: the step is invalid"
     ),
     notes.UNHELD: (
-        "the model answered something else than one of the actions, although it was asked for nothing else: check that"
-        " the server heeds model.constraint"
+        "the model's answer was not one of the actions, although the server was told to allow nothing else: check that"
+        " the server obeys model.constraint"
     ),
     notes.DROPPED: "a reply gave more than one command: the first was executed, what followed was dropped",
     notes.UNKNOWN_MARKER: (
-        "a reply began with what looks like a marker that is not known: look at one with `embodied view`"
+        "a reply began with something that looks like an unknown marker: look at one with `embodied view`"
     ),
 }
 SHOWN = 5
-"""Names of models that are told."""
+"""Names of models that a remark lists."""
 
 
 def remarks(score: Score) -> list[str]:
@@ -40,7 +40,7 @@ def _refused(score: Score) -> list[str]:
     episodes = sum(score.refusals.values())
     reasons = ", ".join(f"{number} {why}" for why, number in score.refusals.items())
     was = "episode ended because its prompt was" if episodes == 1 else "episodes ended because their prompts were"
-    return [f"{episodes} {was} refused ({reasons}); they have no score. `embodied resume` asks again, last of all."]
+    return [f"{episodes} {was} refused ({reasons}); they have no score. `embodied resume` plays them last of all."]
 
 
 def _replies(score: Score) -> list[str]:
@@ -53,15 +53,15 @@ def _replies(score: Score) -> list[str]:
         *told(
             counts.EMPTY,
             "empty",
-            ": look at one with `embodied view`; a model that reasons needs room for both, a larger model.max_tokens.",
+            ": look at one with `embodied view`. A model that reasons may need a larger model.max_tokens.",
         ),
         *told(counts.CUT, "cut at the limit of tokens", ": raise model.max_tokens, which counts thoughts too."),
         *told(counts.FILTERED, "held back or ended by the provider's filter", "."),
-        *told(counts.CACHED, "taken from the cache", " and cost nothing; run.cache=off asks anew."),
+        *told(counts.CACHED, "taken from the cache", " and cost nothing; run.cache=off asks again."),
         *told(
             counts.ESTIMATED,
-            "sent without a count of tokens",
-            f": {score.usage.estimated:,} tokens are estimated from characters, and so are costs and budgets.",
+            "sent without token counts",
+            f": {score.usage.estimated:,} tokens are estimated from characters. Costs and budgets are estimates, too.",
         ),
     ]
 

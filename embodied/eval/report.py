@@ -1,4 +1,4 @@
-"""What the report of a run says, gathered in one pass over its steps. `embodied.eval.report_page` draws it.
+"""The content of a run's report, gathered in one pass over its steps. `embodied.eval.report_page` draws it.
 
 Memory does not grow with the number of steps: counts, a histogram of times, and for every episode its progress at a few
 places.

@@ -126,8 +126,8 @@ def _top(report: Report, name: str) -> Html:
         )
     if total.scored < total.planned:
         warnings.append(
-            f"{total.planned - total.scored} planned episodes have no score. They are neither zeros nor holes: read"
-            " every score with its coverage."
+            f"{total.planned - total.scored} planned episodes have no score. They do not count as zeros: read every"
+            " score together with its coverage."
         )
     if not record.planned:
         warnings.append("This run has no planned episodes.")
@@ -142,9 +142,7 @@ def _top(report: Report, name: str) -> Html:
 
 
 def _goals(report: Report) -> list[tuple[str, str]]:
-    """What the agent was asked for, by environment: of its first episode, and how many episodes were asked for
-    something else.
-    """
+    """The goals of the agent, by environment: that of the first episode, and how many episodes had another goal."""
     asked: dict[str, list[str]] = {}
     for episode in report.results.ended.values():
         if episode.mission is not None and episode.mission.goal:
@@ -181,7 +179,7 @@ def _scores(report: Report) -> Html:
 
 
 def _floors(report: Report) -> Html | None:
-    """What agents earn that look at nothing: the rows to read the scores against."""
+    """What agents earn without looking at anything: rows to compare the scores with."""
     rows = []
     for env, found in floors.of_run(report.results.record).items():
         shown = [

@@ -1,4 +1,4 @@
-"""What a run achieved, read once: every planned episode beside its result, and which of them count."""
+"""The results of a run, read once: every planned episode beside its result, and which of them count."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def progress(episode: Episode) -> float | None:
 
 
 WITHOUT_SUCCESS = {"codalm"}
-"""Our environments that know progress and no success (`LanguageEnv.can_succeed`). Of others, one success said in a run
-tells that there is one.
+"""Our environments that have progress but no success (`LanguageEnv.can_succeed`). Other environments have success if a
+run reports one.
 """
 
 ByTask = dict[tuple[str, str], dict[int, float]]

@@ -22,12 +22,12 @@ class Score:
     scored: int
     progress: float | None
     """Mean over environments of the mean over tasks of the mean over seeds, in [0, 1]; None when nothing is scored.
-    Failed episodes are neither zeros nor holes: see `scored`."""
+    Failed episodes do not count as zeros: see `scored`."""
     interval: tuple[float, float] | None
     """95 % (see `embodied.eval.intervals`); None when there can be none."""
     success: float | None
-    """Share of scored episodes that succeeded, among those of environments in which one can; None where none can. Who
-    ran out of time has failed.
+    """Share of scored episodes that succeeded, among those of environments in which one can; None if none can. An
+    episode that ran out of steps has failed.
     """
     steps: int = 0
     invalid_actions: int = 0

@@ -42,7 +42,7 @@ class RunSettings:
 
 
 def describe(record: RunRecord) -> RunSettings:
-    """Reads a run's settings from its record; what a foreign record lacks is empty."""
+    """Reads a run's settings from its record; facts that a foreign record lacks are empty."""
     config = record.config
     imported = config.get("imported") or {}
     agent = str(_part(config, "agent").get("policy") or config.get("preset") or "")

@@ -1,4 +1,4 @@
-"""How often the paired test of `embodied compare` sees a difference that is there: by simulated comparisons.
+"""How often the paired test of `embodied compare` shows a true difference, found by simulated comparisons.
 
 A task of a planned comparison is a `Coin` (episodes succeed or fail) or a `Graded` (progress of any kind). Both draw
 what a pair of episodes would come to if agent A were better by the difference asked for. The test is
@@ -86,7 +86,7 @@ class Graded:
 
 @dataclass(frozen=True)
 class Guess:
-    """Scores of which nothing but their spread is known: their differences are drawn from a normal distribution."""
+    """Scores of which only the spread is known: their differences are drawn from a normal distribution."""
 
     sd: float
     correlation: float = 0.0

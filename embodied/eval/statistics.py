@@ -161,8 +161,8 @@ def student_interval(value: float | None, found: Spread | None) -> Interval | No
 def why_no_interval(strata: Sequence[Stratum]) -> str:
     """Why a score has no interval, in words; empty when it has one.
 
-    Tasks that are constant at 0 or 1 do not hinder one: the interval counts how often a coin would come out so. Nothing
-    is known of how a score varies that never varied at a value between.
+    Tasks that are constant at 0 or 1 do not hinder one: the interval counts how often a coin would come out so. If a
+    score never varied at a value between 0 and 1, it is unknown how it varies.
     """
     if not strata:
         return "nothing is scored"
@@ -177,7 +177,7 @@ def why_no_interval(strata: Sequence[Stratum]) -> str:
 
 def wilson(successes: float, n: int, level: float = LEVEL) -> Interval | None:
     """Wilson's score interval of a share (Wilson 1927); None without a trial. Pooled over tasks it is a little wider
-    than it need be.
+    than necessary.
     """
     if n == 0:
         return None
@@ -194,7 +194,7 @@ def wilson(successes: float, n: int, level: float = LEVEL) -> Interval | None:
 def paired_permutation(strata: Sequence[Stratum], resamples: int = RESAMPLES) -> float:
     """Two-sided p value of the paired permutation test, for strata of differences A - B by seed.
 
-    If it made no difference which agent played, the sign of every difference is a coin's. All sign patterns are tried
+    If both agents were equally good, the sign of every difference would be random. All sign patterns are tried
     when they are at most `resamples`, else so many random ones, and the observed one is counted among them (Phipson and
     Smyth 2010).
     """
@@ -248,7 +248,7 @@ def holm(p: Sequence[float]) -> list[float]:
 
 def detectable(found: Spread, level: float = LEVEL, power: float = POWER) -> float:
     """The smallest true difference that a two-sided test at `level` sees with probability `power`."""
-    freedom = round(found.freedom, 6)  # sums in another order are the same number: it is looked up, not computed again
+    freedom = round(found.freedom, 6)  # the same sum in another order is looked up, not computed again
     return (student_quantile((1 + level) / 2, freedom) + student_quantile(power, freedom)) * found.error
 
 

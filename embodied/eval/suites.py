@@ -71,7 +71,7 @@ def suite(name: str) -> Suite:
 
     Raises:
         UnknownName: There is no such suite.
-        UsageError: It is a plugin's and cannot be had.
+        UsageError: It is a plugin's and cannot be imported.
     """
     found, plugin = SUITES.get(name), SUITES.plugin(name)
     if plugin is None:
@@ -84,7 +84,7 @@ def _checked(plugin: Plugin, found: object) -> Suite:
     """A plugin's suite, if it is one. Raises `UsageError`."""
     try:
         made = found() if callable(found) else found
-    except Exception as error:  # a stranger's function may raise anything
+    except (Exception, SystemExit) as error:  # a stranger's function may raise anything
         raise plugin.bad(f"cannot be made ({type(error).__name__}: {error})") from error
     if not isinstance(made, Suite):
         raise plugin.bad(f"is not an embodied.eval.suites.Suite but a {type(made).__name__}")

@@ -1,4 +1,4 @@
-"""Many runs at a glance: what each was, what it achieved, what it cost, and whether it has ended.
+"""Summaries of many runs: what each played, its score, its cost, and whether it has ended.
 
 A run's plan and results are read, never its steps. Folders may come from strangers: they are read through the store's
 checks, and one that cannot be read is a summary that says why.
@@ -25,7 +25,7 @@ FINISHED, IN_PLAY, STOPPED, DAMAGED = "finished", "in play", "stopped", "damaged
 DEEPEST = 3
 """Folders within each other in which runs are looked for."""
 MOST_FOLDERS = 20_000
-"""Folders that are looked into: a folder of runs has fewer, a home folder more."""
+"""The most folders that are searched: a folder of runs has fewer, a home folder more."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Summary:
     """The folder, seen from the folder of runs."""
     path: str
     state: str
-    """`finished`: every planned episode is scored. `in play`: a process plays one now. `stopped`: neither; `embodied
-    resume` goes on. `damaged`: see `problem`.
+    """`finished`: every planned episode is scored. `in play`: a process plays one now. `stopped`: neither;
+    `embodied resume` continues it. `damaged`: see `problem`.
     """
     problem: str = ""
     """What is wrong, in one sentence; empty where all could be read."""
@@ -75,7 +75,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which runs to list: names, or patterns with `*` and `?`, whatever the case. An empty one takes all."""
+    """Which runs to list: names, or patterns with `*` and `?`; letter case does not matter. An empty one takes all."""
 
     env: str = ""
     agent: str = ""
@@ -83,7 +83,7 @@ class Wanted:
     model: str = ""
 
     def takes(self, found: Summary) -> bool:
-        """Whether `found` is wanted. One that cannot be read is, unless something is asked for."""
+        """Whether `found` is wanted. A run that cannot be read is wanted, unless there is a filter."""
         name = found.model.partition("/")[2]
         return (
             _matches(self.env, found.envs)
@@ -105,8 +105,7 @@ def find(folder: Path) -> list[Path]:
     """The run folders in `folder`, by name: those that hold a run.json, up to `DEEPEST` folders down; `folder` alone
     where it is one itself. Links are not followed, and nothing is looked for inside a run.
 
-    Raises:
-        StoreError: `folder` cannot be read, or is none.
+    Raises: StoreError: `folder` cannot be read, or is not a folder.
     """
     if not folder.is_dir():
         what = "is a file, not a folder of runs" if folder.exists() else "does not exist"

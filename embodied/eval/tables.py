@@ -20,7 +20,7 @@ class Table:
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
-    """A row has a cell a column; the first is its name. A share is in [0, 1]; None where there is nothing to say."""
+    """A row has a cell a column; the first is its name. A share is in [0, 1]; None for an empty cell."""
     note: str = ""
     """What a reader must know: how many, of what, by which rule."""
 

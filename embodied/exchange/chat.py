@@ -1,14 +1,13 @@
-"""The format `sft`: what agents were shown and what they answered, as chat JSONL that transformers and TRL read as it
-is.
+"""The format `sft`: prompts and answers of agents, as chat JSONL that transformers and TRL read directly.
 
 A line is a step: `messages` (the prompt as sent, then the answer), `images` (paths of PNG files beside the JSONL, in
 the order in which the messages have them), and `episode`, `step`, `env`, `task`, `progress` (of the whole episode),
 `success`. Where any episode has pictures, the content of every message is a list of parts (`{"type": "text", ...}`,
 `{"type": "image", "path": ...}`), else it is a string.
 
-Left out are steps whose answer could not be read or was no action. An answer that was asked for again stands behind the
-first prompt: there the model should have given it. Episodes of agents without a model (experts, persons) are told as
-the agent `naive` would be asked.
+Left out are steps whose answer could not be read or was not an action. An answer that was asked for again stands behind
+the first prompt: there the model should have given it. Episodes of agents without a model (experts, persons) are told
+as the agent `naive` would be asked.
 """
 
 from __future__ import annotations
@@ -184,7 +183,7 @@ class Chat:
         return plain, images
 
     def answer(self, reply: Reply) -> Json:
-        """A reply as the message to be learnt; what a reasoning model thought stands in `reasoning_content`."""
+        """A reply as the message to learn; what a reasoning model thought stands in `reasoning_content`."""
         content = [{"type": "text", "text": reply.text}] if self.pictures else reply.text
         return {
             "role": "assistant",

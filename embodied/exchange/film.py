@@ -67,8 +67,8 @@ def _require_encoder() -> None:
 
 
 def _video(frames: list[np.ndarray], fps: int) -> bytes:
-    """The frames as MP4. The encoder, a process of its own, does not say when its disk is full: it writes elsewhere,
-    and what it wrote is looked at.
+    """The frames as MP4. The encoder is another process and does not say when its disk is full. So it writes elsewhere,
+    and the result is checked.
     """
     import imageio.v3 as imageio
 

@@ -12,7 +12,7 @@ def films(export: Export) -> Exported:
     """Writes a film of each episode that can be read.
 
     Raises:
-        EmbodiedError: What keeps every one of them from being written.
+        EmbodiedError: None of them can be written; says why.
     """
     written, failed = Exported(), []
     older = older_versions(export.run.record)

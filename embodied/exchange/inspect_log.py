@@ -92,7 +92,7 @@ def _log(run: Run, episodes: list[Episode], damaged: list[str]) -> EvalLog:
 
 
 def _began(record: RunRecord) -> str:
-    """When the run was made, as inspect wants it: ISO 8601 with a zone; of an imported run often a day alone, or
+    """When the run was made, as inspect wants it: ISO 8601 with a zone; for an imported run often only a day, or
     nothing.
     """
     try:

@@ -56,8 +56,8 @@ def write_dpo(export: Export) -> Exported:
         path.unlink()
         raise UsageError(
             "There is no pair of a better and a worse answer: no answer was asked for again (agent.parse.policy=reask),"
-            " and no two episodes of one task and seed with different progress part ways. Name more runs of the same"
-            " suite seed with --against."
+            " and no two episodes of one task and seed differ both in an answer and in progress. Name more runs of the"
+            " same suite seed with --against."
         )
     return Exported([path], [f"{n} pairs from {source}" for source, n in counts.items()])
 

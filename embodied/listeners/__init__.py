@@ -3,7 +3,7 @@
 A listener is a name in `LISTENERS`: a callable that takes a `Context` and returns a `Listener`
 (`embodied.rollout.runner`), which may also have a method `close()`. Other distributions add theirs through the
 entry-point group `embodied.listeners`. Only the run folder counts: a listener that fails is switched off, and the run
-goes on.
+continues.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ class Context:
     run: Run
     """The run that is played: its folder and its record, which holds no key."""
     planned: tuple[EpisodeSpec, ...]
-    """The episodes that are asked for; those that have a score are not played again."""
+    """The requested episodes; those that have a score are not played again."""
     before: tuple[Episode, ...] = ()
-    """The episodes that had ended before, in a run that goes on."""
+    """The episodes that had ended before, in a resumed run."""
 
 
 def check(names: Sequence[str]) -> None:
@@ -85,7 +85,7 @@ def listening(
     Args:
         names: Names in `LISTENERS`, checked by `check`.
         run: The run that is played.
-        planned: The episodes that are to be played.
+        planned: The episodes to play.
         first: Is told first, in this thread.
         stopping: Is set when the run was interrupted: the listeners then have little time to end.
     """
@@ -110,7 +110,8 @@ def _make(name: str, context: Context) -> Any:
 
 
 class Background:
-    """Tells a listener in a thread of its own, so that a slow one holds up nobody. One that raises is switched off.
+    """Tells a listener in a thread of its own, so that a slow one does not delay the run. One that raises is switched
+    off.
 
     Args:
         name: For the sentence that says so.
@@ -167,5 +168,5 @@ class Background:
 
     def _switch_off(self, why: str) -> None:
         self._off = True
-        said = line(mask(f"The listener {self._name} is switched off, and the run goes on: {why}")).rstrip(".")
+        said = line(mask(f"The listener {self._name} is switched off, and the run continues: {why}")).rstrip(".")
         print(f"warning: {said[:400]}.", file=sys.stderr, flush=True)

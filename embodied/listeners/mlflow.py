@@ -9,14 +9,14 @@ import os
 import time
 
 from embodied.listeners import Context
-from embodied.listeners.scalars import Scalars, settings
+from embodied.listeners.scalars import Scalars, key, settings
 from embodied.types import Episode, EpisodeSpec, Step
 
-_TAG = "embodied.identity"
+_TAG = "embodied.run"
 
 
 class MLflowListener:
-    """Logs numbers of ended episodes; a resumed run goes on as the same one. Needs the extra `mlflow`."""
+    """Logs numbers of ended episodes; a resumed run continues as the same one. Needs the extra `mlflow`."""
 
     def __init__(self, context: Context):
         from mlflow.entities import Metric, Param, RunTag
@@ -28,13 +28,13 @@ class MLflowListener:
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME", "embodied")
         found = self._client.get_experiment_by_name(name)
         experiment = found.experiment_id if found else self._client.create_experiment(name)
-        mine = f"tags.`{_TAG}` = '{run.record.identity}'"
+        mine = f"tags.`{_TAG}` = '{key(run)}'"
         before = self._client.search_runs([experiment], mine, max_results=1)
         if before:
             self._id = before[0].info.run_id
             self._client.update_run(self._id, status="RUNNING")
             return
-        tags = [RunTag(_TAG, run.record.identity), RunTag("mlflow.runName", run.root.name)]
+        tags = [RunTag(_TAG, key(run)), RunTag("mlflow.runName", run.root.name)]
         self._id = self._client.create_run(experiment, tags={tag.key: tag.value for tag in tags}).info.run_id
         params = [Param(key, value) for key, value in settings(run).items()]
         for start in range(0, len(params), 100):  # MLflow takes a hundred at once

@@ -1,7 +1,8 @@
-"""What the trackers are told: numbers of ended episodes, and the settings of the run."""
+"""What trackers get: numbers of ended episodes, and the settings of the run."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -47,10 +48,13 @@ class Scalars:
         return {f"{env}/{name}": float(value) for name, value in found.items()}
 
 
+def key(run: Run) -> str:
+    """Names a run to a tracker: the same whenever the run goes on, another for the same plan in another folder."""
+    return hashlib.sha256(f"{run.record.identity} {run.record.created}".encode()).hexdigest()[:32]
+
+
 def settings(run: Run) -> dict[str, str]:
-    """What the run is played with: dotted key -> value as text, without secrets. Keys that stand at nothing are left
-    out.
-    """
+    """The settings of the run: dotted key -> value as text, without secrets. Keys without a value are left out."""
     whole = {**run.record.config, "versions": run.record.versions}
     return {key: mask(str(value))[:LONGEST] for key, value in _flat(whole) if value not in (None, "", [], {})}
 

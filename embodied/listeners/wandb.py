@@ -8,14 +8,14 @@ from __future__ import annotations
 import os
 
 from embodied.listeners import Context
-from embodied.listeners.scalars import Scalars, settings
+from embodied.listeners.scalars import Scalars, key, settings
 from embodied.types import Episode, EpisodeSpec, Step
 
 
 class WandbListener:
-    """Logs numbers of ended episodes; a resumed run goes on as the same one. Needs the extra `wandb`.
+    """Logs numbers of ended episodes; a resumed run continues as the same one. Needs the extra `wandb`.
 
-    Weights & Biases is given no console output, no code and no command line: they may hold what is not for it.
+    Weights & Biases is given no console output, no code and no command line: they may hold private things.
     """
 
     def __init__(self, context: Context):
@@ -28,7 +28,7 @@ class WandbListener:
         self._run = wandb.init(
             project=os.environ.get("WANDB_PROJECT", "embodied"),
             name=run.root.name,
-            id=run.record.identity[:32],
+            id=key(run),
             resume="allow",
             config=dict(settings(run)),
             dir=str(run.root),

@@ -29,10 +29,8 @@ _EXTRAS = {"anthropic": "anthropic", "google": "google", "gguf": "local", "trans
 
 
 def build(config: ModelConfig, blobs: Blobs, seed: int = 0, replicas: int = 0) -> Model:
-    """Builds the model that `config` describes: the provider with the retry layer around it, and as many calls at a
-    time as it bears.
-
-    Everything that can be found wrong without a call is found here: the key, the URL, the weights.
+    """Builds the model that `config` describes: the provider with the retry layer around it, and with a limit on
+    simultaneous calls. All faults that can be found without a call are found here: the key, the URL, the weights.
 
     Args:
         config: Which model and how to call it.
@@ -76,7 +74,7 @@ def spending(
     used: Usage,
     cache: str = "deterministic",
 ) -> Model:
-    """Puts the layers around a run's model that mind its money: a budget, and the cache around it, whose replies cost
+    """Puts the layers around a run's model that watch its costs: a budget, and the cache around it, whose replies cost
     nothing.
 
     Args:

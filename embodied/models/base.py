@@ -1,4 +1,4 @@
-"""Model: what answers messages. Providers are Models, and so are the layers around them (retry,
+"""Model: answers messages. Providers are Models, and so are the layers around them (retry,
 cache, limits, budget).
 """
 
@@ -11,8 +11,8 @@ from typing import Protocol
 from embodied.types import Message, Reply, Settings
 
 CONVERSATION: ContextVar[str] = ContextVar("conversation", default="")
-"""Whose calls are made: prompts of one conversation mostly begin alike, so whoever answers the first of them answers
-the others cheaply.
+"""The conversation that makes a call. Its prompts mostly begin alike, so the engine that answered the first answers the
+others cheaply.
 """
 
 
@@ -45,7 +45,7 @@ class Model(Protocol):
 
 
 def chooses(model: object) -> bool:
-    """Whether a model can be held to `Settings.choices`: it says so itself."""
+    """Whether a model can be limited to `Settings.choices`: it says so itself."""
     return bool(getattr(model, "chooses", False))
 
 

@@ -1,4 +1,4 @@
-"""What a model is made from: plain values, usable as a Hydra structured config."""
+"""The configuration of a model: plain values, usable as a Hydra structured config."""
 
 from __future__ import annotations
 

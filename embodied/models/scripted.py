@@ -23,8 +23,8 @@ _MODES = ("cycle", "once")
 class Scripted:
     """Answers from `config.script`.
 
-    `config.name` says what happens at the end of a list: `cycle` begins again, `once` refuses. A list is consumed in
-    the order of calls, whichever episode they come from; where that matters give a function. Usage counts words.
+    `config.name` says what happens at the end of a list: `cycle` begins again, `once` refuses. Calls of all episodes
+    consume one list, in their order. If that matters, give a function. Usage counts words.
     """
 
     def __init__(self, config: ModelConfig, blobs: Blobs):

@@ -1,10 +1,10 @@
-"""Stage one of reading a reply, `thoughts`: what a model thought is told apart from what it said.
+"""Stage one of reading a reply, `thoughts`: separates what a model thought from what it said.
 
 Open models write their thoughts into the reply itself, between marks of their own. Known are, in any letter case:
 
     marks                                                        models (examples)
     <think>, <thinking>, <thought>, <reasoning>, <reflection>,   DeepSeek, Qwen, GLM, Nemotron, Phi, SmolLM, Claude,
-    Marco-o1, ...
+      ...                                                        Marco-o1, ...
       with a prefix too: <seed:think>                            Seed-OSS
     [THINK] ... [/THINK]                                         Magistral
     ◁think▷ ... ◁/think▷                                         Kimi
@@ -57,7 +57,7 @@ _OPENS = {
     "bracket": "unbracket",
 }
 _TAGS = frozenset({"unpipe", "close", "unbracket"})
-"""Closing marks that end any thought, whichever mark opened it."""
+"""Closing marks that end any thought, no matter which mark opened it."""
 _ALWAYS = re.compile(r"[\[【]\s?think(?:ing)?\s?[\]】]", re.IGNORECASE)
 """Bracketed words that open a thought even if nothing closes it; others may be headings (`[Reasoning]`)."""
 
@@ -81,7 +81,7 @@ class Thoughts(NamedTuple):
 
 
 def split(text: str) -> Thoughts:
-    """Tells thoughts and answer apart; both are stripped when there are thoughts, else `answer` is `text` as it is."""
+    """Separates thoughts and answer; both are stripped when there are thoughts, else `answer` is `text` as it is."""
     if _CHANNEL_MARK.search(text):
         return _harmony(text)
     if match := _RUN_TOGETHER.match(text):
@@ -94,8 +94,8 @@ def split(text: str) -> Thoughts:
 
 
 def opens(text: str) -> bool:
-    """Whether `text` still holds a mark of a thought: one that `split` left because nothing tells where the thought
-    begins or ends.
+    """Whether `text` still holds a mark of a thought: one that `split` left because the thought has no clear beginning
+    or end.
     """
     return any(
         match.lastgroup in ("open", "pipe", "close", "unpipe") or _ALWAYS.fullmatch(match[0])

@@ -1,1 +1,1 @@
-"""Path planning: maps, planners, what describes a path, and who judges it."""
+"""Path planning: maps, planners, descriptors of paths, and the environments that ask about them."""

@@ -1,5 +1,5 @@
-"""The tables of PathEval-v0: how often right, where, by how narrow a margin, and what rules score that ignore the
-scenario.
+"""The tables of PathEval-v0: how often answers are right, in which scenarios, by which margin, and what rules that
+ignore the scenario score.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _right(group: Iterable[Episode], chosen: Chosen) -> int:
 
 
 def best_shortcut(group: Group) -> str:
-    """The rule that ignores the scenario and is right most often; of equals the first."""
+    """The rule that ignores the scenario and is right most often; among equals the first."""
     rules: dict[str, int] = group[0].info["shortcuts"]
     return max(rules, key=lambda name: _right(group, _shortcut(name)))
 
@@ -103,10 +103,10 @@ def _judges(title: str, group: Group) -> Table:
             "took the first",
         ),
         tuple(rows),
-        "right: an unparsed answer is not. by scenario: mean over scenarios. contrast: of couples of items that show"
-        " the same two paths in scenarios with opposite answers, those with both right. consistent: of items shown in"
-        f" both orders, those where the same path was taken. The right path came first in {first}. A coin gets 0.50,"
-        f" and 0.25 of the couples.{_left_out(group)}",
+        "right: share of right answers; an unparsed answer is not right. by scenario: mean over scenarios. contrast:"
+        " two items show the same two paths in scenarios with opposite answers; the share of such couples with both"
+        " right. consistent: share of the items shown in both orders for which the agent took the same path. The right"
+        f" path came first in {first}. A coin gets 0.50, and 0.25 of the couples.{_left_out(group)}",
     )
 
 
@@ -222,8 +222,8 @@ def _perception(title: str, group: Group) -> Table:
             *(f"right, margin {low:g}+" for low in (2.0, 3.0)),
         ),
         tuple(rows),
-        "Pairs differ by a threshold or more. Where a pair is asked about again, intervals count it once. margin: the"
-        f" difference in thresholds. A coin gets 0.50.{_left_out(group)}",
+        "Pairs differ by a threshold or more. If a pair was asked about twice, intervals count it once. margin: the"
+        f" difference, in thresholds. A coin gets 0.50.{_left_out(group)}",
     )
 
 
@@ -280,8 +280,8 @@ def _values(title: str, group: Group) -> Table:
             "unparsed",
         ),
         tuple(rows),
-        "MAE: mean absolute error of the answers that could be read. The median of all these paths is the best answer"
-        " of one who sees nothing. Where a pair is asked about again, intervals count it once." + _left_out(group),
+        "MAE: mean absolute error of the answers that could be read. Without seeing anything, the best answer is the"
+        " median of all these paths. If a pair was asked about twice, intervals count it once." + _left_out(group),
     )
 
 
@@ -294,8 +294,8 @@ def _abstraction(title: str, group: Group) -> Table:
         f"PathEval {title}: which descriptors matter",
         ("scenario", "answers", "F1", "F1 without direction", "exact", "unparsed"),
         (*rows, _all_known(group)),
-        "F1 of the set of (descriptor, direction). An unparsed answer has F1 0. A scenario is one question, however"
-        " often it is asked: its interval is of asking it again, that of the last row of other scenarios.",
+        "F1 of the set of (descriptor, direction). An unparsed answer has F1 0. A scenario is one question, even if it"
+        " was asked many times: its interval covers asking it again. The last row's interval covers other scenarios.",
     )
 
 

@@ -130,7 +130,7 @@ def shape(path: Floats) -> tuple[float, float, float, float]:
     path never turns.
     """
     steps = np.diff(np.asarray(path, float), axis=0)
-    steps = steps[(steps != 0).any(axis=1)]  # a vertex given twice is no turn
+    steps = steps[(steps != 0).any(axis=1)]  # a vertex given twice is not a turn
     before, after = steps[:-1], steps[1:]
     along = (before * after).sum(axis=1)
     across = before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]

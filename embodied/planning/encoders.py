@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 CONTROLS = ("descriptors", "raw-pca", "random-vit")
 MEANING = {
     "descriptors": "The true descriptors in place of features: the most that this probe can find.",
-    "raw-pca": "No encoder: 64 principal components of the pixels, reduced to 48 x 48. What an encoder has to beat.",
+    "raw-pca": "No encoder: 64 principal components of the pixels, reduced to 48 x 48. An encoder must beat it.",
     "random-vit": (
-        "A small vision transformer with random weights, which has never seen a picture. Random features still keep"
-        " where there is how much ink; so this is no chance level, but what is there without any learning. An encoder"
-        " that is no better has learnt nothing of the descriptor."
+        "A small vision transformer with random weights, which has never seen a picture. Random features still show"
+        " how much ink is where. So this is not chance, but the level without any learning. An encoder that is not"
+        " better has learnt nothing about the descriptor."
     ),
 }
 _SIDE = 224
@@ -44,7 +44,8 @@ def encoder(name: str, *, tune: int = 0, seed: int = 0) -> Encoder:
     Args:
         name: One of `CONTROLS`, a folder with a model of transformers, or the id of one on the Hub that is in this
             machine's cache. Nothing is downloaded.
-        tune: Epochs for which the encoder is tuned on the training maps, anew for each fold; 0 leaves it frozen.
+        tune: Epochs for which the encoder is tuned on the training maps, from the start for each fold; 0 leaves it
+            frozen.
         seed: Of random weights and of the order in tuning.
 
     Raises:
@@ -118,8 +119,8 @@ class Frozen:
 
 
 class Tuned:
-    """A vision model tuned on the training maps, anew for each fold: to tell by how much two paths differ in each
-    descriptor, and which has more.
+    """A vision model tuned on the training maps, from the start for each fold. It learns by how much two paths differ
+    in each descriptor, and which has more.
     """
 
     def __init__(self, name: str, model: Any, prepare: Any, epochs: int, seed: int):

@@ -35,21 +35,23 @@ class _Episode:
     shown: Shown
     question: Question
     ending: str = ""
-    """What is said once the answer was given."""
+    """The text after the answer."""
     pictures: list[Pixels] | None = None
     """Drawn when first asked for."""
 
 
 class PathEvalEnv(LanguageEnv):
-    """PathEval: which of two robot paths suits a scenario, and where does a judge fail: knowing what matters, seeing
-    it, putting it together?
+    """PathEval: which of two robot paths suits a scenario? The tasks show where a judge fails: in knowing what matters,
+    in seeing it, or in putting both together.
 
     ## Description
-    A robot is to go from a start to a goal among obstacles, and two paths are proposed. Fifteen scenarios say who
-    drives there and what it is about: a long truck wants few sharp turns, a soil monitor a long way close to the walls.
+    A robot must go from a start to a goal among obstacles, and two paths are proposed. One of fifteen scenarios says
+    which vehicle drives and what matters to it: a long truck wants few sharp turns, a soil monitor wants a long way
+    close to the walls.
+
     Seven descriptors of a path are known exactly: minimum, maximum and average clearance, path length, total turning
-    (PathEval's "smoothness"), sharp turns, maximum angle. Of each scenario it is known which of them matter and in
-    which direction; a path suits it better when every descriptor that matters and differs enough says so.
+    (PathEval's "smoothness"), sharp turns, maximum angle. Each scenario defines which descriptors matter and in which
+    direction. One path suits the scenario better when all descriptors that matter and differ enough favour it.
 
     | task | question | answer |
     |---|---|---|
@@ -80,30 +82,31 @@ class PathEvalEnv(LanguageEnv):
 
     ## Action Space
     `Choice` of the two paths' names: `Path 1` and `Path 2`, or with `ids="random"` names such as `Path K7XQ`, drawn for
-    each episode. An answer that names both paths or neither is executed as `no answer`, the default action, which is
-    not offered. `FreeText` for `abstract` and for `perceive` with `answer="value"`.
+    each episode. An answer that names both paths or neither is executed as `no answer`. This is the default action; the
+    agent is not told of it. The action space is `FreeText` for `abstract` and for `perceive` with `answer="value"`.
 
     ## Observation Space
-    - `text`: the scenario or the question; what the pictures show; the descriptors of both paths where `inputs` has
-      them, and the descriptors that matter for `integrate`.
-    - `image` (and `image_2` with `layout="separate"`; with `image=True`): (H, W, 3) uint8. A panel is 480 x 480 pixels
-      from above (`view="2d"`) and 540 x 960 in 3D; side by side they are twice as wide. Published pictures have the
-      size they have.
+    - `text`: the scenario or the question; what the pictures show; the descriptors of both paths if `inputs` has them;
+      for `integrate` also which descriptors matter.
+    - `image` (with `image=True`; with `layout="separate"` also `image_2`): (H, W, 3) uint8. A panel has 480 x 480
+      pixels from above (`view="2d"`) and 540 x 960 in 3D. Two panels side by side are twice as wide. Published pictures
+      keep their own size.
     - `expert` (with `expert=True`): the right answer.
 
     ## Starting State
-    The seed walks through the items: episode after episode the scenarios take turns, so any number of episodes covers
-    them evenly, and 1,050 cover the embedded test set (70 items a scenario) once. `perceive` walks through the
-    descriptors in the same way, each asked of pairs that differ in it by its threshold or more. With `swap="both"`, two
-    episodes in a row show the same item in both orders.
+    Seeds in a row walk through the items. The scenarios take turns from episode to episode, so any number of episodes
+    covers them evenly. 1,050 episodes cover the test set in the package (70 items a scenario) once. In `perceive` the
+    descriptors take turns in the same way; each question shows a pair that differs in the descriptor by at least its
+    threshold. With `swap="both"`, two episodes in a row show the same item in both orders.
 
     ## Rewards
     1 for the right path, else 0. `abstract`: the F1 of the set of (descriptor, direction). `answer="value"`: the mean
-    over both paths of 1 - error / threshold, at least 0, where the threshold is the difference that counts in that
+    over both paths of 1 - error / threshold, at least 0. The threshold is the smallest difference that counts in that
     descriptor.
 
     ## Progress
-    As the reward. `success` is true when the path is right, the set exact, or both numbers are within the threshold.
+    The same as the reward. `success` is true if the path is right, if the set is exact, or if both numbers are within
+    the threshold.
 
     ## Episode End
     Terminates after one answer.
@@ -116,21 +119,21 @@ class PathEvalEnv(LanguageEnv):
     (what each rule that ignores the scenario would answer), `descriptor` (what `perceive` asks about). `metrics` holds
     `correct`, `unparsed`, `chosen` (1 or 2 in the order shown, 0 for none) and `answer`; for numbers `absolute_error`,
     `error_in_thresholds` and `within_threshold` (means of both paths); for `abstract` `f1` and `f1_without_direction`.
-    At the end `end_reason` is `right`, `wrong` or `unparsed`: an answer that cannot be read is kept apart from a wrong
+    At the end `end_reason` is `right`, `wrong` or `unparsed`. An answer that cannot be read is not counted as a wrong
     one.
 
     ## Arguments
     - `task`: one of the four.
     - `image`: observations have pictures.
     - `inputs`: `image`, `image+descriptors` or `descriptors`. By default `image` with pictures and `descriptors`
-      without. `integrate` always has the descriptors. Without pictures `perceive` reads values from a table: the
-      control for reading.
+      without. `integrate` always has the descriptors. Without pictures, the agent in `perceive` reads values from a
+      table: this control shows whether it can compare numbers.
     - `view`: `2d` or `3d`.
     - `layout`: `side_by_side`, `separate` (two pictures) or `overlay` (one panel, the paths in two colours).
     - `ids`: `12` or `random`.
     - `swap`: `false`, `true` (every item's paths change places) or `both`.
-    - `descriptor_set`: `dense` (clearance along the curve) or `paper` (at vertices, as PathEval); by default dense, and
-      paper for published items, which have no other.
+    - `descriptor_set`: `dense` (clearance along the curve, the default) or `paper` (at vertices, as in PathEval).
+      Published items have only `paper`.
     - `answer`: for `perceive`: `lower` or `value`.
     - `descriptor`: for `perceive`: only questions about this one, such as `path length`.
     - `scenario`: only items of this one (name or number).
@@ -142,13 +145,13 @@ class PathEvalEnv(LanguageEnv):
     - `expert`: observations have an `expert` (`oracle`).
     - `render_mode`: None or `rgb_array` (the picture, or the first of two).
 
-    ## What is mended
+    ## Defects of PathEval repaired here
     | PathEval | here |
     |---|---|
-    | Clearance is measured at vertices only. | It is along the curve; an item counts when both give one label. |
+    | Clearance is measured at vertices only. | Along the curve. Items on which the two disagree are left out. |
     | A map's pairs are on both sides of the split. | All pairs of a map are on one side. |
-    | Scenarios have as many items as happened to resolve. | The embedded set has 70 each, 35 for either path. |
-    | An answer that cannot be read is wrong. | It is `unparsed`, a number of its own. |
+    | Scenarios differ in the number of items: those that had a clear answer. | Each has 70, 35 for either path. |
+    | An answer that cannot be read is wrong. | It is `unparsed`, and counted apart. |
     | "Smoothness" is lower when the path is smoother. | It is called total turning. |
 
     ## References

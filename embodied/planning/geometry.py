@@ -88,7 +88,7 @@ class Polygons:
         middle, reach = start + half, (length / pieces / 2)[owner]
         gap = self.distance(middle)
         result[owner[gap <= radius]] = False
-        # Clearance changes no faster than one moves: only pieces whose middle is neither clear enough nor too near need
+        # Clearance changes no faster than the place: only pieces whose middle is not clear enough and not too near need
         # the exact answer.
         doubtful = np.flatnonzero((gap > radius) & (gap <= radius + reach) & result[owner])
         if len(doubtful):

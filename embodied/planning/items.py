@@ -4,9 +4,9 @@ A set is a JSON object of maps (family, parameter, seed), pairs (vertices in ten
 items (pair, scenario, label); its digest is over that object. `embedded` gives the sets that ship with the package;
 `making` makes others.
 
-What is stored is never believed: `check` makes an item's map, computes its descriptors and its label anew, and
-compares. An item is in a set only when both descriptor sets resolve it, and to the same path, so that no label hangs on
-where clearance is measured.
+Stored values are never trusted: `check` makes an item's map, computes its descriptors and its label again, and
+compares. An item is in a set only when both descriptor sets resolve it, and to the same path, so that no label depends
+on where clearance is measured.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ EMBEDDED = ("test", "dev")
 UNITS = 10_000
 """Vertices are stored as whole numbers of 1/10,000 map unit, to which planners round them."""
 _LIKE = 2e-6
-"""How much descriptors that are computed anew may differ: twice their rounding."""
+"""How much recomputed descriptors may differ: twice their rounding."""
 
 
 class MapKey(NamedTuple):
@@ -57,8 +57,8 @@ class MapKey(NamedTuple):
 
     @property
     def split(self) -> str:
-        """The split that all pairs on this map belong to: a fifth test, a tenth dev, the rest train. It hangs on
-        nothing but the map.
+        """The split that all pairs on this map belong to: a fifth test, a tenth dev, the rest train. It depends on the
+        map only.
         """
         share = derive(0, "patheval", "split", *self) % 10
         return "test" if share < 2 else "dev" if share < 3 else "train"
@@ -85,7 +85,7 @@ class Pair:
         """Map, paths and dense descriptors of a pair that is ours.
 
         Raises:
-            ValueError: It is a published one, which has none of them.
+            ValueError: It is a published pair, which has no map, paths or dense descriptors.
         """
         if self.map is None or self.paths is None or self.dense is None:
             raise ValueError(f"The pair {self.name} has no map, paths or dense descriptors.")
@@ -204,13 +204,13 @@ def embedded(split: str = "test") -> ItemSet:
     items = ItemSet.from_json(data)
     if items.digest != data["digest"]:
         raise EnvironmentFailure(
-            f"The {split} set of patheval is damaged: its digest is not the recorded one. Install the package anew."
+            f"The {split} set of patheval is damaged: its digest is not the recorded one. Reinstall the package."
         )
     return items
 
 
 def check(item: Item) -> None:
-    """Computes the descriptors and the label of `item` anew, from its map and paths (once a pair in a process).
+    """Computes the descriptors and the label of `item` again, from its map and paths (once a pair in a process).
 
     Raises:
         EnvironmentFailure: They are not the stored ones.

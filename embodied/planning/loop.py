@@ -1,4 +1,4 @@
-"""PathEval in the loop: a robot that drives the paths an agent chooses, among obstacles that turn up on the way."""
+"""PathEval in the loop as a LanguageEnv: a robot drives the paths that an agent chooses."""
 
 from __future__ import annotations
 
@@ -52,63 +52,68 @@ class _Episode:
 
 
 class PathEvalLoopEnv(LanguageEnv):
-    """PathEval in the loop: a robot that drives the paths an agent chooses, among obstacles that turn up on the way.
+    """PathEval in the loop: a robot drives the paths that an agent chooses. New obstacles appear on the way.
 
     ## Description
-    A disc robot is to get from one corner of a map to the other, and a scenario says what matters on the way: few
-    turns, much room, cover, a long way. At each decision several planners propose paths from where the robot is. The
-    agent chooses one, or asks for others; the robot drives along it with a unicycle's kinematics and a little tracking
-    noise, for `horizon` map units at most. It stops earlier where a crate it did not know of comes into sight in its
-    way, and where a moving obstacle comes near; then there are new paths to choose from.
+    A round robot must get from one corner of a map to the other. A scenario says what matters on the way: few turns,
+    much room, cover, a long way. At each decision, several planners propose paths from the robot's position. The agent
+    chooses one, or asks for others. The robot then drives along the path for at most `horizon` map units, with a
+    unicycle's kinematics and a little tracking noise. It stops earlier when it sees a new crate in its way, and when a
+    moving obstacle comes near. Then the planners propose new paths.
 
-    Planners: `short`, `roomy` (dear near obstacles), `close` (dear far from them), `wander` (prices drawn anew) on one
-    probabilistic roadmap, and `rrt_connect`. They know the map, the crates seen so far, and where moving obstacles in
-    sight will be in the next 9 units of time. The order in which they are asked is drawn at each decision, so `path 1`
-    is no planner in particular. What they propose is a function of the seed, the place, what was seen and the number of
-    decisions taken.
+    Four planners share one probabilistic roadmap: `short`; `roomy`, for which edges near obstacles cost more; `close`,
+    for which edges far from obstacles cost more; and `wander`, whose costs are drawn anew each time. The fifth is
+    `rrt_connect`. The planners know the map, the crates seen so far, and where visible moving obstacles will be in the
+    next 9 units of time. Their order is drawn at each decision, so `path 1` does not always come from the same planner.
+    The proposals depend on the seed, the position, what was seen and the number of decisions taken, and on nothing
+    else.
 
     ## Action Space
-    `Choice` of `path 1` to `path N` (`paths`, 2 to 4) and `replan`, the default action: the robot stands for 5 units of
-    time (it drives 1 map unit in one) while other paths are sought. A path that is not offered is executed as `replan`,
-    and not valid: now and then fewer paths differ.
+    `Choice` of `path 1` to `path N` (N is `paths`, 2 to 4) and `replan`, the default action. With `replan` the robot
+    stands for 5 units of time (it drives 1 map unit in one unit of time), and the planners look for other paths.
+    Sometimes there are fewer than N different paths. A path that is not offered is not valid and is executed as
+    `replan`.
 
     ## Observation Space
-    - `text`: the scenario; the robot's radius, place and heading; what it stopped for and what it sees; the paths, with
-      their seven descriptors where `inputs` has them.
+    - `text`: the scenario; the robot's radius, position and heading; why it stopped and what it sees; the paths, with
+      their seven descriptors if `inputs` has them.
     - `image` (with `image=True`): (508, 480, 3) uint8 from above, or (540, 960, 3) in 3D: obstacles, crates seen, the
-      paths in four colours. From above also what was driven (grey), the robot at its size, and moving obstacles in
-      sight (orange, with a line to where each will be in 9 units of time).
-    - `expert` (with `expert=...`): `oracle` plays the best policy it finds by trying choices in the world itself;
+      paths in four colours. The view from above also shows the way driven so far (grey), the robot at its true size,
+      and visible moving obstacles (orange, with a line to where each will be in 9 units of time).
+    - `expert` (with `expert=...`): `oracle` plays the best policy that it finds by trying choices in the world itself;
       `shortest_path` takes the shortest path.
 
     ## Starting State
-    Seeds in a row walk through the 15 scenarios and the four families of maps, so any 60 cover all combinations. The
-    seed draws map, radius (0.5 to 1.0), three crates on or near ways to the goal, which leave a way open, and one
-    obstacle that moves up and down a line. Maps on which the robot cannot get to the goal are passed over;
-    `passed_over` says how many.
+    Seeds in a row walk through the 15 scenarios and the four families of maps, so any 60 in a row cover all
+    combinations. The seed draws the map, the radius (0.5 to 1.0), three crates on or near ways to the goal, and one
+    obstacle that moves up and down a line. The crates leave a way open. Maps on which the robot cannot reach the goal
+    are skipped; `passed_over` says how many.
 
     ## Rewards
-    At the end the progress, else 0.
+    The progress at the end, 0 before.
 
     ## Progress
-    1 - regret when the robot arrived, else 0. **Regret** = (best - utility) / (best - worst), in [0, 1]. The
-    **utility** of a driven trajectory in a scenario is ours (PathEval compares descriptor by descriptor): the mean,
-    over the descriptors that matter, of weight * (value - mean) / deviation. Weight is 1 or -1 as more or less is
-    better; mean and deviation are those of a fixed reference set of trajectories driven by random choice
-    (`data/loop_reference.json`). Clearance is measured along the whole trajectory to the map and all crates; length and
-    turns on the trajectory with its trembling smoothed off (0.4 map units). Best and worst are those of policies that
-    arrive, which a beam search over choices among the same proposals finds (two moments kept a decision, towards either
-    end); where the agent did better or worse still, its own.
+    1 - regret if the robot arrived, else 0.
+
+    - **Regret** = (best - utility) / (best - worst), in [0, 1].
+    - **Utility** of a driven trajectory in a scenario is our own measure; PathEval compares descriptor by descriptor.
+      It is the mean of weight * (value - mean) / deviation over the descriptors that matter. Weight is 1 if more is
+      better and -1 if less is better. Mean and deviation come from a fixed reference set of trajectories, driven by
+      random choice (`data/loop_reference.json`). Clearance is measured along the whole trajectory, to the map and to
+      all crates. Length and turns are measured after small tremors (0.4 map units) are smoothed away.
+    - **Best** and **worst** are utilities of policies that arrive. A beam search over choices among the same proposals
+      finds them. It keeps two states a decision in each of the two directions. If the agent did better or worse than
+      these, its own utility replaces them.
 
     ## Episode End
     Terminates at the goal (within 1.0) and with a collision; truncates after `max_steps` decisions.
 
     ## Info
     `reset` gives `scenario`, `scenario_number`, `weights`, `map` (name, family, parameter, seed), `radius`,
-    `passed_over`, and `offers` (the planners behind path 1, 2, ...). Steps give `chosen` (the planner), `stopped_for`
+    `passed_over`, and `offers` (the planners of path 1, 2, ...). Steps give `chosen` (the planner), `stopped_for`
     (`crate`, `moving obstacle` or empty) and the next `offers`. `metrics` holds `decisions`, `replans`, `driven` (map
-    units), `collision` (0 or 1); at the end `regret` (1 where the robot did not arrive), and where it arrived
-    `utility`, `best` and `worst`. `end_reason` is `goal`, `collision: wall`, `collision: crate`,
+    units) and `collision` (0 or 1). At the end it also holds `regret` (1 if the robot did not arrive) and, if it
+    arrived, `utility`, `best` and `worst`. `end_reason` is `goal`, `collision: wall`, `collision: crate`,
     `collision: moving obstacle` or `step limit`.
 
     ## Arguments
@@ -118,13 +123,13 @@ class PathEvalLoopEnv(LanguageEnv):
       without.
     - `view`: `2d` or `3d`.
     - `paths`: how many are proposed at each decision, 2 to 4.
-    - `horizon`: map units driven on a path at most.
+    - `horizon`: the largest distance driven between two decisions, in map units.
     - `hidden`, `moving`: how many crates and moving obstacles.
     - `planners`: names separated by commas; all by default.
     - `scenario`: only this one (name or number).
     - `family`: only maps of this family (`maze`, `rings`, `waves`, `random`).
-    - `data`: a folder of maps in the published format (`*.txt`), to drive on these.
-    - `max_steps`: decisions, 12 by default. None for no limit; best and worst are then those of 12.
+    - `data`: a folder of maps in the published format (`*.txt`). The robot drives on these.
+    - `max_steps`: decisions, 12 by default. None for no limit; best and worst are then those of 12 decisions.
     - `expert`: `oracle` (or true) or `shortest_path`.
     - `render_mode`: None or `rgb_array`.
 

@@ -1,5 +1,5 @@
-"""Makes sets of labelled items: maps, paths, pairs, labels, and an even choice of items. Any size, from one seed, on as
-many processes as wanted.
+"""Makes sets of labelled items: maps, paths, pairs, labels, and an even choice of items. Any size, from one seed, on
+any number of processes.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class Recipe:
 
 
 def keys(recipe: Recipe) -> list[MapKey]:
-    """The maps of a set: the families take turns, parameters and seeds are drawn, and maps of another split are passed
-    over.
+    """The maps of a set: the families take turns, parameters and seeds are drawn, and maps of another split are
+    skipped.
     """
     families = list(PARAMETERS)
     found: list[MapKey] = []

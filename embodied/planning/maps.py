@@ -43,7 +43,7 @@ class Map:
 
     @functools.cached_property
     def obstacles(self) -> Polygons:
-        """The polygons, ready to be asked for distances; made when first asked for."""
+        """The polygons with their distances; made on first use."""
         return Polygons(self.polygons)
 
 
@@ -79,8 +79,8 @@ def _maze(cells: int, rng: np.random.Generator) -> list[Floats]:
 
 
 def _spanning_tree(doors: Ints, rng: np.random.Generator) -> Bools:
-    """Which of the doors (n, 2) between rooms make a random tree that joins them all: taken in random order, each that
-    joins what is apart (Kruskal).
+    """Which of the doors (n, 2) between rooms make a random tree that joins them all: in random order, each door that
+    joins two separate parts is taken (Kruskal).
     """
     leader = list(range(int(doors.max()) + 1))
 
@@ -177,7 +177,9 @@ _TRIES = 20_000
 
 
 def _random(share: int, rng: np.random.Generator) -> list[Floats]:
-    """Regular polygons that do not overlap, nor cover start or goal, until they cover `share` percent of the region."""
+    """Regular polygons that do not overlap and do not cover start or goal, until they cover `share` percent of the
+    region.
+    """
     polygons: list[Floats] = []
     middles, radii, area, wanted = np.empty((0, 2)), np.empty(0), 0.0, share / 100 * 4 * _REGION[0] * _REGION[1]
     for _ in range(_TRIES):
@@ -313,7 +315,7 @@ def read(path: str | Path) -> Map:
         words = path.read_text(encoding="utf-8").split()
         numbers = [float(word) for word in words]
         if not np.isfinite(numbers).all():
-            raise ValueError("it holds a number that is none")
+            raise ValueError("it holds something that is not a finite number")
     except (OSError, ValueError) as error:
         raise UsageError(f"The map {path} cannot be read ({error}).") from error
     polygons, at = [], 1

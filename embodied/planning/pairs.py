@@ -40,8 +40,8 @@ def votes(first: Floats, second: Floats, weights: npt.NDArray[np.int8]) -> npt.N
 
 
 def decide(cast: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
-    """The path that votes (..., 7) are for: (...) int8, 1 the first, 2 the second, 0 unresolved: no vote at all, or one
-    against another.
+    """The path that votes (..., 7) are for: (...) int8, 1 the first, 2 the second, 0 unresolved: no vote, or votes that
+    disagree.
     """
     first, second = np.asarray((cast > 0).any(axis=-1)), np.asarray((cast < 0).any(axis=-1))
     return (first & ~second).astype(np.int8) + np.int8(2) * (second & ~first).astype(np.int8)

@@ -1,6 +1,5 @@
-"""The best and the worst that choosing among the same proposals could have come to, by beam search over choices.
-
-The world is deterministic: what a choice leads to can be tried. A beam keeps, after each decision, the few moments that
+"""The best and the worst result that choices among the same proposals can reach, found by beam search. The world is
+deterministic, so the search can try what a choice leads to. After each decision, a beam keeps the few states that
 promise most, and follows them to the goal.
 """
 
@@ -18,7 +17,7 @@ from embodied.planning.utility import measure, utility
 from embodied.planning.world import State, World, drive, proposals, wait
 
 WIDTH = 2
-"""Moments kept after each decision. With as many as there are choices the search is exhaustive."""
+"""States kept after each decision. The search is exhaustive when this is at least the number of choices."""
 
 
 WAIT = -1
@@ -43,13 +42,13 @@ class _Branch(NamedTuple):
 
 
 class Search:
-    """Tries policies in a world, for a scenario; what was tried is kept.
+    """Tries policies in a world, for a scenario, and remembers the results.
 
     Args:
         world: Where.
         scenario: What decides.
         limit: Decisions at most, in all.
-        width: Moments kept after each decision.
+        width: States kept after each decision.
     """
 
     def __init__(self, world: World, scenario: Scenario, limit: int, width: int = WIDTH):
@@ -73,7 +72,7 @@ class Search:
         return self._world.solid
 
     def best(self, state: State) -> Policy | None:
-        """The best policy from a moment on that was found; None when none gets to the goal."""
+        """The best policy found from a state on; None when none reaches the goal."""
         return max(self._arriving(state), key=lambda policy: policy.value, default=None)
 
     def worst(self, state: State) -> Policy | None:
@@ -81,8 +80,8 @@ class Search:
         return min(self._arriving(state), key=lambda policy: policy.value, default=None)
 
     def _arriving(self, state: State) -> list[Policy]:
-        """Policies that get to the goal from a moment on: those a beam finds that promise most, those another finds
-        that promise least.
+        """Policies that reach the goal from a state on: one beam looks for the best ones, another for the worst
+        ones.
         """
         key = _key(state)
         if key not in self._found:
@@ -124,7 +123,7 @@ def shortest(offers: list[tuple[str, Floats]]) -> int:
 
 
 def _ahead(path: Floats, place: Floats) -> Floats:
-    """What of a path lies ahead of the place on it nearest to `place`."""
+    """The part of a path that lies ahead of its nearest point to `place`."""
     step = np.diff(path, axis=0)
     share = np.clip(((place - path[:-1]) * step).sum(axis=1) / np.maximum((step**2).sum(axis=1), 1e-12), 0, 1)
     gap = ((path[:-1] + share[:, None] * step - place) ** 2).sum(axis=1)

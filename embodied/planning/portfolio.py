@@ -1,8 +1,8 @@
 """A portfolio of planners that propose paths from wherever the robot is: short, roomy, close to the walls, wandering,
 and a tree's.
 
-The first four go over one probabilistic roadmap (Kavraki et al. 1996) with prices of their own, so that a proposal
-costs milliseconds and many policies can be tried; the last is RRT-Connect.
+The first four go over one probabilistic roadmap (Kavraki et al. 1996) with different costs of edges. So a proposal
+takes milliseconds, and many policies can be tried. The last is RRT-Connect.
 """
 
 from __future__ import annotations

@@ -3,10 +3,10 @@
 Four questions a descriptor, each answered by ridge regression in closed form, its strength chosen by generalised
 cross-validation (Golub, Heath, Wahba 1979):
 
-- *differs*: do two panels show paths that differ in it by what counts? From |f1 - f2| and f1 * f2 (PathEval's probe
-  gives a linear unit f1 and f2 side by side, which cannot say whether they are alike). AUC.
+- *differs*: do two panels show paths that differ in it by a threshold or more? From |f1 - f2| and f1 * f2 (PathEval's
+  probe gives a linear unit f1 and f2 side by side, which cannot say whether they are alike). AUC.
 - *by how much*: the size of the difference, from the same features. R2.
-- *which has more*, of pairs that differ by what counts: from f1 - f2. AUC.
+- *which has more*, of pairs that differ by a threshold or more: from f1 - f2. AUC.
 - *value*: the descriptor of one path, from the features of its panel. R2.
 
 All figures are of maps that the probe was not fitted on: the maps are dealt into folds, and each fold is judged by a
@@ -104,7 +104,7 @@ class ProbeRow:
     encoder: str
     descriptor: str
     differing: int
-    """Pairs that differ by what counts."""
+    """Pairs that differ by a threshold or more."""
     differs: ProbeEstimate | None
     """AUC; 0.5 is nothing."""
     size: ProbeEstimate | None

@@ -107,7 +107,7 @@ def read(folder: str | Path, split: str, view: str, pictures: str = "all") -> Re
         if fault := _other_size(item.pair, pairs, view) or (_untrue(item) if pictures == "all" else ""):
             reading.problems.append(f"record {number}: {fault}")
             continue
-        if item.id in ids:  # items are told apart by it
+        if item.id in ids:  # it identifies items
             item = replace(item, id=f"{item.id}#{number}")
         ids.add(item.id)
         rule = int(item.pair.labels()[item.scenario.number - 1])
@@ -156,7 +156,7 @@ def _about(folder: str | Path, split: str) -> dict[str, Any]:
         return {}  # published data has none
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UsageError(
-            f"{path} is damaged: {error}. It says what the data was made with; write the folder anew, or remove the"
+            f"{path} is damaged: {error}. It says what the data was made with; write the folder again, or remove the"
             " file."
         ) from error
 
@@ -172,7 +172,7 @@ def _item(record: Any, pairs: dict[Any, Pair], path: Path, view: str, pictures: 
     """The item of a record, labelled as it is written, and that label."""
     if not isinstance(record, dict) or (missing := [key for key in KEYS if key not in record]):
         raise _Unreadable(
-            f"it is no object with {', '.join(KEYS)}"
+            f"it is not an object with {', '.join(KEYS)}"
             if not isinstance(record, dict)
             else f"it lacks {', '.join(missing)}"
         )
@@ -181,7 +181,7 @@ def _item(record: Any, pairs: dict[Any, Pair], path: Path, view: str, pictures: 
     question, written = _conversation(record["conversations"])
     scenario = recognise(question)
     if scenario is None:
-        raise _Unreadable(f"its scenario is none of the {len(SCENARIOS)}: {question[:60]!r}")
+        raise _Unreadable(f"its scenario is not one of the {len(SCENARIOS)}: {question[:60]!r}")
     ours = record.get("embodied")
     picture = _picture(path, str(record["image"]))
     if pictures == "all" or (pictures == "without paths" and ours is None):
@@ -303,7 +303,7 @@ def panels(pair: Pair, view: str, layout: str, swapped: bool) -> list[Pixels]:
     """A published pair's picture as it is, or cut into its two panels; the panels change places with `swapped`.
 
     Raises:
-        UsageError: The layout cannot be made from it, or the file is no picture.
+        UsageError: The layout cannot be made from it, or the file is not a picture.
     """
     if layout == "overlay":
         raise UsageError(

@@ -18,7 +18,7 @@ NO_ANSWER = "no answer"
 
 @dataclass(frozen=True)
 class Shown:
-    """An item as it is put to an agent: in which order, under which names, with what beside it."""
+    """An item as the agent sees it: the order and the names of its paths, and what is shown beside them."""
 
     item: Item
     names: tuple[str, str]

@@ -1,4 +1,4 @@
-"""The 15 scenarios: who drives where, and which descriptors of the path matter to them.
+"""The 15 scenarios: a vehicle, its task, and the descriptors of the path that matter to it.
 
 Which descriptors matter, and in which direction, is PathEval's table (`Scenarios.xlsx` of its repository); the texts
 are ours. Scenarios 1, 7 and 10 ask for the same, as do 11 and 13.
@@ -27,8 +27,8 @@ class Scenario:
     weights: tuple[int, ...]
     """(7,) in the order of `descriptors.NAMES`: 1 more is better, -1 less is better, 0 does not matter."""
     word: str
-    """What a text about this scenario says and none about another does, in lower case; so records of others are
-    recognised.
+    """What a text about this scenario says and none about another does, in lower case; so that records with texts of
+    others are recognised.
     """
 
     @property
@@ -179,6 +179,6 @@ def scenario(which: str | int) -> Scenario:
 
 
 def recognise(text: str) -> Scenario | None:
-    """The scenario that `text` tells of, in whoever's words; None when none or several can be meant."""
+    """The scenario that `text` describes, also in other words; None when no scenario or several fit."""
     found = [s for s in SCENARIOS if re.search(rf"\b{s.word}\b", text.lower().replace("war zone", "warzone"))]
     return found[0] if len(found) == 1 else None

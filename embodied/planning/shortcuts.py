@@ -19,7 +19,7 @@ SHORTCUTS: dict[str, tuple[tuple[str, int], ...]] = {
     "more average clearance": (("Average clearance", 1),),
     "less average clearance": (("Average clearance", -1),),
 }
-"""Name -> descriptors in the order they are looked at, each with the direction that is taken for better. The first path
+"""Name -> descriptors in the order they are looked at, each with the direction that counts as better. The first path
 where all are equal.
 """
 

@@ -22,8 +22,8 @@ from embodied.planning.planners.space import Obstacles
 from embodied.planning.scenarios import Scenario
 
 TOLERANCE = 0.4
-"""A driven line is smoothed so that none of its places moves farther than this before its length and turns are
-measured: what is left is how the robot went, not how its heading trembled."""
+"""Before length and turns are measured, a driven line is smoothed; none of its points moves farther than this. So the
+measures show how the robot went, not how its heading trembled."""
 
 
 def measure(track: Floats, solid: Obstacles) -> Floats:
@@ -74,8 +74,8 @@ def utility(values: Floats, scenario: Scenario) -> float:
 
 
 def regret(value: float, best: float, worst: float) -> float:
-    """How much of what could be won was not: (best - value) / (best - worst), in [0, 1]; 0 where all policies are worth
-    the same.
+    """The share of the possible utility that was missed: (best - value) / (best - worst), in [0, 1]; 0 if all policies
+    are worth the same.
     """
     best, worst = max(best, value), min(worst, value)
     return round((best - value) / (best - worst), 6) if best > worst else 0.0

@@ -134,7 +134,7 @@ def draw(
         horizon: Map units driven on a chosen path at most.
 
     Returns:
-        The world, and how many maps were passed over because this robot cannot get to the goal there.
+        The world, and how many maps were skipped because this robot cannot reach the goal there.
 
     Raises:
         UsageError: None of the given maps will do.
@@ -233,7 +233,7 @@ def known(world: World, state: State) -> tuple[Discs, Discs]:
     """
     crates = world.crates[[k for k in sorted(state.seen) if k < len(world.crates)]]
     soon = seen_movers(world, state).reshape(-1, 2)
-    # What will come where the robot is now is no reason to find no way out.
+    # An obstacle that comes to where the robot is now must not block every way out.
     soon = soon[((soon - state.place) ** 2).sum(axis=1) > (world.radius + MOVER + MARGIN) ** 2]
     return Discs(crates[:, :2], crates[:, 2]), Discs(
         np.concatenate([crates[:, :2], soon]), np.append(crates[:, 2], np.full(len(soon), MOVER))

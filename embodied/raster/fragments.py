@@ -1,6 +1,6 @@
 """Which triangle is seen in which pixel: clipping, exact integer coverage, and a depth buffer.
 
-The work is proportional to the pixels covered, whatever the triangles' shapes: every triangle is cut into rows, the
+The work is proportional to the pixels covered, for any shape of triangle: every triangle is cut into rows, the
 span of each row is found by integer division, and the spans of all triangles are laid out and resolved together.
 Corners are snapped to 1/256 pixel and all tests of coverage are exact in 64-bit integers, so triangles that share an
 edge leave no gap and no pixel twice, on any machine.
@@ -53,7 +53,7 @@ def visible(triangles: Floats, two_sided: Bools, camera: Camera) -> tuple[Ints, 
 
 
 def _clip(triangles: Floats, camera: Camera) -> tuple[Floats, Ints]:
-    """Cuts off what lies before the near plane or far outside the picture; what is wholly outside the picture is
+    """Cuts off what lies before the near plane or far outside the picture; triangles wholly outside the picture are
     dropped.
     """
     source = np.arange(len(triangles))

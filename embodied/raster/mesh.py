@@ -26,9 +26,9 @@ class Mesh:
     colors: Pixels
     """(F, 3) uint8."""
     id: int = 0
-    """Instance: what `Rendering.ids` holds where it is seen; 0 for what is nobody."""
+    """Instance: `Rendering.ids` holds it where the mesh is seen; 0 for meshes that are not an instance."""
     glow: Floats = field(default_factory=lambda: np.zeros(0))
-    """(F,) float64 in [0, 1]: how bright a face is at least, whatever the light (lamps); zeros where not given."""
+    """(F,) float64 in [0, 1]: the least brightness of a face, in any light (lamps); zeros if not given."""
     two_sided: bool = False
     """Whether faces are seen from behind too. Closed solids do without, at half the cost."""
 

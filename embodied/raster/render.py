@@ -20,7 +20,7 @@ float64 in metres (what is finer cannot be seen and should fade) -> (n, 3) uint8
 between machines near a colour's edge.
 """
 Background = Callable[[Floats], Pixels]
-"""Paints what is behind everything: directions (n, 3) float64 of length 1 in the world -> (n, 3) uint8."""
+"""Paints the background: directions (n, 3) float64 of length 1 in the world -> (n, 3) uint8."""
 Lamp = Callable[[Floats], Floats]
 """Adds light at points (n, 3) float64 of the world -> (n,) float64, 1 for full daylight (headlamps, street lamps)."""
 

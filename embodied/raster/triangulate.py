@@ -22,7 +22,7 @@ def triangulate(polygon: Floats) -> Ints:
     triangles = []
     while len(left) > 3:
         k = next((k for k in range(len(left)) if _is_ear(points, left, k)), None)
-        if k is None:  # only where the outline touches or crosses itself: cut the most convex corner off, and go on
+        if k is None:  # only where the outline touches or crosses itself: cut the most convex corner off, and continue
             k = max(range(len(left)), key=lambda k: _turn(*_corner(points, left, k)))
         triangles.append((left[k - 1], left[k], left[(k + 1) % len(left)]))
         del left[k]

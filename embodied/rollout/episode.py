@@ -68,10 +68,9 @@ async def run_episode(
     on_step: OnStep,
     stopping: asyncio.Event | None = None,
 ) -> Episode:
-    """Plays one episode to its end and records it, going on behind the steps that `writer` holds already.
-
-    Those are repeated in the environment, every observation compared with the record, and told to the agent
-    (`Agent.recall`); no model is asked. A failing model or simulator is an outcome, not an exception.
+    """Plays one episode to its end and records it, continuing after the steps that `writer` holds already. It repeats
+    those steps in the environment, compares every observation with the record, and tells them to the agent
+    (`Agent.recall`). It does not ask a model for them. A failing model or simulator is an outcome, not an exception.
 
     Args:
         stopping: Once it is set, the episode ends as `cancelled` after the step in flight.
@@ -109,7 +108,7 @@ async def run_episode(
         outcome, error = "model_failure", failure
     except (EnvironmentFailure, AgentFailure) as failure:
         outcome, error = "infra_failure", failure
-        tally.usage = Usage()  # it may have failed amid what is recorded, and all of that is paid for
+        tally.usage = Usage()  # it may have failed in the middle of the record, and all of that is paid for
         for step in writer.recorded():
             tally.pay(step)
     except KeyboardInterrupt:  # out of a person's agent
@@ -163,11 +162,11 @@ def _episode(
 async def _recall(
     observation: Observation, agent: Agent, env: Environment, writer: EpisodeWriter, tally: Tally
 ) -> tuple[Observation, Outcome | None]:
-    """Repeats what is recorded. Returns the observation to go on from, and the outcome if the last recorded step ended
-    the episode.
+    """Repeats what is recorded. Returns the observation to continue from, and the outcome if the last recorded step
+    ended the episode.
 
     Raises:
-        EnvironmentFailure: The environment now answers something else than it did.
+        EnvironmentFailure: The environment's answers now differ from the record.
     """
     ended = None
     for step in writer.recorded():
@@ -208,7 +207,7 @@ async def _step(
     seconds = time.perf_counter() - start
     if decision.parsed:
         answer = await env.step(decision.action)
-    else:  # what could not be read is never executed, not even where any text is an action
+    else:  # an unreadable reply is never executed, not even if any text is an action
         answer = await env.step(mission.default_action)
         answer = replace(answer, valid=False, observation=replace(answer.observation, valid=False))
     step = Step(

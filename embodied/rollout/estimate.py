@@ -1,4 +1,4 @@
-"""What a run will use, before it is played: the real agent rehearses a few steps with a stand-in for its model."""
+"""What a run will use, before it is played: the real agent plays a few steps with a stand-in for its model."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from embodied.variables import resolved_task
 REHEARSED = 40
 """Steps played of one episode of every environment: enough to fill a history of 16 and to see it evicted."""
 SHORTEST = (0.1, 500)
-"""The least that an episode is taken to last: a tenth of its step limit, or so many steps where that is less."""
+"""The assumed least length of an episode: a tenth of its step limit, or so many steps if that is less."""
 CHARACTERS_A_TOKEN = (4.5, 2.5)
 """Plain English, and maps, numbers and lists, with the tokenizers of the last years."""
 REPLY = (4, 16)
-"""Tokens of an answer that is asked to be the action and nothing else."""
+"""Tokens of an answer that holds only the action."""
 THOUGHT = (40, 400)
 """Tokens of an answer that is asked to think first."""
 REASONED = (100, 2000)
@@ -87,13 +87,13 @@ def estimate(
     """Estimates for every environment of `specs`, and the whole last.
 
     The least is short episodes in plain words whose repeated beginnings the provider bills as cached; the most is
-    episodes that last as long as they may, in tokens half as long, with nothing cached. A step is taken to be one call,
-    which succeeds the first time.
+    episodes that last as long as they may, in tokens half as long, with nothing cached. A step is assumed to be one
+    call that succeeds the first time.
 
     Args:
         agent: The agent, which asks a model.
         model: The model, which is not called.
-        specs: The episodes to be played.
+        specs: The episodes to play.
         price: Of the model; None when it is not known.
     """
     by_env: dict[str, list[EpisodeSpec]] = {}

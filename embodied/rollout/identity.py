@@ -1,8 +1,8 @@
 """What makes two runs the same run: everything that decides what happens in an episode, and nothing else.
 
-A run outlives the version of this package that began it. So the package's own version is recorded and never compared,
-and a setting that a run does not name, because the setting is younger than the run, is taken to be what it was before
-anybody could choose it.
+A run outlives the version of this package that began it. So the package's own version is recorded, but never compared.
+A run may not name a setting because the setting is younger than the run. Then the setting has the value that it had
+before it existed.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ HOW = (
 )
 """Keys of `run` that say how a run is played, not what happens in an episode: not a part of a run's identity."""
 BEFORE = {"agent.parse.reader": "v1"}
-"""Younger key -> what runs of before the key did, where that is not the default of today."""
+"""Younger key -> what older runs did before the key existed, if that is not today's default."""
 
 UNSAID = ("model.sha256",)
 """Younger keys that an older run says nothing of: it is not compared by them."""
@@ -76,14 +76,19 @@ def run_identity(config: Json, found: Mapping[str, str]) -> str:
         found: From `versions`.
     """
     simulators = {name: number for name, number in found.items() if name != PACKAGE}
-    return identity({**_chosen(config, _defaults(config)), "simulators": simulators})
+    chosen = _chosen(config, _defaults(config))
+    if several := _several(config):  # those without an option of their own too
+        chosen["env"] = {name: chosen.get("env", {}).get(name, {}) for name in several}
+    return identity({**chosen, "simulators": simulators})
 
 
 def difference(then: RunRecord, now: RunRecord) -> str:
-    """Why the run of `then` cannot go on as the run of `now`, in words: the first thing that decides an episode and is
-    not the same. Empty where it can go on.
+    """Why the run of `then` cannot continue as the run of `now`, in words: the first difference that decides an
+    episode. Empty if it can continue.
     """
     mine, others = (msgspec.json.decode(encode(record.config)) for record in (then, now))
+    if more := [name for name in _several(others) if name not in (mine.get("env") or {})]:
+        return f"{more[0]} is not played there"
     return _difference(mine, others, _defaults(others)) or _of_versions(then.versions, now.versions)
 
 
@@ -99,10 +104,17 @@ def unnamed(record: RunRecord) -> list[str]:
     return [f"{key}={value}" for key, value in BEFORE.items() if not names(key)]
 
 
-def _defaults(config: Json) -> Json:
-    """The value of every key that nobody chose, in the form of `RunRecord.config`."""
+def _several(config: Json) -> list[str]:
+    """The environments of a configuration, sorted, where it may hold more than one; empty where it is about one."""
     env = config.get("env") or {}
-    options = _options(env["name"]) if isinstance(env.get("name"), str) else {name: _options(name) for name in env}
+    return [] if isinstance(env.get("name"), str) else sorted(env)
+
+
+def _defaults(config: Json) -> Json:
+    """The default value of every key, in the form of `RunRecord.config`."""
+    several = _several(config)
+    env = config.get("env") or {}
+    options = {name: _options(name) for name in several} if several or not env else _options(env["name"])
     return {**deciding(EvalConfig()), "suite": None, "env": options}
 
 

@@ -51,8 +51,8 @@ def plan(
     """Lists the episodes of a run.
 
     Environment seeds depend on the suite seed, environment and task alone, so two agents with the same suite seed meet
-    the same episodes, whatever else they run. The episodes of a task have consecutive seeds: no two share one, and an
-    environment that picks from n levels by its seed (TextWorld's games) shows all of them in n episodes.
+    the same episodes, no matter what else they run. The episodes of a task have consecutive seeds: no two share one,
+    and an environment that picks from n levels by its seed (TextWorld's games) shows all of them in n episodes.
 
     Args:
         tasks: Each task with its number of episodes.

@@ -1,5 +1,5 @@
-"""One run from its plan to its results: checks, workers, model, agents, and the folder, in the order in which nothing
-is written before all that can be found wrong has been looked at.
+"""One run from its plan to its results: checks, workers, model, agents, and the folder, in this order: nothing is
+written before everything that can be wrong has been checked.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ from embodied.store.run import Run, RunRecord
 from embodied.types import Episode, EpisodeSpec, Step, TaskSpec, Usage
 
 Watch = Callable[[Run, Sequence[EpisodeSpec], Price | None], AbstractContextManager[Listener]]
-"""Makes what hears of a run while it plays, from the run, the episodes to be played, and the price of the model."""
+"""Makes a run's listener from the run, the episodes to play, and the price of the model."""
 Factory = Callable[[agents.Kit], Agent]
 """Makes an agent for one episode."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A run to be played, or to be gone on with."""
+    """A run to play or to continue."""
 
     config: EvalConfig
     root: Path
     record: RunRecord
     """What `run.json` will say of it."""
     specs: Sequence[EpisodeSpec]
-    """Of the plan, the episodes to be played here."""
+    """The part of the plan that is played here."""
     run: Run | None = None
     """The run, where it was opened and not planned."""
     factory: Factory | None = None
@@ -84,10 +84,10 @@ async def play(
         created: Hears that the folder is there and of this user.
 
     Returns:
-        The run, or None where it was stopped before there was one; and what was done.
+        The run, or None where it was stopped before there was one; and the result.
 
     Raises:
-        EmbodiedError: Something in the job cannot be had, or makes no sense. Nothing was written.
+        EmbodiedError: Something in the job is missing, or makes no sense. Nothing was written.
         StoreError: The folder cannot be written, or holds another run.
     """
     stopping = stopping or asyncio.Event()
@@ -142,7 +142,7 @@ async def check_environments(agent: agents.AgentConfig, specs: Sequence[EpisodeS
 
 
 def check(job: Job) -> None:
-    """Finds what is wrong with a job without making anything: numbers, the agent, the model, pictures, the cluster.
+    """Checks a job without making anything: numbers, the agent, the model, pictures, the cluster.
 
     Raises:
         UsageError: Something in it makes no sense.
@@ -195,7 +195,7 @@ def _check_agents(job: Job, model: Model | None) -> None:
     written. A run that exists already has met them.
     """
     if job.run is None:
-        for spec in {spec.task.task: spec for spec in job.record.planned}.values():
+        for spec in {(spec.task.env, spec.task.task): spec for spec in job.record.planned}.values():
             job.agent(spec, model, MemoryBlobs())
 
 
@@ -236,7 +236,7 @@ def build_model(config: EvalConfig, root: Path) -> Model:
     Raises:
         UsageError: The budget, the price or the cache makes no sense.
         BudgetSpent: Nothing is left of the budget.
-        MissingKey, MissingExtra, UnknownName: The model cannot be had.
+        MissingKey, MissingExtra, UnknownName: The model is not available.
     """
     price = price_of(config.model, config.run.price)
     before = used(Run(root)) if (root / "run.json").is_file() else Usage()

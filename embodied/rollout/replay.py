@@ -15,7 +15,7 @@ from embodied.types import EpisodeSpec, Step
 
 
 def difference(step: Step, answer: Answer) -> str:
-    """What `answer` has other than the recorded `step`, in words; empty when they agree."""
+    """How `answer` differs from the recorded `step`, in words; empty when they agree."""
     pairs = {
         "observation": (step.next_hash, answer.hash),
         "reward": (step.reward, answer.reward),

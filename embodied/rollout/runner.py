@@ -1,4 +1,4 @@
-"""The runner: plays every planned episode that has no score yet, and decides when going on makes no sense."""
+"""The runner: plays every planned episode that has no score yet, and decides when continuing makes no sense."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _NUMBERS = re.compile(r"\d+(\.\d+)?")
 """Seconds and counts do not make two errors different."""
 _LOST = re.compile(r" lost \d+ worker processes, the last in ")
 UNANSWERED = {"a setting": 3, "no pictures": 3}
-"""Why a prompt was refused -> after how many episodes in a row, each refused at its first call, the run stops while
-nothing of it was ever answered: what is refused is not the prompt then, but all of them.
+"""Why a prompt was refused -> how many episodes in a row stop the run. It counts episodes that were refused at their
+first call, while no call of the run was ever answered: then the provider refuses all prompts, not this one.
 """
 UNANSWERED_ELSE = 10
 """For the other reasons, which are about one prompt and may still hit several in a row."""
@@ -74,7 +74,7 @@ class Result:
 
 
 def owed(run: Run, planned: Sequence[EpisodeSpec]) -> list[EpisodeSpec]:
-    """The planned episodes that have no score: those that nobody has given up first, then those that failed, then those
+    """The planned episodes that have no score: first those that were not given up, then those that failed, then those
     that were refused.
     """
     return sorted(
@@ -90,7 +90,7 @@ def _given_up(episode: Episode | None) -> int:
 
 
 class _Refusals:
-    """Counts episodes in a row whose first call was refused, as long as nobody was ever answered in the run."""
+    """Counts episodes in a row whose first call was refused, as long as no call of the run was ever answered."""
 
     def __init__(self, answered: bool):
         self._answered = answered
@@ -114,7 +114,7 @@ class _GoingOn:
         self._failures = FailuresInARow()
 
     def reason_to_stop(self, episode: Episode) -> str:
-        """Takes in how an episode ended. Returns why no other shall begin; empty to go on."""
+        """Takes in how an episode ended. Returns why no other may begin; empty to continue."""
         refused = self._refusals.enough(episode)
         if episode.outcome == "refused":  # it is about its prompt, not about the next one
             return f"The first episodes were all refused: {episode.error}" if refused else ""
@@ -135,11 +135,11 @@ async def run_all(
 ) -> Result:
     """Plays what is owed, at most `concurrency` episodes at a time.
 
-    An episode that was killed, cancelled, failed by its model or lost its workers goes on behind its last recorded
-    step; one that failed by its simulator, or whose record can no longer be repeated, begins anew. Episodes that were
-    given up come last. The run stops early, resumable by the same command, when the model can answer nobody (a bad key
-    stays bad, a spent budget spent), when `SAME_FAILURES` episodes in a row fail with the same error, and when the
-    first episodes of a run are all refused for the same reason (`UNANSWERED`). A refused prompt stops nothing else.
+    An episode that was killed, cancelled, failed by its model or lost its workers continues after its last recorded
+    step. One whose simulator failed, or whose record can no longer be repeated, begins again. Episodes that were given
+    up come last. The run stops early in three cases: the model can answer no call (a bad key, a spent budget),
+    `SAME_FAILURES` episodes in a row fail with the same error, or the first episodes of a run are all refused for the
+    same reason (`UNANSWERED`). The same command resumes it. A refused prompt stops nothing else.
 
     Args:
         stopping: Once it is set, episodes in flight end after their present step, and no other begins.
@@ -175,8 +175,8 @@ async def run_all(
 
 
 def _claim(run: Run, spec: EpisodeSpec, agent: Agent) -> EpisodeWriter | None:
-    """Takes the episode in hand. It begins anew where repeating it may fail again, and where the agent cannot be told
-    what it did.
+    """Takes the episode in hand. It begins again if repeating it may fail again, or if the agent cannot be told what it
+    did.
     """
     before = run.result(spec.id)
     failed = before is not None and before.outcome == "infra_failure" and not _lost_workers(before)
@@ -184,9 +184,7 @@ def _claim(run: Run, spec: EpisodeSpec, agent: Agent) -> EpisodeWriter | None:
 
 
 def _lost_workers(before: Episode) -> bool:
-    """Whether nothing is wrong with what is recorded. Runs from before that error had a name of
-    its own have its words.
-    """
+    """Whether the record is good. Runs from before that error had its own name have its words."""
     return before.error_kind == WorkersLost.__name__ or bool(_LOST.search(before.error))
 
 

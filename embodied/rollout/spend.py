@@ -1,6 +1,4 @@
-"""What a run has used so far, from its records: whatever was called is paid for, whether its
-episode was scored or not.
-"""
+"""What a run has used so far, from its records: every call is paid for, also if its episode was not scored."""
 
 from __future__ import annotations
 
@@ -42,9 +40,7 @@ _step = msgspec.json.Decoder(_Step)
 
 
 def used(run: Run) -> Usage:
-    """The usage of every call recorded in a run, of attempts that were given up too. Damaged
-    records are passed over.
-    """
+    """The usage of every call recorded in a run, of attempts that were given up too. Damaged records are skipped."""
     total = Usage()
     for spec in run.record.planned:
         for usage in _of_episode(run.folder(spec.id)):
@@ -68,7 +64,7 @@ def _of_episode(folder: Path) -> Iterator[Usage]:
 
 
 def _of_steps(path: Path) -> Iterator[Usage]:
-    """Of an attempt without a result: it was killed, or goes on in this moment."""
+    """Of an attempt without a result: it was killed, or is being played now."""
     if not path.is_file():
         return
     with path.open("rb") as lines:

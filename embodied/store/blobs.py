@@ -18,7 +18,7 @@ class FileBlobs:
         self._known: set[str] = set()
 
     def put(self, data: bytes) -> str:
-        """Stores `data`. A file of its name that holds anything else (emptied by a power cut, damaged) is written anew.
+        """Stores `data`. A file of its name that holds anything else (emptied by a power cut, damaged) is replaced.
 
         Raises:
             StoreError: It cannot be written.
@@ -29,7 +29,7 @@ class FileBlobs:
             with disk(f"write the picture {path}"):
                 if not _holds(path, data):
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    write_whole(path, data, durable=False)  # what a power cut empties is written anew
+                    write_whole(path, data, durable=False)  # a file that a power cut emptied is written again
             self._known.add(digest)
         return digest
 

@@ -1,7 +1,7 @@
-"""What a run folder may hold, checked once on load for every reader: a folder may come from a stranger.
+"""Checks a run folder once on load, for every reader: a folder may come from a stranger.
 
 Names become paths, addresses and lines on a terminal; files may be links, pipes or endless; JSON may be deep or huge.
-Here each of these is refused in one sentence. What a folder would have done on this machine is another question: see
+Here each of these is refused in one sentence. What a folder would make this machine do is another question: see
 `embodied.store.ours`.
 """
 
@@ -43,7 +43,7 @@ MOST_COUNTED = 2**53
 
 
 def open_plain(path: Path) -> BinaryIO | None:
-    """Opens a regular file for reading; None where there is none. A link, pipe, device or folder in its place is never
+    """Opens a regular file for reading; None if there is none. A link, pipe, device or folder in its place is never
     opened.
 
     Raises:
@@ -96,7 +96,7 @@ def plain_size(path: Path) -> int:
 
 def read_lines(file: BinaryIO, where: str) -> Iterator[bytes]:
     """The lines of a file, each with its newline; the last may have none. Raises `StoreError` at a line that is too
-    long to be one.
+    long.
     """
     while line := file.readline(LONGEST_LINE + 1):
         if len(line) > LONGEST_LINE:
@@ -115,8 +115,8 @@ def whole_lines(file: BinaryIO, where: str) -> Iterator[bytes]:
 
 
 def check_tree(root: Path) -> None:
-    """Raises `StoreError` where `episodes/`, `blobs/` or a folder in them is a link or not a folder: what is read and
-    written stays in `root`.
+    """Raises `StoreError` where `episodes/`, `blobs/` or a folder in them is a link or not a folder: so that reads and
+    writes stay in `root`.
     """
     for name in ("episodes", "blobs"):
         top = root / name
@@ -138,8 +138,8 @@ def check_tree(root: Path) -> None:
 
 
 def check_place(path: Path, root: Path) -> None:
-    """Looks at a place inside a run folder before it is written to: neither it, nor what leads to it, nor what is in it
-    may be a link.
+    """Looks at a place inside a run folder before it is written to: it, the folders above it and everything in it must
+    not be links.
 
     Args:
         path: A file or folder to be written, which may be missing.
@@ -221,7 +221,7 @@ def is_task(text: str) -> bool:
 
 
 def check_json(value: Any, where: str) -> None:
-    """Raises `StoreError` where plain JSON is nested too deeply to be walked through, or holds a whole number of more
+    """Raises `StoreError` if plain JSON is nested too deeply to walk through, or holds a whole number of more
     than 64 bits.
     """
     waiting = [(value, 0)]

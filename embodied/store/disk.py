@@ -28,7 +28,7 @@ def disk(what: str) -> Iterator[None]:
         yield
     except OSError as error:
         full = error.errno in FULL
-        advice = "free space" if full else "mend that (space, permissions, the path)"
+        advice = "free space" if full else "repair the cause (space, permissions, the path)"
         kind = DiskFull if full else StoreError
         raise kind(
             f"Cannot {what}: {error.strerror or error}. Nothing recorded before is lost; {advice} and run the same"

@@ -2,7 +2,7 @@
 need.
 
 One pass decodes only those facts and skips the texts; the steps themselves are then read by their place in the file.
-Damaged lines are passed over and counted, never an error: what is left is what can be shown.
+Damaged lines are skipped and counted, and never an error: the rest can still be shown.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class _Object(msgspec.Struct):
 
 
 class LightStep(msgspec.Struct):
-    """A `Step` without its texts. A number that is no number (NaN is written as null) is None."""
+    """A `Step` without its texts. NaN (written as null) is None."""
 
     index: int
     observation: _Object
@@ -271,7 +271,7 @@ class EpisodeIndex:
                 "damaged", f"{self._gap} damaged line{'s' * (self._gap > 1)} before this step could not be read."
             )
         decision = step.decision
-        # The present observation is the last message, or the last but one before a message of its own for the question.
+        # The present observation is the last message, or the one before it if the question is a separate message.
         shown = decision.calls[0].messages[-2:] if decision.calls else []
         if said := next((self._corrections[id_] for id_ in shown if id_ in self._corrections), ""):
             yield Event("correction", said)
@@ -295,8 +295,8 @@ _OBSERVATION = re.compile(r"^(?:Current )?Observation:", re.MULTILINE)
 
 
 def _correction(line: bytes) -> str:
-    """What a person said in the notes that open a message; empty when nobody did. An observation further down may say
-    anything.
+    """What a person said in the notes that open a message; empty when there are none. An observation further down may
+    say anything.
     """
     try:
         text = msgspec.json.decode(line)["message"]["parts"][0]["text"]

@@ -1,4 +1,6 @@
-"""A file of one JSON object a line that is only ever appended to, by several processes if need be: ratings, votes."""
+"""A file with one JSON object a line, to which several processes may append: ratings, votes. Nothing in it ever
+changes.
+"""
 
 from __future__ import annotations
 

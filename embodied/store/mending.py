@@ -1,4 +1,4 @@
-"""What a kill, a full disk or a power cut left of an episode's record, made fit to be gone on with."""
+"""Repairs an episode's record after a kill, a full disk or a power cut, so that the episode can continue."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def set_aside(folder: Path) -> None:
 
 
 def salvage(folder: Path) -> None:
-    """Shortens a damaged record to the steps before the damage, which are paid for; the others go to `attempt-<n>/`.
+    """Shortens a damaged record to the steps before the damage, which are paid for. The others go to `attempt-<n>/`.
 
     Damage is a line that cannot be read, a gap, and a prompt of which a message is lost: `messages.jsonl` may have lost
     its end where `steps.jsonl` has not.
@@ -87,7 +87,7 @@ def _lines(path: Path) -> list[bytes]:
 
 
 def _object(line: bytes) -> Json:
-    """The JSON object in a line; an empty one where there is none that can be read."""
+    """The JSON object in a line; an empty one if there is none that can be read."""
     try:
         return decode(line, dict[str, Any], "") if line.endswith(b"\n") else {}
     except StoreError:

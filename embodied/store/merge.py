@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from embodied.errors import StoreError
 from embodied.store.blobs import FileBlobs
 from embodied.store.checks import is_digest, open_plain, plain_size, read_lines
+from embodied.store.record import RunRecord
 from embodied.store.run import Run, disk
+from embodied.types import EpisodeSpec
 
 FILES = ("steps.jsonl", "messages.jsonl", "episode.json")
 """What an episode's folder holds, besides those of earlier attempts."""
 
 
-def merge(runs: Sequence[Run], out: str | os.PathLike[str], left_out: list[str] | None = None) -> Run:
+Difference = Callable[[RunRecord, RunRecord], str]
+"""Why one run cannot continue as another, in words; empty if it can (`embodied.rollout.identity.difference`)."""
+
+
+def merge(
+    runs: Sequence[Run], out: str | os.PathLike[str], difference: Difference, left_out: list[str] | None = None
+) -> Run:
     """Brings what `runs` hold into the folder `out`, which is made, or is a run of the same plan already.
 
     Of an episode that several folders hold, one is kept: a scored one, else the one with the longest record; what `out`
@@ -28,6 +37,7 @@ def merge(runs: Sequence[Run], out: str | os.PathLike[str], left_out: list[str] 
     Args:
         runs: At least one.
         out: The folder.
+        difference: Decides whether two runs are of the same plan.
         left_out: Takes a sentence for each episode or group of pictures that could not be copied.
 
     Raises:
@@ -35,19 +45,23 @@ def merge(runs: Sequence[Run], out: str | os.PathLike[str], left_out: list[str] 
     """
     first, left_out = runs[0], [] if left_out is None else left_out
     planned = {spec.id: spec for spec in first.record.planned}
+    named = {_place(spec): spec.id for spec in first.record.planned}
     for other in runs[1:]:
-        if other.record.identity != first.record.identity:
-            raise StoreError(
-                f"{other.root} is not a run of the same plan as {first.root} ({first.record.difference(other.record)})."
-            )
+        if what := difference(first.record, other.record):
+            raise StoreError(f"{other.root} is not a run of the same plan as {first.root} ({what}).")
         for spec in other.record.planned:
+            if named.setdefault(_place(spec), spec.id) != spec.id:
+                raise StoreError(
+                    f"{other.root} has another name for the episode {named[_place(spec)]} of {first.root}: it was begun"
+                    " where other packages are installed. Begin all parts with the same packages."
+                )
             if planned.setdefault(spec.id, spec) != spec:
                 raise StoreError(
                     f"{other.root} is not a run of the same plan as {first.root}: {spec.id} is another episode there."
                 )
     merged = first
     for run in runs:
-        merged = Run.create(out, run.record)
+        merged = Run.create(out, replace(run.record, identity=first.record.identity))
     with disk(f"write the run folder {out}"):
         for run in runs:
             if run.root.resolve() != merged.root.resolve() and (bad := _copy_blobs(run.root / "blobs", merged.blobs)):
@@ -62,8 +76,13 @@ def merge(runs: Sequence[Run], out: str | os.PathLike[str], left_out: list[str] 
     return merged
 
 
+def _place(spec: EpisodeSpec) -> tuple[str, str, int, int]:
+    """What identifies an episode besides its id."""
+    return spec.task.env, spec.task.task, spec.index, spec.seed
+
+
 def _worth(run: Run, id_: str) -> tuple[bool, int]:
-    """What an episode's folder is worth keeping for: a score, then the length of its record in bytes."""
+    """The rank of an episode's folder: first whether it has a score, then the length of its record in bytes."""
     return run.scored(id_), plain_size(run.folder(id_) / "steps.jsonl")
 
 
@@ -91,7 +110,7 @@ def _take(source: Path, target: Path) -> None:
 
 
 def _copy_files(source: Path, target: Path) -> None:
-    """Copies line by line: a file that claims a terabyte of nothing ends at its first line."""
+    """Copies line by line: a sparse file that claims a terabyte ends at its first line."""
     target.mkdir()
     for name in FILES:
         if (file := open_plain(source / name)) is not None:

@@ -1,10 +1,10 @@
 """Which runs this user made on this machine: fingerprints of what a run would do here, kept outside every run folder.
 
 A run folder says which server is asked, which key is sent there, which modules are imported and which files are read.
-Whoever made the folder chose that. The folder cannot vouch for itself, and a file's owner says nothing (unpacking an
+The maker of the folder chose that. The folder cannot vouch for itself, and a file's owner says nothing (unpacking an
 archive makes its files one's own). So `embodied eval` notes a fingerprint of the plan in the user's state folder
-(`$XDG_STATE_HOME/embodied/runs/`, by default `~/.local/state/embodied/runs/`), and what goes on with a folder looks
-there first.
+(`$XDG_STATE_HOME/embodied/runs/`, by default `~/.local/state/embodied/runs/`), and a command that continues a folder
+looks there first.
 
 Beside it, `$XDG_STATE_HOME/embodied/agents/` has a file for each agent version that this user made or allowed. Its name
 is the hash of the version, its content the folder where the version was last seen. So a run names a version by its hash

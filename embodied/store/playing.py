@@ -1,7 +1,7 @@
-"""Which episodes are being played at this moment, seen from outside: whoever plays one holds a lock on its folder.
+"""Which episodes other processes play at this moment: a process that plays one holds a lock on its folder.
 
 Looking must not disturb. A process that tries a lock keeps it for an instant, and a run that begins in that instant
-would pass the episode over. So Linux is asked for its list of locks; other systems have none.
+would skip the episode. So Linux is asked for its list of locks; other systems have none.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ from embodied.errors import StoreError
 from embodied.types import EpisodeSpec, Json
 
 FORMAT = 1
-"""Of run folders that this version writes; it reads every earlier one. Runs of before formats were numbered name none.
+"""Of run folders that this version writes; it reads every earlier one. Runs that are older than format numbers name
+none.
 """
 SCORED = ("finished", "limit")
 
@@ -42,11 +43,13 @@ class RunRecord:
 
 
 def check_format(data: bytes, root: Path) -> None:
-    """Refuses a folder of a later format before anything else of it is read: nothing in it need mean what it says."""
+    """Refuses a folder of a later format before anything else of it is read: nothing in it must mean what this version
+    expects.
+    """
     try:
         found = msgspec.json.decode(data, type=_Format).format
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return  # damaged: whoever reads the whole record says where
+        return  # damaged: reading the whole record will say where
     if found > FORMAT:
         raise StoreError(
             f"{root} has format {found}, and this version of embodied reads formats up to {FORMAT}: upgrade it with"

@@ -4,7 +4,7 @@
     episodes/<id>/steps.jsonl       one Step a line, appended as it happens
     episodes/<id>/messages.jsonl    every distinct message of the episode's prompts, once; steps refer to them by id
     episodes/<id>/episode.json      Episode, with a checksum; its presence means the episode ended
-    episodes/<id>/attempt-<n>/      what earlier attempts left that could not be gone on with
+    episodes/<id>/attempt-<n>/      what earlier attempts left and the episode cannot use
     blobs/                          images by content
 
 A step is flushed to the operating system before the next begins, so a kill costs at most the step in progress. A torn
@@ -46,7 +46,7 @@ class Run:
 
         Args:
             root: The folder.
-            unfinished: Open it although it is being made by `made_whole`, or was and did not come to its end.
+            unfinished: Open it although it is being made by `made_whole`, or an import into it did not finish.
 
         Raises:
             StoreError: `root` is not a run folder, is not whole, or holds what a run of ours never does.
@@ -55,7 +55,7 @@ class Run:
         path = self.root / "run.json"
         if not unfinished and os.path.lexists(self.root / UNFINISHED):
             raise StoreError(
-                f"{self.root} holds an import that did not come to its end. Run the same import again: it goes on."
+                f"{self.root} holds an import that did not finish. Run the same import again: it continues."
             )
         data = read_plain(path, LONGEST_RUN)
         if data is None:
@@ -109,11 +109,11 @@ class Run:
     @classmethod
     @contextmanager
     def made_whole(cls, root: str | os.PathLike[str], record: RunRecord) -> Iterator[Run]:
-        """As `create`, for a run that is written at once (an import): nobody can open it before the block has ended
+        """As `create`, for a run that is written at once (an import): it cannot be opened before the block has ended
         without an error.
 
         Raises:
-            StoreError: As `create`. What a kill or an error left is gone on with by another call.
+            StoreError: As `create`. Another call continues what a kill or an error left.
         """
         root = Path(root)
         marker = root / UNFINISHED
@@ -132,9 +132,9 @@ class Run:
             marker.unlink(missing_ok=True)
 
     def another_plan(self, what: str) -> StoreError:
-        """The error for a plan that this run cannot go on with, because of `what`."""
+        """The error for a plan that is not this run's; `what` says how it differs."""
         own = "imported" not in self.record.config
-        resume = f", or go on with that run: `embodied resume {shell_word(self.root)}`" if own else ""
+        resume = f", or continue that run: `embodied resume {shell_word(self.root)}`" if own else ""
         return StoreError(f"{self.root} holds a run of another plan ({what}). Name another folder with --out{resume}.")
 
     # ----------------------------------------------------------------- reading
@@ -147,7 +147,7 @@ class Run:
         """All ended episodes, in the order of the plan.
 
         Args:
-            damaged: Where damaged results are to be left out: takes a sentence for each.
+            damaged: If given, damaged results are left out; it takes a sentence for each.
 
         Raises:
             StoreError: A result is damaged, and `damaged` was not given.
@@ -170,7 +170,7 @@ class Run:
 
         Args:
             id_: The episode.
-            damaged: Where damaged lines are to be skipped: takes a sentence for each.
+            damaged: If given, damaged lines are skipped; it takes a sentence for each.
 
         Raises:
             StoreError: A line is damaged, and `damaged` was not given.
@@ -195,15 +195,14 @@ class Run:
     # ----------------------------------------------------------------- writing
 
     def claim(self, spec: EpisodeSpec, again: bool = False, *, scored_too: bool = False) -> EpisodeWriter | None:
-        """Takes an episode in hand, to go on behind its last whole step.
-
-        Where the record is damaged, it goes on behind the last step before the damage; with `again` it begins anew.
-        What is no longer part of the record is kept in `attempt-<n>/`.
+        """Claims an episode, to continue after its last whole step. If the record is damaged, the episode continues
+        after the last step before the damage. With `again` it begins again. Old parts of the record are kept in
+        `attempt-<n>/`.
 
         Args:
             spec: The episode.
-            again: Begin anew.
-            scored_too: With `again`: although the episode has a score.
+            again: Begin again.
+            scored_too: With `again`: also if the episode has a score.
 
         Returns:
             None when the episode is scored, or another process is playing it.

@@ -1,7 +1,7 @@
 """A record with a checksum in the same file: a bit that flips anywhere in it is found.
 
-The checksum is the first key of the JSON object: the SHA-256 of the file's bytes without that key. Files from before
-there was one have none and are read as they are.
+The checksum is the first key of the JSON object: the SHA-256 of the file's bytes without that key. Files older than
+checksums have none and are read as they are.
 """
 
 from __future__ import annotations

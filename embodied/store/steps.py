@@ -1,4 +1,4 @@
-"""What stands in an episode's folder, read without trust: its steps with their prompts, and its result."""
+"""Reads an episode's folder without trusting it: its steps with their prompts, and its result."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def read_steps(folder: Path, damaged: list[str] | None = None) -> Iterator[Step]
 
     Args:
         folder: The episode's.
-        damaged: Where damaged lines are to be skipped: takes a sentence for each.
+        damaged: If given, damaged lines are skipped; it takes a sentence for each.
 
     Raises:
         StoreError: A line is damaged, and `damaged` was not given.

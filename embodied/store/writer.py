@@ -26,14 +26,14 @@ class EpisodeWriter:
     """Appends the steps of one attempt and, at the end, its result. Made by `Run.claim`."""
 
     def __init__(self, folder: Path, lock: ExitStack):
-        """Takes over `lock`, to be closed at the end."""
+        """Takes over `lock`, and closes it at the end."""
         self.folder, self._lock = folder, lock
         self._written = {line.get("id") for _, line in read_objects(self.folder / "messages.jsonl", None)}
         self._steps = (self.folder / "steps.jsonl").open("ab")
         self._messages = (self.folder / "messages.jsonl").open("ab")
 
     def recorded(self) -> Iterator[Step]:
-        """The steps that are there already, to be read before the first `append`."""
+        """The steps that are there already; read them before the first `append`."""
         return read_steps(self.folder)
 
     def append(self, step: Step) -> None:
@@ -88,7 +88,7 @@ def lock_episode(folder: Path, held: ExitStack) -> bool:
 
 
 def ready_to_append(folder: Path) -> None:
-    """Makes an episode's folder fit to be gone on with: no result, no torn line, and files that are this run's alone.
+    """Prepares an episode's folder for more steps: no result, no torn line, and files that belong to this run only.
 
     Raises:
         OSError: The folder cannot be written.
@@ -102,8 +102,8 @@ def ready_to_append(folder: Path) -> None:
 
 
 def _own(path: Path) -> None:
-    """Makes a file that goes by another name too (a hard link, in a copy that saves space) one of its own: only this
-    run is appended to.
+    """Replaces a file that has another name, too (a hard link, in a copy that saves space), by a copy: only this run is
+    appended to.
     """
     if plain_size(path) and path.stat().st_nlink > 1:
         copy = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")

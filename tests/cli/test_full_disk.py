@@ -176,7 +176,7 @@ def test_ratings_of_a_judge(small_disk):
     path = fill(4_096) / "ratings.jsonl"
     ratings = Ratings(path, "judged-v1")
     written = 0
-    with pytest.raises(StoreError, match="free space"):
+    with pytest.raises(StoreError, match="Free space"):
         for number in range(1_000):
             ratings.append(Rating("judged-v1", "general_perception", f"scene-{number}", "", "digest", "judged", 5.0))
             written += 1

@@ -89,7 +89,7 @@ def test_one_interrupt_ends_whatever_hangs(tmp_path, silent_server):
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
         took[what] = time.monotonic() - begun
-        said = "Stopped before anything was recorded" if what == UNWRITTEN else "goes on from here"
+        said = "Stopped before anything was recorded" if what == UNWRITTEN else "continues from here"
         assert process.returncode == 130 and said in err and "Traceback" not in err, (what, err)
     assert all(seconds < BOUND for seconds in took.values()), took
     for number, what in enumerate(HANGING):

@@ -108,7 +108,7 @@ def test_resume_refuses_what_a_stranger_decided(call, tmp_path, kind):
     assert code == 4 and err.count("\n") == 1 and "--trust" in err and all(word in err for word in words)
     _, _, err = call("resume", root, "--trust")
     assert "--trust" not in err, "it goes on, and fails at what is not there"
-    assert is_ours(Run(root).record), "it is asked once"
+    assert is_ours(Run(root).record), "embodied asks once"
 
 
 @pytest.mark.parametrize("command", ["replay", "export"])

@@ -263,7 +263,7 @@ def test_a_module_of_the_users_own(tmp_path, monkeypatch: pytest.MonkeyPatch):
         ("no_such_module:Env-v0", {}, UsageError, "module 'no_such_module', which is not installed"),
         ("Pendulum-v1", {}, UsageError, "acts by Box"),
         ("embodied-tests/Huge-v0", {}, UsageError, "array of 1600 numbers"),
-        ("embodied-tests/Sequences-v0", {}, UsageError, "there are no words"),
+        ("embodied-tests/Sequences-v0", {}, UsageError, "cannot be put into words"),
         ("embodied-tests/Levers-v0", {"image": True}, UsageError, "cannot draw a picture"),
         ("CartPole-v1", {"rules": "balrog"}, UsageError, "unexpected keyword argument 'rules'"),
         ("CartPole-v1", {"action_names": ["left"]}, UsageError, "2 actions; action_names needs"),

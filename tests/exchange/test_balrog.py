@@ -171,7 +171,10 @@ def test_our_own_run_in_their_layout(tmp_path):
     ]
     finish(run, ended(s, 1.0, steps=3, return_=0.5, mission=MISSION), steps)
     written = export(run, tmp_path / "out")
-    assert written.notes[0] == "Episodes left out for want of a score: 1." and "env.rules=balrog" in written.notes[1]
+    assert (
+        written.notes[0] == "Episodes left out because they have no score: 1."
+        and "env.rules=balrog" in written.notes[1]
+    )
     base = tmp_path / "out/babyai/BabyAI-MixedTrainLocal-v0/goto/BabyAI-MixedTrainLocal-v0/goto_run_00"
     log = json.loads(base.with_name(base.name + ".json").read_text())
     assert (
@@ -200,7 +203,7 @@ def test_our_own_run_in_their_layout(tmp_path):
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        ({"notes.txt": "hello"}, "no BALROG submission"),
+        ({"notes.txt": "hello"}, "not a BALROG submission"),
         ({"babyai/goto/goto_run_00.json": "{"}, "goto_run_00.json is damaged"),
         ({"babyai/goto/goto_run_00.json": '{"task": "goto"}'}, "'progression' is missing"),
         ({"babyai/goto/goto_run_00.json": "[1]"}, "not a JSON object"),

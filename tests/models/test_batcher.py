@@ -273,7 +273,7 @@ def test_a_batch_that_does_not_fit_is_halved(reading: Transformers) -> None:
     assert reading._packed.prefixes.bytes > 0
     reading._model.forward = lambda *a, **k: (_ for _ in ()).throw(torch.OutOfMemoryError("CUDA out of memory."))
     (refused,) = reading.answer(requests[:1])
-    assert isinstance(refused, ModelFailure) and "does not suffice for one prompt" in str(refused)
+    assert isinstance(refused, ModelFailure) and "is too small for one prompt" in str(refused)
 
 
 async def test_episodes_share_batches_through_every_layer(folder: Path) -> None:

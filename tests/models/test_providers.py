@@ -184,7 +184,7 @@ async def test_openai_thoughts_apart(opened: Open, fault: str) -> None:
 async def test_odd_but_usable_replies(provider: str, opened: Open, fault: str, text: str | dict, stop: str) -> None:
     if (provider, fault) == ("google", "filter"):
         async with opened(provider, fault) as model:
-            with pytest.raises(PromptRefused, match=r"keeps back its answer to this prompt \(SAFETY\)") as caught:
+            with pytest.raises(PromptRefused, match=r"withheld its answer to this prompt \(SAFETY\)") as caught:
                 await model.generate(HELLO, Settings())
         assert caught.value.why == "filtered"
         return
@@ -224,11 +224,11 @@ DEEP = ("[" * 5000).encode().hex()
         ("529", ModelBusy, "is overloaded"),
         ("drop", ModelUnavailable, "connection to .* failed"),
         ("reset", ModelUnavailable, "connection to .* failed"),
-        ("html", ModelErred, "no answer of this API"),
-        ("binary", ModelErred, "no answer of this API"),
+        ("html", ModelErred, "not an answer of this API"),
+        ("binary", ModelErred, "not an answer of this API"),
         ("blank", ModelErred, "sent an"),
         (f"bytes@{b'[]'.hex()}", ModelErred, "sent"),
-        (f"bytes@{DEEP}", ModelErred, "no answer of this API"),
+        (f"bytes@{DEEP}", ModelErred, "not an answer of this API"),
         ("hang", ModelTimeout, "no complete answer within 0.4 s"),
         ("trickle", ModelTimeout, "no complete answer within 0.4 s"),
     ],

@@ -499,7 +499,7 @@ def test_a_wrong_label_is_left_out_and_said(bare: Path, tmp_path: Path, capsys: 
         ),
         (lambda r: r[0].pop("metrics"), "record 0: it lacks metrics"),
         (lambda r: r[0].update(extra=1), "other keys: extra"),
-        (lambda r: r[2]["conversations"][0].update(value="Which path?"), "none of the 15"),
+        (lambda r: r[2]["conversations"][0].update(value="Which path?"), "not one of the 15"),
         (lambda r: r[2]["conversations"][1].update(value="Both"), "Path 1 or Path 2"),
         (lambda r: r[2]["metrics"]["Path 1"].update({"Path length": "far"}), "not all numbers"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from embodied import listeners
 from embodied.errors import MissingExtra, UnknownName
 from embodied.listeners import Background, Context
-from embodied.listeners.scalars import Scalars, settings
+from embodied.listeners.scalars import Scalars, key, settings
 from embodied.store.run import Run
 from tests.eval.runs import make_run
 
@@ -41,6 +42,12 @@ def test_numbers_go_on_where_a_run_went_on(run: Run, monkeypatch: pytest.MonkeyP
     assert scalars.of(third)["babyai/scored"] == 0
     monkeypatch.setenv("MY_API_KEY", KEY)
     assert settings(run)["note"] == "with [key]" and settings(run)["model.name"] == "gpt-4o"
+
+
+def test_a_tracker_knows_a_run_again_and_not_one_of_the_same_plan_in_another_folder(run: Run, tmp_path: Path) -> None:
+    again = replace(run.record, created="2031-01-02T03:04:05+00:00")
+    assert key(Run(run.root)) == key(run) != key(Run.create(tmp_path / "again", again))
+    assert key(run).isalnum() and len(key(run)) == 32
 
 
 def test_tensorboard_writes_what_can_be_read_back(run: Run) -> None:
@@ -94,7 +101,8 @@ def test_a_listener_that_exits_is_switched_off(run: Run, capsys: pytest.CaptureF
     background.close(60)
     assert made.said[0] == "started" and "ended" not in made.said
     assert (
-        capsys.readouterr().err == "warning: The listener rude is switched off, and the run goes on: SystemExit: bye.\n"
+        capsys.readouterr().err
+        == "warning: The listener rude is switched off, and the run continues: SystemExit: bye.\n"
     )
 
 

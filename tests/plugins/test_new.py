@@ -42,9 +42,9 @@ def test_the_package_passes_its_tests_and_the_linter(kind: str, call, tmp_path: 
         ("environment", "My-World", "cannot be a name"),
         ("environment", "../up", "cannot be a name"),
         ("environment", "x" * (LONGEST + 1), "cannot be a name"),
-        ("agent", "class", "means something"),
-        ("environment", "tests", "means something"),
-        ("agent", "decision", "Decision means something else"),
+        ("agent", "class", "is a reserved word"),
+        ("environment", "tests", "is a reserved word"),
+        ("agent", "decision", "Decision has another use"),
     ],
 )
 def test_names_that_cannot_be(kind: str, name: str, why: str, call, tmp_path: Path) -> None:

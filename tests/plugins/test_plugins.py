@@ -87,13 +87,32 @@ def test_listeners_hear_a_run_and_cannot_end_it(played: tuple[Path, Path]) -> No
     assert code == 0, out + err
     said = (place / "heard/diary.txt").read_text().split("\n")
     assert said[0] == "before 0" and said.count("started") == said.count("ended") == 2
-    assert err.count("warning: The listener fails is switched off, and the run goes on: RuntimeError: no more ink") == 1
+    assert (
+        err.count("warning: The listener fails is switched off, and the run continues: RuntimeError: no more ink") == 1
+    )
     assert key not in err and "\x1b" not in err
     code, _, _ = run(found, *base[:-2], "--episodes", 3, cwd=place)
     said = (place / "heard/diary.txt").read_text().split("\n")
     assert code == 0 and said[0] == "before 2" and said.count("ended") == 1
     code, _, err = run(found, "resume", "heard", "--log", "dairy", cwd=place)
     assert code == 2 and "'diary'" in err
+
+
+def test_a_module_that_leaves_the_process_ends_in_a_sentence(tmp_path: Path) -> None:
+    kinds = ("environment", "agent", "metric", "suite", "model", "listener", "export")
+    found = write(tmp_path, {f"{kind}s": {f"leaving_{kind}": "stranger.leaves:X"} for kind in kinds})
+    (found / "stranger/leaves.py").write_text("raise SystemExit(7)")
+    for kind in ("environment", "metric", "suite"):
+        what = "envs" if kind == "environment" else f"{kind}s"
+        code, out, err = run(found, "list", what, cwd=tmp_path)
+        assert code == 0 and out and f"The {kind} 'leaving_{kind}' of the distribution 'stranger' cannot be" in err
+    for kind, words in [
+        ("agent", ("--env", "babyai", "--agent", "leaving_agent")),
+        ("model", ("--env", "babyai", "--agent", "naive", "--model", "leaving_model/x")),
+        ("listener", ("--env", "babyai", "--agent", "random", "--log", "leaving_listener")),
+    ]:
+        code, _, err = run(found, "eval", *words, cwd=tmp_path)
+        assert code == 2 and err.count("\n") == 1 and f"The {kind} 'leaving_{kind}' of the distribution" in err
 
 
 def test_what_is_broken_is_said_and_breaks_nothing_else(tmp_path: Path) -> None:

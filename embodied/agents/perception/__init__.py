@@ -1,1 +1,1 @@
-"""What an agent is given to see: pictures as they are, or said in words and outlines."""
+"""What an agent sees: pictures as they are, or as words and outlines."""

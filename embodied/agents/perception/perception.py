@@ -1,4 +1,4 @@
-"""Perception: what an agent makes of the pictures before its model is asked.
+"""Perception: how an agent changes pictures before it asks its model.
 
 `vector` (VDLM, Wang et al. 2024, "Visually Descriptive Language Model for Vector Graphics Reasoning"): the shapes in
 the pictures as text, with places and measures, in place of the pictures or along with them. So a model that reads no
@@ -18,7 +18,7 @@ Perception = Callable[[Sequence[Image], Blobs], str]
 """What the pictures of an observation, in order, show; in words."""
 
 LONGEST = 4_000
-"""Characters for the pictures of one observation together: the prompt stays bounded, whatever is in them."""
+"""Characters for the pictures of one observation together: the prompt stays bounded for any picture."""
 _CORNERS = 40
 """Corner points listed of one shape."""
 

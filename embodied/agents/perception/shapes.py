@@ -1,8 +1,8 @@
 """Shapes in a picture: filled areas as circles and polygons, strokes as lines along their middle.
 
-The picture is reduced to its few plain colours. What of a colour is wide is traced to SVG outlines by vtracer (MIT),
-what is narrow is thinned to its middle and followed, which a tracer of outlines cannot do. All is measured in pixels, x
-to the right and y down.
+The picture is reduced to its few plain colours. vtracer (MIT) traces the wide parts of a colour to SVG outlines. Narrow
+parts are thinned to their middle and followed, which a tracer of outlines cannot do. All is measured in pixels, x to
+the right and y down.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _APART = 72.0
 _SHARE = 1e-4
 """Of the pixels, for a colour to count."""
 _STROKE = 0.019
-"""Of the shorter side: what is narrower is a stroke. 9 pixels of 480."""
+"""Share of the shorter side: anything narrower is a stroke. 9 pixels of 480."""
 _ROUGH = 1.5
 """Pixels by which a simplified outline may leave the traced one."""
 
@@ -89,7 +89,7 @@ class Drawing:
     width: int
     height: int
     background: str
-    """Name of the colour that most of the picture has; what has it is no shape."""
+    """Name of the colour that most of the picture has; areas of that colour are not shapes."""
     shapes: tuple[Shape, ...]
     """Colours with the least paint first, larger shapes before smaller ones."""
 
@@ -97,7 +97,7 @@ class Drawing:
 def shapes(picture: np.ndarray) -> Drawing:
     """Finds the shapes in a picture.
 
-    A rare colour that is a mixture of two others is taken for the soft edge between them.
+    A rare colour that is a mixture of two others counts as the soft edge between them.
 
     Args:
         picture: (H, W, 3) uint8.
@@ -173,7 +173,7 @@ def _of_colour(mask: np.ndarray, painted: np.ndarray, colour: str) -> Iterator[S
 
 
 def _along(lines: list[tuple[np.ndarray, bool]], narrow: np.ndarray, stroke: int) -> np.ndarray:
-    """What of `narrow` belongs to the lines. The rest is no line: corners of areas, small things."""
+    """The part of `narrow` that belongs to lines. The rest are not lines: corners of areas, small things."""
     grown = np.zeros_like(narrow)
     for points, _ in lines:
         grown[points[:, 1].astype(int), points[:, 0].astype(int)] = True

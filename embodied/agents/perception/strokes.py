@@ -1,4 +1,4 @@
-"""Strokes as lines: thinning to the middle, following what is left, and leaving out points that say nothing."""
+"""Strokes as lines: thinning to the middle, following what is left, and leaving out unneeded points."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ Pixel = tuple[int, int]
 _AROUND: tuple[Pixel, ...] = ((-1, 0), (0, 1), (1, 0), (0, -1), (-1, 1), (1, 1), (1, -1), (-1, -1))
 """The eight neighbours (row, column), those beside before those across."""
 _STRAIGHT = 0.5
-"""Cosine between two strokes that meet, above which one goes on as the other: they turn by less than 60 degrees."""
+"""Cosine between two strokes that meet, above which one continues the other: they turn by less than 60 degrees."""
 
 
 def strokes(mask: np.ndarray, width: int) -> Iterator[tuple[np.ndarray, bool]]:
     """The lines along the middle of what is set in `mask`.
 
-    Where several meet, those that go on straightest are one line, so that a line that crosses itself stays one.
+    Where several meet, those that continue straightest are one line, so that a line that crosses itself stays one.
 
     Args:
         mask: (H, W) bool.
-        width: Pixels; what is shorter than twice this is no line, and branches as short as this belong to the stroke's
-            outline.
+        width: Pixels; a stroke shorter than twice this is not a line, and branches as short as this belong to the
+            stroke's outline.
 
     Yields:
         Points (n, 2) float64, (x, y) of pixels, and whether the last is the first.
@@ -127,7 +127,7 @@ def _walks(near: dict[Pixel, list[Pixel]]) -> list[list[Pixel]]:
 
 
 def _joined(edges: list[list[Pixel]]) -> list[list[Pixel]]:
-    """Edges made one where they meet and go on straight; the straightest first."""
+    """Joins edges that meet and continue straight; the straightest first."""
     ends: dict[Pixel, list[tuple[int, bool]]] = {}
     for number, edge in enumerate(edges):
         ends.setdefault(edge[0], []).append((number, True))

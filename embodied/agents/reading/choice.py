@@ -64,7 +64,7 @@ _FILLER = (
     r"|certainly|on|one step|the option|option|number|no\.)"
 )
 _ORDER = re.compile(rf"^[^\w]*(?:{_FILLER}[\s,:\"'`*]{{1,4}}){{0,5}}[^\w]*$", re.IGNORECASE)
-"""What may stand before a phrase that is said as an order."""
+"""What may stand before a phrase that is an order."""
 _BARE_TO = re.compile(r"^[^\w]*to\s+[^\w]*$", re.IGNORECASE)
 _AFTER_WILL = (
     r"(?:now|then|simply|just|first|again|therefore|thus|so|definitely|have|need|want|like|love|going|to|go|move"

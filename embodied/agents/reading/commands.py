@@ -117,7 +117,7 @@ class Speech:
         return Command(command, dropped or self._more(rest, command))
 
     def of_text(self, text: str) -> Command:
-        """The command of a reply that was to be one and nothing else."""
+        """The command of a reply that had to be a command and nothing else."""
         lines = [CONTROL.sub("", line).strip() for line in text.splitlines()]
         lines = [line for line in lines if line and not _FENCE.match(line) and set(line) - set("-=_*`~")]
         while lines:

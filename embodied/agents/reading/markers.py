@@ -1,6 +1,4 @@
-"""Markers that nobody told the reader of: a reply that begins with one may be a thought in a dress of its own, so it is
-reported and not read.
-"""
+"""Unknown markers: a reply that begins with one may be a thought in an unknown form, so it is reported and not read."""
 
 from __future__ import annotations
 
@@ -173,7 +171,7 @@ def unknown(text: str, format: Format, accepted: Vocabulary | Commands) -> re.Ma
 
 
 def without(text: str, marker: re.Match[str]) -> str | None:
-    """What follows the block that `marker` opens; None where nothing closes it."""
+    """What follows the block that `marker` opens; None if nothing closes it."""
     name = re.escape(marker["name"])
     closing = re.compile(rf"(?:<[|｜]?|◁|⟨|\[)\s?(?:/|end_of_|end_)\s?{name}\s?(?:[|｜]?>|▷|⟩|\])", re.IGNORECASE)
     match = closing.search(text, marker.end())

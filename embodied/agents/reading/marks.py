@@ -1,12 +1,13 @@
 """Stage three of reading a reply, `mark`: where the answer stands. The mark that was asked for goes first, then what
 models use of their own accord.
 
-In this order, and the first kind that is there decides:
+The first kind of this list that is there decides:
 
     own        the mark of the reply format: `ACTION: x`, `<|ACTION|>x<|END|>`
-    container  <answer>x</answer>, <action>, \\boxed{x}, JSON and calls of tools ({"action": "x"}, {"name": ...,
-    "arguments": {"action": "x"}}), ... label      "Action: x", "Final answer: x", "The next command is: x", "Aktion:
-    x", "动作：x", where a line or a sentence begins
+    container  <answer>x</answer>, <action>, \\boxed{x}, JSON and calls of tools ({"action": "x"},
+               {"name": ..., "arguments": {"action": "x"}}), ...
+    label      "Action: x", "Final answer: x", "The next command is: x", "Aktion: x", "动作：x", where a line or a
+               sentence begins
 """
 
 from __future__ import annotations

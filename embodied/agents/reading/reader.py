@@ -30,7 +30,7 @@ _REVISED = re.compile(
     r"|doch|nein|pero|mais|不对|等等)\b",
     re.IGNORECASE,
 )
-"""Words between two answers that tell the second to be in place of the first."""
+"""Words between two answers which say that the second replaces the first."""
 _STRONG = re.compile(
     r"act|command|cmd|answer|move|decision|choice|befehl|aktion|antwort|acci|respuesta|comando|r.ponse|commande"
     r"|azione|risposta|resposta|动|行|答|命|指|操|选|ア|コ|행|명|답|결",
@@ -47,7 +47,7 @@ class Reading:
     """The action; several where the reply may mean any of them; none."""
     thought: str = ""
     problem: str = ""
-    """What is wrong, where there is something to say beyond that no action was found; the end of `Your answer ...`."""
+    """What is wrong, if there is more to say than that no action was found; the end of `Your answer ...`."""
     notes: tuple[Note, ...] = ()
 
 
@@ -102,7 +102,7 @@ def imagined(text: str, format: Format, accepted: Vocabulary | Commands) -> str:
     if accepted.prose:
         return text
     for place, _ in observations(text):
-        if read(text[:place], format, accepted).found:  # in whatever dress
+        if read(text[:place], format, accepted).found:  # in any dress
             return text[:place]
     return text
 
@@ -171,7 +171,7 @@ class _Reader(ABC):
         self.format = format
 
     def own_turn(self, text: str) -> str | None:
-        """`text` up to the first observation behind a stated action; None where there is no telling what was stated."""
+        """`text` up to the first observation behind a stated action; None when it is unclear what was stated."""
         for place, hard in observations(text):
             before = text[:place]
             if not before.strip(" \t\n*_#>`-|\"'[(<"):
@@ -311,8 +311,8 @@ class _Orders(_Reader):
         ]
 
     def conflict(self, results: list[_Found], said: list[Said], window: str) -> _Found:
-        """Commands one behind the other are a plan: its first step is taken. With other text between them there is no
-        telling.
+        """Commands one behind the other are a plan: its first step is taken. With other text between them it is
+        unclear.
         """
         for one, following in itertools.pairwise(said):
             if window[_end_of_answer(one) : following.start].strip(" \t\n*_`-,;[{}]\"'"):

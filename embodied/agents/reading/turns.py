@@ -1,9 +1,8 @@
 """Stage two of reading a reply, `turn`: where the model's own turn ends.
 
-Models that were trained on transcripts go on after their answer: they imagine what the world says, and then their next
-action. Nothing behind an observation nobody made is an answer. An observation that is repeated before any action was
-stated is none of
-these: it is how many a thought begins.
+Models that were trained on transcripts continue after their answer: they imagine what the world says, and then their
+next action. Nothing after such an invented observation is an answer. An observation that is repeated before any action
+was stated is not an invented one: many thoughts begin with it.
 """
 
 from __future__ import annotations

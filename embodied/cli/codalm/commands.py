@@ -14,7 +14,7 @@ _WHAT = typer.Argument(
 _DATA = typer.Option(None, "--data", help="Folder of the real CODA-LM; EMBODIED_CODA_ROOT by default.")
 _SPLIT = typer.Option(None, "--split", help="Of a submission: train, val, test or mini; test by default.")
 _LANGUAGE = typer.Option(None, "--language", help="Of the references: english or chinese.")
-_PARTIAL = typer.Option(False, "--partial", help="Use what can be used of a split that has faults.")
+_PARTIAL = typer.Option(False, "--partial", help="Use the rest of a split in which some files have faults.")
 _JSON = typer.Option(False, "--json", help="Print JSON instead of tables.")
 
 
@@ -52,7 +52,7 @@ def questions(
     split: str = typer.Option(..., "--split", help="train, val, test or mini."),
     language: str = typer.Option("english", "--language", help="english or chinese."),
     pictures: bool = typer.Option(
-        False, "--pictures", help="Also draw the pictures with boxes. You may not pass them on."
+        False, "--pictures", help="Also draw the pictures with boxes. You may not redistribute them."
     ),
     partial: bool = _PARTIAL,
 ) -> None:
@@ -113,7 +113,7 @@ def judge(
     language: str | None = _LANGUAGE,
     partial: bool = _PARTIAL,
     out: Path | None = typer.Option(
-        None, "--out", help="File of the ratings; the same command goes on in it. By default beside the answers."
+        None, "--out", help="File of the ratings; the same command continues it. By default beside the answers."
     ),
     concurrency: int = typer.Option(8, "--concurrency", min=1, help="Calls at a time."),
     dry_run: bool = typer.Option(False, "--dry-run", help="Print how many calls are needed, and make none."),

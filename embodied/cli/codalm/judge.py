@@ -53,7 +53,7 @@ def run(request: JudgingRequest) -> int:
 
     if request.prompts is None and request.ratings != prompts.READINGS[0]:
         raise UsageError(
-            f"--ratings {request.ratings} goes with --prompts FOLDER: our own words ask for one form of rating."
+            f"--ratings {request.ratings} needs --prompts FOLDER: the built-in prompts ask for one form of rating."
         )
     words = prompts.load(request.prompts, request.ratings) if request.prompts else None
     provider, name = models.parse_model(request.model)
@@ -79,7 +79,7 @@ def run(request: JudgingRequest) -> int:
     try:
         outcome = interrupt.run(lambda bound: _judge(config, cases, ratings, request.concurrency, bound))
     except asyncio.CancelledError:
-        interrupt.say("Stopped. What is judged so far is kept: the same command goes on from here.")
+        interrupt.say("Stopped. What is judged so far is kept: the same command continues from here.")
         return interrupt.INTERRUPTED
     grounded = scoring.grounded_all(found.questions, {s.name: s for s in found.set.scenes}, found.texts)
     made = [
@@ -149,7 +149,7 @@ def _estimate(config: EvalConfig, cases: list[Case], ratings: Ratings) -> None:
     usage, price = Usage(characters // 4, WORDY * len(asked)), price_of(config.model, config.run.price)
     cost = "cost not known" if price is None else f"about {price.cost(usage):.3g} dollars"
     typer.echo(
-        f"{len(asked)} calls are to be made, about {usage.input:,} tokens in (four characters a token) and"
+        f"{len(asked)} calls are needed, about {usage.input:,} tokens in (four characters a token) and"
         f" {usage.output:,} out; {cost}."
     )
 
@@ -169,7 +169,7 @@ def _print(made: list[Table], ratings: Ratings, outcome: JudgingResult, found: A
     )
     typer.echo(f"Ratings: {ratings.path}")
     if outcome.stopped:
-        typer.echo(f"Stopped early: {outcome.stopped} The same command goes on from here.")
+        typer.echo(f"Stopped early: {outcome.stopped} The same command continues from here.")
 
 
 def _print_json(made: list[Table], cases: list[Case], ratings: Ratings, outcome: JudgingResult, found: Answers) -> None:

@@ -1,7 +1,7 @@
 """Matches and standings. Knows nothing of HTTP.
 
-What a browser is told of a match before the vote does not say which run an episode is from: steps go by the match's own
-random name and a side, and names, scores and outcomes are told once the vote is on disk.
+Before the vote, a browser does not learn which run an episode is from: addresses of steps hold only the match's own
+random name and a side. It gets names, scores and outcomes when the vote is on disk.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Match:
         return self.left if name == "left" else self.right
 
 
-_OVER = "This match is over, or from before the arena was started anew. Ask for another one."
+_OVER = "This match is over, or the arena was restarted since. Ask for another one."
 
 
 class Arena:
@@ -175,7 +175,7 @@ class Arena:
             now = datetime.now(UTC).isoformat(timespec="seconds")
             names, episodes = (left.name, right.name), (one.spec.id, two.spec.id)
             self.votes.append(Vote(now, (left.identity, right.identity), names, episodes, task.env, task.task, choice))
-            self._voted.add(match)  # it can still be looked at: pages may be asking for its steps at this moment
+            self._voted.add(match)  # it stays readable: pages may be asking for its steps at this moment
         return {
             side: {"name": c.name, "progress": e.progress, "success": e.success, "outcome": e.outcome}
             for side, (c, e) in zip(SIDES, (found.left, found.right), strict=True)
@@ -233,16 +233,16 @@ def _contestants(runs: Sequence[Run]) -> list[Contestant]:
 
 
 def _shared(a: Contestant, b: Contestant) -> list[tuple[tuple[str, str, int], tuple[str, str, int]]]:
-    """Pairs of episodes that can be shown together: of the same seed, or where there are none of the same task."""
+    """Pairs of episodes that can be shown together: of the same seed, or, if there are none, of the same task."""
     same = [(key, key) for key in a.episodes if key in b.episodes]
     return same or [(x, y) for x in a.episodes for y in b.episodes if x[:2] == y[:2]]
 
 
 def _hidden(left: tuple[Contestant, Episode], right: tuple[Contestant, Episode]) -> str:
-    """What a match must not show. Where one side saw pictures and the other did not, the sight of them would say who
-    plays: both sides hide pictures and thoughts (which speak of pictures). Where even the first texts differ (a text in
-    a picture's place), they hide all
-    observations: actions, steps and the goal are left to judge by."""
+    """What a match must not show. If only one side saw pictures, showing them would say who plays: both sides then hide
+    pictures and thoughts (which speak of pictures). If even the first texts differ (a text in a picture's place), both
+    hide all observations. The voter then judges by actions, steps and the goal.
+    """
     (one, seen), (two, other) = _first(*left), _first(*right)
     if seen == other:
         return ""

@@ -35,7 +35,7 @@ class Vote(msgspec.Struct, frozen=True):
 
 class Votes:
     """A file of votes. A vote is on disk before `append` returns; a line that a kill tore is skipped and counted, and
-    harms no other.
+    does not harm others.
 
     Args:
         path: The file; made by the first vote.

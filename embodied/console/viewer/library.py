@@ -1,4 +1,4 @@
-"""What the viewer's page asks for, answered from run folders. Knows nothing of HTTP: the server and the HTML export
+"""Answers the requests of the viewer's page from run folders. Knows nothing of HTTP: the server and the HTML export
 both ask it.
 """
 
@@ -153,14 +153,14 @@ class Library:
         return encode({id_: message for id_, line in lines.items() if (message := shown_message(line)) is not None})
 
     def image(self, key: str, digest: str) -> bytes:
-        """The PNG of an observation or prompt. Raises `StoreError` where it is missing, damaged, or no picture that a
-        browser can show.
+        """The PNG of an observation or prompt. Raises `StoreError` where it is missing, damaged, or not a picture that
+        a browser can show.
         """
         return check_png(self._find(key)[0].blobs.get(digest), digest)
 
     def search(self, key: str, words: str) -> list[int]:
-        """Rows in which `words` occur, whatever the case, in observation, thought, replies, actions or events; the one
-        behind the last is the end.
+        """Rows in which `words` occur in observation, thought, replies, actions or events; letter case does not matter.
+        The row after the last is the end.
         """
         needle = words.casefold()
         index = self._index(key)
@@ -184,7 +184,7 @@ class Library:
     def difference(self, a: str, b: str) -> Json:
         """The first row in which two episodes differ: `{"row": n, "what": ...}`; `row` is None when they are equal.
 
-        `what` is `observation`, `action`, `reward`, or `length` where one of them goes on after the other has ended.
+        `what` is `observation`, `action`, `reward`, or `length` if one of them continues after the other has ended.
         """
         row = -1
         for row, (one, two) in enumerate(zip(self._compared(a), self._compared(b), strict=False)):

@@ -1,7 +1,5 @@
-"""An episode as one file that can be handed on: the viewer's page with the record inside, pictures as data URLs.
-
-The file asks nobody for anything: its policy allows the scripts whose hashes it names, its own style, and pictures out
-of itself.
+"""An episode as one file to share: the viewer's page with the record inside, pictures as data URLs. The file makes no
+requests: its policy allows only the scripts whose hashes it names, its own style, and its own pictures.
 """
 
 from __future__ import annotations

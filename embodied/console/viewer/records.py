@@ -1,5 +1,5 @@
-"""Recorded lines as the viewer may show them: what has another shape than our records is told in words instead of
-breaking the page.
+"""Recorded lines in a form that the viewer can show: a line of an unknown form becomes a sentence and does not break
+the page.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def _part(part: Any) -> Json:
 
 
 def _unreadable(index: int) -> Json:
-    said = "This step cannot be shown: its record has another shape than ours."
+    said = "This step cannot be shown: its record has an unknown form."
     return {
         "index": index,
         "observation": {"text": said, "status": "", "image": None, "step": index},

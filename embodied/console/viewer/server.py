@@ -53,7 +53,7 @@ Find = Callable[[Request], Library]
 
 def make_app(library: Library, token: str) -> Starlette:
     """The application for one run, or several beside each other. Every address is `/<token>/...`; without the right
-    token the answer is 403 whatever the address.
+    token the answer is always 403.
     """
     return _app(_viewer("/{token}", lambda _: library), token)
 
@@ -118,7 +118,7 @@ def serve(library: Library, port: int, ready: Callable[[str], None]) -> None:
     Args:
         library: What to show.
         port: Port on 127.0.0.1; 0 for any free one.
-        ready: Told the address; only who knows it can read anything.
+        ready: Gets the address. It is secret: without it nothing can be read.
 
     Raises:
         UsageError: The port is taken or not allowed.

@@ -1,4 +1,4 @@
-"""What the page of many runs asks for: a row for each run of a folder, and the run that a row leads to.
+"""Answers the requests of the page of many runs: a row for each run of a folder, and the run behind each row.
 
 Knows nothing of HTTP.
 """

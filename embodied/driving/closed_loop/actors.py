@@ -58,7 +58,9 @@ class Mover:
 
     @property
     def follows(self) -> bool:
-        """Whether it keeps its distance: cars do, and whatever is said to; walkers and scripts do not."""
+        """Whether it keeps its distance: cars do, and actors whose specification says so; walkers and scripts do
+        not.
+        """
         return self.actor.motion == "idm" or (
             self.actor.motion == "constant" and CATEGORIES[self.actor.category] == "vehicle"
         )

@@ -1,4 +1,4 @@
-"""Tables of the closed loop: the pairs of roads, NAVSIM's number and its parts, what became of the corner cases, what
+"""Tables of the closed loop: the pairs of roads, NAVSIM's number and its parts, the outcomes of the corner cases, what
 one word earns.
 """
 
@@ -78,7 +78,7 @@ def _parts(whole: Sequence[Episode]) -> Table:
         ("mean of both", len(whole), _mean([e.metrics["navsim"] for e in whole], whole), *(None for _ in PARTS[1:]))
     )
     note = (
-        "NAVSIM's own number is NC * DAC * (5 TTC + 5 EP + 2 C) / 12 of each road, not the score: who always yields"
+        "NAVSIM's own number is NC * DAC * (5 TTC + 5 EP + 2 C) / 12 of each road, not the score: always yielding"
         " earns .71 by it. Intervals:"
     )
     return Table(
@@ -99,7 +99,7 @@ def _outcomes(whole: Sequence[Episode]) -> Table:
         " Stopped for nothing: stood without a"
     )
     note += " reason, or crept. Swerved for nothing: left its lane where nothing was in the way."
-    return Table("Closed loop: what became of it", ("road", "n", *(o.replace("_", " ") for o in OUTCOMES)), rows, note)
+    return Table("Closed loop: outcomes", ("road", "n", *(o.replace("_", " ") for o in OUTCOMES)), rows, note)
 
 
 def _templates(whole: Sequence[Episode]) -> Table:

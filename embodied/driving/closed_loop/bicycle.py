@@ -1,6 +1,4 @@
-"""The ego car: a kinematic bicycle, and the pilot that carries out what was decided (a speed to reach, a lane to be
-in).
-"""
+"""The ego car: a kinematic bicycle, and the pilot that carries out decisions (a target speed, a target lane)."""
 
 from __future__ import annotations
 
@@ -14,12 +12,12 @@ WHEELBASE = 2.8
 HALF_LENGTH, HALF_WIDTH = 2.3, 0.9
 """Metres from the reference point to the bumpers and the sides."""
 ACCELERATION, BRAKING, FULL_BRAKING = 2.0, 3.5, 6.0
-"""The pilot's largest accelerations, metres a second squared: gently forward, gently back, as hard as it brakes at all.
+"""The pilot's largest accelerations, metres a second squared: gentle acceleration, gentle braking, hardest braking.
 """
 JERK, HARD_JERK = 4.0, 15.0
 """Metres a second cubed: how fast the acceleration changes, gently and when it brakes hard."""
 CREEP = 0.35
-"""The least deceleration on the way to a standstill, which would else be approached for ever."""
+"""The least deceleration on the way to a standstill. Without it the car would never quite stop."""
 CHANGE_SECONDS, CHANGE_METRES = 4.0, 14.0
 """A lane change takes so long, and at least so many metres."""
 STEERING, STEERING_RATE, SIDE_JERK = 0.55, 0.5, 5.0
@@ -74,12 +72,12 @@ def blend(share: float) -> float:
 
 @dataclass(frozen=True)
 class Pilot:
-    """What carries out decisions at 10 Hz; immutable, so that a planner can try things out."""
+    """Carries out decisions at 10 Hz; immutable, so that a planner can try things out."""
 
     speed: float
     """The speed to reach, metres a second."""
     lane: int
-    """The lane to be in, numbered as in `scene.road.lane_centre`."""
+    """The target lane, numbered as in `scene.road.lane_centre`."""
     hard: bool = False
     """Whether to brake as hard as it takes."""
     start: float = 0.0

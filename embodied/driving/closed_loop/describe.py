@@ -1,7 +1,6 @@
-"""A scene in motion in words: what instruments know, and, for those who play without pictures, what can be seen ahead.
-
-The description says what things are, where, and how they move: nothing of which of them matters. It names what a
-picture would show: within sight, within the camera's field, not hidden behind something nearer.
+"""A scene in motion in words: what instruments know and, for agents without pictures, what can be seen ahead. The
+description says what things are, where they are and how they move. It does not say which of them matters. It names what
+a picture would show: within sight, within the camera's field, not hidden behind something nearer.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from embodied.driving.closed_loop.world import World
 from embodied.driving.scene.objects import colour_of, extent
 from embodied.driving.scene.render import EYE, VISIBILITY
 from embodied.driving.scene.road import edges, lane_of
-from embodied.envs.words import counted
+from embodied.quantities import counted
 
 FARTHEST, NIGHT, CONTRAST = 80.0, 60.0, 0.6
 """Metres up to which things are named by day and by night (headlamps), and the share of the meteorological range at
-which something can still be told.
+which something can still be recognised.
 """
 FIELD = 34.0
 """Degrees to each side: half of the camera's field across."""

@@ -29,7 +29,7 @@ BEGINS = (
     "The first of two roads begins.",
     "That road is behind you. The second of two roads begins: a new one, from its start.",
 )
-"""What is said where a road begins: nothing of how the one before went."""
+"""The text where a road begins. It does not say how the road before went."""
 NARROWEST, WIDEST = 160, 1920
 """Pixels."""
 
@@ -47,109 +47,119 @@ class _Episode:
 
 
 class CornerCaseDriveEnv(LanguageEnv):
-    """CornerCaseDrive: the corner cases in motion, each road with and without one. Decide once or twice a second;
-    arrive, hit nothing, stop for nothing.
+    """CornerCaseDrive: drive each road twice, with and without its corner case. Decide once or twice a second. Arrive,
+    hit nothing, and do not stop for nothing.
 
     ## Description
     An episode is a pair of roads, driven one after the other: the same road with a corner case and without it, in an
-    order that the seed draws. The agent is not told which is which. The scenes are those of `codalm-procedural`: the
-    car approaches the corner case from farther back (two seconds and a gentle stop before the nearest hazard),
-    everything moves at 10 Hz, and once or twice a second one of six words says what to do. The car is a kinematic
-    bicycle (wheelbase 2.8 m; 4.6 x 1.8 m) with a pilot that carries the words out: it accelerates with at most 2 m/s^2,
-    brakes gently with at most 3.5 m/s^2, on `stop` with half its speed a second, at most 6 m/s^2, and changes lanes
-    within 4 s. Others follow their scripts (waypoints from when the car is near, constant speed) or keep their
-    distance: the Intelligent Driver Model with Treiber's constants (T 1.6 s, s0 2 m, a 0.73 and b 1.67 m/s^2, delta 4)
-    drives all cars that are no part of a script.
+    order that the seed draws. The agent is not told which is which. The scenes are those of `codalm-procedural`. The
+    car starts farther back: it has two seconds and the length of a gentle stop before the nearest hazard. Everything
+    moves at 10 Hz. Once or twice a second, the agent says one of six words.
+
+    The car is a kinematic bicycle (wheelbase 2.8 m; 4.6 x 1.8 m) with a pilot that carries out the words. It
+    accelerates with at most 2 m/s^2 and brakes gently with at most 3.5 m/s^2. On `stop` it loses half its speed a
+    second, with at most 6 m/s^2. It changes lanes within 4 s. Some road users follow a script: waypoints at a constant
+    speed, from when the car is near. Cars without a script keep their distance: the Intelligent Driver Model drives
+    them, with Treiber's constants (T 1.6 s, s0 2 m, a 0.73 and b 1.67 m/s^2, delta 4).
 
     The task is `drive`: 24 pairs. In 23 of them the second scene is the first without its corner case. In the last one
-    a plastic bag lies on the road, for which nobody should brake, and a stone lies there in its place on the other
-    road. No pair is won by a word that is always said, nor by one that is said blindly at a fixed time on both roads
-    more than now and then: the table under every run says what such drivers earn.
+    a plastic bag lies on one road, for which the car must not brake, and a stone lies in its place on the other. A
+    driver who always says the same word wins no pair. A driver who says one word at a fixed time on both roads wins
+    only now and then. The table under every run says what such drivers earn.
 
     ## Action Space
-    `Choice` of `maintain`, `slow`, `stop`, `left`, `right`, `yield`. The default action is `maintain`: a car that is
-    not told goes on.
+    `Choice` of `maintain`, `slow`, `stop`, `left`, `right`, `yield`. The default action is `maintain`.
 
     ## Observation Space
     - `text`: with `text="full"` time, speed, cruising speed, limit, the road's lanes, the own lane, weather, hour and
-      the way to go; with `text="minimal"` speed and lane. It never says what is on the road. With `describe` (by
-      default where there is no image) a list follows of what can be seen ahead: what it is, in which lane, how far, how
-      it moves. It says of nothing that it matters, and leaves out what a picture would not show.
+      the way to go; with `text="minimal"` speed and lane. This part never says what is on the road. With `describe`
+      (the default without an image) a list follows of everything visible ahead: what it is, in which lane, how far
+      away, how it moves. The list does not say what matters, and leaves out what a picture would not show.
     - `image` (with `image=True`): (height, width, 3) uint8, the view through the windscreen; 640 x 360 by default.
-      Nothing is drawn without it.
     - `expert` (with `expert=True`): what the rule-based driver would say.
 
     ## Starting State
-    Pair `seed % 24`; the seed draws which road comes first. Each further round of seeds starts up to 10 m farther back
-    and up to 15 % slower; both roads of a pair start alike. Where the first road is over, the text says so and that a
-    new road begins, not how it went; the observation is then the new road's.
+    Pair `seed % 24`. The seed also draws which road comes first. Each further round of 24 seeds starts up to 10 m
+    farther back and up to 15 % slower. Both roads of a pair start alike. When the first road is over, the text says so,
+    and says that a new road begins. It does not say how the first one went. The observation is then the new road's.
 
     ## Rewards
     The progress when both roads are over, 0 before.
 
     ## Progress
-    In [0, 1]: the smaller of the two roads' NAVSIM numbers, where a road that was not driven as it must be (see
-    `outcome` below) counts as 0. It is 0 until both are over, and 0 where steps run out.
+    The smaller of the two roads' NAVSIM numbers, in [0, 1]. A road counts as 0 unless its outcome is `avoided` or
+    `passed` (see Info). Progress is 0 until both roads are over, and 0 if steps run out.
 
-    NAVSIM's number (v1) is `NC * DAC * (5 TTC + 5 EP + 2 C) / 12`. It stands in the metrics; alone it is not a score
-    here: who always yields stops for nothing on nearly every road and earns .71 by it.
+    NAVSIM's number (v1) is `NC * DAC * (5 TTC + 5 EP + 2 C) / 12`. It is one of the metrics. Alone it would not be a
+    good score: a driver who always yields stops for nothing on nearly every road and still earns .71.
 
     | part | is |
     |---|---|
-    | NC | 1 without a collision that is the car's fault; 0.5 where it met a thing; 0 where it met someone alive |
+    | NC | 1 without a collision that is the car's fault; 0.5 if it hit a thing; 0 if it hit someone alive |
     | DAC | 1 while all four corners of the car stay on the carriageway (oncoming lanes included), else 0 |
-    | TTC | 1 unless the car, going on as it does, would soon meet something |
-    | EP | metres driven along the road, as a share of the reference's; 1 where neither gets 5 m far |
+    | TTC | 1 unless the car, with its present motion, would soon hit something |
+    | EP | metres driven along the road, divided by the reference's; 1 if neither gets 5 m far |
     | C | 1 while the drive is comfortable |
 
-    - NC: someone alive is a vehicle, a person or an animal. Fault is by nuPlan's rules. It is not the car's when it
-      stands (below 0.05 m/s) or is hit from behind (beyond 150 degrees). It is when the other stands, or the car's
-      front meets it. At the side it is when the car is in several lanes or off the road.
-    - TTC: the car goes on for 0, 0.3, 0.6 and 0.9 s (horizon 1 s). Ahead is within 30 degrees; when the car is in
-      several lanes, all that is not behind it. It is not asked below 0.005 m/s.
-    - EP: metres are counted within the reference's time and two seconds.
+    - NC: someone alive is a vehicle, a person or an animal. nuPlan's rules decide whose fault it is. It is not the
+      car's fault if the car stands (below 0.05 m/s) or is hit from behind (beyond 150 degrees). It is the car's fault
+      if the other stands, or if the car's front hits it. If the contact is at the side, it is the car's fault when the
+      car is in several lanes or off the road.
+    - TTC: the car's motion is continued for 0, 0.3, 0.6 and 0.9 s (horizon 1 s). Only what is ahead counts: within 30
+      degrees, or, while the car is in several lanes, everything that is not behind it. Below 0.005 m/s TTC is 1.
+    - EP: metres count until two seconds after the reference's time.
     - C: acceleration is in [-4.05, 2.40] m/s^2 along the car and within 4.89 m/s^2 to the side; jerk is within 4.13
       m/s^3 along and within 8.37 m/s^3 altogether; the yaw rate is within 0.95 rad/s, and yaw acceleration within 1.93
       rad/s^2.
 
-    Sources: weights, horizon, 5 m and 0.005 m/s from NAVSIM's scorer; the rules of fault and the bounds of comfort from
-    nuPlan's metrics, which NAVSIM uses. What differs from NAVSIM: the others react; a drive lasts until it is over, not
-    4 s; the reference of EP is our rule-based driver in the same scene (NAVSIM's is PDM-Closed), whose own EP is 1
-    therefore; time to collision forecasts others at constant velocity (NAVSIM knows their future); acceleration and
-    jerk are those of the simulation, unsmoothed, without the last tick of coming to a standstill; animals count as
-    NAVSIM's agents.
+    Sources: NAVSIM's scorer (weights, horizon, 5 m, 0.005 m/s) and nuPlan's metrics, which NAVSIM uses (rules of fault,
+    bounds of comfort). These things differ from NAVSIM:
 
-    `success`: both roads were driven as they must be: the corner case `avoided`, the other road `passed`.
+    - The others react.
+    - A drive lasts until it is over, not 4 s.
+    - The reference of EP is our rule-based driver in the same scene, so that driver's EP is 1. NAVSIM's reference is
+      PDM-Closed.
+    - TTC assumes that others keep their velocity. NAVSIM knows their future.
+    - Acceleration and jerk are those of the simulation, not smoothed. The last tick before a standstill does not count.
+    - Animals count as NAVSIM's agents.
+
+    `success`: the outcomes of the two roads are `avoided` and `passed`.
 
     ## Episode End
-    A road is over when it has been passed (50 m beyond where the still picture is taken from), at the first contact,
-    when a corner of the car leaves the carriageway, and when its time is over: that of the reference and two seconds,
-    with the corner case half as much again as the reference's and two seconds, at most 30 s. A reference that stands
-    for 6 s has arrived: there the road is blocked. Terminates when the second road is over. Truncates after
-    `max_steps`, which is a failure.
+    A road is over
+
+    - when the car has passed it (50 m beyond the viewpoint of the still picture);
+    - at the first contact;
+    - when a corner of the car leaves the carriageway;
+    - when its time is over: the reference's time and two seconds. With the corner case, it is one and a half times the
+      reference's time and two seconds. It is at most 30 s.
+
+    A reference that stands for 6 s has arrived: the road is blocked there. The episode terminates when the second road
+    is over. It truncates after `max_steps`, which is a failure.
 
     ## Info
-    `reset` gives `pair`, `template`, `hazard_first` (bool), `weather`, `time`, `hz`, `run_up` (metres before where the
-    still picture is taken from), `cruising_speed` (m/s), and `roads`: of `hazard` and `clear`, the roads with the
-    corner case and without it, the `scene`, `seconds` (when NAVSIM's number is taken), `longest` (how long the drive
-    may last), `reference_metres`, `reference_stood` and `reference_kept_lane` (bool). Steps give `road` (1 or 2),
-    `position` (x, y in metres and heading in degrees) and `speed`. `metrics` holds for each road, after `hazard_` or
-    `clear_`: `navsim` and its parts `nc`, `dac`, `ttc`, `ep`, `c`, further `metres`, `seconds`, `stood`,
-    `stood_for_nothing` and `elsewhere` (seconds; elsewhere: out of its own lane), `hardest_acceleration` and
-    `hardest_jerk` along the car; and `navsim`, the mean of the roads. Where a road ends, `outcome` is one of
+    `reset` gives `pair`, `template`, `hazard_first` (bool), `weather`, `time`, `hz`, `run_up` (metres from the start to
+    the viewpoint of the still picture), `cruising_speed` (m/s) and `roads`. `roads` has `hazard` (with the corner case)
+    and `clear` (without it). Each has the `scene`, `seconds` (when NAVSIM's number is taken), `longest` (how long the
+    drive may last), `reference_metres`, `reference_stood` and `reference_kept_lane` (bool).
 
-    - `hit`: it met something, whoever drove into whom;
+    Steps give `road` (1 or 2), `position` (x, y in metres and heading in degrees) and `speed`. `metrics` holds for each
+    road, after `hazard_` or `clear_`: `navsim` and its parts `nc`, `dac`, `ttc`, `ep`, `c`; `metres`; `seconds`,
+    `stood`, `stood_for_nothing` and `elsewhere` (out of its own lane), all in seconds; `hardest_acceleration` and
+    `hardest_jerk` along the car. It also holds `navsim`, the mean of the roads. When a road ends, `outcome` is one of
+
+    - `hit`: the car and something touched, no matter whose fault it was;
     - `left_road`: a corner of the car left the carriageway;
-    - `stopped_for_nothing`: it stood for a second or more without a reason (nothing within 20 m ahead in its breadth
-      and 0.8 m to each side, no corner case within 25 m), or got less than half as far as the reference without any
-      reason to stand;
-    - `swerved_for_nothing`: without a corner case, it was out of its lane for a second or more, where the reference
-      kept to it;
-    - `late`: it did not come to where the road ends in its time, and the reference did;
-    - `avoided` (there was a corner case) or `passed` (there was none): otherwise;
+    - `stopped_for_nothing`: the car stood for a second or more without a reason (nothing within 20 m ahead in its
+      breadth and 0.8 m to each side, no corner case within 25 m), or it got less than half as far as the reference
+      without any reason to stand;
+    - `swerved_for_nothing`: there was no corner case, and the car was out of its lane for a second or more where the
+      reference kept its lane;
+    - `late`: the car did not reach the end of the road in its time, and the reference did;
+    - `avoided` (there was a corner case) or `passed` (there was none): otherwise.
 
-    `road_ended` (`end_reason` where the episode ends) says how, and `met` lists the ids of what was met. At the end of
-    the episode `outcomes` has both, and `metrics` a 1 or 0 for each outcome of each road.
+    `road_ended` says how the road ended (`end_reason` where the episode ends), and `met` lists the ids of what the car
+    hit. At the end of the episode `outcomes` has both outcomes, and `metrics` a 1 or 0 for each outcome of each road.
 
     ## Arguments
     - `task`: `drive`.
@@ -180,9 +190,9 @@ class CornerCaseDriveEnv(LanguageEnv):
     - Li et al. 2022, CODA: A Real-World Road Corner Case Dataset for Object Detection in Autonomous Driving.
 
     ## Version History
-    - v1: an episode is a pair of roads; progress is the smaller of NAVSIM number times success; four corner cases set
-      out later, so that nobody who just goes on is past them; a road has to be driven to its end; tasks `hazards` and
-      `negatives` are gone, since one word won them.
+    - v1: an episode is a pair of roads. Progress is the smaller of NAVSIM number times success. Four corner cases start
+      later, so that a driver who only says `maintain` has not passed before they start. A road must be driven to its
+      end. The tasks `hazards` and `negatives` are gone, because one word won them.
     - v0: first version. An episode was one road, progress was NAVSIM's number: always `yield` earned .71, always `slow`
       .68.
     """
@@ -316,7 +326,7 @@ class CornerCaseDriveEnv(LanguageEnv):
         )
 
     def _metrics(self) -> dict[str, float]:
-        """What has been measured: on roads that are over, and on the one that is driven."""
+        """The measures so far: of the roads that are over, and of the present one."""
         road = self._episode.road
         parts = {kind: e.parts for kind, e in self._episode.ended.items()}
         if road.kind not in parts:

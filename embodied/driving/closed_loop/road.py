@@ -1,4 +1,4 @@
-"""One road of a pair as it is driven: the world, what watches it, and how it ended."""
+"""One road of a pair while it is driven: the world, its measures, and how it ended."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Ending:
 
     @property
     def worth(self) -> float:
-        """NAVSIM's number where the road was driven as it must be; else 0. In [0, 1]."""
+        """NAVSIM's number if the outcome is `avoided` or `passed`; else 0. In [0, 1]."""
         return self.parts["navsim"] if self.success else 0.0
 
 
 class DrivenRoad:
-    """A road under way.
+    """A road that is being driven.
 
     Args:
         kind: `hazard` or `clear`: with the corner case, or without it.
@@ -52,7 +52,7 @@ class DrivenRoad:
         """As far as NAVSIM's number is taken."""
 
     def drive(self, action: str, ticks: int) -> None:
-        """Does as it is told for some tenths of a second, or until the road is over; `over` then says why."""
+        """Drives as told for some tenths of a second, or until the road is over; `over` then says why."""
         self.world.command(action)
         for _ in range(ticks):
             self.world.tick()
@@ -98,7 +98,7 @@ class DrivenRoad:
 
     def _outcome(self) -> str:
         scorer, hazard = self._scorer, self.kind == "hazard"
-        if scorer.hit:  # whoever drove into whom
+        if scorer.hit:  # no matter whose fault
             return "hit"
         if not scorer.dac:
             return "left_road"

@@ -1,9 +1,9 @@
-"""The rule-based driver: tries each of the six words in its head for some seconds and takes the one that fares best.
+"""The rule-based driver: simulates each of the six words for some seconds and takes the best one.
 
 The idea is PDM-Closed's (Dauner et al. 2023, Parting with Misconceptions about Learning-based Vehicle Motion Planning):
-proposals, a forecast at constant velocity, a score by rules. It knows where everything is and how fast, but neither
-scripts nor triggers. Of those on foot (and animals) on the road it expects two things at once: that they go on as they
-do, and the opposite, that who stands walks the way it faces and who walks across stops.
+proposals, a forecast at constant velocity, a score by rules. It knows where everything is and how fast it moves, but it
+does not know scripts and triggers. For people on foot and animals on the road it plans for two futures at once: they
+continue as they do, or they do the opposite (one who stands begins to walk ahead, and one who walks across stops).
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ HORIZON = 6.0
 STRIDE = 2
 """Ticks between the moments it looks at."""
 MARGIN_ASIDE, MARGIN_AHEAD, MARGIN_SECONDS = 0.35, 1.5, 0.9
-"""Metres it keeps beside and before things, and before them seconds of its own speed besides."""
+"""Metres it keeps beside things and in front of them; in front also seconds of its own speed."""
 WALK = 1.4
-"""Metres a second: how fast who stands may begin to walk."""
+"""Metres a second: how fast someone who stands may begin to walk."""
 SETTLED = frozenset({"working", "lying", "directing", "standing"})
 """States of people who stay where they are."""
 BACK = 40.0
-"""Metres behind the car from which on nobody matters."""
+"""Metres behind the car beyond which others do not matter."""
 FORECAST_FADES = 3.0
-"""Seconds for which it trusts that whoever moves across goes on to."""
+"""Seconds for which it trusts that someone who crosses keeps crossing."""
 
 
 def decide(world: World) -> str:
@@ -70,7 +70,7 @@ def _opposite(world: World) -> tuple[Floats, Floats]:
 
 
 def _fare(world: World, action: str, boxes: Floats, velocities: Floats) -> float:
-    """How well it would go to say `action` now and to drive on with care: metres gained, less what it costs."""
+    """The value of saying `action` now and driving on with care: metres gained, minus costs."""
     road, plan = world.plan.spec.road, world.plan
     pilot, state = command(world.pilot, action, world.state, plan), world.state
     left, right = edges(road)
@@ -94,7 +94,7 @@ def _fare(world: World, action: str, boxes: Floats, velocities: Floats) -> float
 
 
 def _danger(rows: Floats, boxes: Floats, velocities: Floats) -> float:
-    """The cost of meeting something, the higher the sooner and the faster the car then is; of coming too near to it,
+    """The cost of hitting something: higher when it is sooner and when the car is faster. Coming too near costs
     less.
     """
     if not len(boxes):
@@ -112,9 +112,9 @@ def _danger(rows: Floats, boxes: Floats, velocities: Floats) -> float:
         ego[:, 3] = HALF_LENGTH + ahead / 2
         ego[:, 0] -= np.sin(ego[:, 4]) * ahead / 2
         ego[:, 1] += np.cos(ego[:, 4]) * ahead / 2
-        moving = pace > 0.3  # who stands is not to blame
+        moving = pace > 0.3  # a car that stands is not at fault
         when = np.flatnonzero((meet(ego[:, None], others).any(axis=1)) & moving)
         if not len(when):
-            return cost  # who keeps the margin meets nothing
+            return cost  # a car that keeps the margin hits nothing
         cost += price * (1.5 - seconds[when[0]] / HORIZON) * (0.5 + min(1.0, float(pace[when[0]]) / 10))
     return cost

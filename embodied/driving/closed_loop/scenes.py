@@ -17,12 +17,12 @@ from embodied.seeding import generator
 LONGEST = 30.0
 """Seconds of the longest drive."""
 SPARE = 2.0
-"""Seconds beyond the reference's after which NAVSIM's number is taken; on the road without a corner case nobody has
-more.
+"""NAVSIM's number is taken this many seconds after the reference's time. On the road without a corner case a drive ends
+then.
 """
 CARE = 1.5
-"""How many times the reference's seconds, and `SPARE` besides, everyone has on the road with the corner case: stopping
-for long is dear there, not wrong.
+"""On the road with the corner case a drive may last this many times the reference's seconds, plus `SPARE`. A long stop
+costs progress there, but is not wrong.
 """
 RETIMED = {
     "04_animal_crossing_dog_1": 0.45,
@@ -30,15 +30,15 @@ RETIMED = {
     "16_slow_crossing_wheelchair_1": 0.8,
     "20_stepping_out_pedestrian_1": 0.6,
 }
-"""Scene -> share of the distance at which its corner case sets out in the still scene's script: at the full distance
-whoever just goes on is past it.
+"""Scene -> share of the distance at which its corner case starts in the still scene's script. At the full distance, a
+car that only maintains its speed would pass before it starts.
 """
 SOLID = "stone"
-"""What lies in place of a harmless oddity on the road with a corner case, so that this pair is not won by going on
+"""What lies in place of a harmless oddity on the road with a corner case, so that `maintain` does not win this pair
 either.
 """
 PATIENCE = 6.0
-"""Seconds: a reference that stands for so long has arrived where it can."""
+"""Seconds: a reference that stands for so long counts as arrived."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Drive:
     stood: bool
     """Whether the reference stood still on its way."""
     arrived: bool
-    """Whether the reference came to where the road ends; where a road is blocked it cannot."""
+    """Whether the reference reached the end of the road; on a blocked road it cannot."""
     kept_lane: bool
     """Whether the reference kept to its lane."""
 
@@ -123,7 +123,7 @@ def start(known: tuple[RoadPair, ...], seed: int) -> tuple[RoadPair, bool, float
     """The pair of a seed, whether the road with the corner case comes first, metres of run-up and the share of the
     scene's speed.
 
-    Pairs take turns, and in later rounds begin otherwise; the two roads of a pair begin alike. Half of all seeds have
+    Pairs take turns, and start differently in later rounds. The two roads of a pair start alike. Half of all seeds have
     the corner case first.
     """
     pair, again = known[seed % len(known)], seed // len(known)

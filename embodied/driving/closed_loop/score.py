@@ -1,9 +1,8 @@
-"""NAVSIM's score of a drive: NC * DAC * (5 TTC + 5 EP + 2 C) / 12, and what became of the corner case.
+"""NAVSIM's score of a drive: NC * DAC * (5 TTC + 5 EP + 2 C) / 12, and the outcome of the road.
 
 Source: Dauner et al. 2024, NAVSIM (NeurIPS), section 3.2 and its scorer (`PDMScorerConfig`, v1: no driving direction,
-no lane keeping); comfort bounds are nuPlan's (Karnchanachari et al. 2024, `ego_is_comfortable`). What differs, because
-here the others react and a drive lasts until it is over, not 4 seconds, stands in the docs of
-`embodied/CornerCaseDrive-v1`.
+no lane keeping); comfort bounds are nuPlan's (Karnchanachari et al. 2024, `ego_is_comfortable`). Here the others react,
+and a drive lasts until it is over, not 4 seconds. The docs of `embodied/CornerCaseDrive-v1` list all differences.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ STOPPED = 5e-3
 STANDING = 5e-2
 """m/s: below it a car counts as standing in a collision (nuPlan, `no_ego_at_fault_collisions`)."""
 LEAST_PROGRESS = 5.0
-"""Metres: where even the reference gets no farther, progress counts as full (`progress_distance_threshold`)."""
+"""Metres: if even the reference gets no farther, progress counts as full (`progress_distance_threshold`)."""
 AHEAD, BEHIND = math.radians(30), math.radians(150)
 """Bearings within which another is ahead, and beyond which it is behind (nuPlan, `is_agent_ahead`, `is_agent_behind`).
 """
@@ -37,7 +36,7 @@ WAY, ROOM, NEAR = 20.0, 0.8, 25.0
 """Metres: how far ahead, and how far beside the car, something is a reason to stand; how far ahead a corner case is.
 Ours: from cruising speed a gentle stop takes some 17 m."""
 ELSEWHERE = 1.0
-"""Seconds out of its own lane from which on a car has left it. Ours."""
+"""A car that is out of its lane for so many seconds has left it. Ours."""
 LON_ACCELERATION = (-4.05, 2.40)
 LAT_ACCELERATION, LON_JERK, JERK, YAW_RATE, YAW_ACCELERATION = 4.89, 4.13, 8.37, 0.95, 1.93
 """nuPlan's bounds of comfort: m/s^2, m/s^2, m/s^3, m/s^3 (magnitude), rad/s, rad/s^2."""
@@ -49,7 +48,7 @@ def pdm_score(nc: float, dac: float, ttc: float, ep: float, c: float) -> float:
 
 
 def progress_ratio(own: float, reference: float) -> float:
-    """EP: metres driven, as a share of what the reference drove; full where neither gets five metres far."""
+    """EP: metres driven, divided by the reference's; 1 if neither gets five metres far."""
     most = max(own, reference)
     return 1.0 if most < LEAST_PROGRESS else min(max(own / most, 0.0), 1.0)
 
@@ -112,8 +111,8 @@ class Scorer:
                 self.nc = min(self.nc, 0.0 if movers[k].lives else 0.5)
 
     def _look_ahead(self, world: World, boxes: Floats, velocities: Floats, apart: Bools, astray: bool) -> None:
-        """Time to collision: ego car and others go on as they move; what is not ahead counts only for a car that is
-        astray.
+        """Time to collision: ego car and others keep their motion. What is not ahead counts only for a car in several
+        lanes.
         """
         s = world.state
         if s.speed < STOPPED:
@@ -167,8 +166,9 @@ class Scorer:
 def at_fault(world: World, box: Floats, velocity: Floats, astray: bool) -> bool:
     """Whether a collision is the ego car's fault, by nuPlan's rules.
 
-    It is not when the ego car stands, nor when the other comes from behind; it is when the other stands or the ego
-    car's front meets it; a collision at the side is when the ego car is in several lanes or off the road.
+    It is not its fault when the ego car stands, or when the other comes from behind. It is its fault when the other
+    stands, or when the ego car's front hits it. A collision at the side is its fault when the ego car is in several
+    lanes or off the road.
     """
     s = world.state
     if s.speed <= STANDING:

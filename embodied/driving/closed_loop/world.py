@@ -18,8 +18,8 @@ SLOW = 0.5
 WALKING = 1.4
 """`yield` rolls at walking pace, metres a second."""
 BEYOND = 50.0
-"""Metres behind where the still picture is taken from at which a scene has been passed: the same for twins, so that it
-tells nothing.
+"""A scene has been passed this many metres beyond the viewpoint of the still picture. It is the same for twins, so that
+it tells nothing.
 """
 ACTIONS = {
     "maintain": "stay in your lane at cruising speed; speeds up again after slowing down or stopping",
@@ -50,8 +50,9 @@ class Route:
 
 
 def run_up(speed: float) -> float:
-    """Metres by which the ego car starts farther back than in the still picture, where hazards are 8 to 30 m ahead: two
-    seconds and a gentle stop (3 m/s^2) before the nearest of them."""
+    """Metres by which the ego car starts farther back than in the still picture, where hazards are 8 to 30 m ahead. It
+    gives two seconds and the length of a gentle stop (3 m/s^2) before the nearest hazard.
+    """
     return max(10.0, 2 * speed + speed**2 / 6 - 8.0)
 
 
@@ -72,7 +73,9 @@ def route(spec: SceneSpec, earlier: float = 0.0, share: float = 1.0) -> Route:
 
 
 def _moved(actor: Actor, shift: float, share: float) -> Actor:
-    """An actor farther along; a slower car sets it off from nearer, so that it takes as long to be there."""
+    """An actor, moved along the road. A slower car triggers it from nearer, so that the car needs as long to get
+    there.
+    """
     path = tuple((t, x, round(y + shift, 3)) for t, x, y in actor.path)
     return replace(
         actor,
@@ -136,7 +139,7 @@ class World:
         return np.array([m.box() for m in self.movers]), np.array([m.velocity for m in self.movers])
 
     def everything(self) -> tuple[Floats, Floats]:
-        """As `boxes`, with the ego car last; what does no harm lies where nobody drives."""
+        """As `boxes`, with the ego car last. Harmless things are moved to where no car drives."""
         boxes, velocities = self.boxes()
         boxes[~self.hinders, 1] = -1e6
         s = self.state

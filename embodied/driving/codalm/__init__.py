@@ -1,3 +1,3 @@
-"""CODA-LM: corner cases on the road, asked about in words. The user's data in and out, the questions, the submission,
-the judge, the environment.
+"""CODA-LM: questions about corner cases on the road. Reading and writing the user's data, the questions, the
+submission, the judge, the environment.
 """

@@ -24,7 +24,7 @@ from embodied.types import Mission
 
 BOXES = ("drawn", "text", "both")
 LIMIT = 16
-"""Steps of an episode: an answer, and as many looks from near as anyone should need."""
+"""Steps of an episode: an answer, and enough zooms."""
 SMALLEST = 16
 """Pixels: a part that is looked at is at least so wide and so high."""
 _NUMBER = r"\s*(?:[xywh]\s?[=:]\s?)?(-?\d{1,6}(?:\.\d{1,6})?)\s*"
@@ -32,7 +32,7 @@ _ZOOM = re.compile(
     rf"[\W_]*(?:(?:action|command|answer|python|json)[\W_]*){{0,2}}zoom\s*\({','.join([_NUMBER] * 4)}\)[\W_]*",
     re.IGNORECASE,
 )
-"""A look and nothing else, in any dress: a fence, a label, JSON."""
+"""A zoom and nothing else, in any wrapping: a fence, a label, JSON."""
 
 
 PICTURED = "There is an image of traffic captured from the perspective of the ego car."
@@ -40,11 +40,11 @@ PICTURED = "There is an image of traffic captured from the perspective of the eg
 
 
 class CodaLMEnv(LanguageEnv):
-    """CODA-LM: corner cases on the road, asked about in words and answered in words.
+    """CODA-LM: questions about corner cases on the road, answered in words.
 
     ## Description
-    A picture from behind a windscreen, and one question about it. CODA-LM collected what ordinary driving data lacks:
-    cargo on the road, animals, overturned vehicles, road works. Three tasks:
+    An episode is one picture from behind a windscreen, and one question about it. CODA-LM collects what ordinary
+    driving data lacks: cargo on the road, animals, overturned vehicles, road works. There are three tasks:
 
     | task | the question | what is scored |
     |---|---|---|
@@ -52,48 +52,50 @@ class CodaLMEnv(LanguageEnv):
     | `region_perception` | what is in the red box, and why does it matter | the kind of object |
     | `driving_suggestion` | what should the driver do | actions advised, missing and contradictory |
 
-    Two sources of scenes, whose numbers are never mixed. `split="procedural"` (default): `codalm-procedural`, 48 scenes
-    drawn by this package from specifications, of which everything is known: every scene with a corner case has a twin
-    without it. `split="test"` (or val, train, mini): the real CODA-LM, in the user's own folder, because its pictures
-    may not be passed on. `embodied codalm check DIR` says what is wrong with a folder.
+    There are two sources of scenes. Their numbers are never mixed:
+
+    - `split="procedural"` (default) is `codalm-procedural`: 48 scenes that this package draws from specifications, so
+      that everything in them is known. Every scene with a corner case has a twin without it.
+    - `split="test"` (or `val`, `train`, `mini`) is the real CODA-LM, in the user's own folder, because its pictures may
+      not be redistributed. `embodied codalm check DIR` says what is wrong with a folder.
 
     ## Action Space
-    `FreeText`: an answer in sentences, which ends the episode. With `zoom=k` also `zoom(x, y, w, h)`, at most k times
-    before the answer: the picture then shows the part whose upper left corner is (x, y), w wide and h high, in pixels
-    of the whole picture. The default action is an empty answer.
+    `FreeText`: an answer in sentences, which ends the episode. With `zoom=k` the agent may write `zoom(x, y, w, h)` at
+    most k times before the answer. The picture then shows the part whose upper left corner is (x, y), w wide and h
+    high, in pixels of the whole picture. The default action is an empty answer.
 
     ## Observation Space
     - `text`: how large the picture is, where the region is (with `box="text"` or `box="both"`, and always without a
       picture), and which part is shown. The question itself is the mission's goal.
-    - `image` (with `image=True`): (height, width, 3) uint8, the picture, with the region's outline 2 pixels wide in red
-      (`box="drawn"`, `"both"`). 720 x 1280 in procedural scenes. Real pictures differ in size; the observation space is
-      that of the present episode's picture. A part looked at from near fills a picture of the same size as far as its
+    - `image` (with `image=True`): (height, width, 3) uint8, the picture. With `box="drawn"` or `"both"` a red outline
+      of 2 pixels marks the region. Procedural pictures are (720, 1280, 3). Real pictures differ in size; the
+      observation space is that of this episode's picture. A zoomed part fills a picture of the same size as far as its
       shape allows.
-    - `expert` (with `expert=True`): a statement of the facts; in real scenes, whose facts are not known, the reference
-      answer.
+    - `expert` (with `expert=True`): a statement of the facts. In real scenes the facts are not known, and the expert
+      gives the reference answer.
 
-    Without pictures (`image=False`, `--text`) the question is asked blindly: a control of what can be guessed.
-    `gymnasium.make` shows them by default.
+    Without pictures (`image=False`, `--text`) the agent gets only the question. This control shows what can be guessed.
+    `gymnasium.make` shows pictures by default.
 
     ## Starting State
-    Question number `seed % n` of the task's n, in an order that is shuffled once and for all, so that any number of
-    consecutive seeds is a sample of all scenes; `reset(options={"scene": name, "region": key})` asks for a certain one.
+    Question number `seed % n` of the task's n questions. Their order was shuffled once and never changes, so any number
+    of seeds in a row is a sample of all scenes. `reset(options={"scene": name, "region": key})` asks one question.
 
     ## Rewards
-    `grounded-v1` of the answer in [0, 1], with the step that answers (see docs/driving.md); 0 else. No model judges
-    within an episode: `embodied codalm judge` does, afterwards.
+    `grounded-v1` of the answer in [0, 1], on the step that answers (see docs/driving.md); else 0. No model judges
+    during an episode: `embodied codalm judge` does that afterwards.
 
     ## Progress
-    The reward of the answer. None, which counts as no score, where there is no ground: the reference is not published
-    (only with `partial=True`), or the region's category is none of the 43.
+    The reward of the answer. It is None, and the episode has no score, in two cases: the reference is not published
+    (only with `partial=True`), or the region's category is not one of the 43.
 
     ## Episode End
-    Terminates with an answer; truncates after `max_steps` looks from near, which scores 0.
+    Terminates with an answer; truncates after `max_steps` zooms, which scores 0.
 
     ## Info
     `reset` gives `dataset` (`codalm` or `codalm-procedural`), `split`, `language`, `scene`, `region`, `image` (the path
-    in a submission), `question_id`, `width`, `height`, for regions `box` and `category`, and `faults` where a real
-    scene's files have some. The last step gives `answer` (str). `metrics` holds the parts of `grounded-v1` and `zooms`.
+    in a submission), `question_id`, `width`, `height`; for regions `box` and `category`; and `faults` if a real scene's
+    files have some. The last step gives `answer` (str). `metrics` holds the parts of `grounded-v1` and `zooms`.
     `end_reason` is `answered` or `step limit`.
 
     ## Arguments
@@ -101,14 +103,13 @@ class CodaLMEnv(LanguageEnv):
     - `image`: observations have an `image`.
     - `max_steps`: 16 by default; None for no limit.
     - `expert`: observations have an `expert`.
-    - `data`: the folder of the real CODA-LM, None for the one that EMBODIED_CODA_ROOT names; for a real split only.
+    - `data`: the folder of the real CODA-LM; None for the folder that EMBODIED_CODA_ROOT names. Only for real splits.
     - `split`: `procedural` (default), `train`, `val`, `test` or `mini`.
-    - `language`: `english` (default) or `chinese`: of the references, and of the answers asked for. Procedural scenes
-      are in English.
-    - `box`: `drawn` (default), `text` or `both`: how a region is pointed out.
-    - `zoom`: how often a part may be looked at from near; 0 by default.
-    - `partial`: go on with what can be used of a split in which files are missing or damaged, or references are not
-      published.
+    - `language`: `english` (default) or `chinese`, for the references and the answers. Procedural scenes are in
+      English.
+    - `box`: `drawn` (default), `text` or `both`: how the region is shown.
+    - `zoom`: how often the agent may zoom; 0 by default.
+    - `partial`: if files of a split are missing or damaged, or references are not published, use the rest.
     - `render_mode`: None or `rgb_array` (the picture of `image`).
 
     ## References
@@ -277,7 +278,7 @@ class CodaLMEnv(LanguageEnv):
         return asked if self._with_image else asked.removeprefix(PICTURED).strip()
 
     def _look(self, x: float, y: float, w: float, h: float) -> None:
-        """Shows a part from near, clipped to the picture; says why not where that cannot be."""
+        """Shows a zoomed part, clipped to the picture; says why if that is not possible."""
         scene = self._scene
         left, top = max(0, round(x)), max(0, round(y))
         right, bottom = min(scene.width, round(x + w)), min(scene.height, round(y + h))

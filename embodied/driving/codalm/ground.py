@@ -16,13 +16,13 @@ class Scored:
     """One answer's score."""
 
     value: float | None
-    """In [0, 1]; None where there is nothing to score it on: no reference, or a category that is none of the 43."""
+    """In [0, 1]; None if nothing can score it: there is no reference, or the category is not one of the 43."""
     metrics: dict[str, float] = field(default_factory=dict)
     """The parts of `grounded-v1`."""
 
 
 def grounded(question: Question, scene: Scene, answer: str) -> Scored:
-    """Scores an answer on the facts of the scene, or on those its annotation tells where it is a real one."""
+    """Scores an answer on the facts of the scene; in a real scene, on the facts in its annotation."""
     if scene.facts is None and not question.answer.strip():
         return Scored(None)
     asked = item(scene, question)

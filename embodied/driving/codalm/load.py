@@ -6,8 +6,8 @@ The folder is laid out as CODA-LM's README says, pictures from CODA2022 and anno
     val/images/0001.jpg ...               CODA2022 val: pictures of Train
     test/images/0001.jpg ...              CODA2022 test: pictures of Val, Test and Mini
     CODA-LM/Train/val_0001.json ...
-    CODA-LM/Val/test_0001.json ...        CODA-LM/Test, CODA-LM/Mini likewise; CODA-LM-chinese/ holds the same in
-    Chinese
+    CODA-LM/Val/test_0001.json ...        CODA-LM/Test, CODA-LM/Mini likewise
+    CODA-LM-chinese/                      the same in Chinese
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _ANNOTATIONS = dict(zip(LANGUAGES, ("CODA-LM", "CODA-LM-chinese"), strict=True))
 _NAME = re.compile(r"(val|test)_\d{4,}")
 
 KINDS = {
-    "unreadable": "annotations that are no JSON or of another form",
+    "unreadable": "annotations that are not JSON or have another form",
     "file name": "annotations whose name does not say which picture they belong to",
     "no picture": "annotations without their picture",
     "bad picture": "pictures that cannot be opened",
@@ -79,7 +79,7 @@ def data_root(data: str | Path | None) -> Path:
     named = data or os.environ.get(VARIABLE)
     if not named:
         raise UsageError(
-            "CODA-LM's pictures may not be passed on, so you need your own copy: name its folder with --data, or in"
+            "CODA-LM's pictures may not be redistributed, so you need your own copy: name its folder with --data, or in"
             f" {VARIABLE}."
         )
     root = Path(named).expanduser().resolve()

@@ -1,4 +1,4 @@
-"""Pictures as they are shown: a region's red box, a part seen from near."""
+"""Pictures as an agent sees them: a region's red box, a zoomed part."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def read(path: Path) -> Pixels:
 def boxed(picture: Pixels, box: Box) -> Pixels:
     """`picture` with the outline of `box` drawn red, `LINE` pixels wide, from its upper left corner inwards; a copy.
 
-    The corners are (x, y) and (x + w, y + h), both drawn, as CODA-LM's own conversion does. What lies outside the
-    picture is not seen.
+    The corners are (x, y) and (x + w, y + h), both drawn, as CODA-LM's own conversion does. Parts outside the picture
+    are not drawn.
     """
     image = Image.fromarray(picture)
     x, y, width, height = box
-    edge = 2 * LINE  # far enough outside to stay unseen, and no number too large to draw
+    edge = 2 * LINE  # far enough outside to stay unseen, and small enough to draw
     left, right = (min(max(n, -edge), image.width + edge) for n in (x, x + max(width, 0)))
     top, bottom = (min(max(n, -edge), image.height + edge) for n in (y, y + max(height, 0)))
     ImageDraw.Draw(image).rectangle([left, top, right, bottom], outline="red", width=LINE)

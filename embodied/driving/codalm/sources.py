@@ -43,8 +43,8 @@ class SceneSet:
         return vqa.questions(self.scenes, task)
 
     def turns(self, task: Task) -> tuple[Question, ...]:
-        """The questions in the order in which seeds ask them: shuffled for good, so that the first hundred are a sample
-        of all scenes.
+        """The questions in the order of seeds. They were shuffled once, so that the first hundred are a sample of all
+        scenes.
         """
         return tuple(sorted(self.questions(task), key=lambda q: derive(0, "codalm", *q.key)))
 
@@ -56,11 +56,11 @@ def open_set(split: str, data: str | None = None, language: str = "english", par
         split: `procedural`, or a split of CODA-LM.
         data: Folder of CODA-LM; None for the one in EMBODIED_CODA_ROOT.
         language: english or chinese.
-        partial: Go on with what can be used where files are missing or damaged, or references are not published.
+        partial: If files are missing or damaged, or references are not published, use the rest.
 
     Raises:
         UnknownName: No such split or language.
-        UsageError: The folder is none of CODA-LM's, or something in it cannot be used and `partial` is false.
+        UsageError: The folder is not CODA-LM's, or something in it cannot be used and `partial` is false.
     """
     split, language = split.casefold(), language.casefold()
     if split not in (PROCEDURAL, *SPLITS):
@@ -97,7 +97,6 @@ def _real(split: str, data: str | None, language: str, partial: bool) -> SceneSe
         first, more = hindering[0], f" and {len(hindering) - 1} more" if len(hindering) > 1 else ""
         raise UsageError(
             f"The split {split} in {found.root} cannot be scored whole: {first.file}: {first.text}{more}."
-            f" `embodied codalm check {shell_word(found.root)}` lists everything; env.partial=true goes on with the"
-            " rest."
+            f" `embodied codalm check {shell_word(found.root)}` lists everything; env.partial=true uses the rest."
         )
     return SceneSet(REAL_NAME, split, language, found.scenes, found.problems)

@@ -1,4 +1,5 @@
-"""Counterfactual twins: the same scene with and without its hazard. Who answers from habit answers both alike.
+"""Counterfactual twins: the same scene with and without its hazard. An agent that answers from habit gives both the
+same answer.
 
 The four outcomes are BEAF's (Ye-Bin et al. 2024, "BEAF: Observing BEfore-AFter Changes to Evaluate Hallucination in
 Vision-language Models", section 3): true understanding (right before and after), ignorance (wrong both times),
@@ -88,7 +89,7 @@ def advised(pairs: Iterable[Twins], answers: Mapping[str, str]) -> Outcomes:
     requires; none for a harmless hazard.
 
     A pair is right when both answers advise their scene's first required action and nothing it forbids, and stop only
-    where that is required: who always says stop is right in no pair.
+    where that is required: an agent that always says stop is right in no pair.
     """
     counts = _Counts()
     for pair in pairs:

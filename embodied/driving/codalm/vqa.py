@@ -135,8 +135,8 @@ def line(id_: int, image: str, question: str, answer: str | None) -> bytes:
 
 
 def annotations_of(asked: Iterable[Question]) -> tuple[Annotation, ...]:
-    """The way back: what the questions of all three tasks say of each scene. The lists of objects are in no question,
-    so there are none.
+    """The reverse: what the questions of all three tasks say about each scene. No question holds the lists of objects,
+    so the result has none.
     """
     scenes: dict[str, list[Question]] = {}
     for question in asked:

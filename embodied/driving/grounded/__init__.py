@@ -1,8 +1,8 @@
 """`grounded-v1`: answers about streets scored on facts, by rules, without a model. The same text gives the same score
 everywhere.
 
-It reads English and Chinese; an answer in another language is `unreadable` and is counted apart. Not a judge's score,
-never in one column with one. A change that can move a score is a new version of the name.
+It reads English and Chinese; an answer in another language is `unreadable` and is counted apart. It is not a judge's
+score and never stands in one column with one. A change that can move a score needs a new name.
 """
 
 from embodied.driving.grounded.general import GeneralScore, score_general

@@ -1,4 +1,4 @@
-"""What is said of an object besides its name: side, colour, state. The words, English and Chinese, stand in
+"""The attributes that a text gives an object: side, colour, state. The words, English and Chinese, stand in
 `data/attributes.toml`.
 """
 
@@ -29,7 +29,7 @@ def _named(phrases: Phrases[str], words: Sequence[str]) -> tuple[str, ...]:
 
 
 def side_of(words: Sequence[str]) -> str:
-    """left, right, both or ahead; empty when none is said.
+    """left, right, both or ahead; empty when the text names none.
 
     The first part between commas that says a side counts; within it, and in `ahead, on the left`, left and right go
     before ahead.

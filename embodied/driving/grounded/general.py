@@ -1,9 +1,9 @@
-"""Scenes: which of the objects does the answer name, where and how, and what does it make up?
+"""Scenes: which objects does the answer name, where and how, and which ones does it invent?
 
-An answer is taken apart into mentions, the truth into objects; both are merged where nothing tells two of them apart
-(category, side, colour, state). Within each group mentions are matched to objects. A match is worth 4 for the category
-(2 when only the group is named), 2 for the side, 1 each for colour and state, over what the facts know of the object: a
-name alone is half of a full description.
+An answer is split into mentions, and the truth into objects. Mentions or objects with the same category, side, colour
+and state are merged. Within each group mentions are matched to objects. A match is worth 4 for the category (2 when
+only the group is named), 2 for the side, 1 each for colour and state, over what the facts know of the object: a name
+alone is half of a full description.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _NOTHING = (
     ),
     *("没有物体", "没有任何", "道路畅通", "没有障碍"),
 )
-"""What must be said of a scene without objects; silence is no answer."""
+"""What an answer must say about a scene without objects. An empty answer does not count."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def _group(mention: Mention, facts: SceneFacts) -> str:
 
 
 def distinct(found: Sequence[Mention]) -> list[Mention]:
-    """Things said to be there, each once.
+    """The things that the answer says are there, each once.
 
     `The bus` after `a bus on the left` adds to that bus, and so does `a red bus on the left` after `a bus`; a mention
     that tells nothing new is dropped; negated and supposed ones are out.
@@ -206,7 +206,7 @@ def _distinct_objects(objects: Sequence[ObjectFact]) -> list[ObjectFact]:
 
 @lru_cache(maxsize=4096)
 def _read(colour: str, state: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Colours and states of a fact in the vocabulary that mentions use; a state it lacks stands for itself."""
+    """Colours and states of a fact in the vocabulary that mentions use; a state that it lacks stays as it is."""
     words = tokens(normalise(state))
     colours = frozenset(colours_of(tokens(normalise(colour))))
     lights = frozenset(colours_of(words))

@@ -57,7 +57,7 @@ _NO_PLURAL = {
 
 
 def _plural(words: tuple[str, ...]) -> tuple[str, ...] | None:
-    """The plural of an English phrase: of its last word, or of the word it begins with where a phrase goes on
+    """The plural of an English phrase: of its last word, or of its first word if the phrase continues after it
     (`person riding a bike`).
     """
     at = 0 if words[0] in _IRREGULAR and len(words) > 2 else len(words) - 1

@@ -23,7 +23,7 @@ class Mention:
     negated: bool = False
     """`no pedestrian`, `not a car`."""
     supposed: bool = False
-    """Only possible, or one of "other vehicles": it says nothing of what is there."""
+    """Only possible, or one of "other vehicles": it does not say what is there."""
     definite: bool = False
     """`the car`, `this car`: may speak of one that was named before."""
     another: bool = False
@@ -73,8 +73,8 @@ _CUES: Phrases[str] = Phrases(
         for phrase in keys(*lines)
     }
 )
-"""What begins and ends a negation or a supposition; the longest phrase counts, so `can be seen` is no supposition and
-`no entry` no negation.
+"""What begins and ends a negation or a supposition; the longest phrase counts, so `can be seen` is not a supposition
+and `no entry` is not a negation.
 """
 _ABSENT: Phrases[bool] = Phrases(
     dict.fromkeys(
@@ -216,7 +216,7 @@ def _denied_after(words: Sequence[str], found: Sequence[tuple[int, int, Noun]]) 
 
 
 def _may_come(words: Sequence[str], end: int) -> bool:
-    """Whether a thing is only said to be able to turn up: `pedestrians may suddenly appear`, 行人可能出现."""
+    """Whether the text only says that a thing may appear: `pedestrians may suddenly appear`, 行人可能出现."""
     after = "".join(words[end : end + 4]) if end < len(words) and han(words[end]) else " ".join(words[end : end + 3])
     return _COMING.match(after) is not None
 
@@ -260,7 +260,7 @@ def _scopes(words: Sequence[str]) -> tuple[list[bool], list[bool]]:
 
 
 def _list_goes_on(words: Sequence[str], index: int) -> bool:
-    """Whether a bare noun follows within three tokens: `no cars, no trucks, or other vehicles` goes on,
+    """Whether a bare noun follows within three tokens: `no cars, no trucks, or other vehicles` continues,
     `no cars, but a truck` does not.
     """
     for at in range(index, min(index + 3, len(words))):

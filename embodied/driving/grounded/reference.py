@@ -80,7 +80,7 @@ def of_annotation(annotation: Annotation, width: int, height: int) -> SceneFacts
 
 
 def of_region(region: Region, number: int = 1) -> ObjectFact | None:
-    """A boxed object; None when its category is none of the 43."""
+    """A boxed object; None when its category is not one of the 43."""
     category = canonical(region.category)
     if category is None:
         return None
@@ -89,7 +89,7 @@ def of_region(region: Region, number: int = 1) -> ObjectFact | None:
 
 
 def _head(description: str) -> Mention | None:
-    """What an item of a list speaks of, with all that is said of it."""
+    """The object that an item of a list describes, with all its attributes."""
     text = normalise(description)
     heads = [m for m in head_nouns(text) if m.noun.groups]
     found = [m for m in mentions(text) if not m.negated]

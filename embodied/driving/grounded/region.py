@@ -100,7 +100,7 @@ def score_region(answer: str, reference: ObjectFact | str) -> RegionScore:
         reference: The object, or its category in either spelling.
 
     Raises:
-        UnknownName: The reference's category is none of the 43.
+        UnknownName: The reference's category is not one of the 43.
     """
     name = reference if isinstance(reference, str) else reference.category
     group, category = group_of(name), canonical(name)
@@ -131,7 +131,7 @@ def head_nouns(text: str) -> list[Mention]:
         start = _answer_start(words)
         found = _head_phrase(words, start) or _first_named(words)
         if found or (start and words[0] not in _GREETINGS):
-            return found  # "the object is a thing nobody knows" is an answer, too: what the next sentence names is not
+            return found  # "the object is a thing nobody knows" is an answer, too; the next sentence is not part of it
     return []
 
 
@@ -215,9 +215,7 @@ def _names_before(frame: str) -> bool:
 
 
 def _goes_on(words: Sequence[str], index: int) -> bool:
-    """Whether a list goes on behind a comma: a noun within four tokens, with nothing but articles and adjectives before
-    it.
-    """
+    """Whether a list continues behind a comma: within four tokens a noun, after articles and adjectives only."""
     for at in range(index, min(index + 5, len(words))):
         if words[at] in _STOPS or (han(words[at]) and words[at] not in _LISTING and not NOUNS.at(words, at)):
             return False
@@ -241,7 +239,7 @@ _LOCATIVE = word_set(
 
 
 def _first_named(words: Sequence[str]) -> list[Mention]:
-    """The first thing said to be there that is not merely what the object stands beside."""
+    """The first thing that the text says is there, except things that the object only stands beside."""
     for mention in in_sentence(words):
         before = words[max(0, mention.start - 4) : mention.start]
         if (

@@ -1,4 +1,4 @@
-"""Tables of 3D grounding: hits, overlaps and AP-BEV by kind and distance, beside two answers that need no eyes."""
+"""Tables of 3D grounding: hits, overlaps and AP-BEV by kind and distance, beside two answers that need no picture."""
 
 from __future__ import annotations
 

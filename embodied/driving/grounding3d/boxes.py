@@ -61,7 +61,7 @@ def overlap(a: list[Point], b: list[Point]) -> float:
     """The area two convex, counter-clockwise polygons share, exactly: `a` is cut by each side of `b` (Sutherland and
     Hodgman 1974).
     """
-    # About a corner of its own: far from the origin a small area would drown in the coordinates.
+    # Relative to one of its corners: far from the origin, rounding would swallow a small area.
     origin = b[0]
     polygon, b = ([(x - origin[0], y - origin[1]) for x, y in p] for p in (a, b))
     for p, q in zip(b, [*b[1:], *b[:1]], strict=True):

@@ -13,8 +13,8 @@ from embodied.driving.grounding3d.items import SIZE, Item, items, made
 from embodied.driving.grounding3d.parse import Answer, read_box, read_box_2d, read_point
 from embodied.envs.base import LanguageEnv, Transition
 from embodied.envs.spaces import FreeText
-from embodied.envs.words import counted
 from embodied.errors import UsageError
+from embodied.quantities import counted
 from embodied.registry import unknown
 from embodied.types import Mission
 
@@ -46,61 +46,60 @@ _FIRST = {
 
 
 class Grounding3DEnv(LanguageEnv):
-    """Grounding3D: where is it, as a 3D box in metres from one picture.
+    """Grounding3D: find a named object in one picture, and give its 3D box in metres.
 
     ## Description
-    A picture of a street from behind a windscreen, the camera's intrinsics, and a name that fits one object only: "the
-    red car", "the second traffic cone from the left". The answer is the object's box in space, in the form of Cube-LLM:
-    centre, size and yaw in the camera's frame. The scenes are those of `codalm-procedural`, of which all boxes are
-    known exactly; an object is asked about when the annotator lists it.
+    The agent gets a picture of a street from behind a windscreen, the camera's intrinsics, and a name that fits only
+    one object: "the red car", "the second traffic cone from the left". The answer is the object's box in space, in the
+    form of Cube-LLM: centre, size and yaw in the camera's frame. The scenes are those of `codalm-procedural`, whose
+    boxes are known exactly. Every object that the annotator lists is asked about.
 
     The frame is the camera's, levelled: origin in the camera, x right, y down, z ahead along the road's plane, metres.
-    The box is [x, y, z, w, h, l, yaw]: centre, width, height, length, and in degrees the direction of its length,
-    counter-clockwise seen from above; 0 looks ahead, 90 to the left.
+    The box is [x, y, z, w, h, l, yaw]: centre, width, height, length, and the direction of its length in degrees,
+    counter-clockwise seen from above. Yaw 0 looks ahead, yaw 90 looks to the left.
 
     ## Action Space
-    `FreeText`: an answer from which a box can be read: seven numbers in a list (six: yaw 0), labelled numbers, or JSON;
-    of several boxes the last. A `confidence: p` may stand beside it. With `chain="box_first"` or `"point_first"` the
-    first answer is a box or point in the picture, in pixels, and the second the 3D box. The default action is an empty
-    answer.
+    `FreeText`: an answer with a box: seven numbers in a list (with six, yaw is 0), labelled numbers, or JSON. If there
+    are several boxes, the last one counts. A `confidence: p` may stand beside it. With `chain="box_first"` or
+    `"point_first"` the first answer is a box or point in the picture, in pixels, and the second is the 3D box. The
+    default action is an empty answer.
 
     ## Observation Space
     - `text`: the picture's size, the camera's focal length, principal point, height above the road and tilt; with
-      `hint="box"` the object's box in the picture; before the second answer of a chain, what the first one said.
+      `hint="box"` the object's box in the picture; before the second answer of a chain, the first answer.
     - `image` (with `image=True`): (720, 1280, 3) uint8.
     - `expert` (with `expert=True`): the right answer.
 
-    Without pictures (`image=False`, `--text`) the question is asked blindly: a control of what can be guessed.
-    `gymnasium.make` shows them by default.
+    Without pictures (`image=False`, `--text`) the agent gets only the text. This control shows what can be guessed.
+    `gymnasium.make` shows pictures by default.
 
     ## Starting State
-    Item `seed % n` of n. The items go round the scenes, an object of each in turn, so that a few episodes in a row come
-    from as many scenes.
+    Item `seed % n` of n. The scenes take turns from item to item, so episodes in a row show different scenes.
 
     ## Rewards
-    The progress, with the 3D box; 0 for the first answer of a chain.
+    The progress, for the 3D box; 0 for the first answer of a chain.
 
     ## Progress
-    The share of nuScenes' four distances (0.5, 1, 2 and 4 m) within which the stated centre lies of the true one, seen
-    from above. `success`: within 2 m.
+    nuScenes has four distances: 0.5, 1, 2 and 4 m. Progress is the share of them that the answer keeps: the distance
+    from the stated centre to the true one, seen from above, is not larger. `success`: within 2 m.
 
     ## Episode End
-    Terminates with the answer (the second one of a chain), whether it can be read or not; truncates at `max_steps`.
+    Terminates with the answer (in a chain with the second one), even if it cannot be read. Truncates at `max_steps`.
 
     ## Info
     `reset` gives `scene`, `object` (instance id), `category`, `group`, `phrase`, `box` (x, y, z, w, h, l, yaw),
     `box_2d` (left, top, right, bottom of what is seen of it), `camera` (`width`, `height`, `focal`, `cx`, `cy`,
     `above_road`, `tilt`), `hint`, `chain`. The last step gives `answer` (the box as read, or null) and `confidence` (or
-    null). `metrics` holds `parsed` (0 or 1) and, where it is 1, `centre_distance` (from above) and `centre_distance_3d`
-    in metres, `depth_error` (share of the true z), `iou_bev`, `iou_3d`, `yaw_error` (degrees, in [0, 180]); in a chain
-    `first_parsed`, and `first_iou` of the first box or `first_inside` of the first point. `end_reason` is `answered` or
-    `unparsed`: an answer that cannot be read is kept apart from a wrong one.
+    null). `metrics` holds `parsed` (0 or 1). If it is 1, `metrics` also holds `centre_distance` (from above) and
+    `centre_distance_3d` in metres, `depth_error` (share of the true z), `iou_bev`, `iou_3d` and `yaw_error` (degrees,
+    in [0, 180]). In a chain it holds `first_parsed`, and `first_iou` of the first box or `first_inside` of the first
+    point. `end_reason` is `answered` or `unparsed`. An answer that cannot be read is not counted as a wrong one.
 
     ## Arguments
     - `task`: `locate`.
     - `image`: observations have an `image`.
-    - `hint`: `none`, or `box`: the object's box in the picture is told.
-    - `chain`: `direct`; `box_first` or `point_first`: from coarse to fine in two answers.
+    - `hint`: `none`, or `box`: the text has the object's box in the picture.
+    - `chain`: `direct` (one answer), `box_first` or `point_first` (two answers, from coarse to fine).
     - `generate`: a new scene for every seed, and one of its objects; what `--split train` and `dev` play.
     - `max_steps`: None by default: an episode is one answer, or the two of a chain.
     - `expert`: observations have an `expert` (`oracle`).
@@ -214,7 +213,7 @@ class Grounding3DEnv(LanguageEnv):
         return Transition(progress, True, False, progress, metrics.get("centre_distance", np.inf) <= SUCCESS, info)
 
     def _coarse(self, action: str) -> Transition:
-        """The first answer of a chain: measured, told back, and left as it is."""
+        """The first answer of a chain: it is measured and shown again, but not corrected."""
         seen = self._item.box_2d
         if self._chain == "box_first":
             box = read_box_2d(action)

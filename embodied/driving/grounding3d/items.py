@@ -1,4 +1,4 @@
-"""What is asked: an object of a procedural scene, by a name that fits it alone, its box in space and in the picture."""
+"""The items: an object of a procedural scene, a name that fits only it, its box in space and in the picture."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class View:
 
 @dataclass(frozen=True)
 class Item:
-    """One object to be found."""
+    """One object to find."""
 
     scene: str
     id: int

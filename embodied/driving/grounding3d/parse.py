@@ -1,8 +1,9 @@
-"""Boxes and points out of replies, whatever their wrapping: what cannot be read without guessing is no answer.
+"""Reads boxes and points from replies, in any wrapping. What cannot be read without guessing is not an answer.
 
 A 3D box is read as a list of seven numbers (six: no yaw), as labelled numbers (`x = 1.2, y: 0.8, ...`, JSON, in any
 order and under the usual names), or as JSON of lists (`"center": [...], "size": [...]`). Digits, brackets and minus
-signs may be those of any script. Where a reply holds several boxes, the last one counts: what comes before is thought.
+signs may be those of any script. Where a reply holds several boxes, the last one counts: what comes before counts as
+thought.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from embodied.numerals import spelled
 LIMIT = 8_000
 """Characters of a reply, from its end, that are read."""
 _FAR, _LARGE = 1_000.0, 100.0
-"""Metres: beyond these a number is no place and no size in a street."""
+"""Metres: a larger number cannot be a place or a size in a street."""
 _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,2})?"
 _UNIT = r"(?:\s*(?:metres|meters|metre|meter|m|pixels|px|degrees|degree|deg|°|radians|rad)(?![a-z]))?"
 _LIST = re.compile(rf"(?<![\w.])({_NUMBER}){_UNIT}(?:\s*[,;]\s*({_NUMBER}){_UNIT})+(?![\w.])", re.IGNORECASE)
@@ -55,7 +56,7 @@ def read_box(reply: str) -> Answer | None:
     """The 3D box a reply states, or None: none, a size that is not positive, a number out of all proportion."""
     text = spelled(reply[-LIMIT:])
     stated = _CONFIDENCE.search(text)
-    # Cut out, lest it be taken for the box's last number.
+    # Cut out, so that it is not read as the box's last number.
     rest = text if stated is None else text[: stated.start()] + text[stated.end() :]
     numbers = _grouped(rest) or _listed(rest) or _labelled(rest)
     if numbers is None or not all(map(math.isfinite, numbers)):

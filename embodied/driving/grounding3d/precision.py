@@ -1,9 +1,9 @@
-"""Average precision of boxes seen from above (AP-BEV), for answers that may state a confidence and need not.
+"""Average precision of boxes seen from above (AP-BEV), for answers with or without a confidence.
 
 One box is asked for and one answered, so recall is the share of the objects found, precision that of the boxes that are
-right. Answers are ranked by the confidence they state; those that state none come after all that do. Answers of equal
-rank count as one point of the curve, so no order is made up among them: when nobody states a confidence, AP is recall
-times precision.
+right. Answers are ranked by the confidence they state; answers without one come last. Answers of equal rank count as
+one point of the curve, so that their order does not matter. If no answer states a confidence, AP is recall times
+precision.
 """
 
 from __future__ import annotations

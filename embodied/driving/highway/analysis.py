@@ -45,7 +45,7 @@ def tables(episodes: Sequence[Episode], replies: Replies) -> list[Table]:
 
 
 def _floors(episodes: Sequence[Episode]) -> Table:
-    """The score of each task beside those of drivers that look at nothing."""
+    """The score of each task beside those of drivers that do not look at anything."""
     measured = floors("highway")["tasks"]
     rows: list[tuple[Cell, ...]] = []
     for task in dict.fromkeys(e.spec.task.task for e in episodes):

@@ -1,5 +1,5 @@
-"""The rule-based driver: forecasts everybody for a few seconds, at constant speed along their lanes, and takes the
-phrase that fares best.
+"""The rule-based driver: forecasts all cars for a few seconds, at constant speed along their lanes, and takes the best
+phrase.
 
 It knows the simulator's state, as highway-env's own planners do, but not what the others will decide.
 """
@@ -21,9 +21,9 @@ from embodied.driving.highway.words import lane_point
 SECONDS = np.arange(0.5, 5.01, 0.5)
 """When it looks, seconds from now."""
 MARGIN = 1.0
-"""Metres ahead and behind, besides 0.4 s of way (0.15 s where an exit is to be reached); and half of it aside."""
+"""Metres kept ahead and behind, plus 0.4 s of way (0.15 s if the car must reach an exit); to the side, half of it."""
 CROSSING = 5
-"""How many of those moments it trusts where ways cross: who crosses changes speed."""
+"""How many of those moments it trusts where ways cross: cars that cross change their speed."""
 ONCOMING = 250.0
 """Metres."""
 LaneIndex = tuple[str, str, int]

@@ -48,13 +48,13 @@ class HighwayEnv(LanguageEnv):
     """Highway: highway-env's roads in words.
 
     ## Description
-    The roads of highway-env 1.12: traffic from above, other cars that keep their distance and change lanes (IDM and
-    MOBIL), one car that is told what to do.
+    The roads of highway-env 1.12, with a picture from above. The agent steers one car. The other cars keep their
+    distance and change lanes (IDM and MOBIL).
 
     | task | to do | decisions a second |
     |---|---|---|
     | `highway` | drive fast among 50 cars on four lanes; right lanes are preferred | 1 |
-    | `merge` | pass an access road, make room for who joins | 1 |
+    | `merge` | pass an access road, make room for cars that join | 1 |
     | `roundabout` | drive through a roundabout | 1 |
     | `intersection` | turn left where others cross | 1 |
     | `parking` | park on the spot that is the goal | 3 |
@@ -68,25 +68,25 @@ class HighwayEnv(LanguageEnv):
     car is a task by its id (`highway-fast-v0`, `merge-v0`, `parking-parked-v0`, `racetrack-oval-v1`, ...).
 
     ## Action Space
-    `Choice`, by what the road's car obeys:
+    `Choice`. The phrases depend on what the agent controls on this road:
 
     - cruising speed and lane: `lane left`, `keep`, `lane right`, `faster`, `slower` (highway-env's meta-actions;
       intersections have no lane changes);
-    - wheel alone (lane-keeping, racetrack): `hard left`, `left`, `straight`, `right`, `hard right`: -1, -0.3, 0, 0.3, 1
-      of the steering range;
-    - wheel and pedals (parking, `intersection-v1`): `brake`, and `forward` or `reverse`, alone or with ` left` or
-      ` right` (full lock). The pedals reach 3 m/s (9 m/s at intersections), or 0, within a decision as far as 5 m/s^2
-      allow.
+    - steering wheel only (lane-keeping, racetrack): `hard left`, `left`, `straight`, `right`, `hard right`: -1, -0.3,
+      0, 0.3, 1 of the steering range;
+    - steering wheel and pedals (parking, `intersection-v1`): `brake`, and `forward` or `reverse`, alone or with ` left`
+      or ` right` (full lock). Within one decision the car gets as close to 3 m/s (9 m/s at intersections), or to 0, as
+      5 m/s^2 allow.
 
     The default action is `keep`, `straight` or `brake`.
 
     ## Observation Space
     - `text`: speed and cruising speeds, lane and distance from its middle, and up to 8 neighbours within 100 m: lane,
-      gap between bumpers and speed, or, on curved roads, metres ahead and aside. Parking: where the goal is and how it
-      points. Wheel-only roads: where the lane's middle leads.
+      gap between bumpers and speed, or, on curved roads, metres ahead and aside. Parking: where the goal is and which
+      way it points. Roads with the steering wheel only: where the middle of the lane leads.
     - `image` (with `image=True`): highway-env's picture from above, (height, width, 3) uint8, in its own size (600 x
-      150 for `highway`). It is drawn on a surface in memory, with or without a display: highway-env's own frames are
-      black where SDL_VIDEODRIVER is `dummy`.
+      150 for `highway`). It is drawn in memory and needs no display. (highway-env's own frames are black when
+      SDL_VIDEODRIVER is `dummy`.)
     - `expert` (with `expert=True`): what a rule-based driver would do.
 
     ## Starting State
@@ -96,10 +96,10 @@ class HighwayEnv(LanguageEnv):
     highway-env's own.
 
     ## Progress
-    In [0, 1], ours. 0 after a collision. A road with a goal counts when the goal is reached, and 0 before; where the
-    car has a list of cruising speeds, a quarter of the progress is for speed: `(3 + pace) / 4`, where pace is 0 at a
-    mean of the slowest cruising speed and 1 at the fastest. It does not depend on `max_steps`: each road has its own
-    time.
+    Our own measure, in [0, 1]. It is 0 after a collision. On a road with a goal it is 0 until the goal is reached. If
+    the car has a list of cruising speeds, a quarter of the progress is for speed: a factor of `(3 + pace) / 4`. Pace is
+    0 if the mean speed is the slowest cruising speed, and 1 if it is the fastest. Progress does not depend on
+    `max_steps`: each road has its own time.
 
     | task | counts | its time |
     |---|---|---|
@@ -114,17 +114,17 @@ class HighwayEnv(LanguageEnv):
     | `lane-keeping` | metres gained along the lane, until the car first leaves it, as a share of 200 | 30 s |
     | `racetrack` | the same, of 180 | 20 s |
 
-    `success`: the goal was reached; of `highway`, its time was over without a collision and on the road. An episode
-    that runs out of steps or of time before has failed.
+    `success`: the goal was reached. On `highway`: the car was on the road without a collision until the time was over.
+    An episode whose steps or time run out before has failed.
 
-    Under every run stand the constants (one phrase said always), a random driver and the rule-based one on the same
-    road. On the race track the rule-based driver does no better than `straight`: the car cannot brake, and others are
-    in its way.
+    The table under every run also shows drivers that always say one phrase, a random driver and the rule-based driver,
+    on the same road. On the race track the rule-based driver is not better than `straight`: the car cannot brake, and
+    others are in its way.
 
     ## Episode End
-    A collision, the goal, leaving the race track, and the road's time, which terminates as well: 11 s for `roundabout`,
-    13 s for `intersection` and 10 s for `u-turn` are highway-env's, too short to get through at a calm pace, and are
-    longer here (table above). Truncates after `max_steps`.
+    Terminates at a collision, at the goal, when the car leaves the race track, and when the road's time is over. The
+    times of highway-env are too short for a calm drive on three roads: 11 s for `roundabout`, 13 s for `intersection`
+    and 10 s for `u-turn`. Here they are longer (table above). Truncates after `max_steps`.
 
     ## Info
     `reset` gives `id` (highway-env's) and `version`. `metrics` holds `collision` (0 or 1), `progress`, `seconds`,
@@ -135,7 +135,7 @@ class HighwayEnv(LanguageEnv):
     ## Arguments
     - `task`: see above.
     - `image`: observations have an `image`.
-    - `max_steps`: 60 by default, as long as the longest road; None for the roads' own ends only.
+    - `max_steps`: 60 by default, as long as the longest road; None for no limit but the road's own time.
     - `expert`: observations have an `expert` (`rule_driver`).
     - `render_mode`: None or `rgb_array` (the picture of `image`).
 
@@ -145,8 +145,8 @@ class HighwayEnv(LanguageEnv):
     ## Version History
     - v1: progress counts a goal when it is reached, nothing after a collision, and speed; it no longer depends on
       `max_steps`. Each road has its own time; roundabout, intersection and U-turn last longer.
-    - v0: first version. `merge` was won by always `slower` (.90), `roundabout` by always `faster` (.68), and progress
-      was a share of what `max_steps` allowed.
+    - v0: first version. A driver who always said `slower` won `merge` (.90), and one who always said `faster` won
+      `roundabout` (.68). Progress was a share of what `max_steps` allowed.
     """
 
     _episode: _Episode
@@ -289,11 +289,11 @@ class HighwayEnv(LanguageEnv):
         return False
 
     def _lane(self) -> Any:
-        """The lane whose course counts: the one that winds has a list of its own, which is not a road network."""
+        """The lane that counts. The winding lane is a list of points, not part of a road network."""
         return self._env.lane if self._family == "lane-keeping" else self._env.vehicle.lane
 
     def _progress(self, arrived: bool) -> float:
-        """What the drive is worth so far: nothing after a collision, and nothing of a goal before it is reached."""
+        """The progress so far: 0 after a collision, and on a road with a goal 0 before the goal is reached."""
         car = self._env.vehicle
         share: float
         speeds = getattr(car, "target_speeds", None) if hasattr(self._env.action_type, "actions") else None

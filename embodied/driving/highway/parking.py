@@ -1,4 +1,4 @@
-"""The way into a parking spot: a search over what the seven phrases do to the car."""
+"""The way into a parking spot: a search over sequences of the seven phrases."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NODES = 30_000
 State = tuple[float, float, float, float]
 """x, y, heading, speed."""
 Way = tuple["Way", str] | tuple[()]
-"""A way and the phrase that goes on from it; empty at the start."""
+"""A way and the phrase that extends it; empty at the start."""
 
 
 def pedal(speed: float, wanted: float) -> float:

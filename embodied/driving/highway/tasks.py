@@ -1,4 +1,6 @@
-"""The roads of highway-env that one car drives on: what is to do, how often one decides, what counts as progress."""
+"""The roads of highway-env that one car drives on: what the agent must do, how often it decides, what counts as
+progress.
+"""
 
 from __future__ import annotations
 
@@ -144,8 +146,8 @@ def family_of(id: str) -> str:
 
 
 def check_pygame() -> None:
-    """Raises `UsageError` where pygame is installed beside pygame-ce: both unpack into one folder, and whichever came
-    last has overwritten the other.
+    """Raises `UsageError` where pygame is installed beside pygame-ce: both unpack into one folder, and the later one
+    has overwritten the other.
     """
     try:
         version = metadata.version("pygame")

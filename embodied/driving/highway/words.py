@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from embodied.arrays import Floats
-from embodied.envs.words import counted, side
+from embodied.envs.words import side
+from embodied.quantities import counted
 
 SIGHT = 100.0
 """Metres."""
@@ -78,7 +79,7 @@ def _bend(env: Any) -> str:
 def lane_point(env: Any, ahead: float) -> Floats:
     """The middle of the car's lane so many metres on, on the next stretch where this one ends; (2,) metres."""
     car, network = env.vehicle, env.road.network
-    winding = env.__class__.__name__ == "LaneKeepingEnv"  # its lanes are no road network
+    winding = env.__class__.__name__ == "LaneKeepingEnv"  # its lanes are not a road network
     lane, index = env.lane if winding else car.lane, car.lane_index
     along = lane.local_coordinates(car.position)[0] + ahead
     if along > lane.length and not winding:

@@ -1,4 +1,4 @@
-"""What is true of a picture: boxes from visible pixels, facts, and texts in the schema of CODA-LM's annotations."""
+"""The annotation of a picture: boxes from visible pixels, facts, and texts in the schema of CODA-LM's annotations."""
 
 from __future__ import annotations
 

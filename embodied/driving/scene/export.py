@@ -1,12 +1,12 @@
-"""Procedural scenes as files in CODA-LM's layout, for tools that read it. The split is called Procedural, so that
-nobody takes them for the real ones.
+"""Procedural scenes as files in CODA-LM's layout, for tools that read it. The split is called Procedural, so that it is
+not mistaken for a real one.
 
-procedural/images/NAME.jpg                      pictures
-procedural/images_w_boxes/NAME_object_K.jpg     the same with the box of region K
-CODA-LM/Procedural/NAME.json                    annotations, keys and all as CODA-LM writes them
-vqa_anno/*.jsonl                                the questions of the three tasks
-specs.json, facts.json                          what the scenes are made from, and what is true of them; twins name each
-other in specs.json
+    procedural/images/NAME.jpg                      pictures
+    procedural/images_w_boxes/NAME_object_K.jpg     the same with the box of region K
+    CODA-LM/Procedural/NAME.json                    annotations, with keys as CODA-LM writes them
+    vqa_anno/*.jsonl                                the questions of the three tasks
+    specs.json, facts.json                          the sources of the scenes, and their facts; twins name each other
+                                                    in specs.json
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def _empty(folder: Path) -> bool:
 
 
 def _clear(folder: Path, there: bool) -> None:
-    """Takes away what was written before the disk was full, so that the same command can be given again."""
+    """Removes what was written before the disk was full, so that the same command can run again."""
     for part in list(folder.iterdir()) if folder.is_dir() else []:
         shutil.rmtree(part) if part.is_dir() else part.unlink()
     if not there and folder.is_dir():

@@ -1,8 +1,8 @@
 """What a careful driver does in a scene: the required and forbidden actions, from rules on where things are. Ours; they
 follow common traffic law.
 
-The planner knows what the scene holds, so its advice is about the scene and not about the picture: what cannot be seen
-in it is not asked for.
+The planner knows what the scene holds, so its advice is about the scene and not about the picture. It does not ask for
+anything that the picture does not show.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ def _grain(x: Floats, y: Floats, size: float) -> Ints:
 
 
 def roadside(spec: SceneSpec) -> list[Mesh]:
-    """Buildings, trees, lamps, rails: what belongs to no question. Drawn from the scene's seed, the same for twins."""
+    """Buildings, trees, lamps, rails: no question is about them. Drawn from the scene's seed, the same for twins."""
     rng = generator(spec.seed, "roadside", spec.road.surroundings)
     night = spec.time != "day"
     build = {"city": _city, "suburb": _suburb, "rural": _rural, "motorway": _motorway}[spec.road.surroundings]

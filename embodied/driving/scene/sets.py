@@ -33,7 +33,7 @@ NAME = "codalm-procedural"
 SAMPLES = 2
 """Supersampling of the set's pictures."""
 DRAWN = 2
-"""Raised when the same specification gives another picture: pictures of the cache are then drawn anew."""
+"""Raised when the same specification gives another picture: pictures of the cache are then drawn again."""
 
 
 T = TypeVar("T")

@@ -113,13 +113,13 @@ def decode(data: bytes, where: str = "the specification") -> tuple[SceneSpec, ..
     """Specifications from a JSON list.
 
     Raises:
-        UsageError: It is no such list, or a scene in it makes no sense; names `where` and the scene.
-        UnknownName: A category is none of the 43.
+        UsageError: It is not such a list, or a scene in it makes no sense; names `where` and the scene.
+        UnknownName: A category is not one of the 43.
     """
     try:
         specs = msgspec.json.decode(data, type=tuple[SceneSpec, ...])
     except msgspec.MsgspecError as error:
-        raise UsageError(f"{where} is no list of scenes: {error}.") from error
+        raise UsageError(f"{where} is not a list of scenes: {error}.") from error
     for spec in specs:
         check(spec)
     return specs

@@ -32,7 +32,7 @@ PAVED = (
     "suitcase",
     "carton",
 )
-"""What may stand on a pavement and be nobody's business."""
+"""Things that may stand on a pavement without mattering."""
 COLOURS = ("red", "blue", "white", "black", "silver", "green", "grey")
 
 

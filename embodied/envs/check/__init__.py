@@ -1,15 +1,20 @@
-"""The contract checker: does an environment keep what `LanguageEnv` promises? For environments of this suite and of
-users.
+"""The contract checker: does an environment keep the contract of `LanguageEnv`? It takes our environments and yours.
 
-python -m embodied.envs.check my_module:MyEnv          # a class or any callable that makes one
-python -m embodied.envs.check babyai gym:CartPole-v1   # command-line names
+On the command line, a class or any callable that makes an environment, or names of environments:
 
-report = check(MyEnv)        # in code
-assert report.ok, report
+    python -m embodied.envs.check my_module:MyEnv
+    python -m embodied.envs.check babyai gym:CartPole-v1
 
-class TestMyEnv(EnvContract):    # in pytest: a test a rule
-    def make(self, **options):
-        return MyEnv(**options)
+In code:
+
+    report = check(MyEnv)
+    assert report.ok, report
+
+In pytest, a test for each rule:
+
+    class TestMyEnv(EnvContract):
+        def make(self, **options):
+            return MyEnv(**options)
 """
 
 from __future__ import annotations
@@ -67,7 +72,7 @@ def check(
     Args:
         env: What makes the environment, called several times (`lambda: MyEnv(task="a")`, the class, or
             `functools.partial(embodied.envs.make, "babyai")`; when it takes `image=True` pictures are checked too). An
-            environment itself will do; then nothing can be said of two instances.
+            environment itself is accepted, too; then the rules about two instances are skipped.
         seed: Seed of the episodes played, in [0, 2**31).
         steps: Steps played in each of them.
         actions: Phrases to play; default: drawn from the action space.

@@ -1,4 +1,4 @@
-"""The rules of the contract, one function each: what it yields is what is wrong."""
+"""The rules of the contract, one function each. A rule yields what is wrong."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def make_rule(subject: Subject) -> Iterator[Violation]:
     """The environment can be made and is a gymnasium.Env."""
     with subject.open() as env:
         if not isinstance(env, gymnasium.Env):
-            yield Violation(f"What was made is a {type(env).__name__}; it is to be a gymnasium.Env.")
+            yield Violation(f"What was made is a {type(env).__name__}; it must be a gymnasium.Env.")
 
 
 @_rule
@@ -69,23 +69,23 @@ def spaces_rule(subject: Subject) -> Iterator[Violation]:
     with subject.open() as env:
         space = getattr(env, "observation_space", None)
         if not isinstance(space, spaces.Dict):
-            raise Violation(f"The observation space is {space}; it is to be a Dict with a `text`.")
+            raise Violation(f"The observation space is {space}; it must be a Dict with a `text`.")
         if "text" not in space.spaces:
             yield Violation(f"The observation space has {list(space.keys())}, but no `text`.")
         for key, part in space.items():
             if key in TEXTS and not isinstance(part, FreeText | spaces.Text):
-                yield Violation(f"The space of `{key}` is {part}; it is to be FreeText.")
+                yield Violation(f"The space of `{key}` is {part}; it must be FreeText.")
             elif _PICTURE.fullmatch(key) and not (
                 isinstance(part, spaces.Box) and part.dtype == np.uint8 and len(part.shape) == 3 and part.shape[2] == 3
             ):
-                yield Violation(f"The space of `{key}` is {part}; it is to be a Box of (height, width, 3) uint8.")
+                yield Violation(f"The space of `{key}` is {part}; it must be a Box of (height, width, 3) uint8.")
             elif key not in TEXTS and not _PICTURE.fullmatch(key):
                 yield Violation(
                     f"The observation space has `{key}`; the parts an agent knows are text, status, expert, image,"
                     " image_2, image_3, ..."
                 )
         if not isinstance(env.action_space, Choice | FreeText):
-            yield Violation(f"The action space is {env.action_space}; it is to be a Choice of phrases or FreeText.")
+            yield Violation(f"The action space is {env.action_space}; it must be a Choice of phrases or FreeText.")
         default = getattr(env, "default_action", None)
         if not isinstance(default, str) or default not in env.action_space:
             yield Violation(f"default_action is {default!r}, which is not in the action space.")
@@ -145,20 +145,20 @@ def info_rule(subject: Subject) -> Iterator[Violation]:
             unscored = info["progress"] is None and (frame.terminated or frame.truncated)
             if not unscored and (type(info["progress"]) is not float or not 0 <= info["progress"] <= 1):
                 yield Violation(
-                    f"{where} progress is {info['progress']!r}; it is to be a float in [0, 1], or None at the end of an"
+                    f"{where} progress is {info['progress']!r}; it must be a float in [0, 1], or None at the end of an"
                     " episode without a score."
                 )
             if info["success"] not in (None, True, False) or type(info["success"]) not in (bool, type(None)):
-                yield Violation(f"{where} success is {info['success']!r}; it is to be True, False or None.")
+                yield Violation(f"{where} success is {info['success']!r}; it must be True, False or None.")
             yield from _undecided(env, frame, where)
             if type(info["valid"]) is not bool:
-                yield Violation(f"{where} valid is {info['valid']!r}; it is to be a bool.")
+                yield Violation(f"{where} valid is {info['valid']!r}; it must be a bool.")
             if index and info["executed"] not in env.action_space:
                 yield Violation(f"{where} executed is {info['executed']!r}, which is not in the action space.")
             if not all(type(v) in (int, float) for v in info.get("metrics", {}).values()):
-                yield Violation(f"{where} metrics are {info['metrics']!r}; they are to be numbers.")
+                yield Violation(f"{where} metrics are {info['metrics']!r}; they must be numbers.")
             if not isinstance(info.get("end_reason", ""), str):
-                yield Violation(f"{where} end_reason is {info['end_reason']!r}; it is to be a string.")
+                yield Violation(f"{where} end_reason is {info['end_reason']!r}; it must be a string.")
 
 
 def _undecided(env: Stranger, frame: Returned, where: str) -> Iterator[Violation]:
@@ -166,8 +166,8 @@ def _undecided(env: Stranger, frame: Returned, where: str) -> Iterator[Violation
     success, can_succeed = frame.info.get("success"), getattr(env, "can_succeed", True)
     if can_succeed and frame.over and success is None and frame.info.get("progress") is not None:
         yield Violation(
-            f"{where} the episode is over and success is None; who ran out of time has failed (False). Set can_succeed"
-            " = False where nothing succeeds."
+            f"{where} the episode is over and success is None; an episode that ran out of time has failed (False). Set"
+            " can_succeed = False where nothing succeeds."
         )
     if not can_succeed and success is not None:
         yield Violation(f"{where} success is {success!r}, but the environment says can_succeed = False.")
@@ -179,7 +179,7 @@ def returns_rule(subject: Subject) -> Iterator[Violation]:
     with subject.open() as env:
         for index, frame in enumerate(subject.play(env, subject.phrases(env))):
             if not isinstance(frame.reward, float) or not np.isfinite(frame.reward):
-                yield Violation(f"The reward of step {index} is {frame.reward!r}; it is to be a finite float.")
+                yield Violation(f"The reward of step {index} is {frame.reward!r}; it must be a finite float.")
             if type(frame.terminated) is not bool or type(frame.truncated) is not bool:
                 yield Violation(
                     f"Step {index} returns terminated={frame.terminated!r}, truncated={frame.truncated!r}; they are to"
@@ -220,7 +220,7 @@ def invalid_action_rule(subject: Subject) -> Iterator[Violation]:
         if wrong.info.get("valid") is not False or wrong.info.get("executed") != env.default_action:
             yield Violation(
                 f"After a phrase outside the action space info says valid={wrong.info.get('valid')!r},"
-                f" executed={wrong.info.get('executed')!r}; it is to say False and {env.default_action!r}."
+                f" executed={wrong.info.get('executed')!r}; it must say False and {env.default_action!r}."
             )
         reset(env, subject.seed)
         right = step(env, env.default_action)
@@ -247,7 +247,7 @@ def determinism_rule(subject: Subject) -> Iterator[Violation]:
 
 @_rule
 def reset_rule(subject: Subject) -> Iterator[Violation]:
-    """The same seed gives the same episode again, whatever was played before; reset works without a seed."""
+    """The same seed gives the same episode again, no matter what was played before; reset works without a seed."""
     with subject.open() as env:
         actions = subject.phrases(env)
         first = subject.play(env, actions)
@@ -259,7 +259,7 @@ def reset_rule(subject: Subject) -> Iterator[Violation]:
 
 @_rule
 def seeds_rule(subject: Subject) -> Iterator[Violation]:
-    """Different seeds give different episodes (a warning: some worlds have but one)."""
+    """Different seeds give different episodes (a warning: some worlds have only one)."""
     with subject.open() as env:
         actions = subject.phrases(env)
         plays = [subject.play(env, actions, subject.seed + offset) for offset in range(4)]
@@ -271,8 +271,8 @@ def seeds_rule(subject: Subject) -> Iterator[Violation]:
 
 @_rule
 def snapshot_rule(subject: Subject) -> Iterator[Violation]:
-    """`restore` goes back to where `snapshot` was taken, in the same instance and in another, and the episode goes on
-    alike.
+    """`restore` goes back to where `snapshot` was taken, in the same instance and in another, and the episode continues
+    in the same way.
     """
     with subject.open() as env:
         if not hasattr(env, "snapshot") or not hasattr(env, "restore"):
@@ -286,11 +286,11 @@ def snapshot_rule(subject: Subject) -> Iterator[Violation]:
             point = env.snapshot()
         expected = [Returned(before[-1].observation, None), *onward(env, actions[half:])]
         if found := difference(restored(env, point, actions[half:]), expected):
-            yield Violation(f"A restored snapshot goes on differently: {found}.")
+            yield Violation(f"A restored snapshot continues differently: {found}.")
         if not subject.single:
             with subject.open() as other:
                 if found := difference(restored(other, point, actions[half:]), expected):
-                    yield Violation(f"A snapshot restored in another instance goes on differently: {found}.")
+                    yield Violation(f"A snapshot restored in another instance continues differently: {found}.")
 
 
 @_rule
@@ -303,7 +303,7 @@ def truncation_rule(subject: Subject) -> Iterator[Violation]:
         with _limited(env, limit):
             frames = subject.play(env, (subject.phrases(env) * limit)[: limit + 1])
         if not frames[-1].over or len(frames) > limit + 1:
-            yield Violation(f"With max_steps = {limit} the episode still goes on after {len(frames) - 1} steps.")
+            yield Violation(f"With max_steps = {limit} the episode continues after {len(frames) - 1} steps.")
         yield from _undecided(env, frames[-1], f"After step {len(frames) - 1}, with max_steps = {limit},")
 
 
@@ -334,14 +334,14 @@ def _needs_reset(env: Stranger, when: str) -> Iterator[Violation]:
             env.step(env.default_action)
     except Violation as violation:
         if not isinstance(violation.__cause__, gymnasium.error.ResetNeeded):
-            yield Violation(f"{violation}; it is to raise gymnasium.error.ResetNeeded.")
+            yield Violation(f"{violation}; it must raise gymnasium.error.ResetNeeded.")
     else:
-        yield Violation(f"step {when} is executed; it is to raise gymnasium.error.ResetNeeded.")
+        yield Violation(f"step {when} is executed; it must raise gymnasium.error.ResetNeeded.")
 
 
 @_rule
 def image_rule(subject: Subject) -> Iterator[Violation]:
-    """A picture is drawn only when it was asked for, at every step anew."""
+    """A picture is drawn only when it was asked for, and again at every step."""
     with subject.open() as env:
         if "image" not in env.observation_space.spaces:
 
@@ -352,7 +352,7 @@ def image_rule(subject: Subject) -> Iterator[Violation]:
             subject.play(env, subject.phrases(env)[:3])
             del env._image
         if env.render_mode is None and env.render() is not None:
-            yield Violation("render() returns something without a render_mode; it is to return None.")
+            yield Violation("render() returns something without a render_mode; it must return None.")
     if subject.single or not _takes_image(subject.factory):
         return
     try:
@@ -371,22 +371,20 @@ def image_rule(subject: Subject) -> Iterator[Violation]:
 def _takes_image(factory: Callable[..., Stranger]) -> bool:
     try:
         parameters = inspect.signature(factory).parameters.values()
-    except (TypeError, ValueError):  # no signature to be had, as with some builtins
+    except (TypeError, ValueError):  # there is no signature, as with some builtins
         return False
     return any(p.name == "image" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 @_rule
 def mission_rule(subject: Subject) -> Iterator[Violation]:
-    """The mission shows exactly the phrases the action space accepts, and the default action and
-    step limit there are.
-    """
+    """The mission shows exactly the phrases the action space accepts, and the right default action and step limit."""
     with subject.open() as env:
         reset(env, subject.seed)
         with blamed("mission"):
             mission = env.mission
         if not isinstance(mission, Mission):
-            raise Violation(f"mission is {mission!r}; it is to be an embodied.types.Mission.")
+            raise Violation(f"mission is {mission!r}; it must be an embodied.types.Mission.")
         if not mission.goal.strip():
             yield Violation("The mission has no goal.")
         if isinstance(env.action_space, Choice):

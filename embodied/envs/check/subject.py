@@ -20,7 +20,7 @@ class Warned(Violation):
 
 Rule = Callable[["Subject"], Iterator[Violation]]
 Stranger = Any
-"""An environment that is checked: a `gymnasium.Env`, if it is what it should be. Nothing about it can be relied on."""
+"""An environment that is checked. It should be a `gymnasium.Env`, but nothing about it is certain."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def step(env: Stranger, action: str) -> Returned:
 
 @contextmanager
 def blamed(what: str) -> Iterator[None]:
-    """Turns whatever a stranger's environment raises into a violation."""
+    """Turns any exception of a stranger's environment into a violation."""
     try:
         yield
     except Violation:

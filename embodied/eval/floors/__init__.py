@@ -2,8 +2,8 @@
 scores, never ranked.
 
 `embodied floors` measures them (`embodied.eval.floors.measuring`); this module reads them. A file is of one
-environment's id, version included, and one rule set. What was played otherwise than with the environment's defaults (a
-step limit, published data, another version) has no floor.
+environment's id, version included, and one rule set. Episodes that were not played with the environment's defaults
+(another step limit, published data, another version) have no floor.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from embodied.types import Json, TaskSpec
 AGENTS = ("random", "constant")
 """In the order in which they are shown."""
 NO_MATTER = ("rules", "image", "expert", "render_mode")
-"""Options of an environment that do not give it other floors: rules choose the file, the others change what is seen."""
+"""Options of an environment that do not change its floors: rules choose the file, the others change what an agent
+sees."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Floor:
     """What an agent that looks at nothing earns."""
 
     agent: str
-    """`random`: uniform over the vocabulary. `constant`: the best phrase, for ever."""
+    """`random`: uniform over the vocabulary. `constant`: always the best phrase."""
     progress: float
     """Mean progress over fresh seeds, in [0, 1]."""
     error: float
@@ -56,7 +57,7 @@ class Floors:
     versions: dict[str, str]
     """Of the simulators that it was measured with."""
     tasks: dict[str, tuple[Floor, ...]]
-    """Task -> its floors; a task without one has none to be had (`notes` says why)."""
+    """Task -> its floors; a task may have none (`notes` says why)."""
     notes: dict[str, str]
     """Task -> why a floor is missing, in words."""
 
@@ -70,7 +71,7 @@ def known(env: str, task: str, kwargs: Mapping[str, object] | None = None) -> tu
     """The floors of a task as it was played; empty where none is known.
 
     Args:
-        env: Command-line name; `gym:ID` and names of others have no floors.
+        env: Command-line name; `gym:ID` and environments of plugins have no floors.
         task: The task.
         kwargs: Options it was played with; any that changes the task leaves it without floors. Those that stand at the
             environment's default, as `embodied eval` records them, do not.

@@ -1,8 +1,8 @@
 """Measuring floors: random choice, and the best constant phrase, through the ordinary runner and agents.
 
-A constant is chosen in three stages, each on seeds of its own, so that what is reported is not a maximum over noise:
-every phrase on a few seeds, the best few on more, the best of these on fresh ones, which alone are reported. Every
-stage is a run folder: a measurement that was stopped goes on where it was.
+A constant is chosen in three stages, each on its own seeds: every phrase on a few seeds, the best few on more, the best
+of these on fresh ones. Only the last figure is reported, so that it is not a maximum over noise. Every stage is a run
+folder: a stopped measurement continues where it was.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Quiet:
 
 @dataclass(frozen=True)
 class Measurement:
-    """One environment and rule set to be measured."""
+    """One environment and rule set to measure."""
 
     env: str
     rules: str
@@ -88,7 +88,7 @@ class Measurement:
     say: Callable[[str], None]
 
     async def floors(self) -> Floors:
-        """Plays all that is needed and returns what came of it.
+        """Plays all that is needed and returns the results.
 
         Raises:
             EnvironmentFailure: An episode ended without a score.
@@ -133,7 +133,7 @@ class Measurement:
     async def _play(
         self, stage: str, policy: str, phrase: str, tasks: Sequence[str], episodes: int
     ) -> dict[str, list[float]]:
-        """Progress of each episode by task; what is recorded already is not played again."""
+        """Progress of each episode by task; recorded episodes are not played again."""
         config = AgentConfig(policy=policy, script=[phrase] if policy == "constant" else [])
         e = entry(self.env)
         recorded: Json = {
@@ -228,7 +228,7 @@ def _ranked(phrases: Sequence[str], seen: Mapping[str, Sequence[float]]) -> list
 
 
 def _worth(ranked: list[str], seen: dict[str, list[float]], best: int) -> list[str]:
-    """The first few, or the first alone where all earn the same: then there is nothing to choose by."""
+    """The first few; only the first if all earn the same."""
     earned = [fmean(seen[phrase]) for phrase in ranked]
     return ranked[:1] if earned[0] == earned[-1] else ranked[:best]
 

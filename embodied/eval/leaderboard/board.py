@@ -1,4 +1,4 @@
-"""What stands on a board: entries with their scores, grouped by what was played, ranked where they are whole."""
+"""The content of a board: entries with their scores, grouped by what was played, and ranked if they are complete."""
 
 from __future__ import annotations
 
@@ -98,13 +98,13 @@ class Board:
     entries: tuple[BoardEntry, ...]
     """The ranked by place, then the others by score."""
     floors: tuple[Reference, ...] = ()
-    """What agents earn that look at nothing, for each rule set that entries were played by."""
+    """What agents earn without looking at anything, for each rule set of the entries."""
 
 
 PlayedTask = tuple[str, str, tuple[tuple[str, str], ...]]
 """Environment, task, and the options that make it the task it is."""
 Group = tuple[str, frozenset[PlayedTask], str]
-"""What is equal on one board: the suite's name, the tasks, and BALROG's track."""
+"""The facts that all entries of one board share: the suite's name, the tasks, and BALROG's track."""
 
 
 def boards(runs: Sequence[Results], partial: bool = False) -> list[Board]:
@@ -139,8 +139,8 @@ def boards(runs: Sequence[Results], partial: bool = False) -> list[Board]:
 
 
 def _group(results: Results, entry: BoardEntry) -> Group:
-    """What must be equal on one board: the suite's name, every task with the options that make it what it is, and
-    BALROG's track.
+    """The facts that all entries of one board must share: the suite's name, every task with the options that define it,
+    and BALROG's track.
     """
     name, track = entry.settings.suite, _track(results.record.config, entry.settings)
     if entry.summary_only:
@@ -161,7 +161,7 @@ def _group(results: Results, entry: BoardEntry) -> Group:
 
 
 def _track(config: Json, settings: RunSettings) -> str:
-    """Under which of BALROG's headings its suite was played: what a submission was published under, else by whether
+    """Under which of BALROG's headings its suite was played: the heading of a published submission; else whether
     pictures were shown.
     """
     if settings.suite != "balrog":
@@ -226,8 +226,8 @@ def _references(
 
 
 def _titled(made: list[Board]) -> list[Board]:
-    """Tells boards of one title apart by what differs: options, number of environments, of tasks;
-    at last by a number.
+    """Gives boards with the same title different names: by options, number of environments or tasks, and at last by a
+    number.
     """
     for words in (_own_options, lambda b, _: f"{len(b.environments)} environments", lambda b, _: f"{b.tasks} tasks"):
         same: dict[str, list[Board]] = {}
@@ -299,7 +299,7 @@ def _cell(s: Score) -> ScoreCell:
 
 
 def _error(strata: list[Stratum], total: ScoreCell) -> Spread | None:
-    """Standard error of the score; of a constant one, from its Wilson interval, as it is not certain either."""
+    """Standard error of the score; for a constant score from its Wilson interval, because it is not certain either."""
     found = spread_of(strata)
     if found is not None and found.error == 0 and total.interval:
         return Spread((total.interval[1] - total.interval[0]) / 2 / normal_quantile((1 + LEVEL) / 2), found.freedom)

@@ -171,5 +171,5 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text that is no markup and no second line."""
+    """Text without markup and without a second line."""
     return str(text).replace("\n", " ").replace("<", "&lt;")

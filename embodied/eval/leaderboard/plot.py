@@ -150,7 +150,7 @@ def _lines_of_axes(axes: Axes, narrow: bool) -> list[Html]:
 
 
 def _frontier(points: Sequence[Priced]) -> list[Priced]:
-    """The entries that none beats for less money, by cost."""
+    """The entries that no cheaper entry beats, by cost."""
     best: list[Priced] = []
     for point in sorted(points, key=lambda p: (p.cost, -p.score)):
         if not best or point.score > best[-1].score:

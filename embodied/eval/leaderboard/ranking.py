@@ -22,7 +22,7 @@ class Standing:
     score: float
     """0 where there is none: such an entry is not ranked."""
     error: Spread | None
-    """None where nothing says how certain the score is: the entry is then never told apart from another."""
+    """None if it is unknown how certain the score is: the entry then never differs significantly from another."""
     strata: dict[tuple[str, str], Stratum] = field(default_factory=dict)
     seeds: dict[tuple[str, str], dict[int, float]] = field(default_factory=dict)
     """Value of each seed by task."""

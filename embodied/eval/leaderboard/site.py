@@ -1,10 +1,10 @@
-"""The leaderboard as a static site: plain files that ask nobody for anything and can be opened from disk or put on any
+"""The leaderboard as a static site: plain files that make no requests. They can be opened from disk or put on any
 server.
 
-index.html                     every board: table, filters, score against cost
-entries/<entry>.html           settings, scores by environment and task, replays
-entries/<entry>/<episode>.html replays
-leaderboard.json, .csv, .md
+    index.html                        every board: table, filters, score against cost
+    entries/<entry>.html              settings, scores by environment and task, replays
+    entries/<entry>/<episode>.html    replays
+    leaderboard.json, .csv, .md
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from embodied.eval.leaderboard.entry_page import entry_page
 from embodied.eval.leaderboard.parts import data, document, marks, openness, sees, small_span, source
 from embodied.eval.leaderboard.plot import cost_key, score_against_cost, span_bar
 from embodied.eval.markup import Html, el
-from embodied.quantities import coverage, dollars, percent, short
+from embodied.quantities import counted, coverage, dollars, percent, short
 from embodied.store.disk import named, write_whole
 
 Links = Mapping[str, Sequence[tuple[str, str]]]
@@ -133,7 +133,7 @@ def _panel(board: Board, hidden: bool) -> Html:
 
 COST_NOTE = (
     "US dollars for the whole run at public list prices, from the tokens that providers counted. The dashed line joins"
-    " entries that none beats for less money. Entries without a known price are not in the plot."
+    " entries that no cheaper entry beats. Entries without a known price are not in the plot."
 )
 
 
@@ -162,7 +162,7 @@ def _filters(board: Board) -> Html:
             if len(values) > 1
         ],
         el("label", el("input", type="checkbox", checked="checked"), "unranked entries too", hidden=not partial),
-        el("span", f"{len(board.entries)} entries", class_="count", aria_live="polite"),
+        el("span", counted(len(board.entries), "entry", "entries"), class_="count", aria_live="polite"),
         class_="filters",
     )
 

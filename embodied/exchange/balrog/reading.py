@@ -86,8 +86,8 @@ class _Found:
 def read_submission(path: Path, out: Path) -> Imported:
     """Writes the run `out` from the submission in the folder `path`. Doing it again continues.
 
-    A damaged file is left out and named in the notes. While the import is under way the run cannot be read: one that
-    was interrupted is never taken for a whole one.
+    A damaged file is left out and named in the notes. While the import is under way the run cannot be read: an
+    interrupted one never counts as a whole one.
 
     Raises:
         StoreError: `path` is not a submission, or `out` cannot be used.
@@ -100,7 +100,7 @@ def read_submission(path: Path, out: Path) -> Imported:
     if not found and not isinstance(summary.get("environments"), dict):
         about = f" {notes[0]}" if notes else ""
         raise StoreError(
-            f"{path} is no BALROG submission: it has neither episodes (<env>/<task>/<task>_run_00.json) nor a"
+            f"{path} is not a BALROG submission: it has neither episodes (<env>/<task>/<task>_run_00.json) nor a"
             f" summary.json with environments.{about}"
         )
     # settings can differ between episodes; the summary's were published
@@ -177,7 +177,7 @@ def _episodes(root: Path, env: str, name: str, notes: list[str]) -> Iterator[_Fo
         try:
             found = _found(path, env, name)
             if found.spec.id in seen:
-                raise StoreError(f"{path} is of an episode that another file is of too.")
+                raise StoreError(f"{path} holds an episode that another file holds too.")
         except StoreError as error:
             notes.append(f"Left out: {error}")
             continue
@@ -199,7 +199,7 @@ def _found(path: Path, env: str, name: str) -> _Found:
     if not log["task"] or not is_task(log["task"]):
         raise StoreError(f"{path} is damaged: {log['task'][:80]!r} is not the name of a task.")
     if not all(isinstance(said, str) for said in log.get("failed_candidates") or ()):
-        raise StoreError(f"{path} is damaged: 'failed_candidates' holds something else than texts.")
+        raise StoreError(f"{path} is damaged: 'failed_candidates' must hold texts only.")
     index = int(path.stem.rpartition("_run_")[2])
     history = _object(log, "agent").get("max_image_history") or 0
     return _Found(
@@ -262,7 +262,9 @@ def _track(path: Path, pictures: bool) -> str:
 
 
 def _planned(found: list[_Found], name: str) -> tuple[tuple[EpisodeSpec, ...], list[str]]:
-    """The suite's episodes in the environments at hand, and those beyond; sentences on what is missing or too much."""
+    """The suite's episodes in the environments at hand, and those beyond; sentences on missing and additional
+    episodes.
+    """
     at_hand = {(f.spec.task.env, f.spec.task.task, f.spec.index): f.spec for f in found}
     environments = {f.spec.task.env for f in found}
     options = found[0].spec.task.kwargs if found else {}
@@ -277,13 +279,13 @@ def _planned(found: list[_Found], name: str) -> tuple[tuple[EpisodeSpec, ...], l
                 specs.append(spec or _spec(theirs, task, index, name, None, bool(options.get("image"))))
     notes = [f"{missing} episodes of BALROG's suite are missing."] if missing else []
     if at_hand:
-        notes.append(f"{len(at_hand)} episodes are beyond BALROG's suite; they count as well.")
+        notes.append(f"{len(at_hand)} episodes are not part of BALROG's suite; they count as well.")
     return (*specs, *at_hand.values()), notes
 
 
 def _write(run: Run, found: _Found, notes: list[str]) -> bool:
-    """Writes one episode, unless it is there already; returns whether it has a trajectory. One that is damaged is left
-    out and named.
+    """Writes one episode, unless it is there already; returns whether it has a trajectory. A damaged one is left out
+    and named.
     """
     rows, id_ = found.path.with_suffix(".csv"), found.spec.id
     try:

@@ -1,4 +1,4 @@
-"""BALROG's records executed again: what they hold is compared, and what they lack is said.
+"""Replays of BALROG's records: compares what they hold, and says what they lack.
 
 A record holds the text after every action, rewards, the flag `Done`, and the progression at the end. It lacks the first
 observation, status and pictures, progress on the way, which TextWorld game was played, and how pages of NetHack's
@@ -66,7 +66,7 @@ async def replay_imported(run: Run, spec: EpisodeSpec, pool: Pool, data: Path | 
 
 
 def _missing(spec: EpisodeSpec, episode: Episode, data: Path | None) -> str:
-    """What a comparison would need and does not have; empty where nothing is missing."""
+    """The facts that a comparison needs and does not have; empty if nothing is missing."""
     env = spec.task.env
     if env == "crafter":
         return "Crafter's worlds do not come from the recorded seed, and BALROG's Crafter never goes the same way twice"
@@ -131,7 +131,7 @@ async def _replay(
 
 
 def _difference(step: Step, after: Observation, answer: Answer) -> str:
-    """What `answer` has other than the record, in words; empty when they agree."""
+    """How `answer` differs from the record, in words; empty when they agree."""
     if after.text != answer.observation.text:
         return "text"
     if not math.isclose(step.reward, answer.reward, abs_tol=_CLOSE):

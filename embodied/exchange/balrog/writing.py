@@ -1,4 +1,4 @@
-"""A run in the layout that BALROG's leaderboard accepts. An imported run comes out as it went in."""
+"""A run in the layout that BALROG's leaderboard accepts. An imported run is written as it was read."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _END = {"aborted": -1, "death": 1, "success": 2}
 
 def write(export: Export) -> Exported:
     """Writes episodes, the summaries computed over them, and `metadata.yaml`. Episodes without a score are left out:
-    BALROG has no word for them.
+    BALROG has no form for them.
 
     Raises:
         StoreError: A file cannot be written, or a recorded step is damaged.
@@ -37,11 +37,11 @@ def write(export: Export) -> Exported:
     ended = {id_: e for id_, e in results.ended.items() if id_ in export.ids and progress(e) is not None}
     wanted = [e for id_ in export.ids if (e := results.ended.get(id_)) is not None and id_ not in ended]
     kept = type(results)(results.path, results.record, ended)
-    written = Exported(notes=[f"Episodes left out for want of a score: {len(wanted)}."] if wanted else [])
+    written = Exported(notes=[f"Episodes left out because they have no score: {len(wanted)}."] if wanted else [])
     strangers = sorted({e.spec.task.env for e in ended.values()} - {env for env, *_ in suite("balrog").tasks})
     if strangers:
         raise UsageError(
-            f"BALROG has no {', '.join(strangers)}: nothing of it can stand on its leaderboard. Other formats:"
+            f"BALROG has no {', '.join(strangers)}: its leaderboard cannot show these results. Other formats:"
             " `embodied export --help`."
         )
     if (split := split_of(results.record.config)) != "test":

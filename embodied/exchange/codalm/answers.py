@@ -1,6 +1,4 @@
-"""Answers to be scored or sent in: of a run of CodaLM-v0, or of a submission, each beside the questions it was meant
-for.
-"""
+"""Answers to score or submit: of a run of CodaLM-v0, or of a submission, each beside its question."""
 
 from __future__ import annotations
 
@@ -64,8 +62,8 @@ def read(
         return _of_runs([Run(path) for path in paths], data, split, language, partial)
     if len(paths) > 1:
         raise UsageError(
-            f"Several folders are to be runs, and {next(p for p in paths if not (Path(p) / 'run.json').is_file())} is"
-            " none."
+            "If several folders are named, each must be a run:"
+            f" {next(p for p in paths if not (Path(p) / 'run.json').is_file())} is not one."
         )
     return _of_submission(paths[0], data, split or "test", language or "english", partial)
 
@@ -132,8 +130,8 @@ def _of_runs(runs: Sequence[Run], data: str | None, split: str | None, language:
     there = sum(len(scenes.questions(task)) for task in TASKS if any(key[0] == task for key in asked))
     if len(asked) < there:
         notes.append(
-            f"{len(asked)} of the {there} questions of these tasks in the split {scenes.name} were asked: a score of"
-            " them is of a sample."
+            f"{len(asked)} of the {there} questions of these tasks in the split {scenes.name} were asked: the score is"
+            " that of a sample."
         )
     return _answers(
         ", ".join(str(run.root) for run in runs),
@@ -152,7 +150,7 @@ def _source(spec: EpisodeSpec) -> tuple[str, str]:
 
 
 def _answer(run: Run, spec: EpisodeSpec, question: Question) -> str | None:
-    """What was answered in an episode; None where it has no answer. Raises `UsageError` where the episode asked
+    """The answer of an episode; None if it has none. Raises `UsageError` where the episode asked
     something else.
     """
     episode = run.episode(spec.id)

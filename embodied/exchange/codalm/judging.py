@@ -32,11 +32,11 @@ no rating. failed: no reply.
 
 @dataclass(frozen=True)
 class Case:
-    """One answer to be judged."""
+    """One answer to judge."""
 
     key: Key
     group: str
-    """Of the region's category; empty but for region perception."""
+    """Of the region's category; empty except in region perception."""
     reference: str
     answer: str
     """Empty where there is none."""
@@ -98,7 +98,7 @@ def _whole(text: str) -> str:
 
 
 class Ratings:
-    """The file of one score's ratings, opened to go on. Of an answer that stands in it twice the last line counts.
+    """The file of one score's ratings, opened to continue. If an answer stands in it twice, the last line counts.
 
     Args:
         path: The file; it is made with the first rating.
@@ -143,8 +143,8 @@ class Ratings:
             append_to_journal(self.path, rating)
         except OSError as error:
             raise StoreError(
-                f"Cannot write {self.path}: {error.strerror or error}. What is judged so far is kept; free space and"
-                " go on."
+                f"Cannot write {self.path}: {error.strerror or error}. What is judged so far is kept. Free space and"
+                " run the same command again."
             ) from error
         self._add(rating)
 
@@ -186,11 +186,9 @@ async def judge_all(
     stopping: asyncio.Event | None = None,
     heard: Callable[[Rating], None] = lambda rating: None,
 ) -> JudgingResult:
-    """Judges every case that has no rating yet, at most `concurrency` at a time, and appends what became of each.
-
-    It ends early, to be gone on with by the same call, when the judge can answer nobody (bad key, spent budget), when
-    `SAME_FAILURES` calls in a row failed with the same error, and when `stopping` is set. Cases it did not come to have
-    no line in the file.
+    """Judges every case that has no rating yet, at most `concurrency` at a time, and appends the result of each. It
+    ends early when the judge can answer no call (bad key, spent budget), when `SAME_FAILURES` calls in a row failed
+    with the same error, and when `stopping` is set. Cases it did not come to have no line in the file.
 
     Raises:
         UsageError: `concurrency` is below 1, or two cases have the same key.

@@ -1,8 +1,9 @@
 """A judge's prompts from a folder of the user's: CODA-LM's own, for those who have its repository, or any others.
 
-FOLDER/general_perception.json      [{"role": "system", "content": "..."}, ..., {"role": "user", "content": "...
-{reference} ... {prediction} ..."}] FOLDER/driving_suggestion.json      the same; worked examples stand between the two
-as messages of user and assistant FOLDER/region_perception.json       the same
+FOLDER/general_perception.json    [{"role": "system", "content": "..."}, ...,
+                                   {"role": "user", "content": "... {reference} ... {prediction} ..."}]
+FOLDER/driving_suggestion.json    the same; worked examples stand between the two as messages of user and assistant
+FOLDER/region_perception.json     the same
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class Submission:
     rows: dict[Task, tuple[SubmittedAnswer, ...]]
     """Of the files that are there, every line that could be read."""
     problems: tuple[str, ...]
-    """A sentence for each line that could not, and for each picture that is answered twice or is no picture's name."""
+    """A sentence for each line that could not, and for each picture that is answered twice or has an unknown name."""
 
     @property
     def answers(self) -> dict[Key, str]:
@@ -154,14 +154,14 @@ def _row(said: bytes) -> SubmittedAnswer:
     try:
         body = json.loads(said)
     except UnicodeDecodeError as error:
-        raise ValueError(f"is no text ({error})") from None
+        raise ValueError(f"is not text ({error})") from None
     except json.JSONDecodeError as error:
-        raise ValueError(f"is no JSON ({error})") from None
+        raise ValueError(f"is not JSON ({error})") from None
     if not isinstance(body, dict):
         raise ValueError("is not a JSON object")
     if missing := [field for field in _FIELDS if field not in body]:
         raise ValueError(f"has no {missing[0]!r}")
     values = [body[field] for field in _FIELDS]
     if not isinstance(values[0], int) or not all(isinstance(v, str) for v in values[1:]):
-        raise ValueError("question_id is to be a whole number, image, question and answer texts")
+        raise ValueError("question_id must be a whole number, image, question and answer texts")
     return SubmittedAnswer(*values)

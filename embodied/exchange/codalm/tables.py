@@ -1,5 +1,5 @@
-"""The judge's score as a table: what stands behind every number, the published scale beside the raw one, and the least
-it can be.
+"""The judge's score as a table: how many answers every number has, the published scale beside the raw one, and the
+least possible score.
 """
 
 from __future__ import annotations
@@ -134,18 +134,18 @@ def _final(counts: dict[Task, Count]) -> tuple[str | int | None, ...]:
 def _note(counts: dict[Task, Count]) -> str:
     altered = sum(c.altered for c in counts.values())
     notes = [
-        "Rated by a language model that sees no picture: comparable only under the same name, which holds judge and "
-        "prompt, and with no published score.",
+        "A language model that sees no picture gave these ratings. Compare them only under the same name, which holds"
+        " judge and prompt, and never with published scores.",
         "An empty or missing answer is rated 1 without a call; `at least` counts every answer without a rating as 1.",
     ]
     if altered:
         notes.append(
-            f"{altered} answers were shown without the ratings or marks of turns they held, or cut at their end."
+            f"{altered} answers were altered for the judge: ratings or marks of turns were removed, or the end was cut."
         )
     if any(c.rated < c.planned for c in counts.values()):
         notes.append(
-            "Some answers have no rating; the same command asks for them again (with run.cache=off anew where the"
-            " judge's reply held none)."
+            "Some answers have no rating; the same command asks for them again. If the judge's reply held no rating,"
+            " add run.cache=off."
         )
     return " ".join(notes)
 

@@ -2,10 +2,10 @@
 
 Only the top piece of a cell is seen, pushed, moved or turned; a covered one waits until it is uncovered. One turn:
 
-1. Every YOU piece takes a step. A piece ahead of it that is PUSH (every rule block is) is pushed first, and whatever is
-   ahead of that.
-2. A YOU piece that comes to stand on a WIN piece wins, on a LOSE piece loses. WIN counts before LOSE.
-3. The rules are read anew, then objects turn into what the rules say.
+1. Every YOU piece takes a step. A piece ahead of it that is PUSH (every rule block is) is pushed first, and so is a
+   PUSH piece ahead of that.
+2. A YOU piece that ends on a WIN piece wins; on a LOSE piece it loses. WIN counts before LOSE.
+3. The rules are read again, then objects turn into what the rules say.
 4. Where nothing is YOU any more, the game is lost.
 """
 
@@ -49,7 +49,7 @@ def step(state: State, action: str, *, original: bool = False) -> tuple[State, O
         state: Any state; it is not changed.
         action: A key of `DIRECTIONS`. Any other phrase waits: nothing happens.
         original: Keep what BALROG's simulator does with several YOU pieces and with "X is Y" (see `BabaIsAIEnv`,
-            Defects mended).
+            Defects of BALROG repaired here).
     """
     if action not in DIRECTIONS:
         return state, ""
@@ -94,7 +94,7 @@ def shove(cells: list[int], at: int, ahead: int, rules: Rules) -> bool:
 
 
 def focus(state: State, *, original: bool = False) -> int | None:
-    """The cell positions are told from: the first YOU piece in reading order, or None.
+    """The cell that positions are relative to: that of the first YOU piece in reading order, or None.
 
     Args:
         state: Any state.

@@ -28,7 +28,7 @@ ACTIONS = {
 }
 """Phrase -> gloss, in the original's order."""
 LIMIT = 100
-"""Steps of an episode (baba/grid.py, BabaIsYouEnv); what the reward is measured by where there is no limit."""
+"""Steps of an episode (baba/grid.py, BabaIsYouEnv). The reward uses it also when there is no limit."""
 
 
 @dataclass
@@ -37,9 +37,9 @@ class _Episode:
 
     state: State
     plan: list[str] | None = None
-    """The expert's next actions; None where it has given up."""
+    """The expert's next actions; None when it has given up."""
     clock: int = 0
-    """Turns played, by which the reward is measured."""
+    """Turns played; the reward depends on them."""
     rule_changes: int = 0
     swapped: State | None = None
     """The state that BALROG's wrapper has just replaced by another level."""
@@ -49,14 +49,15 @@ class BabaIsAIEnv(LanguageEnv):
     """Baba Is AI: puzzles in which the rules are blocks one can push.
 
     ## Description
-    On a walled grid lie objects (baba, wall, ball, key, door) and word blocks. Three blocks in a row, from left to
-    right or from top to bottom, that read "[object] is [property]" are a rule, and hold as long as they lie so. The
-    player moves all that is YOU and wins by bringing it onto what is WIN. YOU pushes blocks, several in a line too, and
-    so breaks rules and makes others. STOP blocks the way of objects and blocks; objects that are neither STOP nor PUSH
-    are walked over, and a block can be pushed over them. "[object] is [object]" turns the one into the other. Of the
-    pieces in one cell only the top one is seen and acts; the others wait below it.
+    A walled grid holds objects (baba, wall, ball, key, door) and word blocks. Three blocks in a row, from left to right
+    or from top to bottom, that read "[object] is [property]" make a rule. The rule holds while the blocks lie there.
 
-    The 40 tasks are BALROG's. A name says what to do, and after it what is there to distract:
+    The player moves everything that is YOU, and wins by moving it onto something that is WIN. YOU pushes blocks, also
+    several in a line, and so breaks rules and makes new ones. Nothing can enter a cell with an object that is STOP. YOU
+    can walk over objects that are neither STOP nor PUSH, and can push blocks over them. "[object] is [object]" turns
+    the first object into the second. If several pieces are in one cell, only the top one is seen and acts.
+
+    The 40 tasks are BALROG's. A name says what to do, and its suffix says what distracts:
 
     | task `env/...` | board | to do |
     |---|---|---|
@@ -65,17 +66,17 @@ class BabaIsAIEnv(LanguageEnv):
     | `two_room-goto_win` | 13 x 9 | as `goto_win`, on Baba's side of the wall |
     | `two_room-break_stop-goto_win` | 13 x 9 | break "wall is stop" to get to the other room |
     | `two_room-maybe_break_stop-goto_win` | 13 x 9 | the object may be in either room |
-    | `two_room-make_win` | 13 x 9 | the noun of the rule is in the other room, the wall is no STOP |
+    | `two_room-make_win` | 13 x 9 | the noun of the rule is in the other room, the wall is not STOP |
     | `two_room-break_stop-make_win` | 13 x 9 | break "wall is stop", make the rule, go there |
     | `two_room-make_you` | 13 x 9 | make YOU what is in the other room |
-    | `two_room-make_you-make_win` | 13 x 9 | the same, and make the rule of what is WIN |
+    | `two_room-make_you-make_win` | 13 x 9 | the same, and make the rule that says what is WIN |
     | `two_room-make_wall_win` | 13 x 9 | the noun of the rule is out of reach: use that of "wall is stop" |
 
     | suffix | what distracts |
     |---|---|
     | `-distr_obj` | a second object |
     | `-distr_rule` | a noun block of an object that is not there |
-    | `-distr_obj_rule` | a second object and its noun, the noun out of reach or use |
+    | `-distr_obj_rule` | a second object and its noun, the noun out of reach or useless |
     | `-distr_obj-irrelevant_rule` | a second object and the noun of a third |
     | `-distr_win_rule` | (two tasks) a second object, its noun, and a rule that makes a third WIN |
 
@@ -83,62 +84,62 @@ class BabaIsAIEnv(LanguageEnv):
     `Choice` of `idle`, `up`, `right`, `down`, `left`. The default action is `idle`.
 
     ## Observation Space
-    - `text`: the active rules, then every object and block in reading order with its way from the first YOU object in
-      reading order: "ball 3 steps to the right and 1 step up", "rule `win` 2 steps to the left". Where several objects
-      are YOU, or what is YOU is not baba, a line says so and names the one positions are relative to; the others are
-      marked "(you)". The outer wall is not listed.
+    - `text`: the active rules, then every object and block in reading order, with its position relative to the first
+      YOU object in reading order: "ball 3 steps to the right and 1 step up", "rule `win` 2 steps to the left". If
+      several objects are YOU, or if YOU is not baba, a line says so and names the object that positions are relative
+      to. The other YOU objects are marked "(you)". The outer wall is not listed.
     - `image` (with `image=True`): (32 * rows, 32 * columns, 3) uint8, the whole board from above, outer wall included.
-    - `expert` (with `expert=True`): the next action of a solution found by search from the present position. The search
-      is made at `reset` and whenever play leaves its solution; it costs milliseconds as a rule, some 20 seconds at
-      worst. Once it finds none it gives up and says `idle` for the rest of the episode.
+    - `expert` (with `expert=True`): the next action of a solution that a search found. The search runs at `reset`, and
+      again when the agent leaves its solution. It usually takes milliseconds, and 20 seconds at worst. If it finds no
+      solution, the expert says `idle` for the rest of the episode.
 
     ## Starting State
-    The seed draws the objects, their colors and where all is. A seed gives the level it gives in BALROG.
+    The seed decides the objects, their colors and all positions. It gives the same level as in BALROG.
 
     ## Rewards
-    `1 - 0.9 * steps / max_steps` for winning (100 in place of `max_steps` where that is None, and at least 0.1), else
-    0.
+    `1 - 0.9 * steps / max_steps` for winning, at least 0.1; else 0. If `max_steps` is None, 100 replaces it.
 
     ## Progress
     1 when won, else 0.
 
     ## Episode End
-    Terminates when won, when YOU meets what is LOSE, and when nothing is YOU any more; truncates after `max_steps`.
+    Terminates when won, when YOU meets something that is LOSE, and when nothing is YOU any more. Truncates after
+    `max_steps`.
 
     ## Info
-    `reset` gives `plan` (str: how the level is meant to be solved, BALROG's `target_plan`), `columns` and `rows` (int).
-    `metrics` holds `rule_changes`: turns that changed the active rules. At the end `end_reason` is `won`, `lost` or
+    `reset` gives `plan` (str: the intended solution, BALROG's `target_plan`), `columns` and `rows` (int). `metrics`
+    holds `rule_changes`, the number of turns that changed the active rules. At the end `end_reason` is `won`, `lost` or
     `step limit`.
 
     ## Arguments
     - `task`: one of the 40.
     - `rules`: `embodied` (default) or `balrog`.
     - `image`: observations have an `image`.
-    - `max_steps`: 100 by default; the reward is measured by it. None for no limit.
+    - `max_steps`: 100 by default; the reward depends on it. None for no limit.
     - `expert`: observations have an `expert`.
     - `render_mode`: None or `rgb_array` (the picture of `image`).
 
-    ## Defects mended
+    ## Defects of BALROG repaired here
     | BALROG | here |
     |---|---|
-    | When nothing is YOU any more the level is swapped for another and the game goes on. | Lost: the episode ends. |
-    | It is swapped, too, when only the object of the last "is you" rule is gone. | Anything that is YOU will do. |
-    | A win on the turn of such a swap does not count. | It counts. |
+    | When nothing is YOU any more, another level replaces this one and play continues. | Lost: the episode ends. |
+    | So it does when the object of the last "is you" rule is gone but others are YOU. | Any YOU object is enough. |
+    | A win on the turn of such a replacement does not count. | It counts. |
     | The text then holds the Python repr of an observation, with addresses. | The text says that nothing is YOU. |
     | Rules "X is Y" are not listed. | They are. |
-    | Baba is not listed. | Everything is but the object that positions are relative to. |
-    | An empty line stands for that object where it is not Baba. | There is no such line. |
+    | Baba is not listed. | All objects are listed, except the one that positions are relative to. |
+    | If that object is not Baba, an empty line stands in its place. | There is no such line. |
     | Positions are relative to the first object of the last "is you" rule. | They are to the first YOU object. |
     | The text does not say which object that is. | It does, and it marks other YOU objects. |
     | "4 step up", "2 step to the left" | "4 steps up" |
-    | Of several YOU objects only the last in reading order wins or loses. | Each does. |
-    | A YOU object that is WIN itself wins by bumping into something. | By any step. |
-    | Going right or down, a YOU object that another walks onto loses its turn. | The foremost goes first. |
-    | "X is Y" lays a Y on every X, which stays below and comes to light again. | X turns into Y. |
-    | The picture is drawn and encoded at every step, asked for or not. | Only with `image=True`. |
+    | If several objects are YOU, only the last in reading order wins or loses. | Each does. |
+    | A YOU object that is also WIN wins only when it bumps into something. | Any step wins. |
+    | Moving right or down, a YOU object that another one walks onto loses its turn. | The foremost moves first. |
+    | "X is Y" lays a Y on every X. The X stays below and can appear again. | X turns into Y. |
+    | The picture is drawn and encoded at every step, even if not needed. | Only with `image=True`. |
 
-    `rules="balrog"` gives BALROG's behaviour in all of these but the last; memory addresses are written as `0x...`.
-    Pictures are ours under either: BALROG's layout, tiles of our own.
+    `rules="balrog"` gives BALROG's behaviour in all of these except the last. It writes memory addresses as `0x...`.
+    Pictures have BALROG's layout and our own tiles, under either rules.
 
     ## References
     - Cloos et al. 2024, Baba Is AI: Break the Rules to Beat the Benchmark.
@@ -244,8 +245,8 @@ class BabaIsAIEnv(LanguageEnv):
         return self._episode.plan[0] if self._episode.plan else self.default_action
 
     def _follow(self, action: str, before: State) -> None:
-        """Keeps the expert's plan for the present state; searches anew where play has left it, unless it has given up
-        before.
+        """Keeps the expert's plan for the present state. Searches again when play has left the plan, unless it has
+        given up before.
         """
         episode = self._episode
         if episode.plan and episode.plan[0] == action:

@@ -1,9 +1,8 @@
 """The 40 tasks: two kinds of level, tables of what differs, and the draws that fill them.
 
-A task's name says what has to be done (`two_room-break_stop-make_win`) and what is there to distract
-(`-distr_obj_rule`). Levels are drawn from NumPy's legacy stream in the order of the original generator
-(nacloos/baba-is-ai, baba/envs.py), so the seed of a BALROG record gives the level of that record. Cells are (column,
-row); (0, 0) is a corner of the border.
+A task's name says what to do (`two_room-break_stop-make_win`) and what distracts (`-distr_obj_rule`). Levels are drawn
+from NumPy's legacy stream in the order of the original generator (nacloos/baba-is-ai, baba/envs.py), so the seed of a
+BALROG record gives the level of that record. Cells are (column, row); (0, 0) is a corner of the border.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ Spots = tuple[Cell, ...]
 
 @dataclass(frozen=True)
 class Distractors:
-    """What is there besides what the task needs. Three objects are drawn: the first is the one to win by."""
+    """What is on the board besides what the task needs. Three objects are drawn; the first is the one that wins."""
 
     object: bool = False
     """The second object lies around."""
@@ -50,7 +49,7 @@ class OneRoom:
     """8 x 8 cells."""
 
     plan: str
-    """How it is meant to be solved, in BALROG's notation; {0} is the first object, {1} the second."""
+    """The intended solution, in BALROG's notation; {0} is the first object, {1} the second."""
     loose_win: Area | None = None
     """Where the noun of "<first object> is win" lies; None where the rule is whole."""
 
@@ -82,7 +81,7 @@ class TwoRooms:
 
 
 _ROOM = Area(1, 2, 8, 8)
-"""The one room but for its first row."""
+"""The one room without its first row."""
 _EDGE: Spots = (*((x, y) for y in (6, 1) for x in (4, 5, 6)), *((6, y) for y in range(1, 7)))
 """Cells of the one room at its walls, from where a block cannot be brought to the win rule. (6, 1) and (6, 6) count
 twice.
@@ -151,7 +150,7 @@ def draw(task: str, random: np.random.RandomState) -> tuple[State, str]:
     """Draws a level of `task`, advancing `random`.
 
     Returns:
-        The state at the start, and the plan: how the level is meant to be solved (`make[ball is win], goto[ball]`).
+        The state at the start, and the plan, which is the intended solution (`make[ball is win], goto[ball]`).
     """
     level, distractors = TASKS[task]
     draft = _Draft(*size(task), random)
@@ -161,7 +160,7 @@ def draw(task: str, random: np.random.RandomState) -> tuple[State, str]:
 
 
 class _Draft:
-    """A board in the making. Methods that draw say so; the order of their calls is what a seed means."""
+    """A board under construction. Methods that draw say so. The order of their calls decides what a seed gives."""
 
     def __init__(self, width: int, height: int, random: np.random.RandomState):
         inside = [BORDER, *[EMPTY] * (width - 2), BORDER]
@@ -170,7 +169,7 @@ class _Draft:
         self.random = random
 
     def put(self, piece: int, cell: Cell) -> None:
-        """Lays a piece on top of whatever is there."""
+        """Lays a piece on top of what is already there."""
         at = self._index(cell)
         self.cells[at] = self.cells[at] << BITS | piece
 

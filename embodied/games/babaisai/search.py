@@ -1,9 +1,9 @@
 """The expert: a best-first search for a short solution.
 
-Plain breadth-first search drowns where a rule has to be made in two rooms: with a dozen blocks to push, 100,000
-positions are not enough for most of those levels. The estimate below knows what a win takes, blocks in a row and a
-walk, so some hundred or thousand positions are. It errs by a step or two at times: solutions are short, not always the
-shortest.
+Plain breadth-first search is too slow when a rule must be made in two rooms: with a dozen blocks to push, 100,000
+positions are not enough for most of those levels. The estimate below counts what a win needs, blocks in a row and a
+walk. With it, some hundred or thousand positions are enough. It is sometimes wrong by a step or two, so solutions are
+short, but not always the shortest.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from embodied.games.babaisai.engine import DIRECTIONS, State, focus, step
 from embodied.games.babaisai.pieces import BORDER, IS, NOUN, PIECES, PROPERTY, TOP
 
 _UNKNOWN = 50
-"""Estimate where no win is in sight: looked at last."""
+"""Estimate for positions where no win is in sight. They are looked at last."""
 
 
 def solve(state: State, *, original: bool = False, limit: int = 50_000) -> list[str] | None:
-    """Searches for actions that win: with care, then, where that takes too long, greedily.
+    """Searches for actions that win: first carefully; if that takes too long, greedily.
 
     Args:
         state: Where to start.
@@ -30,7 +30,7 @@ def solve(state: State, *, original: bool = False, limit: int = 50_000) -> list[
         limit: Positions to try either way before giving up; 50,000 cost some 7 seconds of CPU.
 
     Returns:
-        Keys of `DIRECTIONS`, in order; None where none were found, which does not mean that there are none.
+        Keys of `DIRECTIONS`, in order; None if none were found. There may still be a solution.
     """
     careful = _search(state, original, limit, weight=1)
     return _search(state, original, limit, weight=3) if careful is None else careful
@@ -56,7 +56,7 @@ def _search(state: State, original: bool, limit: int, weight: int) -> list[str] 
             if outcome or depths.get(after.cells, depth + 1) <= depth or focus(after, original=original) is None:
                 continue
             parents[after.cells], depths[after.cells] = (here.cells, action), depth
-            # Of equals the deeper first, of those the earlier: the order never depends on how states compare.
+            # Among equals the deeper goes first, then the earlier: the order never depends on how states compare.
             heapq.heappush(frontier, (depth + weight * estimate(after), -depth, next(order), after))
     return None
 
@@ -93,8 +93,8 @@ def estimate(state: State) -> int:
 def _pushes(blocks: tuple[int, ...], width: int) -> int:
     """The least number of pushes that bring three blocks into a row, or into a column, in this order.
 
-    Once each is shifted by its place in the order, they must meet; a push moves one by a cell, or all of a line the
-    same way, so it takes off at most one from how far apart they are across, or down.
+    Shift each block by its place in the order: then all three must meet. A push moves one block by a cell, or a whole
+    line the same way. So it reduces their distance across, or down, by at most one.
     """
     across = [at % width for at in blocks]
     down = [at // width for at in blocks]

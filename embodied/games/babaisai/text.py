@@ -1,4 +1,4 @@
-"""The text of an observation: the active rules, and where everything is, told from a YOU piece."""
+"""The text of an observation: the active rules, and where everything is, relative to a YOU piece."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LISTED_BY_BALROG = _LISTED & ~set_of("object", word="baba")
 
 
 def describe(state: State) -> str:
-    """BALROG's text with its defects mended; what those are says `BabaIsAIEnv`."""
+    """BALROG's text with its defects repaired; `BabaIsAIEnv` lists them."""
     rules = "\n".join(f"{subject} is {predicate}" for subject, predicate in state.rules.listed)
     if not state.you:
         return f"Active rules:\n{rules}\n\nNothing on the map is `you` any more: the game is over."

@@ -48,9 +48,9 @@ class BabyAIEnv(LanguageEnv):
     """BabyAI: follow one instruction in one or two small rooms.
 
     ## Description
-    The agent stands in a room of 6 x 6 free cells and is told what to do: go to an object, pick one up, open a door,
-    put one object next to another, or pick up one and go to another, in a given order. It sees the 7 x 7 cells in front
-    of it, without what walls and closed doors hide. The task names are BALROG's:
+    The agent stands in a room of 6 x 6 free cells and gets one instruction: go to an object, pick one up, open a door,
+    put one object next to another, or pick up one and go to another in a given order. It sees the 7 x 7 cells in front
+    of it, except what walls and closed doors hide. The task names are BALROG's:
 
     | task | instruction | step limit |
     |---|---|---|
@@ -69,8 +69,8 @@ class BabyAIEnv(LanguageEnv):
       object is in between, and every object and door in sight: `a red ball 1 step left and 3 steps forward`.
     - `image` (with `image=True`): (112, 112, 3) uint8, the same 7 x 7 cells from above, the agent at the bottom facing
       up, 16 pixels a cell, cells in sight lighter.
-    - `expert` (with `expert=True`): what minigrid's BabyAI bot would do. The bot follows along whatever is played; once
-      it has lost the plot (a box was destroyed) it says `go forward`.
+    - `expert` (with `expert=True`): what minigrid's BabyAI bot would do now. The bot takes into account what was
+      played. If it cannot solve the level any more (a box was destroyed), it says `go forward`.
 
     The instruction is `mission.goal`.
 
@@ -89,14 +89,15 @@ class BabyAIEnv(LanguageEnv):
 
     ## Info
     `reset` gives `instruction` (str), `kind` (str) and `max_steps` (int). At the end `end_reason` is `fulfilled` or
-    `step limit`. `metrics`: `first_object_named` is 1 when the first object touched is one that the instruction names
-    (or the key of a door it names), else 0; not there until then; 0 at the end when nothing was touched. To touch is to
-    walk into something, to toggle a door or box, to pick something up, or to fulfil the instruction.
+    `step limit`. `metrics`: `first_object_named` is 1 if the first object that the agent touched is one that the
+    instruction names (or the key of a door it names), else 0. It is missing until the agent touches an object. It is 0
+    at the end if the agent touched nothing. To touch means to walk into something, to toggle a door or box, to pick
+    something up, or to fulfil the instruction.
 
     ## What success does not show
-    As BALROG plays it (`distractors=0`) a room holds little but the named objects, so success needs no reading: a
-    walker that never gets the instruction earns 0.99. `distractors=8` and `first_object_named` ask for reading. Means
-    and standard errors of 100 episodes of each of the five tasks, seeds 1000 to 1099:
+    In BALROG's levels (`distractors=0`) a room holds little besides the named objects, so an agent can succeed without
+    reading: a walker that never gets the instruction earns 0.99. `distractors=8` and `first_object_named` show whether
+    the agent reads. Means and standard errors of 100 episodes of each of the five tasks, seeds 1000 to 1099:
 
     | distractors | player | success | first object named |
     |---|---|---|---|
@@ -110,33 +111,34 @@ class BabyAIEnv(LanguageEnv):
     | 8 | blind | 0.44 ± 0.016 | 0.22 ± 0.018 |
     | 8 | random | 0.10 ± 0.012 | 0.28 ± 0.020 |
 
-    The blind walker gets the text of every observation, goes to objects in random order, picks each up, carries it to
-    the others and sets it down beside them; a key whose locked door it has seen comes first.
-    `python benchmarks/babyai_blind.py` measures this anew and writes `benchmarks/babyai_blind.json`, which also has the
-    figures of each task. With eight distractors it still earns 0.93 in `goto`, where there is time to visit everything,
-    and 0.78 in `open`, where the door says which key it takes; 0.16 to 0.19 in the others.
+    The blind walker gets the text of every observation, but not the instruction. It goes to objects in random order,
+    picks each up, carries it to the others and puts it down beside them. If it has seen a locked door, it takes that
+    door's key first. With eight distractors it still earns 0.93 in `goto`, where there is time to visit everything, and
+    0.78 in `open`, where the door says which key it needs. It earns 0.16 to 0.19 in the other tasks.
+
+    `python benchmarks/babyai_blind.py` repeats the measurement and writes `benchmarks/babyai_blind.json`, which also
+    has the figures of each task.
 
     ## Arguments
     - `task`: one of the five.
     - `rules`: `embodied` (default) or `balrog`.
     - `image`: observations have an `image`.
-    - `max_steps`: None (default) for the limit of the table. Another limit also changes the reward, which is measured
-      by it.
+    - `max_steps`: None (default) for the limit of the table. Another limit also changes the reward.
     - `expert`: observations have an `expert`.
     - `distractors`: objects besides those the instruction needs, in [0, 12]; BALROG has 0.
     - `render_mode`: None or `rgb_array` (the picture of `image`).
 
-    ## Defects mended
+    ## Defects of BALROG repaired here
     | BALROG | here |
     |---|---|
     | An open door is `a open red door`. | `an open red door` |
     | When nothing is in sight the text is empty. | `nothing in sight` |
-    | The prompt says that `pick up` takes the object below the agent. | The gloss says: the one in front. |
-    | The prompt says to use `toggle` on any object; it destroys boxes. | The gloss says what it does. |
-    | The level is made again until chance picks the task's instruction. | The level is told its kind. |
-    | A picture is drawn at every step, asked for or not. | Only with `image=True`. |
+    | The prompt says that `pick up` takes the object below the agent. | The mission says: the object in front. |
+    | The prompt says to use `toggle` on any object; it destroys boxes. | The mission says what it does. |
+    | The level is made again until it has the task's kind of instruction. | The level is made for that kind. |
+    | A picture is drawn at every step, even if not needed. | Only with `image=True`. |
 
-    `rules="balrog"` gives BALROG's text in the first two.
+    `rules="balrog"` gives BALROG's text in the first two cases.
 
     ## References
     - Chevalier-Boisvert et al. 2019, BabyAI: A Platform to Study the Sample Efficiency of Grounded Language Learning.
@@ -257,8 +259,8 @@ class _Guide:
         self.advice = int(self._bot.replan())
 
     def follow(self, action: int) -> None:
-        """Takes note of an action that was executed and thinks of the next one; gives up for good
-        where the bot does.
+        """Takes note of an action that was executed and plans the next one. If the bot gives up, this gives up for the
+        rest of the episode.
         """
         from minigrid.utils.baby_ai_bot import DisappearedBoxError
 

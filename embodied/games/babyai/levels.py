@@ -96,7 +96,7 @@ class MixedTrainLevel(RoomGridLevel):
         return BeforeInstr(pick, go) if self._rand_elem(("before", "after")) == "before" else AfterInstr(go, pick)
 
     def _pair(self, objects: list[WorldObj]) -> tuple[WorldObj, WorldObj]:
-        """Two objects; they look the same only where there are two that do."""
+        """Two objects. They look the same only if the level has two that do."""
         first, second = self._rand_elem(objects), self._rand_elem(objects)
         if sum(_same(first, other) for other in objects) < 2:
             while _same(first, second):

@@ -1,5 +1,5 @@
-"""Whether the first object that an agent touches is one that the instruction names: what an agent that does not read
-cannot know.
+"""Whether the first object that an agent touches is one that the instruction names: an agent that does not read cannot
+know it.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ class FirstTouch:
         self._named = tuple(_described(instruction))
         self._front: WorldObj | None = None
         self.named: bool | None = None
-        """Whether the first object was a named one (or the key of a named door); None while nothing was touched."""
+        """Whether the first object was a named one (or the key of a named door); None until something is touched."""
 
     def names(self, thing: WorldObj) -> bool:
         """Whether the instruction speaks of `thing` (or of the door that this key opens)."""
         return any(_fits(thing, desc) for desc in self._named)
 
     def before(self) -> None:
-        """An action is about to be executed."""
+        """Called before an action is executed."""
         self._front = self._level.grid.get(*self._level.front_pos)
 
     def after(self, phrase: str, fulfilled: bool) -> None:
-        """The action was executed."""
+        """Called after the action was executed."""
         thing = self._front
         if self.named is not None:
             return

@@ -13,7 +13,8 @@ from minigrid.core.world_object import Door, Wall, WorldObj
 from minigrid.minigrid_env import MiniGridEnv
 
 from embodied.arrays import Pixels
-from embodied.envs.words import counted, side
+from embodied.envs.words import side
+from embodied.quantities import counted
 
 SIZE = 7
 """Cells along the side of the view; minigrid's default, and BALROG's."""
@@ -77,8 +78,8 @@ def describe(view: View, *, articles: bool = True) -> str:
 
     Args:
         view: What to describe.
-        articles: "an open door" as it was meant to be, and a line when there is nothing at all; False gives BALROG's
-            text, which says "a open door", or nothing.
+        articles: Say "an open door", and say so when nothing is in sight. False gives BALROG's text: "a open door", and
+            an empty text when nothing is in sight.
     """
     cells = view.cells
     lines = [f"You carry a {view.carrying.color} {view.carrying.type}"] if view.carrying else []

@@ -45,30 +45,31 @@ class CrafterEnv(LanguageEnv):
     """Crafter: stay alive in an open world and unlock 22 achievements.
 
     ## Description
-    The player starts in a meadow of a world of 64 x 64 cells: grass, trees, water, sand, and mountains with caves,
-    tunnels, lava and ores. It must eat, drink and sleep, fight zombies by night and skeletons in tunnels, and can
-    gather, plant, build and craft. Achievements build on each other, from wood to the diamond that only an iron pickaxe
-    breaks. A day has 300 steps.
+    The player starts in a meadow. The world has 64 x 64 cells: grass, trees, water, sand, and mountains with caves,
+    tunnels, lava and ores. The player must eat, drink and sleep, and must fight zombies by night and skeletons in
+    tunnels. It can gather, plant, build and craft. Achievements build on each other, from wood to the diamond, which
+    only an iron pickaxe breaks. A day has 300 steps.
 
     ## Action Space
     `Choice` of 17 phrases: `Noop`, `Move West`, `Move East`, `Move North`, `Move South`, `Do`, `Sleep`, `Place Stone`,
     `Place Table`, `Place Furnace`, `Place Plant`, `Make Wood Pickaxe`, `Make Stone Pickaxe`, `Make Iron Pickaxe`,
     `Make Wood Sword`, `Make Stone Sword`, `Make Iron Sword`. The default action is `Noop`. `Do` and the placing actions
-    act on the cell the player faces, which is the one it last moved or tried to move to. What cannot be done passes
-    like `Noop`; so do all actions of a sleeper, who wakes when energy is full or when hurt.
+    act on the cell that the player faces: the one it last moved to or tried to move to. An action that is not possible
+    has the effect of `Noop`. So has every action while the player sleeps. It wakes when energy is full or when hurt.
 
     ## Observation Space
-    - `text`: whether the player sleeps or died; of every kind of thing among the 9 x 7 cells around it the closest, in
-      the order in which the view is scanned, column by column from the north-west (`- tree 3 steps to your north-west`;
-      distance is counted in steps along the axes); and the thing in front (`You face grass at your front.`). Darkness
-      hides nothing here, and a ripe plant is a `plant` like any other.
-    - `status`: health, food, drink and energy, out of 9, and the inventory.
-    - `image` (with `image=True`): (256, 256, 3) uint8, the same cells from above and the inventory below, darker and
-      noisy by night, as the package draws it.
+    - `text`: whether the player sleeps or died; then the closest thing of each kind in the 9 x 7 cells around it
+      (`- tree 3 steps to your north-west`); then the thing in front (`You face grass at your front.`). Distance counts
+      steps along the axes. The order is that of a scan column by column from the north-west. The text also shows what
+      lies in the dark. It calls a ripe plant a `plant`, like any other.
+    - `status`: health, food, drink and energy, each out of 9, and the inventory.
+    - `image` (with `image=True`): (256, 256, 3) uint8, the same cells from above and the inventory below, as the
+      package draws it: darker and noisy by night.
 
     ## Starting State
-    The seed draws the world and all that happens in it. It is the world that `crafter.Env(seed=seed)` makes for its
-    first episode. The player stands in the middle and faces south, with nothing but full vital signs.
+    The seed decides the world and all that happens in it. It is the world that `crafter.Env(seed=seed)` makes for its
+    first episode. The player stands in the middle and faces south. Its inventory is empty, and its health, food, drink
+    and energy are full.
 
     ## Rewards
     1 in a step that unlocks an achievement for the first time, plus a tenth of the health gained or lost.
@@ -77,12 +78,12 @@ class CrafterEnv(LanguageEnv):
     Achievements unlocked / 22.
 
     ## Episode End
-    Terminates when the player dies; truncates at the step limit. It goes on after the last achievement.
+    Terminates when the player dies; truncates at the step limit. The episode continues after the last achievement.
 
     ## Info
-    `reset` gives `world_seed` (int), the seed of the world's own random stream. `metrics` has for each achievement how
-    often it was reached. `success` is true once all are unlocked, false at an end without. At the end `end_reason` is
-    `died` or `step limit`.
+    `reset` gives `world_seed` (int), the seed of the world's own random stream. `metrics` counts how often each
+    achievement was reached. `success` is true as soon as all are unlocked, and false if the episode ends before. At the
+    end `end_reason` is `died` or `step limit`.
 
     ## Arguments
     - `task`: `default`.
@@ -92,23 +93,23 @@ class CrafterEnv(LanguageEnv):
     - `wording`: with `rules="balrog"`, BALROG's text since `2025-08` (default), since `2025-04`, or since `2024-11`.
     - `render_mode`: None or `rgb_array` (the picture of `image`).
 
-    ## Defects mended
+    ## Defects of BALROG repaired here
     | BALROG | here |
     |---|---|
-    | The seed recorded is not the seed of the world. | The seed decides the world. |
-    | The order of a chunk's creatures depends on memory addresses, and the game on it. | Creatures keep their order. |
+    | The recorded seed is not the seed of the world. | The seed decides the world. |
+    | The game depends on memory addresses: they order a chunk's creatures. | Creatures keep their order. |
     | Night pictures draw from the game's random stream: they change the game. | They have a stream of their own. |
-    | Two pictures are drawn a step, asked for or not. | One, when asked for. |
+    | Two pictures are drawn at every step, even if not needed. | One, with `image=True`. |
     | `reset` plays a hidden `Noop`, so the first observation is that of step 1. | It does not. |
-    | Near the western edge (4 columns) and the northern one (3 rows) nothing is seen. | Things are seen there. |
-    | Who dies in sleep reads `You are sleeping`. | `You died.` |
+    | Near the western edge (4 columns) and the northern one (3 rows) the text names nothing. | It names things there. |
+    | A player who dies asleep reads `You are sleeping`. | `You died.` |
     | Any error of the describer reads `Error, you are out of the map.` | Errors are not caught. |
     | Before 2025-04-24 rows and columns of the thing in front were mixed up. | It is the thing in the cell in front. |
     | Before 2025-08-19 the distance always had `steps`, also for 1. | `1 step` |
 
-    `rules="balrog"` brings back the hidden `Noop`, the pictures' draws from the game's stream (a picture or none makes
-    no difference: the draws are made), the blindness at the edges and the sleeping dead; the world and the order of
-    creatures stay decided by the seed. The records of the leaderboard were made with the older texts:
+    `rules="balrog"` restores the hidden `Noop`, the draws of night pictures from the game's stream (with or without
+    `image=True`), the blindness at the edges and the text of a player who dies asleep. The seed still decides the world
+    and the order of creatures. Entries on BALROG's leaderboard were recorded with the older texts:
     `wording="2024-11"`, or `wording="2025-04"` from 2025-04-24.
 
     ## References

@@ -21,7 +21,7 @@ _MIDDLE = (VIEW[0] // 2, VIEW[1] // 2)
 
 @dataclass(frozen=True)
 class Wording:
-    """How BALROG has put it over time."""
+    """BALROG's wordings over time."""
 
     one_step: str = "step"
     """The word after a 1."""
@@ -78,8 +78,8 @@ def describe(
         world: Where the player is.
         player: Who looks.
         wording: BALROG's wording of some month.
-        original: As in BALROG, nothing is seen near the world's western and northern edge, and who dies asleep is said
-            to sleep.
+        original: As in BALROG, the text names nothing near the world's western and northern edges, and says of a player
+            who died asleep that it sleeps.
     """
     x, y = player.pos.tolist()
     # there BALROG's slice begins with a negative number and is empty

@@ -18,7 +18,7 @@ VIEW = (9, 7)
 """
 _CHUNK = (12, 12)
 _REACH = 2 * 9
-"""Only what is less than this many steps away from the player moves: twice the package's view."""
+"""Only objects less than this many steps away from the player move: twice the package's view."""
 
 
 class Chunk(dict[objects.Object, None]):

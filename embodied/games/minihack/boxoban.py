@@ -5,8 +5,8 @@ investigation of model-free planning"): `#` wall, space floor, `.` goal, `$` box
 directions, pushes one box at a time, and has solved the level when a box stands on every goal.
 
 Levels are made backwards. Rooms are carved by a random walk, the boxes are put on the goals, and a beam search *pulls*
-them away: every pull is a push read backwards, so the way back is a solution and every level can be solved. What
-decides whether a level is kept is measured, not hoped for:
+them away: every pull is a push read backwards, so the way back is a solution and every level can be solved.
+Measurements decide whether a level is kept:
 
 - `bound`, pushes that no solution can do without: each box goes to a goal of its own, in the cheapest matching, as if
   it were alone;
@@ -43,7 +43,7 @@ class Band:
     """What a level must measure to belong to a difficulty."""
 
     bound: int
-    """At least this many pushes, whatever the solution."""
+    """At least this many pushes in any solution."""
     runs: int
     """At least this many times the solution found takes up a box (four: one box after the other)."""
 
@@ -115,7 +115,7 @@ def read(folder: str | Path, subset: str, seed: int) -> Level:
 
 
 def check(text: str) -> str:
-    """Returns `text`, normalised to ten lines of ten characters. Raises `UsageError` when it is no Boxoban level."""
+    """Returns `text`, normalised to ten lines of ten characters. Raises `UsageError` when it is not a Boxoban level."""
     lines = [line.ljust(SIZE) for line in text.strip("\n").split("\n")]
     cells = "".join(lines)
     if len(lines) != SIZE or len(cells) != _CELLS or set(cells) - set("# .$@"):

@@ -61,41 +61,45 @@ class MiniHackEnv(NetHackBase):
 
     ## Description
 
-    Levels made for one question each: can the agent find the stairs in a maze or through dark corridors, fight its way
-    along a corridor, push boulders onto fountains, use what it finds to get past lava and monsters? The tasks are
-    BALROG's eight (`MiniHack-Boxoban-Hard-v0`, `-Boxoban-Medium-v0`, `-MazeWalk-9x9-v0`, `-MazeWalk-15x15-v0`,
-    `-Corridor-R3-v0`, `-CorridorBattle-Dark-v0`, `-Quest-Easy-v0`, `-Quest-Medium-v0`), and any other level registered
-    by the minihack package (`MiniHack-River-v0`, `MiniHack-KeyRoom-S5-v0`, ...), which says what the level is, which
-    keys it allows, what it pays and when it ends.
+    Each level tests one skill: find the stairs in a maze or through dark corridors, fight along a corridor, push
+    boulders onto fountains, or use things found on the way to get past lava and monsters. The tasks are:
+
+    - BALROG's eight: `MiniHack-Boxoban-Hard-v0`, `-Boxoban-Medium-v0`, `-MazeWalk-9x9-v0`, `-MazeWalk-15x15-v0`,
+      `-Corridor-R3-v0`, `-CorridorBattle-Dark-v0`, `-Quest-Easy-v0`, `-Quest-Medium-v0`;
+    - any other level that the minihack package registers (`MiniHack-River-v0`, `MiniHack-KeyRoom-S5-v0`, ...). The
+      package says what the level is, which keys it allows, which rewards it gives and when it ends.
 
     ## Action Space
 
-    `Choice` of phrases: the level's own commands (Boxoban 4 directions; MazeWalk and CorridorBattle 8; Corridor 8,
-    `open`, `kick`, `search`; Quest the whole keyboard but for `up`) and `esc`, which costs no turn and is the default
-    action. Where NetHack's questions are the player's to answer (Quest and all skill levels; elsewhere what to eat),
-    letters, digits and the symbols `-`, `?`, `*` answer them; where nothing is asked, such a phrase is no valid action
-    and counts as `esc`. `mission.actions` has a gloss for each.
+    `Choice` of phrases: the level's own commands, and `esc`, which takes no turn and is the default action. Boxoban
+    has 4 directions, MazeWalk and CorridorBattle have 8. Corridor has 8 and `open`, `kick`, `search`. Quest has the
+    whole keyboard except `up`.
+
+    In Quest and all skill levels the player answers NetHack's questions; elsewhere only the question what to eat.
+    Letters, digits and the symbols `-`, `?`, `*` are the answers. While NetHack asks nothing, such a phrase is not a
+    valid action and counts as `esc`. `mission.actions` explains each.
 
     ## Observation Space
 
     `Dict` of
 
     - `text`: the sections `message`, `language observation`, `cursor` and, with `text="hybrid"`, `map`, as in NetHack.
-    - `status`: the section `inventory`, with `text="language"` preceded by `statistics`.
-    - `image` (with `image=True`): the terminal as a picture, (384, 1280, 3) uint8; `picture="tiles"`: the bare map,
-      (336, 1264, 3).
+    - `status`: the section `inventory`; with `text="language"`, the section `statistics` stands before it.
+    - `image` (with `image=True`): the terminal as a picture, (384, 1280, 3) uint8; with `picture="tiles"` only the
+      map, (336, 1264, 3).
 
     ## Starting State
 
-    The seed decides the hero, the level and everything after; `info["seeds"]` lists the numbers handed to the simulator
-    and `info["simulator"]` its build. A Boxoban level is made from the seed by `embodied.games.minihack.boxoban`, or
-    picked by it out of the published ones (`data`), or given: `reset(options={"level": <ten lines>})`; `info["level"]`
-    names it, `info["boxoban"]` holds it and `info["measures"]` says how hard it is.
+    The seed decides the hero, the level and everything after. `info["seeds"]` lists the seeds of the simulator, and
+    `info["simulator"]` names its build. A Boxoban level comes from one of three sources:
+    `embodied.games.minihack.boxoban` makes it from the seed; or the seed picks one of the published levels (`data`); or
+    the caller gives it (`reset(options={"level": <ten lines>})`). `info["level"]` names the level, `info["boxoban"]`
+    holds it, and `info["measures"]` says how hard it is.
 
     ## Rewards
 
-    The level's own: 1 for the goal, -0.01 for an action that lets no game turn pass. Boxoban: 1 for the last boulder,
-    else -0.001 an action and 0.1 for each boulder that comes to stand on a fountain (-0.1 when it leaves).
+    The level's own: 1 for the goal, and -0.01 for an action without a game turn. Boxoban gives 1 for the last boulder;
+    before that, -0.001 for each action, 0.1 for each boulder pushed onto a fountain and -0.1 for each pushed off one.
 
     ## Progress
 
@@ -103,47 +107,48 @@ class MiniHackEnv(NetHackBase):
 
     ## Episode End
 
-    Terminated when the level is won (`success` true) or the hero is dead or the level lost (false); truncated after
-    `max_steps`.
+    Terminated when the level is won (`success` is true), or when the hero dies or the level is lost (`success` is
+    false). Truncated after `max_steps`.
 
     ## Info
 
-    `metrics`: `time` (game turns), for Boxoban `boxes_on_goals`. At the end `end_reason`: `success`,
+    `metrics`: `time` (game turns), and in Boxoban `boxes_on_goals`. At the end `end_reason`: `success`,
     `death: killed by a giant rat`, ...
 
     ## Arguments
 
     - `task`: a registered MiniHack id.
-    - `rules`: `"embodied"`, or `"balrog"` for what is listed below.
+    - `rules`: `"embodied"`, or `"balrog"` for BALROG's behaviour (see below).
     - `image`, `picture` (`"full"`, `"tiles"`), `text` (`"hybrid"`, `"language"`; by default hybrid without a picture,
       language with one).
-    - `max_steps`: 100, BALROG's; None leaves the episode without a limit.
+    - `max_steps`: 100, as in BALROG; None for no limit.
     - `data`: for Boxoban, a copy of google-deepmind/boxoban-levels.
-    - `character`: `"@"` (drawn from the seed) or such as `"val-dwa-law-fem"`. CorridorBattle, Quest-Medium and KeyRoom
-      have their own.
-    - `autopickup`: whether things walked over are picked up.
+    - `character`: `"@"` (the seed decides), or one hero, for example `"val-dwa-law-fem"`. CorridorBattle, Quest-Medium
+      and KeyRoom have their own.
+    - `autopickup`: whether the hero picks up things it walks over.
 
-    ## Defects mended
+    ## Defects of BALROG repaired here
 
-    - A won level counts as won. BALROG asks whether the last reward is at least 1, and the -0.01 for an action without
-      a game turn can ride on the winning step (5 of 82 recorded wins score 0). Here the end of the level decides.
-    - A level that is won with the last action allowed counts as won; MiniHack gives up first.
-    - Turning the pages of a message costs nothing; BALROG charges each page 0.01.
-    - Memento's wrong choice, which MiniHack ends like a success, is a failure.
-    - Quest can be played: BALROG lets no letter through, so an item can be chosen only by a direction that doubles as
-      its letter, and offers less than half of the commands. `rules="balrog"`: its words and no others; the default
-      action is `north`.
-    - Menus of levels that leave questions to the player stay open for an answer; elsewhere pages are turned by
-      themselves, and what they said is kept in the message. `rules="balrog"`: both are dismissed unseen.
-    - Boxoban can be reset on nle 1.3, needs no downloads, and a seed gives the same level everywhere. BALROG draws from
-      `os.listdir` order and never draws the last level of a file.
-    - Seeds take effect, the level has one of its own (nle 1.3), the wall clock has none, global random numbers are left
-      alone.
-    - The last observation is the one of the last action. `rules="balrog"`: the game is quit first, as NLE does, and the
-      text is what that leaves on the screen.
-    - The goal is said. BALROG's instructions for mazes and battles are to get as far as possible.
+    - A won level counts as won. BALROG asks whether the last reward is at least 1. The -0.01 for an action without a
+      game turn can be part of that reward, so 5 of 82 recorded wins score 0. Here the end of the level decides.
+    - A level that is won with the last allowed action counts as won. MiniHack stops first, and it counts as lost.
+    - Turning the pages of a message costs nothing. BALROG subtracts 0.01 for each page.
+    - The wrong choice in Memento is a failure. MiniHack ends it like a success.
+    - Quest can be played. BALROG accepts no letters, so an agent can choose an item only if a direction happens to
+      press the item's letter. BALROG also offers less than half of the commands. With `rules="balrog"` only BALROG's
+      words are actions, and the default action is `north`.
+    - In levels where the player answers questions, menus stay open for an answer. In other levels the environment
+      turns the pages and keeps their text in the message. With `rules="balrog"` both are closed unseen.
+    - Boxoban can be reset on nle 1.3 and needs no downloads, and a seed gives the same level everywhere. BALROG draws
+      from the order of `os.listdir` and never draws the last level of a file.
+    - Seeds take effect, and the level has a seed of its own (nle 1.3). The wall clock has no effect. Global random
+      numbers are not touched.
+    - The last observation follows the last action. With `rules="balrog"` the game is quit first, as NLE does, and the
+      text is what then stands on the screen.
+    - The mission says the goal. BALROG's instructions for mazes and battles say only to get as far as possible.
 
-    minihack 1.0.2 cannot make its `LavaCrossing` and `SimpleCrossing` levels with minigrid 3; neither can we.
+    minihack 1.0.2 cannot make its `LavaCrossing` and `SimpleCrossing` levels with minigrid 3. They do not work here
+    either.
 
     ## References
 
@@ -152,17 +157,17 @@ class MiniHackEnv(NetHackBase):
     - Guez et al., An Investigation of Model-Free Planning, ICML 2019 (Boxoban).
     - Paglieri et al., BALROG: Benchmarking Agentic LLM and VLM Reasoning On Games, ICLR 2025.
 
-    MiniHack records of BALROG replay exactly with `rules="balrog"` on balrog-nle 0.9.0 (`make test-balrog`). On nle 1.3
-    the game is in the state of the minihack package's own environment after each of 10,000 random steps
-    (`tests/games/test_minihack_original.py`).
+    MiniHack episodes recorded by BALROG replay exactly with `rules="balrog"` on balrog-nle 0.9.0 (`make test-balrog`).
+    On nle 1.3 the game and the minihack package's own environment are in the same state after each of 10,000 random
+    steps (`tests/games/test_minihack_original.py`).
 
     ## Version History
 
-    - v1: NLE is asked to describe what it draws (`screen_descriptions`), as MiniHack asks it, because the answer
-      changes the game: things looked at from nearby count as seen, and a corpse that was seen does not stack with one
-      that was not. It costs 2 to 9 us a step, depending on the task (at most 18 %). v0 left it out. Random players meet
-      a difference in 1 of 640 episodes of the eight tasks, a hero who attacks whatever stands beside him in 4 of 40 of
-      CorridorBattle-Dark.
+    - v1: the environment asks NLE to describe what it draws (`screen_descriptions`), as MiniHack does. This changes the
+      game: things looked at from nearby count as seen, and a corpse that was seen does not stack with one that was not.
+      It costs 2 to 9 us a step, depending on the task (at most 18 %). v0 did not ask. v0 and v1 differ for random
+      players in 1 of 640 episodes of the eight tasks, and for a hero who attacks everything beside him in 4 of 40
+      episodes of CorridorBattle-Dark.
     - v0: first version.
     """
 
@@ -192,7 +197,7 @@ class MiniHackEnv(NetHackBase):
         )
         self._boxes = hasattr(self._referee, "describe")
         if data is not None and not self._boxes:
-            raise UsageError(f"`data` is a folder of Boxoban levels; {task} has no use for it.")
+            raise UsageError(f"`data` is a folder of Boxoban levels; {task} does not use it.")
         self._data = data
         self._free = rules == "embodied" and self._referee.asks
         self._actions_by_phrase = _vocabulary(self._referee, rules)
@@ -305,7 +310,7 @@ class MiniHackEnv(NetHackBase):
     def _after_key(self) -> tuple[float, bool]:
         referee = self._referee
         over = referee.status != RUNNING
-        if self.rules == "embodied":  # the penalty is for an action, not for the pages it takes to read what came of it
+        if self.rules == "embodied":  # the penalty is for an action, not for the pages that show its result
             self._penalty = min(self._penalty, referee.penalty)
             return referee.reward - referee.penalty, over
         if over and not self.game.done:

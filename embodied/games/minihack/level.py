@@ -1,7 +1,6 @@
-"""MiniHack's registered levels, played by us: what an id asks for, when it ends, what it pays.
+"""MiniHack's registered levels, played by us: what an id needs, when it ends, which rewards it gives.
 
-The minihack package describes a level by a subclass of NLE's Gymnasium environment. We take the class at its word
-without that
+The minihack package describes a level by a subclass of NLE's Gymnasium environment. We use that class, but without the
 environment: `load` derives a class from it in which NLE is replaced, with the method resolution order
 
     Referee, <the level's class>, ..., MiniHack, ..., _InPlaceOfNLE, NLE
@@ -25,7 +24,7 @@ import numpy.typing as npt
 from nle.env.base import FULL_ACTIONS, NLE
 
 with warnings.catch_warnings():
-    # minihack imports pkg_resources, whose deprecation is no news to a player
+    # minihack imports pkg_resources, whose deprecation warning does not help a player
     warnings.simplefilter("ignore", UserWarning)
     from minihack import LevelGenerator, MiniHack
     from minihack.base import PATH_DAT_DIR
@@ -39,10 +38,10 @@ from embodied.seeding import derive
 
 DESCRIPTIONS = "screen_descriptions"
 """What each place on the map is, in words, (21, 79, 80) uint8. MiniHack always asks for it, so every level has it,
-needed or not: to find the words, NLE looks at each thing that is drawn, as the farlook command does, and NetHack takes
-a look from a neighbouring place as having seen the thing up close (`dknown`, `object_from_map` in pager.c). Corpses
-seen and unseen do not stack. For a thing that is remembered where there is none, the look makes one, which takes a
-number and, of a corpse, draws random numbers."""
+needed or not. To find the words, NLE looks at each thing that is drawn, as the farlook command does. After a look from
+a neighbouring place, NetHack counts the thing as seen up close (`dknown`, `object_from_map` in pager.c). Corpses seen
+and unseen do not stack. For a thing that is remembered where there is none, the look makes one, which takes a number
+and, of a corpse, draws random numbers."""
 
 RUNNING, DEATH, SUCCESS, ABORTED = 0, 1, 2, -1
 """MiniHack's end status."""
@@ -111,12 +110,12 @@ class Referee(_Level):
 
     Attributes:
         des: The level description; see `description` for levels that are new in each episode.
-        options, character, wizard, spawn_monsters: How the game is to be started.
+        options, character, wizard, spawn_monsters: How the game must be started.
         actions: The keys that an action index stands for, in order: the level's own, until the environment sets others.
         asks: Whether the game's questions are the player's to answer.
         buffers: What the game must fill for this referee.
         status: RUNNING, DEATH, SUCCESS or ABORTED, after the last action.
-        reward: Of the last action; `penalty` is the part of it paid for letting no turn pass.
+        reward: Of the last action; `penalty` is the part of it for an action without a game turn.
     """
 
     des: str
@@ -158,9 +157,7 @@ class Referee(_Level):
         self.started()
 
     def act(self, index: int, *, aborting: bool = False) -> None:
-        """Presses action `index` and judges what came of it. `aborting`: MiniHack gives the episode up with this
-        action.
-        """
+        """Presses action `index` and judges what came of it. `aborting`: MiniHack ends the episode with this action."""
         self.aborting = aborting
         self.nethack.presses = 0
         if self.plain:
@@ -169,9 +166,9 @@ class Referee(_Level):
             self.step(index)
 
     def goals(self) -> list[str]:
-        """What the level's reward manager pays for, in words; empty where the stairs are the goal."""
+        """What the level's reward manager rewards, in words; empty if the stairs are the goal."""
         if getattr(self.reward_manager, "custom_reward_functions", ()):
-            return []  # in the package's levels, such a function pays for the stairs
+            return []  # in the package's levels, such a function rewards reaching the stairs
         return [
             words
             for event in getattr(self.reward_manager, "events", ())
@@ -305,7 +302,7 @@ class _Keyboard:
         self._game, self._buffers, self.presses = game, buffers, 0
 
     def step(self, key: int) -> tuple[tuple[npt.NDArray[Any], ...], bool]:
-        """Presses a key. Raises `EnvironmentFailure` when a macro does not come to its end."""
+        """Presses a key. Raises `EnvironmentFailure` when a macro does not end."""
         self.presses += 1
         if self.presses > self.LIMIT:
             raise EnvironmentFailure("The level's own key macro (minihack) does not end; play another seed.")

@@ -147,8 +147,8 @@ def vocabulary(rules: str) -> dict[str, Action]:
 
     Args:
         rules: `"embodied"`: everything that the vocabulary names works. `"balrog"`: BALROG's 248 strings, without those
-            its prompt offers in vain and with its two-digit strings. On such a string BALROG crashes and loses the
-            episode; here it presses two keys.
+            that its prompt offers and its environment rejects, and with its two-digit strings. On such a string BALROG
+            crashes and loses the episode; here it presses two keys.
     """
     if rules == "balrog":
         return {**COMMANDS, **LETTERS, **DIGITS, **_PAIRS}

@@ -1,4 +1,4 @@
-"""What NetHack and MiniHack share: keys with the manners of NLE and BALROG around them, sections of text, pictures.
+"""What NetHack and MiniHack share: keys pressed as NLE and BALROG press them, sections of text, pictures.
 
 A subclass starts the raw game in `_reset`, hands keys to `_send` in `_step`, and says in `_after_key` what a key was
 worth and whether it ended the episode. Text, status and picture then come from here.
@@ -184,5 +184,5 @@ class NetHackBase(LanguageEnv):
 def check_rules(rules: str) -> str:
     """Returns `rules` if they are known. Raises `UsageError`."""
     if rules not in RULES:
-        raise UsageError(f"rules is 'embodied' (defects mended) or 'balrog' (as the original), not {rules!r}.")
+        raise UsageError(f"rules is 'embodied' (defects repaired) or 'balrog' (as the original), not {rules!r}.")
     return rules

@@ -1,13 +1,13 @@
 """A copy of NetHack's library whose clock stands still.
 
 NetHack asks the wall clock for the phase of the moon and Friday the 13th (luck, a start message), for night (the
-undead), for the year on the tombstone, and names shopkeepers after the second the hero was born. None of that may reach
-a result, and the wheels offer no complete way out: nle 1.3 can fix the moon, balrog-nle 0.9.0 nothing. So the copy of
-the library that every game loads anyway is changed in three places before it is loaded:
+undead), for the year on the tombstone, and names shopkeepers after the second the hero was born. None of that may
+change a result. The wheels do not solve this completely: nle 1.3 can fix the moon, balrog-nle 0.9.0 can fix nothing.
+Every game loads its own copy of the library. This module changes that copy in three places before it is loaded:
 
 - the body of `getnow` becomes a function that answers `NOON`, followed by one that acts as `time`;
 - the imported `time` becomes a local symbol that points to the latter;
-- the imported `localtime` becomes `gmtime`, so that the machine's time zone has no say either.
+- the imported `localtime` becomes `gmtime`, so that the machine's time zone has no effect.
 
 Layout facts: System V ABI, ELF-64 (symbol and section tables), and its x86-64 supplement (calling convention).
 """
@@ -30,7 +30,7 @@ _HIDDEN = 2
 
 @functools.cache
 def stopped(library: Path) -> bytes | None:
-    """The bytes of `library` with its clock stopped at `NOON`, or None when it is no x86-64 ELF library with the
+    """The bytes of `library` with its clock stopped at `NOON`, or None when it is not an x86-64 ELF library with the
     symbols this needs.
     """
     image = bytearray(library.read_bytes())

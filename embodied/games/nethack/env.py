@@ -18,98 +18,101 @@ TASKS = ("NetHackChallenge-v0",)
 
 
 class NetHackEnv(NetHackBase):
-    """NetHack 3.6: a hero in a dungeon of some fifty levels, none of which is ever the same.
+    """NetHack 3.6: a hero in a dungeon of about fifty levels. Each game has a new dungeon.
 
     ## Description
 
-    One hero, drawn from the seed, starts on the first level of the Dungeons of Doom. Descending is easy, surviving is
-    not: food runs out, monsters grow with depth, death is final. Nobody has to win; what counts is how far the hero
-    gets.
+    The seed decides the hero, who starts on the first level of the Dungeons of Doom. Descending is easy, surviving is
+    not: food runs out, deeper monsters are stronger, and death is final. The score counts how far the hero gets. The
+    hero does not have to win.
 
-    The task is `NetHackChallenge-v0`: the whole keyboard, every prompt and menu left to the player, NetHack's own score
-    as reward.
+    The task is `NetHackChallenge-v0`. The player has the whole keyboard and answers every prompt and menu. The reward
+    is NetHack's own score.
 
     ## Action Space
 
-    `Choice` of phrases, each of which presses one key: 86 named commands (`north`, `far east`, `pickup`, `esc`, ...),
-    seven more (`travel`, `overview`, `annotate`, `teleport`, `minus`, `apos`), the symbols `-`, `?` and `*` that
-    questions offer, and single letters and digits, which answer questions ("What do you want to eat? [cd or ?*]": `c`).
-    `mission.actions` has a gloss for each. The default action is `esc`.
+    `Choice` of phrases. Each presses one key:
+
+    - 86 named commands (`north`, `far east`, `pickup`, `esc`, ...) and seven more (`travel`, `overview`, `annotate`,
+      `teleport`, `minus`, `apos`);
+    - single letters and digits, which answer questions ("What do you want to eat? [cd or ?*]": `c`);
+    - the symbols `-`, `?` and `*`, which some questions offer.
+
+    `mission.actions` explains each. The default action is `esc`.
 
     ## Observation Space
 
     `Dict` of
 
-    - `text`: the sections `message`, `language observation`, `cursor` and, with `text="hybrid"`, `map`. The message has
-      every page up to the last one, joined; the language observation names what is on the map by distance and
-      direction; the map is the terminal below its first row: 21 rows of map and two status lines.
-    - `status`: the section `inventory`, with `text="language"` preceded by `statistics`.
+    - `text`: the sections `message`, `language observation`, `cursor` and, with `text="hybrid"`, `map`. The message
+      joins all pages of a long message. The language observation names what is on the map, with distance and
+      direction. The map is the terminal without its first row: 21 rows of map and two status lines.
+    - `status`: the section `inventory`; with `text="language"`, the section `statistics` stands before it.
     - `image` (with `image=True`): the terminal as a picture, (384, 1280, 3) uint8: tiles, message, status lines and
-      cursor. `picture="tiles"` is BALROG's: the bare map, (336, 1264, 3).
+      cursor. `picture="tiles"` gives BALROG's picture: only the map, (336, 1264, 3).
 
     ## Starting State
 
     The seed decides the hero (role, race, gender, alignment), the pet, the dungeon and everything after. `info` names
-    the hero's role (`hero`), the seeds (`seeds`) and the simulator (`simulator`: other builds of NetHack make other
-    dungeons of the same seed).
+    the hero's role (`hero`), the seeds (`seeds`) and the simulator (`simulator`). Another build of NetHack makes
+    another dungeon from the same seed.
 
     ## Rewards
 
-    The change of NetHack's score since the step before; 0 on the step that ends the game.
+    The change of NetHack's score in this step. 0 on the step that ends the game.
 
     ## Progress
 
-    The share of recorded human games that were won, among those that reached the hero's greatest depth or experience
-    level, whichever share is higher (BALROG's table; depth 2: 0.015, depth 10: 0.126, level 10: 0.179). 1 for an
-    ascension.
+    BALROG's table gives two shares: how many recorded human games were won of those that reached this depth, and of
+    those that reached this experience level. Progress is the higher of the two, for the hero's greatest depth and
+    level. Depth 2 gives 0.015, depth 10 gives 0.126, level 10 gives 0.179. An ascension gives 1.
 
     ## Episode End
 
-    Terminated when the game is over: death, escape from the dungeon (up the stairs of level 1), quitting, ascension.
-    Truncated after `max_steps`, or after 150 steps in a row in which no game turn passed. `success` is true only for an
-    ascension.
+    Terminated when the game is over: by death, escape from the dungeon (up the stairs of level 1), quitting or
+    ascension. Truncated after `max_steps`, or after 150 steps in a row without a game turn. `success` is true only for
+    an ascension.
 
     ## Info
 
-    `metrics`: `score`, `depth`, `gold`, `experience_level`, `time` (game turns), all of the last screen on which the
-    hero lived, `max_depth`, `max_experience_level`; `highest_achievement`, such as `Dlvl:3`; at the end `end_reason`,
-    such as `died: killed by a jackal`.
+    `metrics`: `score`, `depth`, `gold`, `experience_level` and `time` (game turns), read from the last screen on which
+    the hero lived; `max_depth` and `max_experience_level`. `highest_achievement`, for example `Dlvl:3`. At the end
+    `end_reason`, for example `died: killed by a jackal`.
 
     ## Arguments
 
     - `task`: `NetHackChallenge-v0`.
-    - `rules`: `"embodied"`, or `"balrog"` for what is listed below.
+    - `rules`: `"embodied"`, or `"balrog"` for BALROG's behaviour (see below).
     - `image`, `picture` (`"full"`, `"tiles"`), `text` (`"hybrid"`, `"language"`; by default hybrid without a picture,
       language with one).
     - `max_steps`: 100,000.
-    - `character`: `"@"` (drawn from the seed) or such as `"val-dwa-law-fem"`.
-    - `no_progress`: steps without a game turn after which the episode is truncated.
+    - `character`: `"@"` (the seed decides), or one hero, for example `"val-dwa-law-fem"`.
+    - `no_progress`: after this many steps without a game turn, the episode is truncated.
     - `more_joiner`: `"newline"`, or `"space"` as in BALROG before March 2025.
-    - `skip_more`: turn the pages of long messages; with `False` the agent does, with `more`.
+    - `skip_more`: the environment turns the pages of long messages. With `False` the agent turns them, with `more`.
 
-    ## Defects mended
+    ## Defects of BALROG repaired here
 
-    - BALROG's prompt offers six actions its environment rejects (`travel`, `overview`, `annotate`, `teleport`, `minus`,
-      `apos`): here they work. It accepts 22 that it does not list: here they are listed. Two-digit strings, which crash
-      it, are out: press the digits. `rules="balrog"` accepts what BALROG accepts; a two-digit string presses both
-      digits.
-    - BALROG reports score, depth, gold, level and time as 0, from the screen after death: here they are of the last
-      live screen.
-    - The wall clock plays no part. BALROG's games depend on the moon, on Friday the 13th, on the hour, and name
-      shopkeepers after the second of the hero's birth. Here it is always noon on 31 May 2020 (x86-64 Linux; elsewhere
-      nle 1.3 fixes the moon), under either rules.
-    - The display's random numbers come from the seed (BALROG draws and does not record them), under either rules.
-    - Levels have a seed of their own, so that a level does not depend on what the hero did before reaching it (nle
-      1.3). `rules="balrog"`: they follow from the course of the game.
-    - Keys that turn pages do not count as steps without a game turn. `rules="balrog"`: they count, and the episode then
-      ends with NetHack's quit command (terminated).
-    - The top ten list at the end is shown row by row; BALROG's rows begin with the last character of the row above
-      (`rules="balrog"`).
-    - An ascension is worth 1; BALROG's table holds it, but is never asked for it.
-    - An environment can be reset and used again: the top ten list at the end does not name the heroes of earlier
-      episodes.
+    - BALROG's prompt offers six actions that its environment rejects (`travel`, `overview`, `annotate`, `teleport`,
+      `minus`, `apos`). Here they work. BALROG accepts 22 actions that it does not list. Here they are listed. Two-digit
+      strings crash BALROG. Here they are not actions: press the digits one by one. `rules="balrog"` accepts what BALROG
+      accepts; a two-digit string presses both digits.
+    - BALROG reads score, depth, gold, level and time from the screen after death, and reports 0. Here they come from
+      the last screen on which the hero lived.
+    - BALROG's games depend on the wall clock: on the moon, on Friday the 13th and on the hour. Shopkeepers get their
+      names from the second in which the hero was born. Here it is always noon on 31 May 2020, under either rules
+      (x86-64 Linux; elsewhere nle 1.3 fixes the moon).
+    - The display's random numbers come from the seed, under either rules. BALROG draws them and does not record them.
+    - Levels have a seed of their own. A level does not depend on what the hero did before reaching it (nle 1.3). With
+      `rules="balrog"` it does.
+    - Keys that turn pages do not count as steps without a game turn. With `rules="balrog"` they count, and the episode
+      then ends with NetHack's quit command (terminated).
+    - The top ten list at the end is shown row by row. With `rules="balrog"` each row begins with the last character of
+      the row above.
+    - An ascension gives 1. BALROG's table has this value, but BALROG never reads it.
+    - An environment can be reset and used again. The top ten list at the end does not name heroes of earlier episodes.
 
-    NetHack records of BALROG replay exactly with `rules="balrog"` on balrog-nle 0.9.0 (NetHack 3.6.6;
+    NetHack episodes recorded by BALROG replay exactly with `rules="balrog"` on balrog-nle 0.9.0 (NetHack 3.6.6;
     `make test-balrog`). nle 1.3 (NetHack 3.6.7) gives the same hero another dungeon.
 
     ## References

@@ -104,7 +104,7 @@ class Screen:
         cells += tty_chars & (_CHARACTERS - 1)
         cells += self._text_cells
         # Menus, texts and long messages are written over the map and clear their rows up to the right edge: in each
-        # row, whatever stands right of the first cell that is not what the map has there is text.
+        # row, everything right of the first cell that differs from the map is text.
         covered = np.logical_or.accumulate(
             tty_chars[1 : 1 + MAP_ROWS, :MAP_COLUMNS] != self._glyph_chars[glyphs], axis=1
         )

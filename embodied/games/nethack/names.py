@@ -178,7 +178,7 @@ _HEAD_FIRST = ("boom", "shield", "swallow", "scroll", "worthless piece", "unknow
 
 @dataclass(frozen=True)
 class Names:
-    """Lookup tables. A name is a number; 0 is no name."""
+    """Lookup tables. A name is a number; 0 means that there is no name."""
 
     words: tuple[str, ...]
     """Name -> singular; `words[0]` is empty."""

@@ -44,9 +44,9 @@ BUFFERS: tuple[str, ...] = (
     *("glyphs", "chars", "colors", "blstats", "message", "program_state", "internal", "misc"),
     *("inv_letters", "inv_strs", "inv_oclasses", "tty_chars", "tty_colors", "tty_cursor"),
 )
-"""What NetHack fills in at each key, by default. Also to be had: specials, inv_glyphs, and screen_descriptions, which
-changes the game (`embodied.games.minihack.level.DESCRIPTIONS`): MiniHack asks for it, NLE's NetHackChallenge does not,
-and with it three of six public NetHack records part."""
+"""What NetHack fills in at each key, by default. Also available: specials, inv_glyphs and screen_descriptions. The last
+one changes the game (`embodied.games.minihack.level.DESCRIPTIONS`): MiniHack asks for it, NLE's NetHackChallenge does
+not. With it, three of six public NetHack records do not replay."""
 
 _LIBRARY = Path(_pynethack.__file__).parent / "libnethack.so"
 _SPACE = 32
@@ -68,7 +68,7 @@ def wheel() -> str:
 class NetHack:
     """NetHack 3.6.7 (nle 1.3) or 3.6.6 (balrog-nle 0.9).
 
-    Every buffer is an attribute, allocated once and overwritten by each key: copy what is to be kept. Shapes and
+    Every buffer is an attribute, allocated once and overwritten by each key: copy what you want to keep. Shapes and
     dtypes:
         glyphs (21, 79) int16 · chars, colors (21, 79) uint8 · blstats (27,) int64 · message (256,) uint8 ·
         inv_letters, inv_oclasses (55,) uint8 · inv_strs (55, 80) uint8 ·

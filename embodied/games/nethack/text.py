@@ -174,7 +174,7 @@ def _is_page_of_several(row: str) -> bool:
 
 
 def _trim(row: str) -> str:
-    """Cuts blanks at both ends. A row with nothing but its last character counts as blank (so does the original)."""
+    """Cuts blanks at both ends. A row with only its last character counts as blank (as in the original)."""
     start = len(row) - len(row.lstrip(_BLANK))
     return "" if start == len(row) - 1 else row.strip(_BLANK)
 

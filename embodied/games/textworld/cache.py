@@ -1,7 +1,7 @@
 """Compiled and generated games, kept in the user's cache folder, which several processes may share.
 
 A file is named after what it was made of and appears complete, by renaming: processes that make the same one at once do
-the work twice and write the same bytes. A file that was harmed since is made anew.
+the work twice and write the same bytes. A file that was damaged since is made again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def folder() -> Path:
 
 
 def key(data: bytes) -> str:
-    """What stands for a game's JSON in the name of its story: a hash of it and of what compiles it."""
+    """The part of a story's name that identifies its game: a hash of the JSON and of the compiler's versions."""
     return hashlib.sha256(f"{RECIPE} {RELEASE} ".encode() + data).hexdigest()[:16]
 
 

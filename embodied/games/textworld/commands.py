@@ -58,7 +58,7 @@ def first_command(text: str) -> tuple[str, str]:
     no thing; and at the end of a line. Nothing is divided off where only punctuation would be left.
 
     Returns:
-        The command, one line of ASCII, and the rest, likewise; empty where there was but one.
+        The command, one line of ASCII, and the rest, likewise; empty if there was only one.
     """
     lines = "\n".join(one_line(line) for line in text.splitlines() if line.strip())
     start = nothing.end() if (nothing := _NOTHING.match(lines)) else 0

@@ -11,7 +11,7 @@ from pathlib import Path
 from embodied.errors import EnvironmentFailure
 
 RECIPE = 1
-"""Raise it when the same JSON shall give another story."""
+"""Raise it when the same JSON must give another story."""
 _SERIAL = b"000000"
 """Inform stamps the day of the compilation into a story; ours are the same every day."""
 _TIMEOUT = 300.0
@@ -74,5 +74,5 @@ def _run(command: list[str | Path], home: Path) -> None:
     if done.returncode != 0:
         last = done.stdout.decode(errors="replace").strip().splitlines()[-1:]
         raise EnvironmentFailure(
-            f"Inform's compiler {command[0]} failed on a game ({' '.join(last) or 'without a word'})."
+            f"Inform's compiler {command[0]} failed on a game ({' '.join(last) or 'no error text'})."
         )

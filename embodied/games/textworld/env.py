@@ -19,7 +19,8 @@ from embodied.seeding import derive
 from embodied.types import Mission
 
 _LIMIT = 80
-"""Steps of an episode (balrog/config/config.yaml, textworld_kwargs.max_episode_steps), whatever BALROG's prompts say.
+"""Steps of an episode (balrog/config/config.yaml, textworld_kwargs.max_episode_steps). BALROG's prompts name other
+numbers.
 """
 _LONGEST = 198
 """Bytes of a command (jericho's input buffer)."""
@@ -89,8 +90,8 @@ class TextWorldEnv(LanguageEnv):
     """TextWorld: three kinds of text adventure, played by typing commands.
 
     ## Description
-    The agent walks through rooms it has never seen and does what the task asks. It reads what the game prints and types
-    commands; all it knows is in the text. The tasks are BALROG's:
+    The agent walks through unknown rooms and does what the task asks. It reads what the game prints and types commands.
+    The tasks are BALROG's:
 
     | task | what to do | game | max. score |
     |---|---|---|---|
@@ -99,36 +100,36 @@ class TextWorldEnv(LanguageEnv):
     | `coin_collector` | find the coin and take it | 60 rooms, no doors, 20 commands | 1 |
 
     ## Action Space
-    `FreeText`: every string is a command, and a step carries out one, as the mission's tips say. Of several
-    (`east. south`, `east then south`, `east, south`, several lines) the first is played; the rest is dropped,
-    `info["dropped"]` holds it and the text says so. Things may be strung together where the game takes a turn for all
-    of them (`take knife, apple`). Letter case does not matter, hyphens, apostrophes and digits do; accents are dropped
-    and curly quotes made straight. `mission.actions` lists the patterns that are of use. The default action is `look`
-    (`help` under `rules="balrog"`).
+    `FreeText`: every string is a command, and a step carries out one. If an answer has several (`east. south`,
+    `east then south`, `east, south`, several lines), the environment plays the first and drops the rest.
+    `info["dropped"]` holds what was dropped, and the text says so. One command may name several things if the game does
+    all of it in one turn (`take knife, apple`). Letter case does not matter; hyphens, apostrophes and digits do. The
+    environment removes accents and makes curly quotes straight. `mission.actions` lists useful patterns. The default
+    action is `look` (`help` under `rules="balrog"`).
 
     ## Observation Space
-    - `text`: what the game prints in answer, without what gives the solution away (the objective, which tells where the
-      treasure is).
-    - `expert` (with `expert=True`): the next command of the walkthrough that came with the game. It goes on when its
-      command is played and waits meanwhile, so it wins from the start and after harmless detours, not from anywhere.
+    - `text`: what the game prints, without the objective, which would say where the treasure is.
+    - `expert` (with `expert=True`): the next command of the walkthrough that came with the game. It stays the same
+      until that command is played. So the walkthrough wins from the start and after harmless detours, but not from
+      everywhere.
 
     There is no picture.
 
     ## Starting State
-    The seed chooses the game: seed modulo 10 of the ten that the package ships for the task, so ten seeds in a row play
-    all ten. They are made with the parameters of BALROG's games and compiled on first use (a second of CPU time) into
-    `$XDG_CACHE_HOME/embodied/textworld` (`~/.cache/...`). With `generate=True` every seed makes a game of its own,
-    once: some 5 s of CPU time, for a treasure a minute, if unlucky several; the seeds 0 to 9 make the shipped ones.
-    With `data` the seed chooses among the files of a folder. `reset(options={"game": ...})` plays one by name
-    (`coin_collector-3`) or path. A game always goes the same way when the same is typed: it seeds its own random
+    The package ships ten games for each task, made with the parameters of BALROG's games. The seed modulo 10 chooses
+    one, so ten seeds in a row play all ten. On first use a game is compiled into `$XDG_CACHE_HOME/embodied/textworld`
+    (`~/.cache/...`), which takes a second of CPU time. With `generate=True` every seed makes a game of its own, once.
+    This takes about 5 s of CPU time; `treasure_hunter` takes a minute, in unlucky cases several. The seeds 0 to 9 make
+    the shipped games. With `data` the seed chooses among the files of a folder. `reset(options={"game": ...})` plays
+    one game by name (`coin_collector-3`) or path. The same commands always give the same game: it seeds its own random
     numbers.
 
     ## Rewards
-    Points of the game's own score, when they are made. (Under `rules="balrog"`: the score so far, at every step.)
+    The points of the game's own score that this step made. (Under `rules="balrog"`: the score so far, at every step.)
 
     ## Progress
-    Score over maximal score, 1 when won; partial scores count at every step. (Under `rules="balrog"`: 0 until the
-    episode is over.)
+    Score divided by the maximal score, and 1 when won. It is reported at every step. (Under `rules="balrog"`: 0 until
+    the episode is over.)
 
     ## Episode End
     Terminates when the game is won or lost; truncates at the step limit. `success` says whether it was won.
@@ -136,11 +137,11 @@ class TextWorldEnv(LanguageEnv):
     ## Info
     `reset` gives `game` (str), `format` (`z8` or `ulx`), `sha256` of the game file, `walkthrough_length` and
     `max_score` (int). `metrics` holds `score` and `max_score`. At the end `end_reason` is `won`, `lost`, `step limit`
-    or (`rules="balrog"`) `quit`. `valid` is false where the game's parser rejected the command: no turn passed and the
+    or (`rules="balrog"`) `quit`. `valid` is false if the game's parser rejected the command: no turn passed, and the
     answer is one of Inform's error messages (`That's not a verb I recognise.`, `You can't see any such thing.`, ...). A
-    question (`What do you want to open?`) is no rejection, and neither is an action that fails
-    (`You have to unlock the gate first.`). The command was executed as it was all the same. `executed` is the command
-    that was played; `dropped` (str), where there is one, is what was not.
+    question (`What do you want to open?`) is not a rejection. An action that fails (`You have to unlock the gate
+    first.`) is not one either. The game gets a rejected command as it is; no default action replaces it. `executed` is
+    the command that was played. `dropped` (str) is the part that was not, if there was one.
 
     ## Arguments
     - `task`: one of the three.
@@ -149,35 +150,35 @@ class TextWorldEnv(LanguageEnv):
     - `expert`: observations have an `expert`.
     - `data`: a folder of published games, `<data>/<task>/*.ulx` or `*.z8` with TextWorld's `.json` beside each.
     - `generate`: a new game for every seed.
-    - `image`, `render_mode`: must be left as they are.
+    - `image`, `render_mode`: there are no pictures; leave them at their defaults.
 
-    ## Defects mended
+    ## Defects of BALROG repaired here
     | BALROG | here |
     |---|---|
     | Each process counts through the games: many episodes of a run may be one game. | The seed chooses. |
-    | Which game was played is not recorded. | `info` says it. |
-    | The prompts promise 40, 80 and 25 steps; all have 80. | `mission.max_steps` is the limit. |
+    | The record does not say which game was played. | `info` says it. |
+    | The prompts promise 40, 80 and 25 steps; all tasks have 80. | `mission.max_steps` is the limit. |
     | Agents are not told which object the treasure is, and one wrong object loses. | `mission.goal` names the object. |
-    | The command `goal`, which the prompt recommends, answers with nothing. | It answers with `mission.goal`. |
+    | The prompt recommends the command `goal`, but its answer is empty. | It answers with `mission.goal`. |
     | Some games have walkthroughs longer than the episode. | Ours have at most 80 commands. |
-    | Z-machine games end every text with the interpreter's status line. | It is cut. |
+    | Z-machine games end every text with the interpreter's status line. | It is removed. |
     | Agents cannot send digits, hyphens and apostrophes, which names contain. | Every string arrives. |
-    | Over 255 bytes, a command makes the .ulx interpreter play what lies in its memory. | 198 bytes are the limit. |
+    | After a command of over 255 bytes, the .ulx interpreter plays what is in its memory. | 198 bytes are the limit. |
     | A NUL crashes the .z8 interpreter. | Commands hold no NUL. |
-    | `quit` ends or spoils the episode, `restart` starts over, `print_state` tells all. | They are refused. |
+    | `quit` ends or spoils the episode, `restart` starts again, `print_state` tells all. | They are refused. |
     | `save` and `script` write files or crash. | They are refused. |
     | Reward is the score so far, so that a return counts points many times. | Reward is the points made. |
-    | Progress is 0 until the end. | It is there at every step. |
+    | Progress is 0 until the end. | It is reported at every step. |
     | A crashed or hung interpreter loses or hangs the run. | `EnvironmentFailure`, within 20 s or 1 MiB. |
     | One reply with all commands wins in one step. | One command a step. |
     | A command that begins with a backslash hangs the .z8 interpreter. | It goes to the game (under either rules). |
-    | The room is described unseen after every turn: `it` is then the last thing in it. | Only the score is asked for. |
+    | BALROG asks for a hidden description of the room every turn; `it` then means its last thing. | It does not. |
 
     A refused command costs a step and is not `valid`. `rules="balrog"` gives BALROG's text, rewards, progress and
-    default action, refuses only what touches files, and sends commands as they are, several in one step too (cut at
-    what the interpreter can read, and without control characters). Both interpreters are child processes that can write
-    no files. `undo` is refused, since it also takes back what makes the game print its score; under `rules="balrog"` it
-    is the game's: .ulx games take a turn back, .z8 games say that they cannot.
+    default action. It refuses only what touches files. It sends commands as they are, also several in one step, but cut
+    to what the interpreter can read and without control characters. Both interpreters are child processes that cannot
+    write files. `undo` is refused, because it would also undo the setting that makes the game print its score. Under
+    `rules="balrog"` it reaches the game: .ulx games take a turn back, .z8 games say that they cannot.
 
     ## References
     - Côté et al. 2018, TextWorld: A Learning Environment for Text-based Games.
@@ -185,8 +186,8 @@ class TextWorldEnv(LanguageEnv):
     - Paglieri et al. 2024, BALROG: Benchmarking Agentic LLM and VLM Reasoning On Games.
 
     ## Version History
-    - v1: one command a step; v0 played all that a reply held. A line break ends a command; v0 joined the lines. Under
-      `rules="balrog"` the game is asked for the room's description after every turn, as BALROG asks it.
+    - v1: one command a step; v0 played all commands of a reply. A line break ends a command; v0 joined the lines. Under
+      `rules="balrog"` the environment asks the game for the room's description after every turn, as BALROG does.
     - v0: first version.
     """
 
@@ -328,8 +329,8 @@ class TextWorldEnv(LanguageEnv):
         return games.shipped(self._task, games.names(self._task)[seed % games.SHIPPED])
 
     def _is_refused(self, command: str) -> bool:
-        """Whether a command is kept from the interpreter: one that meddles with files or, mended, with the interpreter
-        at all.
+        """Whether a command must not reach the interpreter: one that touches files or, except under BALROG's rules, one
+        that controls the interpreter.
         """
         return self._refused.search(command) is not None or (
             self._mended and len(command) + command.count("\\") > _LONGEST
@@ -350,7 +351,7 @@ class TextWorldEnv(LanguageEnv):
         return answer, True
 
     def _cut(self, screen: str) -> str:
-        """The screen without what gives the solution away, and (mended) without the status line."""
+        """The screen without the objective and, except under BALROG's rules, without the status line."""
         told = self._facts.objective
         _, objective, rest = screen.rpartition(told) if told else ("", "", screen)
         text = rest.strip()
@@ -365,6 +366,6 @@ class TextWorldEnv(LanguageEnv):
         return max(0.0, min(1.0, max(share, 1.0 if won else 0.0)))
 
     def _follow(self, command: str) -> None:
-        """Goes on in the walkthrough when `command` is its next one."""
+        """Moves on in the walkthrough when `command` is its next one."""
         if " ".join(command.lower().split()) == self._expert().lower():
             self._walked += 1

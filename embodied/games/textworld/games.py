@@ -34,14 +34,14 @@ class Facts:
 
     @property
     def target(self) -> str:
-        """What has to be taken or eaten in the end (`coin`); empty where there is no walkthrough."""
+        """The thing to take or eat in the end (`coin`); empty if there is no walkthrough."""
         last = re.match(r"\w+ (.+?)(?: from .+)?$", self.walkthrough[-1]) if self.walkthrough else None
         return last[1] if last else ""
 
 
 @dataclass(frozen=True)
 class Game:
-    """A game that is ready to be played."""
+    """A game that is ready to play."""
 
     name: str
     story: Path

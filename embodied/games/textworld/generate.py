@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from textworld.generator import Game, GameOptions
 
 RECIPE = 1
-"""Raise it when the same seed shall give another game."""
+"""Raise it when the same seed must give another game."""
 
 CHALLENGES: dict[str, tuple[str, dict[str, Any]]] = {
     "treasure_hunter": ("tw-treasure_hunter", {"level": 30}),
@@ -49,8 +49,8 @@ an episode.
 """
 
 _SEARCH = 2500
-"""Actions that the search for a treasure game's quest may consider, some 5 ms of CPU time each. One search in four
-succeeds within as many (about 2,000 where it goes straight to a quest); one without luck would go on for hours."""
+"""How many actions the search for a treasure game's quest may consider, at some 5 ms of CPU time each. One search in
+four succeeds within this limit (a direct one needs about 2,000). An unlucky search would take hours."""
 _ATTEMPTS = 200
 _TIMEOUT = 3600.0
 """Seconds of wall time for a game."""
@@ -76,7 +76,7 @@ def generate(task: str, seed: int) -> bytes:
         raise EnvironmentFailure(f"The game {seed} of {task} could not be made ({error}).") from error
     if done.returncode != 0:
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        raise EnvironmentFailure(f"The game {seed} of {task} could not be made ({' '.join(last) or 'without a word'}).")
+        raise EnvironmentFailure(f"The game {seed} of {task} could not be made ({' '.join(last) or 'no error text'}).")
     return done.stdout
 
 

@@ -1,9 +1,8 @@
 """The two virtual machines that text adventures are compiled for, Z-machine and Glulx, each in a child process.
 
-Both take a line and answer with what the game prints. Nothing is asked of them beyond that, so a step costs what the
-interpreter itself costs. A line is a command of the game and never one of the interpreter: what an interpreter would
-take as its own is made plain text here. An answer has a time and a size that it may take; a child that goes beyond
-either is ended. Children can write no files.
+Both take a line and answer with what the game prints. So a step costs only what the interpreter itself costs. A line is
+always a command for the game, never for the interpreter: this module turns the interpreter's own commands into plain
+text. An answer has a limit of time and size; a child that exceeds one is ended. Children cannot write files.
 """
 
 from __future__ import annotations
@@ -29,7 +28,8 @@ class Interpreter(Protocol):
     """A machine that plays one story file at a time."""
 
     def start(self, story: Path, seed: int) -> str:
-        """Begins `story` anew and returns what it prints before the first command. Raises `EnvironmentFailure`.
+        """Begins `story` from its start and returns what it prints before the first command. Raises
+        `EnvironmentFailure`.
 
         Args:
             story: The compiled game.
@@ -45,7 +45,7 @@ class Interpreter(Protocol):
         ...
 
     def close(self) -> None:
-        """Frees everything; `start` begins anew."""
+        """Frees everything; `start` begins again."""
         ...
 
 
@@ -90,7 +90,7 @@ class _Child:
         self.close()
 
     def _launch(self, command: list[str | Path], pass_fds: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
-        """Starts the process in an empty folder of its own, deaf and dumb but for the socket."""
+        """Starts the process in its own empty folder. It can talk through the socket only."""
         self._folder = self._folder or tempfile.TemporaryDirectory(prefix="embodied-")
         nowhere = subprocess.DEVNULL
         self._process = subprocess.Popen(

@@ -1,9 +1,9 @@
 """The child process in which jericho (Frotz as a library) plays: a Z-machine that hangs, crashes or prints without end
-harms no one else.
+harms no other process.
 
 It is started with the number of a socket. Both directions speak the same way: a big-endian length of four bytes and as
 many bytes of UTF-8. A request is JSON, `{"story": path, "seed": number}` or `{"command": text}`; the answer is what the
-game prints. When the socket closes, the process ends, whatever the machine is doing.
+game prints. When the socket closes, the process ends at once.
 """
 
 from __future__ import annotations

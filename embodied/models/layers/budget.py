@@ -13,7 +13,7 @@ from embodied.types import Message, Reply, Settings, Usage
 
 @dataclass(frozen=True)
 class Allowance:
-    """What a run may use in all, what was called before it was resumed included. None for no limit."""
+    """The most that a run may use in all, including the calls before it was resumed. None for no limit."""
 
     tokens: int | None = None
     """Input and output together."""
@@ -52,14 +52,15 @@ class Allowance:
         return BudgetSpent(
             f"The budget of {' and '.join(filter(None, (tokens, dollars)))} is spent: {used.input + used.output:,}"
             f" tokens{cost} so far, and another call might not fit.{guessed} Raise run.budget.tokens or"
-            " run.budget.dollars and give the same command again: the run goes on where it is."
+            " run.budget.dollars and give the same command again: the run continues from there."
         )
 
 
 class Budget(Layer):
-    """Lets a call through only if it fits, taken to be as large as the largest so far, beside those that are under way.
+    """Lets a call through only if it fits beside the calls in flight. Each is assumed to be as large as the largest so
+    far.
 
-    So a run ends below its budget, by at most a call for each episode in flight; only the very first calls can go over
+    So a run ends below its budget, by at most a call for each episode in flight; only the very first calls can exceed
     it.
 
     Args:

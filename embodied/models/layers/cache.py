@@ -20,10 +20,10 @@ from embodied.store.codec import encode
 from embodied.types import Message, Reply, Settings, Usage
 
 VERSION = 1
-"""Goes into every key. To be raised when the same key would mean another reply."""
+"""Goes into every key. Raise it when the same key would mean another reply."""
 
 MAX_AGE = 30 * 86_400.0
-"""Seconds. Providers change what stands behind a name; an older reply is asked for anew."""
+"""Seconds. Providers change the model behind a name, so an older reply is requested again."""
 
 POLICIES = ("off", "deterministic", "all")
 

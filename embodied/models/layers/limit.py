@@ -83,7 +83,7 @@ class Rate:
 
 class Limit(Layer):
     """Goes around the retry layer: a call keeps its place while it waits to be tried again, and waiting for a place is
-    no part of its time.
+    not part of its time.
     """
 
     def __init__(self, model: Model, rate: Rate):

@@ -25,7 +25,7 @@ LONGEST_WAIT = 60.0
 
 
 SAME_ERRORS = 3
-"""How often a call is tried that a provider fails at in the same words: the next time would be no different."""
+"""How often a call is tried when the provider fails with the same words each time: it would fail again."""
 _NUMBERED = re.compile(r"\w*\d\w*")
 """Numbers and request ids, which differ between the same words."""
 
@@ -34,11 +34,11 @@ class Retry(Layer):
     """Tries a call again after `ModelUnavailable`, never after `ModelRefused`; a `ModelErred` of the same words is the
     last at `SAME_ERRORS`.
 
-    Where nobody is (`ModelAbsent`) and nobody has been, a call fails at once; a server that has answered before may be
-    starting anew.
+    If there is no server (`ModelAbsent`) and none has answered before, a call fails at once. A server that has answered
+    before may be restarting.
 
     Waits double from `FIRST_WAIT` to `LONGEST_WAIT`, shortened by up to half from a random stream of its own, so that
-    episodes that failed together do not come back together. A Retry-After from the server is honoured: never sooner,
+    episodes that failed together do not try again together. A Retry-After from the server is honoured: never sooner,
     and if it lies beyond `total_seconds` the call fails at once.
 
     Args:

@@ -16,13 +16,13 @@ AnswerAll = Callable[[Sequence[Request]], Awaitable[Sequence[Reply | Exception]]
 class Batcher(Generic[Request]):
     """Collects calls, and has them answered together once every live episode waits for one, or the batch is full.
 
-    How many episodes live it is told by `live`; while nobody says, a call is answered as soon as the model is free. As
-    long as the episodes are not more than a batch holds, which calls are answered together depends on nothing but the
+    `live` tells it how many episodes are live. Before that, a call is answered as soon as the model is free. As
+    long as the episodes are not more than a batch holds, which calls are answered together depends only on the
     episodes.
 
     Args:
         answer: Answers calls together; gives a reply or an error for each.
-        size: Calls that are answered together at most; asked anew every time.
+        size: Calls that are answered together at most; asked again every time.
     """
 
     def __init__(self, answer: AnswerAll[Request], size: Callable[[], int]):
@@ -35,7 +35,7 @@ class Batcher(Generic[Request]):
     def live(self, episodes: int) -> None:
         """Sets the number of episodes that are being played."""
         self._live = episodes
-        # Not at once: when one episode ends and the next begins in its place, nobody is to be answered in between.
+        # Not at once: when one episode ends and the next begins in its place, no call must be answered in between.
         asyncio.get_running_loop().call_soon(self._consider)
 
     async def ask(self, request: Request) -> Reply:
@@ -73,7 +73,7 @@ class Batcher(Generic[Request]):
         self._consider()
 
     def _leave(self, batch: list[tuple[Request, asyncio.Future[Reply]]]) -> None:
-        """When all who wait for a batch have been cancelled, so is the batch."""
+        """When all calls that wait for a batch have been cancelled, the batch is cancelled, too."""
         if self._serving is not None and all(future.cancelled() for _, future in batch):
             self._serving.cancel()
             self._serving = None

@@ -32,7 +32,7 @@ class Row:
     logprobs: list[float] = field(default_factory=list)
     """Natural logarithm of each token's probability under the model itself, before temperature, top_p and top_k."""
     ended: str = ""
-    """Why it ended: stop or length; empty while it goes on."""
+    """Why it ended: stop or length; empty while it continues."""
 
 
 @dataclass(frozen=True)

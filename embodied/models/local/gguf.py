@@ -45,8 +45,8 @@ class Gguf:
 
     Log-probabilities are those of the model itself, before temperature and top_p.
 
-    `Settings.choices` becomes a grammar: at each token, only those can be drawn with which a choice goes on, or ends.
-    A reply is then as long as its choice, whatever `max_tokens` and `stop` say, and has no thoughts.
+    `Settings.choices` becomes a grammar: at each token, only tokens that continue or end a choice can be drawn.
+    A reply is then as long as its choice, `max_tokens` and `stop` have no effect, and it has no thoughts.
     """
 
     chooses = True
@@ -104,7 +104,7 @@ class Gguf:
         return replace(reply, text=taken("".join(stream.text), choices), reasoning="") if choices else reply
 
     def _forget_reply(self, messages: list[dict[str, Any]]) -> None:
-        """Leaves nothing in the cache but what was evaluated as a prompt.
+        """Leaves only what was evaluated as a prompt in the cache.
 
         llama.cpp evaluates a prompt many tokens at a time and a reply one by one, and the two differ in their last
         bits. A next prompt that continues this reply would find it in the cache and come out a little differently than
@@ -120,7 +120,7 @@ class Gguf:
         options = {"stream": True, "stream_options": {"include_usage": True}, "return_progress": True}
         try:
             self._server.handle_chat_completions(body | options, stream)
-        except (RuntimeError, ValueError) as error:  # a template or an image that llama.cpp cannot make sense of
+        except (RuntimeError, ValueError) as error:  # a template or an image that llama.cpp cannot read
             raise PromptRefused(f"{self.name} refused the request: {storable(str(error))[:300]}") from error
         if stream.error:
             raise self._failure(stream.error)
@@ -206,7 +206,7 @@ def _load(config: ModelConfig, file: Path) -> xllamacpp.Server:
     params.cache_ram_mib = 0  # no second copy of old prompts in memory
     params.fit_params = False  # the context asked for, not what a guess about free memory allows
     params.verbosity = -1
-    # The engine opens a port on loopback, which we have no use for: closed to all who do not know this key.
+    # The engine opens a port on loopback, which we do not use: this key closes it to everyone else.
     params.api_keys = [secrets.token_hex(16)]
     params.ui = False
     try:

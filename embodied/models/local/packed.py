@@ -1,5 +1,5 @@
-"""Several text prompts answered together: what was evaluated before is loaded, what is new prefilled in buckets of like
-length, all decoded as one batch.
+"""Several text prompts answered together: prompts evaluated before are loaded, new tokens are prefilled in buckets of
+similar length, and all are decoded as one batch.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class Packed:
         found = [
             self._found(number, tokens, row) for number, (tokens, row) in enumerate(zip(prompts, rows, strict=True))
         ]
-        # By content, not by who came first: rounding may differ with the place in a batch.
+        # By content, not by arrival: rounding may differ with the place in a batch.
         found.sort(key=lambda p: (p.new, p.tokens.tolist()))
         buckets = _buckets(found)
         end = max(max(p.length for p in bucket) + bucket[-1].new for bucket in buckets)
@@ -231,7 +231,7 @@ class Packed:
             going = [number for number, row in enumerate(rows) if not row.ended]
             if not going or halt():
                 return
-            if len(going) <= len(rows) / 2:  # below that, copying is dearer than computing what nobody needs
+            if len(going) <= len(rows) / 2:  # below that, copying costs more than computing scores that are not needed
                 slab.keep(going)
                 rows, tokens, lengths, mask = (
                     [rows[n] for n in going],

@@ -34,7 +34,8 @@ except ModuleNotFoundError as error:
     raise MissingExtra("Model replicas on a Ray cluster (run.replicas)", "ray") from error
 
 RESTARTS = 3
-"""How often a replica that was lost is started again, somewhere in the cluster. Its calls are answered anew, and alike.
+"""How often a replica that was lost is started again, somewhere in the cluster. Its calls are answered again, with the
+same replies.
 """
 LOADING = 900.0
 """Seconds in which all replicas must have found a place in the cluster and loaded the weights."""
@@ -97,7 +98,7 @@ class Replicas:
     """A local model that lives in actors of a Ray cluster: one processor, or one GPU, each.
 
     Calls are collected as for a single model, and a batch is shared out: a conversation keeps its replica, a new one
-    gets the replica with the least to do. Rows do not influence each other, so replies do not depend on who gave them.
+    gets the replica with the least to do. Rows do not influence each other, so replies do not depend on the replica.
 
     Args:
         config: A model of the provider `transformers`.

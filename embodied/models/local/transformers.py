@@ -96,7 +96,7 @@ class Transformers:
         if self._tokenizer.pad_token is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
         if getattr(self._processor, "chat_template", None) is None:
-            raise UsageError(f"{self.name}: {source} has no chat template, so it is no instruction model.")
+            raise UsageError(f"{self.name}: {source} has no chat template, so it is not an instruction model.")
         self._context = config.context or getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
         self._ending = Ending(_ends(self._model, self._tokenizer), self._tokenizer.pad_token_id)
         kept = Prefixes(int(config.prompt_memory * 2**30) if config.reuse_prompt else 0)
@@ -131,9 +131,8 @@ class Transformers:
     def answer(
         self, requests: Sequence[Request], halt: Callable[[], bool] = lambda: False
     ) -> list[Reply | ModelFailure]:
-        """Answers several requests together, in the calling thread. Not for several threads at once.
-
-        When the device's memory does not suffice, the batch is halved, now and from then on.
+        """Answers several requests together, in the calling thread. Only one thread may call it at a time. When the
+        device's memory is too small, the batch is halved, now and from then on.
 
         Args:
             requests: Messages and settings of each.
@@ -152,7 +151,7 @@ class Transformers:
             torch.cuda.empty_cache()
         half = len(requests) // 2
         if not half:
-            return [PromptTooLong(f"{self.name}: the memory of {self._device} does not suffice for one prompt.")]
+            return [PromptTooLong(f"{self.name}: the memory of {self._device} is too small for one prompt.")]
         self._size = min(self._size, half)
         return [*self.answer(requests[:half], halt), *self.answer(requests[half:], halt)]
 
@@ -171,7 +170,7 @@ class Transformers:
         return [self._reply(job, seconds) if isinstance(job, _Job) else job for job in jobs]
 
     def _job(self, messages: Sequence[Message], settings: Settings) -> _Job | PromptRefused:
-        """A request with all that is made of it before the model sees it; an error where that cannot be done."""
+        """A request, prepared for the model; an error if that is not possible."""
         if not self._sees and has_images(messages):
             return PromptRefused(
                 f"{self.name} reads no images. Play with --text, or use a model that does.", "no pictures"
@@ -258,7 +257,7 @@ class Transformers:
 
     def _render(self, messages: Sequence[Message], thinks: bool = True) -> str:
         """The prompt as the model's chat template writes it; the system message becomes part of the first turn where
-        the template knows none. Without `thinks`, templates that can are told to leave no room for a thought.
+        the template knows none. Without `thinks`, templates that support it are told to leave no room for a thought.
         """
         try:
             return self._apply(alternate(messages), thinks)
@@ -311,7 +310,7 @@ class Transformers:
 
     def _chosen(self, job: _Job, answers: Answers, seconds: float) -> Reply:
         """The reply to a job that allows some answers only."""
-        if job.weights is None:  # it was told to halt: nobody reads this reply
+        if job.weights is None:  # it was told to halt: this reply is not read
             return Reply("", stop="length")
         number = take(answers, job.weights, job.row)
         return Reply(

@@ -40,7 +40,7 @@ def find_gguf(config: ModelConfig) -> Path:
 
     Raises:
         MissingWeights: The embedded model is asked for and not installed.
-        UsageError: There is no such file, or it is no GGUF file.
+        UsageError: There is no such file, or it is not a GGUF file.
     """
     if not config.path and config.name == EMBEDDED:
         return embedded()

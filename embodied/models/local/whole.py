@@ -1,4 +1,6 @@
-"""Answers weighed by any model and behind any input: what `embodied.models.local.packed` cannot take."""
+"""Answers weighed by any model and behind any input: for models and inputs that `embodied.models.local.packed` cannot
+take.
+"""
 
 from __future__ import annotations
 

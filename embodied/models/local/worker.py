@@ -50,7 +50,7 @@ class EngineThread:
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=model.partition("/")[0])
 
     async def run(self, job: Callable[[Halt], T]) -> T:
-        """Runs `job`, which must return soon after its `Halt` says so, whatever it returns then.
+        """Runs `job`, which must return soon after its `Halt` says so; what it returns then does not matter.
 
         When the caller is cancelled the job is told to stop, and dropped if it has not begun.
 

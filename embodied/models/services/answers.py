@@ -1,8 +1,7 @@
-"""What servers answer, read without trust: JSON of any shape and type.
+"""Reads the answers of servers without trusting them: JSON of any shape and type.
 
 The text must be where this module looks for it: an answer whose text is elsewhere is garbled, never an empty answer.
-Whatever stands beside the text (token counts, the reason for the end, the model's name) is read where it makes sense
-and left out where it does not.
+Other values (token counts, the reason for the end, the model's name) are read if they make sense, and left out if not.
 """
 
 from __future__ import annotations
@@ -97,7 +96,7 @@ def within(value: Any, *path: str) -> Any:
 
 
 def count(value: Any) -> int:
-    """A number of tokens; 0 for what is none, negative, or beyond reason."""
+    """A number of tokens; 0 for anything that is not a number, is negative, or is absurdly large."""
     if isinstance(value, str):
         value = int(value) if value.isdecimal() and len(value) < 12 else 0
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < MOST_TOKENS:
@@ -129,7 +128,7 @@ def thoughts_of(content: Any) -> str:
 
 
 def chat_answer(body: dict[str, Any]) -> ServiceAnswer:
-    """The answer in a completion of OpenAI's API. Raises `Unreadable` where its text is in no place that is known."""
+    """The answer in a completion of OpenAI's API. Raises `Unreadable` if its text is not in a known place."""
     choices = body.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
     if not isinstance(choice, dict):
@@ -161,7 +160,7 @@ def chat_answer(body: dict[str, Any]) -> ServiceAnswer:
 
 
 def text_elsewhere(place: dict[str, Any]) -> str:
-    """The key of `place` under which there is text although none belongs there; empty where there is none."""
+    """The key of `place` that holds text although none belongs there; empty if there is none."""
     return next((key for key in _ELSEWHERE if _holds_text(place.get(key))), "")
 
 
@@ -184,7 +183,7 @@ def estimated_reply(texts: Sequence[str]) -> int:
 
 
 def _part(part: Any) -> str | None:
-    """The text of a part of a message; empty for thoughts, None for what is neither."""
+    """The text of a part of a message; empty for thoughts, None for anything else."""
     if isinstance(part, str):
         return part
     if not isinstance(part, dict):

@@ -2,7 +2,7 @@
 to them.
 
 A JSON schema that allows one object, `{"action": ...}`, for services with structured output; a GBNF grammar for
-llama.cpp. Whatever form the answer then has, `taken` gives the bare choice.
+llama.cpp. `taken` gives the bare choice for every form of answer.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def grammar(choices: Sequence[str]) -> str:
 
 
 def taken(text: str, choices: Sequence[str]) -> str:
-    """The one of `choices` that an answer is, bare or within the object of `schema`; the answer as it is where it is
-    none of them: a server may ignore what it was asked.
+    """The one of `choices` that an answer is, bare or within the object of `schema`; any other answer unchanged: a
+    server may ignore the request.
     """
     known = {storable(choice): choice for choice in choices}
     for form in (text, text.strip(), _inside(text)):

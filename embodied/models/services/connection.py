@@ -1,4 +1,4 @@
-"""The way to a server: what broke on it, the proxy that stands in it, and how much may come back over it."""
+"""The connection to a server: why it broke, the proxy on its way, and how large a response may be."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PIECE = 65_536
 
 
 class TooMuch(httpx2.TransportError):
-    """A body of more than `MAX_BODY` bytes, or one that is packed in a way nobody asked for."""
+    """A body of more than `MAX_BODY` bytes, or one that is packed in a way that was not requested."""
 
 
 def hooks() -> dict[str, list[Any]]:
@@ -39,7 +39,7 @@ async def _bounded(response: httpx2.Response) -> None:
     if packing in ("gzip", "x-gzip", "deflate"):
         del response.headers["content-encoding"]  # unpacked here, a piece at a time
     elif packing not in ("", "identity"):
-        raise TooMuch(f"a body packed as {packing[:20]!r}, which nobody asked for")
+        raise TooMuch(f"a body packed as {packing[:20]!r}, which was not requested")
     response.stream = _Bounded(response.stream, packing)  # type: ignore[arg-type]
 
 
@@ -86,7 +86,7 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def wants_password(error: BaseException) -> bool:
-    """Whether a proxy turned a call away for want of a password. The text alone is not a sign: a port or a host may
+    """Whether a proxy refused a call because a password is missing. The text alone is not a sign: a port or a host may
     hold "407".
     """
     found = list(causes(error))
@@ -95,7 +95,7 @@ def wants_password(error: BaseException) -> bool:
 
 
 def absent(error: BaseException, url: str) -> str:
-    """Why nobody is there, in words; empty when somebody may be."""
+    """Why there is no server, in words; empty when there may be one."""
     parts = urlsplit(url)
     where = f"{parts.hostname}:{parts.port or {'https': 443}.get(parts.scheme, 80)}"
     found = list(causes(error))
@@ -112,7 +112,7 @@ def absent(error: BaseException, url: str) -> str:
             " are."
         )
     if any(isinstance(e, ssl.SSLError) and "WRONG_VERSION" in str(e).upper() for e in found):
-        return "it speaks no TLS; write http:// in place of https://."
+        return "it does not speak TLS; write http:// in place of https://."
     return ""
 
 

@@ -1,5 +1,5 @@
-"""An HTTP endpoint: its address and key, and the one place where its failures become ours and its text becomes ours to
-keep.
+"""An HTTP endpoint: its address and key. Only here its failures become our errors, and its text becomes fit for
+records.
 
 No message, repr or reply that leaves here holds the key.
 """
@@ -83,7 +83,7 @@ _NAMED_STATUS = {
 }
 _MAX_DETAIL = 300
 _CONNECT = 15.0
-"""Seconds for a connection: a server that is not there should be known sooner than one that thinks."""
+"""Seconds for a connection: a missing server should be noticed sooner than a slow one."""
 
 
 @dataclass(frozen=True)
@@ -137,14 +137,14 @@ class Endpoint:
         return cls(f"{config.provider}/{config.name}", address, variable, config.timeout, key or PLACEHOLDER)
 
     def clean(self, text: str) -> str:
-        """`text` fit to be stored: no key, no lone surrogates, at most `MAX_TEXT` characters."""
+        """`text` fit for records: no key, no lone surrogates, at most `MAX_TEXT` characters."""
         text = storable(text[:MAX_TEXT])
         text = text.replace(self.key, secrets.MASK) if len(self.key) >= secrets.SHORTEST else text
         return secrets.mask(text)
 
     def read(self, data: bytes | str) -> dict[str, Any]:
-        """The JSON object that a server answered. Raises `ModelErred` when it is none, the failure inside when it holds
-        one.
+        """The JSON object that a server answered. Raises `ModelErred` when it is not one, and the failure inside when
+        it holds one.
         """
         try:
             body = parsed(data)
@@ -157,7 +157,7 @@ class Endpoint:
     def reply(
         self, answer: ServiceAnswer, usage: Usage, messages: Sequence[Message], *, model: Any, seconds: float
     ) -> Reply:
-        """The reply, cleaned, with thoughts that stand in the text moved to the reasoning, and what nobody counted
+        """The reply, cleaned, with thoughts that stand in the text moved to the reasoning, and missing token counts
         estimated.
         """
         thoughts, text = split_thoughts(answer.text)
@@ -202,9 +202,7 @@ class Endpoint:
             case "too long":
                 return PromptTooLong(f"{self.model}: the prompt is too long for {self.url} ({words}).")
             case "filtered":
-                return PromptRefused(
-                    f"{self.model}: {self.url} does not take what this prompt says ({words}).", "filtered"
-                )
+                return PromptRefused(f"{self.model}: {self.url} refuses what this prompt says ({words}).", "filtered")
             case "no pictures":
                 return PromptRefused(
                     f"{self.model}: {self.url} reads no pictures ({words}). Play with --text.", "no pictures"
@@ -256,7 +254,7 @@ class Endpoint:
         return f" The call went through the proxy {proxy[1]}, which {proxy[0]} names; NO_PROXY={host} goes around it."
 
     def garbled(self, what: str, data: bytes = b"{") -> ModelErred:
-        """The failure for an answer that makes no sense; another attempt may fare better. `data` is the body, where it
+        """The failure for an answer that makes no sense; another attempt may work. `data` is the body, where it
         is not JSON.
         """
         return ModelErred(f"{self.model}: {self.url} sent {self._short(what)}.{self._proxy(200, data)}")
@@ -264,19 +262,19 @@ class Endpoint:
     def filtered(self, reason: str) -> PromptRefused:
         """The failure for an answer that a filter took away."""
         return PromptRefused(
-            f"{self.model}: {self.url} keeps back its answer to this prompt ({self._short(reason)}).", "filtered"
+            f"{self.model}: {self.url} withheld its answer to this prompt ({self._short(reason)}).", "filtered"
         )
 
     def not_json(self, data: bytes) -> ModelErred:
         """The failure for a body that is not what the API promises."""
         start = data[:60].decode("utf-8", "replace")
         return self.garbled(
-            f"something that is no answer of this API, beginning {start!r}" if data else "an empty answer", data
+            f"something that is not an answer of this API, beginning {start!r}" if data else "an empty answer", data
         )
 
     @contextlib.asynccontextmanager
     async def deadline(self) -> AsyncIterator[None]:
-        """Turns more than `timeout` seconds inside into `ModelTimeout`, however the bytes trickle in."""
+        """Turns more than `timeout` seconds inside into `ModelTimeout`, even if bytes keep arriving slowly."""
         try:
             async with asyncio.timeout(self.timeout):
                 yield

@@ -46,7 +46,7 @@ class Google:
         self.name = self._endpoint.model
         self._model = config.name
         self._blobs = blobs
-        # A client of ours, so that it is known which library's exceptions to expect.
+        # A client of ours, so that we know which library's exceptions to expect.
         events = hooks()
         self._http = httpx2.AsyncClient(event_hooks={**events, "request": [*events["request"], self._limit]})
         # None leaves the SDK's own address and version
@@ -125,7 +125,7 @@ class Google:
             AttributeError,
             TypeError,
         ):
-            raise endpoint.garbled("something that is no answer of this API") from None
+            raise endpoint.garbled("something that is not an answer of this API") from None
         return (answer.sdk_http_response.body if answer.sdk_http_response else None) or ""
 
     def _reply(self, data: str, messages: Sequence[Message], seconds: float) -> Reply:

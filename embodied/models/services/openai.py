@@ -107,7 +107,7 @@ class OpenAI:
             case "grammar":
                 return {"grammar": grammar(choices)}
         raise ModelRefused(
-            f"{self.name}: nothing says how {self._endpoint.url} holds an answer to a list. Set model.constraint to"
+            f"{self.name}: it is unknown how {self._endpoint.url} holds an answer to a list. Set model.constraint to"
             f" one of {', '.join(CONSTRAINTS)}."
         )
 

@@ -1,4 +1,4 @@
-"""What a server's error is about: the account, this one prompt, a setting, or the moment. Status codes alone do not
+"""The subject of a server's error: the account, this one prompt, a setting, or the moment. Status codes alone do not
 say.
 
 The words come from the services' own errors (tests/models/test_refusals.py holds the bodies).
@@ -309,10 +309,8 @@ _CAMEL = re.compile(r"(?<=[a-z])([A-Z])")
 
 
 def kind_of(error: Said) -> tuple[Kind, str]:
-    """What an error is about, and the setting that it is about where it is one.
-
-    What a prompt is refused for is looked for before what an account is, because services use 403 and 401 for both;
-    money before all.
+    """The subject of an error, and the setting if it is about one. Money is looked for first. Reasons to refuse a
+    prompt come before reasons to refuse an account, because services use 403 and 401 for both.
     """
     status, text, codes = error.status, error.text, error.codes
     if status == 402 or codes & _BILLING_CODES or _BILLING.search(text) or (status != 429 and _QUOTA.search(text)):

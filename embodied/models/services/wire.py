@@ -48,7 +48,7 @@ def alternate(messages: Iterable[Message]) -> list[Message]:
 def split_system(messages: Sequence[Message]) -> tuple[tuple[Part, ...], list[Message]]:
     """The parts of the leading system messages, and the turns that follow, for providers that take the two apart.
 
-    Later system messages become user messages. So does everything when there is nothing but system messages: a request
+    Later system messages become user messages. If there are only system messages, all become user messages: a request
     needs a turn.
     """
     first = next((i for i, m in enumerate(messages) if m.role != "system"), len(messages))

@@ -4,7 +4,7 @@ simplification.
 As in the paper's planner the state space is [-100, 100]^2 with a heading, motions are checked at a resolution of 0.003,
 and what is valid is a disc inside the map that touches no obstacle. Ours: the end is counted in checks, not in seconds,
 so that no result depends on the machine; the disc is checked exactly and not at 20 places of its rim; and a path that
-grazes an obstacle between two checks is planned anew.
+grazes an obstacle between two checks is planned again.
 """
 
 from __future__ import annotations

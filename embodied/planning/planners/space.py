@@ -9,7 +9,8 @@ import numpy as np
 from embodied.arrays import Bools, Floats
 
 HALF = 40.0
-"""The world reaches from -HALF to HALF in x and y, in map units. Its boundary is no obstacle, but a robot stays within.
+"""The world reaches from -HALF to HALF in x and y, in map units. Its boundary is not an obstacle, but a robot stays
+within it.
 """
 START = np.array([-36.6031, -36.4332])
 GOAL = np.array([36.0982, 36.363])

@@ -142,8 +142,8 @@ class LocalEnvironment:
 
     @contextmanager
     def _boundary(self, what: str) -> Iterator[None]:
-        """An exception out of a simulator is data, whatever its type: the episode ends as `infra_failure`, the run goes
-        on.
+        """An exception of any type from a simulator is data: the episode ends as `infra_failure`, and the run
+        continues.
         """
         try:
             yield

@@ -1,4 +1,4 @@
-"""What runs inside a worker process: a host of environments that executes one request after another.
+"""The program in a worker process: a host of environments that executes one request after another.
 
 `python -m embodied.rollout.worlds.host` reads requests from standard input and writes answers to standard output. A
 frame is four bytes of length, big-endian, and a msgpack record; an empty frame is a heartbeat, sent while a request is
@@ -101,7 +101,7 @@ class Host:
             TypeError,
             OverflowError,
             msgspec.MsgspecError,
-        ) as error:  # out of pack(): what the environment gave is no plain record
+        ) as error:  # from pack(): what the environment gave is not a plain record
             return pack(
                 Response(
                     error=f"An environment gave what cannot be recorded: {error}", kind=EnvironmentFailure.__name__
@@ -160,10 +160,8 @@ class Channel:
 
 
 def guard() -> None:
-    """Starts a small process that waits for the end of this one, however it ends, and then ends whatever simulators
-    started.
-
-    It needs this process to lead a group of its own; where that is not so, it does nothing.
+    """Starts a small process that waits until this one ends in any way, and then ends all processes that simulators
+    started. This process must lead its own group; else it does nothing.
     """
     if os.getpgrp() != os.getpid():
         return

@@ -1,4 +1,4 @@
-"""Workers on a Ray cluster: the same pool, its workers being actors on whichever machine has a core to spare."""
+"""Workers on a Ray cluster: the same pool, whose workers are actors on any machine with a free core."""
 
 from __future__ import annotations
 

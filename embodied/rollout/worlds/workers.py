@@ -1,10 +1,10 @@
-"""Worker processes: where environments live, so that what kills, hangs or freezes a simulator costs an attempt and not
-the run.
+"""Worker processes, in which environments live. If a simulator is killed, hangs or freezes, this costs an attempt and
+not the run.
 
 A `Pool` has places for workers and fills them when they are needed. A worker hosts several environments and executes
 one request after another. An `Environment` belongs to an episode and outlives its worker: when that is lost, it is
-restored in another one by repeating the actions so far, without the agent, and every observation is compared with what
-it was before.
+restored in another one by repeating the actions so far, without the agent, and every observation is compared with the
+earlier one.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ from embodied.types import TaskSpec
 from embodied.variables import resolved_task
 
 SILENCE = 60
-"""Heartbeats that a worker may miss in the midst of a request before it counts as frozen."""
+"""Heartbeats that a worker may miss in the middle of a request before it counts as frozen."""
 ATTEMPTS = 3
-"""Workers that may be lost while they serve one episode at the same step. The next would be lost too: it is the
-simulator's doing.
+"""Workers that may be lost while they serve one episode at the same step. The next would be lost too: the simulator
+causes it.
 """
 GRACE = 5.0
 """Seconds that a worker has to end in good order."""
 HURRY = 0.7
 """The same, and for freeing an environment, in a run that was told to stop."""
 LOSSES = 20
-"""Workers that one episode may lose in all, through whatever fault, its neighbours' included."""
+"""Workers that one episode may lose in all, for any reason, also because of its neighbours."""
 ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")}
 """Workers share the cores among themselves; a sum also must not depend on how many threads share it."""
 
@@ -52,7 +52,7 @@ class WorkerLost(EnvironmentFailure):
     """The worker died, hung past the deadline, or froze; its environments are gone."""
 
     guilty = True
-    """Whether the episode that hears of it was being served at that moment; for the others it is an accident."""
+    """Whether this episode was being served at that moment; for the others it is an accident."""
 
 
 class Worker(Protocol):
@@ -60,12 +60,12 @@ class Worker(Protocol):
 
     async def ask(self, request: bytes, seconds: float) -> bytes:
         """The answer to a packed request. Raises `WorkerLost`, also when there is none within `seconds`; then the
-        worker is of no more use.
+        worker cannot be used any more.
         """
         ...
 
     async def stop(self, seconds: float) -> None:
-        """Lets the worker end in good order, with its environments closed, if that takes no longer than `seconds`."""
+        """Lets the worker close its environments and end, if that takes no longer than `seconds`."""
         ...
 
 
@@ -128,7 +128,7 @@ class ProcessWorker:
             verdict = self._verdict.format(seconds=seconds) or await self._cause()
             await self._kill()
             raise WorkerLost(f"a worker process {verdict}") from error
-        except asyncio.CancelledError:  # what it might still say would be taken for the answer to the next request
+        except asyncio.CancelledError:  # a late answer would be read as the answer to the next request
             await self._kill()
             raise
         finally:
@@ -177,7 +177,9 @@ class ProcessWorker:
         _alive.discard(self)
 
     def abandon(self) -> None:
-        """Ends the process and removes its folder without waiting, from any thread; the worker is of no more use."""
+        """Ends the process and removes its folder without waiting, from any thread; the worker cannot be used any
+        more.
+        """
         self._signal()
         self._folder.cleanup()
 
@@ -206,7 +208,7 @@ _alive: set[ProcessWorker] = set()
 
 
 def abandon() -> None:
-    """Ends all workers of this process at once: it is about to end itself without a word to anyone."""
+    """Ends all workers of this process at once: it is about to end itself at once."""
     for worker in list(_alive):
         worker.abandon()
 
@@ -231,7 +233,7 @@ class Place:
         """Asks `worker`, when its turn comes. Raises `WorkerLost`."""
         async with self._lock:
             if worker is not self.worker:
-                lost = WorkerLost("a worker process was lost by another episode's doing")
+                lost = WorkerLost("a worker process was lost because of another episode")
                 lost.guilty = False
                 raise lost
             return await self._asked(worker, request, seconds)
@@ -290,7 +292,7 @@ class Pool:
         await asyncio.gather(*(place.stop(self.grace) for place in self._places))
 
     def hurry(self) -> None:
-        """From now on nothing that ends is waited for as long as usual: somebody who wants to stop is waiting."""
+        """From now on, waits for ending work are shorter than usual: the user wants to stop."""
         self.grace = HURRY
         self.closing_seconds = min(self.closing_seconds, HURRY)
 
@@ -338,7 +340,7 @@ class Pool:
 
 
 class Environment:
-    """The environment of one episode, in whichever worker. Pictures arrive in `blobs` before the answer does.
+    """The environment of one episode, in any worker. Pictures arrive in `blobs` before the answer does.
 
     Made by `Pool.environment`.
     """
@@ -357,7 +359,7 @@ class Environment:
         """Starts the episode. Called once.
 
         Raises:
-            EnvironmentFailure: The simulator failed, or workers were lost again and again.
+            EnvironmentFailure: The simulator failed, or too many workers were lost.
             UsageError, MissingExtra: The environment cannot be made.
         """
         self._seed = seed

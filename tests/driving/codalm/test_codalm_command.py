@@ -276,14 +276,12 @@ def test_a_submission_is_judged_and_gone_on_with(
     assert (
         code == 0
         and f"{score}: 7 answers, 0 judged before, 1 empty." in out
-        and "6 calls are to be made" in out
+        and "6 calls are needed" in out
         and stub.requests == 0
     )
     stub.reply = "Same.\nRating: [[8]]"
     code, out, _ = call(*words, f"model.base_url='{stub.url}/fault/ok,ok,503,ok/v1'", "model.attempts=1")
-    assert (
-        code == 5 and score in out and stub.requests == 6 and "6 answers were shown without the ratings or marks" in out
-    )
+    assert code == 5 and score in out and stub.requests == 6 and "6 answers were altered for the judge" in out
     code, out, _ = call(*words, f"model.base_url={stub.url}/v1", "--json")
     body = json.loads(out)
     assert (
@@ -317,7 +315,7 @@ def test_a_judge_that_is_not_there(call, root: Path, sent: Path, tmp_path: Path)
     assert (
         code == 5
         and "Stopped early: 3 calls in a row failed with the same error" in out
-        and "The same command goes on from here" in out
+        and "The same command continues from here" in out
     )
     code, _, err = call(*words, "--model", "stub")
     assert code == 2 and "does not say both provider and model" in err

@@ -83,7 +83,7 @@ def test_every_line_that_is_wrong_is_named(tmp_path: Path) -> None:
     said = "\n".join(found.problems)
     assert [p.split(":")[0].split()[-1] for p in found.problems] == ["2", "4", "5", "6", "7", "8", "9"]
     for words in (
-        "is no JSON",
+        "is not JSON",
         "is not a JSON object",
         "has no 'answer'",
         "a second time; line 1 counts",

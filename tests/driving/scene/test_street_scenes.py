@@ -171,7 +171,7 @@ def test_specifications_survive_and_bad_ones_are_refused():
         decode(encode((replace(one, actors=(Actor(1, "car", 0, 9, motion="waypoints"),)),)))
     with pytest.raises(UsageError, match="lanes"):
         decode(encode((replace(one, road=Road(lanes=2, ego_lane=2)),)))
-    with pytest.raises(UsageError, match="no list of scenes"):
+    with pytest.raises(UsageError, match="not a list of scenes"):
         decode(b"{")
 
 

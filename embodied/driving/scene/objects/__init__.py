@@ -1,5 +1,5 @@
-"""What the 43 categories look like: small solids of few colours, told apart by outline and colour from as far as a
-driver must tell them apart.
+"""What the 43 categories look like: small solids of few colours. Outline and colour distinguish them from as far as a
+driver must recognise them.
 
 `build(actor)` gives the meshes of an actor in the ego frame. Solids are built facing forward (+y) with their foot's
 middle at the origin.

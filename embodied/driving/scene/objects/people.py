@@ -139,7 +139,7 @@ def moped(paint: Colour, state: str, night: bool) -> list[Mesh]:
 
 
 def stroller(paint: Colour, state: str, night: bool) -> list[Mesh]:
-    """A pushchair, and who pushes it while it moves."""
+    """A pushchair and, while it moves, a person who pushes it."""
     tub = box((0, 0.25, 0.66), (0.5, 0.8, 0.3), 0.0, paint)
     hood = sphere((0, 0.02, 0.88), (0.27, 0.3, 0.32), paint, sides=12)
     legs = [box((side * 0.22, 0.25, 0.34), (0.05, 0.7, 0.05), 0.0, STEEL) for side in (-1, 1)]
@@ -172,7 +172,7 @@ def wheelchair(paint: Colour, state: str, night: bool) -> list[Mesh]:
 
 
 def cart(paint: Colour, state: str, night: bool) -> list[Mesh]:
-    """A handcart with a load, and who pulls it while it moves."""
+    """A handcart with a load and, while it moves, a person who pulls it."""
     bed = box((0, -0.1, 0.55), (1.0, 1.7, 0.12), 0.0, paint)
     sides = [box((side * 0.48, -0.1, 0.78), (0.05, 1.7, 0.36), 0.0, paint) for side in (-1, 1)]
     load = [

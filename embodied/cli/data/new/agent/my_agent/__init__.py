@@ -1,4 +1,4 @@
-"""MyAgent: asks a model for the next action, and shows it nothing but the present."""
+"""MyAgent: asks a model for the next action, and shows it only the present observation."""
 
 from dataclasses import replace
 
