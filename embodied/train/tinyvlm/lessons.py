@@ -20,7 +20,7 @@ from embodied.train.tinyvlm.words import BEGIN, PAD, PAST_ACTIONS
 
 Ints = npt.NDArray[np.int64]
 LONGEST_GOAL = 40
-"""Words of a goal; what is behind them is cut."""
+"""Words of a goal; the words after them are cut."""
 PREFIX = LONGEST_GOAL + 1 + PAST_ACTIONS
 
 
@@ -58,7 +58,7 @@ class Patches:
 
 
 class Sayings:
-    """The names of objects, by number; 0 is no object."""
+    """The names of objects, by number; 0 stands for none."""
 
     def __init__(self, built: Built):
         self._built = built
