@@ -33,7 +33,7 @@ from embodied.evaluation import Evaluation
 from embodied.registry import unknown
 from embodied.request import Request, planned
 from embodied.rollout import playing
-from embodied.rollout.identity import deciding, difference, run_identity, unnamed, versions
+from embodied.rollout.identity import deciding, difference, of_plugins, run_identity, unnamed, versions
 from embodied.rollout.plan import Shard, plan
 from embodied.rollout.playing import Factory, Job
 from embodied.rollout.runner import Listener, Listeners
@@ -208,7 +208,7 @@ def prepare(request: Request, shard: str | None = None, say: Say = print, factor
     whole = {"suite": request.suite, "preset": named or config.agent.policy, **deciding(config)}
     if request.alone is None:
         whole["env"] = {spec.env: spec.kwargs for spec, _ in tasks}
-    found = versions(spec for spec, _ in tasks)
+    found = versions((spec for spec, _ in tasks), of_plugins(config))
     now = datetime.now(UTC).isoformat(timespec="seconds")
     record = RunRecord(run_identity(whole, found), whole, (), found, now, request.suite or "")
     agent = request.agent if request.version is None else request.version.record.name
@@ -252,7 +252,7 @@ def reopen(
     config.model.sha256 = ""
     place(config, version)
     config.model.sha256 = config.model.sha256 or str((record.config.get("model") or {}).get("sha256") or "")
-    found = versions(spec.task for spec in record.planned)
+    found = versions((spec.task for spec in record.planned), of_plugins(config))
     now = replace(record, config={**record.config, **deciding(config)}, versions=found)
     if what := difference(record, now):
         raise StoreError(

@@ -67,7 +67,8 @@ def replay(
         )
     if imported:
         typer.echo(COMPARED)
-    now, then = versions(spec.task for spec in specs), opened.record.versions
+    then = opened.record.versions
+    now = versions((spec.task for spec in specs), (name for name in then if "/" not in name))
     older = older_versions(opened.record)
     if older:
         typer.echo(

@@ -12,8 +12,10 @@ from importlib.metadata import PackageNotFoundError, version
 
 import msgspec
 
+from embodied.agents import AGENTS
 from embodied.catalog import ENTRIES
 from embodied.config import EvalConfig, env_defaults, recorded
+from embodied.models.config import MODELS
 from embodied.rollout.plan import identity
 from embodied.store.codec import encode
 from embodied.store.run import RunRecord
@@ -51,14 +53,24 @@ def deciding(config: EvalConfig) -> Json:
     return {**{key: value for key, value in whole.items() if key not in ("suite", "run")}, "run": run}
 
 
-def versions(specs: Iterable[TaskSpec] = ()) -> dict[str, str]:
+def of_plugins(config: EvalConfig) -> list[str]:
+    """The distributions that the agent's policy and the model's provider come from, if they are plugins."""
+    found = AGENTS.plugin(config.agent.policy), MODELS.plugin(config.model.provider)
+    return [plugin.distribution for plugin in found if plugin is not None]
+
+
+def versions(specs: Iterable[TaskSpec] = (), more: Iterable[str] = ()) -> dict[str, str]:
     """Versions of what can move a score: of installed distributions, and of the environments of `specs` that have had
     more than one.
+
+    Args:
+        specs: What is played.
+        more: Further distributions.
     """
     played = {ENTRIES[spec.env] for spec in specs if spec.env in ENTRIES}
     found = {e.family: e.version for e in sorted(played, key=lambda e: e.id) if e.version != "v0"}
-    of_plugins = sorted({name for e in played if e.distribution for name in (e.distribution, *e.versions)})
-    for name in (PACKAGE, *SIMULATORS, *of_plugins):
+    others = {name for e in played if e.distribution for name in (e.distribution, *e.versions)} | set(more)
+    for name in (PACKAGE, *SIMULATORS, *sorted(others - {PACKAGE, *SIMULATORS})):
         try:
             found[name] = version(name)
         except PackageNotFoundError:

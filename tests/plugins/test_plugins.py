@@ -160,3 +160,31 @@ def test_ours_are_listed_without_reading_plugins(tmp_path: Path) -> None:
     found = write(tmp_path, {"environments": {"b": "stranger.absent:X"}})
     code, _, err = run(found, "--help", cwd=tmp_path)
     assert (code, err) == (0, "")
+
+
+def test_another_version_of_an_agent_does_not_continue_a_run(tmp_path: Path) -> None:
+    found, place = write(tmp_path / "site", POINTS), tmp_path / "runs"
+    place.mkdir()
+    asked = (
+        "--env",
+        "babyai",
+        "--task",
+        "goto",
+        "--agent",
+        "walker",
+        "--episodes",
+        "1",
+        "--steps",
+        "3",
+        "--out",
+        "run",
+    )
+    code, out, err = run(found, "eval", *asked, cwd=place)
+    assert code == 0, out + err
+    assert run(found, "resume", "run", cwd=place)[0] == 0
+    metadata = next(found.glob("*.dist-info/METADATA"))
+    metadata.write_text(metadata.read_text().replace("Version: 1.2", "Version: 1.3"))
+    code, _, err = run(found, "resume", "run", cwd=place)
+    assert code == 4 and "is '1.2' there and '1.3' here" in err
+    code, out, _ = run(found, "replay", "run", cwd=place)
+    assert code == 0 and "1.2 (here 1.3)" in out

@@ -19,9 +19,8 @@ def _foot(category: str, state: str, colour: str) -> tuple[float, float, float, 
     vertices = solid(Actor(1, category, 0.0, 0.0, state=state, colour=colour)).vertices
     low = vertices[vertices[:, 2] < REACH, :2]
     (left, back), (right, front) = low.min(axis=0), low.max(axis=0)
-    return tuple(
-        round(float(v), 3) for v in ((left + right) / 2, (back + front) / 2, (right - left) / 2, (front - back) / 2)
-    )  # type: ignore[return-value]
+    across, along = round(float((left + right) / 2), 3), round(float((back + front) / 2), 3)
+    return across, along, round(float((right - left) / 2), 3), round(float((front - back) / 2), 3)
 
 
 def foot(actor: Actor) -> tuple[float, float, float, float]:

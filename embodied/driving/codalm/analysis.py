@@ -251,7 +251,7 @@ def twin_tables(pairs: Sequence[twins.Twins], runs: dict[str, dict[str, dict[str
     for task, count in (("general_perception", twins.described), ("driving_suggestion", twins.advised)):
         if task not in runs:
             continue
-        items = [Item(task, f) for p in pairs for f in (p.present, p.absent)]  # type: ignore[arg-type]
+        items = [Item(task, f) for p in pairs for f in (p.present, p.absent)]  # type: ignore[arg-type]  # a literal of the tuple above
         rows = dict(runs[task])
         shown = ("oracle", "shuffled", "blind", "constant", "empty")
         rows |= {

@@ -150,7 +150,7 @@ class CodaLMEnv(LanguageEnv):
         if zoom and not image:
             raise UsageError("zoom needs a picture: give image=True (--image).")
         self._set = sources.open_set(split, data, language, partial)
-        self._questions = self._set.turns(self._task)  # type: ignore[arg-type]
+        self._questions = self._set.turns(self._task)  # type: ignore[arg-type]  # a name that the catalog has
         if not self._questions:
             raise UsageError(f"The split {split} has no question for {task}.")
         self._scenes = {scene.name: scene for scene in self._set.scenes}

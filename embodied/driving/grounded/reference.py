@@ -101,4 +101,5 @@ def _light(objects: list[ObjectFact]) -> LightState:
     """The state of the traffic lights where all that are described agree."""
     states = {o.colour for o in objects if o.category == "traffic_light" and o.colour}
     said = states.pop() if len(states) == 1 else ""
-    return said if said in ("red", "yellow", "green") else ""  # type: ignore[return-value]
+    known: dict[str, LightState] = {"red": "red", "yellow": "yellow", "green": "green"}
+    return known.get(said, "")

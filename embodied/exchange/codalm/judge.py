@@ -201,4 +201,4 @@ def _pair(reference: str, answer: str) -> str:
 
 
 def _message(role: str, text: str) -> Message:
-    return Message(role, (Text(text),))  # type: ignore[arg-type]
+    return Message(role, (Text(text),))  # type: ignore[arg-type]  # callers give literals

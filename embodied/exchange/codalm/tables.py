@@ -117,10 +117,15 @@ def _row(name: str, c: Count) -> tuple[str | int | None, ...]:
     )
 
 
+def _of_all(scores: list[float | None]) -> float | None:
+    """The final score; None if a task has no score."""
+    known = [score for score in scores if score is not None]
+    return final(*known) if len(known) == len(TASKS) else None
+
+
 def _final(counts: dict[Task, Count]) -> tuple[str | int | None, ...]:
     means, least = [counts[t].mean for t in TASKS], [counts[t].least for t in TASKS]
-    mean = None if None in means else final(*means)  # type: ignore[arg-type]
-    lowest = None if None in least else final(*least)  # type: ignore[arg-type]
+    mean, lowest = _of_all(means), _of_all(least)
     return (
         "final (mean of the three)",
         *[None] * 6,

@@ -46,7 +46,8 @@ def solid(actor: Actor, night: bool = False) -> Mesh:
 def extent(actor: Actor) -> tuple[float, float, float]:
     """Width (across its heading), length (along it) and height of an actor's solid, metres."""
     size = solid(actor).vertices.max(axis=0) - solid(actor).vertices.min(axis=0)
-    return tuple(round(float(v), 3) for v in size)  # type: ignore[return-value]
+    width, length, height = (round(float(v), 3) for v in size)
+    return width, length, height
 
 
 for _category in BUILDERS:
