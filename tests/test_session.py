@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ import pytest
 import embodied
 from embodied import agents
 from embodied.config import compose, recorded
-from embodied.errors import EnvironmentFailure, StoreError, UsageError
+from embodied.errors import EmbodiedError, EnvironmentFailure, StoreError, UsageError
 from embodied.eval.results import Results
 from embodied.request import Request
 from embodied.session import prepare
@@ -134,12 +135,29 @@ def test_what_makes_no_sense(arguments, words):
     with pytest.raises(UsageError) as raised:
         embodied.evaluate(**arguments)
     assert words in str(raised.value)
+    assert raised.value.__cause__ is None and raised.value.__suppress_context__
     assert not Path("runs").exists()
 
 
 def test_a_constructor_that_crashes():
     with pytest.raises(EnvironmentFailure, match="SIGSEGV"):
         embodied.evaluate(FAULTY, "random", env__where="making", env__fault="segfault")
+
+
+async def test_an_error_is_its_sentence_alone():
+    """A constructor that crashes, a wrong key, an agent that is not there: no other error is printed."""
+    for arguments in (
+        {"env": FAULTY, "env__where": "making", "env__fault": "exit"},
+        {"env": "babyai", "agent__history__texts": 3},
+        {"env": "babyai", "agent": "randm"},
+    ):
+        for call in (embodied.evaluate, embodied.evaluate_async):
+            with pytest.raises(EmbodiedError) as raised:
+                done = call(**{"agent": "random", **arguments})
+                await done  # of evaluate, nothing comes back
+            printed = traceback.format_exception(raised.value)
+            assert "During handling" not in "".join(printed) and "direct cause" not in "".join(printed)
+            assert len("".join(printed).splitlines()) < 16, "".join(printed)
 
 
 def test_several_environments_are_one_run():
@@ -227,6 +245,7 @@ def test_an_interrupt_loses_nothing(start, tmp_path):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode not in (0, None) and "KeyboardInterrupt" in err, err
+    assert err.startswith("Interrupted.") and "embodied resume run`" in err and err.count("Traceback") <= 2, err
     assert {e.outcome for e in Run("run").episodes()} == {"cancelled"}
 
 

@@ -94,7 +94,7 @@ def _called(work: Callable[..., Any], name: str, arguments: dict[str, Any]) -> d
         return {"result": work(**arguments)}
     except EmbodiedError as error:
         return {"error": str(error), "kind": type(error).__name__}
-    except Exception as error:  # a simulator may raise anything
+    except Exception as error:  # noqa: BLE001 - a simulator may raise anything
         return {"error": line(f"{name} failed: {type(error).__name__}: {error}"), "kind": EnvironmentFailure.__name__}
 
 

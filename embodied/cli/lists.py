@@ -160,13 +160,15 @@ def options() -> None:
 
     defaults, said = OmegaConf.structured(EvalConfig), meanings(EvalConfig)
     values = {key: OmegaConf.select(defaults, key) for key in keys(EvalConfig())}
-    print_rows(
-        [
-            (f"{f'{key} = {chr(39) * 2 if value == str() else value}':45}", said.get(key, ""))
-            for key, value in values.items()
-        ]
-    )
+    print_rows([(f"{f'{key} = {_shown(value)}':45}", said.get(key, "")) for key, value in values.items()])
     typer.echo("env.<option>: `embodied show ENV` lists the options of an environment.")
+
+
+def _shown(value: object) -> str:
+    """A default as it is typed."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    return "''" if value == "" else str(value)
 
 
 class Sort(StrEnum):
