@@ -100,6 +100,7 @@ async def evaluate_async(
             its code, so name another `out` when you change it.
         model: `provider/name`, for instance `openai/gpt-4o`.
         task: One task, or several separated by commas; None for all. A part of a name will do where it names one task.
+            Of several environments, each name reaches those that have it.
         suite: A suite (`embodied list suites`) in place of `env`.
         episodes: Episodes per task, at least 1; None for the environment's or the suite's number.
         seed: The suite seed. The same seed gives every agent the same episodes.
@@ -123,6 +124,8 @@ async def evaluate_async(
         EnvironmentFailure: The environment cannot be made.
         StoreError: The run folder cannot be used.
     """
+    if seed < 0:
+        raise UsageError(f"seed must be 0 or above, not {seed}.")
     name, factory = _agent(agent)
     version = find(name)
     if version is not None:
@@ -236,6 +239,8 @@ def prepare(request: Request, shard: str | None = None, say: Say = print, factor
     whole = {"suite": request.suite, "preset": named or config.agent.policy, **deciding(config)}
     if request.alone is None:
         whole["env"] = {spec.env: spec.kwargs for spec, _ in tasks}
+        if request.task is not None:
+            whole["tasks"] = [f"{spec.env} {spec.task}" for spec, _ in tasks]
     found = versions(spec for spec, _ in tasks)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     record = RunRecord(run_identity(whole, found), whole, (), found, now, request.suite or "")

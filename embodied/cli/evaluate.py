@@ -20,7 +20,7 @@ def evaluate(
         "--task",
         help=(
             "One task, or several separated by commas; all of the environment by default. A part of a name will do"
-            " where it names one task."
+            " where it names one task. Of several environments, each name reaches those that have it."
         ),
     ),
     suite: str | None = typer.Option(

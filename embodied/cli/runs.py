@@ -12,6 +12,7 @@ from rich.text import Text
 
 from embodied.cli.fit import is_wider
 from embodied.cli.tables import console, percent, print_table, span, table
+from embodied.eval.settings import named_agent
 from embodied.eval.summary import Summary, Wanted
 from embodied.terminal import line
 
@@ -63,7 +64,7 @@ def _wide(found: Sequence[Summary]) -> Any:
     for column in shown.columns[:5]:
         column.justify = "left"
     for s in found:
-        cells = (s.name, _played(s), s.agent, s.model, s.created[:10], *_figures(s))
+        cells = (s.name, _played(s), named_agent(s.agent, s.preset), s.model, s.created[:10], *_figures(s))
         shown.add_row(*(Text(line(cell)) for cell in cells))
     return shown
 
@@ -75,7 +76,7 @@ def _narrow(found: Sequence[Summary]) -> Any:
     shown.columns[1].justify = "left"
     for s in found:
         score, interval, scored, cost, state = _figures(s)
-        about = "  " + (", ".join(map(line, filter(None, (s.agent, s.model)))) or "-")
+        about = "  " + (", ".join(map(line, filter(None, (named_agent(s.agent, s.preset), s.model)))) or "-")
         cells = (
             f"{line(s.name)}\n{about}",
             f"{line(_played(s))}\n{line(s.created[:10])}",
