@@ -63,6 +63,8 @@ class Request:
                 "Name either an environment (--env nethack) or a suite (--suite balrog). `embodied list envs` lists the"
                 " environments."
             )
+        if {"gym", "gym:"} & set(self.env):
+            raise UsageError("Which Gymnasium environment? Write gym:ID, for instance gym:CartPole-v1.")
         if self.suite is not None and self.task is not None:
             raise UsageError("--task goes with --env, not with --suite.")
         if self.suite is not None and self.data is not None:

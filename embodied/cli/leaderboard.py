@@ -58,7 +58,7 @@ def leaderboard(
     for board in made:
         unranked = sum(not e.ranked for e in board.entries)
         typer.echo(
-            f"{board.title}: {len(board.entries)} entries"
+            f"{board.title}: {len(board.entries)} {'entry' if len(board.entries) == 1 else 'entries'}"
             + (f", {unranked} unranked for missing episodes" if unranked else "")
         )
     typer.echo(str(paths[0]))

@@ -38,10 +38,11 @@ def _dollars(s: Summary) -> float:
     return -math.inf if s.dollars is None else s.dollars
 
 
-def print_runs(folder: Path, found: Sequence[Summary], total: int, wanted: Wanted) -> None:
+def print_runs(folder: Path, found: Sequence[Summary], every: Sequence[Summary], wanted: Wanted) -> None:
     """Prints the table, and below it what is wrong with runs that cannot be read."""
     if not found:
-        none = f"None of the {total} runs in {folder} is of {wanted.words()}." if total else f"No runs in {folder}."
+        none = f"None of the {len(every)} runs in {folder} is of {wanted.words()}.{wanted.near(every)}"
+        none = none if every else f"No runs in {folder}."
         typer.echo(line(none))
         return
     out = console()
@@ -50,8 +51,13 @@ def print_runs(folder: Path, found: Sequence[Summary], total: int, wanted: Wante
     for s in found:
         if s.problem:
             out.print(line(f"{s.name}: {s.problem}"), style="dim", highlight=False, markup=False, soft_wrap=True)
-    of = f" of {total}" if len(found) != total else ""
-    out.print(f"{len(found)}{of} runs in {line(str(folder))}", style="dim", highlight=False, soft_wrap=True)
+    of = f" of {len(every)}" if len(found) != len(every) else ""
+    out.print(
+        f"{len(found)}{of} run{'' if len(every) == 1 else 's'} in {line(str(folder))}",
+        style="dim",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def dollars(value: float | None) -> str:

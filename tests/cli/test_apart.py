@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-BAD = '''
+BAD = """
 import os, time
 import gymnasium
 
@@ -23,7 +23,7 @@ class Bad(gymnasium.Env):
 
 for what in ("dies", "leaves", "raises", "hangs"):
     gymnasium.register(f"{what.title()}-v0", entry_point=Bad, kwargs={"what": what})
-'''
+"""
 
 
 @pytest.mark.parametrize(
