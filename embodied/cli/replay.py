@@ -81,6 +81,7 @@ def replay(
 
     def show(verdict: Verdict) -> None:
         shown.append(verdict)
+        agreeing = "1 step agrees" if verdict.steps == 1 else f"{verdict.steps} steps agree"
         said = f"not compared: {verdict.left_out}" if verdict.left_out else agreeing
         typer.echo(f"{verdict.spec.id}  {said}" + (f"; {verdict.difference}" if verdict.difference else ""))
 

@@ -52,12 +52,9 @@ def print_runs(folder: Path, found: Sequence[Summary], every: Sequence[Summary],
         if s.problem:
             out.print(line(f"{s.name}: {s.problem}"), style="dim", highlight=False, markup=False, soft_wrap=True)
     of = f" of {len(every)}" if len(found) != len(every) else ""
-    out.print(
-        f"{len(found)}{of} run{'' if len(every) == 1 else 's'} in {line(str(folder))}",
-        style="dim",
-        highlight=False,
-        soft_wrap=True,
-    )
+    noun = "run" if len(every) == 1 else "runs"
+    place = line(str(folder))
+    out.print(f"{len(found)}{of} {noun} in {place}", style="dim", highlight=False, soft_wrap=True)
 
 
 def dollars(value: float | None) -> str:
