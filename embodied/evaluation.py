@@ -109,7 +109,7 @@ class Evaluation(Results):
         return "\n".join([*shown, *stopped, f"Run: {line(str(self.folder))}"])
 
     def __repr__(self) -> str:
-        return f"<Evaluation {str(self.folder)!r}: {self.total.scored} of {self.total.planned} episodes scored>"
+        return f"<Evaluation {'; '.join(str(self).splitlines())}>"
 
 
 def _row(s: Score) -> tuple[str, str, str]:

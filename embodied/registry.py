@@ -24,11 +24,13 @@ OURS = "embodied-suite"
 _said: set[str] = set()
 
 
-def unknown(kind: str, name: str, known: Iterable[str], list_command: str) -> UnknownName:
-    """The error for a name that is not in `known`: names the nearest one and the command that lists them all."""
+def unknown(kind: str, name: str, known: Iterable[str], list_command: str, cutoff: float = 0.5) -> UnknownName:
+    """The error for a name that is not in `known`: names the nearest one (as like as
+    `cutoff`, in [0, 1]) and the command that lists them all.
+    """
     name = str(name)
     folded = {k.casefold(): k for k in known}
-    near = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=cutoff)
     # `goto` for `BabyAI-MixedTrainLocal-v0/goto`
     near = near or [k for k in folded if name and name.casefold() in k][:1]
     hint = f" Did you mean {folded[near[0]]!r}?" if near else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from embodied import agents, models
 from embodied.agents.versions import AgentVersion
 from embodied.catalog import ENTRIES, Entry, check_task, entry
 from embodied.config import EvalConfig, blind, compose, env_defaults, env_options
-from embodied.errors import UsageError
+from embodied.errors import UnknownName, UsageError
 from embodied.eval.suites import suite as find_suite
 from embodied.registry import unknown
 from embodied.splits import check_split, check_tasks, options_of
@@ -33,7 +34,9 @@ class Request:
     """Environments, or one of the user's presets of the group `env`; or `suite` names a suite."""
     suite: str | None = None
     task: str | None = None
-    """One task, or several separated by commas; None for all."""
+    """One task, or several separated by commas; None for all. Of several environments, each name reaches those that
+    have it.
+    """
     model: str | None = None
     """`provider/name`."""
     data: str | None = None
@@ -60,6 +63,8 @@ class Request:
                 "Name either an environment (--env nethack) or a suite (--suite balrog). `embodied list envs` lists the"
                 " environments."
             )
+        if {"gym", "gym:"} & set(self.env):
+            raise UsageError("Which Gymnasium environment? Write gym:ID, for instance gym:CartPole-v1.")
         if self.suite is not None and self.task is not None:
             raise UsageError("--task goes with --env, not with --suite.")
         if self.suite is not None and self.data is not None:
@@ -67,9 +72,10 @@ class Request:
                 "--data goes with --env, not with --suite: each environment's published files lie in a folder of their"
                 " own."
             )
-        for option, value in (("--task", self.task), ("--data", self.data)):
-            if len(self.env) > 1 and value is not None:
-                raise UsageError(f"{option} goes with one environment, not with {len(self.env)} of them.")
+        if len(self.env) > 1 and self.data is not None:
+            raise UsageError(
+                f"--data goes with one environment, not with {len(self.env)} of them: play each in a run of its own."
+            )
 
     @property
     def alone(self) -> str | None:
@@ -128,6 +134,7 @@ def _planned(request: Request, say: Callable[[str], None]) -> tuple[EvalConfig, 
         names = list(dict.fromkeys(env for env, _ in counts))
     offered = {name: _offered(name) for name in names}
     _check_offered(request, offered)
+    wanted = _tasks_of_each(request)
     tasks: Tasks = []
     for name in names:
         if request.suite is not None and config.image and not ENTRIES[name].picture:
@@ -136,7 +143,8 @@ def _planned(request: Request, say: Callable[[str], None]) -> tuple[EvalConfig, 
                 " leaderboard."
             )
             continue
-        found = _of_environment(_composed(request, name, _reaching(request, name, offered)))
+        own = replace(request, task=wanted.get(name))
+        found = _of_environment(_composed(own, name, _reaching(request, name, offered)))
         if counts is not None:
             found = [
                 (spec, config.run.episodes or counts[name, spec.task])
@@ -145,6 +153,50 @@ def _planned(request: Request, say: Callable[[str], None]) -> tuple[EvalConfig, 
             ]
         tasks += found
     return config, tasks
+
+
+def _tasks_of_each(request: Request) -> dict[str, str]:
+    """Of several environments, those of the named tasks that each has.
+
+    Raises:
+        UnknownName: None of them has a task.
+        UsageError: One of them has none of the tasks, or a name is part of several tasks' names.
+    """
+    if request.task is None:
+        return {}
+    typed = [task.strip() for task in request.task.split(",")]
+    has: dict[str, list[str]] = {}
+    for name in request.env:
+        has[name] = list(filter(None, (_task_of(name, task) for task in typed)))
+    for task in typed:
+        if not any(_task_of(name, task) for name in request.env):
+            known = [t for e in filter(None, map(_entry_of, request.env)) for t in e.tasks]
+            raise unknown(f"task of {', '.join(request.env)}", task, known, "embodied list tasks")
+    for name, tasks in has.items():
+        if not tasks:
+            raise UsageError(
+                f"{request.task!r} names no task of {name}. Name one of each environment (`embodied list tasks`), or"
+                f" leave {name} out."
+            )
+    return {name: ",".join(tasks) for name, tasks in has.items()}
+
+
+def _task_of(env: str, task: str) -> str:
+    """The full name of a task of `env`; empty where it has none of that name."""
+    found = _entry_of(env)
+    with suppress(UnknownName):
+        return check_task(found, task) if found else ""
+    return ""
+
+
+def _entry_of(env: str) -> Entry | None:
+    """The environment, or the one that a preset of the user's own is about; None for other Gymnasium environments."""
+    if env.startswith("gym:"):
+        return None
+    if env in ENTRIES:
+        return ENTRIES[env]
+    name = str((compose([], env=env).env or {}).get("name"))
+    return next((e for e in ENTRIES.values() if e.name == name), None)
 
 
 def _with_pictures(request: Request, say: Callable[[str], None]) -> EvalConfig:
@@ -179,7 +231,7 @@ def _composed(request: Request, env: str | None, reaching: Callable[[str], bool]
         env: The environment; None for what all have in common.
         reaching: Which keys `env.<option>` are for it; None for all.
     """
-    named: dict[str, Any] = {"task": request.task}
+    named: dict[str, Any] = {"task": request.task if env is not None else None}
     if env is not None and env.startswith("gym:"):
         named["name"] = env
     if request.data is not None:

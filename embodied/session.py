@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import asyncio
 import glob
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import wraps
@@ -27,7 +28,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from embodied.agents.versions import AgentVersion
 from embodied.config import restore
-from embodied.errors import StoreError, UsageError
+from embodied.errors import EmbodiedError, StoreError, UsageError
 from embodied.eval.settings import older_versions
 from embodied.evaluation import Evaluation
 from embodied.registry import unknown
@@ -39,6 +40,7 @@ from embodied.rollout.playing import Factory, Job
 from embodied.rollout.runner import Listener, Listeners
 from embodied.splits import check_split
 from embodied.store.run import Run, RunRecord
+from embodied.terminal import plain, shell_word
 from embodied.trust import note, require_trust, require_trust_in_agent
 from embodied.versions import find, of_run, place
 
@@ -46,10 +48,26 @@ P = ParamSpec("P")
 T = TypeVar("T")
 LOOKING = 0.2
 """Seconds between two checks whether a waiting call was cancelled."""
+_begun: ContextVar[list[Job]] = ContextVar("begun")
+"""The job of the call, for what is said when it is interrupted."""
 Say = Callable[[str], None]
 """Takes a sentence that the user must know and that is not an error."""
 
 
+def alone(call: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """The same call, whose errors on purpose are one sentence, without the errors that led to them."""
+
+    @wraps(call)
+    async def calling(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return await call(*args, **kwargs)
+        except EmbodiedError as error:
+            raise error.with_traceback(None) from None
+
+    return calling
+
+
+@alone
 async def evaluate_async(
     env: str | Sequence[str] | None = None,
     agent: str | Path | Factory | None = None,
@@ -82,6 +100,7 @@ async def evaluate_async(
             its code, so name another `out` when you change it.
         model: `provider/name`, for instance `openai/gpt-4o`.
         task: One task, or several separated by commas; None for all. A part of a name is enough if it fits one task.
+            Of several environments, each name reaches those that have it.
         suite: A suite (`embodied list suites`) in place of `env`.
         episodes: Episodes per task, at least 1; None for the environment's or the suite's number.
         seed: The suite seed. The same seed gives every agent the same episodes.
@@ -105,6 +124,8 @@ async def evaluate_async(
         EnvironmentFailure: The environment cannot be made.
         StoreError: The run folder cannot be used.
     """
+    if seed < 0:
+        raise UsageError(f"seed must be 0 or above, not {seed}.")
     name, factory = _agent(agent)
     version = find(name)
     if version is not None:
@@ -128,6 +149,7 @@ async def evaluate_async(
     return await _evaluated(prepare(request, shard, _warn, factory), listeners)
 
 
+@alone
 async def resume_async(
     folder: str | Path,
     *,
@@ -169,15 +191,24 @@ async def resume_async(
 
 
 def blocking(call: Callable[P, Coroutine[Any, Any, T]], name: str) -> Callable[P, T]:
-    """The same call for code that does not await; where an event loop is running (a notebook), in a thread."""
+    """The same call for code that does not await; where an event loop is running (a notebook), in a thread. When it is
+    interrupted, it says how to go on.
+    """
 
     @wraps(call)
     def waiting(*args: P.args, **kwargs: P.kwargs) -> T:
+        run = _in_thread if _in_a_loop() else asyncio.run
+        begun: list[Job] = []
+        token = _begun.set(begun)
         try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return asyncio.run(call(*args, **kwargs))
-        return _in_thread(call(*args, **kwargs))
+            return run(call(*args, **kwargs))
+        except EmbodiedError as error:
+            raise error.with_traceback(None) from None
+        except (KeyboardInterrupt, asyncio.CancelledError) as interrupt:
+            print(_kept(begun), file=sys.stderr, flush=True)
+            raise interrupt.with_traceback(None) from None
+        finally:
+            _begun.reset(token)
 
     waiting.__name__ = waiting.__qualname__ = name
     return waiting
@@ -208,6 +239,8 @@ def prepare(request: Request, shard: str | None = None, say: Say = print, factor
     whole = {"suite": request.suite, "preset": named or config.agent.policy, **deciding(config)}
     if request.alone is None:
         whole["env"] = {spec.env: spec.kwargs for spec, _ in tasks}
+        if request.task is not None:
+            whole["tasks"] = [f"{spec.env} {spec.task}" for spec, _ in tasks]
     found = versions((spec for spec, _ in tasks), of_plugins(config))
     now = datetime.now(UTC).isoformat(timespec="seconds")
     record = RunRecord(run_identity(whole, found), whole, (), found, now, request.suite or "")
@@ -281,8 +314,30 @@ async def _evaluated(job: Job, listeners: Sequence[Listener]) -> Evaluation:
     def watch(*_: object) -> Iterator[Listeners]:
         yield Listeners(listeners)
 
+    _begun.get([]).append(job)
     run, result = await playing.play(job, watch, created=lambda record: note(record, _warn))
     return Evaluation.of(run, result.stopped)
+
+
+def _in_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _kept(begun: Sequence[Job]) -> str:
+    """What an interrupted call says."""
+    if not begun or not (begun[0].root / "run.json").exists():
+        return "Interrupted before anything was recorded. The same call begins again."
+    root = begun[0].root
+    way = (
+        f"`embodied resume {shell_word(root)}`"
+        if begun[0].factory is None
+        else f"`embodied.resume({str(root)!r}, ...)`"
+    )
+    return plain(f"Interrupted. What is recorded is kept: the same call, or {way}, goes on from here.")
 
 
 def _folder(out: str | None, name: str, record: RunRecord) -> tuple[Path, RunRecord | None]:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ import pytest
 import embodied
 from embodied import agents
 from embodied.config import compose, recorded
-from embodied.errors import EnvironmentFailure, StoreError, UsageError
+from embodied.errors import EmbodiedError, EnvironmentFailure, StoreError, UsageError
 from embodied.eval.results import Results
 from embodied.request import Request
 from embodied.session import prepare
@@ -83,7 +84,8 @@ def test_what_comes_back():
     assert done.folder == Path(done.path) and done.run.record.config["env"]["task"] == GOTO
     assert [len(list(done.run.steps(e.spec.id))) for e in done.episodes] == [e.steps for e in done.episodes]
     assert (hearing.said.count("started"), hearing.said.count("ended")) == (3, 3)
-    assert str(done).splitlines()[0].startswith("babyai  progress") and "3 of 3" in str(done) + repr(done)
+    assert str(done).splitlines()[0].startswith("babyai  progress") and "3 of 3" in str(done)
+    assert repr(done).startswith("<Evaluation babyai  progress ") and "3 of 3" in repr(done)
     hearing.said.clear()
     again = embodied.evaluate("babyai", "random", task=GOTO, episodes=3, steps=4, listeners=[hearing])
     assert again.folder == done.folder and hearing.said == [], "the same request by its full name goes on"
@@ -125,21 +127,41 @@ def test_options_by_mapping_and_by_keyword():
         ({"env": "babyai", "agent": "random", "options": {"agent.history.text": "many"}}, "agent.history.text"),
         ({"env": "babyai", "agent": "random", "env__ruls": "balrog"}, "rules"),
         ({"env": "babyai", "agent": "random", "task": "pick"}, "2 tasks of babyai"),
+        ({"env": ["babyai", "crafter"], "agent": "random", "task": "goto,nowhere"}, "babyai, crafter named 'nowhere'"),
+        ({"env": ["babyai", "crafter"], "agent": "random", "task": "goto"}, "no task of crafter"),
         ({"env": ["babyai", "nethak"], "agent": "random"}, "nethack"),
         ({"env": "babyai", "agent": lambda kit: None}, "def"),
         ({"env": "babyai", "agent": "random", "episodes": 0}, "run.episodes"),
+        ({"env": "babyai", "agent": "random", "seed": -1}, "seed must be 0"),
     ],
 )
 def test_what_makes_no_sense(arguments, words):
     with pytest.raises(UsageError) as raised:
         embodied.evaluate(**arguments)
     assert words in str(raised.value)
+    assert raised.value.__cause__ is None and raised.value.__suppress_context__
     assert not Path("runs").exists()
 
 
 def test_a_constructor_that_crashes():
     with pytest.raises(EnvironmentFailure, match="SIGSEGV"):
         embodied.evaluate(FAULTY, "random", env__where="making", env__fault="segfault")
+
+
+async def test_an_error_is_its_sentence_alone():
+    """A constructor that crashes, a wrong key, an agent that is not there: no other error is printed."""
+    for arguments in (
+        {"env": FAULTY, "env__where": "making", "env__fault": "exit"},
+        {"env": "babyai", "agent__history__texts": 3},
+        {"env": "babyai", "agent": "randm"},
+    ):
+        for call in (embodied.evaluate, embodied.evaluate_async):
+            with pytest.raises(EmbodiedError) as raised:
+                done = call(**{"agent": "random", **arguments})
+                await done  # of evaluate, nothing comes back
+            printed = traceback.format_exception(raised.value)
+            assert "During handling" not in "".join(printed) and "direct cause" not in "".join(printed)
+            assert len("".join(printed).splitlines()) < 16, "".join(printed)
 
 
 def test_several_environments_are_one_run():
@@ -151,6 +173,14 @@ def test_several_environments_are_one_run():
     assert "rules" not in kwargs["gym:FrozenLake-v1"] and kwargs["gym:FrozenLake-v1"]["is_slippery"] is False
     assert done.coverage == 1 and len(done.episodes) == 5 + 1 + 1
     assert len(str(done).splitlines()) == 5
+
+
+def test_tasks_reach_the_environments_that_have_them(call):
+    done = embodied.evaluate(["babyai", "crafter"], "random", task="goto,default", episodes=1, steps=2, out="one")
+    assert [spec.task.task for spec in done.record.planned] == [GOTO, "default"]
+    play = ("--task", "goto,default", "--agent", "random", "--episodes", 1, "--steps", 2, "--out", "one")
+    code, out, err = call("eval", "--env", "babyai,crafter", *play)
+    assert code == 0 and "already scored" in out, out + err
 
 
 def test_the_same_several_on_the_command_line(call):
@@ -227,6 +257,7 @@ def test_an_interrupt_loses_nothing(start, tmp_path):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode not in (0, None) and "KeyboardInterrupt" in err, err
+    assert err.startswith("Interrupted.") and "embodied resume run`" in err and err.count("Traceback") <= 2, err
     assert {e.outcome for e in Run("run").episodes()} == {"cancelled"}
 
 

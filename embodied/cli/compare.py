@@ -151,17 +151,18 @@ class Words:
 
 def _verdict(d: Difference, said: Words) -> str:
     """The comparison in a sentence."""
+    p = f"{'p' if d.p == d.p_holm else 'Holm p'} {_equals(d.p_holm)}"
     if d.p_holm <= 0.05:
         better, worse = (d.a, d.b) if (d.difference > 0) == said.higher_is_better else (d.b, d.a)
-        return f"{better} is better than {worse}: {said.points(abs(d.difference))}, p {_equals(d.p_holm)}."
+        return f"{shell_word(better)} is better than {shell_word(worse)}: {said.points(abs(d.difference))}, {p}."
     able = (
         f"These episodes would show a difference of {said.points(d.detectable)} in four of five repetitions"
         if d.detectable is not None
-        else f"These episodes could show no difference ({d.no_interval or 'fewer than six pairs'})"
+        else f"These episodes cannot show a difference, however large: {d.no_interval or 'it takes at least six pairs'}"
     )
     power = f"; `embodied power {shell_word(d.a)} {shell_word(d.b)}` says how many are needed"
     more = power if said.title in ("progress", "success") else ""
-    return f"No difference shown between {d.a} and {d.b} (p {_equals(d.p_holm)}). {able}{more}."
+    return f"No difference shown between {shell_word(d.a)} and {shell_word(d.b)} ({p}). {able}{more}."
 
 
 def _p(p: float) -> str:

@@ -20,14 +20,14 @@ def evaluate(
         "--task",
         help=(
             "One task, or several separated by commas; all of the environment by default. A part of a name is enough"
-            " if it fits one task only."
+            " if it fits one task only. Of several environments, each name reaches those that have it."
         ),
     ),
     suite: str | None = typer.Option(
         None, "--suite", help="A whole suite instead of one environment: `embodied list suites`."
     ),
-    agent: str = typer.Option(
-        ...,
+    agent: str | None = typer.Option(
+        None,
         "--agent",
         help="A preset (gpt4o, claude, ...), a policy (naive, cot, random, ...) or an agent's folder (./NAME).",
     ),
@@ -81,12 +81,17 @@ def evaluate(
     """
     from embodied.cli.session import estimate, play
     from embodied.cli.trust import require_trust_in_agent, say
+    from embodied.errors import UsageError
     from embodied.listeners import check
     from embodied.request import Request
     from embodied.session import environments, prepare
     from embodied.versions import find
 
     check(log)
+    if agent is None:
+        raise UsageError("Name an agent: `--agent random`, or another one of `embodied list agents`.")
+    if env and env[-1].endswith(",") and ctx.args:
+        raise UsageError(f"--env {env[-1]} {ctx.args[0]}: put no blank after the comma.")
     version = find(agent)
     request = Request(
         agent=agent,

@@ -13,6 +13,7 @@ from embodied.cli.rows import print_rows
 from embodied.terminal import plain
 
 if TYPE_CHECKING:
+    from embodied.catalog import Entry
     from embodied.registry import Registry
 
 app = typer.Typer(
@@ -29,10 +30,14 @@ def envs() -> None:
     whole, short = [], []
     for e in ENTRIES.values():
         says = e.summary + (f" (experts: {', '.join(e.experts)})" if e.experts else "")
-        whole.append((f"{e.name:17}", f"{len(e.tasks):2} tasks", f"{e.id:27}", says))
-        short.append((f"{e.name}\n  {e.id}", f"{len(e.tasks):2} tasks", says))
+        whole.append((f"{e.name:17}", _tasks(e), f"{e.id:27}", says))
+        short.append((f"{e.name}\n  {e.id}", _tasks(e), says))
     other = "any other Gymnasium environment with a text or small discrete action space"
     print_rows([*whole, ("gym:ID", "", "", other)], [*short, ("gym:ID", "", other)])
+
+
+def _tasks(e: Entry) -> str:
+    return f"{len(e.tasks):2} {'task ' if len(e.tasks) == 1 else 'tasks'}"
 
 
 @app.command()
@@ -160,13 +165,15 @@ def options() -> None:
 
     defaults, said = OmegaConf.structured(EvalConfig), meanings(EvalConfig)
     values = {key: OmegaConf.select(defaults, key) for key in keys(EvalConfig())}
-    print_rows(
-        [
-            (f"{f'{key} = {chr(39) * 2 if value == str() else value}':45}", said.get(key, ""))
-            for key, value in values.items()
-        ]
-    )
+    print_rows([(f"{f'{key} = {_shown(value)}':45}", said.get(key, "")) for key, value in values.items()])
     typer.echo("env.<option>: `embodied show ENV` lists the options of an environment.")
+
+
+def _shown(value: object) -> str:
+    """A default as it is typed."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    return "''" if value == "" else str(value)
 
 
 class Sort(StrEnum):
@@ -204,4 +211,4 @@ def runs(
     if as_json:
         print_json({"folder": str(folder), "runs": [one.json() for one in found]})
     else:
-        print_runs(folder, found, len(every), wanted)
+        print_runs(folder, found, every, wanted)

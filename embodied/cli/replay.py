@@ -82,7 +82,8 @@ def replay(
 
     def show(verdict: Verdict) -> None:
         shown.append(verdict)
-        said = f"not compared: {verdict.left_out}" if verdict.left_out else f"{verdict.steps} steps agree"
+        agreeing = "1 step agrees" if verdict.steps == 1 else f"{verdict.steps} steps agree"
+        said = f"not compared: {verdict.left_out}" if verdict.left_out else agreeing
         typer.echo(f"{verdict.spec.id}  {said}" + (f"; {verdict.difference}" if verdict.difference else ""))
 
     replay_one = partial(replay_imported, data=data) if imported else _replay_older if older else None

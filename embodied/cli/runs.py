@@ -12,6 +12,7 @@ from rich.text import Text
 
 from embodied.cli.fit import is_wider
 from embodied.cli.tables import console, percent, print_table, span, table
+from embodied.eval.settings import named_agent
 from embodied.eval.summary import Summary, Wanted
 from embodied.quantities import counted
 from embodied.terminal import line
@@ -40,10 +41,11 @@ def _dollars(s: Summary) -> float:
     return -math.inf if s.dollars is None else s.dollars
 
 
-def print_runs(folder: Path, found: Sequence[Summary], total: int, wanted: Wanted) -> None:
+def print_runs(folder: Path, found: Sequence[Summary], every: Sequence[Summary], wanted: Wanted) -> None:
     """Prints the table, and below it what is wrong with runs that cannot be read."""
     if not found:
-        none = f"None of the {total} runs in {folder} is of {wanted.words()}." if total else f"No runs in {folder}."
+        none = f"None of the {len(every)} runs in {folder} is of {wanted.words()}.{wanted.near(every)}"
+        none = none if every else f"No runs in {folder}."
         typer.echo(line(none))
         return
     out = console()
@@ -52,7 +54,7 @@ def print_runs(folder: Path, found: Sequence[Summary], total: int, wanted: Wante
     for s in found:
         if s.problem:
             out.print(line(f"{s.name}: {s.problem}"), style="dim", highlight=False, markup=False, soft_wrap=True)
-    said = counted(total, "run") if len(found) == total else f"{len(found)} of {counted(total, 'run')}"
+    said = counted(len(every), "run") if len(found) == len(every) else f"{len(found)} of {counted(len(every), 'run')}"
     out.print(f"{said} in {line(str(folder))}", style="dim", highlight=False, soft_wrap=True)
 
 
@@ -66,7 +68,7 @@ def _wide(found: Sequence[Summary]) -> Any:
     for column in shown.columns[:5]:
         column.justify = "left"
     for s in found:
-        cells = (s.name, _played(s), s.agent, s.model, s.created[:10], *_figures(s))
+        cells = (s.name, _played(s), named_agent(s.agent, s.preset), s.model, s.created[:10], *_figures(s))
         shown.add_row(*(Text(line(cell)) for cell in cells))
     return shown
 
@@ -78,7 +80,7 @@ def _narrow(found: Sequence[Summary]) -> Any:
     shown.columns[1].justify = "left"
     for s in found:
         score, interval, scored, cost, state = _figures(s)
-        about = "  " + (", ".join(map(line, filter(None, (s.agent, s.model)))) or "-")
+        about = "  " + (", ".join(map(line, filter(None, (named_agent(s.agent, s.preset), s.model)))) or "-")
         cells = (
             f"{line(s.name)}\n{about}",
             f"{line(_played(s))}\n{line(s.created[:10])}",

@@ -105,5 +105,8 @@ def _report(job: Job, run: Run, result: Result, as_json: bool) -> int:
         elif result.elsewhere:
             print(f"{counted(result.elsewhere, 'be')} left to another process, which is playing them.")
         elif missing:
+            failed = sum((r := run.result(spec.id)) is not None and r.outcome == "infra_failure" for spec in job.specs)
             print(f"{counted(missing, 'have')} no score; `embodied resume {folder}` plays again.")
+            if failed == missing:
+                print("The environment or the agent failed each time: repair it first.")
     return 5 if missing else 0

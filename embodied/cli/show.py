@@ -11,6 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from embodied.arrays import Pixels
+    from embodied.types import Json
 
 
 def show(
@@ -25,6 +26,7 @@ def show(
     from PIL import Image
 
     from embodied import envs
+    from embodied.cli.apart import apart
     from embodied.cli.output import require_writable
     from embodied.errors import UsageError
     from embodied.store.disk import named, whole
@@ -36,16 +38,9 @@ def show(
     if picture is not None:
         require_writable(picture, "--picture", folders=False)
         _check_ending(picture)
-    made = envs.make(env, task, **({"render_mode": "rgb_array"} if drawn else {}))
-    typer.echo(inspect.cleandoc(type(made).__doc__ or ""))
-    observation, info = made.reset(seed=seed)
-    typer.echo(plain(f"\n--- mission\n{made.mission.goal}\n"))
-    for key in ("text", "status"):
-        if observation.get(key):
-            typer.echo(plain(f"--- {key} (seed {seed})\n{observation[key]}"))
-    typer.echo(plain(f"--- info\n{info}"))
-    frame = made.render() if drawn else None
-    made.close()
+    seen = apart("embodied.cli.show:first", env, env=env, task=task, seed=seed, drawn=drawn)
+    typer.echo(plain(seen["text"]))
+    frame = None if seen["frame"] is None else _pixels(seen["frame"])
     if frame is None:
         return
     if picture is not None:
@@ -56,6 +51,39 @@ def show(
         _blocks(frame)
     else:
         typer.echo("Picture: add --picture FILE.png")
+
+
+def first(env: str, task: str | None, seed: int, drawn: bool) -> Json:
+    """An environment's page and first observation in words, and the PNG of its picture in Base64 (None: no picture)."""
+    from embodied import envs
+
+    made = envs.make(env, task, **({"render_mode": "rgb_array"} if drawn else {}))
+    observation, info = made.reset(seed=seed)
+    parts = [inspect.cleandoc(type(made).__doc__ or ""), f"\n--- mission\n{made.mission.goal}\n"]
+    parts += [f"--- {key} (seed {seed})\n{observation[key]}" for key in ("text", "status") if observation.get(key)]
+    frame = made.render() if drawn else None
+    made.close()
+    return {"text": "\n".join([*parts, f"--- info\n{info}"]), "frame": None if frame is None else _encoded(frame)}
+
+
+def _encoded(frame: Pixels) -> str:
+    from base64 import b64encode
+    from io import BytesIO
+
+    from PIL import Image
+
+    Image.fromarray(frame).save(data := BytesIO(), "PNG")
+    return b64encode(data.getvalue()).decode()
+
+
+def _pixels(encoded: str) -> Pixels:
+    from base64 import b64decode
+    from io import BytesIO
+
+    import numpy as np
+    from PIL import Image
+
+    return np.asarray(Image.open(BytesIO(b64decode(encoded))))
 
 
 def _check_ending(picture: Path) -> None:

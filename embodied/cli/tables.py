@@ -105,11 +105,20 @@ def print_floors(results: Results) -> None:
 
     out = console()
     for env, found in floors.of_run(results.record).items():
-        said = (
-            floors.sentence(found)
-            or "no floor known for what was played (`embodied floors` measures the environments' own tasks)"
-        )
+        said = floors.sentence(found) or f"not known, because {_no_floor(results, env)}"
         out.print(f"Floor of {env}: {said}.", style="dim", highlight=False, markup=False, soft_wrap=True)
+
+
+def _no_floor(results: Results, env: str) -> str:
+    """Why what was played of an environment has no floor."""
+    from embodied.catalog import ENTRIES
+
+    played = [spec.task for spec in results.record.planned if spec.task.env == env]
+    if env not in ENTRIES.ours:
+        return "floors are measured for Embodied's own environments"
+    if any("max_steps" in task.kwargs for task in played):
+        return "floors are measured with the environment's own step limit, not with --steps"
+    return "floors are measured with the environment's own tasks and options (`embodied floors` shows them)"
 
 
 def notes(result: RunScore) -> list[str]:

@@ -73,6 +73,7 @@ def resolve(id: str) -> EnvSpec:
             name,
             list(gymnasium.registry),
             "python -c 'import gymnasium; gymnasium.pprint_registry()'",
+            cutoff=0.7,
         )
     return gymnasium.registry[name]
 

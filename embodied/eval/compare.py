@@ -127,8 +127,8 @@ def compare(runs: Sequence[Results], value: Value = progress, bounded: bool = Tr
             found.append(difference)
     if not found:
         raise UsageError(
-            f"There is no task that {' and '.join(nothing[0])} both have scored, on the same set of items: nothing can"
-            " be compared. `embodied score RUN --tasks` lists tasks."
+            f"There is no task that {' and '.join(nothing[0])} both have scored, with the same pictures or levels:"
+            " nothing can be compared. `embodied score RUN --tasks` lists tasks."
         )
     corrected = st.holm([d.p for d in found])
     return Comparison(tuple(replace(d, p_holm=p) for d, p in zip(found, corrected, strict=True)), tuple(nothing))

@@ -41,6 +41,11 @@ class RunSettings:
     date: str
 
 
+def named_agent(agent: str, preset: str) -> str:
+    """`oracle (expert)`: what `--agent` named, and the policy where that is another."""
+    return agent if not preset or preset == agent.partition(", ")[0] else f"{preset} ({agent})"
+
+
 def describe(record: RunRecord) -> RunSettings:
     """Reads a run's settings from its record; facts that a foreign record lacks are empty."""
     config = record.config
@@ -51,10 +56,11 @@ def describe(record: RunRecord) -> RunSettings:
     asks = agent not in NO_MODEL and bool(name)
     if _part(config, "agent").get("version") and name != config.get("preset"):
         agent = str(config.get("preset") or agent)  # a version whose model is not its own is named as the agent
+    preset = str(config.get("preset") or "")
     rules = sorted({str(s.task.kwargs.get("rules") or "embodied") for s in record.planned})
     if held := _part(config, "agent").get("format"):
         agent = f"{agent}, {held}"  # it moves scores as another agent does
-    label = imported.get("name") or (f"{name} · {agent}" if asks else agent or "unnamed")
+    label = imported.get("name") or (f"{name} · {agent}" if asks else named_agent(agent, preset) or "unnamed")
     return RunSettings(
         name=str(label),
         agent=agent,

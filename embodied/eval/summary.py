@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -92,9 +93,23 @@ class Wanted:
             and _matches(self.model, (found.model, name))
         )
 
+    def near(self, every: Sequence[Summary]) -> str:
+        """`Did you mean 'babyai'?` for a name that no run has, behind a blank; empty where none is near."""
+        return (
+            _nearest(self.env, (env for s in every for env in s.envs))
+            or _nearest(self.agent, (name for s in every for name in (s.agent, s.preset)))
+            or _nearest(self.suite, (s.suite for s in every))
+            or _nearest(self.model, (s.model for s in every))
+        )
+
     def words(self) -> str:
         """`env babyai, agent naive`; empty where all are wanted."""
         return ", ".join(f"{key} {value}" for key, value in asdict(self).items() if value)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name.casefold(), sorted(set(filter(None, known))), 1) if name else []
+    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def _matches(pattern: str, names: Iterable[str]) -> bool:

@@ -133,7 +133,8 @@ def parse_model(text: str) -> tuple[str, str]:
             " list models` lists the providers."
         )
     if provider not in MODELS:
-        raise unknown("model", provider, MODELS.names(), "embodied list models")
+        error = unknown("provider of models", provider, MODELS.names(), "embodied list models")
+        raise UnknownName(f"{error} For a server of your own, write compatible/NAME and model.base_url=ADDRESS.")
     return provider, name
 
 

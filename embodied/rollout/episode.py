@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import math
 import time
 from collections.abc import Callable
@@ -199,7 +200,10 @@ async def _step(
 ) -> tuple[Step, Answer]:
     start = time.perf_counter()
     try:
-        decision = await agent.act(observation)
+        acting = agent.act(observation)
+        if not inspect.isawaitable(acting):
+            raise AgentFailure("The agent's `act` must be `async def`.")
+        decision = await acting
     except EmbodiedError:
         raise
     except Exception as error:

@@ -30,9 +30,8 @@ def decode(data: bytes, type_: type[T], where: str) -> T:
     try:
         return msgspec.json.decode(data, type=type_)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise StoreError(
-            f"{where} is damaged: {error}. Restore it from a copy, or delete it to run the episode again."
-        ) from error
+        way = "Without it the run cannot be read" if where.endswith("run.json") else "Or delete it to play it again"
+        raise StoreError(f"{where} is damaged: {error}. Restore it from a copy. {way}.") from error
 
 
 def pack(record: Any) -> bytes:

@@ -60,8 +60,8 @@ class Run:
         data = read_plain(path, LONGEST_RUN)
         if data is None:
             raise StoreError(
-                f"{self.root} is not a run folder: it has no run.json. `embodied eval ... --out"
-                f" {shell_word(self.root)}` makes one."
+                f"{self.root} is not a run folder: it has no run.json. `embodied list runs` shows yours;"
+                f" `embodied eval ... --out {shell_word(self.root)}` makes one."
             )
         check_format(data, self.root)
         self.record = decode(data, RunRecord, str(path))

@@ -11,16 +11,25 @@ from functools import partial
 from embodied import envs
 from embodied.envs.check import check
 from embodied.envs.check.subject import Stranger
-from embodied.errors import EmbodiedError, UsageError
+from embodied.errors import EmbodiedError, EnvironmentFailure, UsageError
 from embodied.terminal import plain
 
 
-def _named(target: str) -> Callable[..., Stranger]:
-    """What the command line names: `module:callable`, or an environment of the suite, `gym:ID` included."""
+def named(target: str) -> Callable[..., Stranger]:
+    """What the command line names: `module:callable`, or an environment of the suite, `gym:ID` included.
+
+    Raises:
+        UsageError, EnvironmentFailure: It is not there, or cannot be made.
+    """
     target = next((e.name for e in envs.ENTRIES.values() if e.id == target), target)
     module, _, attribute = target.partition(":")
     if not attribute or module == "gym":
-        envs.make(target).close()
+        try:
+            envs.make(target).close()
+        except EmbodiedError:
+            raise
+        except Exception as error:  # a constructor may raise anything
+            raise EnvironmentFailure(f"{target} failed in its making: {type(error).__name__}: {error}") from error
         return partial(envs.make, target)
     try:
         found: Callable[..., Stranger] = getattr(importlib.import_module(module), attribute)
@@ -41,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=20, help="steps played in each episode")
     args = parser.parse_args(argv)
     try:
-        reports = [check(_named(target), seed=args.seed, steps=args.steps) for target in args.env]
+        reports = [check(named(target), seed=args.seed, steps=args.steps) for target in args.env]
     except EmbodiedError as error:
         print(plain(f"error: {error}"), file=sys.stderr)
         return error.exit_code

@@ -151,7 +151,7 @@ class LocalEnvironment:
             raise
         except Exception as error:
             raise EnvironmentFailure(
-                f"{self._task.env} {self._task.task} failed in {what}: {type(error).__name__}: {error}"
+                f"{f'{self._task.env} {self._task.task}'.strip()} failed in {what}: {type(error).__name__}: {error}"
             ) from error
 
 

@@ -319,6 +319,8 @@ class Pool:
         except WorkerLost as lost:
             name = f"{task.env} {task.task}".strip()
             raise EnvironmentFailure(f"{name} cannot be made: {lost}. Nothing was written.") from lost
+        except EnvironmentFailure as error:
+            raise EnvironmentFailure(f"{str(error).rstrip('.')}. Nothing was written.") from error
         finally:
             place.environments -= 1
 

@@ -198,7 +198,7 @@ def test_scores_on_two_sets_are_never_set_against_each_other(call, root: Path) -
         )
         assert call("eval", *words, f"env.split={split}", "run.workers=1")[0] == 0
     code, _, err = call("compare", "mini", "val")
-    assert code == 2 and "on the same set of items" in err
+    assert code == 2 and "with the same pictures or levels" in err
     code, _, err = call("codalm", "score", "mini", "val")
     assert code == 2 and "different sets of scenes, which are never mixed: mini english, val english" in err
 

@@ -2,6 +2,7 @@
 
 from embodied.envs.base import LanguageEnv, Transition
 from embodied.envs.spaces import Choice
+from embodied.errors import UsageError
 from embodied.types import Mission
 
 ACTIONS = {"go left": "one step to the left", "go right": "one step to the right"}
@@ -19,6 +20,8 @@ class MyWorld(LanguageEnv):
     """
 
     def __init__(self, task="right", *, length=7, max_steps=30, expert=False, render_mode=None):
+        if length < 3:
+            raise UsageError(f"length={length}: the corridor needs at least 3 places.")
         super().__init__(
             action_space=Choice(ACTIONS),
             default_action="go left",
