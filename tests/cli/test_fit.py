@@ -60,7 +60,7 @@ def runs(call):
         (("list", "tasks"), ("BabyAI-MixedTrainLocal-v0/pick_up_seq_go_to",)),
         (("list", "agents"), ("google/gemini-3.1-pro-preview",)),
         (("list", "models"), ("'embodied-suite[local]'", "OPENAI_BASE_URL")),
-        (("list", "options"), ("run.worker_variables=[]", "run.budget.dollars=None")),
+        (("list", "options"), ("run.worker_variables=[]", "run.budget.dollars=null")),
         (("list", "suites"), ("255episodes",)),
         (("doctor",), ("gymnasium",)),
         (("floors", "--env", "babyai,babaisai"), ("BabyAI-MixedTrainLocal-v0/pick_up_seq_go_to:",)),
