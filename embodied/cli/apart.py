@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable
 from typing import Any
 
-from embodied import errors
+from embodied import errors, secrets
 from embodied.errors import EmbodiedError, EnvironmentFailure
 from embodied.registry import load
 from embodied.terminal import line, plain
@@ -45,7 +45,7 @@ def apart(work: str, name: str, seconds: float = SECONDS, /, **arguments: Any) -
             stdin=subprocess.DEVNULL,
             stdout=answer,
             stderr=said,
-            env={**os.environ, "PYTHONPATH": path},
+            env={**secrets.without(os.environ), "PYTHONPATH": path},  # simulators need no keys
             start_new_session=True,
         )
         try:
