@@ -103,7 +103,7 @@ def main() -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: what hangs does not outlive the command
     answer = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what simulators print is no answer
+    os.dup2(2, 1)  # what simulators print is not the answer
     work, name, arguments = sys.argv[1:]
     told = json.dumps(_called(load(work), name, json.loads(arguments)))
     answer.write(told)

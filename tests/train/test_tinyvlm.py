@@ -159,7 +159,7 @@ def test_a_loss_that_is_not_a_number_ends_it():
         Training(student, chosen.course).run(notebook, lessons, 2, 0)
 
 
-def test_lessons_are_of_the_train_split():
+def test_lessons_are_of_the_train_split(monkeypatch):
     seeds = []
     chosen = small()
 
@@ -171,11 +171,8 @@ def test_lessons_are_of_the_train_split():
         env.reset = lambda seed=None, **more: (seeds.append(seed), reset(seed=seed, **more))[1]
         return env
 
-    envs.make, before = making, envs.make
-    try:
-        lessons_of_expert(chosen.world, Notebook.of(built(chosen)), 6, 0, (0.0,))
-    finally:
-        envs.make = before
+    monkeypatch.setattr(envs, "make", making)
+    lessons_of_expert(chosen.world, Notebook.of(built(chosen)), 6, 0, (0.0,))
     assert len(seeds) == 6 and all(1 << 30 <= seed < 2 << 30 for seed in seeds)
     assert first_seed("test", 0, "babyai", chosen.world.tasks[0]) < 1 << 30
 

@@ -251,7 +251,8 @@ def twin_tables(pairs: Sequence[twins.Twins], runs: dict[str, dict[str, dict[str
     for task, count in (("general_perception", twins.described), ("driving_suggestion", twins.advised)):
         if task not in runs:
             continue
-        items = [Item(task, f) for p in pairs for f in (p.present, p.absent)]  # type: ignore[arg-type]  # a literal of the tuple above
+        # a literal of the tuple above
+        items = [Item(task, f) for p in pairs for f in (p.present, p.absent)]  # type: ignore[arg-type]
         rows = dict(runs[task])
         shown = ("oracle", "shuffled", "blind", "constant", "empty")
         rows |= {

@@ -111,7 +111,8 @@ def write(folder: Path, scenes: Sequence[Scene], pictures: bool = False) -> list
         by_name = {scene.name: scene for scene in scenes}
         for q in questions(scenes, "region_perception"):
             path = folder / q.image
-            picture = Image.fromarray(boxed(by_name[q.scene].picture(), q.region.box))  # type: ignore[union-attr]  # these questions are about a region
+            # these questions are about a region
+            picture = Image.fromarray(boxed(by_name[q.scene].picture(), q.region.box))  # type: ignore[union-attr]
             with named(path), whole(path, path.suffix) as target:
                 picture.save(target, quality=95)
     return files

@@ -49,7 +49,8 @@ class Street:
     def put(self, category: str, x: float, y: float, **more: object) -> None:
         """Adds an actor; positions are kept to the centimetre."""
         place = round(float(x), 2), round(float(y), 2)
-        self.actors.append(Actor(len(self.actors) + 1, category, *place, **more))  # type: ignore[arg-type]  # fields of Actor
+        # fields of Actor
+        self.actors.append(Actor(len(self.actors) + 1, category, *place, **more))  # type: ignore[arg-type]
 
     def hazard(self, category: str, x: float, y: float, **more: object) -> None:
         """Adds what makes the scene a corner case."""

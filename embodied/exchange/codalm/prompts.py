@@ -49,7 +49,8 @@ class Prompts:
         places = {"{reference}": reference, "{prediction}": shown(answer).text}
         *before, (role, text) = self.messages[task]
         filled = re.sub(r"\{reference\}|\{prediction\}", lambda m: places[m.group()], text)
-        return tuple(Message(r, (Text(t),)) for r, t in [*before, (role, filled)])  # type: ignore[arg-type]  # roles are checked on reading
+        # roles are checked on reading
+        return tuple(Message(r, (Text(t),)) for r, t in [*before, (role, filled)])  # type: ignore[arg-type]
 
     def rating(self, reply: str) -> float | None:
         """The rating in a reply, 1 to 10; None where there is none."""

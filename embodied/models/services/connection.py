@@ -40,7 +40,8 @@ async def _bounded(response: httpx2.Response) -> None:
         del response.headers["content-encoding"]  # unpacked here, a piece at a time
     elif packing not in ("", "identity"):
         raise TooMuch(f"a body packed as {packing[:20]!r}, which was not requested")
-    response.stream = _Bounded(response.stream, packing)  # type: ignore[arg-type]  # httpx asks for no more than iteration
+    # httpx asks for no more than iteration
+    response.stream = _Bounded(response.stream, packing)  # type: ignore[arg-type]
 
 
 class _Bounded(httpx2.AsyncByteStream):

@@ -57,9 +57,7 @@ class Room:
         options = dict(self.world.variants[variant])
         env = free.pop() if free else envs.make(self.world.env, task, expert=True, image=True, **options)
         observation, _ = env.reset(seed=seed)
-        seat = Seat(env, observation, env.mission.goal, task)
-        seat.actions = []
-        return seat
+        return Seat(env, observation, env.mission.goal, task)
 
     def leave(self, seat: Seat, variant: int) -> None:
         """Gives an environment back."""
