@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import subprocess
 import sys
 import tomllib
@@ -14,6 +13,8 @@ from packaging.specifiers import SpecifierSet
 
 from embodied.errors import MissingExtra, NotForThisPython
 from embodied.extras import left_out, needs
+from embodied.rollout.worlds.host import Response
+from embodied.rollout.worlds.workers import _error
 
 PROJECT = tomllib.loads(Path(__file__).parents[2].joinpath("pyproject.toml").read_text())["project"]
 
@@ -60,7 +61,7 @@ def test_bounds_that_only_serve_a_missing_simulator_are_not_missing():
 
 def test_the_error_survives_the_way_from_a_worker():
     error = NotForThisPython("The environment textworld", "games", left_out("textworld", LINES, "3.13"))
-    again = pickle.loads(pickle.dumps(error))  # noqa: S301, our own bytes
+    again = _error(Response(error=str(error), kind=type(error).__name__))
     assert str(again) == str(error) and isinstance(again, MissingExtra) and again.exit_code == 3
     assert "Python 3.13 and later" in str(error) and "pip install 'embodied-suite[games]'" in str(error)
 

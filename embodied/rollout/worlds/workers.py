@@ -462,7 +462,7 @@ class Environment:
 def _error(response: Response) -> EmbodiedError:
     """The error that a host reported, with the words that it has there."""
     kind = getattr(errors, response.kind, EnvironmentFailure)
-    if kind not in (UsageError, errors.UnknownName, errors.StoreError, errors.MissingExtra):
+    if not (isinstance(kind, type) and issubclass(kind, UsageError | errors.StoreError | errors.MissingExtra)):
         kind = EnvironmentFailure
     error: EmbodiedError = kind.__new__(kind)
     error.args = (response.error,)
