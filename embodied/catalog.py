@@ -39,6 +39,8 @@ class Entry:
     """Whether it can be asked for an image."""
     seen: bool = False
     """Whether its questions are about pictures: models that read pictures then get them, unless `--text` is given."""
+    views: tuple[str, ...] = ()
+    """Options that say how its pictures are drawn and nothing else: an agent's folder may set them."""
     experts: tuple[str, ...] = ()
     """Its own experts (`agent.expert` chooses one); the first is the default."""
     analysis: str = ""

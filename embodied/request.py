@@ -18,7 +18,8 @@ from embodied.registry import unknown
 from embodied.splits import check_split, check_tasks, options_of
 from embodied.types import Json, TaskSpec
 from embodied.variables import resolved
-from embodied.versions import check_words, check_worlds, place, settings
+from embodied.versions import check_tasks as check_tasks_of_version
+from embodied.versions import check_words, check_worlds, member, place, settings, view
 
 Tasks = list[tuple[TaskSpec, int]]
 """Each task with its options, and its number of episodes."""
@@ -58,6 +59,8 @@ class Request:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "env", tuple(dict.fromkeys(self.env)))
+        if self.version is not None and self.alone is not None:
+            object.__setattr__(self, "version", member(self.version, self.alone))
         if (not self.env) == (self.suite is None):
             raise UsageError(
                 "Name either an environment (--env nethack) or a suite (--suite balrog). `embodied list envs` lists the"
@@ -109,11 +112,22 @@ def planned(request: Request, say: Callable[[str], None]) -> tuple[EvalConfig, T
     if request.version is not None:
         check_words(request.version, request.words)
         check_worlds(request.version, (name for name in _named(request) if name in ENTRIES or name.startswith("gym:")))
+        request = _as_made_for(request, request.version)
     config, tasks = _planned(request, say)
-    if request.version is not None:  # the environments of presets of the user's own
-        check_worlds(request.version, (spec.env for spec, _ in tasks))
+    if request.version is not None:
+        check_worlds(request.version, (spec.env for spec, _ in tasks))  # the environments of presets of the user's own
+        check_tasks_of_version(request.version, ((spec.env, spec.task) for spec, _ in tasks))
     place(config, request.version)
     return config, tasks
+
+
+def _as_made_for(request: Request, version: AgentVersion) -> Request:
+    """The request with the tasks and the pictures that a version was made for, where the user names no others."""
+    if request.alone is None:
+        return request
+    tasks = version.record.tasks.get(request.alone)
+    task = request.task or (",".join(tasks) if tasks else None)
+    return replace(request, task=task, options={**view(version, request.alone), **request.options})
 
 
 def _named(request: Request) -> list[str]:

@@ -14,8 +14,9 @@ from typing import Any
 import msgspec
 
 from embodied import presets
-from embodied.agents.folders import known, shipped
+from embodied.agents.folders import is_shipped, known, shipped
 from embodied.agents.versions import FILE, AgentVersion, load
+from embodied.catalog import ENTRIES
 from embodied.config import EvalConfig, members, restore
 from embodied.errors import StoreError, UsageError
 from embodied.models.config import LOCAL
@@ -64,6 +65,16 @@ def find(agent: str) -> AgentVersion | None:
     if agent not in members("agent") and (Path(agent) / FILE).is_file():
         return load(agent)
     return None
+
+
+def member(version: AgentVersion, env: str) -> AgentVersion:
+    """The version that plays an environment: `version`, or `<name>-<env>` of the same family, where both ship with the
+    package and `version` was not made for `env`.
+    """
+    other = f"{version.record.name}-{env}"
+    if is_shipped(version) and version.record.worlds and env not in version.record.worlds and other in shipped():
+        return load(shipped()[other])
+    return version
 
 
 def of_run(recorded: str, folder: str | Path | None, run: Path) -> AgentVersion | None:
@@ -154,14 +165,45 @@ def place(config: EvalConfig, version: AgentVersion | None) -> None:
         model.sha256 = found
 
 
+def view(version: AgentVersion, env: str) -> dict[str, Any]:
+    """Dotted key -> value: how the pictures of an environment are drawn for a version.
+
+    Raises:
+        StoreError: It sets another option of the environment.
+    """
+    allowed = ENTRIES[env].views if env in ENTRIES else ()
+    options = version.record.view.get(env, {})
+    for key, value in options.items():
+        if key not in allowed or not isinstance(value, int | str):
+            raise StoreError(
+                f"{version.folder / FILE} sets the option {key!r} of {env}, which an agent's folder may not set"
+                f" (it may set {', '.join(allowed) or 'none'})."
+            )
+    return {f"env.{key}": value for key, value in options.items()}
+
+
 def check_worlds(version: AgentVersion, environments: Iterable[str]) -> None:
     """Raises `UsageError` for an environment that the version was not made for."""
     made_for = version.record.worlds
+    family = f"{version.record.name}-"
+    others = [name.removeprefix(family) for name in shipped() if is_shipped(version) and name.startswith(family)]
     for name in environments:
         if made_for and name not in made_for:
+            known = ", ".join([*made_for, *(env for env in others if env in ENTRIES)])
             raise UsageError(
-                f"{version.record.name} was made for {', '.join(made_for)} and does not know {name}. Play it there, or"
-                " take another agent (`embodied list agents`)."
+                f"{version.record.name} was made for {known} and does not know {name}. Play it there (one world in a"
+                " run), or take another agent (`embodied list agents`)."
+            )
+
+
+def check_tasks(version: AgentVersion, tasks: Iterable[tuple[str, str]]) -> None:
+    """Raises `UsageError` for a task, (environment, name), that the version was not made for."""
+    for env, task in tasks:
+        made_for = version.record.tasks.get(env, (task,))
+        if task not in made_for:
+            raise UsageError(
+                f"{version.record.name} was not made for {task} of {env}, but for {', '.join(made_for)}. Name some of"
+                " these with --task, or take another agent (`embodied list agents`)."
             )
 
 

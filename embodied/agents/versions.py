@@ -69,6 +69,10 @@ class AgentRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """Name -> SHA-256 of its content."""
     worlds: tuple[str, ...] = ()
     """The environments it was made for; empty: any."""
+    tasks: dict[str, tuple[str, ...]] = {}
+    """Environment -> the tasks of it that it was made for; all, where it does not stand here."""
+    view: dict[str, dict[str, Any]] = {}
+    """Environment -> options that say how its pictures are drawn for this agent (`Entry.views`)."""
     base: Base | None = None
     lineage: Lineage = Lineage()
     format: int = 0

@@ -47,7 +47,8 @@ def tinyvlm(
 
     torch.set_num_threads(threads)
     wanted = plan(env)
-    course = wanted.course if updates is None else replace(wanted.course, updates=updates)
-    wanted = replace(wanted, seed=seed, course=course, episodes=episodes or wanted.episodes)
+    wanted = replace(wanted, seed=seed, episodes=episodes or wanted.episodes)
+    if updates is not None:
+        wanted = wanted.shortened(updates)
     version = Making(wanted, out, device_of(device), lambda text: typer.echo(text)).make()
     typer.echo(f"{version.label} in {out}. Play it: embodied eval --env {env} --agent {out}")

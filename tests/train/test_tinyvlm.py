@@ -47,7 +47,7 @@ def small(**more) -> Plan:
 
 
 def built(chosen: Plan) -> architecture.Built:
-    return architecture.build(chosen.actions, chosen.goals, chosen.shape, 0)
+    return architecture.build(chosen.actions, chosen.sentences, chosen.shape, 0)
 
 
 def played(count: int = 12):
@@ -97,7 +97,7 @@ async def test_the_provider_plays_what_the_student_would(tmp_path: Path):
     chosen = small()
     model = built(chosen)
     notebook, student = Notebook.of(model), Student(model, CPU)
-    lessons = Arrays.of(lessons_of_expert(chosen.world, notebook, 20, 0, (0.2,)), model)
+    lessons = Arrays.of(lessons_of_expert(chosen.world, notebook, 20, 0, (0.2,)))
     Training(student, replace(chosen.course, updates=60)).run(notebook, lessons, 60, 0)
     architecture.save(model, tmp_path / "model")
     student = Student(architecture.load(tmp_path / "model"), CPU)  # as saved: float16 and back
@@ -152,7 +152,7 @@ def test_a_loss_that_is_not_a_number_ends_it():
     chosen = small()
     model = built(chosen)
     notebook, student = Notebook.of(model), Student(model, CPU)
-    lessons = Arrays.of(lessons_of_expert(chosen.world, notebook, 2, 0, (0.0,)), model)
+    lessons = Arrays.of(lessons_of_expert(chosen.world, notebook, 2, 0, (0.0,)))
     with torch.no_grad():
         student.named.weight.fill_(float("nan"))
     with pytest.raises(TrainingFailed, match="loss of update 0 is nan"):
@@ -181,7 +181,7 @@ def test_objects_are_where_the_picture_shows_them():
     env = envs.make("babyai", image=True, distractors=4)
     env.reset(seed=3)
     notebook = Notebook.of(built(small()))
-    names, named = notebook.objects(env.truth())
+    names, named = notebook.objects(env.truth(), (112, 112))
     assert sum(n > 0 for n in names) == len(env.truth()) > 0 and any(named)
     picture = env.render() if env.render_mode else env._image()
     for sight in env.truth():

@@ -11,9 +11,11 @@ from embodied.arrays import Pixels
 from embodied.catalog import check_task, entry
 from embodied.envs.base import LanguageEnv, Transition
 from embodied.envs.spaces import Choice
+from embodied.envs.truth import Sight
 from embodied.games.babaisai.engine import State, focus, step
 from embodied.games.babaisai.image import TILE, paint
 from embodied.games.babaisai.levels import draw, size
+from embodied.games.babaisai.pieces import PIECES, TOP
 from embodied.games.babaisai.search import solve
 from embodied.games.babaisai.text import describe, describe_as_balrog, describe_swap
 from embodied.registry import unknown
@@ -240,6 +242,20 @@ class BabaIsAIEnv(LanguageEnv):
 
     def _image(self) -> Pixels:
         return paint(self._episode.state)
+
+    def truth(self) -> tuple[Sight, ...]:
+        """Objects and word blocks, each with its kind and its word. `named`: it is YOU or WIN now."""
+        state, found = self._episode.state, []
+        sought = state.rules.you | state.rules.win
+        for place, cell in enumerate(state.cells):
+            piece = PIECES[cell & TOP]
+            if piece.kind in ("empty", "border"):
+                continue
+            y, x = divmod(place, state.width)
+            box = (x * TILE, y * TILE, (x + 1) * TILE, (y + 1) * TILE)
+            kind = "object" if piece.kind == "object" else "block"
+            found.append(Sight(box, (kind, piece.word), bool(sought >> (cell & TOP) & 1)))
+        return tuple(found)
 
     def _expert(self) -> str:
         return self._episode.plan[0] if self._episode.plan else self.default_action

@@ -28,6 +28,10 @@ class Shape:
     """Pixels along a side of the square picture that the tower reads; other pictures are scaled."""
     patch: int = 16
     """Pixels along a side of a patch: one token each."""
+    past: int = 20
+    """Actions of the episode so far that a prompt holds. With 6 of them the agent forgot what it was about."""
+    reads_goals: bool = True
+    """Whether a prompt holds the goal: not where it is the same in every episode."""
 
     @property
     def patches(self) -> int:
@@ -52,10 +56,10 @@ class Built:
         return self._numbers[word]
 
 
-def build(actions: Sequence[str], goals: Sequence[str], shape: Shape, seed: int) -> Built:
-    """A model with random weights that knows the words of `actions` and `goals`."""
-    vocabulary = words.vocabulary(actions, goals)
-    reader = words.tokenizer(vocabulary, list(dict.fromkeys(actions)))
+def build(actions: Sequence[str], sentences: Sequence[str], shape: Shape, seed: int) -> Built:
+    """A model with random weights that knows the words of `actions` and `sentences`."""
+    vocabulary = words.vocabulary(actions, sentences)
+    reader = words.tokenizer(vocabulary, list(dict.fromkeys(actions)), shape.past, shape.reads_goals)
     number = vocabulary.index
     vision = transformers.CLIPVisionConfig(
         hidden_size=shape.width,

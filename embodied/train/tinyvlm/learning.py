@@ -18,7 +18,7 @@ from torch.nn import functional
 from embodied.errors import TrainingFailed
 from embodied.seeding import derive
 from embodied.train.tinyvlm.architecture import Built
-from embodied.train.tinyvlm.lessons import PREFIX, Arrays, Ints, Notebook
+from embodied.train.tinyvlm.lessons import Arrays, Ints, Notebook
 from embodied.train.tinyvlm.words import ANSWER, END, PAD
 
 
@@ -135,9 +135,9 @@ def losses(
 ) -> tuple[torch.Tensor, dict[str, float]]:
     """The loss of one batch, and its parts."""
     take, number = student._tensor, student.built.number
-    longest = int(arrays.lengths[rows].max())
+    padding = arrays.prefixes.shape[1] - int(arrays.lengths[rows].max())
     labels, names = take(arrays.labels[rows]), take(arrays.names[rows])
-    seen = student.forward(take(arrays.grids[rows]), take(arrays.prefixes[rows][:, PREFIX - longest :]), labels)
+    seen = student.forward(take(arrays.grids[rows]), take(arrays.prefixes[rows][:, padding:]), labels)
     action = functional.cross_entropy(seen.logits[:, 0], labels)
     ends = torch.full_like(labels, number(END))
     total = action + 0.1 * functional.cross_entropy(seen.logits[:, 1], ends)

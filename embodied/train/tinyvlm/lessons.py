@@ -7,36 +7,41 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from embodied.envs.truth import Sight
 from embodied.store.disk import write_whole
 from embodied.train.tinyvlm.architecture import Built
-from embodied.train.tinyvlm.words import BEGIN, PAD, PAST_ACTIONS
+from embodied.train.tinyvlm.words import BEGIN, PAD, SPECIAL
 
 Ints = npt.NDArray[np.int64]
-LONGEST_GOAL = 40
-"""Words of a goal; the words after them are cut."""
-PREFIX = LONGEST_GOAL + 1 + PAST_ACTIONS
 
 
 class Patches:
-    """Every different patch that was ever seen, by number."""
+    """Every different patch that was ever seen, by number.
 
-    def __init__(self, side: int):
-        self.side = side
+    Args:
+        side: Pixels along a side of a patch.
+        picture: Pixels along a side of the picture that the model reads; others are scaled as its processor does.
+    """
+
+    def __init__(self, side: int, picture: int):
+        self.side, self.picture = side, picture
         self._numbers: dict[bytes, int] = {}
         self.pixels: list[npt.NDArray[np.uint8]] = []
 
     def numbers(self, picture: npt.NDArray[np.uint8]) -> list[int]:
         """The patches of a picture, (H, W, 3) uint8, row by row."""
-        side = self.side
-        rows, columns = picture.shape[0] // side, picture.shape[1] // side
-        cells = picture.reshape(rows, side, columns, side, 3).swapaxes(1, 2).reshape(rows * columns, side, side, 3)
+        side, count = self.side, self.picture // self.side
+        if picture.shape[:2] != (self.picture, self.picture):
+            scaled = Image.fromarray(picture).resize((self.picture, self.picture), Image.Resampling.NEAREST)
+            picture = np.asarray(scaled)
+        cells = picture.reshape(count, side, count, side, 3).swapaxes(1, 2).reshape(count**2, side, side, 3)
         return [self._number(cell) for cell in cells]
 
     def _number(self, cell: npt.NDArray[np.uint8]) -> int:
@@ -109,28 +114,35 @@ class Notebook:
 
     @classmethod
     def of(cls, built: Built) -> Notebook:
-        return cls(built, Patches(built.shape.patch), Sayings(built))
+        return cls(built, Patches(built.shape.patch, built.shape.picture), Sayings(built))
 
     def goal(self, text: str) -> list[int]:
         """The tokens of a goal, as the chat template and the tokenizer make them."""
+        if not self.built.shape.reads_goals:
+            return []
         if text not in self._goals:
             found: Sequence[int] = self.built.tokenizer(text, add_special_tokens=False)["input_ids"]
-            self._goals[text] = list(found)[:LONGEST_GOAL]
+            self._goals[text] = list(found)
         return self._goals[text]
 
     def prefix(self, goal: str, actions: Sequence[str]) -> list[int]:
         """The tokens before the picture: the goal, and the actions so far."""
         number = self.built.number
-        return [*self.goal(goal), number(BEGIN), *(number(a) for a in actions[-PAST_ACTIONS:])]
+        return [*self.goal(goal), number(BEGIN), *(number(a) for a in actions[-self.built.shape.past :])]
 
-    def objects(self, truth: Sequence[Sight]) -> tuple[list[int], list[bool]]:
-        """For each patch the object in its middle, and whether it is named."""
-        side = self.built.shape.patch
-        count = self.built.shape.picture // side
+    def objects(self, truth: Sequence[Sight], size: tuple[int, int]) -> tuple[list[int], list[bool]]:
+        """For each patch the object in its middle, and whether it is named.
+
+        Args:
+            truth: What is in the picture.
+            size: (height, width) of the picture in pixels, before it is scaled.
+        """
+        count = self.built.shape.picture // self.built.shape.patch
         names, named = [0] * count**2, [False] * count**2
         for sight in truth:
             left, top, right, bottom = sight.box
-            cell = ((top + bottom) // 2 // side) * count + (left + right) // 2 // side
+            row, column = (top + bottom) * count // (2 * size[0]), (left + right) * count // (2 * size[1])
+            cell = row * count + column
             names[cell], named[cell] = self.sayings.number(sight.words), sight.named
         return names, named
 
@@ -141,19 +153,19 @@ class Arrays:
 
     grids: Ints
     prefixes: Ints
-    """Padded at the left to `PREFIX`."""
+    """Padded at the left to the longest."""
     lengths: Ints
     labels: Ints
     names: Ints
     named: npt.NDArray[np.bool_]
 
     @classmethod
-    def of(cls, lessons: Lessons, built: Built) -> Arrays:
-        pad = built.number(PAD)
-        prefixes = np.full((len(lessons), PREFIX), pad, np.int64)
+    def of(cls, lessons: Lessons) -> Arrays:
         lengths = np.array([len(p) for p in lessons.prefixes], np.int64)
+        longest = int(lengths.max(initial=0))
+        prefixes = np.full((len(lessons), longest), SPECIAL.index(PAD), np.int64)
         for row, prefix in zip(prefixes, lessons.prefixes, strict=True):
-            row[PREFIX - len(prefix) :] = prefix
+            row[longest - len(prefix) :] = prefix
         return cls(
             np.array(lessons.grids, np.int64),
             prefixes,
@@ -164,7 +176,13 @@ class Arrays:
         )
 
     def __add__(self, other: Arrays) -> Arrays:
-        return Arrays(*(np.concatenate([getattr(self, f.name), getattr(other, f.name)]) for f in fields(self)))
+        longest = max(self.prefixes.shape[1], other.prefixes.shape[1])
+        a, b = self._padded(longest), other._padded(longest)
+        return Arrays(*(np.concatenate([getattr(a, f.name), getattr(b, f.name)]) for f in fields(self)))
+
+    def _padded(self, length: int) -> Arrays:
+        more = np.full((len(self.labels), length - self.prefixes.shape[1]), SPECIAL.index(PAD), np.int64)
+        return replace(self, prefixes=np.concatenate([more, self.prefixes], 1))
 
     def save(self, path: Path) -> None:
         """Writes `path`, a NumPy archive without pickles, whole or not at all."""

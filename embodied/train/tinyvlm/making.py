@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ import torch
 from safetensors import torch as safetensors
 
 from embodied.agents.versions import AgentRecord, AgentVersion, Lineage, write
+from embodied.catalog import ENTRIES
 from embodied.errors import UsageError
 from embodied.store.disk import write_whole
 from embodied.train.tinyvlm import architecture
@@ -38,9 +40,11 @@ Tell = Callable[[str], None]
 class Plan:
     """Everything that decides what comes out: the same plan gives the same bytes, on one thread of the same CPU."""
 
+    name: str
+    """Of the version that comes out."""
     world: World
-    goals: tuple[str, ...]
-    """Sentences that hold every word of the world's goals."""
+    sentences: tuple[str, ...]
+    """They hold every word of the world's goals and of the names of its objects."""
     actions: tuple[str, ...]
     seed: int = 0
     episodes: int = 16_000
@@ -57,6 +61,12 @@ class Plan:
     dev: int = 60
     """Episodes of each task, variants in turn, that decide which checkpoint is kept."""
 
+    def shortened(self, updates: int) -> Plan:
+        """The plan with other updates, and as many fewer episodes of the student's own as there are fewer of them."""
+        share = min(1.0, updates / self.course.updates)
+        own, dev = math.ceil(self.own * share), math.ceil(self.dev * share)
+        return replace(self, course=replace(self.course, updates=updates), own=own, dev=dev)
+
 
 class Making:
     """The stages of one plan in one folder."""
@@ -64,7 +74,7 @@ class Making:
     def __init__(self, plan: Plan, out: Path, device: torch.device, tell: Tell):
         self.plan, self.out, self.tell = plan, out, tell
         self.work = out / "work"
-        self.built: Built = architecture.build(plan.actions, plan.goals, plan.shape, plan.seed)
+        self.built: Built = architecture.build(plan.actions, plan.sentences, plan.shape, plan.seed)
         self.notebook = Notebook.of(self.built)
         self.student = Student(self.built, device)
         self.training = Training(self.student, plan.course)
@@ -120,7 +130,7 @@ class Making:
             self.tell(f"Goes on after update {self.training.done} of {self.plan.course.updates}.")
 
     def _keep(self, lessons: Lessons) -> None:
-        arrays = Arrays.of(lessons, self.built)
+        arrays = Arrays.of(lessons)
         buffer = io.BytesIO()
         np.save(buffer, self.notebook.patches.array(), allow_pickle=False)
         write_whole(self.work / "patches.npy", buffer.getvalue())
@@ -155,7 +165,7 @@ class Making:
     def _dev(self) -> float:
         world = self.plan.world
         choose = self.student.chooser(self.notebook)
-        return play(world, self.notebook, choose, split="dev", seed=self.plan.seed, begin=0, each=self.plan.dev).rate
+        return play(world, self.notebook, choose, split="dev", seed=self.plan.seed, begin=0, each=self.plan.dev).score
 
     def _practise(self, turn: int) -> None:
         plan = self.plan
@@ -171,7 +181,7 @@ class Making:
             teach=plan.teach,
             noise=0.05,
         )
-        self.tell(f"The student plays {len(played.successes)} episodes itself and solves {played.rate:.3f} of them.")
+        self.tell(f"The student plays {len(played.scores)} episodes itself: progress {played.score:.3f}.")
         self._keep(played.lessons)
 
     def _checkpoint(self) -> None:
@@ -212,9 +222,11 @@ class Making:
             "dev": round(self.best, 4),
         }
         record = AgentRecord(
-            name="tinyvlm",
-            settings=SETTINGS,
+            name=plan.name,
+            settings=SETTINGS | {"agent.history.actions": plan.shape.past},
             worlds=(plan.world.env,),
+            tasks={} if plan.world.tasks == ENTRIES[plan.world.env].tasks else {plan.world.env: plan.world.tasks},
+            view={plan.world.env: dict(plan.world.view)} if plan.world.view else {},
             lineage=Lineage(learner="tinyvlm", used=used),
         )
         version = write(self.out / "made", record, {"model": model})
@@ -230,9 +242,8 @@ SETTINGS = {
     "agent.policy": "naive",
     "agent.history.text": 0,
     "agent.history.image": 1,
-    "agent.history.actions": 20,
     "model.provider": "transformers",
     "model.max_tokens": 2,
     "model.temperature": 0.0,
 }
-"""How tinyvlm is played."""
+"""How tinyvlm is played, besides the actions that it remembers."""

@@ -30,6 +30,15 @@ class World:
     tasks: tuple[str, ...]
     variants: tuple[Mapping[str, Any], ...] = ({},)
     """Options of the environment; each episode draws one."""
+    view: Mapping[str, Any] = field(default_factory=dict)
+    """Options that say how pictures are drawn, when it learns and when it plays."""
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    """Further options, in practice alone."""
+    expert: bool | str = True
+    gives_up: str = ""
+    """What the expert says when it knows nothing better: such a step is not a lesson."""
+    shows: bool = True
+    """Whether the environment says what its pictures show (`LanguageEnv.truth`)."""
 
 
 @dataclass
@@ -41,7 +50,7 @@ class Seat:
     goal: str
     task: str
     actions: list[str] = field(default_factory=list)
-    success: bool = False
+    progress: float = 0.0
 
 
 class Room:
@@ -54,8 +63,9 @@ class Room:
     def seat(self, task: str, variant: int, seed: int) -> Seat:
         """Starts an episode of `world.variants[variant]`."""
         free = self._free.setdefault((task, variant), [])
-        options = dict(self.world.variants[variant])
-        env = free.pop() if free else envs.make(self.world.env, task, expert=True, image=True, **options)
+        world = self.world
+        options = {**world.view, **world.limits, **world.variants[variant]}
+        env = free.pop() if free else envs.make(world.env, task, expert=world.expert, image=True, **options)
         observation, _ = env.reset(seed=seed)
         return Seat(env, observation, env.mission.goal, task)
 
@@ -77,7 +87,7 @@ def lessons_of_expert(world: World, notebook: Notebook, episodes: int, seed: int
         chance, over = rng.choice(noise), False
         while not over:
             advice = seat.observation["expert"]
-            _note(found, notebook, seat, advice)
+            _note(world, found, notebook, seat)
             over = _step(seat, rng.choice(notebook.built.actions) if rng.random() < chance else advice)
         room.leave(seat, variant)
     return found
@@ -87,13 +97,15 @@ def lessons_of_expert(world: World, notebook: Notebook, episodes: int, seed: int
 class Played:
     """Episodes of a student."""
 
-    successes: list[bool]
+    scores: list[float]
+    """The progress of each."""
     tasks: list[str]
     lessons: Lessons
 
     @property
-    def rate(self) -> float:
-        return sum(self.successes) / len(self.successes)
+    def score(self) -> float:
+        """Mean progress."""
+        return sum(self.scores) / len(self.scores)
 
 
 def play(
@@ -136,17 +148,21 @@ def play(
         for i, action in zip(playing, chosen, strict=True):
             seat = seats[i]
             if len(seat.actions) < teach:
-                _note(lessons, notebook, seat, seat.observation["expert"])
+                _note(world, lessons, notebook, seat)
             done = rng.choice(notebook.built.actions) if noise and rng.random() < noise else action
             if not _step(seat, done):
                 still.append(i)
         playing = still
-    return Played([seat.success for seat in seats], [seat.task for seat in seats], lessons)
+    return Played([seat.progress for seat in seats], [seat.task for seat in seats], lessons)
 
 
-def _note(lessons: Lessons, notebook: Notebook, seat: Seat, advice: str) -> None:
-    names, named = notebook.objects(seat.env.truth())
-    lessons.grids.append(notebook.patches.numbers(np.asarray(seat.observation["image"])))
+def _note(world: World, lessons: Lessons, notebook: Notebook, seat: Seat) -> None:
+    advice, picture = seat.observation["expert"], np.asarray(seat.observation["image"])
+    if advice == world.gives_up:
+        return
+    height, width, _ = picture.shape
+    names, named = notebook.objects(seat.env.truth() if world.shows else (), (height, width))
+    lessons.grids.append(notebook.patches.numbers(picture))
     lessons.prefixes.append(notebook.prefix(seat.goal, seat.actions))
     lessons.labels.append(notebook.built.number(advice))
     lessons.names.append(names)
@@ -157,5 +173,5 @@ def _step(seat: Seat, action: str) -> bool:
     """Executes an action. True when the episode is over."""
     seat.observation, _, terminated, truncated, info = seat.env.step(action)
     seat.actions.append(str(info["executed"]))
-    seat.success = bool(info["success"])
+    seat.progress = float(info["progress"])
     return bool(terminated or truncated)

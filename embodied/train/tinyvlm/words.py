@@ -36,10 +36,12 @@ TEMPLATE = """\
 {{ raise_exception('tinyvlm reads a line that begins with GOAL, and there is none') }}
 {%- endif -%}
 {%- if found.pictures != 1 -%}{{ raise_exception('tinyvlm reads one picture, not ' ~ found.pictures) }}{%- endif -%}
-{{ found.goal }} <begin>{% for a in found.actions[-ACTIONS:] %} {{ a }}{% endfor %} <image><answer>"""
-
-PAST_ACTIONS = 20
-"""Actions of the episode so far that a prompt holds. With 6 of them the agent forgot what it was about."""
+READING <begin>{% for a in found.actions[-ACTIONS:] %} {{ a }}{% endfor %} <image><answer>"""
+READ = """{%- for word in (found.goal | lower).replace(',', ' ').replace('.', ' ').split() -%}
+{%- if word not in KNOWN -%}{{ raise_exception('tinyvlm does not know the word ' ~ word) }}{%- endif -%}
+{%- endfor -%}
+{{ found.goal }}"""
+"""How a goal is read. A world whose goal is always the same is played without it."""
 
 
 def words(text: str) -> list[str]:
@@ -47,15 +49,24 @@ def words(text: str) -> list[str]:
     return re.findall(r"[a-z0-9]+", text.lower())
 
 
-def vocabulary(actions: Iterable[str], goals: Iterable[str]) -> list[str]:
-    """Every word, by number: the special ones, a phrase of an action each, and those of the goals in their order."""
+def vocabulary(actions: Iterable[str], sentences: Iterable[str]) -> list[str]:
+    """Every word, by number: the special ones, a phrase of an action each, and the others of the sentences, sorted."""
     phrases = list(dict.fromkeys(actions))
-    rest = {word for goal in goals for word in words(goal)} - set(phrases)
+    rest = {word for sentence in sentences for word in words(sentence)} - set(phrases)
     return [*SPECIAL, *phrases, *sorted(rest)]
 
 
-def tokenizer(vocabulary: Sequence[str], actions: Sequence[str]) -> PreTrainedTokenizerFast:
-    """A tokenizer of whole words, in which a phrase of several words is one, with the chat template."""
+def tokenizer(
+    vocabulary: Sequence[str], actions: Sequence[str], past: int, reads_goals: bool
+) -> PreTrainedTokenizerFast:
+    """A tokenizer of whole words, in which a phrase of several words is one, with the chat template.
+
+    Args:
+        vocabulary: Word by number.
+        actions: The phrases among them.
+        past: Actions of the episode so far that a prompt holds.
+        reads_goals: Whether a prompt holds the goal.
+    """
     core = Tokenizer(models.WordLevel({word: i for i, word in enumerate(vocabulary)}, unk_token=UNKNOWN))
     core.normalizer = normalizers.Lowercase()
     core.pre_tokenizer = pre_tokenizers.Split(Regex(r"[^a-z0-9]+"), "removed")
@@ -66,5 +77,8 @@ def tokenizer(vocabulary: Sequence[str], actions: Sequence[str]) -> PreTrainedTo
         tokenizer_object=core, pad_token=PAD, bos_token=BEGIN, eos_token=END, unk_token=UNKNOWN
     )
     made.add_special_tokens({"additional_special_tokens": [IMAGE, ANSWER]})
-    made.chat_template = TEMPLATE.replace("GOAL", GOAL).replace("ACTIONS", str(PAST_ACTIONS))
+    known = [word for word in vocabulary if word not in SPECIAL]
+    reading = READ.replace("KNOWN", repr(known)) if reads_goals else ""
+    template = TEMPLATE.replace("READING", reading).replace("GOAL", GOAL).replace("ACTIONS", str(past))
+    made.chat_template = template
     return made
