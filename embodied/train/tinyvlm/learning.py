@@ -24,9 +24,9 @@ from embodied.train.tinyvlm.words import ANSWER, END, PAD
 
 @dataclass(frozen=True)
 class Course:
-    """How a model is trained. The values are those of the shipped model."""
+    """How a model is trained."""
 
-    updates: int = 4200
+    updates: int = 5600
     batch: int = 64
     rate: float = 2e-3
     """Learning rate of AdamW at its highest; it falls along half a cosine."""

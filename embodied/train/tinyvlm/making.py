@@ -2,7 +2,7 @@
 
 OUT/work/course.json         what is made, and how
 OUT/work/tables.json         names of objects; patches.npy: the different patches
-OUT/work/lessons-<k>.npz     lessons of the expert (0) and of the student's own episodes (1, 2)
+OUT/work/lessons-<k>.npz     lessons of the expert (0) and of the student's own episodes (1, 2, ...)
 OUT/work/checkpoint.safetensors, progress.json
 OUT/agent.json, OUT/parts/   the version
 """

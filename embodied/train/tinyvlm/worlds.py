@@ -28,7 +28,8 @@ def _babyai() -> Plan:
     )
     variants = tuple({"distractors": count} for count in (0, 0, 3, 3, 3, 5))
     world = World("babyai", ENTRIES["babyai"].tasks, variants)
-    return Plan("tinyvlm", world, sentences, _phrases("babyai"))
+    turns = (0.35, 0.5, 0.65)
+    return Plan("tinyvlm", world, sentences, _phrases("babyai"), own=120, turns=turns)
 
 
 def _babaisai() -> Plan:
