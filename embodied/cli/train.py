@@ -16,11 +16,12 @@ def _root() -> None:
 
 @app.command()
 def tinyvlm(
-    env: str = typer.Option(..., "--env", help="The world to learn: babyai."),
+    env: str = typer.Option(..., "--env", help="The world to learn: babyai, babaisai, minihack or crafter."),
     out: Path = typer.Option(..., "--out", help="Folder of the agent; the same command continues a training in it."),
     seed: int = typer.Option(0, "--seed", min=0, help="Decides the first weights, the lessons and their order."),
     updates: int | None = typer.Option(None, "--updates", min=1, help="Steps of the optimizer; the plan's by default."),
     episodes: int | None = typer.Option(None, "--episodes", min=1, help="Episodes that the expert plays first."),
+    name: str | None = typer.Option(None, "--name", help="What the agent is called; the plan's name by default."),
     device: str = typer.Option("auto", "--device", help="auto, cpu, cuda or cuda:N."),
     threads: int = typer.Option(1, "--threads", min=1, help="CPU threads. One gives the same bytes every time."),
 ) -> None:
@@ -47,7 +48,7 @@ def tinyvlm(
 
     torch.set_num_threads(threads)
     wanted = plan(env)
-    wanted = replace(wanted, seed=seed, episodes=episodes or wanted.episodes)
+    wanted = replace(wanted, seed=seed, episodes=episodes or wanted.episodes, name=name or wanted.name)
     if updates is not None:
         wanted = wanted.shortened(updates)
     version = Making(wanted, out, device_of(device), lambda text: typer.echo(text)).make()

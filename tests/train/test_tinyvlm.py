@@ -106,8 +106,8 @@ async def test_the_provider_plays_what_the_student_would(tmp_path: Path):
     seen = set()
     try:
         for mission, actions, picture in played():
-            grid, prefix = notebook.patches.numbers(picture), notebook.prefix(mission.goal, actions)
-            (wanted,) = student.chooser(notebook)([grid], [prefix])
+            prefix = notebook.prefix(mission.goal, actions)
+            (wanted,) = student.choose([picture], [prefix])
             prompt = messages(mission, actions, put_frame(blobs, picture))
             reply = await engine.generate(prompt, Settings(temperature=0.0, max_tokens=2))
             assert reply.text == wanted and reply.stop == "stop"

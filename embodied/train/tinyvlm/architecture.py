@@ -127,6 +127,7 @@ def save(built: Built, folder: Path) -> None:
     half.load_state_dict({name: tensor.to(torch.float16) for name, tensor in built.model.state_dict().items()})
     half.generation_config = built.model.generation_config
     half.save_pretrained(folder)
+    (folder / "model.safetensors").chmod(0o644)  # as the other files: safetensors keeps it to its owner
     processor(built).save_pretrained(folder)
     about = {"actions": built.actions, "shape": asdict(built.shape), "vocabulary": built.vocabulary}
     (folder / "tinyvlm.json").write_text(json.dumps(about, indent=1) + "\n")

@@ -7,7 +7,7 @@ the model also says whether the goal speaks of it, and its projector must place 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,11 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from embodied.arrays import Pixels
 from embodied.errors import TrainingFailed
 from embodied.seeding import derive
 from embodied.train.tinyvlm.architecture import Built
-from embodied.train.tinyvlm.lessons import Arrays, Ints, Notebook
+from embodied.train.tinyvlm.lessons import Arrays, Ints, Notebook, fit
 from embodied.train.tinyvlm.words import ANSWER, END, PAD
 
 
@@ -50,7 +51,7 @@ class Student:
         torch.nn.Module.to(self.model, device)  # transformers' own `to` has no types
         torch.manual_seed(derive(0, "head", bits=31))
         self.named = torch.nn.Linear(built.shape.width, 1).to(device)
-        self._pixels = torch.empty(0)
+        self._patches = torch.empty(0, dtype=torch.uint8)
         self._actions = torch.tensor([built.number(a) for a in built.actions], device=device)
 
     def parameters(self) -> list[torch.nn.Parameter]:
@@ -58,24 +59,24 @@ class Student:
 
     def see(self, notebook: Notebook) -> None:
         """Takes in patches that are new."""
-        if len(self._pixels) < len(notebook.patches.pixels):
-            pixels = torch.from_numpy(notebook.patches.array()).to(self.device)
-            self._pixels = pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
+        if len(self._patches) < len(notebook.patches):
+            self._patches = torch.from_numpy(notebook.patches.array()).to(self.device)
 
-    def forward(self, grids: torch.Tensor, prefixes: torch.Tensor, answers: torch.Tensor) -> _Seen:
+    def forward(self, pictures: torch.Tensor, prefixes: torch.Tensor, answers: torch.Tensor) -> _Seen:
         """One pass over prompts, each followed by an answer.
 
         Args:
-            grids: (B, patches) numbers of patches.
+            pictures: (B, H, W, 3) uint8.
             prefixes: (B, L) tokens, padded at the left.
             answers: (B,) the token that follows the prompt.
         """
-        size, number, inner = len(grids), self.built.number, self.model.model
-        features = inner.vision_tower(self._pictures(grids)).last_hidden_state[:, 1:]
-        pictures = inner.multi_modal_projector(features)
+        size, number, inner = len(pictures), self.built.number, self.model.model
+        pixels = pictures.permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1
+        features = inner.vision_tower(pixels).last_hidden_state[:, 1:]
+        objects = inner.multi_modal_projector(features)
         embed = self.model.get_input_embeddings()
         ask = torch.full((size, 1), number(ANSWER), device=self.device)
-        embedded = torch.cat([embed(prefixes), pictures, embed(ask), embed(answers[:, None])], 1)
+        embedded = torch.cat([embed(prefixes), objects, embed(ask), embed(answers[:, None])], 1)
         real = torch.ones(embedded.shape[:2], dtype=torch.long, device=self.device)
         real[:, : prefixes.shape[1]] = (prefixes != number(PAD)).long()
         hidden = inner.language_model(
@@ -84,28 +85,29 @@ class Student:
             position_ids=(real.cumsum(1) - 1).clamp(min=0),
             use_cache=False,
         ).last_hidden_state
-        return _Seen(self.model.lm_head(hidden[:, -2:]), hidden[:, prefixes.shape[1] : -2], pictures)
+        return _Seen(self.model.lm_head(hidden[:, -2:]), hidden[:, prefixes.shape[1] : -2], objects)
 
-    def _pictures(self, grids: torch.Tensor) -> torch.Tensor:
-        """(B, 3, H, W), the patches put together."""
+    def pictures(self, grids: Ints) -> torch.Tensor:
+        """(B, H, W, 3) uint8: pictures put together of patches that `see` took in, by number, (B, patches)."""
         side, patch = self.built.shape.picture // self.built.shape.patch, self.built.shape.patch
-        cells = self._pixels[grids].view(-1, side, side, 3, patch, patch)
-        return cells.permute(0, 3, 1, 4, 2, 5).reshape(-1, 3, side * patch, side * patch)
+        cells = self._patches[self._tensor(grids)].view(-1, side, side, patch, patch, 3)
+        return cells.permute(0, 1, 3, 2, 4, 5).reshape(-1, side * patch, side * patch, 3)
 
-    def chooser(self, notebook: Notebook) -> Callable[[Sequence[list[int]], Sequence[list[int]]], list[str]]:
-        """The likeliest action for each of several prompts."""
+    def choose(self, pictures: Sequence[Pixels], prefixes: Sequence[list[int]]) -> list[str]:
+        """The likeliest action for each of several prompts.
 
-        def choose(grids: Sequence[list[int]], prefixes: Sequence[list[int]]) -> list[str]:
-            self.see(notebook)
-            longest = max(map(len, prefixes))
-            padded = [[self.built.number(PAD)] * (longest - len(p)) + p for p in prefixes]
-            with torch.inference_mode():
-                answers = torch.zeros(len(grids), dtype=torch.long, device=self.device)
-                seen = self.forward(self._tensor(grids), self._tensor(padded), answers)
-                best = seen.logits[:, 0, self._actions].argmax(1).tolist()
-            return [self.built.actions[i] for i in best]
-
-        return choose
+        Args:
+            pictures: (H, W, 3) uint8 each; those of another size are scaled.
+            prefixes: What stands before each picture.
+        """
+        longest = max(map(len, prefixes))
+        padded = [[self.built.number(PAD)] * (longest - len(p)) + p for p in prefixes]
+        shown = np.stack([fit(picture, self.built.shape.picture) for picture in pictures])
+        with torch.inference_mode():
+            answers = torch.zeros(len(shown), dtype=torch.long, device=self.device)
+            seen = self.forward(torch.from_numpy(shown).to(self.device), self._tensor(padded), answers)
+            best = seen.logits[:, 0, self._actions].argmax(1).tolist()
+        return [self.built.actions[i] for i in best]
 
     def _tensor(self, rows: Any) -> torch.Tensor:
         return torch.as_tensor(np.asarray(rows, np.int64), device=self.device)
@@ -119,7 +121,7 @@ class _Seen:
     """(B, 2, words): after the prompt, and after the answer."""
     cells: torch.Tensor
     """(B, patches, width) the Llama's last layer at each patch."""
-    pictures: torch.Tensor
+    objects: torch.Tensor
     """(B, patches, width) the projector's output."""
 
 
@@ -137,7 +139,7 @@ def losses(
     take, number = student._tensor, student.built.number
     padding = arrays.prefixes.shape[1] - int(arrays.lengths[rows].max())
     labels, names = take(arrays.labels[rows]), take(arrays.names[rows])
-    seen = student.forward(take(arrays.grids[rows]), take(arrays.prefixes[rows][:, padding:]), labels)
+    seen = student.forward(student.pictures(arrays.grids[rows]), take(arrays.prefixes[rows][:, padding:]), labels)
     action = functional.cross_entropy(seen.logits[:, 0], labels)
     ends = torch.full_like(labels, number(END))
     total = action + 0.1 * functional.cross_entropy(seen.logits[:, 1], ends)
@@ -146,7 +148,7 @@ def losses(
     if objects.any():
         truth = torch.as_tensor(arrays.named[rows], device=student.device)[objects].float()
         named = functional.binary_cross_entropy_with_logits(student.named(seen.cells[objects]).squeeze(-1), truth)
-        naming = _naming(student, notebook, seen.pictures[objects], names[objects], course.sharpness)
+        naming = _naming(student, notebook, seen.objects[objects], names[objects], course.sharpness)
         total = total + course.named * named + course.naming * naming
         parts |= {"named": named.item(), "naming": naming.item()}
     return total, parts

@@ -14,52 +14,73 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from embodied.arrays import Pixels
 from embodied.envs.truth import Sight
 from embodied.store.disk import write_whole
-from embodied.train.tinyvlm.architecture import Built
+from embodied.train.tinyvlm.architecture import Built, Shape
 from embodied.train.tinyvlm.words import BEGIN, PAD, SPECIAL
 
 Ints = npt.NDArray[np.int64]
 
 
 class Patches:
-    """Every different patch that was ever seen, by number.
+    """Patches of pictures by number.
 
     Args:
-        side: Pixels along a side of a patch.
-        picture: Pixels along a side of the picture that the model reads; others are scaled as its processor does.
+        shape: How large pictures and patches are.
+        tiles: Whether a world's pictures are made of a few different tiles: each is then stored once.
     """
 
-    def __init__(self, side: int, picture: int):
-        self.side, self.picture = side, picture
-        self._numbers: dict[bytes, int] = {}
-        self.pixels: list[npt.NDArray[np.uint8]] = []
+    def __init__(self, shape: Shape, tiles: bool = True):
+        self.shape = shape
+        self._numbers: dict[bytes, int] | None = {} if tiles else None
+        self._stored = np.empty((64, shape.patch, shape.patch, 3), np.uint8)
+        self._count = 0
 
-    def numbers(self, picture: npt.NDArray[np.uint8]) -> list[int]:
+    def __len__(self) -> int:
+        return self._count
+
+    def numbers(self, picture: Pixels) -> list[int]:
         """The patches of a picture, (H, W, 3) uint8, row by row."""
-        side, count = self.side, self.picture // self.side
-        if picture.shape[:2] != (self.picture, self.picture):
-            scaled = Image.fromarray(picture).resize((self.picture, self.picture), Image.Resampling.NEAREST)
-            picture = np.asarray(scaled)
-        cells = picture.reshape(count, side, count, side, 3).swapaxes(1, 2).reshape(count**2, side, side, 3)
-        return [self._number(cell) for cell in cells]
+        side, count = self.shape.patch, self.shape.picture // self.shape.patch
+        scaled = fit(picture, self.shape.picture)
+        cells = scaled.reshape(count, side, count, side, 3).swapaxes(1, 2).reshape(count**2, side, side, 3)
+        return self.take(cells)
 
-    def _number(self, cell: npt.NDArray[np.uint8]) -> int:
-        key = cell.tobytes()
-        found = self._numbers.get(key)
-        if found is None:
-            found = self._numbers[key] = len(self.pixels)
-            self.pixels.append(cell.copy())
+    def take(self, cells: Pixels) -> list[int]:
+        """Stores patches, (n, side, side, 3) uint8, and returns their numbers."""
+        numbers = self._numbers
+        if numbers is None:
+            self._append(cells)
+            return list(range(self._count - len(cells), self._count))
+        found = []
+        for cell in cells:
+            key = cell.tobytes()
+            if key not in numbers:
+                numbers[key] = self._count
+                self._append(cell[None])
+            found.append(numbers[key])
         return found
 
-    def array(self) -> npt.NDArray[np.uint8]:
-        """(patches, side, side, 3)."""
-        return np.array(self.pixels, np.uint8)
+    def _append(self, cells: Pixels) -> None:
+        until = self._count + len(cells)
+        if until > len(self._stored):
+            more = np.empty((max(until, 2 * len(self._stored)), *self._stored.shape[1:]), np.uint8)
+            more[: self._count] = self.array()
+            self._stored = more
+        self._stored[self._count : until] = cells
+        self._count = until
 
-    def take(self, pixels: npt.NDArray[np.uint8]) -> None:
-        """Takes in patches in the order of their numbers, as `array` gave them."""
-        for cell in pixels:
-            self._number(cell)
+    def array(self) -> Pixels:
+        """(patches, side, side, 3) uint8, a view."""
+        return self._stored[: self._count]
+
+
+def fit(picture: Pixels, side: int) -> Pixels:
+    """A picture, (H, W, 3) uint8, as (side, side, 3): scaled as the processor of the model scales it."""
+    if picture.shape[:2] == (side, side):
+        return picture
+    return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.NEAREST))
 
 
 class Sayings:
@@ -113,8 +134,8 @@ class Notebook:
     _goals: dict[str, list[int]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, built: Built) -> Notebook:
-        return cls(built, Patches(built.shape.patch, built.shape.picture), Sayings(built))
+    def of(cls, built: Built, tiles: bool = True) -> Notebook:
+        return cls(built, Patches(built.shape, tiles), Sayings(built))
 
     def goal(self, text: str) -> list[int]:
         """The tokens of a goal, as the chat template and the tokenizer make them."""

@@ -75,7 +75,7 @@ class Making:
         self.plan, self.out, self.tell = plan, out, tell
         self.work = out / "work"
         self.built: Built = architecture.build(plan.actions, plan.sentences, plan.shape, plan.seed)
-        self.notebook = Notebook.of(self.built)
+        self.notebook = Notebook.of(self.built, plan.world.tiles)
         self.student = Student(self.built, device)
         self.training = Training(self.student, plan.course)
         self.parts: list[Arrays] = []
@@ -164,7 +164,7 @@ class Making:
 
     def _dev(self) -> float:
         world = self.plan.world
-        choose = self.student.chooser(self.notebook)
+        choose = self.student.choose
         return play(world, self.notebook, choose, split="dev", seed=self.plan.seed, begin=0, each=self.plan.dev).score
 
     def _practise(self, turn: int) -> None:
@@ -173,7 +173,7 @@ class Making:
         played = play(
             plan.world,
             self.notebook,
-            self.student.chooser(self.notebook),
+            self.student.choose,
             split="train",
             seed=plan.seed,
             begin=begin,

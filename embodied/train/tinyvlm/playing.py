@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 
 from embodied import envs
+from embodied.arrays import Pixels
 from embodied.envs.base import LanguageEnv
 from embodied.seeding import derive
 from embodied.splits import Split, first_seed
 from embodied.train.tinyvlm.lessons import Lessons, Notebook
 
-Choose = Callable[[Sequence[list[int]], Sequence[list[int]]], list[str]]
-"""Patches and prefixes of several episodes -> an action for each."""
+Choose = Callable[[Sequence[Pixels], Sequence[list[int]]], list[str]]
+"""Pictures and prefixes of several episodes -> an action for each."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class World:
     """What the expert says when it knows nothing better: such a step is not a lesson."""
     shows: bool = True
     """Whether the environment says what its pictures show (`LanguageEnv.truth`)."""
+    tiles: bool = True
+    """Whether its pictures are made of a few different tiles."""
 
 
 @dataclass
@@ -141,9 +144,9 @@ def play(
     ]
     playing = list(range(len(seats)))
     while playing:
-        grids = [notebook.patches.numbers(seats[i].observation["image"]) for i in playing]
+        pictures = [seats[i].observation["image"] for i in playing]
         prefixes = [notebook.prefix(seats[i].goal, seats[i].actions) for i in playing]
-        chosen = choose(grids, prefixes)
+        chosen = choose(pictures, prefixes)
         still = []
         for i, action in zip(playing, chosen, strict=True):
             seat = seats[i]

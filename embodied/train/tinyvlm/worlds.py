@@ -40,10 +40,42 @@ def _babaisai() -> Plan:
     return Plan("tinyvlm-babaisai", world, sentences, _phrases("babaisai"), shape=shape, course=course, **counts)
 
 
-def _phrases(env: str) -> tuple[str, ...]:
-    space = envs.make(env).action_space
+def _minihack() -> Plan:
+    sentences = ("you stairs upstairs doors boulders fountains lava monsters things",)
+    tasks = tuple(f"MiniHack-{name}-v0" for name in ("MazeWalk-9x9", "MazeWalk-15x15", "Corridor-R3"))
+    world = World("minihack", tasks, view={"crop": 9}, expert="explorer", gives_up="esc")
+    shape, course = Shape(picture=144, reads_goals=False), Course(updates=3600)
+    phrases = tuple(dict.fromkeys(phrase for task in tasks for phrase in _phrases("minihack", task)))
+    counts: dict[str, Any] = {"episodes": 4_500, "own": 150, "dev": 60}
+    return Plan("tinyvlm-minihack", world, sentences, phrases, shape=shape, course=course, **counts)
+
+
+def _crafter() -> Plan:
+    sentences = (" ".join(_CRAFTER),)
+    world = World(
+        "crafter",
+        ("default",),
+        view={"cell": 8},
+        limits={"max_steps": 300},
+        expert="settler",
+        gives_up="Noop",
+        tiles=False,
+    )
+    shape, course = Shape(picture=72, patch=8, past=10, reads_goals=False), Course(updates=3600)
+    counts: dict[str, Any] = {"episodes": 200, "own": 40, "dev": 40, "teach": 300, "noise": (0.0, 0.05, 0.15)}
+    return Plan("tinyvlm-crafter", world, sentences, _phrases("crafter"), shape=shape, course=course, **counts)
+
+
+_CRAFTER = (
+    "tree stone water cow zombie skeleton arrow sapling plant table furnace coal iron diamond lava tunnel path".split()
+)
+"""What `truth` names there."""
+
+
+def _phrases(env: str, task: str | None = None) -> tuple[str, ...]:
+    space = envs.make(env, task).action_space if task else envs.make(env).action_space
     assert isinstance(space, Choice)
     return space.phrases
 
 
-_PLANS = {"babyai": _babyai, "babaisai": _babaisai}
+_PLANS = {"babyai": _babyai, "babaisai": _babaisai, "minihack": _minihack, "crafter": _crafter}
