@@ -116,7 +116,7 @@ def planned(request: Request, say: Callable[[str], None]) -> tuple[EvalConfig, T
     config, tasks = _planned(request, say)
     if request.version is not None:
         check_worlds(request.version, (spec.env for spec, _ in tasks))  # the environments of presets of the user's own
-        check_tasks_of_version(request.version, ((spec.env, spec.task) for spec, _ in tasks))
+        check_tasks_of_version(request.version, (spec for spec, _ in tasks))
     place(config, request.version)
     return config, tasks
 

@@ -24,6 +24,7 @@ from embodied.models.local.content import weights_hash
 from embodied.models.local.weights import EMBEDDED
 from embodied.store.checks import read_plain
 from embodied.terminal import shell_word
+from embodied.types import TaskSpec
 
 MODEL = "model"
 """The part that holds the model's weights."""
@@ -196,15 +197,22 @@ def check_worlds(version: AgentVersion, environments: Iterable[str]) -> None:
             )
 
 
-def check_tasks(version: AgentVersion, tasks: Iterable[tuple[str, str]]) -> None:
-    """Raises `UsageError` for a task, (environment, name), that the version was not made for."""
-    for env, task in tasks:
-        made_for = version.record.tasks.get(env, (task,))
-        if task not in made_for:
+def check_tasks(version: AgentVersion, tasks: Iterable[TaskSpec]) -> None:
+    """Raises `UsageError` for a task, or for pictures, that the version was not made for."""
+    record = version.record
+    for spec in tasks:
+        made_for = record.tasks.get(spec.env, (spec.task,))
+        if spec.task not in made_for:
             raise UsageError(
-                f"{version.record.name} was not made for {task} of {env}, but for {', '.join(made_for)}. Name some of"
+                f"{record.name} was not made for {spec.task} of {spec.env}, but for {', '.join(made_for)}. Name some of"
                 " these with --task, or take another agent (`embodied list agents`)."
             )
+        for key, value in record.view.get(spec.env, {}).items():
+            if spec.options.get(key) != value:
+                raise UsageError(
+                    f"{record.name} was made for the pictures of env.{key}={value}, not of {spec.options.get(key)}:"
+                    f" leave out env.{key}."
+                )
 
 
 def check_words(version: AgentVersion, words: Iterable[str]) -> None:

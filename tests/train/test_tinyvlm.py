@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from jinja2 import TemplateError
 
 from embodied import envs
 from embodied.agents.config import HistoryConfig
@@ -41,9 +42,10 @@ def one_thread():
 def small(**more) -> Plan:
     """A course of seconds."""
     whole = plan("babyai")
-    world = World("babyai", whole.world.tasks[:2], whole.world.variants[:1])
+    (all_of_it,) = whole.worlds
+    world = World("babyai", all_of_it.tasks[:2], all_of_it.variants[:1])
     course = Course(updates=8, batch=8, warmup=2)
-    return replace(whole, world=world, course=course, episodes=6, own=1, teach=4, dev=1, **more)
+    return replace(whole, worlds=(world,), course=course, episodes=6, own=1, teach=4, dev=1, **more)
 
 
 def built(chosen: Plan) -> architecture.Built:
@@ -93,11 +95,30 @@ def test_a_prompt_is_read_as_in_training():
         assert model.number("<unknown>") not in tokens
 
 
+def test_a_word_it_does_not_know_is_named():
+    model = built(small())
+    reader = architecture.processor(model)
+    for goal, word in (("Go to the red teapot.", "teapot"), ("Go to the ball, then öffne the door.", "öffne")):
+        parts = [{"type": "text", "text": f"Your goal: {goal}\nActions:"}, {"type": "image"}]
+        with pytest.raises(TemplateError, match=f"tinyvlm does not know the word {word}"):
+            reader.apply_chat_template([{"role": "user", "content": parts}], tokenize=False)
+
+
+@pytest.mark.parametrize("env", ["babaisai", "minihack", "crafter"])
+def test_every_word_of_a_world_is_known(env: str):
+    chosen = plan(env)
+    notebook = Notebook.of(built(chosen), chosen.worlds[0].tiles)
+    world = replace(chosen.worlds[0], tasks=chosen.worlds[0].tasks[-1:], limits={"max_steps": 30})
+    lessons = lessons_of_expert(world, notebook, 2, 0, (0.5,))
+    assert len(lessons) > 5 and any(map(any, lessons.names))
+    assert len(notebook.goal("anything at all")) == 0
+
+
 async def test_the_provider_plays_what_the_student_would(tmp_path: Path):
     chosen = small()
     model = built(chosen)
     notebook, student = Notebook.of(model), Student(model, CPU)
-    lessons = Arrays.of(lessons_of_expert(chosen.world, notebook, 20, 0, (0.2,)))
+    lessons = Arrays.of(lessons_of_expert(chosen.worlds[0], notebook, 20, 0, (0.2,)))
     Training(student, replace(chosen.course, updates=60)).run(notebook, lessons, 60, 0)
     architecture.save(model, tmp_path / "model")
     student = Student(architecture.load(tmp_path / "model"), CPU)  # as saved: float16 and back
@@ -152,7 +173,7 @@ def test_a_loss_that_is_not_a_number_ends_it():
     chosen = small()
     model = built(chosen)
     notebook, student = Notebook.of(model), Student(model, CPU)
-    lessons = Arrays.of(lessons_of_expert(chosen.world, notebook, 2, 0, (0.0,)))
+    lessons = Arrays.of(lessons_of_expert(chosen.worlds[0], notebook, 2, 0, (0.0,)))
     with torch.no_grad():
         student.named.weight.fill_(float("nan"))
     with pytest.raises(TrainingFailed, match="loss of update 0 is nan"):
@@ -172,9 +193,9 @@ def test_lessons_are_of_the_train_split(monkeypatch):
         return env
 
     monkeypatch.setattr(envs, "make", making)
-    lessons_of_expert(chosen.world, Notebook.of(built(chosen)), 6, 0, (0.0,))
+    lessons_of_expert(chosen.worlds[0], Notebook.of(built(chosen)), 6, 0, (0.0,))
     assert len(seeds) == 6 and all(1 << 30 <= seed < 2 << 30 for seed in seeds)
-    assert first_seed("test", 0, "babyai", chosen.world.tasks[0]) < 1 << 30
+    assert first_seed("test", 0, "babyai", chosen.worlds[0].tasks[0]) < 1 << 30
 
 
 def test_objects_are_where_the_picture_shows_them():

@@ -14,8 +14,10 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +28,13 @@ from safetensors import torch as safetensors
 from embodied.agents.versions import AgentRecord, AgentVersion, Lineage, write
 from embodied.catalog import ENTRIES
 from embodied.errors import UsageError
+from embodied.splits import Split
 from embodied.store.disk import write_whole
 from embodied.train.tinyvlm import architecture
 from embodied.train.tinyvlm.architecture import Built, Shape
 from embodied.train.tinyvlm.learning import Course, Student, Training
 from embodied.train.tinyvlm.lessons import Arrays, Lessons, Notebook
-from embodied.train.tinyvlm.playing import World, lessons_of_expert, play
+from embodied.train.tinyvlm.playing import Played, World, lessons_of_expert, play
 
 Tell = Callable[[str], None]
 
@@ -42,13 +45,13 @@ class Plan:
 
     name: str
     """Of the version that comes out."""
-    world: World
+    worlds: tuple[World, ...]
     sentences: tuple[str, ...]
     """They hold every word of the world's goals and of the names of its objects."""
     actions: tuple[str, ...]
     seed: int = 0
     episodes: int = 16_000
-    """Of the expert."""
+    """Of the experts; each world has as many."""
     noise: tuple[float, ...] = (0.0, 0.1, 0.25)
     shape: Shape = field(default_factory=Shape)
     course: Course = field(default_factory=Course)
@@ -75,7 +78,7 @@ class Making:
         self.plan, self.out, self.tell = plan, out, tell
         self.work = out / "work"
         self.built: Built = architecture.build(plan.actions, plan.sentences, plan.shape, plan.seed)
-        self.notebook = Notebook.of(self.built, plan.world.tiles)
+        self.notebook = Notebook.of(self.built, all(world.tiles for world in plan.worlds))
         self.student = Student(self.built, device)
         self.training = Training(self.student, plan.course)
         self.parts: list[Arrays] = []
@@ -94,7 +97,8 @@ class Making:
         if not self.parts:
             self.tell(f"The expert plays {self.plan.episodes} episodes.")
             plan = self.plan
-            self._keep(lessons_of_expert(plan.world, self.notebook, plan.episodes, plan.seed, plan.noise))
+            each = plan.episodes // len(plan.worlds)
+            self._keep([lessons_of_expert(w, self.notebook, each, plan.seed, plan.noise) for w in plan.worlds])
         for turn, stop in enumerate(stops):
             self._learn(stop)
             if turn < len(self.plan.turns) and len(self.parts) == turn + 1:
@@ -129,15 +133,15 @@ class Making:
             self.training.done, self.best = about["done"], about["best"]
             self.tell(f"Goes on after update {self.training.done} of {self.plan.course.updates}.")
 
-    def _keep(self, lessons: Lessons) -> None:
-        arrays = Arrays.of(lessons)
+    def _keep(self, lessons: Sequence[Lessons]) -> None:
+        arrays = reduce(add, map(Arrays.of, lessons))
         buffer = io.BytesIO()
         np.save(buffer, self.notebook.patches.array(), allow_pickle=False)
         write_whole(self.work / "patches.npy", buffer.getvalue())
         write_whole(self.work / "tables.json", json.dumps(list(self.notebook.sayings.numbers)).encode())
         arrays.save(self.work / f"lessons-{len(self.parts)}.npz")
         self.parts.append(arrays)
-        self.tell(f"{len(lessons)} lessons, {sum(len(p.labels) for p in self.parts)} in all.")
+        self.tell(f"{len(arrays.labels)} lessons, {sum(len(p.labels) for p in self.parts)} in all.")
 
     def _learn(self, stop: int) -> None:
         """Makes the updates up to `stop`, with a checkpoint and a look at dev episodes every tenth of the course."""
@@ -163,26 +167,21 @@ class Making:
             self._checkpoint()
 
     def _dev(self) -> float:
-        world = self.plan.world
-        choose = self.student.choose
-        return play(world, self.notebook, choose, split="dev", seed=self.plan.seed, begin=0, each=self.plan.dev).score
+        played = self._played("dev", begin=0, each=self.plan.dev)
+        if len(played) > 1:
+            self.tell(", ".join(f"{w.env} {p.score:.3f}" for w, p in zip(self.plan.worlds, played, strict=True)))
+        return sum(p.score for p in played) / len(played)
 
     def _practise(self, turn: int) -> None:
-        plan = self.plan
         begin = 500_000 + turn * 100_000
-        played = play(
-            plan.world,
-            self.notebook,
-            self.student.choose,
-            split="train",
-            seed=plan.seed,
-            begin=begin,
-            each=plan.own,
-            teach=plan.teach,
-            noise=0.05,
-        )
-        self.tell(f"The student plays {len(played.scores)} episodes itself: progress {played.score:.3f}.")
-        self._keep(played.lessons)
+        played = self._played("train", begin=begin, each=self.plan.own, teach=self.plan.teach, noise=0.05)
+        for world, own in zip(self.plan.worlds, played, strict=True):
+            self.tell(f"The student plays {len(own.scores)} episodes of {world.env} itself: progress {own.score:.3f}.")
+        self._keep([own.lessons for own in played])
+
+    def _played(self, split: Split, **more: Any) -> list[Played]:
+        choose, seed = self.student.choose, self.plan.seed
+        return [play(w, self.notebook, choose, split=split, seed=seed, **more) for w in self.plan.worlds]
 
     def _checkpoint(self) -> None:
         name = f"checkpoint-{self.training.done}.safetensors"
@@ -214,9 +213,10 @@ class Making:
         if not model.exists():
             architecture.save(self.built, model)
         plan = self.plan
+        own = plan.own * len(plan.turns) * sum(len(world.tasks) for world in plan.worlds)
         used = {
             "seed": plan.seed,
-            "episodes": plan.episodes + plan.own * len(plan.turns) * len(plan.world.tasks),
+            "episodes": plan.episodes + own,
             "lessons": sum(len(part.labels) for part in self.parts),
             "updates": plan.course.updates,
             "dev": round(self.best, 4),
@@ -224,9 +224,9 @@ class Making:
         record = AgentRecord(
             name=plan.name,
             settings=SETTINGS | {"agent.history.actions": plan.shape.past},
-            worlds=(plan.world.env,),
-            tasks={} if plan.world.tasks == ENTRIES[plan.world.env].tasks else {plan.world.env: plan.world.tasks},
-            view={plan.world.env: dict(plan.world.view)} if plan.world.view else {},
+            worlds=tuple(w.env for w in plan.worlds),
+            tasks={w.env: w.tasks for w in plan.worlds if w.tasks != ENTRIES[w.env].tasks},
+            view={w.env: dict(w.view) for w in plan.worlds if w.view},
             lineage=Lineage(learner="tinyvlm", used=used),
         )
         version = write(self.out / "made", record, {"model": model})

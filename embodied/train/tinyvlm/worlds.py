@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from embodied import envs
@@ -29,7 +30,7 @@ def _babyai() -> Plan:
     variants = tuple({"distractors": count} for count in (0, 0, 3, 3, 3, 5))
     world = World("babyai", ENTRIES["babyai"].tasks, variants)
     turns = (0.35, 0.5, 0.65)
-    return Plan("tinyvlm", world, sentences, _phrases("babyai"), own=120, turns=turns)
+    return Plan("tinyvlm", (world,), sentences, _phrases("babyai"), own=120, turns=turns)
 
 
 def _babaisai() -> Plan:
@@ -37,7 +38,7 @@ def _babaisai() -> Plan:
     world = World("babaisai", tuple(t for t in ENTRIES["babaisai"].tasks if "two_room" not in t), gives_up="idle")
     shape, course = Shape(picture=128, past=10, reads_goals=False), Course(updates=3200)
     counts: dict[str, Any] = {"episodes": 6_000, "own": 60, "dev": 24}
-    return Plan("tinyvlm-babaisai", world, sentences, _phrases("babaisai"), shape=shape, course=course, **counts)
+    return Plan("tinyvlm-babaisai", (world,), sentences, _phrases("babaisai"), shape=shape, course=course, **counts)
 
 
 def _minihack() -> Plan:
@@ -47,29 +48,35 @@ def _minihack() -> Plan:
     shape, course = Shape(picture=144, reads_goals=False), Course(updates=3600)
     phrases = tuple(dict.fromkeys(phrase for task in tasks for phrase in _phrases("minihack", task)))
     counts: dict[str, Any] = {"episodes": 4_500, "own": 150, "dev": 60}
-    return Plan("tinyvlm-minihack", world, sentences, phrases, shape=shape, course=course, **counts)
+    return Plan("tinyvlm-minihack", (world,), sentences, phrases, shape=shape, course=course, **counts)
 
 
 def _crafter() -> Plan:
-    sentences = (" ".join(_CRAFTER),)
-    world = World(
-        "crafter",
-        ("default",),
-        view={"cell": 8},
-        limits={"max_steps": 300},
-        expert="settler",
-        gives_up="Noop",
-        tiles=False,
+    sentences = (
+        "tree stone water cow zombie skeleton arrow sapling plant table furnace coal iron diamond lava tunnel path",
     )
+    view, limits = {"cell": 8}, {"max_steps": 300}
+    world = World("crafter", ("default",), view=view, limits=limits, expert="settler", gives_up="Noop", tiles=False)
     shape, course = Shape(picture=72, patch=8, past=10, reads_goals=False), Course(updates=3600)
     counts: dict[str, Any] = {"episodes": 200, "own": 40, "dev": 40, "teach": 300, "noise": (0.0, 0.05, 0.15)}
-    return Plan("tinyvlm-crafter", world, sentences, _phrases("crafter"), shape=shape, course=course, **counts)
+    return Plan("tinyvlm-crafter", (world,), sentences, _phrases("crafter"), shape=shape, course=course, **counts)
 
 
-_CRAFTER = (
-    "tree stone water cow zombie skeleton arrow sapling plant table furnace coal iron diamond lava tunnel path".split()
-)
-"""What `truth` names there."""
+def _several() -> Plan:
+    """One model for three worlds, to compare with a model for each (docs/agents.md)."""
+    one = [_babyai(), _babaisai(), _minihack()]
+    worlds = (one[0].worlds[0], one[1].worlds[0], replace(one[2].worlds[0], shows=False))
+    sentences = tuple(s for plan in one for s in (*plan.sentences, *(_goal(w.env, w.tasks[0]) for w in plan.worlds)))
+    phrases = tuple(dict.fromkeys(phrase for plan in one for phrase in plan.actions))
+    counts: dict[str, Any] = {"episodes": 18_000, "own": 60, "dev": 16}
+    course = Course(updates=11_000)
+    return Plan("tinyvlm-several", worlds, sentences, phrases, shape=Shape(picture=144), course=course, **counts)
+
+
+def _goal(env: str, task: str) -> str:
+    made = envs.make(env, task)
+    made.reset(seed=0)
+    return made.mission.goal
 
 
 def _phrases(env: str, task: str | None = None) -> tuple[str, ...]:
@@ -78,4 +85,4 @@ def _phrases(env: str, task: str | None = None) -> tuple[str, ...]:
     return space.phrases
 
 
-_PLANS = {"babyai": _babyai, "babaisai": _babaisai, "minihack": _minihack, "crafter": _crafter}
+_PLANS = {"babyai": _babyai, "babaisai": _babaisai, "minihack": _minihack, "crafter": _crafter, "several": _several}
