@@ -1,0 +1,77 @@
+"""MiniHack's experts: `solver` knows the level, `explorer` only what the player has seen."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from embodied.games.minihack.boxoban import SIZE
+from embodied.games.minihack.pushing import Pusher
+from embodied.games.minihack.walking import DIRECTIONS, Place, Terrain, known, way
+from embodied.games.nethack.ground import look
+
+if TYPE_CHECKING:
+    from embodied.games.nethack.raw import NetHack
+
+_QUESTION = 1  # index in NetHack's internal: it asks for a key
+_BOULDER = ord("`")
+
+
+class Expert(Protocol):
+    """Says what to do now."""
+
+    def advise(self) -> str | None:
+        """A phrase; None where there is nothing to advise. Called once for every state of an episode, in order."""
+
+
+class Boxes:
+    """Pushes boulders onto fountains. `level` is the text of the level, on the screen somewhere around the middle."""
+
+    def __init__(self, game: NetHack, level: str):
+        cells = level.replace("\n", "")
+        self._game = game
+        row, column = _hero(game)
+        at = cells.index("@")
+        self._corner = row - at // SIZE, column - at % SIZE
+        floor = sum(1 << i for i, sign in enumerate(cells) if sign != "#")
+        self._pusher = Pusher(floor, tuple(i for i, sign in enumerate(cells) if sign == "."))
+
+    def advise(self) -> str | None:
+        top, left = self._corner
+        row, column = _hero(self._game)
+        part = self._game.chars[top : top + SIZE, left : left + SIZE]
+        boxes = tuple(np.flatnonzero(part == _BOULDER).tolist())
+        return self._pusher.advise(boxes, (row - top) * SIZE + column - left)
+
+
+class Solver:
+    """Goes the shortest way to the stairs down, through whatever is in the way."""
+
+    def __init__(self, game: NetHack, phrases: Collection[str]):
+        self._game = game
+        self._can_kick, self._can_search = "kick" in phrases, "search" in phrases
+
+    def advise(self) -> str | None:
+        ground = look(self._game)
+        terrain = known(ground, self._game.glyphs, kick=self._can_kick, search=self._can_search)
+        goals = set(ground.stairs_down())
+        here = _hero(self._game)
+        steps = way(terrain, here, goals.__contains__)
+        return _act(self._game, terrain, here, steps[0]) if steps else None
+
+
+def _act(game: NetHack, terrain: Terrain, here: Place, there: Place) -> str:
+    """The phrase that brings the hero nearer to a place beside it."""
+    toward = DIRECTIONS[there[0] - here[0], there[1] - here[1]]
+    if game.internal[_QUESTION]:
+        return toward  # "In what direction?"
+    if terrain.locked[there]:
+        return "kick"
+    return "search" if terrain.secret[there] else toward
+
+
+def _hero(game: NetHack) -> Place:
+    column, row = game.blstats[:2].tolist()
+    return row, column

@@ -1,0 +1,125 @@
+"""The way through a level: over floor, through doors, past boulders, to the stairs down."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+from nle import nethack
+
+from embodied.arrays import Bools, Ints
+from embodied.games.nethack.ground import CLOSED, CORRIDOR, DOOR, LAST, LOCKED, OPEN, SECRET_CORRIDOR, SECRET_DOOR, Ground
+
+Place = tuple[int, int]
+"""Row and column of the map."""
+
+DIRECTIONS: dict[Place, str] = {
+    (-1, 0): "north",
+    (0, 1): "east",
+    (1, 0): "south",
+    (0, -1): "west",
+    (-1, 1): "northeast",
+    (1, 1): "southeast",
+    (1, -1): "southwest",
+    (-1, -1): "northwest",
+}
+"""Straight steps first: of two ways of the same length, the one that begins with the earlier step is taken."""
+
+# What a step onto a place costs, in steps: a door is opened first; a kick or a search often fails.
+STEP, DETOUR, BREAK, SEARCH = 1, 4, 10, 10
+
+_BOULDER = nethack.GLYPH_OBJ_OFF + next(
+    i for i in range(nethack.NUM_OBJECTS) if nethack.OBJ_NAME(nethack.objclass(i)) == "boulder"
+)
+_CMAP = nethack.GLYPH_CMAP_OFF
+_TRAPS = slice(42, 65)  # trap symbols of NetHack 3.6, in the order of defsym.h
+_STONE, _STAIRS_DOWN, _LADDER_DOWN = _CMAP, _CMAP + 24, _CMAP + 26
+
+
+@dataclass
+class Terrain:
+    """What a walker knows of the level, each array (21, 79)."""
+
+    cost: Ints
+    """Of a step onto a place; 0 where there is no way."""
+    straight: Bools
+    """Doors: no diagonal step leads onto them or off them."""
+    boulders: Bools
+    locked: Bools
+    secret: Bools
+
+
+def known(ground: Ground, glyphs: Ints, *, kick: bool, search: bool) -> Terrain:
+    """The terrain as it is. `kick` and `search` say whether the hero may kick locked doors and search for secrets."""
+    kind, flags = ground.kind, ground.flags
+    door = kind == DOOR
+    locked = door & (flags & LOCKED > 0)
+    secret = (kind == SECRET_DOOR) | (kind == SECRET_CORRIDOR)
+    cost = np.where((kind >= DOOR) & (kind <= LAST), STEP, 0)
+    cost[door & (flags & CLOSED > 0)] = STEP + 1
+    cost[locked] = BREAK if kick else 0
+    cost[secret] = SEARCH if search else 0
+    cost[_is_trap(glyphs)] = DETOUR
+    straight = (door & (flags & (OPEN | CLOSED | LOCKED) > 0)) | (kind == SECRET_DOOR)
+    return Terrain(cost, straight, glyphs == _BOULDER, locked, secret)
+
+
+def _is_trap(glyphs: Ints) -> Bools:
+    return (glyphs >= _CMAP + _TRAPS.start) & (glyphs < _CMAP + _TRAPS.stop)
+
+
+def way(terrain: Terrain, start: Place, found: Callable[[Place], bool]) -> list[Place]:
+    """The cheapest way from `start` to a place that is `found`, without the start; empty if there is none."""
+    came: dict[Place, Place] = {}
+    paid = {start: 0}
+    order = count()
+    frontier = [(0, next(order), start)]
+    done: set[Place] = set()
+    while frontier:
+        cost, _, here = heapq.heappop(frontier)
+        if here in done:
+            continue
+        done.add(here)
+        if here != start and found(here):
+            return _trace(came, here)
+        for step in DIRECTIONS:
+            there = here[0] + step[0], here[1] + step[1]
+            if there in done or not _passes(terrain, here, there, step):
+                continue
+            total = cost + int(terrain.cost[there])
+            if total < paid.get(there, total + 1):
+                paid[there], came[there] = total, here
+                heapq.heappush(frontier, (total, next(order), there))
+    return []
+
+
+def _passes(terrain: Terrain, here: Place, there: Place, step: Place) -> bool:
+    """Whether a step can be made: onto ground, not diagonally through a door, and pushing a boulder that yields."""
+    if not _inside(there) or not terrain.cost[there]:
+        return False
+    if step[0] and step[1] and (terrain.straight[here] or terrain.straight[there]):
+        return False
+    if not terrain.boulders[there]:
+        return True
+    behind = there[0] + step[0], there[1] + step[1]
+    return (
+        _inside(behind)
+        and bool(terrain.cost[behind])
+        and not (terrain.boulders[behind] or terrain.locked[behind] or terrain.secret[behind])
+        and not (step[0] and step[1] and terrain.straight[behind])
+    )
+
+
+def _inside(place: Place) -> bool:
+    return 0 <= place[0] < nethack.DUNGEON_SHAPE[0] and 0 <= place[1] < nethack.DUNGEON_SHAPE[1]
+
+
+def _trace(came: dict[Place, Place], here: Place) -> list[Place]:
+    steps = []
+    while here in came:
+        steps.append(here)
+        here = came[here]
+    return steps[::-1]
