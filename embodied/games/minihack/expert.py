@@ -6,8 +6,10 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from nle import nethack
 
 from embodied.games.minihack.boxoban import SIZE
+from embodied.games.minihack.exploring import Explorer
 from embodied.games.minihack.pushing import Pusher
 from embodied.games.minihack.walking import DIRECTIONS, Place, Terrain, known, way
 from embodied.games.nethack.ground import look
@@ -60,6 +62,29 @@ class Solver:
         here = _hero(self._game)
         steps = way(terrain, here, goals.__contains__)
         return _act(self._game, terrain, here, steps[0]) if steps else None
+
+
+class Finder:
+    """Explores as a player must, until the stairs down are in sight."""
+
+    def __init__(self, game: NetHack, phrases: Collection[str]):
+        self._game = game
+        self._explorer = Explorer(kick="kick" in phrases, search="search" in phrases)
+        self._searching: tuple[Place, int] | None = None
+        """Where and at which turn the last advice was to search."""
+
+    def advise(self) -> str | None:
+        game, explorer = self._game, self._explorer
+        here, turn = _hero(game), int(game.blstats[nethack.NLE_BL_TIME])
+        if self._searching is not None and self._searching[0] == here and self._searching[1] < turn:
+            explorer.searched(here)
+        explorer.remember(game.glyphs, here, game.message.tobytes().decode("latin-1"))
+        terrain = explorer.terrain()
+        steps = explorer.plan(terrain, here)
+        self._searching = (here, turn) if steps == [] else None
+        if steps:
+            return _act(game, terrain, here, steps[0])
+        return None if steps is None or game.internal[_QUESTION] else "search"
 
 
 def _act(game: NetHack, terrain: Terrain, here: Place, there: Place) -> str:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from itertools import count
 
 import numpy as np
+import numpy.typing as npt
 from nle import nethack
 
 from embodied.arrays import Bools, Ints
-from embodied.games.nethack.ground import CLOSED, CORRIDOR, DOOR, LAST, LOCKED, OPEN, SECRET_CORRIDOR, SECRET_DOOR, Ground
+from embodied.games.nethack.ground import CLOSED, DOOR, LAST, LOCKED, OPEN, SECRET_CORRIDOR, SECRET_DOOR, Ground
 
 Place = tuple[int, int]
 """Row and column of the map."""
@@ -31,12 +32,11 @@ DIRECTIONS: dict[Place, str] = {
 # What a step onto a place costs, in steps: a door is opened first; a kick or a search often fails.
 STEP, DETOUR, BREAK, SEARCH = 1, 4, 10, 10
 
-_BOULDER = nethack.GLYPH_OBJ_OFF + next(
+BOULDER: int = nethack.GLYPH_OBJ_OFF + next(
     i for i in range(nethack.NUM_OBJECTS) if nethack.OBJ_NAME(nethack.objclass(i)) == "boulder"
 )
 _CMAP = nethack.GLYPH_CMAP_OFF
 _TRAPS = slice(42, 65)  # trap symbols of NetHack 3.6, in the order of defsym.h
-_STONE, _STAIRS_DOWN, _LADDER_DOWN = _CMAP, _CMAP + 24, _CMAP + 26
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Terrain:
     secret: Bools
 
 
-def known(ground: Ground, glyphs: Ints, *, kick: bool, search: bool) -> Terrain:
+def known(ground: Ground, glyphs: npt.NDArray[np.integer], *, kick: bool, search: bool) -> Terrain:
     """The terrain as it is. `kick` and `search` say whether the hero may kick locked doors and search for secrets."""
     kind, flags = ground.kind, ground.flags
     door = kind == DOOR
@@ -62,12 +62,13 @@ def known(ground: Ground, glyphs: Ints, *, kick: bool, search: bool) -> Terrain:
     cost[door & (flags & CLOSED > 0)] = STEP + 1
     cost[locked] = BREAK if kick else 0
     cost[secret] = SEARCH if search else 0
-    cost[_is_trap(glyphs)] = DETOUR
+    cost[is_trap(glyphs)] = DETOUR
     straight = (door & (flags & (OPEN | CLOSED | LOCKED) > 0)) | (kind == SECRET_DOOR)
-    return Terrain(cost, straight, glyphs == _BOULDER, locked, secret)
+    return Terrain(cost, straight, glyphs == BOULDER, locked, secret)
 
 
-def _is_trap(glyphs: Ints) -> Bools:
+def is_trap(glyphs: npt.NDArray[np.integer]) -> Bools:
+    """Where traps are known."""
     return (glyphs >= _CMAP + _TRAPS.start) & (glyphs < _CMAP + _TRAPS.stop)
 
 
