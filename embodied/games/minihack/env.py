@@ -11,6 +11,7 @@ from embodied.envs.base import Transition
 from embodied.errors import UsageError
 from embodied.games.minihack import boxoban
 from embodied.games.minihack.compiler import build, build_once
+from embodied.games.minihack.expert import Expert, advisor, check_expert
 from embodied.games.minihack.level import ABORTED, DEATH, RUNNING, SUCCESS, Referee, load
 from embodied.games.nethack.actions import COMMANDS, DIGITS, LETTERS, SYMBOLS, Action
 from embodied.games.nethack.base import ESC, RETURN, SPACE, NetHackBase, check_rules
@@ -86,7 +87,20 @@ class MiniHackEnv(NetHackBase):
     - `text`: the sections `message`, `language observation`, `cursor` and, with `text="hybrid"`, `map`, as in NetHack.
     - `status`: the section `inventory`; with `text="language"`, the section `statistics` stands before it.
     - `image` (with `image=True`): the terminal as a picture, (384, 1280, 3) uint8; with `picture="tiles"` only the
-      map, (336, 1264, 3).
+      map, (336, 1264, 3). With `crop=9` only the map's 9 x 9 places around the hero, (144, 144, 3).
+    - `expert` (with `expert=True`): what one of the experts would do now (see below).
+
+    `truth()` names what the picture shows of stairs, doors, boulders, fountains, lava, monsters and the hero.
+
+    ## Experts
+
+    - `solver` (the default) reads the level from the memory of the game. In Boxoban it searches for a solution. It
+      takes a second or two at worst. In the other levels it goes the shortest way to the stairs, kicks locked doors in
+      and searches for secret ones.
+    - `explorer` knows only what the player has seen: it goes to the stairs once they are in sight, and until then to
+      the nearest place from which more can be seen. In Boxoban it does what `solver` does.
+
+    Both take into account what was played. If there is no way left, they say `esc`. EXPERTS_TABLE
 
     ## Starting State
 
@@ -126,6 +140,9 @@ class MiniHackEnv(NetHackBase):
     - `character`: `"@"` (the seed decides), or one hero, for example `"val-dwa-law-fem"`. CorridorBattle, Quest-Medium
       and KeyRoom have their own.
     - `autopickup`: whether the hero picks up things it walks over.
+    - `expert`: observations have an `expert`; True, `"solver"` or `"explorer"`.
+    - `crop`: None, or an odd number from 3 to 41: the picture is a square of the map with this many places a side and
+      the hero in its middle. Message and status lines are not in it.
 
     ## Defects of BALROG repaired here
 
@@ -171,6 +188,9 @@ class MiniHackEnv(NetHackBase):
     - v0: first version.
     """
 
+    _guide: Expert
+    """Made by `reset`, where an expert was asked for."""
+
     def __init__(
         self,
         task: str = "MiniHack-Boxoban-Hard-v0",
@@ -184,8 +204,11 @@ class MiniHackEnv(NetHackBase):
         picture: str | None = None,
         character: str = "@",
         autopickup: bool = False,
+        expert: bool | str = False,
+        crop: int | None = None,
     ):
         self.task = task
+        self._advisor = check_expert(task, expert)
         self.rules = check_rules(rules)
         self._referee: Referee = load(
             task,
@@ -223,7 +246,9 @@ class MiniHackEnv(NetHackBase):
             picture=picture or ("tiles" if rules == "balrog" else "full"),
             skip_more=RETURN in self._index,
             original=rules == "balrog",
+            expert=expert,
             render_mode=render_mode,
+            crop=crop,
         )
         referee.attach(self.game, self._play)
 
@@ -250,6 +275,8 @@ class MiniHackEnv(NetHackBase):
         self._keys = 0
         self._pages.clear()
         self._look()
+        if self._advisor:
+            self._guide = advisor(self._advisor, self.game, self._actions_by_phrase, level.get("boxoban"))
         return {"seeds": seeds, "simulator": wheel(), **level, **self._facts()}
 
     def _choose_level(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
@@ -297,6 +324,9 @@ class MiniHackEnv(NetHackBase):
             success=won if status != RUNNING else None,
             info=info,
         )
+
+    def _expert(self) -> str:
+        return self._guide.advise() or self.default_action
 
     # ----------------------------------------------------------------- keys
 

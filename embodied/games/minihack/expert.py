@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from nle import nethack
 
+from embodied.errors import UsageError
 from embodied.games.minihack.boxoban import SIZE
 from embodied.games.minihack.exploring import Explorer
 from embodied.games.minihack.pushing import Pusher
 from embodied.games.minihack.walking import DIRECTIONS, Place, Terrain, known, way
 from embodied.games.nethack.ground import look
+from embodied.registry import unknown
 
 if TYPE_CHECKING:
     from embodied.games.nethack.raw import NetHack
@@ -26,6 +28,45 @@ class Expert(Protocol):
 
     def advise(self) -> str | None:
         """A phrase; None where there is nothing to advise. Called once for every state of an episode, in order."""
+
+
+NAMES = ("solver", "explorer")
+"""The first is the default."""
+TASKS = ("Boxoban", "MazeWalk", "Corridor", "ExploreMaze", "MultiRoom", "Room")
+"""Kinds of levels that need no more than boxes pushed or a way to the stairs. Others need fights, or things to use."""
+
+
+def check_expert(task: str, name: bool | str) -> str:
+    """The name of the expert that is asked for; empty for none.
+
+    Raises:
+        UsageError: The task has no expert.
+        UnknownName: There is no expert of this name.
+    """
+    if not name:
+        return ""
+    if not any(f"-{kind}-" in task for kind in TASKS):
+        raise UsageError(
+            f"{task} has no expert; tasks of {', '.join(TASKS)} have one. You can play it yourself: `embodied play"
+            f" minihack --task {task}`."
+        )
+    if name is not True and name not in NAMES:
+        raise unknown("expert of minihack", name, list(NAMES), "embodied show minihack")
+    return NAMES[0] if name is True else str(name)
+
+
+def advisor(name: str, game: NetHack, phrases: Collection[str], boxoban: str | None) -> Expert:
+    """The expert of that name for the episode that has just begun.
+
+    Args:
+        name: One of `NAMES`.
+        game: At its first screen.
+        phrases: What the player may say.
+        boxoban: The level, if it is one of Boxoban.
+    """
+    if boxoban is not None:
+        return Boxes(game, boxoban)
+    return Solver(game, phrases) if name == "solver" else Finder(game, phrases)
 
 
 class Boxes:

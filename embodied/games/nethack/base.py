@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from embodied.arrays import Pixels
 from embodied.envs.base import LanguageEnv
 from embodied.envs.spaces import Choice
+from embodied.envs.truth import Sight
 from embodied.errors import UsageError
 from embodied.games.nethack.raw import NetHack
+from embodied.games.nethack.sight import sights
 from embodied.games.nethack.text import MORE, Describer, sections
 from embodied.registry import unknown
 
@@ -194,6 +196,11 @@ class NetHackBase(LanguageEnv):
         """Row and column of the map where the hero stands."""
         column, row = self.game.blstats[:2].tolist()
         return row, column
+
+    def truth(self) -> tuple[Sight, ...]:
+        """Stairs, doors, creatures and the hero, boulders, fountains and lava: one word each."""
+        screen, hero = self._make_screen(), self._hero()
+        return sights(self.game.glyphs, hero, lambda row, column: screen.box(row, column, hero), self.mission.goal)
 
     def close(self) -> None:
         """Ends the game and deletes its folder."""
