@@ -276,7 +276,7 @@ class MiniHackEnv(NetHackBase):
         self._pages.clear()
         self._look()
         if self._advisor:
-            self._guide = advisor(self._advisor, self.game, self._actions_by_phrase, level.get("boxoban"))
+            self._guide = advisor(self._advisor, self.task, self.game, self._actions_by_phrase, level.get("boxoban"))
         return {"seeds": seeds, "simulator": wheel(), **level, **self._facts()}
 
     def _choose_level(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:

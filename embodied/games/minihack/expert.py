@@ -11,6 +11,7 @@ from nle import nethack
 from embodied.errors import UsageError
 from embodied.games.minihack.boxoban import SIZE
 from embodied.games.minihack.exploring import Explorer
+from embodied.games.minihack.fighting import creatures, fight
 from embodied.games.minihack.pushing import Pusher
 from embodied.games.minihack.walking import DIRECTIONS, Place, Terrain, known, way
 from embodied.games.nethack.ground import look
@@ -32,7 +33,7 @@ class Expert(Protocol):
 
 NAMES = ("solver", "explorer")
 """The first is the default."""
-TASKS = ("Boxoban", "MazeWalk", "Corridor", "ExploreMaze", "MultiRoom", "Room")
+TASKS = ("Boxoban", "MazeWalk", "Corridor", "CorridorBattle", "MultiRoom", "Room")
 """Kinds of levels that need no more than boxes pushed or a way to the stairs. Others need fights, or things to use."""
 
 
@@ -55,18 +56,20 @@ def check_expert(task: str, name: bool | str) -> str:
     return NAMES[0] if name is True else str(name)
 
 
-def advisor(name: str, game: NetHack, phrases: Collection[str], boxoban: str | None) -> Expert:
+def advisor(name: str, task: str, game: NetHack, phrases: Collection[str], boxoban: str | None) -> Expert:
     """The expert of that name for the episode that has just begun.
 
     Args:
         name: One of `NAMES`.
+        task: One that has experts.
         game: At its first screen.
         phrases: What the player may say.
         boxoban: The level, if it is one of Boxoban.
     """
     if boxoban is not None:
         return Boxes(game, boxoban)
-    return Solver(game, phrases) if name == "solver" else Finder(game, phrases)
+    kind = Solver if name == "solver" else Finder
+    return kind(game, phrases, battle="Battle" in task)
 
 
 class Boxes:
@@ -92,8 +95,8 @@ class Boxes:
 class Solver:
     """Goes the shortest way to the stairs down, through whatever is in the way."""
 
-    def __init__(self, game: NetHack, phrases: Collection[str]):
-        self._game = game
+    def __init__(self, game: NetHack, phrases: Collection[str], *, battle: bool = False):
+        self._game, self._battle = game, battle
         self._can_kick, self._can_search = "kick" in phrases, "search" in phrases
 
     def advise(self) -> str | None:
@@ -101,6 +104,8 @@ class Solver:
         terrain = known(ground, self._game.glyphs, kick=self._can_kick, search=self._can_search)
         goals = set(ground.stairs_down())
         here = _hero(self._game)
+        if self._battle and (there := fight(terrain, creatures(self._game.glyphs, here), here)):
+            return _act(self._game, terrain, here, there)
         steps = way(terrain, here, goals.__contains__)
         return _act(self._game, terrain, here, steps[0]) if steps else None
 
@@ -108,8 +113,8 @@ class Solver:
 class Finder:
     """Explores as a player must, until the stairs down are in sight."""
 
-    def __init__(self, game: NetHack, phrases: Collection[str]):
-        self._game = game
+    def __init__(self, game: NetHack, phrases: Collection[str], *, battle: bool = False):
+        self._game, self._battle = game, battle
         self._explorer = Explorer(kick="kick" in phrases, search="search" in phrases)
         self._searching: tuple[Place, int] | None = None
         """Where and at which turn the last advice was to search."""
@@ -121,6 +126,9 @@ class Finder:
             explorer.searched(here)
         explorer.remember(game.glyphs, here, game.message.tobytes().decode("latin-1"))
         terrain = explorer.terrain()
+        if self._battle and (there := fight(terrain, creatures(game.glyphs, here), here)):
+            self._searching = None
+            return _act(game, terrain, here, there)
         steps = explorer.plan(terrain, here)
         self._searching = (here, turn) if steps == [] else None
         if steps:

@@ -7,7 +7,19 @@ import numpy.typing as npt
 from nle import nethack
 
 from embodied.arrays import Bools, Ints
-from embodied.games.minihack.walking import BOULDER, BREAK, DETOUR, STEP, Place, Terrain, is_trap, way
+from embodied.games.minihack.fighting import creatures
+from embodied.games.minihack.walking import (
+    BOULDER,
+    BREAK,
+    DETOUR,
+    STEP,
+    Place,
+    Terrain,
+    around,
+    count_around,
+    is_trap,
+    way,
+)
 
 _CMAP = nethack.GLYPH_CMAP_OFF
 _STONE, _FLOOR = _CMAP, _CMAP + 19
@@ -34,18 +46,19 @@ class Explorer:
 
     def remember(self, glyphs: npt.NDArray[np.integer], here: Place, message: str) -> None:
         """Takes in a screen: the map, where the hero stands, and what the game says."""
-        there = ~_is_creature(glyphs)
+        there = ~creatures(glyphs, here)
+        there[here] = False
         self._map[there] = glyphs[there]
         hidden = ~there & np.isin(self._map, _BLOCKED)
         self._map[hidden] = _FLOOR  # what stands there does not stand in rock
-        around = _around(here)
-        self._near[around] = True
+        beside = around(here)
+        self._near[beside] = True
         if "door is locked" in message:
-            self._locked[around] |= np.isin(self._map[around], _CLOSED_DOORS)
+            self._locked[beside] |= np.isin(self._map[beside], _CLOSED_DOORS)
 
     def searched(self, here: Place) -> None:
         """The hero has searched from here."""
-        self._searched[_around(here)] += 1
+        self._searched[around(here)] += 1
 
     def terrain(self) -> Terrain:
         """What is known. Where nothing has been seen, there is no way."""
@@ -71,9 +84,9 @@ class Explorer:
         """The way to the nearest place where a search may find something: ends of corridors first."""
         solid = np.isin(self._map, [_STONE, *_WALLS])
         rounds = int(self._searched.max()) // _THOROUGH + 1
-        ends = (terrain.cost > 0) & (_count(terrain.cost > 0) <= 2)  # itself and the way back
+        ends = (terrain.cost > 0) & (count_around(terrain.cost > 0) <= 2)  # itself and the way back
         for least in range(_THOROUGH, _THOROUGH * (rounds + 1), _THOROUGH):
-            fresh = _count(solid & (self._searched < least))
+            fresh = count_around(solid & (self._searched < least))
             for goals in (ends & (fresh > 0), fresh > 2, fresh > 0):
                 if goals[here]:
                     return []
@@ -82,31 +95,6 @@ class Explorer:
         return None
 
 
-def _is_creature(glyphs: npt.NDArray[np.integer]) -> Bools:
-    """Monsters, pets, the hero, and marks for what is felt or warned of."""
-    n = nethack
-    bodies = (glyphs >= n.GLYPH_BODY_OFF) & (glyphs < n.GLYPH_RIDDEN_OFF)
-    return ((glyphs < n.GLYPH_OBJ_OFF) & ~bodies) | (
-        (glyphs >= n.GLYPH_EXPLODE_OFF) & (glyphs < n.GLYPH_STATUE_OFF)
-    )
-
-
-def _around(here: Place) -> tuple[slice, slice]:
-    row, column = here
-    return slice(max(row - 1, 0), row + 2), slice(max(column - 1, 0), column + 2)
-
-
-def _count(places: Bools) -> Ints:
-    """How many of the place and the eight around it are among `places`."""
-    rows, columns = places.shape
-    wide = np.zeros((rows + 2, columns + 2), np.intp)
-    wide[1:-1, 1:-1] = places
-    return sum(  # type: ignore[return-value]  # sum() of arrays is an array
-        (wide[down : down + rows, right : right + columns] for down in range(3) for right in range(3)),
-        np.zeros(places.shape, np.intp),
-    )
-
-
 def _grown(places: Bools) -> Bools:
     """`places` and all beside them."""
-    return _count(places) > 0
+    return count_around(places) > 0

@@ -103,7 +103,7 @@ class Pusher:
         return found
 
     def _stuck(self, taken: int, box: int, step: int) -> bool:
-        """Whether the push makes a square of boxes and walls in which a box is not on a goal: nothing moves it again."""
+        """Whether the push makes a square of boxes and walls with a box off its goal: nothing moves that again."""
         to = box + step
         taken = taken & ~(1 << box) | 1 << to
         solid = taken | ~self.floor

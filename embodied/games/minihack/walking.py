@@ -124,3 +124,20 @@ def _trace(came: dict[Place, Place], here: Place) -> list[Place]:
         steps.append(here)
         here = came[here]
     return steps[::-1]
+
+
+def around(here: Place, far: int = 1) -> tuple[slice, slice]:
+    """An index: the places at most `far` steps away on an empty map."""
+    row, column = here
+    return slice(max(row - far, 0), row + far + 1), slice(max(column - far, 0), column + far + 1)
+
+
+def count_around(places: Bools) -> Ints:
+    """How many of the place and the eight around it are among `places`."""
+    rows, columns = places.shape
+    wide = np.zeros((rows + 2, columns + 2), np.intp)
+    wide[1:-1, 1:-1] = places
+    return sum(  # type: ignore[return-value]  # sum() of arrays is an array
+        (wide[down : down + rows, right : right + columns] for down in range(3) for right in range(3)),
+        np.zeros(places.shape, np.intp),
+    )
