@@ -13,7 +13,8 @@ from embodied.games.minihack.boxoban import SIZE
 from embodied.games.minihack.exploring import Explorer
 from embodied.games.minihack.fighting import creatures, fight
 from embodied.games.minihack.pushing import Pusher
-from embodied.games.minihack.walking import DIRECTIONS, Place, Terrain, known, way
+from embodied.games.minihack.questing import Quester
+from embodied.games.minihack.walking import Place, Terrain, known, step_name, way
 from embodied.games.nethack.ground import look
 from embodied.registry import unknown
 
@@ -33,8 +34,11 @@ class Expert(Protocol):
 
 NAMES = ("solver", "explorer")
 """The first is the default."""
-TASKS = ("Boxoban", "MazeWalk", "Corridor", "CorridorBattle", "MultiRoom", "Room")
-"""Kinds of levels that need no more than boxes pushed or a way to the stairs. Others need fights, or things to use."""
+TASKS = (
+    *("Boxoban", "MazeWalk", "Corridor", "CorridorBattle", "Quest-Easy", "Quest-Medium"),
+    *("MultiRoom", "Room"),
+)
+"""Kinds of levels that an expert is made for."""
 
 
 def check_expert(task: str, name: bool | str) -> str:
@@ -68,6 +72,8 @@ def advisor(name: str, task: str, game: NetHack, phrases: Collection[str], boxob
     """
     if boxoban is not None:
         return Boxes(game, boxoban)
+    if "Quest" in task:
+        return Quester(game)
     kind = Solver if name == "solver" else Finder
     return kind(game, phrases, battle="Battle" in task)
 
@@ -104,7 +110,7 @@ class Solver:
         terrain = known(ground, self._game.glyphs, kick=self._can_kick, search=self._can_search)
         goals = set(ground.stairs_down())
         here = _hero(self._game)
-        if self._battle and (there := fight(terrain, creatures(self._game.glyphs, here), here)):
+        if self._battle and (there := fight(terrain, creatures(self._game.glyphs, here), here, lit=False)):
             return _act(self._game, terrain, here, there)
         steps = way(terrain, here, goals.__contains__)
         return _act(self._game, terrain, here, steps[0]) if steps else None
@@ -126,7 +132,7 @@ class Finder:
             explorer.searched(here)
         explorer.remember(game.glyphs, here, game.message.tobytes().decode("latin-1"))
         terrain = explorer.terrain()
-        if self._battle and (there := fight(terrain, creatures(game.glyphs, here), here)):
+        if self._battle and (there := fight(terrain, creatures(game.glyphs, here), here, lit=False)):
             self._searching = None
             return _act(game, terrain, here, there)
         steps = explorer.plan(terrain, here)
@@ -138,7 +144,7 @@ class Finder:
 
 def _act(game: NetHack, terrain: Terrain, here: Place, there: Place) -> str:
     """The phrase that brings the hero nearer to a place beside it."""
-    toward = DIRECTIONS[there[0] - here[0], there[1] - here[1]]
+    toward = step_name(here, there)
     if game.internal[_QUESTION]:
         return toward  # "In what direction?"
     if terrain.locked[there]:

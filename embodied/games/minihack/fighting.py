@@ -23,12 +23,19 @@ def creatures(glyphs: npt.NDArray[np.integer], here: Place) -> Bools:
     return found
 
 
-def fight(terrain: Terrain, monsters: Bools, here: Place) -> Place | None:
-    """The place to step to, or to attack, because of monsters nearby; None if there is no reason to fight."""
+def fight(terrain: Terrain, monsters: Bools, here: Place, *, lit: bool) -> Place | None:
+    """The place to step to, or to attack, because of monsters nearby; None if there is no reason to fight.
+
+    Args:
+        terrain: Where the hero can go.
+        monsters: Where they are seen.
+        here: Where the hero is.
+        lit: Whether the hero sees monsters from afar. Then a single one is not worth a retreat.
+    """
     if not monsters[around(here, _NEAR)].any():
         return None
     narrow = (terrain.cost > 0) & (count_around(terrain.cost > 0) <= 3)  # itself and two more
-    if not narrow[here]:
+    if not narrow[here] and not (lit and np.count_nonzero(monsters) == 1):
         back = way(terrain, here, lambda place: bool(narrow[place]))
         if back and not any(monsters[place] for place in back):
             return back[0]

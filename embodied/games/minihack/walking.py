@@ -99,7 +99,7 @@ def way(terrain: Terrain, start: Place, found: Callable[[Place], bool]) -> list[
 
 def _passes(terrain: Terrain, here: Place, there: Place, step: Place) -> bool:
     """Whether a step can be made: onto ground, not diagonally through a door, and pushing a boulder that yields."""
-    if not _inside(there) or not terrain.cost[there]:
+    if not inside(there) or not terrain.cost[there]:
         return False
     if step[0] and step[1] and (terrain.straight[here] or terrain.straight[there]):
         return False
@@ -107,14 +107,15 @@ def _passes(terrain: Terrain, here: Place, there: Place, step: Place) -> bool:
         return True
     behind = there[0] + step[0], there[1] + step[1]
     return (
-        _inside(behind)
+        inside(behind)
         and bool(terrain.cost[behind])
         and not (terrain.boulders[behind] or terrain.locked[behind] or terrain.secret[behind])
         and not (step[0] and step[1] and terrain.straight[behind])
     )
 
 
-def _inside(place: Place) -> bool:
+def inside(place: Place) -> bool:
+    """Whether there is such a place."""
     return 0 <= place[0] < nethack.DUNGEON_SHAPE[0] and 0 <= place[1] < nethack.DUNGEON_SHAPE[1]
 
 
@@ -141,3 +142,8 @@ def count_around(places: Bools) -> Ints:
         (wide[down : down + rows, right : right + columns] for down in range(3) for right in range(3)),
         np.zeros(places.shape, np.intp),
     )
+
+
+def step_name(here: Place, there: Place) -> str:
+    """The direction of the place beside `here`."""
+    return DIRECTIONS[there[0] - here[0], there[1] - here[1]]
