@@ -94,13 +94,27 @@ class MiniHackEnv(NetHackBase):
 
     ## Experts
 
-    - `solver` (the default) reads the level from the memory of the game. In Boxoban it searches for a solution. It
-      takes a second or two at worst. In the other levels it goes the shortest way to the stairs, kicks locked doors in
-      and searches for secret ones.
-    - `explorer` knows only what the player has seen: it goes to the stairs once they are in sight, and until then to
-      the nearest place from which more can be seen. In Boxoban it does what `solver` does.
+    - `solver` (the default) reads the level from the memory of the game. It goes the shortest way to the stairs, kicks
+      in locked doors and searches for secret ones. It also fights from a corridor (CorridorBattle, Quest) and freezes
+      lava with the wand (Quest). In Boxoban it searches for pushes: milliseconds as a rule, some seconds at worst.
+    - `explorer` knows only what the player has seen. It goes to the nearest place from which more can be seen, until
+      the stairs are in sight. In Boxoban and Quest it does what `solver` does.
 
-    Both take into account what was played. If there is no way left, they say `esc`. EXPERTS_TABLE
+    Both advise from any state of play. If there is no way to win, they say `esc`: a boulder is stuck. Other tasks that
+    have an expert are MultiRoom and Room. 50 episodes of the test split each; `after 10` means after 10 random actions:
+
+    | task | `solver` | steps | after 10 | `explorer` | steps | random |
+    |---|---|---|---|---|---|---|
+    | Boxoban-Hard | 1.00 | 36 | 0.90 | | | 0.00 |
+    | Boxoban-Medium | 1.00 | 29 | 0.90 | | | 0.00 |
+    | MazeWalk-9x9 | 1.00 | 6 | 1.00 | 1.00 | 14 | 0.24 |
+    | MazeWalk-15x15 | 1.00 | 15 | 1.00 | 0.94 | 52 | 0.08 |
+    | Corridor-R3 | 1.00 | 31 | 1.00 | 0.82 | 56 | 0.00 |
+    | CorridorBattle-Dark | 0.70 | 54 | 0.72 | 0.78 | 56 | 0.00 |
+    | Quest-Easy | 0.94 | 35 | 0.96 | | | 0.00 |
+    | Quest-Medium | 1.00 | 60 | 0.98 | | | 0.00 |
+
+    In Boxoban, ten random actions leave 10 of 100 levels without a solution (the search tried everything).
 
     ## Starting State
 
@@ -208,7 +222,7 @@ class MiniHackEnv(NetHackBase):
         crop: int | None = None,
     ):
         self.task = task
-        self._advisor = check_expert(task, expert)
+        self._advisor = check_expert(task, expert, rules)
         self.rules = check_rules(rules)
         self._referee: Referee = load(
             task,
@@ -326,7 +340,7 @@ class MiniHackEnv(NetHackBase):
         )
 
     def _expert(self) -> str:
-        return self._guide.advise() or self.default_action
+        return self._guide.advise(self._message) or self.default_action
 
     # ----------------------------------------------------------------- keys
 

@@ -28,8 +28,12 @@ _BOULDER = ord("`")
 class Expert(Protocol):
     """Says what to do now."""
 
-    def advise(self) -> str | None:
-        """A phrase; None where there is nothing to advise. Called once for every state of an episode, in order."""
+    def advise(self, message: str) -> str | None:
+        """A phrase; None where there is nothing to advise. Called once for every state of an episode, in order.
+
+        Args:
+            message: What the game says, all its pages.
+        """
 
 
 NAMES = ("solver", "explorer")
@@ -41,11 +45,11 @@ TASKS = (
 """Kinds of levels that an expert is made for."""
 
 
-def check_expert(task: str, name: bool | str) -> str:
+def check_expert(task: str, name: bool | str, rules: str) -> str:
     """The name of the expert that is asked for; empty for none.
 
     Raises:
-        UsageError: The task has no expert.
+        UsageError: The task has no expert, or none under these rules.
         UnknownName: There is no expert of this name.
     """
     if not name:
@@ -55,6 +59,8 @@ def check_expert(task: str, name: bool | str) -> str:
             f"{task} has no expert; tasks of {', '.join(TASKS)} have one. You can play it yourself: `embodied play"
             f" minihack --task {task}`."
         )
+    if "Quest" in task and rules == "balrog":
+        raise UsageError("The expert cannot play Quest with rules=balrog, which have no words to choose an item.")
     if name is not True and name not in NAMES:
         raise unknown("expert of minihack", name, list(NAMES), "embodied show minihack")
     return NAMES[0] if name is True else str(name)
@@ -90,7 +96,7 @@ class Boxes:
         floor = sum(1 << i for i, sign in enumerate(cells) if sign != "#")
         self._pusher = Pusher(floor, tuple(i for i, sign in enumerate(cells) if sign == "."))
 
-    def advise(self) -> str | None:
+    def advise(self, message: str) -> str | None:
         top, left = self._corner
         row, column = _hero(self._game)
         part = self._game.chars[top : top + SIZE, left : left + SIZE]
@@ -105,15 +111,15 @@ class Solver:
         self._game, self._battle = game, battle
         self._can_kick, self._can_search = "kick" in phrases, "search" in phrases
 
-    def advise(self) -> str | None:
+    def advise(self, message: str) -> str | None:
         ground = look(self._game)
         terrain = known(ground, self._game.glyphs, kick=self._can_kick, search=self._can_search)
         goals = set(ground.stairs_down())
         here = _hero(self._game)
         if self._battle and (there := fight(terrain, creatures(self._game.glyphs, here), here, lit=False)):
-            return _act(self._game, terrain, here, there)
+            return _act(self._game, message, terrain, here, there)
         steps = way(terrain, here, goals.__contains__)
-        return _act(self._game, terrain, here, steps[0]) if steps else None
+        return _act(self._game, message, terrain, here, steps[0]) if steps else None
 
 
 class Finder:
@@ -125,30 +131,30 @@ class Finder:
         self._searching: tuple[Place, int] | None = None
         """Where and at which turn the last advice was to search."""
 
-    def advise(self) -> str | None:
+    def advise(self, message: str) -> str | None:
         game, explorer = self._game, self._explorer
         here, turn = _hero(game), int(game.blstats[nethack.NLE_BL_TIME])
         if self._searching is not None and self._searching[0] == here and self._searching[1] < turn:
             explorer.searched(here)
-        explorer.remember(game.glyphs, here, game.message.tobytes().decode("latin-1"))
+        explorer.remember(game.glyphs, here, message)
         terrain = explorer.terrain()
         if self._battle and (there := fight(terrain, creatures(game.glyphs, here), here, lit=False)):
             self._searching = None
-            return _act(game, terrain, here, there)
+            return _act(game, message, terrain, here, there)
         steps = explorer.plan(terrain, here)
         self._searching = (here, turn) if steps == [] else None
         if steps:
-            return _act(game, terrain, here, steps[0])
+            return _act(game, message, terrain, here, steps[0])
         return None if steps is None or game.internal[_QUESTION] else "search"
 
 
-def _act(game: NetHack, terrain: Terrain, here: Place, there: Place) -> str:
+def _act(game: NetHack, message: str, terrain: Terrain, here: Place, there: Place) -> str:
     """The phrase that brings the hero nearer to a place beside it."""
     toward = step_name(here, there)
     if game.internal[_QUESTION]:
         return toward  # "In what direction?"
     if terrain.locked[there]:
-        return "kick"
+        return "search" if "no shape for kicking" in message else "kick"  # a leg heals while the hero waits
     return "search" if terrain.secret[there] else toward
 
 

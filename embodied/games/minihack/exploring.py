@@ -9,7 +9,6 @@ from nle import nethack
 from embodied.arrays import Bools, Ints
 from embodied.games.minihack.fighting import creatures
 from embodied.games.minihack.walking import (
-    BOULDER,
     BREAK,
     DETOUR,
     STEP,
@@ -20,6 +19,7 @@ from embodied.games.minihack.walking import (
     is_trap,
     way,
 )
+from embodied.games.nethack.sight import BOULDER
 
 _CMAP = nethack.GLYPH_CMAP_OFF
 _STONE, _FLOOR = _CMAP, _CMAP + 19

@@ -5,6 +5,7 @@ What to do follows from the screen and the level alone: what the game asks, what
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from embodied.arrays import Bools
     from embodied.games.nethack.raw import NetHack
 
-_QUESTION, _PAGE = 1, 3  # indices in NetHack's internal
+_QUESTION, _LINE, _PAGE = 1, 2, 3  # indices in NetHack's internal: asked for a key, a line of text, a space
+_ITEM = re.compile("(?P<letter>[a-zA-Z]) (?P<mark>[-+]) .* wand")
+"""A wand in a menu; `+` if it is chosen."""
 _THINGS = [
     nethack.GLYPH_OBJ_OFF + i
     for i in range(nethack.NUM_OBJECTS)
@@ -31,15 +34,17 @@ _BRIDGE = 2
 
 
 class Quester:
-    """Reads the level from the game's memory, as `Solver` does."""
+    """An expert that reads the level from the game's memory, as `Solver` does."""
 
     def __init__(self, game: NetHack):
         self._game = game
 
-    def advise(self) -> str | None:
+    def advise(self, message: str) -> str | None:
         game = self._game
         if game.internal[_PAGE]:
             return self._choose()
+        if game.internal[_LINE]:
+            return "esc"
         column, row = game.blstats[:2].tolist()
         here: Place = row, column
         ground = look(game)
@@ -57,8 +62,7 @@ class Quester:
         there = there or steps[0]
         toward = step_name(here, there)
         if game.internal[_QUESTION]:
-            asked = game.message.tobytes().decode("latin-1")
-            return toward if "direction" in asked else _answer(asked, wand)
+            return toward if "direction" in message else _answer(message, wand)
         if not wand and any(lava[place] for place in steps):
             return self._fetch(terrain, here)
         enough = 1 if game.blstats[nethack.NLE_BL_HP] * 2 <= game.blstats[nethack.NLE_BL_HPMAX] else 2
@@ -66,15 +70,14 @@ class Quester:
         return "zap" if freeze or kill else toward
 
     def _choose(self) -> str:
-        """On a page: takes the wand of a menu of things that lie here, then confirms."""
-        for line in self._game.tty_chars:
-            text = line.tobytes().decode("latin-1")
-            at = text.find(" wand")
-            if at < 0 or not text[:at].strip():
-                continue
-            letter, mark = text[:at].strip()[0], text[:at].strip()[2:3]
-            return "more" if mark == "+" else letter
-        return "esc"
+        """On a page: takes the wand if it is a menu of what lies here, then confirms."""
+        lines = [line.tobytes().decode("latin-1") for line in self._game.tty_chars]
+        if not any("Pick up what?" in line for line in lines):
+            return "esc"
+        found = next((match for line in lines if (match := _ITEM.search(line))), None)
+        if found is None:
+            return "esc"
+        return "more" if found["mark"] == "+" else found["letter"]
 
     def _wand(self) -> str:
         """The letter of a wand that may be one of cold; empty if the hero carries none."""

@@ -13,6 +13,7 @@ from nle import nethack
 
 from embodied.arrays import Bools, Ints
 from embodied.games.nethack.ground import CLOSED, DOOR, LAST, LOCKED, OPEN, SECRET_CORRIDOR, SECRET_DOOR, Ground
+from embodied.games.nethack.sight import BOULDER
 
 Place = tuple[int, int]
 """Row and column of the map."""
@@ -32,9 +33,6 @@ DIRECTIONS: dict[Place, str] = {
 # What a step onto a place costs, in steps: a door is opened first; a kick or a search often fails.
 STEP, DETOUR, BREAK, SEARCH = 1, 4, 10, 10
 
-BOULDER: int = nethack.GLYPH_OBJ_OFF + next(
-    i for i in range(nethack.NUM_OBJECTS) if nethack.OBJ_NAME(nethack.objclass(i)) == "boulder"
-)
 _CMAP = nethack.GLYPH_CMAP_OFF
 _TRAPS = slice(42, 65)  # trap symbols of NetHack 3.6, in the order of defsym.h
 
@@ -69,7 +67,8 @@ def known(ground: Ground, glyphs: npt.NDArray[np.integer], *, kick: bool, search
 
 def is_trap(glyphs: npt.NDArray[np.integer]) -> Bools:
     """Where traps are known."""
-    return (glyphs >= _CMAP + _TRAPS.start) & (glyphs < _CMAP + _TRAPS.stop)
+    found: Bools = (glyphs >= _CMAP + _TRAPS.start) & (glyphs < _CMAP + _TRAPS.stop)
+    return found
 
 
 def way(terrain: Terrain, start: Place, found: Callable[[Place], bool]) -> list[Place]:
@@ -106,9 +105,9 @@ def _passes(terrain: Terrain, here: Place, there: Place, step: Place) -> bool:
     if not terrain.boulders[there]:
         return True
     behind = there[0] + step[0], there[1] + step[1]
-    return (
+    return bool(
         inside(behind)
-        and bool(terrain.cost[behind])
+        and terrain.cost[behind]
         and not (terrain.boulders[behind] or terrain.locked[behind] or terrain.secret[behind])
         and not (step[0] and step[1] and terrain.straight[behind])
     )
@@ -116,7 +115,8 @@ def _passes(terrain: Terrain, here: Place, there: Place, step: Place) -> bool:
 
 def inside(place: Place) -> bool:
     """Whether there is such a place."""
-    return 0 <= place[0] < nethack.DUNGEON_SHAPE[0] and 0 <= place[1] < nethack.DUNGEON_SHAPE[1]
+    rows, columns = nethack.DUNGEON_SHAPE
+    return bool(0 <= place[0] < rows and 0 <= place[1] < columns)
 
 
 def _trace(came: dict[Place, Place], here: Place) -> list[Place]:
@@ -138,10 +138,11 @@ def count_around(places: Bools) -> Ints:
     rows, columns = places.shape
     wide = np.zeros((rows + 2, columns + 2), np.intp)
     wide[1:-1, 1:-1] = places
-    return sum(  # type: ignore[return-value]  # sum() of arrays is an array
-        (wide[down : down + rows, right : right + columns] for down in range(3) for right in range(3)),
-        np.zeros(places.shape, np.intp),
-    )
+    found: Ints = np.zeros(places.shape, np.intp)
+    for down in range(3):
+        for right in range(3):
+            found += wide[down : down + rows, right : right + columns]
+    return found
 
 
 def step_name(here: Place, there: Place) -> str:

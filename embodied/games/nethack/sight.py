@@ -12,9 +12,10 @@ from nle import nethack
 from embodied.envs.truth import Sight
 
 _CMAP = nethack.GLYPH_CMAP_OFF
-_BOULDER = nethack.GLYPH_OBJ_OFF + next(
+BOULDER: int = nethack.GLYPH_OBJ_OFF + next(
     i for i in range(nethack.NUM_OBJECTS) if nethack.OBJ_NAME(nethack.objclass(i)) == "boulder"
 )
+"""The glyph of a boulder."""
 HERO = "you"
 
 
@@ -24,7 +25,7 @@ def _words() -> npt.NDArray[np.str_]:
     words[: nethack.GLYPH_BODY_OFF] = "monsters"
     words[nethack.GLYPH_RIDDEN_OFF : nethack.GLYPH_OBJ_OFF] = "monsters"
     words[nethack.GLYPH_OBJ_OFF : _CMAP] = "things"
-    words[_BOULDER] = "boulders"
+    words[BOULDER] = "boulders"
     named = {"doors": (13, 14, 15, 16), "upstairs": (23, 25), "stairs": (24, 26), "fountains": (31,), "lava": (34,)}
     for word, symbols in named.items():
         words[[_CMAP + symbol for symbol in symbols]] = word
@@ -57,5 +58,5 @@ def sights(
     for row, column in np.argwhere(words != "").tolist():
         word = str(words[row, column])
         if (place := box(row, column)) is not None:
-            found.append(Sight(place, (word,), word in spoken))
+            found.append(Sight(place, (word,), word != HERO and word in spoken))
     return tuple(found)
