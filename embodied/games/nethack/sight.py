@@ -26,7 +26,7 @@ def _words() -> npt.NDArray[np.str_]:
     words[nethack.GLYPH_RIDDEN_OFF : nethack.GLYPH_OBJ_OFF] = "monsters"
     words[nethack.GLYPH_OBJ_OFF : _CMAP] = "things"
     words[BOULDER] = "boulders"
-    named = {"doors": (13, 14, 15, 16), "upstairs": (23, 25), "stairs": (24, 26), "fountains": (31,), "lava": (34,)}
+    named = {"doors": (12, 13, 14, 15, 16), "upstairs": (23, 25), "stairs": (24, 26), "fountains": (31,), "lava": (34,)}
     for word, symbols in named.items():
         words[[_CMAP + symbol for symbol in symbols]] = word
     return words
