@@ -114,7 +114,8 @@ class MiniHackEnv(NetHackBase):
     | Quest-Easy | 0.94 | 35 | 0.96 | | | 0.00 |
     | Quest-Medium | 1.00 | 60 | 0.98 | | | 0.00 |
 
-    In Boxoban, ten random actions leave 10 of 100 levels without a solution (the search tried everything).
+    In Boxoban, ten random actions leave 10 of 100 levels without a solution (the search tried everything). An expert
+    costs 0.1 to 0.5 ms of CPU time a step, the environment itself 0.05 ms.
 
     ## Starting State
 
