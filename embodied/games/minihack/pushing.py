@@ -30,7 +30,7 @@ class Pusher:
     """
 
     floor: int
-    """The cells that are no wall, as bits."""
+    """The cells without a wall, as bits."""
     goals: tuple[int, ...]
     limit: int = LIMIT
     _advice: dict[Place, str] = field(default_factory=dict)
@@ -84,7 +84,7 @@ class Pusher:
         return None
 
     def _pushes(self, boxes: tuple[int, ...], player: int) -> list[tuple[list[int], int, Place]]:
-        """Every push that the player can walk to: the walk, the push, and what comes of it."""
+        """Every push that the player can walk to: the walk, the push, and the result."""
         taken = 0
         for box in boxes:
             taken |= 1 << box
