@@ -10,11 +10,11 @@ from embodied.arrays import Bools
 from embodied.games.minihack.walking import DIRECTIONS, Place, Terrain, around, count_around, way
 
 _NEAR = 3
-"""A monster that is no farther away, in steps, is one to fight."""
+"""The hero fights monsters that are at most so many steps away."""
 
 
 def creatures(glyphs: npt.NDArray[np.integer], here: Place) -> Bools:
-    """Where monsters are, or are felt; the hero, at `here`, is none of them."""
+    """Where monsters are, or are felt; the hero, at `here`, does not count."""
     n = nethack
     bodies = (glyphs >= n.GLYPH_BODY_OFF) & (glyphs < n.GLYPH_RIDDEN_OFF)
     effects = (glyphs >= n.GLYPH_EXPLODE_OFF) & (glyphs < n.GLYPH_STATUE_OFF)
