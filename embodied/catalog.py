@@ -243,6 +243,7 @@ ENTRIES = Catalog(
             5,
             "small NetHack levels with one goal: mazes, battles, Boxoban, quests",
             data_tasks="MiniHack-Boxoban",
+            experts=("solver", "explorer"),
             item_keys=("boxoban",),
             splits=_SEEDED,
         ),

@@ -26,7 +26,7 @@ from embodied.types import Json, TaskSpec
 Seeds = dict[int, float]
 Key = tuple[str, str]
 """(environment, task)."""
-SEEN_BY_THE_AGENT = ("image", "expert", "status", "data")
+SEEN_BY_THE_AGENT = ("image", "crop", "expert", "status", "data")
 """Options of an environment that do not make it another task: what the agent is shown, and where files lie (whether
 published files are used at all does make it another task).
 """

@@ -24,7 +24,7 @@ from embodied.types import Json, TaskSpec
 
 AGENTS = ("random", "constant")
 """In the order in which they are shown."""
-NO_MATTER = ("rules", "image", "expert", "render_mode")
+NO_MATTER = ("rules", "image", "crop", "expert", "render_mode")
 """Options of an environment that do not change its floors: rules choose the file, the others change what an agent
 sees."""
 

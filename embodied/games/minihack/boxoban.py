@@ -51,7 +51,8 @@ class Band:
 BANDS = {"medium": Band(bound=10, runs=4), "hard": Band(bound=15, runs=6)}
 """Our own scale: the published sets were sorted by what a trained network solved, which no generator can repeat."""
 
-_CELLS = SIZE * SIZE
+CELLS = SIZE * SIZE
+"""Cells of a level; as a distance: out of reach."""
 _STEPS = tuple(DIRECTIONS.values())
 _NAMES = {step: name for name, step in DIRECTIONS.items()}
 _INSIDE = sum(1 << (row * SIZE + column) for row in range(1, SIZE - 1) for column in range(1, SIZE - 1))
@@ -118,7 +119,7 @@ def check(text: str) -> str:
     """Returns `text`, normalised to ten lines of ten characters. Raises `UsageError` when it is not a Boxoban level."""
     lines = [line.ljust(SIZE) for line in text.strip("\n").split("\n")]
     cells = "".join(lines)
-    if len(lines) != SIZE or len(cells) != _CELLS or set(cells) - set("# .$@"):
+    if len(lines) != SIZE or len(cells) != CELLS or set(cells) - set("# .$@"):
         raise UsageError("A Boxoban level is ten lines of ten characters out of '#', ' ', '.', '$' and '@'.")
     if cells.count("@") != 1 or cells.count("$") != cells.count(".") or not cells.count("$"):
         raise UsageError("A Boxoban level has one player '@' and as many boxes '$' as goals '.'.")
@@ -180,9 +181,9 @@ def _attempt(rng: np.random.Generator, difficulty: str) -> tuple[str, tuple[str,
     band = BANDS[difficulty]
     floor = _carve(rng)
     goals = sorted(int(c) for c in rng.choice(_cells(floor), BOXES, replace=False))
-    distances = [_push_distances(floor, goal) for goal in goals]
+    distances = [push_distances(floor, goal) for goal in goals]
     nearest = [min(column) for column in zip(*distances, strict=True)]
-    if sum(sorted(d for d in nearest if d < _CELLS)[-BOXES:]) < band.bound:
+    if sum(sorted(d for d in nearest if d < CELLS)[-BOXES:]) < band.bound:
         return None  # too narrow: even the farthest cells are too near
     for state in _search(rng, floor, goals, nearest):
         if state.runs < band.runs or set(state.boxes) & set(goals):
@@ -202,11 +203,11 @@ def _attempt(rng: np.random.Generator, difficulty: str) -> tuple[str, tuple[str,
 
 def _draw(floor: int, goals: list[int], boxes: tuple[int, ...], player: int) -> str:
     """The level as text."""
-    signs = ["# "[floor >> c & 1] for c in range(_CELLS)]
+    signs = ["# "[floor >> c & 1] for c in range(CELLS)]
     for sign, cells in ((".", goals), ("$", boxes), ("@", (player,))):
         for cell in cells:
             signs[cell] = sign
-    return "\n".join("".join(signs[at : at + SIZE]) for at in range(0, _CELLS, SIZE))
+    return "\n".join("".join(signs[at : at + SIZE]) for at in range(0, CELLS, SIZE))
 
 
 def _carve(rng: np.random.Generator) -> int:
@@ -231,7 +232,7 @@ def _carve(rng: np.random.Generator) -> int:
 
 def _cells(mask: int) -> list[int]:
     """The cells of a set, in order."""
-    return [c for c in range(_CELLS) if mask >> c & 1]
+    return [c for c in range(CELLS) if mask >> c & 1]
 
 
 def _flood(start: int, free: int) -> int:
@@ -243,15 +244,15 @@ def _flood(start: int, free: int) -> int:
     return reached
 
 
-def _push_distances(floor: int, goal: int) -> list[int]:
-    """How many pushes a box needs from each cell to `goal` if it were alone; `_CELLS` where it cannot get there."""
-    distances = [_CELLS] * _CELLS
+def push_distances(floor: int, goal: int) -> list[int]:
+    """How many pushes a box needs from each cell to `goal` if it were alone; `CELLS` where it cannot get there."""
+    distances = [CELLS] * CELLS
     distances[goal] = 0
     queue = [goal]
     for cell in queue:
         for step in _STEPS:
             box = cell + step
-            if floor >> box & 1 and floor >> (box + step) & 1 and distances[box] == _CELLS:
+            if floor >> box & 1 and floor >> (box + step) & 1 and distances[box] == CELLS:
                 distances[box] = distances[cell] + 1
                 queue.append(box)
     return distances

@@ -11,6 +11,7 @@ from embodied.envs.base import Transition
 from embodied.errors import UsageError
 from embodied.games.minihack import boxoban
 from embodied.games.minihack.compiler import build, build_once
+from embodied.games.minihack.expert import Expert, advisor, check_expert
 from embodied.games.minihack.level import ABORTED, DEATH, RUNNING, SUCCESS, Referee, load
 from embodied.games.nethack.actions import COMMANDS, DIGITS, LETTERS, SYMBOLS, Action
 from embodied.games.nethack.base import ESC, RETURN, SPACE, NetHackBase, check_rules
@@ -86,7 +87,35 @@ class MiniHackEnv(NetHackBase):
     - `text`: the sections `message`, `language observation`, `cursor` and, with `text="hybrid"`, `map`, as in NetHack.
     - `status`: the section `inventory`; with `text="language"`, the section `statistics` stands before it.
     - `image` (with `image=True`): the terminal as a picture, (384, 1280, 3) uint8; with `picture="tiles"` only the
-      map, (336, 1264, 3).
+      map, (336, 1264, 3). With `crop=9` only the map's 9 x 9 places around the hero, (144, 144, 3).
+    - `expert` (with `expert=True`): what one of the experts would do now (see below).
+
+    `truth()` names what the picture shows of stairs, doors, boulders, fountains, lava, monsters and the hero.
+
+    ## Experts
+
+    - `solver` (the default) reads the level from the memory of the game. It goes the shortest way to the stairs, kicks
+      in locked doors and searches for secret ones. It also fights from a corridor (CorridorBattle, Quest) and freezes
+      lava with the wand (Quest). In Boxoban it searches for pushes: milliseconds as a rule, some seconds at worst.
+    - `explorer` knows only what the player has seen. It goes to the nearest place from which more can be seen, until
+      the stairs are in sight. In Boxoban and Quest it does what `solver` does.
+
+    Both advise from any state of play. If there is no way to win, they say `esc`: a boulder is stuck. Other tasks that
+    have an expert are MultiRoom and Room. 50 episodes of the test split each; `after 10` means after 10 random actions:
+
+    | task | `solver` | steps | after 10 | `explorer` | steps | random |
+    |---|---|---|---|---|---|---|
+    | Boxoban-Hard | 1.00 | 36 | 0.90 | | | 0.00 |
+    | Boxoban-Medium | 1.00 | 29 | 0.90 | | | 0.00 |
+    | MazeWalk-9x9 | 1.00 | 6 | 1.00 | 1.00 | 14 | 0.24 |
+    | MazeWalk-15x15 | 1.00 | 15 | 1.00 | 0.94 | 52 | 0.08 |
+    | Corridor-R3 | 1.00 | 31 | 1.00 | 0.82 | 56 | 0.00 |
+    | CorridorBattle-Dark | 0.70 | 54 | 0.72 | 0.78 | 56 | 0.00 |
+    | Quest-Easy | 0.94 | 35 | 0.96 | | | 0.00 |
+    | Quest-Medium | 1.00 | 60 | 0.98 | | | 0.00 |
+
+    In Boxoban, ten random actions leave 10 of 100 levels without a solution (the search tried everything). An expert
+    costs 0.1 to 0.5 ms of CPU time a step, the environment itself 0.05 ms.
 
     ## Starting State
 
@@ -126,6 +155,9 @@ class MiniHackEnv(NetHackBase):
     - `character`: `"@"` (the seed decides), or one hero, for example `"val-dwa-law-fem"`. CorridorBattle, Quest-Medium
       and KeyRoom have their own.
     - `autopickup`: whether the hero picks up things it walks over.
+    - `expert`: observations have an `expert`; True, `"solver"` or `"explorer"`.
+    - `crop`: None, or an odd number from 3 to 41: the picture is a square of the map with this many places a side and
+      the hero in its middle. Message and status lines are not in it.
 
     ## Defects of BALROG repaired here
 
@@ -171,6 +203,9 @@ class MiniHackEnv(NetHackBase):
     - v0: first version.
     """
 
+    _guide: Expert
+    """Made by `reset`, where an expert was asked for."""
+
     def __init__(
         self,
         task: str = "MiniHack-Boxoban-Hard-v0",
@@ -184,8 +219,11 @@ class MiniHackEnv(NetHackBase):
         picture: str | None = None,
         character: str = "@",
         autopickup: bool = False,
+        expert: bool | str = False,
+        crop: int | None = None,
     ):
         self.task = task
+        self._advisor = check_expert(task, expert, rules)
         self.rules = check_rules(rules)
         self._referee: Referee = load(
             task,
@@ -223,7 +261,9 @@ class MiniHackEnv(NetHackBase):
             picture=picture or ("tiles" if rules == "balrog" else "full"),
             skip_more=RETURN in self._index,
             original=rules == "balrog",
+            expert=expert,
             render_mode=render_mode,
+            crop=crop,
         )
         referee.attach(self.game, self._play)
 
@@ -250,6 +290,8 @@ class MiniHackEnv(NetHackBase):
         self._keys = 0
         self._pages.clear()
         self._look()
+        if self._advisor:
+            self._guide = advisor(self._advisor, self.task, self.game, self._actions_by_phrase, level.get("boxoban"))
         return {"seeds": seeds, "simulator": wheel(), **level, **self._facts()}
 
     def _choose_level(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
@@ -297,6 +339,9 @@ class MiniHackEnv(NetHackBase):
             success=won if status != RUNNING else None,
             info=info,
         )
+
+    def _expert(self) -> str:
+        return self._guide.advise(self._message) or self.default_action
 
     # ----------------------------------------------------------------- keys
 

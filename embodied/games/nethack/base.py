@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from embodied.arrays import Pixels
 from embodied.envs.base import LanguageEnv
 from embodied.envs.spaces import Choice
+from embodied.envs.truth import Sight
 from embodied.errors import UsageError
 from embodied.games.nethack.raw import NetHack
+from embodied.games.nethack.sight import sights
 from embodied.games.nethack.text import MORE, Describer, sections
 from embodied.registry import unknown
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 RULES = ("embodied", "balrog")
 TEXTS = ("hybrid", "language")
 PICTURES = ("full", "tiles")
+CROPS = range(3, 42, 2)
+"""Sides of a square around the hero, in places of the map. The longest always holds all rows of the map."""
 JOINERS = {"newline": "\n", "space": " "}
 
 ESC, RETURN, SPACE = 27, 13, 32
@@ -38,6 +42,13 @@ def check_option(what: str, value: str, known: tuple[str, ...]) -> str:
     return value
 
 
+def check_crop(crop: int | None) -> int | None:
+    """Returns `crop` if a picture can be cut so. Raises `UsageError`."""
+    if crop is not None and (not isinstance(crop, int) or crop not in CROPS):
+        raise UsageError(f"crop is an odd number from {CROPS[0]} to {CROPS[-1]}, or None, not {crop!r}.")
+    return crop
+
+
 class NetHackBase(LanguageEnv):
     """A `LanguageEnv` on `raw.NetHack`.
 
@@ -50,6 +61,7 @@ class NetHackBase(LanguageEnv):
         text: `"hybrid"`: map as characters, no statistics; `"language"`: statistics, no map. None: hybrid without a
             picture, language with one, as BALROG.
         picture: `"full"`: terminal with tiles; `"tiles"`: the bare map.
+        crop: The picture is a square of the map with this many places a side, the hero in the middle (one of `CROPS`).
         more_joiner: What joins the pages of a message: `"newline"` or `"space"`.
         original: Show texts that begin with a blank row as the original does (`text.message`).
         skip_more: Turns pages by itself and shows the joined message; `_turn_pages` does not depend on it.
@@ -69,7 +81,9 @@ class NetHackBase(LanguageEnv):
         more_joiner: str = "newline",
         skip_more: bool = True,
         original: bool = False,
+        expert: bool | str = False,
         render_mode: str | None = None,
+        crop: int | None = None,
     ):
         self.game = game
         self.text = check_option("text of NetHack", text or ("language" if image else "hybrid"), TEXTS)
@@ -78,6 +92,7 @@ class NetHackBase(LanguageEnv):
         self._describer = Describer(game, original=original)
         self._message = ""
         self._picture = check_option("picture of NetHack", picture, PICTURES)
+        self._crop = check_crop(crop)
         self._screen: Screen | None = None
         shape = self._make_screen().shape if image else None
         super().__init__(
@@ -86,6 +101,7 @@ class NetHackBase(LanguageEnv):
             max_steps=max_steps,
             image_shape=shape,
             status=True,
+            expert=expert,
             render_mode=render_mode,
         )
 
@@ -167,14 +183,24 @@ class NetHackBase(LanguageEnv):
 
     def _image(self) -> Pixels:
         g = self.game
-        return self._make_screen().draw(g.glyphs, g.tty_chars, g.tty_colors, g.tty_cursor)
+        return self._make_screen().draw(g.glyphs, g.tty_chars, g.tty_colors, g.tty_cursor, self._hero())
 
     def _make_screen(self) -> Screen:
         if self._screen is None:
             from embodied.games.nethack.image import Screen
 
-            self._screen = Screen(self._picture)
+            self._screen = Screen(self._picture, self._crop)
         return self._screen
+
+    def _hero(self) -> tuple[int, int]:
+        """Row and column of the map where the hero stands."""
+        column, row = self.game.blstats[:2].tolist()
+        return row, column
+
+    def truth(self) -> tuple[Sight, ...]:
+        """Stairs, doors, creatures and the hero, boulders, fountains and lava: one word each."""
+        screen, hero = self._make_screen(), self._hero()
+        return sights(self.game.glyphs, hero, lambda row, column: screen.box(row, column, hero), self.mission.goal)
 
     def close(self) -> None:
         """Ends the game and deletes its folder."""

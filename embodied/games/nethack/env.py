@@ -49,7 +49,8 @@ class NetHackEnv(NetHackBase):
       direction. The map is the terminal without its first row: 21 rows of map and two status lines.
     - `status`: the section `inventory`; with `text="language"`, the section `statistics` stands before it.
     - `image` (with `image=True`): the terminal as a picture, (384, 1280, 3) uint8: tiles, message, status lines and
-      cursor. `picture="tiles"` gives BALROG's picture: only the map, (336, 1264, 3).
+      cursor. `picture="tiles"` gives BALROG's picture: only the map, (336, 1264, 3). With `crop=9` only the map's 9 x 9
+      places around the hero, (144, 144, 3).
 
     ## Starting State
 
@@ -90,6 +91,8 @@ class NetHackEnv(NetHackBase):
     - `no_progress`: after this many steps without a game turn, the episode is truncated.
     - `more_joiner`: `"newline"`, or `"space"` as in BALROG before March 2025.
     - `skip_more`: the environment turns the pages of long messages. With `False` the agent turns them, with `more`.
+    - `crop`: None, or an odd number from 3 to 41: the picture is a square of the map with this many places a side and
+      the hero in its middle. Message and status lines are not in it.
 
     ## Defects of BALROG repaired here
 
@@ -141,6 +144,7 @@ class NetHackEnv(NetHackBase):
         no_progress: int = 150,
         more_joiner: str = "newline",
         skip_more: bool = True,
+        crop: int | None = None,
     ):
         self.task = check_option("task of NetHack", task, TASKS)
         self.rules = check_rules(rules)
@@ -158,6 +162,7 @@ class NetHackEnv(NetHackBase):
             skip_more=skip_more,
             original=rules == "balrog",
             render_mode=render_mode,
+            crop=crop,
         )
         self._progress = Progress()
 

@@ -45,17 +45,21 @@ class Screen:
     Args:
         style: `"full"`, the whole terminal: message line, map, status lines, menus and the cursor, (384, 1280, 3); or
             `"tiles"`, the bare map as BALROG draws it, (336, 1264, 3).
+        crop: Draws a square of the map with this many cells a side (an odd number) around the hero, (16 * crop,
+            16 * crop, 3). What is outside of the map looks like what the hero has not seen.
 
     Raises:
         UsageError: Unknown style.
         EnvironmentFailure: The installed nle has no tiles (balrog-nle, nle below 1.3).
     """
 
-    def __init__(self, style: str = "full"):
+    def __init__(self, style: str = "full", crop: int | None = None):
         if style not in STYLES:
             raise UsageError(f"There is no picture style {style!r} for NetHack: choose 'full' or 'tiles'.")
-        self.style = style
+        self.style, self.crop = style, crop
         self._rows, self._columns = (ROWS, COLUMNS) if style == "full" else (MAP_ROWS, MAP_COLUMNS)
+        if crop is not None:
+            self._rows = self._columns = crop
         self._glyph_cells, self._glyph_chars, self._atlas = _tables()
         self._text_cells = len(self._atlas) - _COLORS * _CHARACTERS
         self._picture = np.zeros((self._rows * CELL, self._columns * CELL, 3), np.uint8)
@@ -75,6 +79,7 @@ class Screen:
         tty_chars: npt.NDArray[np.uint8],
         tty_colors: npt.NDArray[np.int8],
         tty_cursor: npt.NDArray[np.uint8],
+        hero: tuple[int, int] = (MAP_ROWS // 2, MAP_COLUMNS // 2),
     ) -> np.ndarray:
         """Draws one screen.
 
@@ -83,10 +88,13 @@ class Screen:
             tty_chars: (24, 80) uint8, ASCII.
             tty_colors: (24, 80) int8, 0 to 31 (16 and above: reverse video).
             tty_cursor: (2,) uint8, row and column.
+            hero: Row and column of the map, for the middle of a crop.
 
         Returns:
             (H, W, 3) uint8, a fresh array.
         """
+        if self.crop is not None:
+            return self._draw_around(hero, glyphs, tty_chars, tty_colors, tty_cursor)
         cells = self._glyph_cells[glyphs] if self.style == "tiles" else self._compose(glyphs, tty_chars, tty_colors)
         rows, columns = np.nonzero(cells != self._shown)
         self._cells[rows, columns] = self._atlas[cells[rows, columns]]
@@ -96,21 +104,69 @@ class Screen:
             _frame(picture, int(tty_cursor[0]) * CELL, int(tty_cursor[1]) * CELL)
         return picture
 
+    def box(self, row: int, column: int, hero: tuple[int, int]) -> tuple[int, int, int, int] | None:
+        """Where the picture shows a place of the map: left, top, right, bottom in pixels; None where it does not."""
+        if self.crop is None:
+            row += self.style == "full"  # below the message
+        else:
+            row, column = row - hero[0] + self.crop // 2, column - hero[1] + self.crop // 2
+        if not (0 <= row < self._rows and 0 <= column < self._columns):
+            return None
+        return column * CELL, row * CELL, (column + 1) * CELL, (row + 1) * CELL
+
+    def _draw_around(
+        self,
+        hero: tuple[int, int],
+        glyphs: npt.NDArray[np.int16],
+        tty_chars: npt.NDArray[np.uint8],
+        tty_colors: npt.NDArray[np.int8],
+        tty_cursor: npt.NDArray[np.uint8],
+    ) -> np.ndarray:
+        """The square of the map with the hero in its middle."""
+        side = self._rows
+        top, left = hero[0] - side // 2, hero[1] - side // 2
+        rows = slice(max(top, 0), min(top + side, MAP_ROWS))
+        first, last = max(left, 0), min(left + side, MAP_COLUMNS)
+        shown = np.full((side, side), self._glyph_cells[-1], np.intp)
+        part = shown[rows.start - top : rows.stop - top, first - left : last - left]
+        if self.style == "tiles":
+            part[:] = self._glyph_cells[glyphs[rows, first:last]]
+        else:  # what covers the map is found from the left edge on
+            here = slice(rows.start + 1, rows.stop + 1), slice(0, last)
+            cells = self._letters_of(tty_chars[here], tty_colors[here])
+            self._lay_map(cells, glyphs[rows, :last], tty_chars[here])
+            part[:] = cells[:, first:]
+        picture = self._atlas[shown].swapaxes(1, 2).reshape(side * CELL, side * CELL, 3)
+        row, column = int(tty_cursor[0]) - 1 - top, int(tty_cursor[1]) - left
+        on_map = 1 <= tty_cursor[0] <= MAP_ROWS and row in range(side) and column in range(side)
+        if self.style == "full" and on_map:
+            _frame(picture, row * CELL, column * CELL)
+        return picture
+
     def _compose(
         self, glyphs: npt.NDArray[np.int16], tty_chars: npt.NDArray[np.uint8], tty_colors: npt.NDArray[np.int8]
     ) -> np.ndarray:
         """Which picture of the atlas each terminal cell shows, (24, 80) intp."""
-        cells = (tty_colors.astype(np.intp) & (_COLORS - 1)) * _CHARACTERS
-        cells += tty_chars & (_CHARACTERS - 1)
-        cells += self._text_cells
-        # Menus, texts and long messages are written over the map and clear their rows up to the right edge: in each
-        # row, everything right of the first cell that differs from the map is text.
-        covered = np.logical_or.accumulate(
-            tty_chars[1 : 1 + MAP_ROWS, :MAP_COLUMNS] != self._glyph_chars[glyphs], axis=1
-        )
+        cells = self._letters_of(tty_chars, tty_colors)
         over = cells[1 : 1 + MAP_ROWS, :MAP_COLUMNS]
-        np.copyto(over, self._glyph_cells[glyphs], where=~covered)
+        self._lay_map(over, glyphs, tty_chars[1 : 1 + MAP_ROWS, :MAP_COLUMNS])
         return cells
+
+    def _letters_of(self, chars: npt.NDArray[np.uint8], colors: npt.NDArray[np.int8]) -> np.ndarray:
+        """The picture of each character, of the arrays' shape, intp."""
+        cells = (colors.astype(np.intp) & (_COLORS - 1)) * _CHARACTERS
+        cells += chars & (_CHARACTERS - 1)
+        cells += self._text_cells
+        return cells
+
+    def _lay_map(self, cells: np.ndarray, glyphs: npt.NDArray[np.int16], chars: npt.NDArray[np.uint8]) -> None:
+        """Puts tiles into `cells` wherever these whole rows, or beginnings of rows, show the map.
+
+        Menus, texts and long messages are written over the map and clear their rows up to the right edge: in each row,
+        everything right of the first cell that differs from the map is text.
+        """
+        covered = np.logical_or.accumulate(chars != self._glyph_chars[glyphs], axis=1)
+        np.copyto(cells, self._glyph_cells[glyphs], where=~covered)
 
 
 def _frame(picture: np.ndarray, top: int, left: int) -> None:

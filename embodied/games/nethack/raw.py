@@ -125,6 +125,8 @@ class NetHack:
         self.use_data(hackdir / "nhdat")
 
         library, path, stopped = _copy_of_library(self.directory)
+        self.library = path
+        """Where the game's own copy of NetHack's library was loaded from."""
         arguments = [path, str(self.directory), _option_string(options, character, wizard), spawn_monsters]
         if not stopped and wheel().startswith("nle 1"):
             arguments.append(True)  # fix_moon_phase: the next best thing
