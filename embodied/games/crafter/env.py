@@ -11,6 +11,7 @@ from embodied.catalog import check_task, entry
 from embodied.envs.base import LanguageEnv, Transition
 from embodied.envs.spaces import Choice
 from embodied.errors import UsageError
+from embodied.games.crafter.expert import EXPERTS, advise
 from embodied.games.crafter.game import Game
 from embodied.games.crafter.picture import SIZE, draw
 from embodied.games.crafter.view import WORDINGS, describe, describe_status
@@ -133,6 +134,7 @@ class CrafterEnv(LanguageEnv):
         rules: str = "embodied",
         image: bool = False,
         max_steps: int | None = 2000,
+        expert: bool | str = False,
         wording: str = "2025-08",
         render_mode: str | None = None,
     ):
@@ -145,12 +147,16 @@ class CrafterEnv(LanguageEnv):
             raise UsageError(
                 f'The wording {wording!r} names the wrong thing or number; it goes with rules="balrog" only.'
             )
+        self._expert_name = "settler" if expert is True else expert
+        if self._expert_name and self._expert_name not in EXPERTS:
+            raise unknown("expert of crafter", str(self._expert_name), list(EXPERTS), "embodied list envs")
         super().__init__(
             action_space=Choice(ACTIONS),
             default_action="Noop",
             max_steps=max_steps,
             image_shape=(SIZE, SIZE) if image else None,
             status=True,
+            expert=expert,
             render_mode=render_mode,
         )
         self._original = rules == "balrog"
@@ -201,3 +207,6 @@ class CrafterEnv(LanguageEnv):
 
     def _image(self) -> Pixels:
         return draw(self._game)
+
+    def _expert(self) -> str:
+        return advise(self._game, str(self._expert_name))

@@ -11,12 +11,12 @@ from embodied.games.crafter.world import VIEW, World
 from embodied.games.crafter.worldgen import MATERIALS
 
 _KINDS = (objects.Player, objects.Cow, objects.Zombie, objects.Skeleton, objects.Arrow, objects.Plant)
-_NAMES = (*MATERIALS, *(kind.__name__.lower() for kind in _KINDS))
+NAMES = (*MATERIALS, *(kind.__name__.lower() for kind in _KINDS))
 """Number -> name of all that a cell can show, as the package's semantic view numbers it; 0 is outside the world."""
 _NUMBER = {kind: number for number, kind in enumerate(_KINDS, start=len(MATERIALS))}
 _VITALS = ("health", "food", "drink", "energy")
 _OUTSIDE = bytes(VIEW[0] * VIEW[1])
-_MIDDLE = (VIEW[0] // 2, VIEW[1] // 2)
+MIDDLE = (VIEW[0] // 2, VIEW[1] // 2)
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ often."""
 def _places(one_step: str) -> Iterator[str]:
     for i in range(VIEW[0]):
         for j in range(VIEW[1]):
-            x, y = i - _MIDDLE[0], j - _MIDDLE[1]
+            x, y = i - MIDDLE[0], j - MIDDLE[1]
             names = [
                 name for name, there in (("north", y < 0), ("south", y > 0), ("west", x < 0), ("east", x > 0)) if there
             ]
@@ -56,12 +56,12 @@ def _places(one_step: str) -> Iterator[str]:
 _PLACES = {word: tuple(_places(word)) for word in ("step", "steps")}
 """For each cell of the flattened view: where it is."""
 _NEAREST_FIRST = sorted(
-    range(len(_OUTSIDE)), key=lambda cell: abs(cell // VIEW[1] - _MIDDLE[0]) + abs(cell % VIEW[1] - _MIDDLE[1])
+    range(len(_OUTSIDE)), key=lambda cell: abs(cell // VIEW[1] - MIDDLE[0]) + abs(cell % VIEW[1] - MIDDLE[1])
 )
 
 
 def look(world: World, player: objects.Player) -> bytes:
-    """What each cell of the player's view shows, column by column, as numbers of `_NAMES`."""
+    """What each cell of the player's view shows, column by column, as numbers of `NAMES`."""
     materials, things = world.window(player.pos)
     cells = bytearray(materials.tobytes())
     for cell, thing in things:
@@ -83,11 +83,11 @@ def describe(
     """
     x, y = player.pos.tolist()
     # there BALROG's slice begins with a negative number and is empty
-    blind = original and (x < _MIDDLE[0] or y < _MIDDLE[1])
+    blind = original and (x < MIDDLE[0] or y < MIDDLE[1])
     cells = _OUTSIDE if blind else look(world, player)
-    facing = (_MIDDLE[0] + player.facing[0], _MIDDLE[1] + player.facing[1])
+    facing = (MIDDLE[0] + player.facing[0], MIDDLE[1] + player.facing[1])
     i, j = facing[::-1] if wording.transposed else facing
-    front = _NAMES[cells[i * VIEW[1] + j]] or "nothing"
+    front = NAMES[cells[i * VIEW[1] + j]] or "nothing"
     return f"{_condition(player, original)}{_surroundings(cells, wording)}\n\nYou face {front} at your front."
 
 
@@ -113,5 +113,5 @@ def _surroundings(cells: bytes, wording: Wording) -> str:
     nearest = bytes(cells[cell] for cell in _NEAREST_FIRST)
     seen = sorted(set(cells)) if wording.by_number else dict.fromkeys(cells)
     others = [number for number in seen if number not in (0, _NUMBER[objects.Player])]
-    lines = [f"- {_NAMES[number]} {places[_NEAREST_FIRST[nearest.index(number)]]}" for number in others]
+    lines = [f"- {NAMES[number]} {places[_NEAREST_FIRST[nearest.index(number)]]}" for number in others]
     return "\n".join(["You see:", *lines]) if lines else "You see nothing away from you."
