@@ -10,10 +10,12 @@ from embodied.arrays import Pixels
 from embodied.catalog import check_task, entry
 from embodied.envs.base import LanguageEnv, Transition
 from embodied.envs.spaces import Choice
+from embodied.envs.truth import Sight
 from embodied.errors import UsageError
 from embodied.games.crafter.expert import EXPERTS, advise
-from embodied.games.crafter.game import Game
-from embodied.games.crafter.picture import SIZE, draw
+from embodied.games.crafter.game import PIXELS, Game
+from embodied.games.crafter.picture import draw, size
+from embodied.games.crafter.sights import sights
 from embodied.games.crafter.view import WORDINGS, describe, describe_status
 from embodied.registry import unknown
 from embodied.types import Mission
@@ -136,6 +138,7 @@ class CrafterEnv(LanguageEnv):
         max_steps: int | None = 2000,
         expert: bool | str = False,
         wording: str = "2025-08",
+        cell: int = PIXELS,
         render_mode: str | None = None,
     ):
         check_task(entry("crafter"), task)
@@ -147,6 +150,8 @@ class CrafterEnv(LanguageEnv):
             raise UsageError(
                 f'The wording {wording!r} names the wrong thing or number; it goes with rules="balrog" only.'
             )
+        if not isinstance(cell, int) or not 8 <= cell <= PIXELS:
+            raise UsageError(f"cell is a number of pixels from 8 to {PIXELS}, not {cell!r}.")
         self._expert_name = "settler" if expert is True else expert
         if self._expert_name and self._expert_name not in EXPERTS:
             raise unknown("expert of crafter", str(self._expert_name), list(EXPERTS), "embodied list envs")
@@ -154,13 +159,14 @@ class CrafterEnv(LanguageEnv):
             action_space=Choice(ACTIONS),
             default_action="Noop",
             max_steps=max_steps,
-            image_shape=(SIZE, SIZE) if image else None,
+            image_shape=(size(cell), size(cell)) if image else None,
             status=True,
             expert=expert,
             render_mode=render_mode,
         )
         self._original = rules == "balrog"
         self._wording = WORDINGS[wording]
+        self._cell = cell
 
     @property
     def mission(self) -> Mission:
@@ -206,7 +212,10 @@ class CrafterEnv(LanguageEnv):
         return describe_status(self._game.player)
 
     def _image(self) -> Pixels:
-        return draw(self._game)
+        return draw(self._game, self._cell)
 
     def _expert(self) -> str:
         return advise(self._game, str(self._expert_name))
+
+    def truth(self) -> tuple[Sight, ...]:
+        return sights(self._game, self._cell)

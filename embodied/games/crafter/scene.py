@@ -10,7 +10,7 @@ from functools import cached_property
 from crafter import constants
 
 from embodied.games.crafter.game import Game
-from embodied.games.crafter.view import MIDDLE, NAMES, look
+from embodied.games.crafter.view import MIDDLE, names_in_view
 from embodied.games.crafter.world import VIEW
 
 MOVES = {"Move West": (-1, 0), "Move East": (1, 0), "Move North": (0, -1), "Move South": (0, 1)}
@@ -46,7 +46,7 @@ class Scene:
     """A state as the expert sees it."""
 
     cells: tuple[str, ...]
-    """(63,) what each cell shows: a material, a creature, `plant` or `ripe plant`; `nothing` outside the world."""
+    """(63,) what each cell shows: a material, a creature, `plant` or `ripe plant`; empty outside the world."""
     facing: str
     """The move in whose direction the player looks."""
     inventory: Mapping[str, int]
@@ -158,13 +158,10 @@ def scene_of(game: Game, *, surveys: bool = False) -> Scene:
         surveys: Whether the expert knows the whole world.
     """
     player, world = game.player, game.world
-    cells = [NAMES[number] or "nothing" for number in look(world, player)]
-    for cell, thing in world.window(player.pos)[1]:
-        if cells[cell] == "plant" and thing.ripe:
-            cells[cell] = "ripe plant"
     facing = next(move for move, step in MOVES.items() if step == tuple(player.facing))
     toward: Callable[[str], str | None] = (lambda kind: _toward(game, kind)) if surveys else (lambda kind: None)
-    return Scene(tuple(cells), facing, player.inventory, player.sleeping, float(world.daylight), game.steps, toward)
+    cells = tuple(names_in_view(world, player))
+    return Scene(cells, facing, player.inventory, player.sleeping, float(world.daylight), game.steps, toward)
 
 
 def _toward(game: Game, kind: str) -> str | None:

@@ -11,7 +11,7 @@ from embodied.games.crafter.world import VIEW, World
 from embodied.games.crafter.worldgen import MATERIALS
 
 _KINDS = (objects.Player, objects.Cow, objects.Zombie, objects.Skeleton, objects.Arrow, objects.Plant)
-NAMES = (*MATERIALS, *(kind.__name__.lower() for kind in _KINDS))
+_NAMES = (*MATERIALS, *(kind.__name__.lower() for kind in _KINDS))
 """Number -> name of all that a cell can show, as the package's semantic view numbers it; 0 is outside the world."""
 _NUMBER = {kind: number for number, kind in enumerate(_KINDS, start=len(MATERIALS))}
 _VITALS = ("health", "food", "drink", "energy")
@@ -61,12 +61,23 @@ _NEAREST_FIRST = sorted(
 
 
 def look(world: World, player: objects.Player) -> bytes:
-    """What each cell of the player's view shows, column by column, as numbers of `NAMES`."""
+    """What each cell of the player's view shows, column by column, as numbers of `_NAMES`."""
     materials, things = world.window(player.pos)
     cells = bytearray(materials.tobytes())
     for cell, thing in things:
         cells[cell] = _NUMBER[type(thing)]
     return bytes(cells)
+
+
+def names_in_view(world: World, player: objects.Player) -> list[str]:
+    """What each cell of the player's view shows, column by column, in words; a ripe plant is a `ripe plant`, and what
+    lies outside the world is empty.
+    """
+    names = [_NAMES[number] or "" for number in look(world, player)]
+    for cell, thing in world.window(player.pos)[1]:
+        if isinstance(thing, objects.Plant) and thing.ripe:
+            names[cell] = "ripe plant"
+    return names
 
 
 def describe(
@@ -87,7 +98,7 @@ def describe(
     cells = _OUTSIDE if blind else look(world, player)
     facing = (MIDDLE[0] + player.facing[0], MIDDLE[1] + player.facing[1])
     i, j = facing[::-1] if wording.transposed else facing
-    front = NAMES[cells[i * VIEW[1] + j]] or "nothing"
+    front = _NAMES[cells[i * VIEW[1] + j]] or "nothing"
     return f"{_condition(player, original)}{_surroundings(cells, wording)}\n\nYou face {front} at your front."
 
 
@@ -113,5 +124,5 @@ def _surroundings(cells: bytes, wording: Wording) -> str:
     nearest = bytes(cells[cell] for cell in _NEAREST_FIRST)
     seen = sorted(set(cells)) if wording.by_number else dict.fromkeys(cells)
     others = [number for number in seen if number not in (0, _NUMBER[objects.Player])]
-    lines = [f"- {NAMES[number]} {places[_NEAREST_FIRST[nearest.index(number)]]}" for number in others]
+    lines = [f"- {_NAMES[number]} {places[_NEAREST_FIRST[nearest.index(number)]]}" for number in others]
     return "\n".join(["You see:", *lines]) if lines else "You see nothing away from you."
