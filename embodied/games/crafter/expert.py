@@ -157,10 +157,10 @@ def _furnish(scene: Scene) -> str | None:
 
 
 def _plant(scene: Scene) -> str | None:
-    """Puts a plant beside the first table, with a sapling from the grass."""
+    """Puts a plant beside the first table, with a sapling from the grass; not under fire."""
     inventory = scene.inventory
     settled = inventory["wood_sword"] and not inventory["stone"] and not inventory["stone_pickaxe"]
-    if not settled or not scene.sees("table") or scene.sees("plant", "ripe plant"):
+    if not settled or not scene.sees("table") or scene.sees("plant", "ripe plant", "skeleton"):
         return None
     return _put(scene, "Place Plant" if inventory["sapling"] else "Do", ("grass",))
 
