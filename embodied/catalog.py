@@ -262,6 +262,7 @@ ENTRIES = Catalog(
             ("default",),
             10,
             "open-world survival, scored by 22 achievements",
+            experts=("settler", "surveyor"),
             splits=_SEEDED,
             item_keys=("world_seed",),
         ),

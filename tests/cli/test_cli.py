@@ -185,9 +185,9 @@ def test_lists_show_and_doctor(cli):
         (("eval", "--env", "babyai", "--agent", "random", "run.episodes=-1"), 2, ["run.episodes must be above 0"]),
         (("eval", "--env", "babyai", "--agent", "smollm2", "--image"), 2, ["reads no images", "--text"]),
         (
-            ("eval", "--env", "crafter", "--agent", "expert"),
+            ("eval", "--env", "nethack", "--agent", "expert"),
             2,
-            ["crafter has no expert", "babyai", "embodied play crafter"],
+            ["nethack has no expert", "babyai", "embodied play nethack"],
         ),
         (
             ("eval", "--env", "babyai", "--agent", "few_shot", "--model", "scripted/cycle", "model.script=[go]"),

@@ -104,13 +104,15 @@ class Game:
             reward += 1.0
         return reward
 
-    def noise(self) -> Floats:
-        """What speckles a picture at night: (252, 196) float64 in [32, 127), indexed [x, y]. The same for the same
-        step.
+    def noise(self, pixels: int = PIXELS) -> Floats:
+        """What speckles a picture at night: float64 in [32, 127), indexed [x, y]. The same for the same step.
+
+        Args:
+            pixels: Along the side of a cell, at most PIXELS. The array is (9 * pixels, 7 * pixels).
         """
         if self._last_noise is not None:
-            return self._last_noise
-        return _noise(generator(self._seed, "crafter", "night", self.steps))
+            return self._last_noise[: VIEW[0] * pixels, : VIEW[1] * pixels]
+        return _noise(generator(self._seed, "crafter", "night", self.steps), pixels)
 
     def _set_daylight(self) -> None:
         """A day has 300 steps (`crafter.env.Env._update_time`)."""
@@ -138,8 +140,8 @@ class Game:
                 world.remove(creature)
 
 
-def _noise(random: np.random.RandomState | np.random.Generator) -> Floats:
-    return random.uniform(32, 127, (VIEW[0] * PIXELS, VIEW[1] * PIXELS))
+def _noise(random: np.random.RandomState | np.random.Generator, pixels: int = PIXELS) -> Floats:
+    return random.uniform(32, 127, (VIEW[0] * pixels, VIEW[1] * pixels))
 
 
 def first_episode_seed(seed: int) -> int:

@@ -15,10 +15,9 @@ from embodied.games.crafter.game import DUSK, PIXELS, Game
 from embodied.games.crafter.world import VIEW
 from embodied.games.crafter.worldgen import MATERIALS
 
-SIZE = 256
-"""Pixels along the side of the picture; BALROG's."""
+_SIZE = 256
+"""Pixels along the side of BALROG's picture, whose cells have PIXELS: they leave a black border."""
 _ITEM_ROWS = 2
-_BORDER = (SIZE - PIXELS * VIEW[0]) // 2
 _UNKNOWN = 127
 """Grey of what lies outside the world."""
 _NIGHT_TINT, _SLEEP_TINT = (np.reshape(tint, (3, 1, 1)) for tint in ((0, 16, 64), (0, 0, 16)))
@@ -26,19 +25,37 @@ _VIGNETTE = 0.5
 """Standard deviation, in half views, of the clear spot around the player at night."""
 
 
-def draw(game: Game) -> Pixels:
-    """The picture of the present state, (256, 256, 3) uint8."""
-    canvas = np.zeros((SIZE, SIZE, 3), np.uint8)
-    top = _BORDER
-    for part in (_surroundings(game), _inventory(game.player.inventory)):
+def size(pixels: int = PIXELS) -> int:
+    """Pixels along the side of the picture whose cells have `pixels`: 9 cells, and BALROG's border at BALROG's size."""
+    return _SIZE if pixels == PIXELS else VIEW[0] * pixels
+
+
+def border(pixels: int = PIXELS) -> int:
+    """Pixels between the picture's rim and its cells."""
+    return (size(pixels) - VIEW[0] * pixels) // 2
+
+
+def draw(game: Game, pixels: int = PIXELS) -> Pixels:
+    """The picture of the present state.
+
+    Args:
+        game: What is drawn.
+        pixels: Along the side of a cell, at most PIXELS.
+
+    Returns:
+        (`size`, `size`, 3) uint8.
+    """
+    canvas = np.zeros((size(pixels), size(pixels), 3), np.uint8)
+    top = left = border(pixels)
+    for part in (_surroundings(game, pixels), _inventory(game.player.inventory, pixels)):
         _, height, width = part.shape
-        canvas[top : top + height, _BORDER : _BORDER + width] = part.transpose(1, 2, 0)
+        canvas[top : top + height, left : left + width] = part.transpose(1, 2, 0)
         top += height
     return canvas
 
 
-def _surroundings(game: Game) -> Pixels:
-    """The cells around the player: (3, 196, 252) uint8."""
+def _surroundings(game: Game, pixels: int) -> Pixels:
+    """The cells around the player: (3, 7 * pixels, 9 * pixels) uint8."""
     player, daylight = game.player, game.world.daylight
     materials, things = game.world.window(player.pos)
     textures: list[str | None] = [None] * materials.size
@@ -46,24 +63,25 @@ def _surroundings(game: Game) -> Pixels:
         textures[cell] = thing.texture
     looks = list(zip(materials.ravel().tolist(), textures, strict=True))
     distinct = {look: number for number, look in enumerate(dict.fromkeys(looks))}
-    tiles = np.stack([_cell(*look) for look in distinct])
+    tiles = np.stack([_cell(*look, pixels) for look in distinct])
     placed = np.array([distinct[look] for look in looks]).reshape(VIEW)
     if daylight >= DUSK:  # each pixel's light depends on the pixel alone: as well before the tiles are laid out
         return _lay(_light(tiles, daylight, player.sleeping), placed)
     canvas = _lay(tiles, placed)
-    noise = game.noise().T
+    noise = game.noise(pixels).T
     night, vignette = 2 * (DUSK - daylight), _vignette(*noise.shape)
     # arrays of a band stay in the cache; those of the whole canvas take four times as long
-    for top in range(0, len(noise), PIXELS):
-        band = slice(top, top + PIXELS)
+    for top in range(0, len(noise), pixels):
+        band = slice(top, top + pixels)
         canvas[:, band] = _light(canvas[:, band], daylight, player.sleeping, (night * vignette[band], noise[band]))
     return canvas
 
 
 def _lay(tiles: Pixels, placed: Ints) -> Pixels:
-    """Lays `tiles` (n, 3, PIXELS, PIXELS) out by their numbers in `placed` (columns, rows)."""
+    """Lays `tiles` (n, 3, side, side) out by their numbers in `placed` (columns, rows)."""
     columns, rows = placed.shape
-    laid: Pixels = tiles[placed.T].transpose(2, 0, 3, 1, 4).reshape(3, rows * PIXELS, columns * PIXELS)
+    side = tiles.shape[-1]
+    laid: Pixels = tiles[placed.T].transpose(2, 0, 3, 1, 4).reshape(3, rows * side, columns * side)
     return laid
 
 
@@ -99,17 +117,17 @@ def _saturate(pixels: Pixels, amount: float) -> Pixels:
     return (grey + np.float32(amount) * (pixels - grey)).astype(np.uint8)
 
 
-@lru_cache(1)
+@lru_cache(4)
 def _vignette(height: int, width: int) -> Floats:
     """How much the night hides: 0 at the player, towards 1 at the rim."""
     x, y = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
     return 1 - np.exp(-0.5 * (x**2 + y**2) / _VIGNETTE**2)
 
 
-def _inventory(inventory: dict[str, int]) -> Pixels:
-    """The items carried and how many of each: (3, 56, 252) uint8."""
-    tiles = [_item(name, amount) for name, amount in inventory.items()]
-    tiles += [_item("", 0)] * (VIEW[0] * _ITEM_ROWS - len(tiles))
+def _inventory(inventory: dict[str, int], pixels: int) -> Pixels:
+    """The items carried and how many of each: (3, 2 * pixels, 9 * pixels) uint8."""
+    tiles = [_item(name, amount, pixels) for name, amount in inventory.items()]
+    tiles += [_item("", 0, pixels)] * (VIEW[0] * _ITEM_ROWS - len(tiles))
     return _lay(np.stack(tiles), np.arange(len(tiles)).reshape(_ITEM_ROWS, VIEW[0]).T)
 
 
@@ -119,23 +137,23 @@ def _textures() -> engine.Textures:
 
 
 @lru_cache(None)
-def _cell(material: int, texture: str | None) -> Pixels:
-    """A cell of the world by day: (3, PIXELS, PIXELS) uint8."""
-    tile = np.full((3, PIXELS, PIXELS), _UNKNOWN, np.uint8)
+def _cell(material: int, texture: str | None, pixels: int) -> Pixels:
+    """A cell of the world by day: (3, pixels, pixels) uint8."""
+    tile = np.full((3, pixels, pixels), _UNKNOWN, np.uint8)
     if material:
-        tile[:] = _texture(str(MATERIALS[material]), PIXELS)[:3]
+        tile[:] = _texture(str(MATERIALS[material]), pixels)[:3]
     if texture:
-        _blend(tile, 0, _texture(texture, PIXELS))
+        _blend(tile, 0, _texture(texture, pixels))
     return tile
 
 
 @lru_cache(None)
-def _item(name: str, amount: int) -> Pixels:
-    """A cell of the inventory: (3, PIXELS, PIXELS) uint8, black where there is none."""
-    tile = np.zeros((3, PIXELS, PIXELS), np.uint8)
+def _item(name: str, amount: int, pixels: int) -> Pixels:
+    """A cell of the inventory: (3, pixels, pixels) uint8, black where there is none."""
+    tile = np.zeros((3, pixels, pixels), np.uint8)
     if amount > 0:
-        _blend(tile, int(0.1 * PIXELS), _texture(name, 0.8 * PIXELS))
-        _blend(tile, int(0.4 * PIXELS), _texture(str(amount), 0.6 * PIXELS))
+        _blend(tile, int(0.1 * pixels), _texture(name, 0.8 * pixels))
+        _blend(tile, int(0.4 * pixels), _texture(str(amount), 0.6 * pixels))
     return tile
 
 

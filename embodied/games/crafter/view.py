@@ -16,7 +16,7 @@ _NAMES = (*MATERIALS, *(kind.__name__.lower() for kind in _KINDS))
 _NUMBER = {kind: number for number, kind in enumerate(_KINDS, start=len(MATERIALS))}
 _VITALS = ("health", "food", "drink", "energy")
 _OUTSIDE = bytes(VIEW[0] * VIEW[1])
-_MIDDLE = (VIEW[0] // 2, VIEW[1] // 2)
+MIDDLE = (VIEW[0] // 2, VIEW[1] // 2)
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ often."""
 def _places(one_step: str) -> Iterator[str]:
     for i in range(VIEW[0]):
         for j in range(VIEW[1]):
-            x, y = i - _MIDDLE[0], j - _MIDDLE[1]
+            x, y = i - MIDDLE[0], j - MIDDLE[1]
             names = [
                 name for name, there in (("north", y < 0), ("south", y > 0), ("west", x < 0), ("east", x > 0)) if there
             ]
@@ -56,7 +56,7 @@ def _places(one_step: str) -> Iterator[str]:
 _PLACES = {word: tuple(_places(word)) for word in ("step", "steps")}
 """For each cell of the flattened view: where it is."""
 _NEAREST_FIRST = sorted(
-    range(len(_OUTSIDE)), key=lambda cell: abs(cell // VIEW[1] - _MIDDLE[0]) + abs(cell % VIEW[1] - _MIDDLE[1])
+    range(len(_OUTSIDE)), key=lambda cell: abs(cell // VIEW[1] - MIDDLE[0]) + abs(cell % VIEW[1] - MIDDLE[1])
 )
 
 
@@ -67,6 +67,17 @@ def look(world: World, player: objects.Player) -> bytes:
     for cell, thing in things:
         cells[cell] = _NUMBER[type(thing)]
     return bytes(cells)
+
+
+def names_in_view(world: World, player: objects.Player) -> list[str]:
+    """What each cell of the player's view shows, column by column, in words; a ripe plant is a `ripe plant`, and what
+    lies outside the world is empty.
+    """
+    names = [_NAMES[number] or "" for number in look(world, player)]
+    for cell, thing in world.window(player.pos)[1]:
+        if isinstance(thing, objects.Plant) and thing.ripe:
+            names[cell] = "ripe plant"
+    return names
 
 
 def describe(
@@ -83,9 +94,9 @@ def describe(
     """
     x, y = player.pos.tolist()
     # there BALROG's slice begins with a negative number and is empty
-    blind = original and (x < _MIDDLE[0] or y < _MIDDLE[1])
+    blind = original and (x < MIDDLE[0] or y < MIDDLE[1])
     cells = _OUTSIDE if blind else look(world, player)
-    facing = (_MIDDLE[0] + player.facing[0], _MIDDLE[1] + player.facing[1])
+    facing = (MIDDLE[0] + player.facing[0], MIDDLE[1] + player.facing[1])
     i, j = facing[::-1] if wording.transposed else facing
     front = _NAMES[cells[i * VIEW[1] + j]] or "nothing"
     return f"{_condition(player, original)}{_surroundings(cells, wording)}\n\nYou face {front} at your front."

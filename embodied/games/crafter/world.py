@@ -85,6 +85,13 @@ class World(engine.World):  # type: ignore[misc]  # crafter has no types
         places = numbers.nonzero()[0]
         return self._wide_materials[here], [(place, self._objects[numbers[place]]) for place in places.tolist()]
 
+    def places(self, kind: str) -> list[tuple[int, int]]:
+        """Where in the whole world a material is, or a creature (the name of its class in lower case), as (x, y)."""
+        if kind in MATERIALS:
+            return [(x, y) for x, y in np.argwhere(self._mat_map == MATERIALS.index(kind)).tolist()]
+        creatures = (thing for thing in self._objects if thing and type(thing).__name__.lower() == kind)
+        return [(int(creature.pos[0]), int(creature.pos[1])) for creature in creatures]
+
     @property
     def next_number(self) -> int:
         """The number that the next object will get."""
