@@ -208,9 +208,9 @@ def check_tasks(version: AgentVersion, tasks: Iterable[TaskSpec]) -> None:
                 " these with --task, or take another agent (`embodied list agents`)."
             )
         for key, value in record.view.get(spec.env, {}).items():
-            if spec.options.get(key) != value:
+            if spec.kwargs.get(key) != value:
                 raise UsageError(
-                    f"{record.name} was made for the pictures of env.{key}={value}, not of {spec.options.get(key)}:"
+                    f"{record.name} was made for the pictures of env.{key}={value}, not of {spec.kwargs.get(key)}:"
                     f" leave out env.{key}."
                 )
 
