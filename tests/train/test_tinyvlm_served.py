@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,22 +31,9 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.fixture(scope="module")
-def agent(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Path:
-    """An agent that learned for seconds: enough to answer differently to different pictures."""
-    from embodied.train.tinyvlm.learning import Course
-    from embodied.train.tinyvlm.making import Making
-    from embodied.train.tinyvlm.worlds import plan
-
-    course = Course(updates=120, batch=16, warmup=10)
-    chosen = replace(plan("babyai"), course=course, episodes=40, turns=(), dev=0)
-    out = tmp_path_factory.mktemp("agent") / "tiny"
-    return Making(chosen, out, torch.device("cpu"), lambda text: None).make().folder
-
-
 @pytest.fixture
-def served(agent: Path) -> Iterator[Served]:
-    (model,) = (agent / "parts").iterdir()
+def served(tiny_agent: Path) -> Iterator[Served]:
+    (model,) = (tiny_agent / "parts").iterdir()
     server = Served(model)
     server.start()
     yield server
@@ -96,8 +82,8 @@ def told(done: Evaluation) -> dict[tuple[str, int], list[tuple[str, str]]]:
     }
 
 
-def test_the_same_actions_in_process_and_through_a_server(agent: Path, served: Served) -> None:
-    here, there = in_process(agent, "here", 1), through(agent, served)
+def test_the_same_actions_in_process_and_through_a_server(tiny_agent: Path, served: Served) -> None:
+    here, there = in_process(tiny_agent, "here", 1), through(tiny_agent, served)
     assert told(here) == told(there) and here.coverage == there.coverage == 1.0
     assert len(told(here)) == 5 * EPISODES
     said = {text for steps in told(here).values() for text, _ in steps}
@@ -109,14 +95,14 @@ def test_the_same_actions_in_process_and_through_a_server(agent: Path, served: S
     assert len(set(arrived)) > 10
 
 
-def test_batches_give_the_same_actions(agent: Path) -> None:
-    assert told(in_process(agent, "single", 1)) == told(in_process(agent, "batched", 16))
+def test_batches_give_the_same_actions(tiny_agent: Path) -> None:
+    assert told(in_process(tiny_agent, "single", 1)) == told(in_process(tiny_agent, "batched", 16))
 
 
 @pytest.mark.parametrize("height, width", [(224, 224), (112, 112), (60, 90), (1, 1)])
-async def test_a_picture_of_another_size_is_scaled(agent: Path, served: Served, height: int, width: int) -> None:
+async def test_a_picture_of_another_size_is_scaled(tiny_agent: Path, served: Served, height: int, width: int) -> None:
     """Each pixel of the tower's picture is the nearest one of the picture that was sent."""
-    (model,) = (agent / "parts").iterdir()
+    (model,) = (tiny_agent / "parts").iterdir()
     blobs = MemoryBlobs()
     sent = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
     rows, columns = [((np.arange(112) + 0.5) * side / 112).astype(int) for side in (height, width)]
