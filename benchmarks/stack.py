@@ -1,8 +1,9 @@
 """What the suite costs: steps a CPU second of tinyvlm on BabyAI through the whole suite, over the same model in a loop.
 
-    nice -n 10 python benchmarks/stack.py --agent FOLDER [--rounds 3] [--episodes 6] [--steps 32]
+    nice -n 10 python benchmarks/stack.py [--agent FOLDER] [--rounds 3] [--episodes 6] [--steps 20] [--out FILE]
 
-Writes benchmarks/stack.json. Four ways play the same episodes, one episode at a time and 16 together:
+benchmarks/stack.json holds the figures that docs/models.md shows. Four ways play the same episodes, one episode at a
+time and 16 together:
 
 - **suite**: `embodied.evaluate`: environments in a worker process, agent, prompts, layers of the model, records on
   disk.
@@ -12,10 +13,10 @@ Writes benchmarks/stack.json. Four ways play the same episodes, one episode at a
   `generate`. It shows what the model itself takes.
 - **world**: the environment alone, with the actions that `forward` took.
 
-Each is a process of its own with one thread. A step's CPU seconds are those of the process and of all its children,
-from the first episode's start to the last one's end; what goes before and after (imports, loading the model, starting
-the worker) is given apart. The ways take turns, and each figure is a median over the rounds. All ways must take the
-same actions, else the benchmark ends with an error. It reads /proc, so it needs Linux.
+One thread. A step's CPU seconds are those of the process and of all its children, from the first episode's start to the
+last one's end; what goes before and after (loading the model, starting the worker, reading the run) is given apart. The
+ways take turns, and each figure is a median over the rounds. All ways must take the same actions, else the benchmark
+ends with an error. It reads /proc, so it needs Linux.
 """
 
 from __future__ import annotations
@@ -25,20 +26,20 @@ import hashlib
 import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from embodied import envs
+from embodied.agents.versions import AgentVersion
 from embodied.catalog import ENTRIES
 from embodied.rollout.plan import plan
 from embodied.types import TaskSpec
+from embodied.versions import find
 
-RESULT = Path(__file__).with_suffix(".json")
 BATCHES = (1, 16)
 TICKS = os.sysconf("SC_CLK_TCK")
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
@@ -215,39 +216,26 @@ def weights(agent: Path) -> Path:
 WAYS = {"suite": suite, "loop": loop, "forward": forward, "world": world}
 
 
-def one(way: str, agent: Path, count: int, steps: int, batch: int) -> None:
-    """Plays one way in this process and prints what it took."""
-    import torch
-
-    torch.set_num_threads(1)
-    played = WAYS[way](agent, count, steps, batch)
-    print(
-        json.dumps(
-            {
-                "steps": sum(map(len, played.actions.values())),
-                "cpu": played.cpu,
-                "around": cpu_seconds() - played.cpu,
-                "actions": hashlib.sha256(json.dumps(played.actions, sort_keys=True).encode()).hexdigest(),
-            }
-        )
-    )
-
-
 # --------------------------------------------------------------------------- results
 
 
 def measured(agent: Path, count: int, steps: int, rounds: int) -> dict[tuple[str, int], list[dict[str, Any]]]:
-    """Each way with each batch, in turn, so many times."""
+    """Each way with each batch, in turn, so many times; before, each way once with few steps."""
     found: dict[tuple[str, int], list[dict[str, Any]]] = {(way, batch): [] for batch in BATCHES for way in WAYS}
-    with tempfile.TemporaryDirectory() as user:
-        variables = os.environ | ONE_THREAD | {"XDG_CACHE_HOME": user, "XDG_STATE_HOME": user}
-        for _ in range(rounds):
-            for way, batch in found:
-                words = ("--agent", agent, "--episodes", count, "--steps", steps, "--way", way, "--batch", batch)
-                command = [sys.executable, __file__, *map(str, words)]
-                done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=variables, check=True)
-                found[way, batch].append(json.loads(done.stdout.splitlines()[-1]))
-                print(way, batch, found[way, batch][-1], flush=True)
+    for way in WAYS:
+        WAYS[way](agent, 1, 2, 1)
+    for _ in range(rounds):
+        for way, batch in found:
+            before = cpu_seconds()
+            played = WAYS[way](agent, count, steps, batch)
+            row = {
+                "steps": sum(map(len, played.actions.values())),
+                "cpu": played.cpu,
+                "around": cpu_seconds() - before - played.cpu,
+                "actions": hashlib.sha256(json.dumps(played.actions, sort_keys=True).encode()).hexdigest(),
+            }
+            found[way, batch].append(row)
+            print(way, batch, row, flush=True)
     return found
 
 
@@ -279,32 +267,31 @@ def summary(found: dict[tuple[str, int], list[dict[str, Any]]]) -> list[dict[str
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--agent", type=Path, required=True, help="Folder of the agent (`embodied train tinyvlm`).")
+    parser.add_argument("--agent", default="tinyvlm", help="Folder of a tinyvlm; the shipped one by default.")
     parser.add_argument("--episodes", type=int, default=6, help="Of each of the five tasks.")
-    parser.add_argument("--steps", type=int, default=32, help="Steps of an episode at most.")
+    parser.add_argument("--steps", type=int, default=20, help="Steps of an episode at most.")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=RESULT)
-    parser.add_argument("--way", choices=WAYS, help="Plays this way alone and prints what it took.")
-    parser.add_argument("--batch", type=int, default=1, help="With --way: how many episodes at a time.")
+    parser.add_argument("--out", type=Path, help="File that takes the result.")
     options = parser.parse_args()
-    if options.way:
-        one(options.way, options.agent, options.episodes, options.steps, options.batch)
-        return
-    found = measured(options.agent, options.episodes, options.steps, options.rounds)
+    agent = find(options.agent)
+    if agent is None:
+        parser.error(f"there is no agent {options.agent!r}: name a folder that `embodied train tinyvlm` made")
+    with tempfile.TemporaryDirectory() as user:
+        os.environ.update(ONE_THREAD, XDG_CACHE_HOME=user, XDG_STATE_HOME=user)
+        import torch
+
+        torch.set_num_threads(1)
+        found = measured(agent.folder, options.episodes, options.steps, options.rounds)
     if len({run["actions"] for runs in found.values() for run in runs}) > 1:
         raise SystemExit("The ways took different actions, so their steps are not comparable.")
-    result = about(options) | {"rows": summary(found)}
-    options.out.write_text(json.dumps(result, indent=1) + "\n")
+    result = about(agent, options) | {"rows": summary(found)}
     print(json.dumps(result["rows"], indent=1))
+    if options.out is not None:
+        options.out.write_text(json.dumps(result, indent=1) + "\n")
 
 
-def about(options: argparse.Namespace) -> dict[str, Any]:
+def about(agent: AgentVersion, options: argparse.Namespace) -> dict[str, Any]:
     """What the figures hold for."""
-    from importlib.metadata import version
-
-    from embodied.agents.versions import load
-
-    agent = load(options.agent)
     return {
         "command": f"python benchmarks/stack.py --agent FOLDER --episodes {options.episodes} --steps {options.steps}"
         f" --rounds {options.rounds}",
