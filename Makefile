@@ -11,7 +11,7 @@ help:
 	@echo "make test-all     all tests"
 	@echo "make test-balrog  build a second environment with BALROG's NetHack and replay its public records"
 	@echo "make test-inspect build an environment with inspect_ai and read an exported log with it"
-	@echo "make bench        speed and memory: simulators, runs, resuming, local models, planning, drawing, driving"
+	@echo "make bench        speed and memory: simulators, runs, models, planning, drawing, driving, a card, the whole stack"
 	@echo "make docs         write the environment pages and pictures in docs/envs from the code"
 	@echo "make lint         ruff and mypy"
 	@echo "make pins         all extras resolve together, and what is installed fits together"
@@ -53,6 +53,8 @@ bench: install
 	$(BIN)/python benchmarks/items.py
 	$(BIN)/python benchmarks/render.py
 	$(BIN)/python benchmarks/driving.py
+	for part in training pictures rollouts bf16 larger; do $(BIN)/python benchmarks/gpu.py $$part || exit 1; done
+	$(BIN)/python benchmarks/stack.py
 
 docs: install
 	$(BIN)/python docs/make.py

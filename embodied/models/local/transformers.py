@@ -7,7 +7,7 @@ import os
 import random
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,8 @@ class _Job:
     images: list[Pillow.Image]
     tokens: list[int]
     row: Row
+    inputs: Mapping[str, torch.Tensor]
+    """What the processor made of this prompt alone."""
     known: int = 0
     """Tokens of the prompt that had been evaluated before."""
     answers: Answers | None = None
@@ -183,7 +185,7 @@ class Transformers:
                 text=[text], return_tensors="pt", add_special_tokens=False, **({"images": [images]} if images else {})
             )
             tokens = inputs["input_ids"][0].tolist()
-            job = _Job(text, images, tokens, self._row(settings, self._room(len(tokens))))
+            job = _Job(text, images, tokens, self._row(settings, self._room(len(tokens))), inputs)
             if choices:
                 self._offer(job, choices)
             return job
@@ -215,9 +217,7 @@ class Transformers:
                 job.known, job.weights = known, weights
         for job in jobs:
             if job.answers is not None and (self._packed is None or job.images):
-                given = {"images": [job.images]} if job.images else {}
-                inputs = self._processor(text=[job.text], return_tensors="pt", add_special_tokens=False, **given)
-                moved = {name: self._moved(tensor) for name, tensor in inputs.items()}
+                moved = {name: self._moved(tensor) for name, tensor in job.inputs.items()}
                 job.weights = weigh_whole(
                     self._model, moved, len(job.tokens), job.answers, self._ending, self._size, halt
                 )
@@ -227,10 +227,7 @@ class Transformers:
         if not jobs:
             return
         rows = [job.row for job in jobs]
-        given = {"images": [job.images for job in jobs]} if any(job.images for job in jobs) else {}
-        inputs = self._processor(
-            text=[job.text for job in jobs], padding=True, return_tensors="pt", add_special_tokens=False, **given
-        )
+        inputs = jobs[0].inputs if len(jobs) == 1 else self._together(jobs)
         options = transformers.GenerationConfig(
             do_sample=False,
             max_new_tokens=max(r.max_tokens for r in rows),
@@ -244,6 +241,14 @@ class Transformers:
                 logits_processor=transformers.LogitsProcessorList([Choose(rows, self._ending, self._logprobs)]),
                 stopping_criteria=transformers.StoppingCriteriaList([Finish(rows, self._tokenizer, halt)]),
             )
+
+    def _together(self, jobs: Sequence[_Job]) -> Mapping[str, torch.Tensor]:
+        """What the processor makes of several prompts: how it lays out pictures side by side is the model's own."""
+        given = {"images": [job.images for job in jobs]} if any(job.images for job in jobs) else {}
+        inputs: Mapping[str, torch.Tensor] = self._processor(
+            text=[job.text for job in jobs], padding=True, return_tensors="pt", add_special_tokens=False, **given
+        )
+        return inputs
 
     def _moved(self, tensor: torch.Tensor) -> torch.Tensor:
         """`tensor` on the model's device; pixels in its type. Pinned memory lets CUDA copy while it computes."""
