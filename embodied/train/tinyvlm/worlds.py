@@ -57,7 +57,8 @@ def _crafter() -> Plan:
     )
     view, limits = {"cell": 8}, {"max_steps": 300}
     world = World("crafter", ("default",), view=view, limits=limits, expert="settler", gives_up="Noop", tiles=False)
-    shape, course = Shape(picture=72, patch=8, past=10, reads_goals=False), Course(updates=3600)
+    shape = Shape(width=48, inner=96, picture=72, patch=8, past=10, reads_goals=False)
+    course = Course(updates=3600)
     counts: dict[str, Any] = {"episodes": 200, "own": 40, "dev": 40, "teach": 300, "noise": (0.0, 0.05, 0.15)}
     return Plan("tinyvlm-crafter", (world,), sentences, _phrases("crafter"), shape=shape, course=course, **counts)
 
