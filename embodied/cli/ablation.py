@@ -82,7 +82,10 @@ class Ablation:
     # ----------------------------------------------------------------- conditions
 
     def _conditions(self) -> Iterator[Condition]:
-        silent = asyncio.run(silent_controls(self._job, list(CONTROLS)))
+        try:
+            silent = asyncio.run(silent_controls(self._job, list(CONTROLS)))
+        except KeyboardInterrupt:
+            raise Stopped(interrupt.INTERRUPTED) from None
         meaning = f"{self._request.agent} as it is"
         self._say(AGENT, meaning)
         own = self._played(self._job)

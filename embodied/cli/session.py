@@ -71,11 +71,12 @@ def performed(job: Job, watch: Watch) -> tuple[Run | None, Result]:
     """
     stopping = asyncio.Event()
 
+    def told(run: Run, specs: Sequence[EpisodeSpec], price: Price | None) -> AbstractContextManager[Listener]:
+        return watch(run, specs, price, stopping)
+
     async def main(bound: interrupt.Bound) -> tuple[Run | None, Result]:
         with interrupt.interruptible(stopping, bound):
-            return await playing.play(
-                job, lambda *about: watch(*about, stopping), stopping, lambda record: note(record, say)
-            )
+            return await playing.play(job, told, stopping, lambda record: note(record, say))
 
     try:
         return interrupt.run(main, abandon)
