@@ -134,7 +134,7 @@ def test_without_a_control_nothing_is_another_run(tmp_path, monkeypatch):
     assert len({j.specs[0].id for j in (plain, *under)}) == 4
     assert {j.specs[0].seed for j in under} == {plain.specs[0].seed}
     Run.create(plain.root, plain.record)
-    with pytest.raises(StoreError, match="run.control is 'none' there and 'black_picture' here"):
+    with pytest.raises(StoreError, match=r"run\.control is 'none' there and 'black_picture' here"):
         job("run.control=black_picture", out=str(plain.root))
     with pytest.raises(UsageError, match="no control named 'dark'"):
         job("run.control=dark")
