@@ -112,7 +112,8 @@ class Ablation:
             return Condition(control, meaning, (self._played(self._prepared(request, control)),), silent)
         runs = []
         for env in dict.fromkeys(env for env, _ in left):
-            narrow = replace(request, env=(env,), task=",".join(task for of, task in left if of == env))
+            names = ",".join(task for of, task in left if of == env and task)
+            narrow = replace(request, env=(env,), task=names or None)
             narrow = replace(narrow, words=_of_one(request.words, env, self._request.env))
             runs.append(self._played(self._prepared(narrow, f"{control}-{slug(env)}")))
         return Condition(control, meaning, tuple(runs), silent)

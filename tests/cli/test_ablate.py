@@ -149,7 +149,7 @@ def test_a_small_agent_that_sees_and_a_kill(call, tmp_path, monkeypatch):
     torch.set_num_threads(1)
     Making(small(), tmp_path / "tiny", CPU, lambda text: None).make()
     torch.set_num_threads(before)
-    words = ("--env", "babyai", "--task", "goto", "--agent", "./tiny", *map(str, SMALL), "--out")
+    words = ("--env", "babyai", "--task", "goto", "--agent", "./tiny", *map(str, SMALL), "model.threads=1", "--out")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "embodied", "ablate", *words, "cut"]
     process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
