@@ -214,12 +214,9 @@ def verdicts(rows: Sequence[Row]) -> list[str]:
 
 
 def _verdict(row: Row, does: str, what: str) -> str:
-    score = f"{100 * (row.score or 0.0):.1f} %"
-    lead = f"{100 * (row.difference or 0.0):+.1f}"
-    name = in_words(row.condition)
+    said = f"without {what} {100 * (row.score or 0.0):.1f} % are earned ({in_words(row.condition)})"
     if row.difference_interval is None:
-        return f"Too few episodes to say whether the agent {does}: without {what} {score} are earned ({name})."
-    span = f"95 %: {100 * row.difference_interval[0]:.1f} to {100 * row.difference_interval[1]:.1f}"
-    if row.difference_interval[0] > 0:
-        return f"The agent {does}: without {what} {score} are earned ({name}), and it leads by {lead} points ({span})."
-    return f"Nothing shows that the agent {does}: without {what} {score} are earned ({name}; lead {lead}, {span})."
+        return f"Too few episodes to say whether the agent {does}: {said}."
+    low, high = (100 * bound for bound in row.difference_interval)
+    said = f"{said}; lead {100 * (row.difference or 0.0):.1f} (95 %: {low:.1f} to {high:.1f})"
+    return f"The agent {does}: {said}." if low > 0 else f"Nothing shows that the agent {does}: {said}."
