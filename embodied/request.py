@@ -8,10 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from msgspec import UNSET
+
 from embodied import agents, models
 from embodied.agents.versions import AgentVersion
 from embodied.catalog import ENTRIES, Entry, check_task, entry
 from embodied.config import EvalConfig, blind, compose, env_defaults, env_options
+from embodied.controls import NONE, check_control
 from embodied.errors import UnknownName, UsageError
 from embodied.eval.suites import suite as find_suite
 from embodied.registry import unknown
@@ -315,9 +318,11 @@ def _of_environment(config: EvalConfig) -> Tasks:
         options["max_steps"] = config.run.steps
     if config.agent.policy == "expert":
         options["expert"] = _expert(name, config.agent.expert)
+    check_control(config.run.control)
+    control = UNSET if config.run.control == NONE else config.run.control
     if name.startswith("gym:"):
         check_split(config.run.split)
-        return [(TaskSpec(name, "", options), config.run.episodes or 1)]
+        return [(TaskSpec(name, "", options, control), config.run.episodes or 1)]
     found = entry(name)
     _set_split(config, found, options)
     if config.image and not found.picture:
@@ -333,7 +338,10 @@ def _of_environment(config: EvalConfig) -> Tasks:
             config.env["task"] = ",".join(names)
     check_tasks(check_split(config.run.split), found, names)
     return [
-        (TaskSpec(name, task, _for_task(found, task, options, bool(wanted))), config.run.episodes or found.episodes)
+        (
+            TaskSpec(name, task, _for_task(found, task, options, bool(wanted)), control),
+            config.run.episodes or found.episodes,
+        )
         for task in names
     ]
 

@@ -17,6 +17,7 @@ from embodied import agents, models
 from embodied.agents.base import Agent
 from embodied.blobs import Blobs, MemoryBlobs
 from embodied.config import EvalConfig, blind
+from embodied.controls import OF_PICTURES
 from embodied.errors import UsageError
 from embodied.models.base import Model
 from embodied.models.layers.budget import Allowance
@@ -133,7 +134,7 @@ async def check_environments(agent: agents.AgentConfig, specs: Sequence[EpisodeS
         free_text = await pool.check(task)
         agents.check_actions(agent, f"{task.env} {task.task}".strip(), not free_text)
 
-    each_task = agent.format is not None
+    each_task = agent.format is not None or any(isinstance(spec.task.control, str) for spec in specs)
     kinds = {(spec.task.env, spec.task.task if each_task else ""): spec.task for spec in specs}
     found = await asyncio.gather(*map(look, kinds.values()), return_exceptions=True)
     for error in found:  # of several, always the same one
@@ -170,6 +171,8 @@ def check(job: Job) -> None:
             f"gguf/{config.model.name} reads no images. Play with --text, or give its image projector with"
             " model.mmproj=FILE."
         )
+    if config.run.control in OF_PICTURES and not config.image:
+        raise UsageError(f"run.control={config.run.control} is about pictures, and this agent gets none: add --image.")
     _check_replicas(config)
 
 
