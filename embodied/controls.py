@@ -36,6 +36,6 @@ def control_of(config: Mapping[str, Any]) -> str:
     return "" if name == NONE else name
 
 
-def title(name: str) -> str:
+def in_words(name: str) -> str:
     """`black picture`, for tables and sentences."""
     return name.replace("_", " ")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from embodied.arrays import Pixels
-from embodied.controls import BLACK, OTHER_GOAL, TWIN, check_control, title
+from embodied.controls import BLACK, OTHER_GOAL, TWIN, check_control, in_words
 from embodied.envs.base import LanguageEnv, RawObservation
 from embodied.envs.spaces import Choice, FreeText
 from embodied.errors import EnvironmentFailure, NoControl
@@ -107,9 +107,7 @@ class Controlled:
     def _nothing(self) -> str:
         name = f"{self._task.env} {self._task.task}".strip()
         what = "instruction" if self._task.control == OTHER_GOAL else "beginning"
-        return (
-            f"{title(str(self._task.control))} says nothing about {name}: {TRIES} other episodes have the same {what}."
-        )
+        return f"{in_words(str(self._task.control))} says nothing about {name}: {TRIES} other episodes have the same {what}."
 
     def _others(self, seed: int) -> Iterator[int]:
         """Seeds of other episodes of the same split."""
