@@ -36,8 +36,8 @@ TEXT_SIZE = (720, 480)
 
 
 def write_film(run: Run, id_: str, path: Path, fps: int, most: int | None = None) -> Path:
-    """Writes an episode as GIF or MP4, by the file's ending. Of more than `most` moments, the film shows so many, evenly
-    spread, the first and the last among them.
+    """Writes an episode as GIF or MP4, by the file's ending. If it has more than `most` moments,
+    the film shows that many, spread evenly, the first and the last among them.
 
     Pictures come from the record if the agent saw any; else the episode is played again from its seed and actions, and
     its observations are checked against the record; a game without pictures is shown as text.

@@ -106,10 +106,10 @@ SPL = Metric("BabyAI: success weighted by path length", _steps_unread(spl))
 
 def _row(name: str, episodes: Sequence[Episode]) -> tuple[Cell, ...]:
     measures = (lambda e: None if e.success is None else float(e.success), first_object_named, spl)
-    return (name, len(episodes), *(_mean(episodes, measure) for measure in measures))
+    return (name, len(episodes), *(averaged(episodes, measure) for measure in measures))
 
 
-def _mean(episodes: Sequence[Episode], measure: Callable[[Episode], float | None]) -> str:
+def averaged(episodes: Sequence[Episode], measure: Callable[[Episode], float | None]) -> str:
     """The mean over tasks with its interval; with its own n where some episodes have no number."""
     by_task: dict[tuple[str, str], list[float]] = {}
     for episode in episodes:
