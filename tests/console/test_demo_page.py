@@ -24,7 +24,7 @@ def written(tmp_path) -> Path:
     film = Film(HOSTILE, HOSTILE, HOSTILE, gif)
     reading = [Row((HOSTILE,) * len(READING), 0.5, (0.3, 0.7), HOSTILE), Row(("plain",) * len(READING))]
     path = tmp_path / "index.html"
-    path.write_bytes(demo_page(tmp_path / HOSTILE, [film] * 3, reading, [film], [Row((HOSTILE,) * len(GAMES))]))
+    path.write_bytes(demo_page(tmp_path / HOSTILE, 4, [film] * 3, reading, [film], [Row((HOSTILE,) * len(GAMES))]))
     return path
 
 
@@ -46,5 +46,5 @@ def test_a_browser_shows_it_and_asks_for_nothing(page, written):
 
 
 def test_without_films_there_are_tables(tmp_path):
-    text = demo_page(tmp_path, [], [Row(("a",) * len(READING))], [], []).decode()
+    text = demo_page(tmp_path, 4, [], [Row(("a",) * len(READING))], [], []).decode()
     assert "<img" not in text and text.count("<table") == 2

@@ -43,7 +43,7 @@ def demo(
             with counted(play.title, play.count) as told:
                 shown.append(plays.play(play, out, told))
             typer.echo(plain(f"[{number}/{len(wanted)}] {_said(shown[-1])}"))
-        _show(out, shown)
+        _show(out, episodes, shown)
     except KeyboardInterrupt:
         interrupt.say(f"The same command goes on: `embodied demo --out {shell_word(out)}`.")
         return interrupt.INTERRUPTED
@@ -62,7 +62,7 @@ def _said(shown: Shown) -> str:
     return f"{shown.play.title}: progress {percent(run.progress)}{within}, {episodes(run.total.scored)}"
 
 
-def _show(out: Path, shown: Sequence[Shown]) -> None:
+def _show(out: Path, episodes: int, shown: Sequence[Shown]) -> None:
     """Prints the tables, and writes the films and the page."""
     from embodied.cli.demo import figures, films
     from embodied.cli.demo.page import page
@@ -76,7 +76,7 @@ def _show(out: Path, shown: Sequence[Shown]) -> None:
     learners = films.of_learners(shown, folder)
     others = films.of_games([s for s in shown if len(s.play.envs) > 1], folder)
     with named(out / PAGE):
-        write_whole(out / PAGE, page(out, learners, reading, others, games))
+        write_whole(out / PAGE, page(out, episodes, learners, reading, others, games))
 
 
 def _print(title: str, columns: Sequence[str], rows: Sequence[Row]) -> None:

@@ -13,7 +13,7 @@ from embodied.evaluation import Evaluation
 from embodied.games.babyai.analysis import averaged, first_object_named, measured, spl
 from embodied.quantities import NOTHING, percent, span
 
-READING = ("player", "success", "95 % interval", "first object named", "SPL", "less than tinyvlm", "n")
+READING = ("player", "success", "95 % interval", "first object named", "SPL", "tinyvlm minus player", "n")
 GAMES = ("game", "task", "player", "progress", "n")
 _NOT_PLAYED = "not played"
 

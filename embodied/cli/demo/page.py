@@ -25,8 +25,9 @@ INTRO = (
 READ = (
     f"BabyAI, five tasks, {DISTRACTORS} objects in each room that the instruction does not name. Success with its 95 %"
     " interval. First object named: the share of episodes in which the first object touched is one that the instruction"
-    " names. SPL: success times the bot's steps / the larger of the bot's steps and the agent's. Less than tinyvlm:"
-    " points of success, over the same episodes. n: episodes. Rows with ± were measured before, with standard errors."
+    " names. SPL: success times the bot's steps / the larger of the bot's steps and the agent's. Tinyvlm minus player:"
+    " points of success with their interval, over the same episodes. n: episodes. Rows with ± were measured before; ± is"
+    " the standard error."
 )
 PLAYED = (
     "One episode of the first task of each game. Experts are programs that know the game. SmolLM2-135M is a small text"
@@ -36,12 +37,18 @@ PLAYED = (
 
 
 def page(
-    out: Path, learners: Sequence[Film], reading: Sequence[Row], others: Sequence[Film], games: Sequence[Row]
+    out: Path,
+    episodes: int,
+    learners: Sequence[Film],
+    reading: Sequence[Row],
+    others: Sequence[Film],
+    games: Sequence[Row],
 ) -> bytes:
     """The page as a document.
 
     Args:
         out: The demo's folder, for the commands.
+        episodes: Of each of BabyAI's tasks, for the commands.
         learners: The same episode by the agent that sees, and under its controls.
         reading: Rows of BabyAI's table.
         others: A film of each game.
@@ -62,7 +69,7 @@ def page(
         _films(learners, "three"),
         _section("Does it look? Does it read?", READ, _table(READING, reading, 2), _notes(reading)),
         _section("Six games", PLAYED, _films(others, "four"), _table(GAMES, games, None), _notes(games)),
-        _next(out),
+        _next(out, episodes),
     )
     return f"<!doctype html>\n{el('html', head, el('body', body), lang='en')}\n".encode("utf-8", "replace")
 
@@ -103,13 +110,14 @@ def _notes(rows: Sequence[Row]) -> Html:
     return join(el("p", row.note, class_="warning") for row in rows if row.note)
 
 
-def _next(out: Path) -> Html:
+def _next(out: Path, episodes: int) -> Html:
     mine = "runs/mine"
     steps = (
         ("See every step of these runs in the browser.", f"embodied view {shell_word(out)}"),
         (
             "Let a model of yours play the same episodes.",
-            f"embodied eval --env babyai --agent gpt4o --image --episodes 4 --out {mine} env.distractors={DISTRACTORS}",
+            f"embodied eval --env babyai --agent gpt4o --image --episodes {episodes} --out {mine}"
+            f" env.distractors={DISTRACTORS}",
         ),
         ("Say which is better, and if it could be luck.", f"embodied compare {shell_word(out / 'tinyvlm')} {mine}"),
     )
