@@ -24,10 +24,10 @@ INTRO = (
 )
 READ = (
     f"BabyAI, five tasks, {DISTRACTORS} objects in each room that the instruction does not name. Success with its 95 %"
-    " interval. First object named: the share of episodes in which the first object touched is one that the instruction"
-    " names. SPL: success times the bot's steps / the larger of the bot's steps and the agent's. Tinyvlm minus player:"
-    " points of success with their interval, over the same episodes. n: episodes. Rows with ± were measured before; ± is"
-    " the standard error."
+    " interval. First object named: the share of episodes in which the first object touched is one that the"
+    " instruction names. SPL: success times the bot's steps / the larger of the bot's steps and the agent's. Tinyvlm"
+    " minus player: points of success with their interval, over the same episodes. n: episodes. Rows with ± were"
+    " measured before; ± is the standard error."
 )
 PLAYED = (
     "One episode of the first task of each game. Experts are programs that know the game. SmolLM2-135M is a small text"
