@@ -50,6 +50,7 @@ def _root(
 
 def _register() -> None:
     from embodied.cli import (
+        ablate,
         agents,
         check,
         compare,
@@ -80,6 +81,9 @@ def _register() -> None:
 
     app.command("eval", context_settings={"allow_extra_args": True}, options_metavar="[OPTIONS] [KEY=VALUE]...")(
         evaluate.evaluate
+    )
+    app.command("ablate", context_settings={"allow_extra_args": True}, options_metavar="[OPTIONS] [KEY=VALUE]...")(
+        ablate.ablate
     )
     app.command("resume", context_settings={"allow_extra_args": True})(resume.resume)
     app.command("replay")(replay.replay)

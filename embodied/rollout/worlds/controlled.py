@@ -105,9 +105,9 @@ class Controlled:
     # ----------------------------------------------------------------- for subclasses
 
     def _nothing(self) -> str:
-        name = f"{self._task.env} {self._task.task}".strip()
-        what = "instruction" if self._task.control == OTHER_GOAL else "beginning"
-        return f"{in_words(str(self._task.control))} says nothing about {name}: {TRIES} other episodes have the same {what}."
+        name, control = f"{self._task.env} {self._task.task}".strip(), str(self._task.control)
+        what = "instruction" if control == OTHER_GOAL else "beginning"
+        return f"{in_words(control)} says nothing about {name}: {TRIES} other episodes have the same {what}."
 
     def _others(self, seed: int) -> Iterator[int]:
         """Seeds of other episodes of the same split."""
@@ -122,6 +122,9 @@ class BlackPicture(Controlled):
 
     def _begin(self, seed: int, raw: RawObservation, info: dict[str, Any]) -> Json:
         return {}
+
+    def check(self) -> None:
+        """It says something about every task with pictures."""
 
     def _shown(self, raw: RawObservation) -> RawObservation:
         return {**raw, **{key: np.zeros_like(raw[key]) for key in pictured(raw)}}
