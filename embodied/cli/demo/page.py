@@ -86,7 +86,7 @@ def _film(film: Film) -> Html:
     data = base64.b64encode(film.gif.read_bytes()).decode("ascii")
     words = el("figcaption", film.title, el("span", film.came_of_it, class_="came"))
     picture = el("img", src=f"data:image/gif;base64,{data}", alt=f"{film.title}: {film.goal}")
-    return el("figure", words, picture)
+    return el("figure", picture, words)
 
 
 def _table(columns: Sequence[str], rows: Sequence[Row], plot: int | None) -> Html:
