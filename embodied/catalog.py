@@ -255,6 +255,7 @@ ENTRIES = Catalog(
             10,
             "one room, one instruction: go to, pick up, open, put next",
             experts=("bot",),
+            analysis="embodied.games.babyai.analysis:tables",
             splits=_SEEDED,
         ),
         _game(

@@ -56,6 +56,7 @@ def _register() -> None:
         compare,
         completion,
         data,
+        demo,
         doctor,
         evaluate,
         export,
@@ -106,6 +107,7 @@ def _register() -> None:
     app.add_typer(data.app, name="data")
     app.add_typer(probe.app, name="probe")
     app.add_typer(train.app, name="train")
+    app.command("demo")(demo.demo)
     app.command("doctor")(doctor.doctor)
     completion.attach(app)
 

@@ -58,6 +58,7 @@ COMMANDS = {
     "agents show": ("agents", "show", "nowhere"),
     "agents diff": ("agents", "diff", "nowhere", "neither"),
     "train tinyvlm": ("train", "tinyvlm", "--env", "nethack", "--out", "trained"),
+    "demo": ("demo", "--out", "run"),
     "doctor": ("doctor",),
     "--help": ("--help",),
     "eval --help": ("eval", "--help"),
