@@ -140,9 +140,10 @@ def measure(env: str, out: Path, each: int) -> None:
         seconds = json.loads(note.read_text())["cpu_seconds"] if note.exists() else None
         for options in VARIANTS.get(env, [{}]):
             name = " ".join([env, *(f"{key}={value}" for key, value in options.items())])
-            row = {"agent": version.label, "training_cpu_seconds": seconds, **version.record.lineage.used}
+            used = version.record.lineage.used
+            row = {"agent": version.label, "training": {**used, "cpu_seconds": seconds}}
             row |= table(student, replace(world, variants=(options,), limits={}), each)
-            whole.setdefault(name, {})[f"seed {row['seed']}"] = row
+            whole.setdefault(name, {})[f"seed {used['seed']}"] = row
             RESULT.write_text(json.dumps(whole, indent=1) + "\n")
             print(name, version.label, {c: (r["score"], r.get("lead")) for c, r in row["conditions"].items()})
 

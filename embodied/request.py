@@ -21,8 +21,8 @@ from embodied.registry import unknown
 from embodied.splits import check_split, check_tasks, options_of
 from embodied.types import Json, TaskSpec
 from embodied.variables import resolved
+from embodied.versions import check_pictures, check_words, check_worlds, member, place, settings, view
 from embodied.versions import check_tasks as check_tasks_of_version
-from embodied.versions import check_words, check_worlds, member, place, settings, view
 
 Tasks = list[tuple[TaskSpec, int]]
 """Each task with its options, and its number of episodes."""
@@ -114,6 +114,7 @@ def planned(request: Request, say: Callable[[str], None]) -> tuple[EvalConfig, T
     """
     if request.version is not None:
         check_words(request.version, request.words)
+        check_pictures(request.version, request.image)
         check_worlds(request.version, (name for name in _named(request) if name in ENTRIES or name.startswith("gym:")))
         request = _as_made_for(request, request.version)
     config, tasks = _planned(request, say)
