@@ -140,6 +140,8 @@ def measure(env: str, out: Path, each: int) -> None:
         seconds = json.loads(note.read_text())["cpu_seconds"] if note.exists() else None
         for options in VARIANTS.get(env, [{}]):
             name = " ".join([env, *(f"{key}={value}" for key, value in options.items())])
+            if whole.get(name, {}).get(f"seed {version.record.lineage.used['seed']}", {}).get("agent") == version.label:
+                continue
             used = version.record.lineage.used
             row = {"agent": version.label, "training": {**used, "cpu_seconds": seconds}}
             row |= table(student, replace(world, variants=(options,), limits={}), each)
