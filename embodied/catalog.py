@@ -234,6 +234,7 @@ ENTRIES = Catalog(
             ("NetHackChallenge-v0",),
             5,
             "the whole dungeon, scored by how deep and how experienced the hero gets",
+            views=("crop",),
             splits=_SEEDED,
         ),
         _game(
