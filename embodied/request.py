@@ -116,7 +116,7 @@ def planned(request: Request, say: Callable[[str], None]) -> tuple[EvalConfig, T
         check_words(request.version, request.words)
         check_pictures(request.version, request.image)
         check_worlds(request.version, (name for name in _named(request) if name in ENTRIES or name.startswith("gym:")))
-        request = _as_made_for(request, request.version)
+        request = _as_made_for(request, request.version, say)
     config, tasks = _planned(request, say)
     if request.version is not None:
         check_worlds(request.version, (spec.env for spec, _ in tasks))  # the environments of presets of the user's own
@@ -125,12 +125,15 @@ def planned(request: Request, say: Callable[[str], None]) -> tuple[EvalConfig, T
     return config, tasks
 
 
-def _as_made_for(request: Request, version: AgentVersion) -> Request:
+def _as_made_for(request: Request, version: AgentVersion, say: Callable[[str], None]) -> Request:
     """The request with the tasks and the pictures that a version was made for, where the user names no others."""
     if request.alone is None:
         return request
     tasks = version.record.tasks.get(request.alone)
     task = request.task or (",".join(tasks) if tasks else None)
+    if tasks and not request.task and request.alone in ENTRIES:
+        every = len(ENTRIES[request.alone].tasks)
+        say(f"{version.record.name} plays the {len(tasks)} of {every} tasks of {request.alone} that it was made for.")
     return replace(request, task=task, options={**view(version, request.alone), **request.options})
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from embodied import presets
 from embodied.agents.folders import is_shipped, known, shipped
-from embodied.agents.versions import FILE, AgentVersion, load
+from embodied.agents.versions import FILE, AgentRecord, AgentVersion, load
 from embodied.catalog import ENTRIES
 from embodied.config import EvalConfig, members, restore
 from embodied.errors import StoreError, UsageError
@@ -29,6 +29,8 @@ from embodied.types import TaskSpec
 MODEL = "model"
 """The part that holds the model's weights."""
 _WITH_WEIGHTS = ("gguf", "transformers")
+_OF_OTHERS = ("expert", "human", "scripted")
+"""Policies with which a version would show somebody else's play as its own."""
 _LONGEST_CONFIG = 16 << 20
 """Bytes of a model's `config.json` and its like."""
 _NEVER = (
@@ -129,6 +131,9 @@ def settings(version: AgentVersion) -> dict[str, Any]:
         config = restore({}, (), record.settings)
     except UsageError as error:
         raise StoreError(f"{where}: {error}") from error
+    if config.agent.policy in _OF_OTHERS:
+        raise StoreError(f"{where} sets the policy {config.agent.policy!r}: what it plays is not the version's own.")
+    _check_exam(record, where)
     if MODEL in record.parts:
         if config.model.provider not in _WITH_WEIGHTS:
             raise StoreError(
@@ -139,6 +144,14 @@ def settings(version: AgentVersion) -> dict[str, Any]:
     if config.model.provider in LOCAL and config.model.name != EMBEDDED:
         raise StoreError(f"{where} names a model of this machine that is not among its parts: {config.model.name!r}.")
     return {**record.settings, "agent.version": version.hash}
+
+
+def _check_exam(record: AgentRecord, where: Path) -> None:
+    """Raises `StoreError` for a task that an environment does not list: a version must not choose easier ones."""
+    for env, tasks in record.tasks.items():
+        known = ENTRIES[env].tasks if env in ENTRIES else tasks
+        if other := [task for task in tasks if task not in known]:
+            raise StoreError(f"{where} names the task {other[0]!r}, which {env} does not list.")
 
 
 def place(config: EvalConfig, version: AgentVersion | None) -> None:

@@ -144,8 +144,12 @@ class Ablation:
 
     def _unseeing(self, policy: str) -> Request:
         """The request of an agent that looks at nothing: without what is said of the agent and its model."""
-        words = tuple(w for w in self._request.words if w.lstrip("+~").startswith(("env.", "run.")))
-        return replace(self._request, agent=policy, version=None, model=None, image=False, words=words)
+        request = self._request
+        words = tuple(w for w in request.words if w.lstrip("+~").startswith(("env.", "run.")))
+        steps = request.steps or self._job.config.run.steps  # an agent's preset may say it
+        task = ",".join(filter(None, (task for _, task in self._tasks()))) if request.alone else request.task
+        same = {"task": task or None, "steps": steps, "words": words}
+        return replace(request, agent=policy, version=None, model=None, image=False, **same)
 
     def _tasks(self) -> list[Task]:
         return list(dict.fromkeys((spec.task.env, spec.task.task) for spec in self._job.specs))

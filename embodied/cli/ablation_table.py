@@ -12,7 +12,7 @@ from embodied.cli.output import print_json
 from embodied.cli.tables import console, percent, print_floors, print_table, span, table
 from embodied.controls import OTHER_GOAL, in_words
 from embodied.eval import floors
-from embodied.eval.ablation import AGENT, Condition, Row, ablation, joined, measure, verdicts
+from embodied.eval.ablation import AGENT, Condition, Row, ablation, joined, measure, shows_status, verdicts
 from embodied.eval.statistics import Interval
 from embodied.rollout.playing import Job
 from embodied.terminal import line, plain, shell_word
@@ -31,7 +31,7 @@ def print_ablation(conditions: Sequence[Condition], job: Job, out: Path, metric:
     """
     value, bounded = measure(metric, conditions)
     rows = ablation(conditions, value, bounded)
-    said = [*(verdicts(rows) if bounded else ()), *_remarks(job, rows)]
+    said = [*(verdicts(rows) if bounded else ()), *_remarks(job, conditions, rows)]
     if as_json:
         _print_json(conditions, rows, said, out, metric)
         return
@@ -92,12 +92,17 @@ def _left_out(conditions: Sequence[Condition]) -> list[str]:
     return found
 
 
-def _remarks(job: Job, rows: Sequence[Row]) -> list[str]:
+def _remarks(job: Job, conditions: Sequence[Condition], rows: Sequence[Row]) -> list[str]:
     """What a reader of the table must know besides."""
     found = []
     if job.config.agent.history.text:
         found.append(
             "The agent is also given the observation's text: the rows of pictures say what pictures add to that text."
+        )
+    elif shows_status(conditions[0].runs):
+        found.append(
+            "The agent is also given the observation's status (position, health and the like): the rows of pictures say"
+            " what pictures add to it. A model may leave it unread."
         )
     whole = [r for r in rows if r.env == rows[0].env and r.task == rows[0].task]
     found.append(f"{MISLED}.")

@@ -16,7 +16,7 @@ def _root() -> None:
 
 @app.command()
 def tinyvlm(
-    env: str = typer.Option(..., "--env", help="The world to learn: babyai, babaisai, minihack or crafter."),
+    env: str = typer.Option(..., "--env", help="babyai, babaisai, minihack, crafter, or several: one model for three."),
     out: Path = typer.Option(..., "--out", help="Folder of the agent; the same command continues a training in it."),
     seed: int = typer.Option(0, "--seed", min=0, help="Decides the first weights, the lessons and their order."),
     updates: int | None = typer.Option(None, "--updates", min=1, help="Steps of the optimizer; the plan's by default."),
@@ -44,12 +44,21 @@ def tinyvlm(
         if (error.name or "").startswith("embodied"):
             raise
         raise MissingExtra(f"Training (module {error.name})", "local") from error
+    from embodied.cli import interrupt
     from embodied.models.local.transformers import device_of
+    from embodied.terminal import shell_word
 
     torch.set_num_threads(threads)
     wanted = plan(env)
     wanted = replace(wanted, seed=seed, episodes=episodes or wanted.episodes, name=name or wanted.name)
     if updates is not None:
         wanted = wanted.shortened(updates)
-    version = Making(wanted, out, device_of(device), lambda text: typer.echo(text)).make()
-    typer.echo(f"{version.label} in {out}. Play it: embodied eval --env {env} --agent {out}")
+    try:
+        version = Making(wanted, out, device_of(device), lambda text: typer.echo(text)).make()
+    except KeyboardInterrupt:
+        interrupt.say(
+            f"Stopped. The same command goes on after the last checkpoint in {shell_word(out)}, if there is one."
+        )
+        raise typer.Exit(interrupt.INTERRUPTED) from None
+    folder = shell_word(out if out.is_absolute() else f"./{out}")
+    typer.echo(f"{version.label} in {out}. Play it: embodied eval --env {wanted.worlds[0].env} --agent {folder}")

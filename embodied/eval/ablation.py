@@ -18,6 +18,7 @@ from embodied.eval.results import Results, Value, progress, read, success
 from embodied.registry import unknown
 from embodied.store.index import light_steps
 from embodied.store.run import Run
+from embodied.store.steps import read_steps
 from embodied.types import Episode
 
 AGENT, RANDOM, MAJORITY = "agent", "random", "majority_action"
@@ -141,6 +142,15 @@ def actions(runs: Sequence[Run]) -> Actions:
         for spec in run.record.planned
         if run.scored(spec.id)
     }
+
+
+def shows_status(runs: Sequence[Run]) -> bool:
+    """Whether observations have a status, by the first step of each episode."""
+    for run in runs:
+        for spec in run.record.planned:
+            if (step := next(read_steps(run.folder(spec.id)), None)) is not None:
+                return bool(step.observation.status)
+    return False
 
 
 def majority(run: Run) -> dict[Task, str]:

@@ -13,6 +13,8 @@ from functools import partial
 from math import inf
 from pathlib import Path
 
+import msgspec
+
 from embodied import agents, models
 from embodied.agents.base import Agent
 from embodied.blobs import Blobs, MemoryBlobs
@@ -63,8 +65,9 @@ class Job:
         return [spec for spec in self.specs if there is None or not there.scored(spec.id)]
 
     def agent(self, spec: EpisodeSpec, model: Model | None, blobs: Blobs) -> Agent:
-        """The agent for one episode."""
+        """The agent for one episode. It is not told that a control takes something from it."""
         settings = self.config.model.settings()
+        spec = replace(spec, task=replace(spec.task, control=msgspec.UNSET))
         if self.factory is None:
             return agents.build(self.config.agent, model, settings, spec=spec, blobs=blobs)
         return self.factory(agents.Kit(self.config.agent, model, settings, spec, blobs))

@@ -14,12 +14,14 @@ from embodied import envs
 from embodied.agents.config import HistoryConfig
 from embodied.agents.history import Window
 from embodied.agents.prompt import instruction, message
+from embodied.agents.versions import write
 from embodied.blobs import MemoryBlobs, put_frame
 from embodied.errors import TrainingFailed, UnknownName, UsageError
 from embodied.models.config import ModelConfig
 from embodied.models.local.transformers import Transformers
 from embodied.splits import first_seed
 from embodied.train.tinyvlm import architecture
+from embodied.train.tinyvlm import making as making_module
 from embodied.train.tinyvlm.learning import Course, Student, Training
 from embodied.train.tinyvlm.lessons import Arrays, Notebook
 from embodied.train.tinyvlm.making import Making, Plan
@@ -210,6 +212,38 @@ def test_objects_are_where_the_picture_shows_them():
         assert len(np.unique(picture[top:bottom, left:right].reshape(-1, 3), axis=0)) > 1, sight
 
 
-def test_a_world_it_cannot_learn_is_named():
-    with pytest.raises(UnknownName, match="no world of tinyvlm named 'nethack'"):
-        plan("nethack")
+@pytest.mark.parametrize(
+    ("env", "sentence"),
+    [
+        ("nethack", "cannot learn nethack: it has no expert to learn from. It can learn babyai, "),
+        ("textworld", "cannot learn textworld: it has no pictures"),
+        ("highway", "cannot learn highway: it has no plan yet"),
+    ],
+)
+def test_a_world_it_cannot_learn_is_told_why(env: str, sentence: str):
+    with pytest.raises(UsageError, match=sentence):
+        plan(env)
+
+
+def test_a_world_that_does_not_exist_is_named():
+    with pytest.raises(UnknownName, match="no environment named 'babyay'"):
+        plan("babyay")
+
+
+def test_a_kill_while_the_folder_is_written_loses_nothing(tmp_path: Path, monkeypatch):
+    whole = Making(small(), tmp_path / "whole", CPU, lambda text: None).make()
+    with monkeypatch.context() as patch:
+        patch.setattr(making_module, "write", lambda *args: (write(*args), 1 / 0))
+        with pytest.raises(ZeroDivisionError):
+            Making(small(), tmp_path / "cut", CPU, lambda text: None).make()
+    assert Making(small(), tmp_path / "cut", CPU, lambda text: None).make().hash == whole.hash
+
+
+def test_one_model_can_learn_several_worlds(tmp_path: Path):
+    chosen = plan("several")
+    worlds = tuple(replace(w, tasks=w.tasks[:1], limits={"max_steps": 8}) for w in chosen.worlds)
+    course = Course(updates=2, batch=4, warmup=1)
+    chosen = replace(chosen, worlds=worlds, course=course, episodes=3, own=1, teach=2, dev=1)
+    version = Making(chosen, tmp_path / "out", CPU, lambda text: None).make()
+    assert version.record.worlds == ("babyai", "babaisai", "minihack")
+    assert version.record.view == {"minihack": {"crop": 9}}

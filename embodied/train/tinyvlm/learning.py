@@ -200,7 +200,7 @@ class Training:
                 if not math.isfinite(total.item()):
                     raise TrainingFailed(
                         f"The loss of update {self.done} is {total.item()}. The last checkpoint is kept. Try another"
-                        " seed."
+                        " --seed with another --out."
                     )
                 total.backward()
                 torch.nn.utils.clip_grad_norm_(self.student.parameters(), 1.0)

@@ -95,7 +95,7 @@ class Sayings:
 
     def slots(self) -> list[list[int]]:
         """For each place in a name, the tokens that stand there in some name."""
-        known = [[w for w in name] for name in self.numbers]
+        known = list(self.numbers)
         return [sorted({self._built.number(name[i]) for name in known}) for i in range(len(known[0]))] if known else []
 
     def table(self) -> Ints:

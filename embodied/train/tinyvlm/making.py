@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from safetensors import torch as safetensors
 
-from embodied.agents.versions import AgentRecord, AgentVersion, Lineage, write
+from embodied.agents.versions import FILE, AgentRecord, AgentVersion, Lineage, write
 from embodied.catalog import ENTRIES
 from embodied.errors import UsageError
 from embodied.splits import Split
@@ -97,7 +97,7 @@ class Making:
         if not self.parts:
             self.tell(f"The expert plays {self.plan.episodes} episodes.")
             plan = self.plan
-            each = plan.episodes // len(plan.worlds)
+            each = math.ceil(plan.episodes / len(plan.worlds))
             self._keep([lessons_of_expert(w, self.notebook, each, plan.seed, plan.noise) for w in plan.worlds])
         for turn, stop in enumerate(stops):
             self._learn(stop)
@@ -108,7 +108,7 @@ class Making:
     def _open(self) -> None:
         wanted = json.loads(json.dumps(asdict(self.plan)))
         path = self.work / "course.json"
-        if (self.out / "agent.json").exists():
+        if (self.out / FILE).exists():
             raise UsageError(f"{self.out} holds a finished agent. Name another folder with --out.")
         if path.exists():
             if json.loads(path.read_text()) != wanted:
@@ -163,7 +163,9 @@ class Making:
             )
             if score is not None and score >= self.best:
                 self.best = score
-                architecture.save(self.built, self.work / "best")
+                architecture.save(self.built, self.work / "new")
+                shutil.rmtree(self.work / "best", ignore_errors=True)
+                (self.work / "new").rename(self.work / "best")
             self._checkpoint()
 
     def _dev(self) -> float:
@@ -229,10 +231,13 @@ class Making:
             view={w.env: dict(w.view) for w in plan.worlds if w.view},
             lineage=Lineage(learner="tinyvlm", used=used),
         )
-        version = write(self.out / "made", record, {"model": model})
-        for item in version.folder.iterdir():
-            item.rename(self.out / item.name)
-        version.folder.rmdir()
+        made = self.out / "made"
+        shutil.rmtree(made, ignore_errors=True)  # of a kill in this very place
+        shutil.rmtree(self.out / "parts", ignore_errors=True)
+        version = write(made, record, {"model": model})
+        (made / "parts").rename(self.out / "parts")
+        (made / FILE).rename(self.out / FILE)  # last: with it the folder is an agent
+        shutil.rmtree(made)
         shutil.rmtree(self.work)
         return AgentVersion(self.out, version.record, version.hash)
 

@@ -8,6 +8,7 @@ from typing import Any
 from embodied import envs
 from embodied.catalog import ENTRIES
 from embodied.envs.spaces import Choice
+from embodied.errors import UsageError
 from embodied.registry import unknown
 from embodied.train.tinyvlm.architecture import Shape
 from embodied.train.tinyvlm.learning import Course
@@ -16,9 +17,19 @@ from embodied.train.tinyvlm.playing import World
 
 
 def plan(env: str) -> Plan:
-    """How a tinyvlm for a world is made. Raises `UnknownName`: none is known for it."""
+    """How a tinyvlm for a world is made.
+
+    Raises:
+        UnknownName: There is no such environment.
+        UsageError: None is known for it.
+    """
+    if env not in _PLANS and env in ENTRIES:
+        entry = ENTRIES[env]
+        lacks = "no pictures" if not entry.picture else "no expert to learn from" if not entry.experts else ""
+        lacks = lacks or ("no train split" if "train" not in entry.splits else "no plan yet (embodied/train/tinyvlm)")
+        raise UsageError(f"tinyvlm cannot learn {env}: it has {lacks}. It can learn {', '.join(_PLANS)}.")
     if env not in _PLANS:
-        raise unknown("world of tinyvlm", env, list(_PLANS), "embodied train tinyvlm --help")
+        raise unknown("environment", env, list(_PLANS), "embodied train tinyvlm --help")
     return _PLANS[env]()
 
 
