@@ -7,8 +7,9 @@ python benchmarks/tinyvlm.py measure --env babyai --out runs/tinyvlm            
 the first episodes of the test split in this process, all in step. That plays what the suite plays
 (tests/train/test_tinyvlm.py); `embodied ablate` does the same through the suite, and takes longer.
 
-The conditions: the agent; with the goal of the next episode that has another; with black pictures; random actions; the
-world's expert. Differences are paired by episode, with 95 % intervals.
+The conditions: the agent; with the goal of the next episode of its task that has another; with black pictures; a
+routine that never looks, where we know one that is better than chance; random actions; the world's expert. Differences
+are paired by episode, with 95 % intervals. BabyAI's routine reads texts: benchmarks/babyai_blind.py.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ import argparse
 import json
 import os
 import random
+import re
 import resource
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,7 +47,8 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     "crafter": [{"max_steps": 300}],
 }
 """Options of each table; one table without options for the other environments."""
-AGENT, GOAL, BLACK, RANDOM, EXPERT = "agent", "another goal", "black picture", "random", "expert"
+AGENT, GOAL, BLACK, ROUTINE = "agent", "another goal", "black picture", "blind routine"
+RANDOM, EXPERT = "random", "expert"
 Scores = dict[tuple[str, str], dict[str, list[float]]]
 """(environment, task) -> metric -> a value for each episode."""
 
@@ -64,17 +67,66 @@ def train(env: str, seeds: list[int], out: Path) -> None:
         note.write_text(json.dumps({"cpu_seconds": round(seconds) if whole else None}) + "\n")
 
 
+class Sweep:
+    """Baba Is AI: into a corner, then row after row, and so on from there. It looks at nothing."""
+
+    def __init__(self, rng: random.Random):
+        self._actions = self._sweep()
+
+    @staticmethod
+    def _sweep() -> Iterator[str]:
+        turned = {"up": "down", "down": "up", "left": "right", "right": "left"}
+        vertical, horizontal = "up", "left"
+        while True:
+            yield from [vertical] * 5 + [horizontal] * 5
+            vertical, horizontal = turned[vertical], turned[horizontal]
+            for _ in range(6):
+                yield from [horizontal] * 5 + [vertical]
+                horizontal = turned[horizontal]
+
+    def act(self, text: str) -> str:
+        return next(self._actions)
+
+
+class RightHand:
+    """MiniHack: a hand on the wall at the right. It knows only whether its last step moved it."""
+
+    ways = ("north", "east", "south", "west")
+
+    def __init__(self, rng: random.Random):
+        self._heading, self._tries = rng.randrange(4), 0
+        self._chosen: int | None = None
+        self._place = ""
+
+    def act(self, text: str) -> str:
+        found = re.search(r"\(x=\d+, y=\d+\)", text)
+        place = found[0] if found else ""
+        if self._chosen is not None:
+            moved = place != self._place
+            self._heading, self._tries = (self._chosen, 0) if moved else (self._heading, self._tries + 1)
+        self._place, self._chosen = place, (self._heading + 1 - self._tries) % 4  # right, ahead, left, back
+        return self.ways[self._chosen]
+
+
+ROUTINES: dict[str, type[Sweep] | type[RightHand]] = {"babaisai": Sweep, "minihack": RightHand}
+
+
 def played(student: Student, world: World, each: int, condition: str) -> Scores:
     """Plays the first `each` episodes of every task of the test split."""
     notebook, room = Notebook.of(student.built), Room(world)
     seats = [room.seat(t, 0, first_seed("test", 0, world.env, t) + i) for t in world.tasks for i in range(each)]
-    goals = _shuffled([s.goal for s in seats]) if condition == GOAL else [s.goal for s in seats]
+    goals = [s.goal for s in seats]
+    if condition == GOAL:
+        goals = [g for task in world.tasks for g in _shuffled([s.goal for s in seats if s.task == task])]
     rng, over = random.Random(derive(0, "control", condition)), [False] * len(seats)
+    blind = [ROUTINES[world.env](rng) for _ in seats] if condition == ROUTINE else []
     found: Scores = {(world.env, t): {"progress": [0.0] * each} for t in world.tasks}
     while not all(over):
         playing = [i for i, done in enumerate(over) if not done]
         if condition == RANDOM:
             actions = [rng.choice(seats[i].env.action_space.phrases) for i in playing]  # type: ignore[union-attr]
+        elif condition == ROUTINE:
+            actions = [blind[i].act(seats[i].observation["text"]) for i in playing]
         elif condition == EXPERT:
             actions = [seats[i].observation["expert"] for i in playing]
         else:
@@ -99,9 +151,9 @@ def _step(seat: Seat, action: str) -> dict[str, Any] | None:
 
 
 def _shuffled(goals: Sequence[str]) -> list[str]:
-    """For each episode the goal of the next one that has another; its own where all are alike."""
+    """For each episode of a task the goal of the next one that has another. Raises `StopIteration`: all are alike."""
     turned = [[*goals[i + 1 :], *goals[:i]] for i in range(len(goals))]
-    return [next((g for g in others if g != own), own) for own, others in zip(goals, turned, strict=True)]
+    return [next(g for g in others if g != own) for own, others in zip(goals, turned, strict=True)]
 
 
 def _strata(scores: Scores, metric: str) -> list[Stratum]:
@@ -110,7 +162,8 @@ def _strata(scores: Scores, metric: str) -> list[Stratum]:
 
 def table(student: Student, world: World, each: int) -> dict[str, Any]:
     """Every condition: its score, and the agent's paired lead."""
-    conditions = [AGENT, *([GOAL] if student.built.shape.reads_goals else []), BLACK, RANDOM, EXPERT]
+    conditions = [AGENT, *([GOAL] if student.built.shape.reads_goals else []), BLACK]
+    conditions += [*([ROUTINE] if world.env in ROUTINES else []), RANDOM, EXPERT]
     scores = {condition: played(student, world, each, condition) for condition in conditions}
     rows: dict[str, Any] = {}
     for condition, found in scores.items():
@@ -140,12 +193,13 @@ def measure(env: str, out: Path, each: int) -> None:
         seconds = json.loads(note.read_text())["cpu_seconds"] if note.exists() else None
         for options in VARIANTS.get(env, [{}]):
             name = " ".join([env, *(f"{key}={value}" for key, value in options.items())])
-            if whole.get(name, {}).get(f"seed {version.record.lineage.used['seed']}", {}).get("agent") == version.label:
-                continue
             used = version.record.lineage.used
+            key = f"seed {used['seed']}" if version.record.name == plan(env).name else version.record.name
+            if whole.get(name, {}).get(key, {}).get("agent") == version.label:
+                continue
             row = {"agent": version.label, "training": {**used, "cpu_seconds": seconds}}
             row |= table(student, replace(world, variants=(options,), limits={}), each)
-            whole.setdefault(name, {})[f"seed {used['seed']}"] = row
+            whole.setdefault(name, {})[key] = row
             RESULT.write_text(json.dumps(whole, indent=1) + "\n")
             print(name, version.label, {c: (r["score"], r.get("lead")) for c, r in row["conditions"].items()})
 
