@@ -19,7 +19,7 @@ from gymnasium import spaces
 
 import embodied.envs.vector  # noqa: F401  registers our spaces with vector environments
 from embodied.arrays import Pixels
-from embodied.envs.spaces import Choice, FreeText
+from embodied.envs.spaces import Choice, FreeText, Phrases
 from embodied.envs.truth import Sight
 from embodied.errors import UsageError
 from embodied.types import Mission
@@ -64,15 +64,17 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
         - `image_2`, `image_3`, ...: further pictures of the same moment, if the environment shows several.
         - `expert`: FreeText, the phrase the environment's own expert (bot, walkthrough, search) would choose; present
           with `expert=True`.
+        - `actions`: Phrases, those that can be chosen now; present with `changing=True`.
     Action space: `Choice` of phrases, or `FreeText`.
     Info:
         - `progress`: float in [0, 1]; None at the end of an episode that cannot be scored.
         - `success`: bool; None before the end, and in environments where nothing can succeed. An episode that runs out
           of steps has failed.
-        - `valid`: bool, false when the phrase was outside the action space.
+        - `valid`: bool, false when the phrase was outside the action space, or could not be chosen in this step.
         - `executed`: str, the phrase that was executed (the default action when the phrase was not valid).
 
     A phrase outside the action space never raises: the environment executes `default_action`, and `valid` is false.
+    The same holds for a phrase that cannot be chosen now, where actions change (`_available`).
 
     Args:
         action_space: `Choice` or `FreeText`.
@@ -84,6 +86,8 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
         expert: Whether observations have an `expert`, for recording demonstrations. If there are several, the name of
             one; True is the first.
         render_mode: None or `"rgb_array"`.
+        changing: Whether the actions that can be chosen change from step to step: then `_available` says which, and
+            observations have `actions`.
     """
 
     action_space: Choice | FreeText
@@ -103,6 +107,7 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
         status: bool = False,
         expert: bool | str = False,
         render_mode: str | None = None,
+        changing: bool = False,
     ):
         check_limit(max_steps)
         if render_mode not in (None, "rgb_array"):
@@ -116,11 +121,15 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
         self._pictures = [] if image_shape is None else [image_shape, *more_images]
         self._has_status = status
         self._has_expert = bool(expert)
+        self._changing = changing
+        self._now: tuple[str, ...] | None = None
         parts: dict[str, spaces.Space[Any]] = {"text": FreeText()}
         if status:
             parts["status"] = FreeText()
         if expert:
             parts["expert"] = FreeText()
+        if changing:
+            parts["actions"] = Phrases(action_space)
         for key, shape in zip(picture_keys(), self._pictures, strict=False):
             parts[key] = spaces.Box(0, 255, (*shape, 3), np.uint8)
         self.observation_space = spaces.Dict(parts)
@@ -151,6 +160,13 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
     def _status(self) -> str:
         """The observation's status, for the present state."""
         return ""
+
+    def _available(self) -> tuple[str, ...] | None:
+        """The phrases that can be chosen in the present state, the default action among them; None for all of the
+        mission. Where any text is an action, they are the command patterns to show, and forbid nothing. Only with
+        `changing=True`, and not asked at the end.
+        """
+        return None
 
     def _expert(self) -> str:
         """The phrase the environment's own expert would choose now. Override it where there is one."""
@@ -194,7 +210,7 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
         """Executes a phrase. Raises `gymnasium.error.ResetNeeded` before the first reset and after the end."""
         if self._done:
             raise gymnasium.error.ResetNeeded("Call reset() first: the episode is over or never began.")
-        valid = self.action_space.contains(action)
+        valid = self.action_space.contains(action) and self._may(action)
         executed = action if valid else self.default_action
         self._actions.append(action)
         t = self._step(executed)
@@ -237,8 +253,15 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
             observation, *_ = self.step(action)
         return observation
 
+    def _may(self, action: str) -> bool:
+        """Whether `action` can be chosen in the present state."""
+        return self._now is None or action in self._now or self.mission.free_text
+
     def _observe(self) -> RawObservation:
         observation: RawObservation = {"text": self._text()}
+        if self._changing:
+            self._now = None if self._done else self._available()
+            observation["actions"] = tuple(self.mission.actions) if self._now is None else self._now
         if self._has_status:
             observation["status"] = self._status()
         if self._has_expert:

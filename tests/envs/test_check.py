@@ -15,7 +15,7 @@ from embodied.envs.base import LanguageEnv, Transition
 from embodied.envs.check import RULES, EnvContract, check
 from embodied.envs.check.__main__ import main
 from embodied.envs.check.subject import Returned, difference
-from embodied.envs.spaces import Choice
+from embodied.envs.spaces import Choice, Phrases
 from embodied.types import Mission
 
 
@@ -80,6 +80,38 @@ def test_a_good_environment_keeps_all():
     assert report.ok and not report.warnings
     assert str(report) == f"Count keeps all {len(RULES)} rules."
     assert {name.removeprefix("test_") for name in dir(TestCount) if name.startswith("test_")} == set(RULES)
+
+
+class Offers(Count):
+    """As Count, but `less` alone can be chosen at even numbers."""
+
+    def __init__(self):
+        super().__init__()
+        self._changing = True
+        self.observation_space.spaces["actions"] = Phrases(self.action_space)
+
+    def _available(self):
+        return ("less",) if self.number % 2 == 0 else None
+
+    def _expert(self):
+        return "less"
+
+
+class OffersNoDefault(Offers):
+    def _available(self):
+        return ("more",)
+
+
+class OffersInVain(Offers):
+    def _may(self, action):
+        return True
+
+
+class OffersWrongly(Offers):
+    def step(self, action):
+        may = self._may(action)
+        self.number += 0 if may else 5
+        return super().step(action)
 
 
 class NoText(Count):
@@ -237,6 +269,9 @@ class CloseOnce(Count):
         (ArrayInInfo, "plain_json", "info['where'] is (1, 2)"),
         (RaisesOnInvalid, "invalid_action", "raises KeyError"),
         (InvalidDoesNothing, "invalid_action", "it must say False and 'less'"),
+        (OffersNoDefault, "actions", "the default action is 'less', which is not among the actions of this step"),
+        (OffersInVain, "actions", "'more' cannot be chosen at observation"),
+        (OffersWrongly, "actions", "is not the same as the default action: the info of step"),
         (ByInstance, "determinism", "Two instances with seed 0"),
         (Remembers, "reset", "another episode the second time: the text observed at reset differs"),
         (NoSnapshot, "snapshot", "continues differently"),

@@ -34,12 +34,12 @@ from embodied.envs.check.subject import (
     short,
     step,
 )
-from embodied.envs.spaces import Choice, FreeText
+from embodied.envs.spaces import Choice, FreeText, Phrases
 from embodied.types import Mission
 
 TEXTS = ("text", "status", "expert")
 _PICTURE = re.compile(r"image(_[2-9])?")
-"""Parts of an observation that are strings; `image` is the only other one."""
+"""Parts of an observation that are strings."""
 _NOT_A_PHRASE = "\x00 this is no action of any environment"
 _LIMIT = 5
 """Step limit that is set to see an episode truncated."""
@@ -79,10 +79,12 @@ def spaces_rule(subject: Subject) -> Iterator[Violation]:
                 isinstance(part, spaces.Box) and part.dtype == np.uint8 and len(part.shape) == 3 and part.shape[2] == 3
             ):
                 yield Violation(f"The space of `{key}` is {part}; it must be a Box of (height, width, 3) uint8.")
-            elif key not in TEXTS and not _PICTURE.fullmatch(key):
+            elif key == "actions" and not isinstance(part, Phrases):
+                yield Violation(f"The space of `actions` is {part}; it must be Phrases.")
+            elif key not in (*TEXTS, "actions") and not _PICTURE.fullmatch(key):
                 yield Violation(
-                    f"The observation space has `{key}`; the parts an agent knows are text, status, expert, image,"
-                    " image_2, image_3, ..."
+                    f"The observation space has `{key}`; the parts an agent knows are text, status, expert, actions,"
+                    " image, image_2, image_3, ..."
                 )
         if not isinstance(env.action_space, Choice | FreeText):
             yield Violation(f"The action space is {env.action_space}; it must be a Choice of phrases or FreeText.")
@@ -231,6 +233,55 @@ def invalid_action_rule(subject: Subject) -> Iterator[Violation]:
                     "reset", "step 1"
                 )
             )
+
+
+@_rule
+def actions_rule(subject: Subject) -> Iterator[Violation]:
+    """Where actions change, those of every step hold the default action and what the expert says; a phrase that cannot
+    be chosen now is not valid, and the default action is executed.
+    """
+    with subject.open() as env:
+        if "actions" not in env.observation_space.spaces:
+            return
+        with blamed("mission"):
+            reset(env, subject.seed)
+            patterns = env.mission.free_text
+        frames = [] if patterns else subject.play(env, subject.phrases(env))
+        for index, frame in enumerate(frames):
+            now = frame.observation["actions"]
+            for who, phrase in (("default action", env.default_action), ("expert", frame.observation.get("expert"))):
+                if phrase is not None and phrase not in now:
+                    raise Violation(
+                        f"At observation {index} the {who} is {phrase!r}, which is not among the actions of this step."
+                    )
+            done = [played.info["executed"] for played in frames[1 : index + 1]]
+            left_out = [] if frame.over else [p for p in _listed(env) if p not in now]
+            if left_out:
+                yield from _refused(env, subject.seed, done, left_out[0])
+                return
+
+
+def _listed(env: Stranger) -> tuple[str, ...]:
+    """All phrases of an environment that has a list of them."""
+    return env.action_space.phrases if isinstance(env.action_space, Choice) else ()
+
+
+def _refused(env: Stranger, seed: int, done: list[str], phrase: str) -> Iterator[Violation]:
+    """After the actions `done`, the phrase does the same as the default action and is not valid."""
+    ends = []
+    for last in (phrase, env.default_action):
+        reset(env, seed)
+        ends.append([step(env, action) for action in (*done, last)][-1])
+    wrong, right = ends
+    if wrong.info.get("valid") is not False or wrong.info.get("executed") != env.default_action:
+        yield Violation(
+            f"{phrase!r} cannot be chosen at observation {len(done)}, and after it info says"
+            f" valid={wrong.info.get('valid')!r}, executed={wrong.info.get('executed')!r}; it must say False and"
+            f" {env.default_action!r}."
+        )
+    elif found := difference([replace(wrong, info={**wrong.info, "valid": True})], [right]):
+        found = found.replace("reset", f"step {len(done) + 1}")
+        yield Violation(f"A phrase that cannot be chosen now is not the same as the default action: {found}.")
 
 
 @_rule
@@ -393,7 +444,8 @@ def mission_rule(subject: Subject) -> Iterator[Violation]:
             if shown != accepted:
                 odd = sorted(set(shown) ^ set(accepted)) or "the order"
                 yield Violation(f"The mission's actions are not the action space's phrases; they differ in {odd}.")
-        if mission.free_text is not isinstance(env.action_space, FreeText):
+        narrowed = "actions" in env.observation_space.spaces and not mission.free_text
+        if mission.free_text is not isinstance(env.action_space, FreeText) and not narrowed:
             yield Violation(
                 f"The mission says free_text={mission.free_text}, but the action space is {env.action_space}."
             )

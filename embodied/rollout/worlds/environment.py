@@ -5,6 +5,7 @@ of error.
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from itertools import takewhile
 from typing import Any
 
 import gymnasium
+import msgspec
 import numpy as np
 
 from embodied import envs
@@ -76,8 +78,9 @@ class LocalEnvironment:
             raw, info = self._env.reset(seed=seed)
             mission = self._env.mission
         self._step = 0
+        self._phrases = tuple(mission.actions)
         return Start(
-            self._observation(raw), observation_hash(raw), mission, {k: v for k, v in info.items() if k not in SEPARATE}
+            self._observation(raw), self._hash(raw), mission, {k: v for k, v in info.items() if k not in SEPARATE}
         )
 
     def step(self, action: str) -> Answer:
@@ -98,7 +101,7 @@ class LocalEnvironment:
         self._step += 1
         return Answer(
             observation=self._observation(raw, info, float(reward)),
-            hash=observation_hash(raw),
+            hash=self._hash(raw),
             reward=float(reward),
             terminated=terminated,
             truncated=truncated,
@@ -138,7 +141,18 @@ class LocalEnvironment:
             executed=info["executed"] if info else None,
             valid=info["valid"] if info else True,
             reward=reward,
+            actions=self._changed(raw),
         )
+
+    def _changed(self, raw: dict[str, Any]) -> tuple[str, ...] | msgspec.UnsetType:
+        """The actions of this step where they are not the mission's."""
+        actions = raw.get("actions", self._phrases)
+        return msgspec.UNSET if actions == self._phrases else tuple(without_surrogates(actions))
+
+    def _hash(self, raw: dict[str, Any]) -> str:
+        """The hash of an observation. Actions count only where they are not the mission's."""
+        changed = raw.get("actions", self._phrases) != self._phrases
+        return observation_hash(raw if changed else {k: v for k, v in raw.items() if k != "actions"})
 
     @contextmanager
     def _boundary(self, what: str) -> Iterator[None]:
@@ -172,14 +186,16 @@ def check_environment(task: TaskSpec) -> bool:
 
 
 def observation_hash(raw: dict[str, Any]) -> str:
-    """SHA-256 over a Gymnasium observation: its text, status and pixels. Independent of the PNG encoder and of
-    `expert`.
+    """SHA-256 over a Gymnasium observation: its text, status, pixels, and its actions where it has them. Independent of
+    the PNG encoder and of `expert`.
     """
     digest = hashlib.sha256()
     for key in ("text", "status"):
         digest.update(raw.get(key, "").encode("utf-8", "surrogatepass") + b"\0")
     for frame in frames(raw):
         digest.update(repr(frame.shape).encode() + np.ascontiguousarray(frame).tobytes())
+    if "actions" in raw:
+        digest.update(b"actions\0" + json.dumps(raw["actions"]).encode())
     return digest.hexdigest()
 
 
