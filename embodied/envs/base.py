@@ -8,7 +8,7 @@ prompts.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -35,6 +35,18 @@ class Snapshot:
     seed: int
     options: dict[str, Any] | None
     actions: tuple[str, ...]
+    interrupts: tuple[tuple[int, int], ...] = ()
+    """(number of the action, number of the frame) of every step that was interrupted."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A moment between two decisions, for those who watch."""
+
+    seconds: float
+    """How long it lasts, in the environment's time; above 0."""
+    draw: Callable[[], Pixels]
+    """Draws the present state, (H, W, 3) uint8, a fresh array. It is called at once or never, and changes nothing."""
 
 
 @dataclass
@@ -52,6 +64,13 @@ class Transition:
     """
     info: dict[str, Any] = field(default_factory=dict)
     """Plain JSON. `metrics` (dict of floats) holds the environment's own metrics, `end_reason` (str) why it ended."""
+
+
+Frames = Generator[Frame, bool | None, Transition]
+"""What `_step` is where there are frames. The value of `yield` is true where the step is interrupted: the generator
+then returns its Transition without another frame.
+"""
+Watch = Callable[[Frame], None]
 
 
 class LanguageEnv(gymnasium.Env[RawObservation, str]):
@@ -136,6 +155,9 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
         self._seed: int | None = None
         self._options: dict[str, Any] | None = None
         self._actions: list[str] = []
+        self._interrupts: list[tuple[int, int]] = []
+        self.frames = 0
+        """Frames of the last step."""
         self._done = True
 
     # ----------------------------------------------------------------- hooks
@@ -150,8 +172,10 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
         """Starts the episode that `seed` (in [0, 2**32)) decides wholly. Returns extra info: what the seed chose."""
 
     @abstractmethod
-    def _step(self, action: str) -> Transition:
-        """Executes `action`, which is in the action space."""
+    def _step(self, action: str) -> Transition | Frames:
+        """Executes `action`, which is in the action space. In an environment with a time of its own it may be a
+        generator that yields frames and returns the Transition.
+        """
 
     @abstractmethod
     def _text(self) -> str:
@@ -202,18 +226,28 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
         self._seed = int(self.np_random.integers(2**31)) if seed is None else seed
         self._options = options
         self._actions = []
+        self._interrupts, self.frames = [], 0
         self._done = False
         info = self._reset(self._seed, options or {})
         return self._observe(), {"progress": 0.0, "success": None, "valid": True, **info}
 
-    def step(self, action: str) -> tuple[RawObservation, float, bool, bool, dict[str, Any]]:
-        """Executes a phrase. Raises `gymnasium.error.ResetNeeded` before the first reset and after the end."""
+    def step(
+        self, action: str, *, watch: Watch | None = None, interrupt_at: int | None = None
+    ) -> tuple[RawObservation, float, bool, bool, dict[str, Any]]:
+        """Executes a phrase. Raises `gymnasium.error.ResetNeeded` before the first reset and after the end.
+
+        Args:
+            action: The phrase.
+            watch: Called with each frame, while the step waits. It changes nothing.
+            interrupt_at: Number of the frame, from 0, behind which the step is interrupted; without an effect if there
+                are not so many.
+        """
         if self._done:
             raise gymnasium.error.ResetNeeded("Call reset() first: the episode is over or never began.")
         valid = self.action_space.contains(action) and self._may(action)
         executed = action if valid else self.default_action
         self._actions.append(action)
-        t = self._step(executed)
+        t = self._through(self._step(executed), watch, interrupt_at)
         truncated = t.truncated or (
             not t.terminated and self.max_steps is not None and len(self._actions) >= self.max_steps
         )
@@ -244,14 +278,36 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
         """
         if self._seed is None:
             raise gymnasium.error.ResetNeeded("Call reset() first: there is no episode to take a snapshot of.")
-        return Snapshot(self._seed, self._options, tuple(self._actions))
+        return Snapshot(self._seed, self._options, tuple(self._actions), tuple(self._interrupts))
 
     def restore(self, snapshot: Snapshot) -> RawObservation:
         """Goes to the point of `snapshot` by replaying all steps that led there."""
         observation, _ = self.reset(seed=snapshot.seed, options=snapshot.options)
-        for action in snapshot.actions:
-            observation, *_ = self.step(action)
+        interrupts = dict(snapshot.interrupts)
+        for number, action in enumerate(snapshot.actions):
+            # an environment without frames may have a `step` of its own that takes the action alone
+            more: dict[str, Any] = {"interrupt_at": interrupts[number]} if number in interrupts else {}
+            observation, *_ = self.step(action, **more)
         return observation
+
+    def _through(self, answer: Transition | Frames, watch: Watch | None, interrupt_at: int | None) -> Transition:
+        """The end of a step, after its frames."""
+        self.frames = 0
+        if isinstance(answer, Transition):
+            return answer
+        stop = False
+        while True:
+            try:
+                frame = answer.send(stop if self.frames else None)
+            except StopIteration as end:
+                transition: Transition = end.value
+                return transition
+            if watch is not None:
+                watch(frame)
+            stop = self.frames == interrupt_at
+            if stop:
+                self._interrupts.append((len(self._actions) - 1, self.frames))
+            self.frames += 1
 
     def _may(self, action: str) -> bool:
         """Whether `action` can be chosen in the present state."""

@@ -19,6 +19,7 @@ from gymnasium import spaces
 from gymnasium.utils.env_checker import check_env
 
 from embodied.arrays import Pixels
+from embodied.envs.check.steps import actions_rule, frames_rule
 from embodied.envs.check.subject import (
     Returned,
     Rule,
@@ -235,53 +236,8 @@ def invalid_action_rule(subject: Subject) -> Iterator[Violation]:
             )
 
 
-@_rule
-def actions_rule(subject: Subject) -> Iterator[Violation]:
-    """Where actions change, those of every step hold the default action and what the expert says; a phrase that cannot
-    be chosen now is not valid, and the default action is executed.
-    """
-    with subject.open() as env:
-        if "actions" not in env.observation_space.spaces:
-            return
-        with blamed("mission"):
-            reset(env, subject.seed)
-            patterns = env.mission.free_text
-        frames = [] if patterns else subject.play(env, subject.phrases(env))
-        for index, frame in enumerate(frames):
-            now = frame.observation["actions"]
-            for who, phrase in (("default action", env.default_action), ("expert", frame.observation.get("expert"))):
-                if phrase is not None and phrase not in now:
-                    raise Violation(
-                        f"At observation {index} the {who} is {phrase!r}, which is not among the actions of this step."
-                    )
-            done = [played.info["executed"] for played in frames[1 : index + 1]]
-            left_out = [] if frame.over else [p for p in _listed(env) if p not in now]
-            if left_out:
-                yield from _refused(env, subject.seed, done, left_out[0])
-                return
-
-
-def _listed(env: Stranger) -> tuple[str, ...]:
-    """All phrases of an environment that has a list of them."""
-    return env.action_space.phrases if isinstance(env.action_space, Choice) else ()
-
-
-def _refused(env: Stranger, seed: int, done: list[str], phrase: str) -> Iterator[Violation]:
-    """After the actions `done`, the phrase does the same as the default action and is not valid."""
-    ends = []
-    for last in (phrase, env.default_action):
-        reset(env, seed)
-        ends.append([step(env, action) for action in (*done, last)][-1])
-    wrong, right = ends
-    if wrong.info.get("valid") is not False or wrong.info.get("executed") != env.default_action:
-        yield Violation(
-            f"{phrase!r} cannot be chosen at observation {len(done)}, and after it info says"
-            f" valid={wrong.info.get('valid')!r}, executed={wrong.info.get('executed')!r}; it must say False and"
-            f" {env.default_action!r}."
-        )
-    elif found := difference([replace(wrong, info={**wrong.info, "valid": True})], [right]):
-        found = found.replace("reset", f"step {len(done) + 1}")
-        yield Violation(f"A phrase that cannot be chosen now is not the same as the default action: {found}.")
+_rule(actions_rule)
+_rule(frames_rule)
 
 
 @_rule

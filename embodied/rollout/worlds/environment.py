@@ -20,7 +20,7 @@ import numpy as np
 
 from embodied import envs
 from embodied.blobs import Blobs, MemoryBlobs, put_frame
-from embodied.envs.base import picture_keys
+from embodied.envs.base import LanguageEnv, Watch, picture_keys
 from embodied.envs.spaces import FreeText
 from embodied.errors import EmbodiedError, EnvironmentFailure
 from embodied.store.codec import without_surrogates
@@ -56,6 +56,8 @@ class Answer:
     valid: bool
     info: Json
     seconds: float
+    frames: int = 0
+    """Frames between the action and this answer; an interruption behind frame k leaves k + 1."""
 
 
 class LocalEnvironment:
@@ -83,13 +85,17 @@ class LocalEnvironment:
             self._observation(raw), self._hash(raw), mission, {k: v for k, v in info.items() if k not in SEPARATE}
         )
 
-    def step(self, action: str) -> Answer:
-        """Executes a phrase. Raises `EnvironmentFailure` when the simulator fails, or gives a reward or progress that
-        is not a number.
+    def step(self, action: str, *, watch: Watch | None = None, interrupt_at: int | None = None) -> Answer:
+        """Executes a phrase. `LanguageEnv.step` says what the keywords mean.
+
+        Raises:
+            EnvironmentFailure: The simulator fails, or gives a reward or progress that is not a number.
         """
+        asked = {"watch": watch, "interrupt_at": interrupt_at}
+        more: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
         start = time.perf_counter()
         with self._boundary(f"step {self._step}"):
-            raw, reward, terminated, truncated, info = self._env.step(action)
+            raw, reward, terminated, truncated, info = self._env.step(action, **more)
         seconds = time.perf_counter() - start
         for what, value in (("reward", reward), ("progress", info["progress"])):
             # no mean could be made with it, and JSON has no word for it
@@ -111,6 +117,7 @@ class LocalEnvironment:
             valid=info["valid"],
             info={k: v for k, v in info.items() if k not in SEPARATE},
             seconds=seconds,
+            frames=self._env.frames if isinstance(self._env, LanguageEnv) else 0,
         )
 
     def frame(self) -> np.ndarray | None:
