@@ -1,12 +1,13 @@
 # Two commands do all the set-up: `make demo` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
+DEMO ?= runs/demo
 export PYTHON
 
 .PHONY: help install demo test test-all tools test-balrog test-inspect bench docs lint pins clean
 
 help:
-	@echo "make demo         install into .venv, let the embedded model play the six games, print the table"
+	@echo "make demo         install into .venv, let agents play, and write a page with films and tables"
 	@echo "make test         install into .venv, run the tests but the slow ones"
 	@echo "make test-all     all tests"
 	@echo "make test-balrog  build a second environment with BALROG's NetHack and replay its public records"
@@ -23,8 +24,7 @@ install: .venv/.installed
 	scripts/make_venv.sh
 
 demo: install
-	$(BIN)/embodied eval --suite demo --agent smollm2 --steps 8 --out runs/demo
-	$(BIN)/embodied export runs/demo --format gif
+	$(BIN)/embodied demo --out $(DEMO)
 
 test: tools
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"

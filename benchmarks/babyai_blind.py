@@ -1,7 +1,7 @@
-"""What BabyAI's five tasks give to who never reads the instruction: success and the first object touched, beside
-minigrid's bot and random actions.
+"""What BabyAI's five tasks give to who never reads the instruction: success, the first object touched and the length of
+the path (SPL), beside minigrid's bot and random actions.
 
-python benchmarks/babyai_blind.py [--episodes 100]     # writes benchmarks/babyai_blind.json
+python benchmarks/babyai_blind.py [--episodes 100]     # writes benchmarks/babyai_blind.json and the package's figures
 
 The blind walker gets the text of every observation and nothing else. It goes to objects in random order, picks each up,
 carries it to the others, sets it down beside them and takes it up again; a key whose locked door it has seen comes
@@ -21,9 +21,13 @@ import numpy as np
 
 from embodied import envs
 from embodied.catalog import entry
+from embodied.games.babyai.paths import bot_path
 from embodied.seeding import generator
 
 RESULT = Path(__file__).with_suffix(".json")
+SHOWN = Path(__file__).parents[1] / "embodied/games/babyai/data/reading.json"
+"""The figures that stand beside the measures of a run."""
+MEASURES = ("success", "first_object_named", "spl")
 DISTRACTORS = (0, 3, 8)
 FIRST_SEED = 1000
 
@@ -188,8 +192,8 @@ class BlindWalker:
         return None
 
 
-def episodes(task: str, distractors: int, player: str, seeds: Iterable[int]) -> Iterator[tuple[float, float]]:
-    """Plays; yields success and `first_object_named` of each."""
+def episodes(task: str, distractors: int, player: str, seeds: Iterable[int]) -> Iterator[tuple[float, float, float]]:
+    """Plays; yields the `MEASURES` of each."""
     env = envs.make("babyai", task=task, distractors=distractors, expert=player == "bot")
     phrases = list(env.action_space)
     for seed in seeds:
@@ -201,11 +205,16 @@ def episodes(task: str, distractors: int, player: str, seeds: Iterable[int]) -> 
             "blind": lambda seen, walker=walker: walker.act(seen["text"]),
             "random": lambda seen, rng=rng: phrases[rng.integers(len(phrases))],
         }
-        over = False
+        over, steps = False, 0
         while not over:
             observation, _, terminated, truncated, info = env.step(choose[player](observation))
-            over = terminated or truncated
-        yield float(info["success"]), info["metrics"]["first_object_named"]
+            over, steps = terminated or truncated, steps + 1
+        _, shortest = bot_path(task.rpartition("/")[2], distractors, seed)
+        yield (
+            float(info["success"]),
+            info["metrics"]["first_object_named"],
+            info["success"] * shortest / max(steps, shortest),
+        )
     env.close()
 
 
@@ -225,8 +234,8 @@ def main() -> None:
     for distractors in DISTRACTORS:
         for player in ("bot", "blind", "random"):
             found = np.array([list(episodes(task, distractors, player, seeds)) for task in tasks])
-            measures = {name: found[:, :, k] for k, name in enumerate(("success", "first_object_named"))}
-            row = {"distractors": distractors, "player": player} | {
+            measures = {name: found[:, :, k] for k, name in enumerate(MEASURES)}
+            row = {"distractors": distractors, "player": player, "episodes": found[:, :, 0].size} | {
                 name: summary(values) for name, values in measures.items()
             }
             row["tasks"] = {
@@ -234,15 +243,16 @@ def main() -> None:
                 for k, task in enumerate(tasks)
             }
             rows.append(row)
-            print(distractors, player, row["success"], row["first_object_named"], flush=True)
-    result = {
+            print(distractors, player, *(row[name] for name in MEASURES), flush=True)
+    about = {
         "environment": entry("babyai").id,
         "command": f"python benchmarks/babyai_blind.py --episodes {options.episodes}",
         "episodes_a_task": options.episodes,
         "first_seed": FIRST_SEED,
-        "rows": rows,
     }
-    RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    short = [{key: value for key, value in row.items() if key != "tasks"} for row in rows]
+    for path, shown in ((RESULT, rows), (SHOWN, short)):
+        path.write_text(json.dumps({**about, "rows": shown}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

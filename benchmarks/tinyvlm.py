@@ -3,9 +3,12 @@
 python benchmarks/tinyvlm.py train --env babyai --seeds 0 1 2 --out runs/tinyvlm       # one core, in turn
 python benchmarks/tinyvlm.py measure --env babyai --out runs/tinyvlm                   # writes benchmarks/tinyvlm.json
 
-`train` makes `OUT/<env>-<seed>` with `embodied train tinyvlm` and writes the CPU seconds beside it. `measure` plays
-each with `embodied ablate` on episodes of the test split, and the expert on the same episodes, and adds a table of the
-environment to the JSON. Both go on where they were stopped.
+`train` makes `OUT/<env>-<seed>` with `embodied train tinyvlm`, and writes the CPU seconds beside it. `measure` plays
+the first episodes of the test split in this process, all in step. That plays what the suite plays
+(tests/train/test_tinyvlm.py); `embodied ablate` does the same through the suite, and takes longer.
+
+The conditions: the agent; with the goal of the next episode that has another; with black pictures; random actions; the
+world's expert. Differences are paired by episode, with 95 % intervals.
 """
 
 from __future__ import annotations
@@ -13,28 +16,38 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import resource
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+
+from embodied.agents.versions import load
+from embodied.eval.intervals import difference_interval, interval
+from embodied.eval.statistics import Stratum, known_mean, stratify
+from embodied.seeding import derive
+from embodied.splits import first_seed
+from embodied.train.tinyvlm import architecture
+from embodied.train.tinyvlm.learning import Student
+from embodied.train.tinyvlm.lessons import Notebook
+from embodied.train.tinyvlm.playing import Room, Seat, World
+from embodied.train.tinyvlm.worlds import plan
+
 RESULT = Path(__file__).with_suffix(".json")
-EMBODIED = [sys.executable, "-m", "embodied"]
-ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
-VARIANTS: dict[str, list[list[str]]] = {
-    "babyai": [["env.distractors=0"], ["env.distractors=3"]],
-    "crafter": [["env.max_steps=300"]],
+VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "babyai": [{"distractors": 0}, {"distractors": 3}],
+    "crafter": [{"max_steps": 300}],
 }
-"""Further words of each table; one table without words for the other environments."""
-EXPERTS = {"minihack": "explorer", "crafter": "settler"}
-"""Who taught it, where that is not the environment's first expert."""
-
-
-def cpu() -> float:
-    """CPU seconds of all children that have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+"""Options of each table; one table without options for the other environments."""
+AGENT, GOAL, BLACK, RANDOM, EXPERT = "agent", "another goal", "black picture", "random", "expert"
+Scores = dict[tuple[str, str], dict[str, list[float]]]
+"""(environment, task) -> metric -> a value for each episode."""
 
 
 def train(env: str, seeds: list[int], out: Path) -> None:
@@ -43,44 +56,98 @@ def train(env: str, seeds: list[int], out: Path) -> None:
         folder, note = out / f"{env}-{seed}", out / f"{env}-{seed}.json"
         if (folder / "agent.json").exists():
             continue
-        whole, before = not folder.exists(), cpu()
-        command = [*EMBODIED, "train", "tinyvlm", "--env", env, "--seed", str(seed), "--out", str(folder)]
-        subprocess.run(command, check=True, env=ONE_THREAD)
-        note.write_text(json.dumps({"cpu_seconds": round(cpu() - before, 1) if whole else None}) + "\n")
+        whole, before = not folder.exists(), resource.getrusage(resource.RUSAGE_CHILDREN)
+        command = ["-m", "embodied", "train", "tinyvlm", "--env", env, "--seed", str(seed), "--out", str(folder)]
+        subprocess.run([sys.executable, *command], check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        note.write_text(json.dumps({"cpu_seconds": round(seconds) if whole else None}) + "\n")
 
 
-def said(words: list[str]) -> Any:
-    """What a command prints as JSON."""
-    done = subprocess.run([*EMBODIED, *words, "--json"], check=True, env=ONE_THREAD, stdout=subprocess.PIPE)
-    return json.loads(done.stdout)
+def played(student: Student, world: World, each: int, condition: str) -> Scores:
+    """Plays the first `each` episodes of every task of the test split."""
+    notebook, room = Notebook.of(student.built), Room(world)
+    seats = [room.seat(t, 0, first_seed("test", 0, world.env, t) + i) for t in world.tasks for i in range(each)]
+    goals = _shuffled([s.goal for s in seats]) if condition == GOAL else [s.goal for s in seats]
+    rng, over = random.Random(derive(0, "control", condition)), [False] * len(seats)
+    found: Scores = {(world.env, t): {"progress": [0.0] * each} for t in world.tasks}
+    while not all(over):
+        playing = [i for i, done in enumerate(over) if not done]
+        if condition == RANDOM:
+            actions = [rng.choice(seats[i].env.action_space.phrases) for i in playing]  # type: ignore[union-attr]
+        elif condition == EXPERT:
+            actions = [seats[i].observation["expert"] for i in playing]
+        else:
+            pictures = [seats[i].observation["image"] for i in playing]
+            shown = [np.zeros_like(p) for p in pictures] if condition == BLACK else pictures
+            actions = student.choose(shown, [notebook.prefix(goals[i], seats[i].actions) for i in playing])
+        for i, action in zip(playing, actions, strict=True):
+            if (info := _step(seats[i], action)) is not None:
+                over[i] = True
+                task = found[world.env, seats[i].task]
+                task["progress"][i % each] = float(info["progress"])
+                for name, value in info.get("metrics", {}).items():
+                    task.setdefault(name, [0.0] * each)[i % each] = float(value)
+    return found
+
+
+def _step(seat: Seat, action: str) -> dict[str, Any] | None:
+    """Executes an action; the last info at the end of the episode."""
+    seat.observation, _, terminated, truncated, info = seat.env.step(action)
+    seat.actions.append(str(info["executed"]))
+    return info if terminated or truncated else None
+
+
+def _shuffled(goals: Sequence[str]) -> list[str]:
+    """For each episode the goal of the next one that has another; its own where all are alike."""
+    turned = [[*goals[i + 1 :], *goals[:i]] for i in range(len(goals))]
+    return [next((g for g in others if g != own), own) for own, others in zip(goals, turned, strict=True)]
+
+
+def _strata(scores: Scores, metric: str) -> list[Stratum]:
+    return stratify({task: found[metric] for task, found in scores.items()})
+
+
+def table(student: Student, world: World, each: int) -> dict[str, Any]:
+    """Every condition: its score, and the agent's paired lead."""
+    conditions = [AGENT, *([GOAL] if student.built.shape.reads_goals else []), BLACK, RANDOM, EXPERT]
+    scores = {condition: played(student, world, each, condition) for condition in conditions}
+    rows: dict[str, Any] = {}
+    for condition, found in scores.items():
+        mine, own = _strata(scores[AGENT], "progress"), _strata(found, "progress")
+        row: dict[str, Any] = {"score": round(known_mean(own), 4), "interval": _rounded(interval(own))}
+        row["tasks"] = {task: round(float(np.mean(f["progress"])), 4) for (_, task), f in found.items()}
+        if all("first_object_named" in f for f in found.values()):
+            row["first_object_named"] = round(known_mean(_strata(found, "first_object_named")), 4)
+        if condition != AGENT:
+            row["lead"] = round(known_mean(mine) - known_mean(own), 4)
+            row["lead_interval"] = _rounded(difference_interval(mine, own, paired=True))
+        rows[condition] = row
+    return {"episodes": each * len(world.tasks), "conditions": rows}
+
+
+def _rounded(pair: tuple[float, float] | None) -> list[float] | None:
+    return None if pair is None else [round(value, 4) for value in pair]
 
 
 def measure(env: str, out: Path, each: int) -> None:
-    """Plays every agent of the environment under its controls."""
-    found: dict[str, Any] = json.loads(RESULT.read_text()) if RESULT.exists() else {}
-    for folder in sorted(path for path in out.glob(f"{env}-*") if (path / "agent.json").exists()):
-        for words in VARIANTS.get(env, [[]]):
-            name = " ".join([env, *words])
-            runs = out / "runs" / folder.name / (words[0] if words else "plain")
-            common = ["--env", env, "--episodes", str(each), *words]
-            agent = said(["agents", "show", str(folder)])
-            tasks = agent["agent"].get("tasks", {}).get(env)
-            played = said(["ablate", "--agent", str(folder), "--out", str(runs), *common])
-            expert = said(
-                [
-                    *("eval", "--agent", "expert", "--out", str(out / "runs" / "expert" / name.replace(" ", "-"))),
-                    *(["--task", ",".join(tasks)] if tasks else []),
-                    *([f"agent.expert={EXPERTS[env]}"] if env in EXPERTS else []),
-                    *common,
-                ]
-            )
-            note = out / f"{folder.name}.json"
-            seconds = json.loads(note.read_text())["cpu_seconds"] if note.exists() else None
-            row = {"agent": agent["label"], "training_cpu_seconds": seconds, **agent["agent"]["lineage"]["used"]}
-            row |= {"conditions": played, "expert": expert}
-            found.setdefault(name, {})[f"seed {row['seed']}"] = row
-            RESULT.write_text(json.dumps(found, indent=1) + "\n")
-            print(f"{name}, {agent['label']}: done")
+    """Measures every agent of the environment in the folder."""
+    whole: dict[str, Any] = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    (world,) = plan(env).worlds
+    for folder in sorted(path.parent for path in out.glob(f"{env}-*/agent.json")):
+        version, note = load(folder), out / f"{folder.name}.json"
+        student = Student(architecture.load(version.part("model")), torch.device("cpu"))
+        seconds = json.loads(note.read_text())["cpu_seconds"] if note.exists() else None
+        for options in VARIANTS.get(env, [{}]):
+            name = " ".join([env, *(f"{key}={value}" for key, value in options.items())])
+            if whole.get(name, {}).get(f"seed {version.record.lineage.used['seed']}", {}).get("agent") == version.label:
+                continue
+            used = version.record.lineage.used
+            row = {"agent": version.label, "training": {**used, "cpu_seconds": seconds}}
+            row |= table(student, replace(world, variants=(options,), limits={}), each)
+            whole.setdefault(name, {})[f"seed {used['seed']}"] = row
+            RESULT.write_text(json.dumps(whole, indent=1) + "\n")
+            print(name, version.label, {c: (r["score"], r.get("lead")) for c, r in row["conditions"].items()})
 
 
 def main() -> None:
@@ -91,6 +158,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/tinyvlm"))
     parser.add_argument("--episodes", type=int, default=40, help="Of each task.")
     words = parser.parse_args()
+    torch.set_num_threads(1)
     words.out.mkdir(parents=True, exist_ok=True)
     if words.stage == "train":
         train(words.env, words.seeds, words.out)

@@ -234,6 +234,7 @@ ENTRIES = Catalog(
             ("NetHackChallenge-v0",),
             5,
             "the whole dungeon, scored by how deep and how experienced the hero gets",
+            views=("crop",),
             splits=_SEEDED,
         ),
         _game(
@@ -255,6 +256,7 @@ ENTRIES = Catalog(
             10,
             "one room, one instruction: go to, pick up, open, put next",
             experts=("bot",),
+            analysis="embodied.games.babyai.analysis:tables",
             splits=_SEEDED,
         ),
         _game(

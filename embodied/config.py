@@ -57,12 +57,16 @@ class BudgetConfig:
 
 @dataclass
 class RunConfig:
-    """How a run is played. Only `seed`, `split` and `steps` change what happens in an episode."""
+    """How a run is played. Only `seed`, `split`, `control` and `steps` change what happens in an episode."""
 
     seed: int = 0
     """Suite seed: decides every episode's seed."""
     split: str = "test"
     """Which episodes: test; train, from which agents may learn; or dev, which decides what is kept."""
+    control: str = "none"
+    """What is taken from the agent, to see how much of its score it owes to it: none; black_picture; shuffled_picture;
+    or shuffled_instruction (`embodied ablate`).
+    """
     episodes: int | None = None
     """Episodes per task; None for the suite's number."""
     steps: int | None = None

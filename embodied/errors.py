@@ -19,6 +19,10 @@ class UsageError(EmbodiedError):
     exit_code = 2
 
 
+class NoControl(UsageError):
+    """A control says nothing about a task: what it would exchange is the same in every episode."""
+
+
 class UnknownName(UsageError):
     """A name that is not registered; the message names the nearest one and the command that lists all."""
 

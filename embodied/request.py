@@ -8,18 +8,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from msgspec import UNSET
+
 from embodied import agents, models
 from embodied.agents.versions import AgentVersion
 from embodied.catalog import ENTRIES, Entry, check_task, entry
 from embodied.config import EvalConfig, blind, compose, env_defaults, env_options
+from embodied.controls import NONE, check_control
 from embodied.errors import UnknownName, UsageError
 from embodied.eval.suites import suite as find_suite
 from embodied.registry import unknown
 from embodied.splits import check_split, check_tasks, options_of
 from embodied.types import Json, TaskSpec
 from embodied.variables import resolved
+from embodied.versions import check_pictures, check_words, check_worlds, member, place, settings, view
 from embodied.versions import check_tasks as check_tasks_of_version
-from embodied.versions import check_words, check_worlds, member, place, settings, view
 
 Tasks = list[tuple[TaskSpec, int]]
 """Each task with its options, and its number of episodes."""
@@ -111,6 +114,7 @@ def planned(request: Request, say: Callable[[str], None]) -> tuple[EvalConfig, T
     """
     if request.version is not None:
         check_words(request.version, request.words)
+        check_pictures(request.version, request.image)
         check_worlds(request.version, (name for name in _named(request) if name in ENTRIES or name.startswith("gym:")))
         request = _as_made_for(request, request.version)
     config, tasks = _planned(request, say)
@@ -329,9 +333,11 @@ def _of_environment(config: EvalConfig) -> Tasks:
         options["max_steps"] = config.run.steps
     if config.agent.policy == "expert":
         options["expert"] = _expert(name, config.agent.expert)
+    check_control(config.run.control)
+    control = UNSET if config.run.control == NONE else config.run.control
     if name.startswith("gym:"):
         check_split(config.run.split)
-        return [(TaskSpec(name, "", options), config.run.episodes or 1)]
+        return [(TaskSpec(name, "", options, control), config.run.episodes or 1)]
     found = entry(name)
     _set_split(config, found, options)
     if config.image and not found.picture:
@@ -347,7 +353,10 @@ def _of_environment(config: EvalConfig) -> Tasks:
             config.env["task"] = ",".join(names)
     check_tasks(check_split(config.run.split), found, names)
     return [
-        (TaskSpec(name, task, _for_task(found, task, options, bool(wanted))), config.run.episodes or found.episodes)
+        (
+            TaskSpec(name, task, _for_task(found, task, options, bool(wanted)), control),
+            config.run.episodes or found.episodes,
+        )
         for task in names
     ]
 

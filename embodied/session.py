@@ -28,6 +28,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from embodied.agents.versions import AgentVersion
 from embodied.config import restore
+from embodied.controls import control_of
 from embodied.errors import EmbodiedError, StoreError, UsageError
 from embodied.eval.settings import older_versions
 from embodied.evaluation import Evaluation
@@ -248,6 +249,7 @@ def prepare(request: Request, shard: str | None = None, say: Say = print, factor
     agent = agent or config.agent.policy.rpartition(":")[2]
     split = check_split(config.run.split)
     name = request.name if split == "test" else f"{request.name}-{split}"
+    name = f"{name}-{config.run.control}" if control_of(whole) else name
     root, before = _folder(config.run.out, f"{name}-{agent}", record)
     record = replace(record, identity=before.identity) if before else record
     specs = plan(tasks, config.run.seed, record.identity, before.planned if before else (), split)

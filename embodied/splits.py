@@ -49,6 +49,15 @@ def first_seed(split: Split, seed: int, env: str, task: str) -> int:
     return _FIRST[split] + min(max(first, MOST), _WIDTH - MOST - 1)
 
 
+def another_seed(seed: int, *path: str | int) -> int:
+    """A seed of the same range as `seed`, derived from it and `path`: of another episode of the same split."""
+    first = derive(seed, *path, bits=30)
+    if seed < _FIRST["train"] + MOST:
+        return first
+    split: Split = "train" if seed < _FIRST["dev"] else "dev"
+    return _FIRST[split] + min(max(first, MOST), _WIDTH - MOST - 1)
+
+
 def split_of(config: Mapping[str, Any]) -> str:
     """The split that a recorded configuration names: `test` where it names none, as before there were splits."""
     run = config.get("run")

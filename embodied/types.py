@@ -220,6 +220,8 @@ class TaskSpec:
     task: str
     kwargs: Json = field(default_factory=dict)
     """Options for the environment's constructor besides `task`."""
+    control: str | msgspec.UnsetType = msgspec.UNSET
+    """What is taken from the agent (`embodied.controls`). Unset for nothing: then records do not mention the field."""
 
 
 @dataclass(frozen=True)

@@ -187,13 +187,17 @@ def check_worlds(version: AgentVersion, environments: Iterable[str]) -> None:
     """Raises `UsageError` for an environment that the version was not made for."""
     made_for = version.record.worlds
     family = f"{version.record.name}-"
-    others = [name.removeprefix(family) for name in shipped() if is_shipped(version) and name.startswith(family)]
+    own = [name.removeprefix(family) for name in shipped() if is_shipped(version) and name.startswith(family)]
+    others = [env for env in own if env in ENTRIES]
     for name in environments:
-        if made_for and name not in made_for:
-            known = ", ".join([*made_for, *(env for env in others if env in ENTRIES)])
+        if made_for and name in others:
             raise UsageError(
-                f"{version.record.name} was made for {known} and does not know {name}. Play it there (one world in a"
-                " run), or take another agent (`embodied list agents`)."
+                f"{version.record.name} plays one world in a run, as it is another agent in each: name {name} alone."
+            )
+        if made_for and name not in made_for:
+            raise UsageError(
+                f"{version.record.name} was made for {', '.join([*made_for, *others])} and does not know {name}. Play"
+                " it there, or take another agent (`embodied list agents`)."
             )
 
 
@@ -213,6 +217,12 @@ def check_tasks(version: AgentVersion, tasks: Iterable[TaskSpec]) -> None:
                     f"{record.name} was made for the pictures of env.{key}={value}, not of {spec.kwargs.get(key)}:"
                     f" leave out env.{key}."
                 )
+
+
+def check_pictures(version: AgentVersion, image: bool | None) -> None:
+    """Raises `UsageError` where a version that was made to see shall get text only."""
+    if image is False and version.record.settings.get("image"):
+        raise UsageError(f"{version.record.name} was made to see pictures: leave out --text.")
 
 
 def check_words(version: AgentVersion, words: Iterable[str]) -> None:

@@ -20,8 +20,8 @@ from embodied.catalog import ENTRIES
 ROOT = Path(embodied.__file__).parent
 FAMILIES = {"games", "planning", "driving", "scenes3d", "robots", "web"}
 GROUND = {
-    *("arrays", "atomic", "blobs", "bounded", "caches", "catalog", "errors", "extras", "numerals", "quantities"),
-    *("registry", "secrets", "seeding", "splits", "terminal", "types", "variables"),
+    *("arrays", "atomic", "blobs", "bounded", "caches", "catalog", "controls", "errors", "extras", "numerals"),
+    *("quantities", "registry", "secrets", "seeding", "splits", "terminal", "types", "variables"),
 }
 """Modules that every room may import. They import only each other."""
 

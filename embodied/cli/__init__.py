@@ -50,11 +50,13 @@ def _root(
 
 def _register() -> None:
     from embodied.cli import (
+        ablate,
         agents,
         check,
         compare,
         completion,
         data,
+        demo,
         doctor,
         evaluate,
         export,
@@ -80,6 +82,9 @@ def _register() -> None:
     app.command("eval", context_settings={"allow_extra_args": True}, options_metavar="[OPTIONS] [KEY=VALUE]...")(
         evaluate.evaluate
     )
+    app.command("ablate", context_settings={"allow_extra_args": True}, options_metavar="[OPTIONS] [KEY=VALUE]...")(
+        ablate.ablate
+    )
     app.command("resume", context_settings={"allow_extra_args": True})(resume.resume)
     app.command("replay")(replay.replay)
     app.command("merge")(merge.merge)
@@ -102,6 +107,7 @@ def _register() -> None:
     app.add_typer(data.app, name="data")
     app.add_typer(probe.app, name="probe")
     app.add_typer(train.app, name="train")
+    app.command("demo")(demo.demo)
     app.command("doctor")(doctor.doctor)
     completion.attach(app)
 

@@ -94,7 +94,8 @@ def _narrow(found: Sequence[Summary]) -> Any:
 
 def _played(s: Summary) -> str:
     played = s.suite or (", ".join(s.envs) if len(s.envs) < 4 else f"{len(s.envs)} environments") or "-"
-    return played if s.split == "test" else f"{played} ({s.split})"
+    more = ", ".join(filter(None, ("" if s.split == "test" else s.split, s.control)))
+    return f"{played} ({more})" if more else played
 
 
 def _figures(s: Summary) -> tuple[str, str, str, str, str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 
 from embodied.cli import interrupt
 from embodied.cli.progress import listener
@@ -26,6 +26,9 @@ from embodied.terminal import plain, shell_word
 from embodied.trust import note
 from embodied.types import EpisodeSpec
 
+Watch = Callable[[Run, Sequence[EpisodeSpec], Price | None, asyncio.Event], AbstractContextManager[Listener]]
+"""Makes a run's listener from the run, the episodes to play, the price of the model, and what stops the run."""
+
 
 def play(job: Job, as_json: bool, log: Sequence[str] = ()) -> int:
     """Plays a job, tells it to the listeners named in `log`, and prints its table.
@@ -33,10 +36,11 @@ def play(job: Job, as_json: bool, log: Sequence[str] = ()) -> int:
     Returns:
         The exit code: 0 when every planned episode is scored, 5 when not, 130 when it was interrupted.
     """
-    stopping = asyncio.Event()
 
     @contextmanager
-    def watch(run: Run, specs: Sequence[EpisodeSpec], price: Price | None) -> Iterator[Listener]:
+    def watch(
+        run: Run, specs: Sequence[EpisodeSpec], price: Price | None, stopping: asyncio.Event
+    ) -> Iterator[Listener]:
         if not as_json:
             _say_begin(run, specs)
         silent = job.config.agent.policy == "human"
@@ -46,14 +50,7 @@ def play(job: Job, as_json: bool, log: Sequence[str] = ()) -> int:
         ):
             yield told
 
-    async def main(bound: interrupt.Bound) -> tuple[Run | None, Result]:
-        with interrupt.interruptible(stopping, bound):
-            return await playing.play(job, watch, stopping, lambda record: note(record, say))
-
-    try:
-        run, result = interrupt.run(main, abandon)
-    except asyncio.CancelledError:
-        run, result = None, Result(0, 0, interrupted=True)
+    run, result = performed(job, watch)
     if result.interrupted:
         interrupt.say(
             "Stopped. Nothing recorded is lost: the same command, or"
@@ -64,6 +61,27 @@ def play(job: Job, as_json: bool, log: Sequence[str] = ()) -> int:
         return interrupt.INTERRUPTED
     assert run is not None
     return _report(job, run, result, as_json)
+
+
+def performed(job: Job, watch: Watch) -> tuple[Run | None, Result]:
+    """Plays a job, and lets Ctrl-C stop it.
+
+    Returns:
+        The run, or None where it was stopped before there was one; and the result.
+    """
+    stopping = asyncio.Event()
+
+    def told(run: Run, specs: Sequence[EpisodeSpec], price: Price | None) -> AbstractContextManager[Listener]:
+        return watch(run, specs, price, stopping)
+
+    async def main(bound: interrupt.Bound) -> tuple[Run | None, Result]:
+        with interrupt.interruptible(stopping, bound):
+            return await playing.play(job, told, stopping, lambda record: note(record, say))
+
+    try:
+        return interrupt.run(main, abandon)
+    except asyncio.CancelledError:
+        return None, Result(0, 0, interrupted=True)
 
 
 def estimate(job: Job) -> None:

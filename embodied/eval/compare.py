@@ -323,11 +323,13 @@ def _options(results: Results) -> dict[tuple[str, str], Json]:
 
 
 def defining(task: TaskSpec) -> Json:
-    """The options that define a task: those that differ from the environment's default. (`embodied eval` records
-    defaults, too.)
+    """The options that define a task: those that differ from the environment's default, and its control. (`embodied
+    eval` records defaults, too.)
     """
     usual = env_defaults(task.env) if task.env in ENTRIES else {}
     options = {
         k: v for k, v in task.kwargs.items() if k not in SEEN_BY_THE_AGENT and not (k in usual and usual[k] == v)
     }
+    if isinstance(task.control, str):
+        options["control"] = task.control
     return {**options, "data": "published"} if task.kwargs.get("data") else options

@@ -21,7 +21,15 @@ from embodied.registry import Registry, report
 from embodied.store.run import Run
 from embodied.types import Episode, Step
 
-METRICS = Registry("metric", {"progress": "embodied.eval.metrics:PROGRESS", "success": "embodied.eval.metrics:SUCCESS"})
+METRICS = Registry(
+    "metric",
+    {
+        "progress": "embodied.eval.metrics:PROGRESS",
+        "success": "embodied.eval.metrics:SUCCESS",
+        "babyai_first": "embodied.games.babyai.analysis:FIRST_OBJECT",
+        "babyai_spl": "embodied.games.babyai.analysis:SPL",
+    },
+)
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,8 @@ def _top(report: Report, name: str) -> Html:
         for title, value, more in figures
     )
     warnings = [] if about.split == "test" else [f"Episodes of the {about.split} split: this is not a test score."]
+    if about.control:
+        warnings.append(f"Under the control {about.control}: this is not the agent's own score.")
     warnings += report.results.damaged[:5]
     if len(report.results.damaged) > 5:
         warnings.append(f"{len(report.results.damaged) - 5} more results could not be read.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from embodied.catalog import ENTRIES
+from embodied.controls import control_of, in_words
 from embodied.models.config import ModelConfig
 from embodied.models.prices import price_of
 from embodied.splits import split_of
@@ -24,7 +25,7 @@ class RunSettings:
     """A run in words."""
 
     name: str
-    """Model and agent, or the name under which it was published."""
+    """Model and agent, or the name under which it was published; and the control, if there is one."""
     agent: str
     model: str
     """`provider/name`; empty for an agent without a model."""
@@ -34,6 +35,8 @@ class RunSettings:
     suite: str
     split: str
     """Of which episodes: test, train or dev."""
+    control: str
+    """What was taken from the agent, in words (`embodied.controls`); empty for nothing."""
     rules: str
     """Of the environments: embodied, balrog, or both."""
     imported: str
@@ -61,14 +64,16 @@ def describe(record: RunRecord) -> RunSettings:
     if held := _part(config, "agent").get("format"):
         agent = f"{agent}, {held}"  # it moves scores as another agent does
     label = imported.get("name") or (f"{name} · {agent}" if asks else named_agent(agent, preset) or "unnamed")
+    control = in_words(control_of(config))
     return RunSettings(
-        name=str(label),
+        name=f"{label} · {control}" if control else str(label),
         agent=agent,
         model=f"{provider}/{name}".strip("/") if asks else "",
         open_model=_open(provider, model.get("base_url")) if asks else None,
         vision=bool(config.get("image")),
         suite=record.suite,
         split=split_of(config),
+        control=control,
         rules=", ".join(rules),
         imported=str(imported.get("format") or ""),
         date=record.created[:10],

@@ -63,6 +63,8 @@ class Summary:
     """Input and output."""
     identity: str = ""
     split: str = "test"
+    control: str = ""
+    """What was taken from the agent, in words; empty for nothing."""
 
     @property
     def world(self) -> str:
@@ -184,6 +186,7 @@ def summary(run: Run, locks: frozenset[int] | None = None) -> Summary:
         tokens=total.usage.input + total.usage.output,
         identity=run.record.identity,
         split=about.split,
+        control=about.control,
     )
 
 

@@ -1,4 +1,4 @@
-"""Films of episodes: the picture of every step above a caption that says what the agent did and how far it got."""
+"""Films of episodes: the picture of every step, above it the goal, below it what the agent did and how far it got."""
 
 from __future__ import annotations
 
@@ -17,17 +17,27 @@ from embodied.errors import MissingExtra, StoreError
 from embodied.rollout.worlds.environment import LocalEnvironment
 from embodied.store.disk import named, whole
 from embodied.store.run import Run
+from embodied.terminal import line as one_line
 from embodied.types import Episode, Observation, Step
 from embodied.variables import resolved_task
 
 MIN_WIDTH, MAX_WIDTH = 480, 1280
 """Pixels. Small pictures are enlarged by a whole factor so that the caption is readable."""
 CAPTION = 44
+TITLE = 26
+"""Pixels of a line of the goal."""
+MOST_TITLE = 2
+"""Lines of the goal; a longer one is cut."""
+MOST_GOAL = 400
+"""Characters of the goal that are looked at."""
+LAST = 2.0
+"""Seconds that a GIF shows how the episode ended, before it begins again."""
 TEXT_SIZE = (720, 480)
 
 
-def write_film(run: Run, id_: str, path: Path, fps: int) -> Path:
-    """Writes an episode as GIF or MP4, by the file's ending.
+def write_film(run: Run, id_: str, path: Path, fps: int, most: int | None = None) -> Path:
+    """Writes an episode as GIF or MP4, by the file's ending. If it has more than `most` moments,
+    the film shows that many, spread evenly, the first and the last among them.
 
     Pictures come from the record if the agent saw any; else the episode is played again from its seed and actions, and
     its observations are checked against the record; a game without pictures is shown as text.
@@ -50,11 +60,15 @@ def write_film(run: Run, id_: str, path: Path, fps: int) -> Path:
         pictures = _replayed(run, episode, steps, episode.last)
     else:
         pictures = (_page(observation) for observation in [*(s.observation for s in steps), episode.last])
-    frames = [_composed(picture, caption) for picture, caption in zip(pictures, _captions(steps, episode), strict=True)]
+    goal = one_line(episode.mission.goal[:MOST_GOAL]) if episode.mission is not None else ""
+    shown = _spread(len(steps) + 1, most)
+    moments = enumerate(zip(pictures, _captions(steps, episode), strict=True))
+    frames = [_composed(picture, caption, goal) for n, (picture, caption) in moments if n in shown]
     with named(path), whole(path, path.suffix) as target:
         if path.suffix == ".gif":
             first, *rest = (Image.fromarray(frame) for frame in frames)
-            first.save(target, "GIF", save_all=True, append_images=rest, duration=1000 / fps, loop=0)
+            duration = [*([1000 / fps] * len(rest)), max(1000 / fps, 1000 * LAST)]
+            first.save(target, "GIF", save_all=True, append_images=rest, duration=duration, loop=0, optimize=True)
         else:
             target.write_bytes(_video(frames, fps))
     return path
@@ -131,9 +145,15 @@ def _captions(steps: list[Step], episode: Episode) -> Iterator[tuple[str, str]]:
     yield f"{episode.outcome} {episode.end_reason}".strip(), score
 
 
-def _composed(picture: np.ndarray, caption: tuple[str, str]) -> np.ndarray:
-    """The picture, enlarged or shrunk to a readable width, with the caption below; both sides even, as video codecs
-    want.
+def _spread(moments: int, most: int | None) -> set[int]:
+    """Which moments a film shows."""
+    count = moments if most is None else min(moments, max(most, 2))
+    return {round(n) for n in np.linspace(0, moments - 1, count)}
+
+
+def _composed(picture: np.ndarray, caption: tuple[str, str], goal: str) -> np.ndarray:
+    """The picture, enlarged or shrunk to a readable width, with the goal above and the caption below; both sides even,
+    as video codecs want.
     """
     image = Image.fromarray(picture)
     if image.width < MIN_WIDTH:
@@ -141,12 +161,33 @@ def _composed(picture: np.ndarray, caption: tuple[str, str]) -> np.ndarray:
         image = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
     elif image.width > MAX_WIDTH:
         image = image.resize((MAX_WIDTH, round(image.height * MAX_WIDTH / image.width)), Image.Resampling.LANCZOS)
-    canvas = Image.new("RGB", (image.width // 2 * 2, (image.height + CAPTION) // 2 * 2), (16, 16, 20))
-    canvas.paste(image, (0, 0))
-    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(16)
-    draw.text((8, image.height + 2), caption[0], fill=(235, 235, 235), font=font)
-    draw.text((8, image.height + 22), caption[1], fill=(150, 190, 150), font=font)
+    font, larger = ImageFont.load_default(16), ImageFont.load_default(20)
+    lines = _lines(goal, larger, image.width - 16)
+    above = TITLE * len(lines) + 8 * bool(lines)
+    below = above + image.height
+    canvas = Image.new("RGB", (image.width // 2 * 2, (below + CAPTION) // 2 * 2), (16, 16, 20))
+    canvas.paste(image, (0, above))
+    draw = ImageDraw.Draw(canvas)
+    for number, line in enumerate(lines):
+        draw.text((8, 4 + TITLE * number), line, fill=(240, 215, 140), font=larger)
+    draw.text((8, below + 2), caption[0], fill=(235, 235, 235), font=font)
+    draw.text((8, below + 22), caption[1], fill=(150, 190, 150), font=font)
     return np.asarray(canvas)
+
+
+def _lines(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> list[str]:
+    """Text in lines of at most `width` pixels, at most `MOST_TITLE` of them."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if not lines[-1] or font.getlength(longer) <= width:
+            lines[-1] = longer
+        elif len(lines) == MOST_TITLE:
+            lines[-1] += " …"
+            break
+        else:
+            lines.append(word)
+    return [line for line in lines if line]
 
 
 def _page(observation: Observation) -> np.ndarray:

@@ -8,7 +8,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -17,7 +17,8 @@ from embodied import agents, models
 from embodied.agents.base import Agent
 from embodied.blobs import Blobs, MemoryBlobs
 from embodied.config import EvalConfig, blind
-from embodied.errors import UsageError
+from embodied.controls import OF_PICTURES
+from embodied.errors import NoControl, UsageError
 from embodied.models.base import Model
 from embodied.models.layers.budget import Allowance
 from embodied.models.prices import Price, price_of
@@ -133,12 +134,40 @@ async def check_environments(agent: agents.AgentConfig, specs: Sequence[EpisodeS
         free_text = await pool.check(task)
         agents.check_actions(agent, f"{task.env} {task.task}".strip(), not free_text)
 
-    each_task = agent.format is not None
+    each_task = agent.format is not None or any(isinstance(spec.task.control, str) for spec in specs)
     kinds = {(spec.task.env, spec.task.task if each_task else ""): spec.task for spec in specs}
     found = await asyncio.gather(*map(look, kinds.values()), return_exceptions=True)
     for error in found:  # of several, always the same one
         if error is not None:
             raise error
+
+
+async def silent_controls(job: Job, controls: Sequence[str]) -> dict[str, dict[tuple[str, str], str]]:
+    """Which tasks of a job each control says nothing about. Looks at beginnings of episodes in the workers; writes
+    nothing.
+
+    Returns:
+        Control -> (environment, task) -> why, in a sentence.
+
+    Raises:
+        EmbodiedError: As `check_environments`.
+    """
+
+    async def look(control: str, task: TaskSpec) -> str:
+        try:
+            await pool.check(replace(task, control=control))
+        except NoControl as nothing:
+            return str(nothing)
+        return ""
+
+    tasks = {(spec.task.env, spec.task.task): spec.task for spec in job.specs}
+    pairs = [(control, key) for control in controls for key in tasks]
+    async with pool_of(job) as pool:
+        said = await asyncio.gather(*(look(control, tasks[key]) for control, key in pairs))
+    return {
+        control: {key: why for (of, key), why in zip(pairs, said, strict=True) if of == control and why}
+        for control in controls
+    }
 
 
 def check(job: Job) -> None:
@@ -170,6 +199,8 @@ def check(job: Job) -> None:
             f"gguf/{config.model.name} reads no images. Play with --text, or give its image projector with"
             " model.mmproj=FILE."
         )
+    if config.run.control in OF_PICTURES and not config.image:
+        raise UsageError(f"run.control={config.run.control} is about pictures, and this agent gets none: add --image.")
     _check_replicas(config)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from embodied.errors import StoreError, UsageError
 from embodied.request import Request, planned
 from embodied.versions import find, view
 
-HASHES = {}
+HASHES: dict[str, str] = {}
 """Whoever trains them anew writes the new hashes here, and the new scores into their cards."""
 MOST = 2 << 20
 """Bytes of all together."""
@@ -42,6 +43,34 @@ def test_tinyvlm_plays_babyai_in_its_band(tmp_path: Path):
 def test_a_world_it_does_not_know_is_refused_before_the_run(tmp_path: Path):
     with pytest.raises(UsageError, match=r"tinyvlm was made for babyai, .*and does not know nethack"):
         embodied.evaluate("nethack", agent="tinyvlm", out=tmp_path / "run")
-    with pytest.raises(UsageError, match="does not know"):
-        embodied.evaluate(agent="tinyvlm", suite="demo", out=tmp_path / "run")
+    with pytest.raises(UsageError, match="tinyvlm plays one world in a run"):
+        embodied.evaluate(["babyai", "babaisai"], agent="tinyvlm", out=tmp_path / "run")
+    with pytest.raises(UsageError, match="was made to see pictures: leave out --text"):
+        embodied.evaluate("babyai", agent="tinyvlm", image=False, out=tmp_path / "run")
+    with pytest.raises(UsageError, match="was not made for env/two_room-goto_win of babaisai"):
+        embodied.evaluate("babaisai", agent="tinyvlm", task="env/two_room-goto_win", out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_the_family_has_one_for_each_world():
+    for env in ("babyai", "babaisai", "minihack", "crafter"):
+        version = Request(agent="tinyvlm", version=find("tinyvlm"), env=(env,)).version
+        assert version is not None and version.record.worlds == (env,)
+
+
+def test_it_gets_the_tasks_and_the_pictures_that_it_was_made_for():
+    request = Request(agent="tinyvlm", version=find("tinyvlm"), env=("minihack",))
+    _, tasks = planned(request, lambda text: None)
+    assert {spec.task for spec, _ in tasks} == {
+        f"MiniHack-{n}-v0" for n in ("MazeWalk-9x9", "MazeWalk-15x15", "Corridor-R3")
+    }
+    assert all(spec.kwargs["crop"] == 9 and spec.kwargs["image"] for spec, _ in tasks)
+    with pytest.raises(UsageError, match="was made for the pictures of env.crop=9, not of 11"):
+        planned(replace(request, words=("env.crop=11",)), lambda text: None)
+
+
+def test_a_version_may_set_how_pictures_are_drawn_and_nothing_else(tmp_path: Path):
+    for number, (env, options) in enumerate([("minihack", {"max_steps": 10**6}), ("babyai", {"distractors": 0})]):
+        version = write(tmp_path / str(number), AgentRecord("easy", view={env: options}), {})
+        with pytest.raises(StoreError, match=f"sets the option '{next(iter(options))}' of {env}"):
+            view(version, env)

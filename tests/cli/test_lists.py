@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from embodied.agents import folders
 from embodied.cli.heads import shipped
 from embodied.config import compose, members
 from embodied.store.run import Run
@@ -21,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_heads_of_the_shipped_presets_are_what_they_compose_to(monkeypatch):
     monkeypatch.delenv("EMBODIED_CONF", raising=False)
-    heads = shipped()
+    heads = [head for head in shipped() if head.name not in folders.shipped()]
     assert [head.name for head in heads] == members("agent")
     for head in heads:
         config = compose([f"agent={head.name}"])

@@ -20,6 +20,7 @@ SERVERS = {"view", "play", "leaderboard --serve"}
 COMMANDS = {
     "eval": (*PLAY, "--episodes", "3", "--out", "run"),
     "eval --dry-run": (*PLAY, "--dry-run", "--out", "never"),
+    "ablate": ("ablate", *BABYAI, "--agent", "random"),
     "resume": ("resume", "run", "run.workers=1"),
     "replay": ("replay", "run", "--workers", "1"),
     "merge": ("merge", "run", "--out", "merged"),
@@ -57,6 +58,7 @@ COMMANDS = {
     "agents show": ("agents", "show", "nowhere"),
     "agents diff": ("agents", "diff", "nowhere", "neither"),
     "train tinyvlm": ("train", "tinyvlm", "--env", "nethack", "--out", "trained"),
+    "demo": ("demo", "--out", "run"),
     "doctor": ("doctor",),
     "--help": ("--help",),
     "eval --help": ("eval", "--help"),

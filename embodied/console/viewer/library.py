@@ -14,6 +14,7 @@ import msgspec
 
 from embodied.blobs import check_png
 from embodied.console.viewer.records import shown_message, shown_step
+from embodied.controls import control_of, in_words
 from embodied.errors import StoreError
 from embodied.eval import floors
 from embodied.eval.settings import old_version
@@ -77,7 +78,7 @@ class Library:
         self._planned = planned
         described = [
             {
-                "name": _name(run.root),
+                "name": f"{_name(run.root)} ({control})" if control else _name(run.root),
                 "suite": r.suite,
                 "created": r.created,
                 "config": r.config,
@@ -85,6 +86,7 @@ class Library:
             }
             for run in runs
             for r in [run.record]
+            for control in [in_words(control_of(r.config))]
         ]
         return {"runs": described, "episodes": episodes}
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
+from embodied.controls import control_of, in_words
 from embodied.errors import UsageError
 from embodied.eval import balrog, floors
 from embodied.eval.compare import defining
@@ -115,13 +116,18 @@ def boards(runs: Sequence[Results], partial: bool = False) -> list[Board]:
         partial: Whether runs with coverage below 1 are ranked as well.
 
     Raises:
-        UsageError: A run is of the train or the dev split.
+        UsageError: A run is of the train or the dev split, or under a control.
     """
     for results in runs:
         if (split := split_of(results.record.config)) != "test":
             raise UsageError(
                 f"{results.path} is a run of the {split} split, and a leaderboard takes runs of the test split: leave"
                 " it out, or play it again without --split."
+            )
+        if control := control_of(results.record.config):
+            raise UsageError(
+                f"{results.path} was played under the control {in_words(control)}: its score is not the agent's own."
+                " Leave it out."
             )
     groups: dict[Group, list[tuple[BoardEntry, Standing]]] = {}
     taken: set[str] = set()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
+from embodied.controls import control_of, in_words
 from embodied.errors import UsageError
 from embodied.eval import balrog
 from embodied.eval.results import progress, read
@@ -48,6 +49,11 @@ def write(export: Export) -> Exported:
         raise UsageError(
             f"This is a run of the {split} split, and BALROG's leaderboard takes episodes of the test split: play them"
             " without --split."
+        )
+    if control := control_of(results.record.config):
+        raise UsageError(
+            f"This run was played under the control {in_words(control)}: its score is not the agent's own, and BALROG's"
+            " leaderboard cannot show it."
         )
     if any(e.spec.task.kwargs.get("rules") != "balrog" or "max_steps" in e.spec.task.kwargs for e in ended.values()):
         written.notes.append(

@@ -125,6 +125,8 @@ def _of_runs(runs: Sequence[Run], data: str | None, split: str | None, language:
         if (text := _answer(run, spec, question)) is not None:
             texts.setdefault(question.key, text)
     notes = [f"{again} questions were asked more than once; their first answers count."] if again else []
+    if controls := sorted(filter(None, {describe(run.record).control for run, _ in specs})):
+        notes.append(f"The answers were given under the control {', '.join(controls)}: they are not the agent's own.")
     if len(who := {describe(run.record).name for run, _ in specs}) > 1:
         notes.append(f"The answers are of different agents: {', '.join(sorted(who))}.")
     there = sum(len(scenes.questions(task)) for task in TASKS if any(key[0] == task for key in asked))

@@ -4,14 +4,11 @@ of error.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import takewhile
 from typing import Any
 
 import gymnasium
@@ -20,9 +17,11 @@ import numpy as np
 
 from embodied import envs
 from embodied.blobs import Blobs, MemoryBlobs, put_frame
-from embodied.envs.base import LanguageEnv, Watch, picture_keys
+from embodied.envs.base import LanguageEnv, Watch
 from embodied.envs.spaces import FreeText
 from embodied.errors import EmbodiedError, EnvironmentFailure
+from embodied.rollout.worlds.controlled import Controlled, controlled
+from embodied.rollout.worlds.observed import frames, observation_hash
 from embodied.store.codec import without_surrogates
 from embodied.types import Json, Mission, Observation, TaskSpec
 
@@ -71,7 +70,7 @@ class LocalEnvironment:
         self._blobs = blobs
         options = {**task.kwargs, "render_mode": "rgb_array"} if render else task.kwargs
         with self._boundary("its making"):
-            self._env = envs.make(task.env, task.task or None, **options)
+            self._env = controlled(task, lambda: envs.make(task.env, task.task or None, **options))
         self._step = 0
 
     def reset(self, seed: int) -> Start:
@@ -117,7 +116,7 @@ class LocalEnvironment:
             valid=info["valid"],
             info={k: v for k, v in info.items() if k not in SEPARATE},
             seconds=seconds,
-            frames=self._env.frames if isinstance(self._env, LanguageEnv) else 0,
+            frames=self._env.frames if isinstance(self._env, LanguageEnv | Controlled) else 0,
         )
 
     def frame(self) -> np.ndarray | None:
@@ -129,6 +128,12 @@ class LocalEnvironment:
 
     def close(self) -> None:
         self._env.close()
+
+    def check(self) -> None:
+        """Raises `NoControl` where the task's control says nothing about it."""
+        if isinstance(self._env, Controlled):
+            with self._boundary("reset"):
+                self._env.check()
 
     def closed(self) -> bool:
         """Closes it. Returns whether it took any phrase. Raises `EnvironmentFailure` where closing fails."""
@@ -184,28 +189,12 @@ def check_environment(task: TaskSpec) -> bool:
 
     Raises:
         UsageError: An option is unknown, or has a value that the environment does not take.
+        NoControl: The task's control says nothing about it.
         MissingExtra: Its simulator is not installed.
         EnvironmentFailure: Its constructor fails.
     """
     if task.env in envs.ENTRIES:
         envs.check_options(envs.entry(task.env), task.kwargs)
-    return LocalEnvironment(task, MemoryBlobs()).closed()
-
-
-def observation_hash(raw: dict[str, Any]) -> str:
-    """SHA-256 over a Gymnasium observation: its text, status, pixels, and its actions where it has them. Independent of
-    the PNG encoder and of `expert`.
-    """
-    digest = hashlib.sha256()
-    for key in ("text", "status"):
-        digest.update(raw.get(key, "").encode("utf-8", "surrogatepass") + b"\0")
-    for frame in frames(raw):
-        digest.update(repr(frame.shape).encode() + np.ascontiguousarray(frame).tobytes())
-    if "actions" in raw:
-        digest.update(b"actions\0" + json.dumps(raw["actions"]).encode())
-    return digest.hexdigest()
-
-
-def frames(raw: dict[str, Any]) -> list[np.ndarray]:
-    """The pictures of a Gymnasium observation, in order."""
-    return [raw[key] for key in takewhile(raw.__contains__, picture_keys())]
+    environment = LocalEnvironment(task, MemoryBlobs())
+    environment.check()
+    return environment.closed()

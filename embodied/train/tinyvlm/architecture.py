@@ -120,6 +120,7 @@ def processor(built: Built) -> transformers.LlavaProcessor:
 
 def save(built: Built, folder: Path) -> None:
     """Writes a model folder that `transformers/FOLDER` plays: float16 weights, configuration, words, template."""
+    transformers.logging.disable_progress_bar()
     if folder.exists():
         shutil.rmtree(folder)
     half = transformers.LlavaForConditionalGeneration(built.model.config)
@@ -135,6 +136,7 @@ def save(built: Built, folder: Path) -> None:
 
 def load(folder: Path) -> Built:
     """The model of a folder that `save` wrote, in float32."""
+    transformers.logging.disable_progress_bar()
     about = json.loads((folder / "tinyvlm.json").read_text())
     model = transformers.LlavaForConditionalGeneration.from_pretrained(
         folder, dtype=torch.float32, local_files_only=True

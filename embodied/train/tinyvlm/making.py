@@ -245,5 +245,6 @@ SETTINGS = {
     "model.provider": "transformers",
     "model.max_tokens": 2,
     "model.temperature": 0.0,
+    "model.threads": 1,
 }
 """How tinyvlm is played, besides the actions that it remembers."""

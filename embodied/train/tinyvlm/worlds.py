@@ -69,9 +69,8 @@ def _several() -> Plan:
     worlds = (one[0].worlds[0], one[1].worlds[0], replace(one[2].worlds[0], shows=False))
     sentences = tuple(s for plan in one for s in (*plan.sentences, *(_goal(w.env, w.tasks[0]) for w in plan.worlds)))
     phrases = tuple(dict.fromkeys(phrase for plan in one for phrase in plan.actions))
-    counts: dict[str, Any] = {"episodes": 18_000, "own": 60, "dev": 16}
-    course = Course(updates=11_000)
-    return Plan("tinyvlm-several", worlds, sentences, phrases, shape=Shape(picture=144), course=course, **counts)
+    counts: dict[str, Any] = {"episodes": 12_000, "own": 30, "dev": 8}
+    return Plan("tinyvlm-several", worlds, sentences, phrases, shape=Shape(picture=144), **counts)
 
 
 def _goal(env: str, task: str) -> str:

@@ -19,7 +19,10 @@ const COLUMNS = {
 const REFRESH = 5000;
 const $ = (id) => document.getElementById(id);
 
-function played(run) { return run.suite || (run.envs.length > 3 ? `${run.envs.length} environments` : run.envs.join(", ")); }
+function played(run) {
+  const worlds = run.suite || (run.envs.length > 3 ? `${run.envs.length} environments` : run.envs.join(", "));
+  return run.control ? `${worlds} (${run.control})` : worlds;
+}
 function dollars(value) { return typeof value !== "number" ? "–" : value && value < 0.995 ? `$${Number(value.toPrecision(2))}` : `$${value.toFixed(2)}`; }
 function worldsOf(run, key) { return key === "env" ? run.envs : [run[key]]; }
 
