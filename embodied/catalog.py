@@ -308,7 +308,7 @@ ENTRIES = Catalog(
         ),
         Entry(
             "patheval_loop",
-            "embodied/PathEvalLoop-v0",
+            "embodied/PathEvalLoop-v1",
             "embodied.planning.loop:PathEvalLoopEnv",
             ("drive",),
             30,

@@ -99,6 +99,10 @@ class Observation:
     """Further pictures of the same moment, in order, where an environment shows several (two paths side by side, a
     crop).
     """
+    actions: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """The phrases that replace `Mission.actions` in this step; with `free_text` the command patterns. If unset, the
+    mission's hold, and records do not mention the field.
+    """
 
 
 # --------------------------------------------------------------------------- model calls

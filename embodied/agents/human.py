@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from embodied.agents.parse import shorten
 from embodied.agents.prompt import instruction
-from embodied.agents.vocabulary import Commands, accepted, fold
+from embodied.agents.vocabulary import Commands, accepted, fold, present
 from embodied.types import Decision, Mission, Observation, Outcome, Step
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class HumanAgent:
         """Needs nothing of `kit`."""
 
     def begin(self, mission: Mission, rng: np.random.Generator) -> None:
-        self._mission = mission
+        self._mission = self._now = mission
         self._accepted = accepted(mission)
         self._numbered = not any(phrase.isdigit() for phrase in mission.actions)  # else a number is an action
         self._help = "??" if "?" in mission.actions else "?"
@@ -50,9 +50,11 @@ class HumanAgent:
         )
 
     async def act(self, observation: Observation) -> Decision:
+        self._now = present(self._mission, observation)
+        self._accepted = accepted(self._now)
         self._show(observation)
         try:
-            with _completion(self._mission), _interruptible():
+            with _completion(self._now), _interruptible():
                 while (action := self._read()) is None:
                     pass
         except KeyboardInterrupt:
@@ -77,6 +79,8 @@ class HumanAgent:
         if not observation.valid:
             lines.append(f"That was not a valid action: {observation.executed!r} was executed instead.")
         lines += [part for part in (observation.status, observation.text) if part]
+        if self._now is not self._mission:
+            lines.append(f"You can choose now: {self._accepted.listing() or 'no command'}.")
         print("\n".join(lines), flush=True)
 
     def _read(self) -> str | None:
@@ -123,7 +127,7 @@ class HumanAgent:
 
     def _listed(self) -> list[str]:
         numbered = self._numbered and not self._mission.free_text
-        items = self._mission.actions.items() if numbered else self._accepted.lines()
+        items = self._now.actions.items() if numbered else self._accepted.lines()
         return [
             f"{number:3}  " * numbered + f"{phrase}: {gloss}".removesuffix(": ")
             for number, (phrase, gloss) in enumerate(items, 1)

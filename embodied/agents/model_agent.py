@@ -15,8 +15,8 @@ from embodied.agents.history import HISTORIES, History
 from embodied.agents.notes import SHORTENED, UNASKED, UNHELD
 from embodied.agents.parse import Parser, parser, printable, shorten
 from embodied.agents.perception.perception import PERCEPTIONS, Perception
-from embodied.agents.prompt import instruction, message, repeated
-from embodied.agents.vocabulary import accepted
+from embodied.agents.prompt import instruction, message, offer, repeated
+from embodied.agents.vocabulary import accepted, present
 from embodied.blobs import Blobs, pictures_of
 from embodied.errors import PromptTooLong, UsageError
 from embodied.models.base import chooses
@@ -97,7 +97,7 @@ class ModelAgent:
         self._accepted = accepted(mission)
         if isinstance(self.parts.format, Held) and not self._accepted.finite:
             raise UsageError(NOT_FINITE.format("This environment"))
-        self._ask = self.parts.format.ask(mission)
+        self._now, self._ask = mission, self.parts.format.ask(mission)
         self._opening: list[Message] | None = None
         self._sent: tuple[Message, ...] = ()
         self._fitting = Fitting()
@@ -106,6 +106,7 @@ class ModelAgent:
 
     async def act(self, observation: Observation) -> Decision:
         self.parts.history.see(await self._perceived(observation), self._notes(observation))
+        self._choose_from(observation)
         self._beginning(observation)
         decision = await self._decide(observation.step)
         self._did(decision)
@@ -124,6 +125,7 @@ class ModelAgent:
 
     def recall(self, step: Step) -> None:
         self.parts.history.see(step.observation, self._notes(step.observation))
+        self._choose_from(step.observation)
         self._beginning(step.observation)
         self._fit_again(step.decision)
         if step.decision.calls:
@@ -137,6 +139,14 @@ class ModelAgent:
         """Nothing to do: the model is shared, and its maker closes it."""
 
     # ----------------------------------------------------------------- prompt
+
+    def _choose_from(self, observation: Observation) -> None:
+        """Takes in the actions of this step, where they are not those of the step before."""
+        now = present(self._mission, observation)
+        if now.actions != self._now.actions:
+            self._now, self._accepted = now, accepted(now)
+            offered = "" if now is self._mission else offer(now)
+            self._ask = "\n\n".join(filter(None, [offered, self.parts.format.ask(now)]))
 
     def _did(self, decision: Decision) -> None:
         self.parts.history.did(decision.action.strip() or "(empty answer)", self._plan(decision))
@@ -209,9 +219,9 @@ class ModelAgent:
             calls.append(Call(prompt.messages, self._counted(reply, prompt.messages)))
             thought = "\n".join(filter(None, (reply.reasoning.strip(), reply.text.strip())))
             said = printable(reply.text.strip()[-_LONGEST_PLAN:]) or "(empty answer)"
-            tail = (message("assistant", said), message("user", held.choose(self._mission)))
+            tail = (message("assistant", said), message("user", held.choose(self._now)))
             before = copy.copy(self._fitting)
-        choices = tuple(self._mission.actions)
+        choices = tuple(self._now.actions)
         try:
             prompt, reply = await self._call(tail, replace(self._settings(step, len(calls)), choices=choices))
         except PromptTooLong:

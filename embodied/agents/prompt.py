@@ -44,6 +44,14 @@ def _actions(mission: Mission) -> str:
     return "\n".join([head, *lines])
 
 
+def offer(mission: Mission) -> str:
+    """The line that says which actions can be chosen in one step, where they are not those of the instruction."""
+    listing = accepted(mission).listing()
+    if mission.free_text:
+        return f"The commands you can give now: {listing}." if listing else "You can give no command now."
+    return f"The actions you can choose from now: {listing}."
+
+
 def message(role: Role, text: str, images: Sequence[Image] = ()) -> Message:
     """A message of one text, with its pictures behind it."""
     return Message(role, (Text(text), *images))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from embodied.agents.vocabulary import present
 from embodied.types import Decision, Mission, Observation, Outcome, Step
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ _DIRECTIONS = ("north", "east", "south", "west")
 
 
 class RandomAgent:
-    """Chooses uniformly from the vocabulary.
+    """Chooses uniformly from the vocabulary of the step.
 
     Where any text is an action, it chooses a command pattern of the mission uniformly and fills each blank with a word
     of at least three letters from the current observation, or a compass direction where the blank asks for one.
@@ -29,8 +30,7 @@ class RandomAgent:
         """Needs nothing of `kit`."""
 
     def begin(self, mission: Mission, rng: np.random.Generator) -> None:
-        self._phrases = list(mission.actions) or [mission.default_action]
-        self._free_text = mission.free_text
+        self._mission = mission
         self._rng = rng
 
     async def act(self, observation: Observation) -> Decision:
@@ -40,8 +40,9 @@ class RandomAgent:
         self._draw(step.observation)  # so that the stream continues where it was
 
     def _draw(self, observation: Observation) -> str:
-        phrase = self._pick(self._phrases)
-        if self._free_text:
+        mission = present(self._mission, observation)
+        phrase = self._pick(list(mission.actions) or [mission.default_action])
+        if mission.free_text:
             words = sorted(set(_WORD.findall(observation.text.lower()))) or ["it"]
             phrase = _BLANK.sub(lambda blank: self._pick(_DIRECTIONS if "dir" in blank[0].lower() else words), phrase)
         return phrase

@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from itertools import groupby
 from typing import ClassVar
 
-from embodied.types import Mission
+import msgspec
+
+from embodied.types import Mission, Observation
 
 LONGEST_COMMAND = 200
 """Characters. The longest command of BALROG's text games has about 80; interpreters cut lines a little above 200."""
@@ -312,6 +315,15 @@ class Prose(Commands):
         fenced = _FENCED.fullmatch(answer)
         answer = self._unquoted(fenced[1].strip() if fenced else answer)
         return (answer,) if answer else ()
+
+
+def present(mission: Mission, observation: Observation) -> Mission:
+    """`mission` with the actions that can be chosen at `observation`: its own, or those of this step
+    (`Observation.actions`), each with the mission's gloss where it has one.
+    """
+    if observation.actions is msgspec.UNSET:
+        return mission
+    return replace(mission, actions={phrase: mission.actions.get(phrase, "") for phrase in observation.actions})
 
 
 def accepted(mission: Mission) -> Vocabulary | Commands:

@@ -8,7 +8,7 @@ prompts.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -19,7 +19,7 @@ from gymnasium import spaces
 
 import embodied.envs.vector  # noqa: F401  registers our spaces with vector environments
 from embodied.arrays import Pixels
-from embodied.envs.spaces import Choice, FreeText
+from embodied.envs.spaces import Choice, FreeText, Phrases
 from embodied.envs.truth import Sight
 from embodied.errors import UsageError
 from embodied.types import Mission
@@ -35,6 +35,18 @@ class Snapshot:
     seed: int
     options: dict[str, Any] | None
     actions: tuple[str, ...]
+    interrupts: tuple[tuple[int, int], ...] = ()
+    """(number of the action, number of the frame) of every step that was interrupted."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A moment between two decisions, for those who watch."""
+
+    seconds: float
+    """How long it lasts, in the environment's time; above 0."""
+    draw: Callable[[], Pixels]
+    """Draws the present state, (H, W, 3) uint8, a fresh array. It is called at once or never, and changes nothing."""
 
 
 @dataclass
@@ -54,6 +66,13 @@ class Transition:
     """Plain JSON. `metrics` (dict of floats) holds the environment's own metrics, `end_reason` (str) why it ended."""
 
 
+Frames = Generator[Frame, bool | None, Transition]
+"""What `_step` is where there are frames. The value of `yield` is true where the step is interrupted: the generator
+then returns its Transition without another frame.
+"""
+Watch = Callable[[Frame], None]
+
+
 class LanguageEnv(gymnasium.Env[RawObservation, str]):
     """Base class of environments. A subclass calls `super().__init__` with its spaces and implements the hooks below.
 
@@ -64,15 +83,17 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
         - `image_2`, `image_3`, ...: further pictures of the same moment, if the environment shows several.
         - `expert`: FreeText, the phrase the environment's own expert (bot, walkthrough, search) would choose; present
           with `expert=True`.
+        - `actions`: Phrases, those that can be chosen now; present with `changing=True`.
     Action space: `Choice` of phrases, or `FreeText`.
     Info:
         - `progress`: float in [0, 1]; None at the end of an episode that cannot be scored.
         - `success`: bool; None before the end, and in environments where nothing can succeed. An episode that runs out
           of steps has failed.
-        - `valid`: bool, false when the phrase was outside the action space.
+        - `valid`: bool, false when the phrase was outside the action space, or could not be chosen in this step.
         - `executed`: str, the phrase that was executed (the default action when the phrase was not valid).
 
     A phrase outside the action space never raises: the environment executes `default_action`, and `valid` is false.
+    The same holds for a phrase that cannot be chosen now, where actions change (`_available`).
 
     Args:
         action_space: `Choice` or `FreeText`.
@@ -84,6 +105,8 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
         expert: Whether observations have an `expert`, for recording demonstrations. If there are several, the name of
             one; True is the first.
         render_mode: None or `"rgb_array"`.
+        changing: Whether the actions that can be chosen change from step to step: then `_available` says which, and
+            observations have `actions`.
     """
 
     action_space: Choice | FreeText
@@ -103,6 +126,7 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
         status: bool = False,
         expert: bool | str = False,
         render_mode: str | None = None,
+        changing: bool = False,
     ):
         check_limit(max_steps)
         if render_mode not in (None, "rgb_array"):
@@ -116,17 +140,24 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
         self._pictures = [] if image_shape is None else [image_shape, *more_images]
         self._has_status = status
         self._has_expert = bool(expert)
+        self._changing = changing
+        self._now: tuple[str, ...] | None = None
         parts: dict[str, spaces.Space[Any]] = {"text": FreeText()}
         if status:
             parts["status"] = FreeText()
         if expert:
             parts["expert"] = FreeText()
+        if changing:
+            parts["actions"] = Phrases(action_space)
         for key, shape in zip(picture_keys(), self._pictures, strict=False):
             parts[key] = spaces.Box(0, 255, (*shape, 3), np.uint8)
         self.observation_space = spaces.Dict(parts)
         self._seed: int | None = None
         self._options: dict[str, Any] | None = None
         self._actions: list[str] = []
+        self._interrupts: list[tuple[int, int]] = []
+        self.frames = 0
+        """Frames of the last step."""
         self._done = True
 
     # ----------------------------------------------------------------- hooks
@@ -141,8 +172,10 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
         """Starts the episode that `seed` (in [0, 2**32)) decides wholly. Returns extra info: what the seed chose."""
 
     @abstractmethod
-    def _step(self, action: str) -> Transition:
-        """Executes `action`, which is in the action space."""
+    def _step(self, action: str) -> Transition | Frames:
+        """Executes `action`, which is in the action space. In an environment with a time of its own it may be a
+        generator that yields frames and returns the Transition.
+        """
 
     @abstractmethod
     def _text(self) -> str:
@@ -151,6 +184,13 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
     def _status(self) -> str:
         """The observation's status, for the present state."""
         return ""
+
+    def _available(self) -> tuple[str, ...] | None:
+        """The phrases that can be chosen in the present state, the default action among them; None for all of the
+        mission. Where any text is an action, they are the command patterns to show, and forbid nothing. Only with
+        `changing=True`, and not asked at the end.
+        """
+        return None
 
     def _expert(self) -> str:
         """The phrase the environment's own expert would choose now. Override it where there is one."""
@@ -186,18 +226,28 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
         self._seed = int(self.np_random.integers(2**31)) if seed is None else seed
         self._options = options
         self._actions = []
+        self._interrupts, self.frames = [], 0
         self._done = False
         info = self._reset(self._seed, options or {})
         return self._observe(), {"progress": 0.0, "success": None, "valid": True, **info}
 
-    def step(self, action: str) -> tuple[RawObservation, float, bool, bool, dict[str, Any]]:
-        """Executes a phrase. Raises `gymnasium.error.ResetNeeded` before the first reset and after the end."""
+    def step(
+        self, action: str, *, watch: Watch | None = None, interrupt_at: int | None = None
+    ) -> tuple[RawObservation, float, bool, bool, dict[str, Any]]:
+        """Executes a phrase. Raises `gymnasium.error.ResetNeeded` before the first reset and after the end.
+
+        Args:
+            action: The phrase.
+            watch: Called with each frame, while the step waits. It changes nothing.
+            interrupt_at: Number of the frame, from 0, behind which the step is interrupted; without an effect if there
+                are not so many.
+        """
         if self._done:
             raise gymnasium.error.ResetNeeded("Call reset() first: the episode is over or never began.")
-        valid = self.action_space.contains(action)
+        valid = self.action_space.contains(action) and self._may(action)
         executed = action if valid else self.default_action
         self._actions.append(action)
-        t = self._step(executed)
+        t = self._through(self._step(executed), watch, interrupt_at)
         truncated = t.truncated or (
             not t.terminated and self.max_steps is not None and len(self._actions) >= self.max_steps
         )
@@ -228,17 +278,46 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
         """
         if self._seed is None:
             raise gymnasium.error.ResetNeeded("Call reset() first: there is no episode to take a snapshot of.")
-        return Snapshot(self._seed, self._options, tuple(self._actions))
+        return Snapshot(self._seed, self._options, tuple(self._actions), tuple(self._interrupts))
 
     def restore(self, snapshot: Snapshot) -> RawObservation:
         """Goes to the point of `snapshot` by replaying all steps that led there."""
         observation, _ = self.reset(seed=snapshot.seed, options=snapshot.options)
-        for action in snapshot.actions:
-            observation, *_ = self.step(action)
+        interrupts = dict(snapshot.interrupts)
+        for number, action in enumerate(snapshot.actions):
+            # an environment without frames may have a `step` of its own that takes the action alone
+            more: dict[str, Any] = {"interrupt_at": interrupts[number]} if number in interrupts else {}
+            observation, *_ = self.step(action, **more)
         return observation
+
+    def _through(self, answer: Transition | Frames, watch: Watch | None, interrupt_at: int | None) -> Transition:
+        """The end of a step, after its frames."""
+        self.frames = 0
+        if isinstance(answer, Transition):
+            return answer
+        stop = False
+        while True:
+            try:
+                frame = answer.send(stop if self.frames else None)
+            except StopIteration as end:
+                transition: Transition = end.value
+                return transition
+            if watch is not None:
+                watch(frame)
+            stop = self.frames == interrupt_at
+            if stop:
+                self._interrupts.append((len(self._actions) - 1, self.frames))
+            self.frames += 1
+
+    def _may(self, action: str) -> bool:
+        """Whether `action` can be chosen in the present state."""
+        return self._now is None or action in self._now or self.mission.free_text
 
     def _observe(self) -> RawObservation:
         observation: RawObservation = {"text": self._text()}
+        if self._changing:
+            self._now = None if self._done else self._available()
+            observation["actions"] = tuple(self.mission.actions) if self._now is None else self._now
         if self._has_status:
             observation["status"] = self._status()
         if self._has_expert:

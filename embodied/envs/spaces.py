@@ -1,8 +1,9 @@
-"""Spaces of language: `Choice`, a finite set of phrases, and `FreeText`, any string."""
+"""Spaces of language: `Choice`, a finite set of phrases; `FreeText`, any string; `Phrases`, a tuple of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -91,3 +92,48 @@ class FreeText(Space[str]):
 
     def __repr__(self) -> str:
         return f"FreeText(max_length={self.max_length})"
+
+
+class Phrases(Space[tuple[str, ...]]):
+    """A tuple of distinct phrases of an action space: those that can be chosen in one step.
+
+    Args:
+        of: The action space. Of a `FreeText` they may be any strings (command patterns).
+        seed: Seed of the space's own random stream.
+    """
+
+    _MOST = 4
+    """Phrases in a sample of any strings."""
+
+    def __init__(self, of: Choice | FreeText, seed: int | np.random.Generator | None = None):
+        self.of = deepcopy(of)  # seeding this space must not move the action space's stream
+        super().__init__(None, None, seed)
+
+    @property
+    def is_np_flattenable(self) -> bool:
+        return False
+
+    def seed(self, seed: int | None = None) -> int | list[int] | dict[str, int]:
+        self.of.seed(seed)
+        return super().seed(seed)
+
+    def sample(self, mask: Any = None, probability: Any = None) -> tuple[str, ...]:
+        """Some phrases, in the order of the action space; at least one."""
+        if isinstance(self.of, FreeText):
+            number = int(self.np_random.integers(1, self._MOST + 1))
+            return tuple(dict.fromkeys(self.of.sample() for _ in range(number)))
+        number = int(self.np_random.integers(1, len(self.of) + 1))
+        chosen = sorted(self.np_random.choice(len(self.of), size=number, replace=False))
+        return tuple(self.of.phrases[int(k)] for k in chosen)
+
+    def contains(self, x: Any) -> bool:
+        return isinstance(x, tuple) and all(map(self.of.contains, x)) and len(set(x)) == len(x)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Phrases) and self.of == other.of
+
+    def __hash__(self) -> int:
+        return hash(("phrases", self.of))
+
+    def __repr__(self) -> str:
+        return f"Phrases({self.of!r})"

@@ -7,11 +7,12 @@ kind of space, that make this memory, write to it and read it. Importing this mo
 from __future__ import annotations
 
 import ctypes
+import json
 import multiprocessing
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
 from gymnasium import spaces
 from gymnasium.vector.utils import (
@@ -22,16 +23,21 @@ from gymnasium.vector.utils import (
     write_to_shared_memory,
 )
 
-from embodied.envs.spaces import Choice, FreeText
+from embodied.envs.spaces import Choice, FreeText, Phrases
 
 MOST_BYTES = 1_048_576
 """Bytes of UTF-8 that one text may take in shared memory; a longer one needs `shared_memory=False`."""
+PHRASES = FreeText(MOST_BYTES // 4)
+"""The text that phrases are written as: a list in JSON."""
 _LENGTH = 8
 """Bytes before each text that hold its length."""
 
 
-class _Live(Sequence[str]):
-    """The strings of all environments as they stand in shared memory now; a deep copy is a tuple of strings.
+V = TypeVar("V", str, tuple[str, ...])
+
+
+class _Live(Sequence[V]):
+    """The values of all environments as they stand in shared memory now; a deep copy is a tuple of values.
 
     Gymnasium reads the memory once, at the start, and copies what it read at each step. An array shows the present
     values by itself; a string does not.
@@ -42,14 +48,14 @@ class _Live(Sequence[str]):
         self._n = n
 
     @abstractmethod
-    def _read(self, index: int) -> str:
-        """The string of one environment."""
+    def _read(self, index: int) -> V:
+        """The value of one environment."""
 
     @overload
-    def __getitem__(self, index: int) -> str: ...
+    def __getitem__(self, index: int) -> V: ...
     @overload
-    def __getitem__(self, index: slice) -> tuple[str, ...]: ...
-    def __getitem__(self, index: int | slice) -> str | tuple[str, ...]:
+    def __getitem__(self, index: slice) -> tuple[V, ...]: ...
+    def __getitem__(self, index: int | slice) -> V | tuple[V, ...]:
         if isinstance(index, slice):
             return tuple(self)[index]
         return self._read(range(self._n)[index])
@@ -57,20 +63,20 @@ class _Live(Sequence[str]):
     def __len__(self) -> int:
         return self._n
 
-    def __iter__(self) -> Iterator[str]:
+    def __iter__(self) -> Iterator[V]:
         return (self._read(index) for index in range(self._n))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and tuple(self) == tuple(other)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> tuple[str, ...]:
+    def __deepcopy__(self, memo: dict[int, Any]) -> tuple[V, ...]:
         return tuple(self)
 
     def __repr__(self) -> str:
         return repr(tuple(self))
 
 
-class _LiveTexts(_Live):
+class _LiveTexts(_Live[str]):
     """Of a FreeText: each a length and UTF-8."""
 
     def __init__(self, memory: Any, n: int, room: int):
@@ -83,7 +89,7 @@ class _LiveTexts(_Live):
         return bytes(data[start + _LENGTH : start + _LENGTH + length]).decode("utf-8", "surrogatepass")
 
 
-class _LivePhrases(_Live):
+class _LivePhrases(_Live[str]):
     """Of a Choice: each the number of a phrase."""
 
     def __init__(self, memory: Any, n: int, phrases: tuple[str, ...]):
@@ -92,6 +98,17 @@ class _LivePhrases(_Live):
 
     def _read(self, index: int) -> str:
         return self._phrases[int(self._memory.get_obj()[index])]
+
+
+class _LiveLists(_Live[tuple[str, ...]]):
+    """Of a Phrases: each a list in JSON."""
+
+    def __init__(self, texts: _LiveTexts):
+        self._texts = texts
+        super().__init__(None, len(texts))
+
+    def _read(self, index: int) -> tuple[str, ...]:
+        return tuple(json.loads(self._texts[index] or "[]"))
 
 
 def _room(space: FreeText) -> int:
@@ -113,6 +130,11 @@ def _create_phrases(space: Choice, n: int = 1, ctx: Any = multiprocessing) -> An
     return ctx.Array(ctypes.c_int64, n)
 
 
+@create_shared_memory.register(Phrases)
+def _create_lists(space: Phrases, n: int = 1, ctx: Any = multiprocessing) -> Any:
+    return _create_texts(PHRASES, n, ctx)
+
+
 @write_to_shared_memory.register(FreeText)
 def _write_text(space: FreeText, index: int, value: str, shared_memory: Any) -> None:
     data, room = value.encode("utf-8", "surrogatepass"), _room(space)
@@ -131,6 +153,11 @@ def _write_phrase(space: Choice, index: int, value: str, shared_memory: Any) -> 
     shared_memory.get_obj()[index] = _phrases(space).index(value)
 
 
+@write_to_shared_memory.register(Phrases)
+def _write_list(space: Phrases, index: int, value: tuple[str, ...], shared_memory: Any) -> None:
+    _write_text(PHRASES, index, json.dumps(value), shared_memory)
+
+
 @read_from_shared_memory.register(FreeText)
 def _read_texts(space: FreeText, shared_memory: Any, n: int = 1) -> Sequence[str]:
     return _LiveTexts(shared_memory, n, _room(space))
@@ -139,6 +166,11 @@ def _read_texts(space: FreeText, shared_memory: Any, n: int = 1) -> Sequence[str
 @read_from_shared_memory.register(Choice)
 def _read_phrases(space: Choice, shared_memory: Any, n: int = 1) -> Sequence[str]:
     return _LivePhrases(shared_memory, n, _phrases(space))
+
+
+@read_from_shared_memory.register(Phrases)
+def _read_lists(space: Phrases, shared_memory: Any, n: int = 1) -> Sequence[tuple[str, ...]]:
+    return _LiveLists(_LiveTexts(shared_memory, n, _room(PHRASES)))
 
 
 @create_empty_array.register(FreeText)
@@ -151,9 +183,15 @@ def _empty_phrases(space: Choice, n: int = 1, fn: Any = None) -> tuple[str, ...]
     return (space.phrases[0],) * n
 
 
+@create_empty_array.register(Phrases)
+def _empty_lists(space: Phrases, n: int = 1, fn: Any = None) -> tuple[tuple[str, ...], ...]:
+    return ((),) * n
+
+
 @batch_differing_spaces.register(FreeText)
 @batch_differing_spaces.register(Choice)
+@batch_differing_spaces.register(Phrases)
 def _differing(  # type: ignore[misc]  # Gymnasium looks the function up by the class of one space, and gives it several
-    several: Sequence[FreeText | Choice],
+    several: Sequence[FreeText | Choice | Phrases],
 ) -> spaces.Tuple:
     return spaces.Tuple([deepcopy(space) for space in several])

@@ -71,12 +71,13 @@ class PathEvalLoopEnv(LanguageEnv):
     ## Action Space
     `Choice` of `path 1` to `path N` (N is `paths`, 2 to 4) and `replan`, the default action. With `replan` the robot
     stands for 5 units of time (it drives 1 map unit in one unit of time), and the planners look for other paths.
-    Sometimes there are fewer than N different paths. A path that is not offered is not valid and is executed as
-    `replan`.
+    Sometimes there are fewer than N different paths. Then the actions of this step are the paths offered and `replan`.
+    A path that is not offered is not valid, and `replan` is executed.
 
     ## Observation Space
     - `text`: the scenario; the robot's radius, position and heading; why it stopped and what it sees; the paths, with
       their seven descriptors if `inputs` has them.
+    - `actions`: the phrases that can be chosen now.
     - `image` (with `image=True`): (508, 480, 3) uint8 from above, or (540, 960, 3) in 3D: obstacles, crates seen, the
       paths in four colours. The view from above also shows the way driven so far (grey), the robot at its true size,
       and visible moving obstacles (orange, with a line to where each will be in 9 units of time).
@@ -139,6 +140,8 @@ class PathEvalLoopEnv(LanguageEnv):
     - Kavraki, Svestka, Latombe, Overmars 1996, Probabilistic roadmaps; Kuffner, LaValle 2000, RRT-Connect.
 
     ## Version History
+    - v1: observations say which actions can be chosen (`actions`). An agent that chooses by chance, or is held to the
+      list, no longer chooses paths that are not offered. Worlds, proposals, texts and pictures are those of v0.
     - v0: first version.
     """
 
@@ -204,6 +207,7 @@ class PathEvalLoopEnv(LanguageEnv):
             image_shape=views.shapes(view, "overlay", paths, labels=True)[0] if image else None,
             expert=expert,
             render_mode=render_mode,
+            changing=True,
         )
 
     @property
@@ -247,8 +251,6 @@ class PathEvalLoopEnv(LanguageEnv):
         offers, episode = self._offers(), self._episode
         world, state = episode.world, episode.state
         at = WAIT if action == REPLAN else list(self._gloss).index(action)
-        offered = at < len(offers)
-        at = at if offered else WAIT
         episode.plan = episode.plan[1:] if episode.plan[:1] == [at] else []
         episode.replans += at == WAIT
         episode.state = state = wait(world, state) if at == WAIT else drive(world, state, offers[at][1])
@@ -259,8 +261,6 @@ class PathEvalLoopEnv(LanguageEnv):
             "offers": [] if over else [planner for planner, _ in self._offers()],
             "metrics": self._metrics(over),
         }
-        if not offered:
-            info |= {"valid": False, "executed": REPLAN}
         if not over:
             return Transition(info=info)
         arrived = state.end == "goal"
@@ -292,6 +292,10 @@ class PathEvalLoopEnv(LanguageEnv):
 
     def _offers(self) -> list[tuple[str, Floats]]:
         return self._episode.search.offers(self._episode.state)
+
+    def _available(self) -> tuple[str, ...] | None:
+        paths = tuple(self._gloss)[: len(self._offers())]
+        return None if len(paths) == len(self._gloss) - 1 else (*paths, REPLAN)
 
     def _expert(self) -> str:
         offers, episode = self._offers(), self._episode

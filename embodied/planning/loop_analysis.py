@@ -1,4 +1,4 @@
-"""Tables of PathEvalLoop-v0: regret, arrival and collisions, of all episodes and by scenario and family of maps."""
+"""Tables of PathEvalLoop-v1: regret, arrival and collisions, of all episodes and by scenario and family of maps."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def tables(episodes: Sequence[Episode], replies: Replies) -> list[Table]:
     passed = sum(int(e.info.get("passed_over") or 0) for e in episodes)
     note = _NOTE + (f" Maps passed over because no path leads through them: {passed}." if passed else "")
     return [
-        Table("PathEvalLoop-v0: choosing paths on the way", _COLUMNS, tuple(rows), note),
+        Table("PathEvalLoop-v1: choosing paths on the way", _COLUMNS, tuple(rows), note),
         _chosen(episodes, replies),
     ]
 

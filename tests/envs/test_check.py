@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from embodied.envs import make
-from embodied.envs.base import LanguageEnv, Transition
+from embodied.envs.base import Frame, LanguageEnv, Transition
 from embodied.envs.check import RULES, EnvContract, check
 from embodied.envs.check.__main__ import main
 from embodied.envs.check.subject import Returned, difference
-from embodied.envs.spaces import Choice
+from embodied.envs.spaces import Choice, Phrases
 from embodied.types import Mission
 
 
@@ -80,6 +80,93 @@ def test_a_good_environment_keeps_all():
     assert report.ok and not report.warnings
     assert str(report) == f"Count keeps all {len(RULES)} rules."
     assert {name.removeprefix("test_") for name in dir(TestCount) if name.startswith("test_")} == set(RULES)
+
+
+class Offers(Count):
+    """As Count, but `less` alone can be chosen at even numbers."""
+
+    def __init__(self):
+        super().__init__()
+        self._changing = True
+        self.observation_space.spaces["actions"] = Phrases(self.action_space)
+
+    def _available(self):
+        return ("less",) if self.number % 2 == 0 else None
+
+    def _expert(self):
+        return "less"
+
+
+class OffersNoDefault(Offers):
+    def _available(self):
+        return ("more",)
+
+
+class OffersInVain(Offers):
+    def _may(self, action):
+        return True
+
+
+class OffersWrongly(Offers):
+    def step(self, action):
+        may = self._may(action)
+        self.number += 0 if may else 5
+        return super().step(action)
+
+
+class Films(Count):
+    """As Count, with two frames a step."""
+
+    drawn = 0
+
+    def _step(self, action):
+        for _ in range(self._frames()):
+            if (yield Frame(0.5, self._frame)):
+                break
+        return super()._step(action)
+
+    def _frames(self):
+        return 2
+
+    def _frame(self):
+        return self._image()
+
+
+class FilmsLonger(Films):
+    def _frame(self):
+        self.drawn += 1
+        return self._image()
+
+    def _frames(self):
+        return 3 if self.drawn else 2
+
+
+class FilmsOn(Films):
+    def _step(self, action):
+        yield Frame(0.5, self._frame)
+        yield Frame(0.5, self._frame)
+        return Count._step(self, action)
+
+
+class FilmsAndMoves(Films):
+    def _frame(self):
+        self.number = min(11, self.number + 1)
+        return self._image()
+
+
+class FilmsNothing(Films):
+    def _frame(self):
+        return None
+
+
+class FilmsByChance(Films):
+    total = 0
+
+    def _step(self, action):
+        if (yield Frame(0.5, self._frame)):
+            self.total += 1
+            self.number = self.total % 12
+        return Count._step(self, action)
 
 
 class NoText(Count):
@@ -237,6 +324,14 @@ class CloseOnce(Count):
         (ArrayInInfo, "plain_json", "info['where'] is (1, 2)"),
         (RaisesOnInvalid, "invalid_action", "raises KeyError"),
         (InvalidDoesNothing, "invalid_action", "it must say False and 'less'"),
+        (OffersNoDefault, "actions", "the default action is 'less', which is not among the actions of this step"),
+        (OffersInVain, "actions", "'more' cannot be chosen at observation"),
+        (OffersWrongly, "actions", "is not the same as the default action: the info of step"),
+        (FilmsLonger, "frames", "where these are drawn"),
+        (FilmsOn, "frames", "is interrupted behind its first frame and shows 2; it must end"),
+        (FilmsAndMoves, "frames", "Drawing frames changes the episode"),
+        (FilmsNothing, "frames", "Frame 0 of step 0 draws no"),
+        (FilmsByChance, "frames", "The same interruption gives another episode"),
         (ByInstance, "determinism", "Two instances with seed 0"),
         (Remembers, "reset", "another episode the second time: the text observed at reset differs"),
         (NoSnapshot, "snapshot", "continues differently"),

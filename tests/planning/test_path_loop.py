@@ -1,4 +1,4 @@
-"""PathEvalLoop-v0: utility and regret, the robot and its world, policies, the environment's contract, tables."""
+"""PathEvalLoop-v1: utility and regret, the robot and its world, policies, the environment's contract, tables."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_the_search_finds_ends_that_hold(world):
 
 
 def test_gymnasium_and_contract():
-    env = gymnasium.make("embodied/PathEvalLoop-v0", **QUICK).unwrapped
+    env = gymnasium.make("embodied/PathEvalLoop-v1", **QUICK).unwrapped
     check_env(env, skip_render_check=True)
 
 

@@ -7,13 +7,14 @@ from typing import Any
 
 from embodied.arrays import Pixels
 from embodied.catalog import check_task, entry
+from embodied.driving.closed_loop.bicycle import TICK
 from embodied.driving.closed_loop.describe import ahead, instruments
 from embodied.driving.closed_loop.road import OUTCOMES, DrivenRoad, Ending
 from embodied.driving.closed_loop.rule_driver import decide
 from embodied.driving.closed_loop.scenes import Drive, drive_of, pairs, start
 from embodied.driving.closed_loop.world import ACTIONS, run_up
 from embodied.driving.scene.render import frame
-from embodied.envs.base import LanguageEnv, Transition
+from embodied.envs.base import Frame, Frames, LanguageEnv, Transition
 from embodied.envs.spaces import Choice
 from embodied.errors import UsageError
 from embodied.registry import unknown
@@ -77,6 +78,9 @@ class CornerCaseDriveEnv(LanguageEnv):
       away, how it moves. The list does not say what matters, and leaves out what a picture would not show.
     - `image` (with `image=True`): (height, width, 3) uint8, the view through the windscreen; 640 x 360 by default.
     - `expert` (with `expert=True`): what the rule-based driver would say.
+
+    - Frames: the view after each tick between two decisions, .1 s each, for those who watch. An interruption behind a
+      frame ends the decision at this tick, and the agent is asked again.
 
     ## Starting State
     Pair `seed % 24`. The seed also draws which road comes first. Each further round of 24 seeds starts up to 10 m
@@ -290,9 +294,11 @@ class CornerCaseDriveEnv(LanguageEnv):
             "roads": {kind: _facts(drive) for kind, drive in made.items()},
         }
 
-    def _step(self, action: str) -> Transition:
+    def _step(self, action: str) -> Frames:
         episode, road = self._episode, self._episode.road
-        road.drive(action, RATES[self._hz])
+        for _ in road.ticks(action, RATES[self._hz]):
+            if (yield Frame(TICK, self._image)):
+                break
         info: dict[str, Any] = {
             "road": len(episode.ended) + 1,
             "position": road.position(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,8 +54,15 @@ class DrivenRoad:
 
     def drive(self, action: str, ticks: int) -> None:
         """Drives as told for some tenths of a second, or until the road is over; `over` then says why."""
+        for _ in self.ticks(action, ticks):
+            pass
+
+    def ticks(self, action: str, ticks: int) -> Iterator[None]:
+        """As `drive`, with a pause between any two ticks."""
         self.world.command(action)
-        for _ in range(ticks):
+        for tick in range(ticks):
+            if tick:
+                yield
             self.world.tick()
             self._scorer.watch(self.world)
             if self.world.time <= self.plan.seconds:

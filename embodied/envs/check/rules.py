@@ -19,6 +19,7 @@ from gymnasium import spaces
 from gymnasium.utils.env_checker import check_env
 
 from embodied.arrays import Pixels
+from embodied.envs.check.steps import actions_rule, frames_rule
 from embodied.envs.check.subject import (
     Returned,
     Rule,
@@ -34,12 +35,12 @@ from embodied.envs.check.subject import (
     short,
     step,
 )
-from embodied.envs.spaces import Choice, FreeText
+from embodied.envs.spaces import Choice, FreeText, Phrases
 from embodied.types import Mission
 
 TEXTS = ("text", "status", "expert")
 _PICTURE = re.compile(r"image(_[2-9])?")
-"""Parts of an observation that are strings; `image` is the only other one."""
+"""Parts of an observation that are strings."""
 _NOT_A_PHRASE = "\x00 this is no action of any environment"
 _LIMIT = 5
 """Step limit that is set to see an episode truncated."""
@@ -79,10 +80,12 @@ def spaces_rule(subject: Subject) -> Iterator[Violation]:
                 isinstance(part, spaces.Box) and part.dtype == np.uint8 and len(part.shape) == 3 and part.shape[2] == 3
             ):
                 yield Violation(f"The space of `{key}` is {part}; it must be a Box of (height, width, 3) uint8.")
-            elif key not in TEXTS and not _PICTURE.fullmatch(key):
+            elif key == "actions" and not isinstance(part, Phrases):
+                yield Violation(f"The space of `actions` is {part}; it must be Phrases.")
+            elif key not in (*TEXTS, "actions") and not _PICTURE.fullmatch(key):
                 yield Violation(
-                    f"The observation space has `{key}`; the parts an agent knows are text, status, expert, image,"
-                    " image_2, image_3, ..."
+                    f"The observation space has `{key}`; the parts an agent knows are text, status, expert, actions,"
+                    " image, image_2, image_3, ..."
                 )
         if not isinstance(env.action_space, Choice | FreeText):
             yield Violation(f"The action space is {env.action_space}; it must be a Choice of phrases or FreeText.")
@@ -231,6 +234,10 @@ def invalid_action_rule(subject: Subject) -> Iterator[Violation]:
                     "reset", "step 1"
                 )
             )
+
+
+_rule(actions_rule)
+_rule(frames_rule)
 
 
 @_rule
@@ -393,7 +400,8 @@ def mission_rule(subject: Subject) -> Iterator[Violation]:
             if shown != accepted:
                 odd = sorted(set(shown) ^ set(accepted)) or "the order"
                 yield Violation(f"The mission's actions are not the action space's phrases; they differ in {odd}.")
-        if mission.free_text is not isinstance(env.action_space, FreeText):
+        narrowed = "actions" in env.observation_space.spaces and not mission.free_text
+        if mission.free_text is not isinstance(env.action_space, FreeText) and not narrowed:
             yield Violation(
                 f"The mission says free_text={mission.free_text}, but the action space is {env.action_space}."
             )

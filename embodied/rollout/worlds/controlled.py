@@ -82,9 +82,14 @@ class Controlled:
             raise EnvironmentFailure(self._nothing())
         return self._shown(raw), {**info, "control": {"name": self._task.control, **about}}
 
-    def step(self, action: str) -> Answer:
-        """As the environment's own step."""
-        raw, reward, terminated, truncated, info = self._own.step(action)
+    @property
+    def frames(self) -> int:
+        """Frames of the last step."""
+        return self._own.frames
+
+    def step(self, action: str, **more: Any) -> Answer:
+        """As the environment's own step. Who watches sees what really happens."""
+        raw, reward, terminated, truncated, info = self._own.step(action, **more)
         self._after(info["executed"])
         return self._shown(raw), reward, terminated, truncated, info
 

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
+import msgspec
 import numpy as np
 
 from embodied import envs
 from embodied.blobs import Blobs, MemoryBlobs, put_frame
+from embodied.envs.base import LanguageEnv, Watch
 from embodied.envs.spaces import FreeText
 from embodied.errors import EmbodiedError, EnvironmentFailure
 from embodied.rollout.worlds.controlled import Controlled, controlled
@@ -53,6 +55,8 @@ class Answer:
     valid: bool
     info: Json
     seconds: float
+    frames: int = 0
+    """Frames between the action and this answer; an interruption behind frame k leaves k + 1."""
 
 
 class LocalEnvironment:
@@ -75,17 +79,22 @@ class LocalEnvironment:
             raw, info = self._env.reset(seed=seed)
             mission = self._env.mission
         self._step = 0
+        self._phrases = tuple(mission.actions)
         return Start(
-            self._observation(raw), observation_hash(raw), mission, {k: v for k, v in info.items() if k not in SEPARATE}
+            self._observation(raw), self._hash(raw), mission, {k: v for k, v in info.items() if k not in SEPARATE}
         )
 
-    def step(self, action: str) -> Answer:
-        """Executes a phrase. Raises `EnvironmentFailure` when the simulator fails, or gives a reward or progress that
-        is not a number.
+    def step(self, action: str, *, watch: Watch | None = None, interrupt_at: int | None = None) -> Answer:
+        """Executes a phrase. `LanguageEnv.step` says what the keywords mean.
+
+        Raises:
+            EnvironmentFailure: The simulator fails, or gives a reward or progress that is not a number.
         """
+        asked = {"watch": watch, "interrupt_at": interrupt_at}
+        more: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
         start = time.perf_counter()
         with self._boundary(f"step {self._step}"):
-            raw, reward, terminated, truncated, info = self._env.step(action)
+            raw, reward, terminated, truncated, info = self._env.step(action, **more)
         seconds = time.perf_counter() - start
         for what, value in (("reward", reward), ("progress", info["progress"])):
             # no mean could be made with it, and JSON has no word for it
@@ -97,7 +106,7 @@ class LocalEnvironment:
         self._step += 1
         return Answer(
             observation=self._observation(raw, info, float(reward)),
-            hash=observation_hash(raw),
+            hash=self._hash(raw),
             reward=float(reward),
             terminated=terminated,
             truncated=truncated,
@@ -107,6 +116,7 @@ class LocalEnvironment:
             valid=info["valid"],
             info={k: v for k, v in info.items() if k not in SEPARATE},
             seconds=seconds,
+            frames=self._env.frames if isinstance(self._env, LanguageEnv | Controlled) else 0,
         )
 
     def frame(self) -> np.ndarray | None:
@@ -143,7 +153,18 @@ class LocalEnvironment:
             executed=info["executed"] if info else None,
             valid=info["valid"] if info else True,
             reward=reward,
+            actions=self._changed(raw),
         )
+
+    def _changed(self, raw: dict[str, Any]) -> tuple[str, ...] | msgspec.UnsetType:
+        """The actions of this step where they are not the mission's."""
+        actions = raw.get("actions", self._phrases)
+        return msgspec.UNSET if actions == self._phrases else tuple(without_surrogates(actions))
+
+    def _hash(self, raw: dict[str, Any]) -> str:
+        """The hash of an observation. Actions count only where they are not the mission's."""
+        changed = raw.get("actions", self._phrases) != self._phrases
+        return observation_hash(raw if changed else {k: v for k, v in raw.items() if k != "actions"})
 
     @contextmanager
     def _boundary(self, what: str) -> Iterator[None]:

@@ -1,8 +1,9 @@
 """The program in a worker process: a host of environments that executes one request after another.
 
 `python -m embodied.rollout.worlds.host` reads requests from standard input and writes answers to standard output. A
-frame is four bytes of length, big-endian, and a msgpack record; an empty frame is a heartbeat, sent while a request is
-being worked on. Simulators that print do so on standard error. The process ends with its parent.
+packet is four bytes of length, big-endian, and a msgpack record; an empty packet is a heartbeat, sent while a request
+is being worked on. Where the highest bit of the length is set, the packet is a picture for who watches (`Shown`).
+Simulators that print do so on standard error. The process ends with its parent.
 """
 
 from __future__ import annotations
@@ -21,9 +22,12 @@ import msgspec
 from embodied.blobs import MemoryBlobs
 from embodied.errors import EmbodiedError, EnvironmentFailure
 from embodied.rollout.worlds.environment import Answer, LocalEnvironment, Start, check_environment
+from embodied.rollout.worlds.watching import Projector
 from embodied.store.codec import pack
 from embodied.types import TaskSpec
 
+SHOWN = 1 << 31
+"""This bit of a length marks a picture for who watches."""
 BEAT = 1.0
 """Seconds between heartbeats."""
 
@@ -47,6 +51,12 @@ class Act(msgspec.Struct, tag=True):
 
     env: int
     action: str
+    interrupt_at: int | None = None
+    """Number of the frame behind which the step is interrupted."""
+    watched: bool = False
+    """Whether frames are drawn and sent."""
+    step: int = 0
+    """What the frames say of the step."""
 
 
 class Close(msgspec.Struct, tag=True):
@@ -82,10 +92,15 @@ class Outbox(MemoryBlobs):
 
 
 class Host:
-    """Environments by number."""
+    """Environments by number.
 
-    def __init__(self) -> None:
+    Args:
+        projector: Shows frames; without one they are not drawn.
+    """
+
+    def __init__(self, projector: Projector | None = None) -> None:
         self._outbox = Outbox()
+        self._projector = projector
         self._environments: dict[int, LocalEnvironment] = {}
 
     def handle(self, data: bytes) -> bytes:
@@ -120,8 +135,9 @@ class Host:
                 if env not in self._environments:
                     self._environments[env] = LocalEnvironment(task, self._outbox)
                 return Response(start=self._environments[env].reset(seed))
-            case Act(env, action):
-                return Response(answer=self._environments[env].step(action))
+            case Act(env, action, interrupt_at, watched, step):
+                watch = self._projector.watch(env, step) if watched and self._projector else None
+                return Response(answer=self._environments[env].step(action, watch=watch, interrupt_at=interrupt_at))
             case Close(env):
                 if environment := self._environments.pop(env, None):
                     environment.close()
@@ -129,7 +145,7 @@ class Host:
 
 
 class Channel:
-    """Frames over two pipes; its heart beats while `busy`."""
+    """Packets over two pipes; its heart beats while `busy`."""
 
     def __init__(self, requests: BinaryIO, answers: BinaryIO):
         self._requests = requests
@@ -147,6 +163,12 @@ class Channel:
     def write(self, data: bytes) -> None:
         with self._lock:
             self._answers.write(len(data).to_bytes(4) + data)
+            self._answers.flush()
+
+    def show(self, data: bytes) -> None:
+        """Sends a picture to who watches."""
+        with self._lock:
+            self._answers.write((len(data) | SHOWN).to_bytes(4) + data)
             self._answers.flush()
 
     def _beat(self) -> None:
@@ -182,7 +204,8 @@ def main() -> None:
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
-    host, channel = Host(), Channel(requests, answers)
+    channel = Channel(requests, answers)
+    host = Host(Projector(channel.show))
     while (request := channel.read()) is not None:
         channel.busy = True
         response = host.handle(request)

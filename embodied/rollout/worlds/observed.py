@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from itertools import takewhile
 from typing import Any
 
@@ -12,14 +13,16 @@ from embodied.envs.base import picture_keys
 
 
 def observation_hash(raw: dict[str, Any]) -> str:
-    """SHA-256 over a Gymnasium observation: its text, status and pixels. Independent of the PNG encoder and of
-    `expert`.
+    """SHA-256 over a Gymnasium observation: its text, status, pixels, and its actions where it has them. Independent of
+    the PNG encoder and of `expert`.
     """
     digest = hashlib.sha256()
     for key in ("text", "status"):
         digest.update(raw.get(key, "").encode("utf-8", "surrogatepass") + b"\0")
     for frame in frames(raw):
         digest.update(repr(frame.shape).encode() + np.ascontiguousarray(frame).tobytes())
+    if "actions" in raw:
+        digest.update(b"actions\0" + json.dumps(raw["actions"]).encode())
     return digest.hexdigest()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from embodied import secrets
@@ -54,6 +54,7 @@ class RayWorker:
     def __init__(self, actor: Any):
         """Use `launch`."""
         self._actor = actor
+        self.shown: Callable[[bytes], None] | None = None
 
     @classmethod
     async def launch(cls, allowed: Sequence[str] = ()) -> RayWorker:

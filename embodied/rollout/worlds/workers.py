@@ -27,7 +27,8 @@ from embodied import errors, secrets
 from embodied.blobs import Blobs
 from embodied.errors import EmbodiedError, EnvironmentFailure, RecordDiffers, UsageError, WorkersLost
 from embodied.rollout.worlds.environment import Answer, Start
-from embodied.rollout.worlds.host import BEAT, Act, Close, Make, Request, Reset, Response
+from embodied.rollout.worlds.host import BEAT, SHOWN, Act, Close, Make, Request, Reset, Response
+from embodied.rollout.worlds.watching import Shown, Watcher
 from embodied.store.codec import pack
 from embodied.types import TaskSpec
 from embodied.variables import resolved_task
@@ -58,6 +59,9 @@ class WorkerLost(EnvironmentFailure):
 class Worker(Protocol):
     """One end of a worker process. Executes one request at a time."""
 
+    shown: Callable[[bytes], None] | None
+    """Told every packed `Shown` that the worker sends. Workers on a cluster send none."""
+
     async def ask(self, request: bytes, seconds: float) -> bytes:
         """The answer to a packed request. Raises `WorkerLost`, also when there is none within `seconds`; then the
         worker cannot be used any more.
@@ -84,9 +88,13 @@ class ProcessWorker:
         self._silent = 0  # beats missed in a row
         self._verdict = ""  # why the process was ended
         self._said = bytearray()
+        self.shown: Callable[[bytes], None] | None = None
+        self._answer: asyncio.Future[bytes] | None = None
+        self._gone: Exception | None = None
         _alive.add(self)
         self._listening = asyncio.create_task(self._listen())
         self._watching = asyncio.create_task(self._watch())
+        self._reading = asyncio.create_task(self._read())
 
     @classmethod
     async def launch(cls, allowed: Sequence[str] = ()) -> ProcessWorker:
@@ -173,6 +181,7 @@ class ProcessWorker:
         self._stdin.close()
         self._listening.cancel()
         self._watching.cancel()
+        self._reading.cancel()
         self._folder.cleanup()
         _alive.discard(self)
 
@@ -189,13 +198,34 @@ class ProcessWorker:
             os.killpg(self._process.pid, signal.SIGKILL)
 
     async def _exchange(self, request: bytes) -> bytes:
-        self._stdin.write(len(request).to_bytes(4) + request)
-        await self._stdin.drain()
-        while True:
-            size = int.from_bytes(await self._stdout.readexactly(4))
-            if size:
-                return await self._stdout.readexactly(size)
-            self._silent = 0
+        if self._gone is not None:
+            raise self._gone
+        self._answer = asyncio.get_running_loop().create_future()
+        try:
+            self._stdin.write(len(request).to_bytes(4) + request)
+            await self._stdin.drain()
+            return await self._answer
+        finally:
+            self._answer.cancel()  # where the request could not even be written, nobody waits for it
+            self._answer = None
+
+    async def _read(self) -> None:
+        """Reads what the worker sends: answers, heartbeats, and pictures, which may come when no request runs."""
+        try:
+            while True:
+                size = int.from_bytes(await self._stdout.readexactly(4))
+                data = await self._stdout.readexactly(size & ~SHOWN)
+                if size & SHOWN:
+                    if self.shown is not None:
+                        self.shown(data)
+                elif not size:
+                    self._silent = 0
+                elif self._answer is not None and not self._answer.done():
+                    self._answer.set_result(data)
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            self._gone = error
+            if self._answer is not None and not self._answer.done():
+                self._answer.set_exception(error)
 
     async def _listen(self) -> None:
         """Keeps the end of what simulators and crashing interpreters print."""
@@ -216,8 +246,8 @@ def abandon() -> None:
 class Place:
     """A place for a worker in a pool. A worker that was lost is replaced at the next `Reset`."""
 
-    def __init__(self, launch: Callable[[], Awaitable[Worker]]):
-        self._launch = launch
+    def __init__(self, launch: Callable[[], Awaitable[Worker]], shown: Callable[[bytes], None]):
+        self._launch, self._shown = launch, shown
         self._lock = asyncio.Lock()
         self.worker: Worker | None = None
         self.environments = 0
@@ -227,6 +257,7 @@ class Place:
         async with self._lock:
             if self.worker is None:
                 self.worker = await self._launch()
+                self.worker.shown = self._shown
             return self.worker
 
     async def ask(self, worker: Worker, request: Request, seconds: float) -> Response:
@@ -282,7 +313,9 @@ class Pool:
         self.size = size
         self.step_seconds, self.reset_seconds, self.closing_seconds = step_seconds, reset_seconds, reset_seconds
         self.grace = GRACE
-        self._places = [Place(launch) for _ in range(size)]
+        self._places = [Place(launch, self._show) for _ in range(size)]
+        self.played: dict[int, Environment] = {}
+        """The environments that have a place, by number."""
         self._numbers = itertools.count()
 
     async def __aenter__(self) -> Pool:
@@ -334,6 +367,17 @@ class Pool:
         """The workers that run at present."""
         return [place.worker for place in self._places if place.worker is not None]
 
+    def _show(self, data: bytes) -> None:
+        """Gives a frame to who watches its environment, if anyone still does."""
+        shown = msgspec.msgpack.decode(data, type=Shown)
+        environment = self.played.get(shown.env)
+        if environment is None or environment.watcher is None:
+            return
+        try:
+            environment.watcher.show(shown)
+        except Exception:  # noqa: BLE001  who watches must not stop who acts
+            environment.watcher = None
+
     def take(self) -> tuple[Place, int]:
         """The place with the fewest environments, and a number for one more."""
         place = min(self._places, key=lambda p: p.environments)
@@ -353,8 +397,10 @@ class Environment:
         self._blobs = blobs
         self._place: Place | None = None
         self._worker: Worker | None = None
+        self.watcher: Watcher | None = None
+        """Who sees the frames of the steps that follow; it may come and go at any time."""
         self._first = ""
-        self._past: list[tuple[str, str]] = []
+        self._past: list[tuple[str, int | None, str]] = []
         self._guilty = self._lost = 0
 
     async def reset(self, seed: int) -> Start:
@@ -371,19 +417,24 @@ class Environment:
             except WorkerLost as lost:
                 self._forgive(lost)
 
-    async def step(self, action: str) -> Answer:
+    async def step(self, action: str, interrupt_at: int | None = None) -> Answer:
         """Executes a phrase. Raises `EnvironmentFailure`, as `reset` does, and when the environment could not be
         brought back to where it was.
+
+        Args:
+            action: The phrase.
+            interrupt_at: Number of the frame, from 0, behind which the step is interrupted (`Answer.frames` says how
+                many there were).
         """
         while True:
             try:
                 if self._place is None:
                     await self._restore()
-                answer = await self._step(action)
+                answer = await self._step(action, interrupt_at, self.watcher is not None)
             except WorkerLost as lost:
                 self._forgive(lost)
             else:
-                self._past.append((action, answer.hash))
+                self._past.append((action, interrupt_at, answer.hash))
                 self._guilty = 0
                 return answer
 
@@ -404,6 +455,7 @@ class Environment:
     async def _open(self) -> Start:
         place, number = self._pool.take()
         self._place, self._number = place, number
+        self._pool.played[number] = self
         worker = self._worker = await place.staffed()
         response = await place.ask(worker, Reset(number, self._task, self._seed), self._pool.reset_seconds)
         start = self._received(response).start
@@ -411,9 +463,10 @@ class Environment:
         self._first = self._first or start.hash
         return start
 
-    async def _step(self, action: str) -> Answer:
+    async def _step(self, action: str, interrupt_at: int | None, watched: bool = False) -> Answer:
         assert self._place is not None and self._worker is not None, "an episode steps between its reset and its end"
-        response = await self._place.ask(self._worker, Act(self._number, action), self._pool.step_seconds)
+        request = Act(self._number, action, interrupt_at, watched, len(self._past))
+        response = await self._place.ask(self._worker, request, self._pool.step_seconds)
         answer = self._received(response).answer
         assert answer is not None, "a worker answers an Act with an answer, or with an error, which was raised"
         return answer
@@ -425,8 +478,8 @@ class Environment:
                 f"{self._name} could not be restored after its worker was lost: its reset gave another observation than"
                 " before."
             )
-        for index, (action, expected) in enumerate(self._past):
-            if (await self._step(action)).hash != expected:
+        for index, (action, interrupt_at, expected) in enumerate(self._past):
+            if (await self._step(action, interrupt_at)).hash != expected:
                 raise RecordDiffers(
                     f"{self._name} could not be restored after its worker was lost: step {index} gave another"
                     " observation than before."
@@ -452,6 +505,7 @@ class Environment:
         """Gives its place free, if it has one."""
         if self._place is not None:
             self._place.environments -= 1
+            del self._pool.played[self._number]
         self._place = self._worker = None
 
     @property
