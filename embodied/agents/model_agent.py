@@ -20,8 +20,9 @@ from embodied.agents.vocabulary import accepted
 from embodied.blobs import Blobs, pictures_of
 from embodied.errors import PromptTooLong, UsageError
 from embodied.models.base import chooses
+from embodied.models.services.answers import estimated_tokens
 from embodied.seeding import derive
-from embodied.types import Call, Decision, Message, Mission, Note, Observation, Outcome, Reply, Settings, Step
+from embodied.types import Call, Decision, Message, Mission, Note, Observation, Outcome, Reply, Settings, Step, Usage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,6 +92,10 @@ class ModelAgent:
     def __init__(self, parts: Parts):
         self.parts = parts
         self._corrections: list[str] = []
+        self._heard: list[str] = []
+        self._seen = -1
+        self._made: list[Call] = []
+        self._in_flight: Prompt | None = None
 
     def begin(self, mission: Mission, rng: np.random.Generator) -> None:
         self._mission = mission
@@ -105,7 +110,8 @@ class ModelAgent:
         self._rng = rng
 
     async def act(self, observation: Observation) -> Decision:
-        self.parts.history.see(await self._perceived(observation), self._notes(observation))
+        self._made, self._in_flight = [], None
+        self._see(await self._perceived(observation))
         self._beginning(observation)
         decision = await self._decide(observation.step)
         self._did(decision)
@@ -122,8 +128,18 @@ class ModelAgent:
         seen = await asyncio.to_thread(perception, pictures, blobs)  # other episodes continue
         return replace(observation, status="\n\n".join(filter(None, [observation.status, seen])))
 
+    def unfinished(self) -> tuple[Call, ...]:
+        """The model calls of a decision that was interrupted. Of the one in flight nothing came back: its prompt counts
+        with an estimated number of tokens.
+        """
+        if self._in_flight is None:
+            return tuple(self._made)
+        tokens = estimated_tokens(self._in_flight.messages)
+        broken = Reply("", stop="interrupted", usage=Usage(input=tokens, estimated=tokens))
+        return (*self._made, Call(self._in_flight.messages, broken))
+
     def recall(self, step: Step) -> None:
-        self.parts.history.see(step.observation, self._notes(step.observation))
+        self._see(step.observation)
         self._beginning(step.observation)
         self._fit_again(step.decision)
         if step.decision.calls:
@@ -138,6 +154,16 @@ class ModelAgent:
 
     # ----------------------------------------------------------------- prompt
 
+    def _see(self, observation: Observation) -> None:
+        """Takes in an observation. One that must be decided on again is not a second turn; what was said since then
+        comes on top.
+        """
+        if observation.step == self._seen:
+            self.parts.history.again(self._notes(observation))
+        else:
+            self._heard, self._seen = [], observation.step
+            self.parts.history.see(observation, self._notes(observation))
+
     def _did(self, decision: Decision) -> None:
         self.parts.history.did(decision.action.strip() or "(empty answer)", self._plan(decision))
 
@@ -151,8 +177,9 @@ class ModelAgent:
         notes = []
         if self.parts.feedback and not observation.valid:
             notes.append(f'Your last answer was not a valid action, so "{observation.executed}" was executed instead.')
-        notes += [f"A person who watches you says: {correction}" for correction in self._corrections]
+        self._heard += self._corrections
         self._corrections.clear()
+        notes += [f"A person who watches you says: {correction}" for correction in self._heard]
         return notes
 
     def _plan(self, decision: Decision) -> str:
@@ -175,11 +202,16 @@ class ModelAgent:
         """Asks the model, with a history as long as it bears."""
         refused: PromptTooLong | None = None
         while (prompt := self._fitting.choose(self._prompts(tail))) is not None:
+            self._in_flight = prompt
             try:
-                return prompt, await self.parts.model.generate(prompt.messages, settings)
+                reply = await self.parts.model.generate(prompt.messages, settings)
             except PromptTooLong as error:
                 refused = error
                 self._fitting.refuse(prompt)
+            else:
+                self._in_flight = None
+                self._made.append(Call(prompt.messages, reply))
+                return prompt, reply
         raise PromptTooLong(f"{refused or 'The prompt is too long for the model.'} {_WAY_OUT}", "too long") from refused
 
     def _fit_again(self, decision: Decision) -> None:

@@ -8,10 +8,12 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, field, replace
+from functools import partial
 
 from embodied.agents.base import Agent
 from embodied.errors import AgentFailure, EmbodiedError, EnvironmentFailure, ModelFailure, PromptRefused, RecordDiffers
 from embodied.models.base import CONVERSATION
+from embodied.rollout.channel import Channel, Turn
 from embodied.rollout.counts import of_decision
 from embodied.rollout.replay import difference
 from embodied.rollout.worlds.environment import Answer, Start
@@ -19,7 +21,7 @@ from embodied.rollout.worlds.workers import Environment
 from embodied.secrets import mask
 from embodied.seeding import generator
 from embodied.store.run import EpisodeWriter
-from embodied.types import Episode, EpisodeSpec, Json, Mission, Observation, Outcome, Step, Usage
+from embodied.types import Decision, Episode, EpisodeSpec, Json, Mission, Observation, Outcome, Step, Usage
 
 OnStep = Callable[[EpisodeSpec, Step], None]
 
@@ -68,6 +70,7 @@ async def run_episode(
     writer: EpisodeWriter,
     on_step: OnStep,
     stopping: asyncio.Event | None = None,
+    channel: Channel | None = None,
 ) -> Episode:
     """Plays one episode to its end and records it, continuing after the steps that `writer` holds already. It repeats
     those steps in the environment, compares every observation with the record, and tells them to the agent
@@ -75,6 +78,7 @@ async def run_episode(
 
     Args:
         stopping: Once it is set, the episode ends as `cancelled` after the step in flight.
+        channel: What a person tells the episode; None where nobody can.
 
     Returns:
         The episode as it was written.
@@ -94,10 +98,17 @@ async def run_episode(
         start = await env.reset(spec.seed)
         agent.begin(start.mission, generator(spec.agent_seed))
         observation, ended = await _recall(start.observation, agent, env, writer, tally)
+        if channel is not None:
+            channel.begin(start.mission, tally.steps)
         while not ended and not stopping.is_set():
-            step, answer = await _step(tally.steps, observation, agent, env, start.mission)
+            turn = await _turn(tally.steps, observation, agent, channel, stopping)
+            if turn is None:
+                break
+            step, answer = await _step(tally.steps, observation, turn, env, start.mission)
             writer.append(step)
             tally.add(step, answer.success)
+            if channel is not None:
+                channel.played(turn, agent, step)
             observation = answer.observation
             on_step(spec, step)
             ended = _ending(step)
@@ -116,6 +127,8 @@ async def run_episode(
         stopping.set()
     except asyncio.CancelledError as failure:
         error = failure
+    if channel is not None:
+        channel.close()
     agent.end(outcome)
     episode = _episode(spec, outcome, tally, start, observation, error)
     writer.finish(episode)
@@ -195,20 +208,33 @@ def _ending(step: Step) -> Outcome | None:
     return "finished" if step.terminated else "limit" if step.truncated else None
 
 
-async def _step(
-    index: int, observation: Observation, agent: Agent, env: Environment, mission: Mission
-) -> tuple[Step, Answer]:
+async def _turn(
+    index: int, observation: Observation, agent: Agent, channel: Channel | None, stopping: asyncio.Event
+) -> Turn | None:
+    """The next decision; None where the channel says that the episode ends."""
+    if channel is not None:
+        return await channel.turn(partial(_act, index, observation, agent), agent, stopping)
     start = time.perf_counter()
+    decision = await _act(index, observation, agent)
+    return Turn(decision, False, time.perf_counter() - start)
+
+
+async def _act(index: int, observation: Observation, agent: Agent) -> Decision:
     try:
         acting = agent.act(observation)
         if not inspect.isawaitable(acting):
             raise AgentFailure("The agent's `act` must be `async def`.")
-        decision = await acting
+        return await acting
     except EmbodiedError:
         raise
     except Exception as error:
         raise AgentFailure(f"The agent failed in step {index}: {type(error).__name__}: {error}") from error
-    seconds = time.perf_counter() - start
+
+
+async def _step(
+    index: int, observation: Observation, turn: Turn, env: Environment, mission: Mission
+) -> tuple[Step, Answer]:
+    decision = turn.decision
     if decision.parsed:
         answer = await env.step(decision.action)
     else:  # an unreadable reply is never executed, not even if any text is an action
@@ -226,7 +252,7 @@ async def _step(
         progress=answer.progress,
         info=answer.info,
         next_hash=answer.hash,
-        agent_seconds=seconds,
+        agent_seconds=turn.seconds,
         env_seconds=answer.seconds,
     )
     return step, answer

@@ -21,6 +21,7 @@ from embodied.errors import UsageError
 from embodied.models.base import Model
 from embodied.models.layers.budget import Allowance
 from embodied.models.prices import Price, price_of
+from embodied.rollout.channel import Channel
 from embodied.rollout.runner import Listener, Result, run_all
 from embodied.rollout.spend import used
 from embodied.rollout.worlds.workers import Pool, ProcessWorker, Worker
@@ -74,6 +75,7 @@ async def play(
     watch: Watch,
     stopping: asyncio.Event | None = None,
     created: Callable[[RunRecord], None] = lambda record: None,
+    channels: Callable[[EpisodeSpec], Channel | None] = lambda spec: None,
 ) -> tuple[Run | None, Result]:
     """Plays a job.
 
@@ -82,6 +84,7 @@ async def play(
         watch: See `Watch`.
         stopping: Once it is set, episodes in flight end after their present step, and no other begins.
         created: Hears that the folder is there and of this user.
+        channels: See `run_all`.
 
     Returns:
         The run, or None where it was stopped before there was one; and the result.
@@ -107,7 +110,14 @@ async def play(
                 at_once = _concurrency(job, pool.size)
                 heard = Announced(listener, model)
                 return run, await run_all(
-                    run, job.specs, lambda spec: job.agent(spec, model, run.blobs), pool, heard, at_once, stopping
+                    run,
+                    job.specs,
+                    lambda spec: job.agent(spec, model, run.blobs),
+                    pool,
+                    heard,
+                    at_once,
+                    stopping,
+                    lambda spec: heard.connected(spec, channels(spec)),
                 )
         finally:
             if model is not None:
@@ -246,16 +256,30 @@ def build_model(config: EvalConfig, root: Path) -> Model:
 
 
 class Announced:
-    """A listener that also tells the model how many episodes are being played."""
+    """A listener that also tells the model how many episodes are being played and do not wait for a person."""
 
     def __init__(self, listener: Listener, model: Model | None):
         self._listener = listener
         self._tell = getattr(model, "live", lambda episodes: None)
         self._playing: set[str] = set()
+        self._held: set[str] = set()
+
+    def connected(self, spec: EpisodeSpec, channel: Channel | None) -> Channel | None:
+        """`channel`, which from now on also says here whether its episode waits for a person."""
+        if channel is not None:
+            before = channel.thinking
+
+            def thinking(goes_on: bool) -> None:
+                (self._held.discard if goes_on else self._held.add)(spec.id)
+                self._count()
+                before(goes_on)
+
+            channel.thinking = thinking
+        return channel
 
     def started(self, spec: EpisodeSpec) -> None:
         self._playing.add(spec.id)
-        self._tell(len(self._playing))
+        self._count()
         self._listener.started(spec)
 
     def stepped(self, spec: EpisodeSpec, step: Step) -> None:
@@ -263,5 +287,8 @@ class Announced:
 
     def ended(self, episode: Episode) -> None:
         self._playing.discard(episode.spec.id)
-        self._tell(len(self._playing))
+        self._count()
         self._listener.ended(episode)
+
+    def _count(self) -> None:
+        self._tell(len(self._playing - self._held))

@@ -11,6 +11,7 @@ from typing import Protocol
 from embodied.agents.base import Agent
 from embodied.bounded import SAME_FAILURES, FailuresInARow, work_off
 from embodied.errors import UsageError, WorkersLost
+from embodied.rollout.channel import Channel
 from embodied.rollout.episode import run_episode
 from embodied.rollout.worlds.workers import Pool
 from embodied.store.run import EpisodeWriter, Run
@@ -132,6 +133,7 @@ async def run_all(
     listener: Listener,
     concurrency: int = 1,
     stopping: asyncio.Event | None = None,
+    channels: Callable[[EpisodeSpec], Channel | None] = lambda spec: None,
 ) -> Result:
     """Plays what is owed, at most `concurrency` episodes at a time.
 
@@ -143,6 +145,7 @@ async def run_all(
 
     Args:
         stopping: Once it is set, episodes in flight end after their present step, and no other begins.
+        channels: What a person tells an episode; None for one that nobody can reach. Called when the episode begins.
 
     Raises:
         StoreError: The run folder cannot be written.
@@ -165,7 +168,7 @@ async def run_all(
             elsewhere += 1
             return ""
         listener.started(spec)
-        episode = await _play(run, spec, agent, writer, pool, listener, stopping)
+        episode = await _play(run, spec, agent, writer, pool, listener, stopping, channels(spec))
         listener.ended(episode)
         played += 1
         return going_on.reason_to_stop(episode)
@@ -196,10 +199,11 @@ async def _play(
     pool: Pool,
     listener: Listener,
     stopping: asyncio.Event,
+    channel: Channel | None,
 ) -> Episode:
     env = pool.environment(spec.task, run.blobs)
     try:
-        return await run_episode(spec, env, agent, writer, listener.stepped, stopping)
+        return await run_episode(spec, env, agent, writer, listener.stepped, stopping, channel)
     finally:
         if stopping.is_set():
             pool.hurry()
