@@ -21,8 +21,8 @@ class History(Protocol):
         """Takes in an observation. `notes` come before it: what the last action led to, a person's correction."""
         ...
 
-    def again(self, notes: Sequence[str]) -> None:
-        """The current observation must be decided on again. `notes` replace those that came before it."""
+    def hear(self, notes: Sequence[str]) -> None:
+        """Takes in notes about the newest observation, before the agent decides on it again."""
         ...
 
     def did(self, action: str, plan: str = "") -> None:
@@ -82,8 +82,8 @@ class Window:
         self._turns.append(Turn(answer, plan, observation.text, pictures_of(observation), tuple(notes)))
         self._status = observation.status
 
-    def again(self, notes: Sequence[str]) -> None:
-        self._turns[-1] = replace(self._turns[-1], notes=tuple(notes))
+    def hear(self, notes: Sequence[str]) -> None:
+        self._turns[-1] = replace(self._turns[-1], notes=(*self._turns[-1].notes, *notes))
 
     def did(self, action: str, plan: str = "") -> None:
         self._answer = (action, plan)
@@ -149,8 +149,8 @@ class Blocks:
         self._pictures += observation.image is not None
         self._plans += bool(plan)
 
-    def again(self, notes: Sequence[str]) -> None:
-        self._turns[-1] = replace(self._turns[-1], notes=tuple(notes))
+    def hear(self, notes: Sequence[str]) -> None:
+        self._turns[-1] = replace(self._turns[-1], notes=(*self._turns[-1].notes, *notes))
 
     def did(self, action: str, plan: str = "") -> None:
         self._answer = (action, plan)

@@ -92,8 +92,7 @@ class ModelAgent:
     def __init__(self, parts: Parts):
         self.parts = parts
         self._corrections: list[str] = []
-        self._heard: list[str] = []
-        self._seen = -1
+        self._seen: Observation | None = None
         self._made: list[Call] = []
         self._in_flight: Prompt | None = None
 
@@ -111,7 +110,11 @@ class ModelAgent:
 
     async def act(self, observation: Observation) -> Decision:
         self._made, self._in_flight = [], None
-        self._see(await self._perceived(observation))
+        if observation == self._seen:
+            self.parts.history.hear(self._heard())
+        else:
+            self.parts.history.see(await self._perceived(observation), self._notes(observation))
+            self._seen = observation
         self._beginning(observation)
         decision = await self._decide(observation.step)
         self._did(decision)
@@ -139,7 +142,11 @@ class ModelAgent:
         return (*self._made, Call(self._in_flight.messages, broken))
 
     def recall(self, step: Step) -> None:
-        self._see(step.observation)
+        if step.observation == self._seen:  # a person acted after the agent was interrupted
+            self.parts.history.hear(self._heard())
+        else:
+            self.parts.history.see(step.observation, self._notes(step.observation))
+            self._seen = step.observation
         self._beginning(step.observation)
         self._fit_again(step.decision)
         if step.decision.calls:
@@ -154,16 +161,6 @@ class ModelAgent:
 
     # ----------------------------------------------------------------- prompt
 
-    def _see(self, observation: Observation) -> None:
-        """Takes in an observation. One that must be decided on again is not a second turn; what was said since then
-        comes on top.
-        """
-        if observation.step == self._seen:
-            self.parts.history.again(self._notes(observation))
-        else:
-            self._heard, self._seen = [], observation.step
-            self.parts.history.see(observation, self._notes(observation))
-
     def _did(self, decision: Decision) -> None:
         self.parts.history.did(decision.action.strip() or "(empty answer)", self._plan(decision))
 
@@ -177,9 +174,12 @@ class ModelAgent:
         notes = []
         if self.parts.feedback and not observation.valid:
             notes.append(f'Your last answer was not a valid action, so "{observation.executed}" was executed instead.')
-        self._heard += self._corrections
+        return notes + self._heard()
+
+    def _heard(self) -> list[str]:
+        """The corrections that count for the next decision, as the prompt says them."""
+        notes = [f"A person who watches you says: {correction}" for correction in self._corrections]
         self._corrections.clear()
-        notes += [f"A person who watches you says: {correction}" for correction in self._heard]
         return notes
 
     def _plan(self, decision: Decision) -> str:

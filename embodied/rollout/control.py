@@ -56,8 +56,8 @@ class Speak:
     """How it came: typed, speech, choice, pointer, script, ..."""
     by: str = ""
     """A label of the speaker, never an account name."""
-    steps: int | None = None
-    """It ends by itself after so many steps; None to stay until something else ends it."""
+    lasts: int = 1
+    """Steps after which it ends by itself, at least 1. The agent is told it before each of them."""
 
 
 @dataclass(frozen=True)
@@ -221,6 +221,8 @@ class Control:
     _credit: int = 0
     _words: Receipt | None = None
     """The correction that waits or is in force."""
+    _told: tuple[int, int] = (0, 0)
+    """The correction that the agent was told last, and the step."""
     _takeover: Receipt | None = None
     _acts: deque[tuple[Receipt, str]] = field(default_factory=deque)
     _acting: Receipt | None = None
@@ -247,13 +249,13 @@ class Control:
     def _wrong(self, command: Command) -> str:
         """Why a command makes no sense; empty where it does."""
         match command:
-            case Speak(text, steps=steps):
+            case Speak(text, lasts=lasts):
                 if not text.strip():
                     return "An empty correction says nothing."
                 if len(text) > LONGEST:
                     return f"The correction has {len(text):,} characters; {LONGEST:,} is the most."
-                if steps is not None and steps < 1:
-                    return f"A correction lasts at least 1 step, not {steps}."
+                if lasts < 1:
+                    return f"A correction lasts at least 1 step, not {lasts}."
             case EndCorrection() if self._words is None:
                 return "There is no correction to end."
             case Act(phrase) if self.accepts(phrase) is None:
@@ -329,13 +331,17 @@ class Control:
         )
 
     def hear(self) -> str | None:
-        """The correction that the agent must be told now, before it decides; None where there is none."""
-        if self._words is None or self._words.status != "waiting":
+        """The correction that the agent must be told now, before it decides: once in each step in which it counts. None
+        where there is none.
+        """
+        words = self._words
+        if words is None or not isinstance(words.command, Speak) or self._told == (words.id, self.played):
             return None
-        assert isinstance(self._words.command, Speak), "only words wait to be heard"
-        self._words.applied = self.played
-        self._set(self._words, "applied")
-        return self._words.command.text
+        self._told = (words.id, self.played)
+        if words.status == "waiting":
+            words.applied = self.played
+            self._set(words, "applied")
+        return words.command.text
 
     def act(self) -> str:
         """The person's next action. Call it where `next` says so."""
@@ -355,7 +361,7 @@ class Control:
         words = self._words
         if words is None or words.applied is None or not isinstance(words.command, Speak):
             return
-        if words.command.steps is not None and self.played >= words.applied + words.command.steps:
+        if self.played >= words.applied + words.command.lasts:
             self._end_words("time-out", "")
 
     def close(self) -> None:

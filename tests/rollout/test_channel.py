@@ -273,7 +273,7 @@ async def test_receipts_are_told_as_they_change(tmp_path: Path) -> None:
         told.append((type(receipt.command).__name__, receipt.status))
 
     channel = Channel(changed)
-    channel.submit(Speak("turn left", steps=2))
+    channel.submit(Speak("turn left", lasts=2))
     channel.submit(Branch(0))
     await playing(run, specs, channel)
     assert told == [("Speak", "waiting"), ("Branch", "done"), ("Speak", "applied"), ("Speak", "done")]

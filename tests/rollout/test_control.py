@@ -58,7 +58,7 @@ COMMANDS: tuple[Callable[[random.Random], Command], ...] = (
     lambda rng: Pause(),
     lambda rng: GoOn(),
     lambda rng: SingleStep(),
-    lambda rng: Speak(rng.choice(("turn left", "no, the red one", " ")), steps=rng.choice((None, 1, 3, 0))),
+    lambda rng: Speak(rng.choice(("turn left", "no, the red one", " ")), lasts=rng.choice((9, 1, 3, 0))),
     lambda rng: EndCorrection(),
     lambda rng: TakeOver(),
     lambda rng: Act(rng.choice((*WORDS, "fly"))),
@@ -136,7 +136,7 @@ def test_under_any_order_of_commands_nothing_is_lost_or_doubled(block: int) -> N
         ([], Label(""), "An empty label says nothing."),
         ([], Speak("  "), "An empty correction says nothing."),
         ([], Speak("x" * (LONGEST + 1)), "The correction has 2,001 characters; 2,000 is the most."),
-        ([], Speak("turn left", steps=0), "A correction lasts at least 1 step, not 0."),
+        ([], Speak("turn left", lasts=0), "A correction lasts at least 1 step, not 0."),
         ([], EndCorrection(), "There is no correction to end."),
         ([], SingleStep(), "The agent is not paused. Pause it, then step."),
         ([], GiveBack(), "The agent has control already."),
@@ -163,7 +163,7 @@ def life(receipt: Receipt) -> tuple[object, ...]:
 
 def test_of_contradictory_corrections_the_newest_counts_and_each_has_its_end() -> None:
     machine = control()
-    first, second, third = (machine.submit(Speak(text)) for text in ("left", "right", "left!"))
+    first, second, third = (machine.submit(Speak(text, lasts=3)) for text in ("left", "right", "left!"))
     assert machine.hear() == "left!"
     machine.step()
     fourth = machine.submit(Speak("forward"))
@@ -179,7 +179,7 @@ def test_of_contradictory_corrections_the_newest_counts_and_each_has_its_end() -
 )
 def test_what_ends_a_correction(end: Command, by: str) -> None:
     machine = control()
-    words = machine.submit(Speak("left"))
+    words = machine.submit(Speak("left", lasts=9))
     play(machine, 2)
     machine.submit(end)
     assert life(words) == ("done", 0, 0, 2, by)
@@ -187,13 +187,23 @@ def test_what_ends_a_correction(end: Command, by: str) -> None:
 
 def test_a_correction_lasts_for_steps_not_for_time() -> None:
     machine = control()
-    words = machine.submit(Speak("left", steps=2))
+    words = machine.submit(Speak("left", lasts=2))
     play(machine, 1)
     machine.submit(Pause())
     assert words.status == "applied" and play(machine) == []
     machine.submit(GoOn())
     play(machine, 1)
     assert life(words) == ("done", 0, 0, 2, "time-out")
+
+
+def test_the_agent_is_told_once_in_each_step_in_which_a_correction_counts() -> None:
+    machine = control()
+    machine.submit(Speak("left", lasts=2))
+    told = []
+    for _ in range(4):
+        told += [machine.hear(), machine.hear()]  # the second time it was interrupted by a takeover, say
+        machine.step()
+    assert told == ["left", None, "left", None, None, None, None, None]
 
 
 # --------------------------------------------------------------------------- who decides
