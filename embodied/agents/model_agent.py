@@ -91,6 +91,8 @@ class ModelAgent:
     def __init__(self, parts: Parts):
         self.parts = parts
         self._corrections: list[str] = []
+        self._seen: Observation | None = None
+        self._called = 0
 
     def begin(self, mission: Mission, rng: np.random.Generator) -> None:
         self._mission = mission
@@ -105,7 +107,10 @@ class ModelAgent:
         self._rng = rng
 
     async def act(self, observation: Observation) -> Decision:
-        self.parts.history.see(await self._perceived(observation), self._notes(observation))
+        if self._again(observation):
+            self.parts.history.hear(self._heard())
+        else:
+            self.parts.history.see(await self._perceived(observation), self._notes(observation))
         self._beginning(observation)
         decision = await self._decide(observation.step)
         self._did(decision)
@@ -123,7 +128,10 @@ class ModelAgent:
         return replace(observation, status="\n\n".join(filter(None, [observation.status, seen])))
 
     def recall(self, step: Step) -> None:
-        self.parts.history.see(step.observation, self._notes(step.observation))
+        if self._again(step.observation):
+            self.parts.history.hear(self._heard())
+        else:
+            self.parts.history.see(step.observation, self._notes(step.observation))
         self._beginning(step.observation)
         self._fit_again(step.decision)
         if step.decision.calls:
@@ -138,7 +146,15 @@ class ModelAgent:
 
     # ----------------------------------------------------------------- prompt
 
+    def _again(self, observation: Observation) -> bool:
+        """Whether it decides on this observation again. The earlier decision was not executed and is forgotten."""
+        again, self._seen = bool(self._corrections) and observation == self._seen, observation
+        if not again:
+            self._called = 0
+        return again
+
     def _did(self, decision: Decision) -> None:
+        self._called += len(decision.calls)
         self.parts.history.did(decision.action.strip() or "(empty answer)", self._plan(decision))
 
     def _beginning(self, observation: Observation) -> list[Message]:
@@ -151,7 +167,11 @@ class ModelAgent:
         notes = []
         if self.parts.feedback and not observation.valid:
             notes.append(f'Your last answer was not a valid action, so "{observation.executed}" was executed instead.')
-        notes += [f"A person who watches you says: {correction}" for correction in self._corrections]
+        return notes + self._heard()
+
+    def _heard(self) -> list[str]:
+        """The corrections that count for the next decision, as the prompt says them."""
+        notes = [f"A person who watches you says: {correction}" for correction in self._corrections]
         self._corrections.clear()
         return notes
 
@@ -267,7 +287,7 @@ class ModelAgent:
             tail = (
                 *tail,
                 message("assistant", raw.strip() or "(empty answer)"),
-                message("user", self._again(parsed.problem)),
+                message("user", self._asked_again(parsed.problem)),
             )
         return Decision(raw, parsed=False, thought=thought, calls=tuple(calls), notes=notes)
 
@@ -276,14 +296,14 @@ class ModelAgent:
         share, self._sent = repeated(self._sent, prompt), prompt
         return replace(reply, usage=replace(reply.usage, repeated=round(share * reply.usage.input)))
 
-    def _again(self, problem: str) -> str:
+    def _asked_again(self, problem: str) -> str:
         listing = f" The {'actions' if self._accepted.finite else 'kinds of commands'} are: {self._accepted.listing()}."
         return f"{problem}{listing}\n\n{self._ask}"
 
     def _settings(self, step: int, number: int) -> Settings:
         settings = self.parts.settings
         if self.parts.seed_calls and settings.seed is None:
-            return replace(settings, seed=derive(self._seed, step, number, bits=31))
+            return replace(settings, seed=derive(self._seed, step, self._called + number, bits=31))
         return settings
 
 
