@@ -1,5 +1,5 @@
-"""Environments, agents and correctors of plugins as members of Hydra's groups `env`, `agent` and `corrector`, beside the
-files in `conf/`.
+"""Environments, agents and correctors of plugins as members of Hydra's groups of these names, beside the files in
+`conf/`.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Which action the words of a correction name: by the exact phrase, else by an alias, else by a small grammar. Words that
-name none, or several, are not guessed at.
+"""Which action the words of a correction name: by the exact phrase, else by an alias, else by a small grammar. It never
+guesses: words may name no action, or several.
 """
 
 from __future__ import annotations

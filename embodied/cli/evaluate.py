@@ -37,9 +37,7 @@ def evaluate(
     corrector: str | None = typer.Option(
         None,
         "--corrector",
-        help=(
-            "Who speaks to the agent while it acts: oracle, script, ... (`embodied list correctors`). Nobody by default."
-        ),
+        help=("Who speaks to the agent while it acts: oracle, script (`embodied list correctors`). Nobody by default."),
     ),
     episodes: int | None = typer.Option(
         None, "--episodes", min=1, help="Episodes per task; the suite's number by default."

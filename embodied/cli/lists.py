@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from embodied.registry import Registry
 
 app = typer.Typer(
-    help="Lists environments, tasks, agents, correctors, models, suites, metrics, exports, listeners, options and runs.",
+    help=(
+        "Lists environments, tasks, agents, correctors, models, suites, metrics, exports, listeners, options and runs."
+    ),
     no_args_is_help=True,
 )
 
@@ -66,7 +68,7 @@ def agents() -> None:
 
 
 _CORRECTORS = {
-    "oracle": "speaks for the environment's expert where the agent decides otherwise; corrector.silence, .wrong, .delay",
+    "oracle": "speaks for the environment's expert where the agent decides otherwise",
     "script": "repeats the corrections of a recorded run: corrector.run=RUN",
 }
 
