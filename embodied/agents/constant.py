@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from embodied.agents.listening import Ears
 from embodied.errors import UsageError
 from embodied.types import Decision, Mission, Observation, Outcome, Step
 
@@ -24,16 +25,16 @@ class ConstantAgent:
         self._phrase = kit.config.script[0]
 
     def begin(self, mission: Mission, rng: np.random.Generator) -> None:
-        """It needs no mission."""
+        self._ears = Ears(mission)
 
     async def act(self, observation: Observation) -> Decision:
-        return Decision(self._phrase)
+        return Decision(self._ears.advice() or self._phrase)
 
     def recall(self, step: Step) -> None:
-        """It is the same at every step."""
+        self._ears.advice()  # it counted for that step
 
     def hear(self, correction: str) -> None:
-        """It does not listen."""
+        self._ears.hear(correction)
 
     def end(self, outcome: Outcome) -> None:
         """Nothing to do."""

@@ -95,6 +95,7 @@ class ModelAgent:
         self._seen: Observation | None = None
         self._made: list[Call] = []
         self._in_flight: Prompt | None = None
+        self._called = 0
 
     def begin(self, mission: Mission, rng: np.random.Generator) -> None:
         self._mission = mission
@@ -110,7 +111,7 @@ class ModelAgent:
 
     async def act(self, observation: Observation) -> Decision:
         self._made, self._in_flight = [], None
-        if observation == self._seen:
+        if self._again(observation):
             self.parts.history.hear(self._heard())
         else:
             self.parts.history.see(await self._perceived(observation), self._notes(observation))
@@ -142,7 +143,7 @@ class ModelAgent:
         return (*self._made, Call(self._in_flight.messages, broken))
 
     def recall(self, step: Step) -> None:
-        if step.observation == self._seen:  # a person acted after the agent was interrupted
+        if self._again(step.observation):
             self.parts.history.hear(self._heard())
         else:
             self.parts.history.see(step.observation, self._notes(step.observation))
@@ -161,7 +162,15 @@ class ModelAgent:
 
     # ----------------------------------------------------------------- prompt
 
+    def _again(self, observation: Observation) -> bool:
+        """Whether it decides on this observation again. The earlier decision was not executed and is forgotten."""
+        again = observation == self._seen
+        if not again:
+            self._called = 0
+        return again
+
     def _did(self, decision: Decision) -> None:
+        self._called += len(decision.calls)
         self.parts.history.did(decision.action.strip() or "(empty answer)", self._plan(decision))
 
     def _beginning(self, observation: Observation) -> list[Message]:
@@ -299,7 +308,7 @@ class ModelAgent:
             tail = (
                 *tail,
                 message("assistant", raw.strip() or "(empty answer)"),
-                message("user", self._again(parsed.problem)),
+                message("user", self._asked_again(parsed.problem)),
             )
         return Decision(raw, parsed=False, thought=thought, calls=tuple(calls), notes=notes)
 
@@ -308,14 +317,14 @@ class ModelAgent:
         share, self._sent = repeated(self._sent, prompt), prompt
         return replace(reply, usage=replace(reply.usage, repeated=round(share * reply.usage.input)))
 
-    def _again(self, problem: str) -> str:
+    def _asked_again(self, problem: str) -> str:
         listing = f" The {'actions' if self._accepted.finite else 'kinds of commands'} are: {self._accepted.listing()}."
         return f"{problem}{listing}\n\n{self._ask}"
 
     def _settings(self, step: int, number: int) -> Settings:
         settings = self.parts.settings
         if self.parts.seed_calls and settings.seed is None:
-            return replace(settings, seed=derive(self._seed, step, number, bits=31))
+            return replace(settings, seed=derive(self._seed, step, self._called + number, bits=31))
         return settings
 
 

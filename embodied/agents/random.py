@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from embodied.agents.listening import Ears
 from embodied.types import Decision, Mission, Observation, Outcome, Step
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ _DIRECTIONS = ("north", "east", "south", "west")
 
 
 class RandomAgent:
-    """Chooses uniformly from the vocabulary.
+    """Chooses uniformly from the vocabulary, and follows a correction that names an action.
 
     Where any text is an action, it chooses a command pattern of the mission uniformly and fills each blank with a word
     of at least three letters from the current observation, or a compass direction where the blank asks for one.
@@ -29,28 +30,35 @@ class RandomAgent:
         """Needs nothing of `kit`."""
 
     def begin(self, mission: Mission, rng: np.random.Generator) -> None:
-        self._phrases = list(mission.actions) or [mission.default_action]
-        self._free_text = mission.free_text
+        self._mission = mission
         self._rng = rng
+        self._ears = Ears(mission)
 
     async def act(self, observation: Observation) -> Decision:
-        return Decision(self._draw(observation))
+        return Decision(self._ears.advice() or self._draw(observation))
 
     def recall(self, step: Step) -> None:
-        self._draw(step.observation)  # so that the stream continues where it was
+        if not self._ears.advice():
+            self._draw(step.observation)  # so that the stream continues where it was
 
     def _draw(self, observation: Observation) -> str:
-        phrase = self._pick(self._phrases)
-        if self._free_text:
-            words = sorted(set(_WORD.findall(observation.text.lower()))) or ["it"]
-            phrase = _BLANK.sub(lambda blank: self._pick(_DIRECTIONS if "dir" in blank[0].lower() else words), phrase)
-        return phrase
+        return draw(self._rng, self._mission, observation)
 
     def hear(self, correction: str) -> None:
-        """Chance does not listen."""
+        self._ears.hear(correction)
 
     def end(self, outcome: Outcome) -> None:
         """Nothing to do."""
 
-    def _pick(self, options: list[str] | tuple[str, ...]) -> str:
-        return options[int(self._rng.integers(len(options)))]
+
+def draw(rng: np.random.Generator, mission: Mission, observation: Observation) -> str:
+    """A phrase at random: see `RandomAgent`."""
+
+    def pick(options: list[str] | tuple[str, ...]) -> str:
+        return options[int(rng.integers(len(options)))]
+
+    phrase = pick(list(mission.actions) or [mission.default_action])
+    if mission.free_text:
+        words = sorted(set(_WORD.findall(observation.text.lower()))) or ["it"]
+        phrase = _BLANK.sub(lambda blank: pick(_DIRECTIONS if "dir" in blank[0].lower() else words), phrase)
+    return phrase

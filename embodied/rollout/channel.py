@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from embodied.agents.base import Agent
 from embodied.agents.vocabulary import accepted
+from embodied.rollout.assisting import Assisted
 from embodied.rollout.control import INTERRUPTING, Command, Control, Next, Receipt
-from embodied.types import Call, Decision, Mission, Step
+from embodied.rollout.spoken import Spoken
+from embodied.types import Call, Decision, Event, Mission, Step
 
 
 @dataclass(frozen=True)
@@ -23,23 +24,13 @@ class Turn:
     """Who decided what at a step."""
 
     decision: Decision
-    person: bool
+    events: tuple[Event, ...] = ()
+    """What a corrector said of it."""
+    person: bool = False
     """A person decided, not the agent."""
-    seconds: float
-    """What the agent took. A person's time is not part of it."""
 
 
-@dataclass(frozen=True)
-class Interrupted:
-    """A decision that was stopped, or made and not executed."""
-
-    step: int
-    by: int
-    """The `Receipt.id` of the command that stopped it."""
-    calls: tuple[Call, ...]
-    """Its model calls. The one in flight has `Reply.stop` "interrupted", and its tokens are estimated."""
-    action: str | None = None
-    """What it had decided, where it had."""
+Made = tuple[Decision, tuple[Event, ...]]
 
 
 class Channel:
@@ -61,8 +52,7 @@ class Channel:
     ):
         self.control = Control(changed=changed)
         self.thinking = thinking
-        self.interrupted: list[Interrupted] = []
-        """Decisions that were stopped, in order."""
+        self._spoken = Spoken()
         self._changed: asyncio.Event | None = None
         self._task: asyncio.Task[object] | None = None
         self._stopped_by: Receipt | None = None
@@ -86,57 +76,65 @@ class Channel:
         """The episode begins, or continues after so many recorded steps."""
         self.control.accepts, self.control.played = accepted(mission).exact, played
 
-    async def turn(self, act: Callable[[], Awaitable[Decision]], agent: Agent, stopping: asyncio.Event) -> Turn | None:
+    async def turn(
+        self, decide: Callable[[], Awaitable[Made]], assisted: Assisted, stopping: asyncio.Event
+    ) -> Turn | None:
         """Waits until somebody may decide, and for the decision.
 
         Args:
-            act: Asks the agent. It is asked again, on the same observation, when it was interrupted.
-            agent: Hears corrections before it is asked.
+            decide: Asks the agent and its corrector. Asks again, on the same observation, after an interruption.
+            assisted: Whose agent hears corrections before it is asked.
             stopping: Once it is set, a wait ends.
 
         Returns:
             The decision to execute; None where the episode must end.
         """
-        seconds = 0.0
         while (todo := self.control.next()) is not Next.STOP:
             if todo is Next.WAIT:
                 await self._wait(stopping)
                 if stopping.is_set():
                     return None
             elif todo is Next.ACT:
-                return Turn(Decision(self.control.act()), True, seconds)
+                return Turn(Decision(self.control.act()), person=True)
             else:
-                if (words := self.control.hear()) is not None:
-                    agent.hear(words)
-                start = time.perf_counter()
-                decision = await self._decided(act, agent)
-                seconds += time.perf_counter() - start
-                if decision is not None:
-                    return Turn(decision, False, seconds)
+                words = self.control.hear()
+                if words is not None:
+                    assisted.agent.hear(words)
+                made = await self._made(decide, assisted)
+                if made is not None:
+                    return Turn(*made)
         return None
 
-    def played(self, turn: Turn, agent: Agent, step: Step) -> None:
+    def events(self, index: int, turn: Turn | None = None, over: bool = True) -> tuple[Event, ...]:
+        """What must stand in the record of a step; without a turn, in that of the episode, which is over."""
+        if not self.control.receipts:
+            return ()
+        person = turn is not None and turn.person
+        takeover = self.control.driver if person else None
+        action = turn.decision.action if turn is not None else ""
+        return self._spoken.events(self.control.receipts, index, over, takeover, action)
+
+    def played(self, turn: Turn, assisted: Assisted, step: Step) -> None:
         """A step was executed and recorded. An agent that did not decide it is told."""
         self.control.step()
-        recall = getattr(agent, "recall", None)
-        if turn.person and recall is not None:
-            recall(step)
+        if turn.person:
+            assisted.acted(step)
 
     def close(self) -> None:
         """The episode is over. Every open command gets its status."""
         self.control.close()
 
-    async def _decided(self, act: Callable[[], Awaitable[Decision]], agent: Agent) -> Decision | None:
-        """The agent's decision; None where a command made it needless. As `asyncio.timeout` does it, the present task
-        is cancelled and goes on: no task is made for a decision.
+    async def _made(self, decide: Callable[[], Awaitable[Made]], assisted: Assisted) -> Made | None:
+        """The decision; None where a command made it needless. As `asyncio.timeout` does it, the present task is
+        cancelled and goes on: no task is made for a decision.
         """
         task = self._task = asyncio.current_task()
         assert task is not None, "a coroutine runs in a task"
         before = task.cancelling()
-        decision: Decision | None = None
+        made: Made | None = None
         met = False
         try:
-            decision = await act()
+            made = await decide()
         except asyncio.CancelledError:
             if self._stopped_by is None:
                 raise
@@ -148,13 +146,16 @@ class Channel:
             self._task = None
         receipt, self._stopped_by = self._stopped_by, None
         if receipt is None:
-            return decision
+            return made
         if not met:
             with contextlib.suppress(asyncio.CancelledError):  # the agent ended before it met its cancellation
                 await asyncio.sleep(0)
-        calls = decision.calls if decision is not None else _unfinished(agent)
-        action = decision.action if decision is not None else None
-        self.interrupted.append(Interrupted(self.control.played, receipt.id, calls, action))
+        if made is not None:
+            self._spoken.superseded(receipt, *made)
+        else:
+            self._spoken.keep(assisted.unfinished)
+            assisted.unfinished = []
+            self._spoken.interrupted(receipt, _unfinished(assisted.agent))
         if task.uncancel() > before:  # somebody else cancelled it, too
             raise asyncio.CancelledError
         return None

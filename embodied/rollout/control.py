@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
+from embodied.types import How
+
 LONGEST = 2_000
 """Characters of a correction: a slip of the clipboard must not fill every later prompt."""
 
@@ -52,9 +54,8 @@ class Speak:
     """A correction in words. It interrupts the decision in flight."""
 
     text: str
-    how: str = "typed"
-    """How it came: typed, speech, choice, pointer, script, ..."""
-    by: str = ""
+    how: How = "typed"
+    by: str = "person"
     """A label of the speaker, never an account name."""
     lasts: int = 1
     """Steps after which it ends by itself, at least 1. The agent is told it before each of them."""
@@ -69,7 +70,7 @@ class EndCorrection:
 class TakeOver:
     """A person decides from now on. It interrupts the decision in flight."""
 
-    by: str = ""
+    by: str = "person"
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Label:
     label: str
     step: int | None = None
     """A step that was played; None for the episode."""
-    by: str = ""
+    by: str = "person"
 
 
 @dataclass(frozen=True)
@@ -179,6 +180,8 @@ class Receipt:
     """One sentence, where it was refused or dropped."""
     applied: int | None = None
     """The step at which it took effect."""
+    told: int | None = None
+    """The last step in which the agent was told a correction."""
     ended: int | None = None
     """The first step at which it had no effect any more."""
     ended_by: EndedBy = ""
@@ -221,9 +224,9 @@ class Control:
     _credit: int = 0
     _words: Receipt | None = None
     """The correction that waits or is in force."""
-    _told: tuple[int, int] = (0, 0)
-    """The correction that the agent was told last, and the step."""
     _takeover: Receipt | None = None
+    driver: Receipt | None = None
+    """The latest takeover."""
     _acts: deque[tuple[Receipt, str]] = field(default_factory=deque)
     _acting: Receipt | None = None
 
@@ -281,7 +284,7 @@ class Control:
                 return self.changed(receipt)
             case TakeOver():
                 self._end_words("takeover", "A person took over before the agent heard it.")
-                self._takeover = receipt
+                self._takeover = self.driver = receipt
                 receipt.applied = self.played
                 return self._set(receipt, "applied")
             case Act(phrase):
@@ -335,9 +338,9 @@ class Control:
         where there is none.
         """
         words = self._words
-        if words is None or not isinstance(words.command, Speak) or self._told == (words.id, self.played):
+        if words is None or not isinstance(words.command, Speak) or words.told == self.played:
             return None
-        self._told = (words.id, self.played)
+        words.told = self.played
         if words.status == "waiting":
             words.applied = self.played
             self._set(words, "applied")

@@ -13,10 +13,11 @@ from functools import partial
 from math import inf
 from pathlib import Path
 
-from embodied import agents, models
+from embodied import agents, correctors, models
 from embodied.agents.base import Agent
 from embodied.blobs import Blobs, MemoryBlobs
 from embodied.config import EvalConfig, blind
+from embodied.correctors.base import Corrector
 from embodied.errors import UsageError
 from embodied.models.base import Model
 from embodied.models.layers.budget import Allowance
@@ -69,6 +70,10 @@ class Job:
             return agents.build(self.config.agent, model, settings, spec=spec, blobs=blobs)
         return self.factory(agents.Kit(self.config.agent, model, settings, spec, blobs))
 
+    def corrector(self, spec: EpisodeSpec) -> Corrector | None:
+        """Who corrects the agent of one episode; None where nobody does."""
+        return correctors.build(self.config.corrector, spec)
+
 
 async def play(
     job: Job,
@@ -117,6 +122,7 @@ async def play(
                     heard,
                     at_once,
                     stopping,
+                    job.corrector,
                     lambda spec: heard.connected(spec, channels(spec)),
                 )
         finally:
@@ -163,6 +169,12 @@ def check(job: Job) -> None:
         if value is not None and not 0 < value < inf:
             raise UsageError(f"run.{key} must be above 0 and finite, not {value}.")
     agents.check(config.agent)
+    correctors.check(config.corrector)
+    if config.agent.policy == "expert" and correctors.needs_expert(config.corrector):
+        raise UsageError(
+            f"The agent expert plays already what the corrector {config.corrector.name} would say: leave out"
+            " --corrector, or take another agent."
+        )
     if config.model.provider:
         models.check(config.model)
     if job.asks and not config.model.provider:
@@ -207,6 +219,7 @@ def _check_agents(job: Job, model: Model | None) -> None:
     if job.run is None:
         for spec in {(spec.task.env, spec.task.task): spec for spec in job.record.planned}.values():
             job.agent(spec, model, MemoryBlobs())
+            job.corrector(spec)
 
 
 def _workers(config: EvalConfig) -> tuple[int, Callable[[], Awaitable[Worker]]]:

@@ -19,7 +19,7 @@ from embodied.rollout.playing import Announced
 from embodied.rollout.runner import run_all
 from embodied.rollout.worlds.workers import Pool
 from embodied.store.run import Run
-from embodied.types import EpisodeSpec, Message, Reply, Settings, Step, Text, Usage
+from embodied.types import EpisodeSpec, Interrupt, Message, Reply, Settings, Step, Text, Usage
 from tests.rollout.playing import Quiet, make_run
 
 Script = Callable[[Channel, EpisodeSpec, Step], None]
@@ -74,7 +74,7 @@ async def playing(
             Told(),
             1,
             stopping,
-            lambda spec: channel,
+            channels=lambda spec: channel,
         )
     return list(run.steps(specs[0].id))
 
@@ -105,9 +105,11 @@ async def test_a_correction_breaks_off_the_call_in_flight_and_counts_for_the_nex
     steps, _ = await asyncio.gather(playing(run, specs, channel, model), person())
     (words,) = channel.control.receipts
     assert acts(steps)[0] == "go forward" and (words.opened, words.applied) == (0, 0)
-    (stopped,) = channel.interrupted
-    assert (stopped.step, stopped.by, stopped.action) == (0, words.id, None)
-    (call,) = stopped.calls
+    interrupt, correction = steps[0].events
+    assert isinstance(interrupt, Interrupt) and interrupt.by == "person"
+    assert (correction.status, correction.why, correction.applied, correction.ended) == ("committed", "time-out", 0, 0)
+    (call,) = interrupt.calls
+    assert run.result(specs[0].id).usage.estimated == call.reply.usage.input  # it is paid for
     assert call.reply.stop == "interrupted" and call.reply.usage.input == call.reply.usage.estimated > 0
     # asked again on the same observation, which stands in the prompt once
     assert model.prompts[0].count("Observation:") == model.prompts[1].count("Observation:") == 1
@@ -136,9 +138,9 @@ async def test_an_interrupted_step_leaves_no_trace_in_later_prompts(tmp_path: Pa
             if steps == 3 and not interrupted:  # noqa: B023
                 channel.submit(Speak("go forward"))  # noqa: B023
 
-        await playing(run, specs, channel, model, at_step, config)
+        steps = await playing(run, specs, channel, model, at_step, config)
         found.append(model.prompts)
-        assert len(channel.interrupted) == interrupted
+        assert any(isinstance(e, Interrupt) for e in steps[3].events) == interrupted
     assert found[0] == found[1] and len(found[0]) == 12
 
 
@@ -200,7 +202,9 @@ async def test_a_takeover_breaks_off_the_call_in_flight(tmp_path: Path) -> None:
     steps, _ = await asyncio.gather(playing(run, specs, channel, model), person())
     assert acts(steps)[:2] == ["turn right", "turn left"]
     texts = ["".join(p.text for p in m.parts if isinstance(p, Text)) for m in steps[1].decision.calls[0].messages]
-    assert sum("Observation:" in text for text in texts) == 2 and len(channel.interrupted) == 1
+    assert sum("Observation:" in text for text in texts) == 2
+    interrupt, takeover = steps[0].events
+    assert isinstance(interrupt, Interrupt) and (takeover.by, takeover.action) == ("person", "turn right")
 
 
 @pytest.mark.parametrize("state", ["thinking", "paused", "lost"])
@@ -262,7 +266,8 @@ async def test_after_an_interruption_the_task_is_as_before(tmp_path: Path) -> No
 
     steps = await playing(run, specs, channel, Hasty())
     assert len(steps) == 12 and set(counts) == {0}
-    assert channel.interrupted[0].action == "turn left" and channel.interrupted[0].calls[0].reply.usage.input == 10
+    (correction,) = steps[1].events  # the first call is that of step 0
+    assert correction.superseded.action == "turn left" and correction.superseded.calls[0].reply.usage.input == 10
 
 
 async def test_receipts_are_told_as_they_change(tmp_path: Path) -> None:
@@ -323,7 +328,53 @@ async def test_one_paused_and_seven_running(tmp_path: Path) -> None:
             heard,
             8,
             None,
-            lambda spec: heard.connected(spec, paused if spec == specs[0] else None),
+            channels=lambda spec: heard.connected(spec, paused if spec == specs[0] else None),
         )
     assert model.sizes == [8] * 3 + [7] * 9 + [1] * 9
     assert {run.result(spec.id).steps for spec in specs} == {12}
+
+
+@pytest.mark.parametrize("cut", [3, 5, 8])
+async def test_an_episode_that_is_resumed_equals_one_that_was_not(tmp_path: Path, cut: int) -> None:
+    """Words that count for several steps, an interrupted call, and a takeover: every prompt is the same."""
+    found = []
+    for interrupted in (False, True):
+        root = tmp_path / str(interrupted)
+        run, specs = make_run(root, 1)
+        channel, stopping = Channel(), asyncio.Event()
+
+        class Interrupted(Thinking):
+            async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
+                if len(self.prompts) == 2:
+                    asyncio.get_running_loop().call_soon(channel.submit, Speak("toggle", lasts=3))  # noqa: B023
+                    self.prompts.append("")
+                    await asyncio.sleep(60)
+                return await super().generate(messages, settings)
+
+        def at_step(steps: int) -> None:
+            if steps == 4:  # it ends what was said
+                for command in (TakeOver("tester"), Act("turn right"), GiveBack()):
+                    channel.submit(command)  # noqa: B023
+            if steps == 6:
+                channel.submit(Speak("turn right", lasts=2))  # noqa: B023
+            if interrupted and steps == cut:  # noqa: B023
+                stopping.set()  # noqa: B023
+
+        await playing(run, specs, channel, Interrupted(), at_step, stopping=stopping)
+        if interrupted:
+            assert len(list(run.steps(specs[0].id))) == cut
+            left = [] if cut > 4 else ["takeover"]
+
+            def later(steps: int) -> None:
+                if steps == 4 and left:  # noqa: B023
+                    for command in (TakeOver("tester"), Act("turn right"), GiveBack()):
+                        channel.submit(command)  # noqa: B023
+                if steps == 6:
+                    channel.submit(Speak("turn right", lasts=2))  # noqa: B023
+
+            channel = Channel()
+            await playing(run, specs, channel, Thinking(), later)
+        found.append([step.decision for step in run.steps(specs[0].id)])
+    for whole, resumed in zip(*found, strict=True):
+        assert whole.action == resumed.action
+        assert [call.messages for call in whole.calls] == [call.messages for call in resumed.calls]

@@ -107,6 +107,19 @@ Group = tuple[str, frozenset[PlayedTask], str]
 """The facts that all entries of one board share: the suite's name, the tasks, and BALROG's track."""
 
 
+def _check_assisted(runs: Sequence[Results]) -> None:
+    """Raises `UsageError` where a score with help would stand beside one without, or with other help."""
+    named = {results.record.corrector for results in runs}
+    if len(named) < 2:
+        return
+    helped = next(results for results in runs if results.record.corrector)
+    raise UsageError(
+        f"In {helped.path} the corrector {helped.record.corrector} spoke to the agent, and not in every other run: a"
+        " leaderboard never mixes such scores. Leave it out, or rank the runs with this corrector alone; `embodied"
+        " compare` sets two runs side by side."
+    )
+
+
 def boards(runs: Sequence[Results], partial: bool = False) -> list[Board]:
     """Groups and ranks runs.
 
@@ -115,7 +128,8 @@ def boards(runs: Sequence[Results], partial: bool = False) -> list[Board]:
         partial: Whether runs with coverage below 1 are ranked as well.
 
     Raises:
-        UsageError: A run is of the train or the dev split.
+        UsageError: A run is of the train or the dev split, or somebody spoke to the agent of one run and not of
+            another.
     """
     for results in runs:
         if (split := split_of(results.record.config)) != "test":
@@ -123,6 +137,7 @@ def boards(runs: Sequence[Results], partial: bool = False) -> list[Board]:
                 f"{results.path} is a run of the {split} split, and a leaderboard takes runs of the test split: leave"
                 " it out, or play it again without --split."
             )
+    _check_assisted(runs)
     groups: dict[Group, list[tuple[BoardEntry, Standing]]] = {}
     taken: set[str] = set()
     for results in runs:
