@@ -20,7 +20,7 @@ from embodied.eval.compare import compare_two
 from embodied.eval.results import read
 from embodied.rollout.counts import CORRECTIONS, FOLLOWED
 
-PAIRS = (("babyai", "goto", "random"), ("babaisai", None, "random"), ("babyai", "goto", "tinyvlm"))
+PAIRS = (("babyai", "goto", "random"), ("babaisai", "env/goto_win", "random"), ("babyai", "goto", "tinyvlm"))
 HELP: dict[str, dict[str, Any]] = {
     "corrected": {"corrector": "oracle"},
     "silence 0.5": {"corrector": "oracle", "options": {"corrector.silence": 0.5}},
