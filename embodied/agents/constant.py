@@ -20,12 +20,13 @@ class ConstantAgent:
     """Gives the one phrase of `agent.script` at every step, unchecked."""
 
     def __init__(self, kit: Kit):
+        self._ears = Ears()
         if len(kit.config.script) != 1:
             raise UsageError("The agent `constant` needs its one phrase: agent.script=['go forward'].")
         self._phrase = kit.config.script[0]
 
     def begin(self, mission: Mission, rng: np.random.Generator) -> None:
-        self._ears = Ears(mission)
+        self._ears.begin(mission)
 
     async def act(self, observation: Observation) -> Decision:
         return Decision(self._ears.advice() or self._phrase)

@@ -22,10 +22,11 @@ class ExpertAgent:
     """
 
     def __init__(self, kit: Kit):
+        self._ears = Ears()
         self._env = kit.spec.task.env if kit.spec else "the environment"
 
     def begin(self, mission: Mission, rng: np.random.Generator) -> None:
-        self._ears = Ears(mission)
+        self._ears.begin(mission)
 
     async def act(self, observation: Observation) -> Decision:
         if advice := self._ears.advice():

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from embodied.agents.resolving import resolve
-from embodied.agents.vocabulary import accepted
+from embodied.agents.vocabulary import Commands, Vocabulary, accepted
 from embodied.types import Mission
 
 
 class Ears:
     """The corrections that count for the next decision."""
 
-    def __init__(self, mission: Mission):
-        self._accepted = accepted(mission)
+    def __init__(self) -> None:
+        self._accepted: Vocabulary | Commands = Vocabulary({})
         self._heard: list[str] = []
+
+    def begin(self, mission: Mission) -> None:
+        """Takes in what the environment accepts."""
+        self._accepted = accepted(mission)
 
     def hear(self, correction: str) -> None:
         """Takes in a correction for the next decision."""

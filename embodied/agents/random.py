@@ -28,11 +28,12 @@ class RandomAgent:
 
     def __init__(self, kit: Kit):
         """Needs nothing of `kit`."""
+        self._ears = Ears()
 
     def begin(self, mission: Mission, rng: np.random.Generator) -> None:
         self._mission = mission
         self._rng = rng
-        self._ears = Ears(mission)
+        self._ears.begin(mission)
 
     async def act(self, observation: Observation) -> Decision:
         return Decision(self._ears.advice() or self._draw(observation))

@@ -17,11 +17,12 @@ class ScriptedAgent:
     """Plays `agent.script`, phrase by phrase and unchecked, then always the mission's default action."""
 
     def __init__(self, kit: Kit):
+        self._ears = Ears()
         self._script = tuple(kit.config.script)
 
     def begin(self, mission: Mission, rng: np.random.Generator) -> None:
         self._default = mission.default_action
-        self._ears = Ears(mission)
+        self._ears.begin(mission)
 
     async def act(self, observation: Observation) -> Decision:
         if advice := self._ears.advice():

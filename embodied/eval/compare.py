@@ -289,8 +289,8 @@ def _differs(a: Results, b: Results, kept: Sequence[tuple[str, str]]) -> Iterabl
         yield f"Suites: {a.record.suite or 'none'} in {a.path}, {b.record.suite or 'none'} in {b.path}."
     if a.record.corrector != b.record.corrector:
         alone = "nobody, the agent played alone,"
-        said = [f"{one.record.corrector or alone} in {one.path}" for one in (a, b)]
-        yield f"Who spoke to the agent: {said[0]}; {said[1]}.".replace(",.", ".")
+        speakers = [f"{one.record.corrector or alone} in {one.path}" for one in (a, b)]
+        yield f"Who spoke to the agent: {'; '.join(speakers)}."
     mine, theirs = a.record.versions, b.record.versions
     other = [name for name in sorted(mine.keys() | theirs.keys()) if mine.get(name) != theirs.get(name)]
     if other:

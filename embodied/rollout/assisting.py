@@ -144,7 +144,7 @@ class Assisted:
         self._counting = [c for c in self._counting if c.id not in over]
 
     def _shown(self, observation: Observation) -> Observation:
-        """What the agent sees: the expert's advice goes to a corrector that speaks for it, and to nobody else."""
+        """What the agent sees: the expert's advice goes only to a corrector that speaks for it."""
         return replace(observation, expert="") if getattr(self.corrector, "expert", False) else observation
 
     async def _act(self, observation: Observation) -> Decision:
