@@ -1,7 +1,7 @@
 """The runner in ratios: how close a run comes to the latency of its model, what a live episode costs in memory, how
 fast a run is resumed.
 
-    python benchmarks/rollout.py [--steps 200] [--only latency,memory,resume]
+    python benchmarks/rollout.py [--steps 200] [--only latency,memory,resume,channel]
 
 latency: 32 episodes of BabyAI against a server on this machine that answers every call after 100 ms: wall time over the
 least possible, the longest
@@ -9,6 +9,8 @@ least possible, the longest
 memory: peak memory of a worker with five live episodes less that of one with a single episode, divided by four, for
 each game; 50 random steps each.
 resume: `embodied resume` of a run of 1,000 scored episodes.
+channel: CPU of the loop a step with a channel that nobody uses, over that without one, in an environment and with an
+agent that cost nothing: the loop and the record alone; the median of nine pairs.
 """
 
 from __future__ import annotations
@@ -22,18 +24,22 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 
 from embodied import agents, models
 from embodied.agents import AgentConfig
 from embodied.blobs import MemoryBlobs
 from embodied.catalog import ENTRIES
 from embodied.models import ModelConfig
+from embodied.rollout.channel import Channel
+from embodied.rollout.episode import run_episode
 from embodied.rollout.plan import plan
 from embodied.rollout.runner import run_all
+from embodied.rollout.worlds.environment import Answer, Start
 from embodied.rollout.worlds.workers import Environment, Pool
 from embodied.seeding import generator
 from embodied.store.run import Run, RunRecord
-from embodied.types import Observation, TaskSpec
+from embodied.types import Mission, Observation, TaskSpec
 
 LATENCY = 0.1
 EPISODES = 32
@@ -213,10 +219,54 @@ def resume(episodes: int = 1000) -> None:
     )
 
 
+# --------------------------------------------------------------------------- channel
+
+
+class Instant:
+    """An environment that costs nothing, and never ends before its last step."""
+
+    def __init__(self, steps: int):
+        self.left = steps
+
+    async def reset(self, seed: int) -> Start:
+        return Start(Observation("nothing"), "", Mission("Wait.", {"wait": ""}, default_action="wait"), {})
+
+    async def step(self, action: str) -> Answer:
+        self.left -= 1
+        seen = Observation("nothing", step=1)
+        return Answer(seen, "", 0.0, False, not self.left, 0.0, False, "wait", True, {}, 0.0)
+
+
+async def loop(root: Path, channel: Channel | None, steps: int) -> float:
+    """CPU seconds a step."""
+    specs = plan([(TaskSpec("babyai", BABYAI), 1)], 0, "benchmark")
+    run = Run.create(root, RunRecord("benchmark", {}, specs))
+    writer = run.claim(specs[0])
+    agent = agents.build(AgentConfig(policy="constant", script=("wait",)))
+    before = time.process_time()
+    await run_episode(specs[0], Instant(steps), agent, writer, lambda spec, step: None, None, channel=channel)
+    return (time.process_time() - before) / steps
+
+
+def channel(steps: int = 3000) -> None:
+    ratios, plain = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(9):
+            without = asyncio.run(loop(Path(folder) / f"without-{number}", None, steps))
+            inert = asyncio.run(loop(Path(folder) / f"inert-{number}", Channel(), steps))
+            ratios.append(inert / without)
+            plain.append(without)
+    print(
+        f"channel: {1e6 * median(plain):.0f} us of CPU a step without one; ratio with one that nobody uses"
+        f" {median(ratios):.3f} (from {min(ratios):.3f} to {max(ratios):.3f}), or"
+        f" {1e6 * median(plain) * (median(ratios) - 1):.1f} us"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--steps", type=int, default=200, help="Calls of each episode in the benchmark of latency.")
-    parser.add_argument("--only", default="latency,memory,resume")
+    parser.add_argument("--only", default="latency,memory,resume,channel")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
@@ -229,6 +279,8 @@ def main() -> None:
         memory()
     if "resume" in wanted:
         resume()
+    if "channel" in wanted:
+        channel()
 
 
 if __name__ == "__main__":

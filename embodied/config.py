@@ -33,6 +33,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from embodied import groups, presets
 from embodied.agents.config import AgentConfig, shows_pictures
+from embodied.correctors.config import CorrectorConfig
 from embodied.envs import plugin_options
 from embodied.errors import UsageError
 from embodied.models.config import ModelConfig
@@ -114,6 +115,8 @@ class EvalConfig:
     image: bool = False
     """Whether agents are given pictures."""
     agent: AgentConfig = field(default_factory=AgentConfig)
+    corrector: CorrectorConfig = field(default_factory=CorrectorConfig)
+    """Who speaks to the agent while it acts."""
     model: ModelConfig = field(default_factory=lambda: ModelConfig(provider="", name=""))
     """An empty provider: none chosen yet."""
     run: RunConfig = field(default_factory=RunConfig)
@@ -134,6 +137,7 @@ def compose(
     *,
     env: str | None = None,
     agent: str | None = None,
+    corrector: str | None = None,
     values: Mapping[str, Any] = MappingProxyType({}),
 ) -> EvalConfig:
     """Composes a configuration.
@@ -142,6 +146,7 @@ def compose(
         words: What a user typed, in Hydra's grammar: `agent.history.text=4`, `env=nethack`.
         env: A member of the group `env`.
         agent: A member of the group `agent`.
+        corrector: A member of the group `corrector`.
         values: Dotted key -> value. It overrides presets, and words override it. A text means exactly this text.
 
     Raises:
@@ -149,7 +154,7 @@ def compose(
         UsageError: A word is malformed or a value has the wrong type.
     """
     _check_words(words)
-    wanted = {"env": env, "agent": agent}
+    wanted = {"env": env, "agent": agent, "corrector": corrector}
     for group, name in wanted.items():
         if name is not None and "${" in name:  # Hydra would take it for an interpolation
             raise _no_member(group, name)
@@ -326,7 +331,7 @@ def env_defaults(name: str) -> Mapping[str, Any]:
 
 
 def members(group: str) -> list[str]:
-    """Names in a configuration group (`env`, `agent`), the user's included."""
+    """Names in a configuration group (`env`, `agent`, `corrector`), the user's included."""
     folders = [Path(__file__).parent / "conf", *filter(None, [presets.folder()])]
     named = {p.stem for folder in folders for p in (folder / group).glob("*.yaml")}
     return sorted(named | set(groups.plugin_members(group)))
@@ -355,13 +360,13 @@ def meanings(schema: type, path: str = "") -> dict[str, str]:
 
 def _missing(error: MissingConfigException) -> UsageError:
     group, _, name = (error.missing_cfg_file or "").partition("/")
-    if group in ("env", "agent"):
+    if group in ("env", "agent", "corrector"):
         return _no_member(group, name)
     return UsageError(f"There is no configuration {error.missing_cfg_file!r}.")
 
 
 def _no_member(group: str, name: str) -> UsageError:
-    kind = {"env": "environment", "agent": "agent"}[group]
+    kind = {"env": "environment"}.get(group, group)
     return unknown(kind, name, members(group), f"embodied list {group}s")
 
 

@@ -1,4 +1,6 @@
-"""Environments and agents of plugins as members of Hydra's groups `env` and `agent`, beside the files in `conf/`."""
+"""Environments, agents and correctors of plugins as members of Hydra's groups of these names, beside the files in
+`conf/`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ from hydra.core.config_store import ConfigStore
 
 from embodied.agents import AGENTS
 from embodied.catalog import ENTRIES, Entry
+from embodied.correctors import CORRECTORS
 from embodied.envs import plugin_options
 from embodied.errors import EmbodiedError
 from embodied.registry import report
@@ -22,7 +25,9 @@ def plugin_environment(name: str) -> Entry | None:
 
 def plugin_members(group: str) -> list[str]:
     """The names that plugins add to a group."""
-    return [e.name for e in ENTRIES.plugins()] if group == "env" else [plugin.name for plugin in AGENTS.plugins()]
+    if group == "env":
+        return [e.name for e in ENTRIES.plugins()]
+    return [plugin.name for plugin in (CORRECTORS if group == "corrector" else AGENTS).plugins()]
 
 
 def readable() -> list[str]:
@@ -41,7 +46,7 @@ def offer(chosen: Iterable[tuple[str, str]]) -> None:
     """Tells Hydra about the chosen members that come from plugins. A file of that name, ours or the user's, goes first.
 
     Args:
-        chosen: (group, name), where a group is `env` or `agent`.
+        chosen: (group, name), where a group is `env`, `agent` or `corrector`.
 
     Raises:
         UsageError: The options of a plugin's environment cannot be read.
@@ -52,3 +57,5 @@ def offer(chosen: Iterable[tuple[str, str]]) -> None:
             store.store(name=name, group="env", node={"name": name, "task": None, **plugin_options(found)})
         elif group == "agent" and AGENTS.plugin(name):
             store.store(name=name, group="agent", node={"policy": name})
+        elif group == "corrector" and CORRECTORS.plugin(name):
+            store.store(name=name, group="corrector", node={"name": name})

@@ -23,7 +23,7 @@ from embodied.errors import UnknownName, UsageError
 from embodied.registry import unknown
 
 HEADER = "# @package _global_"
-GROUPS = ("agent", "env")
+GROUPS = ("agent", "corrector", "env")
 _BOM = codecs.BOM_UTF8.decode()
 _CHOICES = {"agent.policy": "agent", "model.provider": "model"}
 """Keys whose values are names in a registry, and what they name."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from embodied import agents, models
+from embodied import agents, correctors, models
 from embodied.agents.versions import AgentVersion
 from embodied.catalog import ENTRIES, Entry, check_task, entry
 from embodied.config import EvalConfig, blind, compose, env_defaults, env_options
@@ -57,6 +57,8 @@ class Request:
     """What the user typed in Hydra's grammar, `key=value`."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Dotted key -> value; weaker than words."""
+    corrector: str | None = None
+    """A member of the group `corrector`; None where nobody speaks to the agent."""
     version: AgentVersion | None = None
     """What `agent` names, where it is a version (`embodied.versions.find`)."""
 
@@ -277,7 +279,7 @@ def _composed(request: Request, env: str | None, reaching: Callable[[str], bool]
         if (option := env_option(word)) is None or reaches(option)
     ]
     group = "gym" if free else env
-    config = compose(words, env=group, agent=request.preset, values=values)
+    config = compose(words, env=group, agent=request.preset, corrector=request.corrector, values=values)
     if config.image and not config.agent.history.image and agents.shows_pictures(config.agent):
         config.agent.history.image = 1  # an agent that is given pictures sees at least the present one
     return config
@@ -336,6 +338,13 @@ def _of_environment(config: EvalConfig) -> Tasks:
         options["max_steps"] = config.run.steps
     if config.agent.policy == "expert":
         options["expert"] = _expert(name, config.agent.expert)
+    elif correctors.needs_expert(config.corrector):
+        if name not in ENTRIES:
+            raise UsageError(
+                f"{name} has no expert, and the corrector {config.corrector.name} speaks for one. Environments with an"
+                f" expert: {_having_experts()}."
+            )
+        options["expert"] = _expert(name, config.corrector.expert)
     check_control(config.run.control)
     control = UNSET if config.run.control == NONE else config.run.control
     if name.startswith("gym:"):
@@ -377,14 +386,17 @@ def _expert(name: str, wanted: str) -> bool | str:
     if name not in ENTRIES or (wanted and wanted in ENTRIES[name].experts):
         return wanted or True
     if not ENTRIES[name].experts:
-        having = ", ".join(e.name for e in ENTRIES.values() if e.experts)
         raise UsageError(
-            f"{name} has no expert; {having} have one. You can play it yourself and record that: `embodied play"
-            f" {name}`."
+            f"{name} has no expert; {_having_experts()} have one. You can play it yourself and record that:"
+            f" `embodied play {name}`."
         )
     if wanted:
         raise unknown(f"expert of {name}", wanted, list(ENTRIES[name].experts), "embodied list envs")
     return True
+
+
+def _having_experts() -> str:
+    return ", ".join(e.name for e in ENTRIES.values() if e.experts)
 
 
 def _for_task(found: Entry, task: str, options: Json, named: bool) -> Json:

@@ -40,6 +40,7 @@ from embodied.rollout.plan import Shard, plan
 from embodied.rollout.playing import Factory, Job
 from embodied.rollout.runner import Listener, Listeners
 from embodied.splits import check_split
+from embodied.store.record import ASSISTED, FORMAT
 from embodied.store.run import Run, RunRecord
 from embodied.terminal import plain, shell_word
 from embodied.trust import note, require_trust, require_trust_in_agent
@@ -84,6 +85,7 @@ async def evaluate_async(
     out: str | Path | None = None,
     data: str | Path | None = None,
     shard: str | None = None,
+    corrector: str | None = None,
     trust: bool = False,
     listeners: Sequence[Listener] = (),
     options: Mapping[str, Any] | None = None,
@@ -111,6 +113,7 @@ async def evaluate_async(
         out: The run folder; None for `runs/<environment>-<agent>-<hash>`.
         data: A folder with the environment's published files.
         shard: Play one part of several: `1/4` to `4/4`.
+        corrector: Who speaks to the agent while it acts (`embodied list correctors`); None for nobody.
         trust: You answer for the agent's folder, although another user or machine made it.
         listeners: Hear every start, step and end of an episode (`embodied.rollout.runner.Listener`).
         options: Any key of the configuration (`embodied list options`), as `{"agent.history.text": 4}`.
@@ -146,6 +149,7 @@ async def evaluate_async(
         steps=steps,
         out=None if out is None else str(out),
         options=_options(options, keywords),
+        corrector=corrector,
     )
     return await _evaluated(prepare(request, shard, _warn, factory), listeners)
 
@@ -244,9 +248,11 @@ def prepare(request: Request, shard: str | None = None, say: Say = print, factor
             whole["tasks"] = [f"{spec.env} {spec.task}" for spec, _ in tasks]
     found = versions((spec for spec, _ in tasks), of_plugins(config))
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    record = RunRecord(run_identity(whole, found), whole, (), found, now, request.suite or "")
+    form = ASSISTED if config.corrector.name else FORMAT
+    record = RunRecord(run_identity(whole, found), whole, (), found, now, request.suite or "", form)
     agent = request.agent if request.version is None else request.version.record.name
     agent = agent or config.agent.policy.rpartition(":")[2]
+    agent += f"-{config.corrector.name}" * bool(config.corrector.name)
     split = check_split(config.run.split)
     name = request.name if split == "test" else f"{request.name}-{split}"
     name = f"{name}-{config.run.control}" if control_of(whole) else name

@@ -204,6 +204,99 @@ class Decision:
     """What happened on the way: a prompt that was shortened, text behind the first command that was dropped, ..."""
 
 
+# --------------------------------------------------------------------------- events
+
+How = Literal["typed", "speech", "choice", "pointer", "takeover", "oracle", "script", "critic"]
+"""The way that a correction came."""
+Why = Literal["", "explicit", "done", "new correction", "time-out", "takeover", "episode end"]
+"""Why a correction ended. done: the action that it names was executed. time-out: it counted for as many steps as it
+should. Empty while it counts.
+"""
+Status = Literal["draft", "applied", "committed", "discarded", "superseded"]
+"""draft: no decision has heard it yet. applied: a decision has heard it, and it still counts. committed: it ended after
+that. discarded: it ended before a decision heard it. superseded: a newer correction took its place.
+"""
+
+
+class Correction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="correction", tag_field="kind"):
+    """Words that were spoken to a running agent. A correction that counts for several steps is recorded twice under one
+    `id`: in the step in which it was spoken, and as it is at its end, in the step in which it ended.
+    """
+
+    text: str
+    """The raw words."""
+    how: How
+    by: str
+    """A label of the speaker (`oracle`, `person 1`); not the name of an account."""
+    id: str = ""
+    """`3-1`: the first correction that was spoken in step 3. The runner writes this and all that follows."""
+    opened: int = 0
+    """The step in which it was spoken."""
+    applied: int | None = None
+    """The first step whose decision heard it."""
+    ended: int | None = None
+    """The last step in which it counted."""
+    why: Why = ""
+    status: Status = "draft"
+    lasts: int = 1
+    """Steps after which it ends by itself, at least 1. The speaker sets it."""
+    resolved: str = ""
+    """The action that the words name; empty where they name none, or several."""
+    method: str = ""
+    """How that was found: phrase, alias or grammar (`embodied.agents.resolving`)."""
+    score: float | None = None
+    """How surely, in [0, 1]."""
+    superseded: Decision | None = None
+    """The decision that was not executed because of it, with its model calls."""
+    calls: tuple[Call, ...] = ()
+    """Model calls of the speaker, where it is a model."""
+
+
+class Takeover(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="takeover", tag_field="kind"):
+    """Somebody acted in the agent's place in this step."""
+
+    by: str
+    action: str
+    superseded: Decision | None = None
+    """The agent's decision that was not executed; None where it was not asked."""
+
+
+class Interrupt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="interrupt", tag_field="kind"):
+    """Something was broken off: a model call in flight, or the showing of frames."""
+
+    by: str
+    frame: int | None = None
+    """The number of the frame before which a step was cut short; None for a model call."""
+    calls: tuple[Call, ...] = ()
+    """The call that was broken off, with what it cost."""
+
+
+class Label(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="label", tag_field="kind"):
+    """What somebody says of this step: `success`, `failure`, or words of their own."""
+
+    text: str
+    by: str
+
+
+class Branch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="branch", tag_field="kind"):
+    """Another episode begins with this one's steps up to here."""
+
+    episode: str
+    """The other episode's id."""
+    by: str
+
+
+class Review(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="review", tag_field="kind"):
+    """A corrector looked at a decision with model calls, and stayed silent."""
+
+    by: str
+    calls: tuple[Call, ...] = ()
+
+
+Event = Correction | Takeover | Interrupt | Label | Branch | Review
+"""What happened around a step and was not the agent's own doing."""
+
+
 # --------------------------------------------------------------------------- episodes
 
 Outcome = Literal["finished", "limit", "refused", "model_failure", "infra_failure", "cancelled"]
@@ -265,6 +358,8 @@ class Step:
     """SHA-256 over the observation that followed (text, status and image); what replay compares."""
     agent_seconds: float
     env_seconds: float
+    events: tuple[Event, ...] = ()
+    """In the order in which they happened. An empty one is not written."""
 
 
 @dataclass(frozen=True)
@@ -301,3 +396,6 @@ class Episode:
     """
     models: tuple[str, ...] = ()
     """The names under which the model reported itself, in order of appearance."""
+    events: tuple[Event, ...] = ()
+    """What happened after the last step: a correction that no executed decision followed. An empty one is not written.
+    """

@@ -37,7 +37,7 @@ BELOW: dict[str, set[str]] = {
     "store": set(),
     "models": {"store"},
     "agents": {"models", "store"},
-    **{name: {*SETTING, "envs"} for name in ("presets", "groups", "config")},
+    **{name: {*SETTING, "correctors", "envs"} for name in ("presets", "groups", "config")},
     "versions": {*SETTING, "store"},
     "correctors": {"models", "agents", "store"},
     "trust": {"models", "agents", "store"},

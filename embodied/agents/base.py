@@ -36,8 +36,9 @@ class Agent(Protocol):
         ...
 
     def hear(self, correction: str) -> None:
-        """A person's correction in words, which counts from the next `act` on. Agents that cannot use it may ignore
-        it.
+        """A correction in words, which counts for the next `act`. One that counts for several steps is said before
+        each of them. Where it is about a decision that was not executed yet, `act` follows with the same observation
+        once more, and its decision takes the place of the earlier one. Agents that cannot use it may ignore it.
         """
         ...
 

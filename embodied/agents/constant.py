@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from embodied.agents.listening import Ears
 from embodied.errors import UsageError
 from embodied.types import Decision, Mission, Observation, Outcome, Step
 
@@ -19,21 +20,22 @@ class ConstantAgent:
     """Gives the one phrase of `agent.script` at every step, unchecked."""
 
     def __init__(self, kit: Kit):
+        self._ears = Ears()
         if len(kit.config.script) != 1:
             raise UsageError("The agent `constant` needs its one phrase: agent.script=['go forward'].")
         self._phrase = kit.config.script[0]
 
     def begin(self, mission: Mission, rng: np.random.Generator) -> None:
-        """It needs no mission."""
+        self._ears.begin(mission)
 
     async def act(self, observation: Observation) -> Decision:
-        return Decision(self._phrase)
+        return Decision(self._ears.advice() or self._phrase)
 
     def recall(self, step: Step) -> None:
-        """It is the same at every step."""
+        self._ears.advice()  # it counted for that step
 
     def hear(self, correction: str) -> None:
-        """It does not listen."""
+        self._ears.hear(correction)
 
     def end(self, outcome: Outcome) -> None:
         """Nothing to do."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from embodied.agents.listening import Ears
 from embodied.errors import UsageError
 from embodied.types import Decision, Mission, Observation, Outcome, Step
 
@@ -21,12 +22,15 @@ class ExpertAgent:
     """
 
     def __init__(self, kit: Kit):
+        self._ears = Ears()
         self._env = kit.spec.task.env if kit.spec else "the environment"
 
     def begin(self, mission: Mission, rng: np.random.Generator) -> None:
-        """Nothing to do: the expert sees the simulator's state."""
+        self._ears.begin(mission)
 
     async def act(self, observation: Observation) -> Decision:
+        if advice := self._ears.advice():
+            return Decision(advice)
         if not observation.expert:
             raise UsageError(
                 f"{self._env} gives no expert action. Make it with env.expert=true; `embodied list envs` says which"
@@ -35,10 +39,10 @@ class ExpertAgent:
         return Decision(observation.expert)
 
     def recall(self, step: Step) -> None:
-        """Nothing to do: the next advice comes with the next observation."""
+        self._ears.advice()  # it counted for that step
 
     def hear(self, correction: str) -> None:
-        """An expert does not listen."""
+        self._ears.hear(correction)
 
     def end(self, outcome: Outcome) -> None:
         """Nothing to do."""

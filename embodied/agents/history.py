@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from embodied.agents.config import HistoryConfig, turns
@@ -19,6 +19,10 @@ class History(Protocol):
 
     def see(self, observation: Observation, notes: Sequence[str] = ()) -> None:
         """Takes in an observation. `notes` come before it: what the last action led to, a person's correction."""
+        ...
+
+    def hear(self, notes: Sequence[str]) -> None:
+        """Takes in notes about the newest observation, before the agent decides on it again."""
         ...
 
     def did(self, action: str, plan: str = "") -> None:
@@ -77,6 +81,9 @@ class Window:
         answer, plan = self._answer
         self._turns.append(Turn(answer, plan, observation.text, pictures_of(observation), tuple(notes)))
         self._status = observation.status
+
+    def hear(self, notes: Sequence[str]) -> None:
+        self._turns[-1] = replace(self._turns[-1], notes=(*self._turns[-1].notes, *notes))
 
     def did(self, action: str, plan: str = "") -> None:
         self._answer = (action, plan)
@@ -141,6 +148,9 @@ class Blocks:
         self._seen += 1
         self._pictures += observation.image is not None
         self._plans += bool(plan)
+
+    def hear(self, notes: Sequence[str]) -> None:
+        self._turns[-1] = replace(self._turns[-1], notes=(*self._turns[-1].notes, *notes))
 
     def did(self, action: str, plan: str = "") -> None:
         self._answer = (action, plan)

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from embodied.agents.keyboard import KEYBOARD
 from embodied.agents.parse import shorten
 from embodied.agents.prompt import instruction
 from embodied.agents.vocabulary import Commands, accepted, fold, present
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class HumanAgent:
-    """Prints what there is to see and reads an action, asking until there is one. The episode loop waits meanwhile.
+    """Prints what there is to see and reads an action, asking until there is one. Other episodes go on meanwhile.
 
     Ctrl-C and the end of input cancel the run: under `asyncio.run` as a Ctrl-C does, else `act` raises
     `KeyboardInterrupt`.
@@ -55,13 +56,13 @@ class HumanAgent:
         self._show(observation)
         try:
             with _completion(self._now), _interruptible():
-                while (action := self._read()) is None:
+                while (action := await self._read()) is None:
                     pass
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, EOFError):
             # to asyncio's handler, which is back in place and cancels everything in good order
             signal.raise_signal(signal.SIGINT)
             await asyncio.sleep(1)
-            raise
+            raise KeyboardInterrupt from None
         return Decision(action)
 
     def recall(self, step: Step) -> None:
@@ -83,12 +84,10 @@ class HumanAgent:
             lines.append(f"You can choose now: {self._accepted.listing() or 'no command'}.")
         print("\n".join(lines), flush=True)
 
-    def _read(self) -> str | None:
+    async def _read(self) -> str | None:
         """One line from the person, as an action; None, after a word of explanation, when it is not one."""
         try:
-            line = input("> ")
-        except EOFError:
-            raise KeyboardInterrupt("end of input") from None
+            line = await KEYBOARD.line("> ")
         except UnicodeDecodeError:
             print("That is not text.", flush=True)
             return None
@@ -136,13 +135,13 @@ class HumanAgent:
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
-    """Lets Ctrl-C end a waiting `input` at once: asyncio's own handler would only ask the loop, which is not running
-    meanwhile.
+    """Lets Ctrl-C end the wait for a line at once: the handler that is in place may leave the present step time to end,
+    and this step ends only when the person says so.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    before = signal.signal(signal.SIGINT, lambda number, frame: KEYBOARD.interrupt())
     try:
         yield
     finally:

@@ -20,8 +20,9 @@ from embodied.agents.vocabulary import accepted, present
 from embodied.blobs import Blobs, pictures_of
 from embodied.errors import PromptTooLong, UsageError
 from embodied.models.base import chooses
+from embodied.models.services.answers import estimated_tokens
 from embodied.seeding import derive
-from embodied.types import Call, Decision, Message, Mission, Note, Observation, Outcome, Reply, Settings, Step
+from embodied.types import Call, Decision, Message, Mission, Note, Observation, Outcome, Reply, Settings, Step, Usage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,6 +92,10 @@ class ModelAgent:
     def __init__(self, parts: Parts):
         self.parts = parts
         self._corrections: list[str] = []
+        self._seen: Observation | None = None
+        self._made: list[Call] = []
+        self._in_flight: Prompt | None = None
+        self._called = 0
 
     def begin(self, mission: Mission, rng: np.random.Generator) -> None:
         self._mission = mission
@@ -105,8 +110,13 @@ class ModelAgent:
         self._rng = rng
 
     async def act(self, observation: Observation) -> Decision:
-        self.parts.history.see(await self._perceived(observation), self._notes(observation))
-        self._choose_from(observation)
+        self._made, self._in_flight = [], None
+        if self._again(observation):
+            self.parts.history.hear(self._heard())
+        else:
+            self.parts.history.see(await self._perceived(observation), self._notes(observation))
+            self._seen = observation
+            self._choose_from(observation)
         self._beginning(observation)
         decision = await self._decide(observation.step)
         self._did(decision)
@@ -123,9 +133,23 @@ class ModelAgent:
         seen = await asyncio.to_thread(perception, pictures, blobs)  # other episodes continue
         return replace(observation, status="\n\n".join(filter(None, [observation.status, seen])))
 
+    def unfinished(self) -> tuple[Call, ...]:
+        """The model calls of a decision that was interrupted. Of the one in flight nothing came back: its prompt counts
+        with an estimated number of tokens.
+        """
+        if self._in_flight is None:
+            return tuple(self._made)
+        tokens = estimated_tokens(self._in_flight.messages)
+        broken = Reply("", stop="interrupted", usage=Usage(input=tokens, estimated=tokens))
+        return (*self._made, Call(self._in_flight.messages, broken))
+
     def recall(self, step: Step) -> None:
-        self.parts.history.see(step.observation, self._notes(step.observation))
-        self._choose_from(step.observation)
+        if self._again(step.observation):
+            self.parts.history.hear(self._heard())
+        else:
+            self.parts.history.see(step.observation, self._notes(step.observation))
+            self._seen = step.observation
+            self._choose_from(step.observation)
         self._beginning(step.observation)
         self._fit_again(step.decision)
         if step.decision.calls:
@@ -148,7 +172,15 @@ class ModelAgent:
             offered = "" if now is self._mission else offer(now)
             self._ask = "\n\n".join(filter(None, [offered, self.parts.format.ask(now)]))
 
+    def _again(self, observation: Observation) -> bool:
+        """Whether it decides on this observation again. The earlier decision was not executed and is forgotten."""
+        again = observation == self._seen
+        if not again:
+            self._called = 0
+        return again
+
     def _did(self, decision: Decision) -> None:
+        self._called += len(decision.calls)
         self.parts.history.did(decision.action.strip() or "(empty answer)", self._plan(decision))
 
     def _beginning(self, observation: Observation) -> list[Message]:
@@ -161,7 +193,11 @@ class ModelAgent:
         notes = []
         if self.parts.feedback and not observation.valid:
             notes.append(f'Your last answer was not a valid action, so "{observation.executed}" was executed instead.')
-        notes += [f"A person who watches you says: {correction}" for correction in self._corrections]
+        return notes + self._heard()
+
+    def _heard(self) -> list[str]:
+        """The corrections that count for the next decision, as the prompt says them."""
+        notes = [f"A person who watches you says: {correction}" for correction in self._corrections]
         self._corrections.clear()
         return notes
 
@@ -185,11 +221,16 @@ class ModelAgent:
         """Asks the model, with a history as long as it bears."""
         refused: PromptTooLong | None = None
         while (prompt := self._fitting.choose(self._prompts(tail))) is not None:
+            self._in_flight = prompt
             try:
-                return prompt, await self.parts.model.generate(prompt.messages, settings)
+                reply = await self.parts.model.generate(prompt.messages, settings)
             except PromptTooLong as error:
                 refused = error
                 self._fitting.refuse(prompt)
+            else:
+                self._in_flight = None
+                self._made.append(Call(prompt.messages, reply))
+                return prompt, reply
         raise PromptTooLong(f"{refused or 'The prompt is too long for the model.'} {_WAY_OUT}", "too long") from refused
 
     def _fit_again(self, decision: Decision) -> None:
@@ -277,7 +318,7 @@ class ModelAgent:
             tail = (
                 *tail,
                 message("assistant", raw.strip() or "(empty answer)"),
-                message("user", self._again(parsed.problem)),
+                message("user", self._asked_again(parsed.problem)),
             )
         return Decision(raw, parsed=False, thought=thought, calls=tuple(calls), notes=notes)
 
@@ -286,14 +327,14 @@ class ModelAgent:
         share, self._sent = repeated(self._sent, prompt), prompt
         return replace(reply, usage=replace(reply.usage, repeated=round(share * reply.usage.input)))
 
-    def _again(self, problem: str) -> str:
+    def _asked_again(self, problem: str) -> str:
         listing = f" The {'actions' if self._accepted.finite else 'kinds of commands'} are: {self._accepted.listing()}."
         return f"{problem}{listing}\n\n{self._ask}"
 
     def _settings(self, step: int, number: int) -> Settings:
         settings = self.parts.settings
         if self.parts.seed_calls and settings.seed is None:
-            return replace(settings, seed=derive(self._seed, step, number, bits=31))
+            return replace(settings, seed=derive(self._seed, step, self._called + number, bits=31))
         return settings
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from embodied.agents.listening import Ears
 from embodied.agents.vocabulary import present
 from embodied.types import Decision, Mission, Observation, Outcome, Step
 
@@ -20,7 +21,7 @@ _DIRECTIONS = ("north", "east", "south", "west")
 
 
 class RandomAgent:
-    """Chooses uniformly from the vocabulary of the step.
+    """Chooses uniformly from the vocabulary of the step, and follows a correction that names an action.
 
     Where any text is an action, it chooses a command pattern of the mission uniformly and fills each blank with a word
     of at least three letters from the current observation, or a compass direction where the blank asks for one.
@@ -28,30 +29,38 @@ class RandomAgent:
 
     def __init__(self, kit: Kit):
         """Needs nothing of `kit`."""
+        self._ears = Ears()
 
     def begin(self, mission: Mission, rng: np.random.Generator) -> None:
         self._mission = mission
         self._rng = rng
+        self._ears.begin(mission)
 
     async def act(self, observation: Observation) -> Decision:
-        return Decision(self._draw(observation))
+        return Decision(self._ears.advice() or self._draw(observation))
 
     def recall(self, step: Step) -> None:
-        self._draw(step.observation)  # so that the stream continues where it was
+        if not self._ears.advice():
+            self._draw(step.observation)  # so that the stream continues where it was
 
     def _draw(self, observation: Observation) -> str:
-        mission = present(self._mission, observation)
-        phrase = self._pick(list(mission.actions) or [mission.default_action])
-        if mission.free_text:
-            words = sorted(set(_WORD.findall(observation.text.lower()))) or ["it"]
-            phrase = _BLANK.sub(lambda blank: self._pick(_DIRECTIONS if "dir" in blank[0].lower() else words), phrase)
-        return phrase
+        return draw(self._rng, present(self._mission, observation), observation)
 
     def hear(self, correction: str) -> None:
-        """Chance does not listen."""
+        self._ears.hear(correction)
 
     def end(self, outcome: Outcome) -> None:
         """Nothing to do."""
 
-    def _pick(self, options: list[str] | tuple[str, ...]) -> str:
-        return options[int(self._rng.integers(len(options)))]
+
+def draw(rng: np.random.Generator, mission: Mission, observation: Observation) -> str:
+    """A phrase at random: see `RandomAgent`."""
+
+    def pick(options: list[str] | tuple[str, ...]) -> str:
+        return options[int(rng.integers(len(options)))]
+
+    phrase = pick(list(mission.actions) or [mission.default_action])
+    if mission.free_text:
+        words = sorted(set(_WORD.findall(observation.text.lower()))) or ["it"]
+        phrase = _BLANK.sub(lambda blank: pick(_DIRECTIONS if "dir" in blank[0].lower() else words), phrase)
+    return phrase

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from embodied.agents.listening import Ears
 from embodied.types import Decision, Mission, Observation, Outcome, Step
 
 if TYPE_CHECKING:
@@ -16,19 +17,23 @@ class ScriptedAgent:
     """Plays `agent.script`, phrase by phrase and unchecked, then always the mission's default action."""
 
     def __init__(self, kit: Kit):
+        self._ears = Ears()
         self._script = tuple(kit.config.script)
 
     def begin(self, mission: Mission, rng: np.random.Generator) -> None:
         self._default = mission.default_action
+        self._ears.begin(mission)
 
     async def act(self, observation: Observation) -> Decision:
+        if advice := self._ears.advice():
+            return Decision(advice)
         return Decision(self._script[observation.step] if observation.step < len(self._script) else self._default)
 
     def recall(self, step: Step) -> None:
-        """The script is read by the number of the step."""
+        self._ears.advice()  # it counted for that step; the script is read by the number of the step
 
     def hear(self, correction: str) -> None:
-        """A script does not listen."""
+        self._ears.hear(correction)
 
     def end(self, outcome: Outcome) -> None:
         """Nothing to do."""

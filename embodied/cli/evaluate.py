@@ -34,6 +34,11 @@ def evaluate(
     model: str | None = typer.Option(
         None, "--model", help="provider/name, for instance openai/gpt-4o or gguf//path/to/model.gguf."
     ),
+    corrector: str | None = typer.Option(
+        None,
+        "--corrector",
+        help=("Who speaks to the agent while it acts: oracle, script (`embodied list correctors`). Nobody by default."),
+    ),
     episodes: int | None = typer.Option(
         None, "--episodes", min=1, help="Episodes per task; the suite's number by default."
     ),
@@ -107,6 +112,7 @@ def evaluate(
         split=split,
         steps=steps,
         out=out,
+        corrector=corrector,
         words=tuple(ctx.args),
     )
     job = prepare(request, shard, say)

@@ -1,4 +1,4 @@
-"""`embodied list envs|tasks|agents|models|suites|metrics|exports|listeners|options|runs`."""
+"""`embodied list envs|tasks|agents|correctors|models|suites|metrics|exports|listeners|options|runs`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from embodied.registry import Registry
 
 app = typer.Typer(
-    help="Lists environments, tasks, agents, models, suites, metrics, exports, listeners, options and runs.",
+    help=(
+        "Lists environments, tasks, agents, correctors, models, suites, metrics, exports, listeners, options and runs."
+    ),
     no_args_is_help=True,
 )
 
@@ -63,6 +65,20 @@ def agents() -> None:
         return f"{head.asks}, made for {', '.join(head.worlds)}" if head.worlds else head.asks
 
     print_rows([(f"{head.name:16}", f"{head.policy:14}", asks(head)) for head in _heads()])
+
+
+_CORRECTORS = {
+    "oracle": "speaks for the environment's expert where the agent decides otherwise",
+    "script": "repeats the corrections of a recorded run: corrector.run=RUN",
+}
+
+
+@app.command()
+def correctors() -> None:
+    """Correctors for `--corrector NAME`: who speaks to an agent while it acts."""
+    from embodied.correctors import CORRECTORS
+
+    print_rows([(f"{name:10}", _CORRECTORS.get(name, "")) for name in CORRECTORS])
 
 
 _PROVIDERS = {

@@ -12,6 +12,7 @@ import numpy as np
 from embodied.eval.results import progress
 from embodied.eval.statistics import LEVEL, mean, spread_of, stratify, student_quantile
 from embodied.models.prices import Price
+from embodied.store.events import calls_of
 from embodied.store.run import SCORED, Run
 from embodied.types import Episode, EpisodeSpec, Step, Usage
 
@@ -95,7 +96,7 @@ class Watch:
     def stepped(self, spec: EpisodeSpec, step: Step) -> None:
         figures = self._by_env[spec.task.env]
         figures.steps += 1
-        for reply in (call.reply for call in step.decision.calls):
+        for reply in (call.reply for call in calls_of(step)):
             if reply.cached:  # no call was made
                 continue
             figures.retries += reply.attempts - 1

@@ -287,6 +287,10 @@ def _named(tasks: Sequence[tuple[str, str]]) -> str:
 def _differs(a: Results, b: Results, kept: Sequence[tuple[str, str]]) -> Iterable[str]:
     if a.record.suite != b.record.suite:
         yield f"Suites: {a.record.suite or 'none'} in {a.path}, {b.record.suite or 'none'} in {b.path}."
+    if a.record.corrector != b.record.corrector:
+        alone = "nobody, the agent played alone,"
+        speakers = [f"{one.record.corrector or alone} in {one.path}" for one in (a, b)]
+        yield f"Who spoke to the agent: {'; '.join(speakers)}."
     mine, theirs = a.record.versions, b.record.versions
     other = [name for name in sorted(mine.keys() | theirs.keys()) if mine.get(name) != theirs.get(name)]
     if other:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from embodied.agents import notes
 from embodied.eval.score import Score
+from embodied.quantities import counted
 from embodied.rollout import counts
 
 _NOTED = {
@@ -28,10 +29,20 @@ SHOWN = 5
 
 
 def remarks(score: Score) -> list[str]:
-    """Sentences about refused episodes, replies that are not whole answers, the cache, estimates
+    """Sentences about corrections, refused episodes, replies that are not whole answers, the cache, estimates
     and the model's names.
     """
-    return [*_refused(score), *_replies(score), *_notes(score), *_models(score)]
+    return [*_corrected(score), *_refused(score), *_replies(score), *_notes(score), *_models(score)]
+
+
+def _corrected(score: Score) -> list[str]:
+    spoken, followed = (score.counts.get(name, 0) for name in (counts.CORRECTIONS, counts.FOLLOWED))
+    if not spoken:
+        return []
+    return [
+        f"Not played alone: {counted(spoken, 'correction')}, {spoken / max(1, score.scored):.1f} an episode;"
+        f" {followed} {'was' if followed == 1 else 'were'} followed."
+    ]
 
 
 def _refused(score: Score) -> list[str]:

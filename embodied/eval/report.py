@@ -82,7 +82,7 @@ class Activity:
         elif not step.valid:
             self.invalid += 1
             _count(self.refused, decision.action[:80])
-        for call in decision.calls:
+        for call in step.calls():
             self.calls += 1
             self.retried += call.reply.attempts > 1
             self.cut_off += call.reply.stop in ("length", "max_tokens")

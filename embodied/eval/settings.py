@@ -42,6 +42,8 @@ class RunSettings:
     imported: str
     """The format it was imported from; empty for a run of ours."""
     date: str
+    corrector: str = ""
+    """Who spoke to the agent; empty where it played alone."""
 
 
 def named_agent(agent: str, preset: str) -> str:
@@ -63,6 +65,8 @@ def describe(record: RunRecord) -> RunSettings:
     rules = sorted({str(s.task.kwargs.get("rules") or "embodied") for s in record.planned})
     if held := _part(config, "agent").get("format"):
         agent = f"{agent}, {held}"  # it moves scores as another agent does
+    if record.corrector:
+        agent = f"{agent}, corrected by {record.corrector}"
     label = imported.get("name") or (f"{name} · {agent}" if asks else named_agent(agent, preset) or "unnamed")
     control = in_words(control_of(config))
     return RunSettings(
@@ -77,6 +81,7 @@ def describe(record: RunRecord) -> RunSettings:
         rules=", ".join(rules),
         imported=str(imported.get("format") or ""),
         date=record.created[:10],
+        corrector=record.corrector,
     )
 
 

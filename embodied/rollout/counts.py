@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from embodied.types import Decision, Reply
+from embodied.store.events import calls_in
+from embodied.types import Correction, Decision, Reply, Step
 
 REPLIES = "replies"
 EMPTY = "replies_empty"
@@ -13,6 +14,25 @@ FILTERED = "replies_filtered"
 CACHED = "replies_cached"
 ESTIMATED = "replies_estimated"
 """Replies whose tokens the server did not count."""
+
+
+CORRECTIONS = "corrections"
+"""Corrections that were spoken."""
+FOLLOWED = "corrections_followed"
+"""Corrections whose action was executed while they counted."""
+
+
+def of_step(step: Step) -> Iterator[str]:
+    """The names under which a step counts, each as often as it does."""
+    for event in step.events:
+        if isinstance(event, Correction):
+            if event.opened == step.index:
+                yield CORRECTIONS
+            if event.why == "done":
+                yield FOLLOWED
+        for call in calls_in(event):
+            yield from of_reply(call.reply)
+    yield from of_decision(step.decision)
 
 
 def of_decision(decision: Decision) -> Iterator[str]:

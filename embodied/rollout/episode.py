@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import math
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import astuple, dataclass, field, replace
+from functools import partial
 
 from embodied.agents.base import Agent
-from embodied.errors import AgentFailure, EmbodiedError, EnvironmentFailure, ModelFailure, PromptRefused, RecordDiffers
+from embodied.correctors.base import Corrector
+from embodied.errors import AgentFailure, EnvironmentFailure, ModelFailure, PromptRefused, RecordDiffers
 from embodied.models.base import CONVERSATION
-from embodied.rollout.counts import of_decision
+from embodied.rollout.assisting import Assisted
+from embodied.rollout.channel import Channel, Turn
+from embodied.rollout.counts import of_step
 from embodied.rollout.replay import difference
 from embodied.rollout.worlds.environment import Answer, Start
 from embodied.rollout.worlds.workers import Environment
 from embodied.secrets import mask
-from embodied.seeding import generator
+from embodied.store.events import calls_in, calls_of
 from embodied.store.run import EpisodeWriter
-from embodied.types import Episode, EpisodeSpec, Json, Mission, Observation, Outcome, Step, Usage
+from embodied.types import Call, Episode, EpisodeSpec, Json, Mission, Observation, Outcome, Step, Usage
 
 OnStep = Callable[[EpisodeSpec, Step], None]
 
@@ -52,13 +54,17 @@ class Tally:
 
     def pay(self, step: Step) -> None:
         """Counts the step's calls alone."""
-        for call in step.decision.calls:
+        self.pay_calls(calls_of(step))
+        for name in of_step(step):
+            self.counts[name] = self.counts.get(name, 0) + 1
+
+    def pay_calls(self, calls: Iterable[Call]) -> None:
+        """Counts the tokens of calls."""
+        for call in calls:
             pairs = zip(astuple(self.usage), astuple(call.reply.usage), strict=True)
             self.usage = Usage(*(a + b for a, b in pairs))
             if call.reply.model:
                 self.models[call.reply.model] = None
-        for name in of_decision(step.decision):
-            self.counts[name] = self.counts.get(name, 0) + 1
 
 
 async def run_episode(
@@ -68,6 +74,8 @@ async def run_episode(
     writer: EpisodeWriter,
     on_step: OnStep,
     stopping: asyncio.Event | None = None,
+    corrector: Corrector | None = None,
+    channel: Channel | None = None,
 ) -> Episode:
     """Plays one episode to its end and records it, continuing after the steps that `writer` holds already. It repeats
     those steps in the environment, compares every observation with the record, and tells them to the agent
@@ -75,6 +83,8 @@ async def run_episode(
 
     Args:
         stopping: Once it is set, the episode ends as `cancelled` after the step in flight.
+        corrector: Reviews each decision before it is executed.
+        channel: What a person tells the episode; None where nobody can.
 
     Returns:
         The episode as it was written.
@@ -85,19 +95,26 @@ async def run_episode(
     """
     stopping = stopping or asyncio.Event()
     CONVERSATION.set(spec.id)
-    tally = Tally()
+    tally, assisted = Tally(), Assisted(agent, corrector)
     error: BaseException | None = None
     start: Start | None = None
     observation: Observation | None = None
     outcome: Outcome = "cancelled"
     try:
         start = await env.reset(spec.seed)
-        agent.begin(start.mission, generator(spec.agent_seed))
-        observation, ended = await _recall(start.observation, agent, env, writer, tally)
+        assisted.begin(start.mission, spec)
+        observation, ended = await _recall(start.observation, assisted, env, writer, tally)
+        if channel is not None:
+            channel.begin(start.mission, tally.steps)
         while not ended and not stopping.is_set():
-            step, answer = await _step(tally.steps, observation, agent, env, start.mission)
+            turn = await _turn(observation, assisted, channel, stopping)
+            if turn is None:
+                break
+            step, answer = await _step(tally.steps, observation, turn, assisted, env, start.mission, channel)
             writer.append(step)
             tally.add(step, answer.success)
+            if channel is not None:
+                channel.played(turn, assisted, step)
             observation = answer.observation
             on_step(spec, step)
             ended = _ending(step)
@@ -116,8 +133,13 @@ async def run_episode(
         stopping.set()
     except asyncio.CancelledError as failure:
         error = failure
-    agent.end(outcome)
+    if channel is not None:
+        channel.close()
+        assisted.unfinished += channel.events(tally.steps)
+    assisted.end(outcome)
+    tally.pay_calls(call for event in assisted.unfinished for call in calls_in(event))
     episode = _episode(spec, outcome, tally, start, observation, error)
+    episode = replace(episode, events=tuple(assisted.unfinished))
     writer.finish(episode)
     if isinstance(error, asyncio.CancelledError):
         raise error
@@ -161,7 +183,7 @@ def _episode(
 
 
 async def _recall(
-    observation: Observation, agent: Agent, env: Environment, writer: EpisodeWriter, tally: Tally
+    observation: Observation, assisted: Assisted, env: Environment, writer: EpisodeWriter, tally: Tally
 ) -> tuple[Observation, Outcome | None]:
     """Repeats what is recorded. Returns the observation to continue from, and the outcome if the last recorded step
     ended the episode.
@@ -185,7 +207,7 @@ async def _recall(
                 f"The episode cannot be resumed: repeating step {step.index} gave another {what}. Was a simulator"
                 " updated?"
             )
-        agent.recall(step)
+        assisted.recall(step)
         tally.add(step, answer.success)
         observation, ended = replace(answer.observation, valid=step.valid), _ending(step)
     return observation, ended
@@ -195,25 +217,33 @@ def _ending(step: Step) -> Outcome | None:
     return "finished" if step.terminated else "limit" if step.truncated else None
 
 
+async def _turn(
+    observation: Observation, assisted: Assisted, channel: Channel | None, stopping: asyncio.Event
+) -> Turn | None:
+    """The next decision; None where the channel says that the episode ends."""
+    if channel is not None:
+        return await channel.turn(partial(assisted.decide, observation), assisted, stopping)
+    return Turn(*await assisted.decide(observation))
+
+
 async def _step(
-    index: int, observation: Observation, agent: Agent, env: Environment, mission: Mission
+    index: int,
+    observation: Observation,
+    turn: Turn,
+    assisted: Assisted,
+    env: Environment,
+    mission: Mission,
+    channel: Channel | None,
 ) -> tuple[Step, Answer]:
-    start = time.perf_counter()
-    try:
-        acting = agent.act(observation)
-        if not inspect.isawaitable(acting):
-            raise AgentFailure("The agent's `act` must be `async def`.")
-        decision = await acting
-    except EmbodiedError:
-        raise
-    except Exception as error:
-        raise AgentFailure(f"The agent failed in step {index}: {type(error).__name__}: {error}") from error
-    seconds = time.perf_counter() - start
+    decision = turn.decision
     if decision.parsed:
         answer = await env.step(decision.action)
     else:  # an unreadable reply is never executed, not even if any text is an action
         answer = await env.step(mission.default_action)
         answer = replace(answer, valid=False, observation=replace(answer.observation, valid=False))
+    events = assisted.executed(index, answer, turn.events)
+    if channel is not None:
+        events = (*channel.events(index, turn, answer.terminated or answer.truncated), *events)
     step = Step(
         index=index,
         observation=observation,
@@ -226,7 +256,8 @@ async def _step(
         progress=answer.progress,
         info=answer.info,
         next_hash=answer.hash,
-        agent_seconds=seconds,
+        agent_seconds=0.0 if turn.person else assisted.seconds,
         env_seconds=answer.seconds,
+        events=events,
     )
     return step, answer

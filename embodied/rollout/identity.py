@@ -15,6 +15,7 @@ import msgspec
 from embodied.agents import AGENTS
 from embodied.catalog import ENTRIES
 from embodied.config import EvalConfig, env_defaults, recorded
+from embodied.correctors import CORRECTORS
 from embodied.models.config import MODELS
 from embodied.rollout.plan import identity
 from embodied.store.codec import encode
@@ -54,8 +55,12 @@ def deciding(config: EvalConfig) -> Json:
 
 
 def of_plugins(config: EvalConfig) -> list[str]:
-    """The distributions that the agent's policy and the model's provider come from, if they are plugins."""
-    found = AGENTS.plugin(config.agent.policy), MODELS.plugin(config.model.provider)
+    """The distributions that agent, model and corrector come from, if they are plugins."""
+    found = (
+        AGENTS.plugin(config.agent.policy),
+        MODELS.plugin(config.model.provider),
+        CORRECTORS.plugin(config.corrector.name) if config.corrector.name else None,
+    )
     return [plugin.distribution for plugin in found if plugin is not None]
 
 

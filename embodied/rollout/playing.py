@@ -15,15 +15,17 @@ from pathlib import Path
 
 import msgspec
 
-from embodied import agents, models
+from embodied import agents, correctors, models
 from embodied.agents.base import Agent
 from embodied.blobs import Blobs, MemoryBlobs
 from embodied.config import EvalConfig, blind
 from embodied.controls import OF_PICTURES
+from embodied.correctors.base import Corrector
 from embodied.errors import NoControl, UsageError
 from embodied.models.base import Model
 from embodied.models.layers.budget import Allowance
 from embodied.models.prices import Price, price_of
+from embodied.rollout.channel import Channel
 from embodied.rollout.runner import Listener, Result, run_all
 from embodied.rollout.spend import used
 from embodied.rollout.worlds.workers import Pool, ProcessWorker, Worker
@@ -72,12 +74,17 @@ class Job:
             return agents.build(self.config.agent, model, settings, spec=spec, blobs=blobs)
         return self.factory(agents.Kit(self.config.agent, model, settings, spec, blobs))
 
+    def corrector(self, spec: EpisodeSpec) -> Corrector | None:
+        """Who corrects the agent of one episode; None where nobody does."""
+        return correctors.build(self.config.corrector, spec)
+
 
 async def play(
     job: Job,
     watch: Watch,
     stopping: asyncio.Event | None = None,
     created: Callable[[RunRecord], None] = lambda record: None,
+    channels: Callable[[EpisodeSpec], Channel | None] = lambda spec: None,
 ) -> tuple[Run | None, Result]:
     """Plays a job.
 
@@ -86,6 +93,7 @@ async def play(
         watch: See `Watch`.
         stopping: Once it is set, episodes in flight end after their present step, and no other begins.
         created: Hears that the folder is there and of this user.
+        channels: See `run_all`.
 
     Returns:
         The run, or None where it was stopped before there was one; and the result.
@@ -111,7 +119,15 @@ async def play(
                 at_once = _concurrency(job, pool.size)
                 heard = Announced(listener, model)
                 return run, await run_all(
-                    run, job.specs, lambda spec: job.agent(spec, model, run.blobs), pool, heard, at_once, stopping
+                    run,
+                    job.specs,
+                    lambda spec: job.agent(spec, model, run.blobs),
+                    pool,
+                    heard,
+                    at_once,
+                    stopping,
+                    job.corrector,
+                    lambda spec: heard.connected(spec, channels(spec)),
                 )
         finally:
             if model is not None:
@@ -185,6 +201,12 @@ def check(job: Job) -> None:
         if value is not None and not 0 < value < inf:
             raise UsageError(f"run.{key} must be above 0 and finite, not {value}.")
     agents.check(config.agent)
+    correctors.check(config.corrector)
+    if config.agent.policy == "expert" and correctors.needs_expert(config.corrector):
+        raise UsageError(
+            f"The agent expert plays already what the corrector {config.corrector.name} would say: leave out"
+            " --corrector, or take another agent."
+        )
     if config.model.provider:
         models.check(config.model)
     if job.asks and not config.model.provider:
@@ -231,6 +253,7 @@ def _check_agents(job: Job, model: Model | None) -> None:
     if job.run is None:
         for spec in {(spec.task.env, spec.task.task): spec for spec in job.record.planned}.values():
             job.agent(spec, model, MemoryBlobs())
+            job.corrector(spec)
 
 
 def _workers(config: EvalConfig) -> tuple[int, Callable[[], Awaitable[Worker]]]:
@@ -280,16 +303,30 @@ def build_model(config: EvalConfig, root: Path) -> Model:
 
 
 class Announced:
-    """A listener that also tells the model how many episodes are being played."""
+    """A listener that also tells the model how many episodes are being played and do not wait for a person."""
 
     def __init__(self, listener: Listener, model: Model | None):
         self._listener = listener
         self._tell = getattr(model, "live", lambda episodes: None)
         self._playing: set[str] = set()
+        self._held: set[str] = set()
+
+    def connected(self, spec: EpisodeSpec, channel: Channel | None) -> Channel | None:
+        """`channel`, which from now on also says here whether its episode waits for a person."""
+        if channel is not None:
+            before = channel.thinking
+
+            def thinking(goes_on: bool) -> None:
+                (self._held.discard if goes_on else self._held.add)(spec.id)
+                self._count()
+                before(goes_on)
+
+            channel.thinking = thinking
+        return channel
 
     def started(self, spec: EpisodeSpec) -> None:
         self._playing.add(spec.id)
-        self._tell(len(self._playing))
+        self._count()
         self._listener.started(spec)
 
     def stepped(self, spec: EpisodeSpec, step: Step) -> None:
@@ -297,5 +334,8 @@ class Announced:
 
     def ended(self, episode: Episode) -> None:
         self._playing.discard(episode.spec.id)
-        self._tell(len(self._playing))
+        self._count()
         self._listener.ended(episode)
+
+    def _count(self) -> None:
+        self._tell(len(self._playing - self._held))

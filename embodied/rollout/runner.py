@@ -10,7 +10,9 @@ from typing import Protocol
 
 from embodied.agents.base import Agent
 from embodied.bounded import SAME_FAILURES, FailuresInARow, work_off
+from embodied.correctors.base import Corrector
 from embodied.errors import UsageError, WorkersLost
+from embodied.rollout.channel import Channel
 from embodied.rollout.episode import run_episode
 from embodied.rollout.worlds.workers import Pool
 from embodied.store.run import EpisodeWriter, Run
@@ -132,6 +134,8 @@ async def run_all(
     listener: Listener,
     concurrency: int = 1,
     stopping: asyncio.Event | None = None,
+    make_corrector: Callable[[EpisodeSpec], Corrector | None] = lambda spec: None,
+    channels: Callable[[EpisodeSpec], Channel | None] = lambda spec: None,
 ) -> Result:
     """Plays what is owed, at most `concurrency` episodes at a time.
 
@@ -143,6 +147,8 @@ async def run_all(
 
     Args:
         stopping: Once it is set, episodes in flight end after their present step, and no other begins.
+        make_corrector: Makes who corrects the agent of an episode; None where nobody does.
+        channels: What a person tells an episode; None for one that nobody can reach. Called when the episode begins.
 
     Raises:
         StoreError: The run folder cannot be written.
@@ -159,13 +165,13 @@ async def run_all(
 
     async def play(spec: EpisodeSpec) -> str:
         nonlocal played, elsewhere
-        agent = make_agent(spec)
-        writer = _claim(run, spec, agent)
+        agent, corrector = make_agent(spec), make_corrector(spec)
+        writer = _claim(run, spec, agent, corrector)
         if writer is None:
             elsewhere += 1
             return ""
         listener.started(spec)
-        episode = await _play(run, spec, agent, writer, pool, listener, stopping)
+        episode = await _play(run, spec, agent, writer, pool, listener, stopping, corrector, channels(spec))
         listener.ended(episode)
         played += 1
         return going_on.reason_to_stop(episode)
@@ -174,13 +180,14 @@ async def run_all(
     return Result(played, len(planned) - len(waiting), stopped, stopping.is_set(), elsewhere)
 
 
-def _claim(run: Run, spec: EpisodeSpec, agent: Agent) -> EpisodeWriter | None:
-    """Takes the episode in hand. It begins again if repeating it may fail again, or if the agent cannot be told what it
-    did.
+def _claim(run: Run, spec: EpisodeSpec, agent: Agent, corrector: Corrector | None) -> EpisodeWriter | None:
+    """Takes the episode in hand. It begins again if repeating it may fail again, or if the agent or its corrector
+    cannot be told what it did.
     """
     before = run.result(spec.id)
     failed = before is not None and before.outcome == "infra_failure" and not _lost_workers(before)
-    return run.claim(spec, again=failed or not hasattr(agent, "recall"))
+    forgetful = any(not hasattr(one, "recall") for one in (agent, corrector) if one is not None)
+    return run.claim(spec, again=failed or forgetful)
 
 
 def _lost_workers(before: Episode) -> bool:
@@ -196,10 +203,12 @@ async def _play(
     pool: Pool,
     listener: Listener,
     stopping: asyncio.Event,
+    corrector: Corrector | None,
+    channel: Channel | None,
 ) -> Episode:
     env = pool.environment(spec.task, run.blobs)
     try:
-        return await run_episode(spec, env, agent, writer, listener.stepped, stopping)
+        return await run_episode(spec, env, agent, writer, listener.stepped, stopping, corrector, channel)
     finally:
         if stopping.is_set():
             pool.hurry()

@@ -29,10 +29,22 @@ class _Decision(msgspec.Struct):
     calls: list[_Call] = []
 
 
+class _Event(msgspec.Struct):
+    superseded: _Decision | None = None
+    calls: list[_Call] = []
+
+
 class _Step(msgspec.Struct):
     """The part of a line of `steps.jsonl` that is counted."""
 
     decision: _Decision = msgspec.field(default_factory=_Decision)
+    events: list[_Event] = []
+
+    def calls(self) -> Iterator[_Call]:
+        """The calls of the decision and of the events: all are paid for."""
+        yield from self.decision.calls
+        for event in self.events:
+            yield from (*(event.superseded.calls if event.superseded else ()), *event.calls)
 
 
 _ended = msgspec.json.Decoder(_Ended)
@@ -70,6 +82,6 @@ def _of_steps(path: Path) -> Iterator[Usage]:
     with path.open("rb") as lines:
         for line in lines:
             try:
-                yield from (call.reply.usage for call in _step.decode(line).decision.calls)
+                yield from (call.reply.usage for call in _step.decode(line).calls())
             except (msgspec.DecodeError, UnicodeDecodeError):
                 continue

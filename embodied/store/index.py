@@ -34,11 +34,15 @@ FLAGS = {
     "damaged": ERROR,
     "error": ERROR,
     "correction": CORRECTED,
+    "correction ended": CORRECTED,
+    "takeover": CORRECTED,
 }
 
 
 CORRECTION = "A person who watches you says: "
-"""How a prompt of ours begins a note of a person's correction (`embodied.agents.model_agent`)."""
+"""How a prompt of ours begins a note of a correction (`embodied.agents.model_agent`). Runs that are older than recorded
+events are read by it.
+"""
 
 
 class LightReply(msgspec.Struct, gc=False):
@@ -84,6 +88,16 @@ class LightStep(msgspec.Struct):
     agent_seconds: float | None = None
     env_seconds: float | None = None
     events: list[dict[str, Any]] = []
+
+    def calls(self) -> list[LightCall]:
+        """Every call of the step, those of its events too: all are paid for. Damaged ones are left out."""
+        found: list[LightCall] = []
+        for event in self.events:
+            before = event.get("superseded")
+            for calls in (event.get("calls"), before.get("calls") if isinstance(before, dict) else None):
+                with suppress(msgspec.ValidationError):
+                    found += msgspec.convert(calls or [], list[LightCall])
+        return [*found, *self.decision.calls]
 
 
 class _MessageId(msgspec.Struct):
@@ -215,6 +229,7 @@ class EpisodeIndex:
         self._places = {}
         self._messages_end = 0
         self._corrections = {}
+        self._recorded = False
 
     def _index_messages(self) -> None:
         try:
@@ -273,7 +288,8 @@ class EpisodeIndex:
         decision = step.decision
         # The present observation is the last message, or the one before it if the question is a separate message.
         shown = decision.calls[0].messages[-2:] if decision.calls else []
-        if said := next((self._corrections[id_] for id_ in shown if id_ in self._corrections), ""):
+        self._recorded = self._recorded or any(event.get("kind") == "correction" for event in step.events)
+        if not self._recorded and (said := next((self._corrections[i] for i in shown if i in self._corrections), "")):
             yield Event("correction", said)
         if len(decision.calls) > 1:
             yield Event("asked again", f"The agent asked {len(decision.calls)} times.")
@@ -286,8 +302,7 @@ class EpisodeIndex:
             yield Event("unread", f"No action could be read out of the reply; {step.executed!r} was executed.")
         elif not step.valid:
             yield Event("invalid", f"{decision.action[:200]!r} is not a valid action; {step.executed!r} was executed.")
-        for event in step.events:
-            yield Event(str(event.get("kind", "event")), str(event.get("text") or _told(event)))
+        yield from (_event(event, step.index) for event in step.events)
 
 
 _CORRECTION = encode(CORRECTION)[1:-1]
@@ -304,6 +319,18 @@ def _correction(line: bytes) -> str:
     except (msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError, AttributeError, RecursionError):
         return ""
     return "\n".join(note.removeprefix(CORRECTION) for note in notes if note.startswith(CORRECTION))
+
+
+def _event(event: dict[str, Any], index: int) -> Event:
+    kind = str(event.get("kind", "event"))
+    if kind != "correction":
+        return Event(kind, str(event.get("text") or _told(event)))
+    why = f" Ended: {event['why']}." if event.get("why") else ""
+    if event.get("opened", 0) != index:
+        return Event("correction ended", f"{event.get('text', '')}{why}")
+    before = event.get("superseded")
+    instead = f" (the agent had decided: {before.get('action')})" if isinstance(before, dict) else ""
+    return Event(kind, f"{event.get('by', '')}: {event.get('text', '')}{instead}{why}")
 
 
 def _told(event: dict[str, Any]) -> str:

@@ -14,6 +14,10 @@ FORMAT = 1
 """Of run folders that this version writes; it reads every earlier one. Runs that are older than format numbers name
 none.
 """
+ASSISTED = 2
+"""Of run folders in which a corrector speaks to the agent. Versions that know nothing of correctors refuse them: they
+would show such a run as one that the agent played alone.
+"""
 SCORED = ("finished", "limit")
 
 
@@ -36,6 +40,12 @@ class RunRecord:
     format: int = FORMAT
     """Of the folder. A reader refuses a later format than its own."""
 
+    @property
+    def corrector(self) -> str:
+        """Who spoke to the agent; empty where it played alone."""
+        found = self.config.get("corrector")
+        return str(found.get("name") or "") if isinstance(found, dict) else ""
+
     def difference(self, other: RunRecord) -> str:
         """The first key in which the configuration or the versions of `other` differ, in words."""
         mine, others = ({**record.config, "version": record.versions} for record in (self, other))
@@ -50,9 +60,9 @@ def check_format(data: bytes, root: Path) -> None:
         found = msgspec.json.decode(data, type=_Format).format
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return  # damaged: reading the whole record will say where
-    if found > FORMAT:
+    if found > ASSISTED:
         raise StoreError(
-            f"{root} has format {found}, and this version of embodied reads formats up to {FORMAT}: upgrade it with"
+            f"{root} has format {found}, and this version of embodied reads formats up to {ASSISTED}: upgrade it with"
             " `pip install --upgrade embodied-suite`."
         )
 

@@ -20,6 +20,7 @@ from embodied.store.checks import (
     whole_lines,
 )
 from embodied.store.codec import decode
+from embodied.store.events import call_objects
 from embodied.store.sealed import unseal
 from embodied.types import Episode, EpisodeSpec, Json, Step
 
@@ -100,12 +101,12 @@ def read_objects(path: Path, damaged: list[str] | None) -> Iterator[tuple[str, J
 def _step(line: Json, messages: Json, where: str) -> Step:
     """The step in a line of `steps.jsonl`, its messages put back."""
     try:
-        for call in line["decision"]["calls"]:
+        for call in call_objects(line):
             call["messages"] = [messages[m] for m in call["messages"]]
         step = msgspec.convert(line, Step)
         check_json(step.info, where)
         return step
-    except (KeyError, TypeError, msgspec.ValidationError, RecursionError) as error:
+    except (KeyError, TypeError, AttributeError, msgspec.ValidationError, RecursionError) as error:
         raise StoreError(
             f"{where} is damaged: {type(error).__name__}: {error}. Restore it from a copy, or delete the episode's"
             " folder to run it again."

@@ -16,6 +16,7 @@ import msgspec
 from embodied.store.checks import plain_size
 from embodied.store.codec import encode
 from embodied.store.disk import TEMPORARY, disk, lock, write_whole
+from embodied.store.events import bare, call_objects, calls_of, without_messages
 from embodied.store.mending import drop_torn_line
 from embodied.store.sealed import seal
 from embodied.store.steps import read_objects, read_steps
@@ -38,14 +39,12 @@ class EpisodeWriter:
 
     def append(self, step: Step) -> None:
         """Writes one step and hands it to the operating system."""
-        ids = [[self._message(m) for m in call.messages] for call in step.decision.calls]
-        line: dict[str, Any] = msgspec.to_builtins(
-            replace(
-                step, decision=replace(step.decision, calls=tuple(replace(c, messages=()) for c in step.decision.calls))
-            )
-        )
-        for call, messages in zip(line["decision"]["calls"], ids, strict=True):
+        ids = [[self._message(m) for m in call.messages] for call in calls_of(step)]
+        line: dict[str, Any] = msgspec.to_builtins(bare(step))
+        for call, messages in zip(call_objects(line), ids, strict=True):
             call["messages"] = messages
+        if not step.events:  # a run that nobody spoke in stays as it always was, byte for byte
+            del line["events"]
         with disk(f"write {self.folder / 'steps.jsonl'}"):
             self._messages.flush()
             self._steps.write(encode(line) + b"\n")
@@ -55,7 +54,7 @@ class EpisodeWriter:
         """Writes the result; from then on the episode has ended."""
         self._close_files()
         with disk(f"write {self.folder / 'episode.json'}"):
-            write_whole(self.folder / "episode.json", seal(episode))
+            write_whole(self.folder / "episode.json", seal(_said(episode)))
         self._lock.close()
 
     def close(self) -> None:
@@ -75,6 +74,14 @@ class EpisodeWriter:
             self._written.add(id_)
             self._messages.write(b'{"id":"%s","message":%s}\n' % (id_.encode(), data))
         return id_
+
+
+def _said(episode: Episode) -> Episode | dict[str, Any]:
+    """What is written of a result. Prompts of events are left out: nothing is resumed from them."""
+    line: dict[str, Any] = msgspec.to_builtins(replace(episode, events=tuple(map(without_messages, episode.events))))
+    if not episode.events:
+        del line["events"]
+    return line
 
 
 def lock_episode(folder: Path, held: ExitStack) -> bool:

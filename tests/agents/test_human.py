@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 import termios
@@ -150,6 +151,50 @@ def test_the_end_is_polite(terminal, key):
         terminal.type(key)
     assert "Traceback" not in terminal.until("<<interrupted>>")
     assert terminal.process.wait(30) == 0
+
+
+WAITING = """
+import asyncio, sys
+from embodied.types import Observation
+from tests.agents import play
+
+async def episode():
+    agent = play.make("human", play.ROOM)
+    acting = asyncio.ensure_future(agent.act(Observation("a wall")))
+    for number in range(5):
+        await asyncio.sleep(0.01)
+        print(f"<<others go on {number}>>", flush=True)
+    acting.cancel()  # a correction, or a takeover
+    await asyncio.wait({acting})
+    print(f"<<{acting.cancelled()}>>", flush=True)
+    print(f"<<{(await agent.act(Observation('a door'))).action}>>", flush=True)
+
+asyncio.run(episode())
+"""
+
+
+def test_other_episodes_go_on_while_a_person_thinks_and_no_line_is_lost():
+    process = subprocess.Popen([sys.executable, "-c", WAITING], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    said = b""
+    while b"a door" not in said:
+        said += os.read(process.stdout.fileno(), 65536)
+    rest, _ = process.communicate(b"toggle\n", timeout=60)  # to the wait that was given up
+    found = re.findall("<<(.*?)>>", (said + rest).decode())
+    assert found == [*(f"others go on {n}" for n in range(5)), "True", "toggle"] and process.returncode == 0
+
+
+def test_a_pipe_that_stays_open_delays_no_end():
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, "ROOM"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    said = b""
+    while not said.endswith(b"> "):
+        said += os.read(process.stdout.fileno(), 65536)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0 and process.stderr.read() == b""
+    assert b"<<interrupted>>" in process.stdout.read()
+    for stream in (process.stdin, process.stdout, process.stderr):
+        stream.close()
 
 
 @pytest.mark.parametrize("terminal", ["ROOM"], indirect=True)

@@ -6,6 +6,7 @@ python -m tests.agents.test_prompts      # writes them anew, after a change that
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,17 @@ def corrected() -> list[Decision]:
     return [*decisions, *(act(agent, o) for o in SEEN[1:3])]
 
 
+def decides_again(policy: str, **config: Any) -> list[Decision]:
+    """A correction comes before the second decision is executed, and counts for two steps. Shows all decisions."""
+    agent = make(policy, ROOM, Replies("turn left", "toggle", "turn right", "go forward"), **config)
+    seen = [replace(observation, step=step) for step, observation in enumerate(SEEN)]
+    decisions = [act(agent, seen[0]), act(agent, seen[1])]
+    agent.hear("The door is to the right.")
+    decisions.append(act(agent, seen[1]))
+    agent.hear("The door is to the right.")
+    return [*decisions, act(agent, seen[2])]
+
+
 EPISODES: dict[str, Callable[[], list[Decision]]] = {
     "naive": lambda: episode("naive", ["go forward", "fly", "go forward", "toggle"]),
     "naive-image": lambda: episode("naive", ["go forward"] * 4, history=HistoryConfig(text=1, image=2)),
@@ -53,6 +65,8 @@ EPISODES: dict[str, Callable[[], list[Decision]]] = {
         "naive", ["left or right", "left", "turn left", "toggle"], SEEN[:2], parse=ParseConfig("reask")
     ),
     "naive-correction": corrected,
+    "naive-decides-again": lambda: decides_again("naive"),
+    "cot-decides-again": lambda: decides_again("cot", history=HistoryConfig("blocks")),
     "naive-blocks": lambda: episode(
         "naive",
         ["go forward", "fly", "go forward", "toggle"],

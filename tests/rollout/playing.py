@@ -13,6 +13,7 @@ from pathlib import Path
 from embodied import agents
 from embodied.agents import AgentConfig
 from embodied.agents.base import Agent
+from embodied.correctors.base import Corrector
 from embodied.rollout.plan import identity, plan
 from embodied.rollout.runner import Result, run_all
 from embodied.rollout.worlds.workers import Pool, ProcessWorker, Worker
@@ -106,6 +107,7 @@ def play(
     at_step: Callable[[int, Pool, asyncio.Event], None] = lambda steps, pool, stopping: None,
     make_agent: Callable[[EpisodeSpec], Agent] | None = None,
     launch: Callable[[], Awaitable[Worker]] = ProcessWorker.launch,
+    make_corrector: Callable[[EpisodeSpec], Corrector | None] = lambda spec: None,
 ) -> Result:
     """Plays what is owed. `at_step` is called after every step with the number of steps so far, the pool, and the event
     that stops the run.
@@ -122,7 +124,7 @@ def play(
                     super().stepped(spec, step)
                     at_step(self.heard.count("step"), pool, stopping)
 
-            return await run_all(run, specs, make_agent, pool, Counting(), concurrency, stopping)
+            return await run_all(run, specs, make_agent, pool, Counting(), concurrency, stopping, make_corrector)
 
     return asyncio.run(playing())
 

@@ -108,6 +108,19 @@ Group = tuple[str, frozenset[PlayedTask], str]
 """The facts that all entries of one board share: the suite's name, the tasks, and BALROG's track."""
 
 
+def _check_assisted(runs: Sequence[Results]) -> None:
+    """Raises `UsageError` where a score with help would stand beside one without, or with other help."""
+    named = {results.record.corrector for results in runs}
+    if len(named) < 2:
+        return
+    helped = next(results for results in runs if results.record.corrector)
+    raise UsageError(
+        f"In {helped.path} the corrector {helped.record.corrector} spoke to the agent, and not in every other run: a"
+        " leaderboard never mixes such scores. Leave it out, or rank the runs with this corrector alone; `embodied"
+        " compare` sets two runs side by side."
+    )
+
+
 def boards(runs: Sequence[Results], partial: bool = False) -> list[Board]:
     """Groups and ranks runs.
 
@@ -116,7 +129,8 @@ def boards(runs: Sequence[Results], partial: bool = False) -> list[Board]:
         partial: Whether runs with coverage below 1 are ranked as well.
 
     Raises:
-        UsageError: A run is of the train or the dev split, or under a control.
+        UsageError: A run is of the train or the dev split, or under a control; or somebody spoke to the agent of one
+            run and not of another.
     """
     for results in runs:
         if (split := split_of(results.record.config)) != "test":
@@ -129,6 +143,7 @@ def boards(runs: Sequence[Results], partial: bool = False) -> list[Board]:
                 f"{results.path} was played under the control {in_words(control)}: its score is not the agent's own."
                 " Leave it out."
             )
+    _check_assisted(runs)
     groups: dict[Group, list[tuple[BoardEntry, Standing]]] = {}
     taken: set[str] = set()
     for results in runs:

@@ -5,7 +5,7 @@ const OUTCOMES = {
   finished: ["finished", "good"], limit: ["step limit", "warn"], refused: ["prompt refused", "bad"], model_failure: ["model failure", "bad"], infra_failure: ["infrastructure failure", "bad"],
   cancelled: ["cancelled", "quiet"], damaged: ["damaged record", "bad"],
 };
-const EVENT_KINDS = { invalid: "bad", unread: "bad", retry: "warn", "asked again": "warn", "cut off": "warn", damaged: "warn", error: "bad", correction: "note" };
+const EVENT_KINDS = { invalid: "bad", unread: "bad", retry: "warn", "asked again": "warn", "cut off": "warn", damaged: "warn", error: "bad", correction: "note", "correction ended": "note", takeover: "note" };
 
 function outcomeBadge(outcome) {
   const [words, tone] = OUTCOMES[outcome] || [outcome ? String(outcome) : "not ended", "quiet"];

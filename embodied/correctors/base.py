@@ -1,0 +1,38 @@
+"""Corrector: reviews each decision of an agent before it is executed, and may speak. There is one for each episode."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from embodied.types import Correction, Decision, Mission, Observation, Outcome, Review, Step
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Corrector(Protocol):
+    """The protocol of all correctors."""
+
+    def begin(self, mission: Mission, rng: np.random.Generator) -> None:
+        """Called once, after the environment's reset. `rng` is a stream of the episode's own: the corrector's only
+        source of randomness. Draw from it here alone, and later by step number (`embodied.seeding.derive`): so a
+        resumed episode is corrected as the uninterrupted one.
+        """
+        ...
+
+    async def review(self, observation: Observation, decision: Decision) -> Correction | Review | None:
+        """Judges a decision that was not executed yet. A correction needs only its words, how they came and by whom:
+        the agent hears them and decides again, once. None, or a `Review` that holds model calls, for silence.
+        """
+        ...
+
+    def recall(self, step: Step) -> None:
+        """Takes in a step that was played before the run was interrupted, as if it had just reviewed it: in order,
+        after `begin`. What it said is in `step.events`. A corrector that has no such method plays an interrupted
+        episode from its beginning.
+        """
+        ...
+
+    def end(self, outcome: Outcome) -> None:
+        """Called once when the episode is over."""
+        ...

@@ -1,0 +1,48 @@
+"""Configuration of a corrector: a plain dataclass, which Hydra uses as its schema (`corrector.silence=0.5`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from embodied.errors import UsageError
+
+
+@dataclass
+class CorrectorConfig:
+    """A corrector. Everything in it is recorded with the run."""
+
+    name: str = ""
+    """Name in `embodied.correctors.CORRECTORS`; empty where nobody speaks."""
+    silence: float = 0.0
+    """For `oracle`: the share of disagreements on which it stays silent, in [0, 1]."""
+    wrong: float = 0.0
+    """For `oracle`: the share of its corrections that name another action than the expert's, in [0, 1]."""
+    delay: int = 0
+    """For `oracle`: steps by which its words come late. They speak of the moment that was then."""
+    lasts: int = 1
+    """Steps after which a correction ends by itself. It ends earlier when its action was executed."""
+    wordings: int = 6
+    """For `oracle`: among how many wordings it chooses, 1 for always the same."""
+    expert: str = ""
+    """For `oracle`: which of the environment's experts it speaks for; its first by default."""
+    run: str | None = None
+    """For `script`: the run folder whose corrections it repeats."""
+
+
+WORDINGS = 6
+"""How many wordings the oracle has."""
+
+
+def check(config: CorrectorConfig) -> None:
+    """Raises `UsageError` when a value makes no sense; the message names the key."""
+    for key in ("silence", "wrong"):
+        if not 0 <= getattr(config, key) <= 1:
+            raise UsageError(f"corrector.{key} is a share between 0 and 1, not {getattr(config, key)}.")
+    if config.delay < 0 or config.lasts < 1:
+        raise UsageError("corrector.delay counts steps from 0 on, and corrector.lasts from 1 on.")
+    if not 1 <= config.wordings <= WORDINGS:
+        raise UsageError(f"corrector.wordings is between 1 and {WORDINGS}, not {config.wordings}.")
+    if (config.run is not None) != (config.name == "script"):
+        raise UsageError(
+            "The corrector `script` repeats the corrections of a recorded run: --corrector script corrector.run=RUN."
+        )

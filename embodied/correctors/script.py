@@ -1,0 +1,56 @@
+"""script: repeats the corrections that were recorded in another run, in the same steps of the same episodes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from embodied.errors import UsageError
+from embodied.store.run import Run
+from embodied.types import Correction, Decision, EpisodeSpec, Mission, Observation, Outcome, Step
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from embodied.correctors import Kit
+
+
+class Script:
+    """Says in each step what was said in that step of the recorded episode with the same environment, task and seed.
+    It does not look at the decision.
+    """
+
+    def __init__(self, kit: Kit):
+        assert kit.config.run is not None  # `check` saw to it
+        self._said = {} if kit.spec is None else _recorded(Run(kit.config.run), kit.spec)
+
+    def begin(self, mission: Mission, rng: np.random.Generator) -> None:
+        """Nothing to do: nothing is drawn."""
+
+    async def review(self, observation: Observation, decision: Decision) -> Correction | None:
+        return self._said.get(observation.step)
+
+    def recall(self, step: Step) -> None:
+        """Nothing to do: what it says is known by the number of the step."""
+
+    def end(self, outcome: Outcome) -> None:
+        """Nothing to do."""
+
+
+def _recorded(run: Run, spec: EpisodeSpec) -> dict[int, Correction]:
+    """The corrections of the episode of `run` that is like `spec`, by the step in which they were spoken."""
+    like = [s for s in run.record.planned if (s.task.env, s.task.task, s.seed) == _place(spec)]
+    if not like:
+        raise UsageError(
+            f"corrector.run: {run.root} has no episode of {spec.task.env} {spec.task.task} with the seed {spec.seed}."
+            " Play the episodes of that run: the same environment, task, seed, split and number of episodes."
+        )
+    return {
+        event.opened: Correction(text=event.text, how="script", by=event.by, lasts=event.lasts)
+        for step in run.steps(like[0].id)
+        for event in step.events
+        if isinstance(event, Correction) and event.opened == step.index
+    }
+
+
+def _place(spec: EpisodeSpec) -> tuple[str, str, int]:
+    return spec.task.env, spec.task.task, spec.seed
