@@ -84,7 +84,7 @@ class Sweep:
                 yield from [horizontal] * 5 + [vertical]
                 horizontal = turned[horizontal]
 
-    def act(self, text: str) -> str:
+    def act(self, status: str) -> str:
         return next(self._actions)
 
 
@@ -98,8 +98,8 @@ class RightHand:
         self._chosen: int | None = None
         self._place = ""
 
-    def act(self, text: str) -> str:
-        found = re.search(r"\(x=\d+, y=\d+\)", text)
+    def act(self, status: str) -> str:
+        found = re.search(r"Position: \d+\|\d+", status)
         place = found[0] if found else ""
         if self._chosen is not None:
             moved = place != self._place
@@ -126,7 +126,7 @@ def played(student: Student, world: World, each: int, condition: str) -> Scores:
         if condition == RANDOM:
             actions = [rng.choice(seats[i].env.action_space.phrases) for i in playing]  # type: ignore[union-attr]
         elif condition == ROUTINE:
-            actions = [blind[i].act(seats[i].observation["text"]) for i in playing]
+            actions = [blind[i].act(seats[i].observation.get("status", "")) for i in playing]
         elif condition == EXPERT:
             actions = [seats[i].observation["expert"] for i in playing]
         else:
