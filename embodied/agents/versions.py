@@ -40,7 +40,7 @@ _SUFFIXES = (".safetensors", ".json", ".jsonl", ".jinja", ".txt", ".md", ".gguf"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 
 
-class Base(msgspec.Struct, frozen=True, omit_defaults=True):
+class Base(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """The model that an agent builds on."""
 
     provider: str
@@ -49,7 +49,7 @@ class Base(msgspec.Struct, frozen=True, omit_defaults=True):
     """Of its content. Empty for a model behind an API, of which the name is all that is known."""
 
 
-class Lineage(msgspec.Struct, frozen=True, omit_defaults=True):
+class Lineage(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """How a version came to be."""
 
     parent: str = ""
@@ -59,7 +59,7 @@ class Lineage(msgspec.Struct, frozen=True, omit_defaults=True):
     """What learning took: episodes, corrections, tokens, seconds, dollars, seeds."""
 
 
-class AgentRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+class AgentRecord(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """`agent.json`. What stands at its default is not written: a field that is added later changes no hash."""
 
     name: str
@@ -234,6 +234,11 @@ def _decoded(data: bytes, where: Path) -> AgentRecord:
     for name, digest in record.parts.items():
         if not _NAME.fullmatch(name) or not re.fullmatch(r"[0-9a-f]{64}", digest):
             raise StoreError(f"{where} names a part {name[:60]!r} that is not a plain name with a SHA-256.")
+    for env, tasks in record.tasks.items():
+        if not tasks or env not in record.worlds:
+            raise StoreError(
+                f"{where} names tasks of {env[:60]!r}, which must stand under worlds and have one at least."
+            )
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}", record.name):
         raise StoreError(f"{where} has the name {record.name[:60]!r}; a name is letters, digits, '.', '_' and '-'.")
     return record

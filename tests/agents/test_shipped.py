@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,11 +86,23 @@ def test_a_version_may_set_how_pictures_are_drawn_and_nothing_else(tmp_path: Pat
             view(version, env)
 
 
+def test_a_key_that_is_not_known_is_named(tmp_path: Path):
+    folder = write(tmp_path / "agent", AgentRecord("mine", worlds=("babyai",)), {}).folder
+    for said, sentence in (({"view_": {}}, "view_"), ({"tasks": {"babyai": []}}, "names tasks of 'babyai'")):
+        agent = {"format": 1, "name": "mine", "worlds": ["babyai"], **said}
+        (folder / "agent.json").write_text(json.dumps(agent))
+        with pytest.raises(StoreError, match=sentence):
+            load(folder)
+
+
 def test_a_version_brings_no_expert_no_script_and_no_exam_of_its_own(tmp_path: Path):
     cases = [
         (AgentRecord("genius", {"agent.policy": "expert"}), "not the version's own"),
         (AgentRecord("sweeper", {"agent.policy": "scripted", "agent.script": ["up"]}), "not the version's own"),
-        (AgentRecord("easy", tasks={"minihack": ("MiniHack-Room-5x5-v0",)}), "which minihack does not list"),
+        (
+            AgentRecord("easy", worlds=("minihack",), tasks={"minihack": ("MiniHack-Room-5x5-v0",)}),
+            "which minihack does not list",
+        ),
     ]
     for number, (record, sentence) in enumerate(cases):
         with pytest.raises(StoreError, match=sentence):

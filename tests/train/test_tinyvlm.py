@@ -16,7 +16,7 @@ from embodied.agents.history import Window
 from embodied.agents.prompt import instruction, message
 from embodied.agents.versions import write
 from embodied.blobs import MemoryBlobs, put_frame
-from embodied.errors import TrainingFailed, UnknownName, UsageError
+from embodied.errors import PromptRefused, TrainingFailed, UnknownName, UsageError
 from embodied.models.config import ModelConfig
 from embodied.models.local.transformers import Transformers
 from embodied.splits import first_seed
@@ -138,6 +138,19 @@ async def test_the_provider_plays_what_the_student_would(tmp_path: Path):
     finally:
         await engine.aclose()
     assert seen <= set(chosen.actions)
+
+
+async def test_the_provider_refuses_a_word_it_does_not_know(tmp_path: Path):
+    architecture.save(built(small()), tmp_path / "model")
+    blobs = MemoryBlobs()
+    engine = Transformers(ModelConfig("transformers", str(tmp_path / "model"), max_tokens=2, temperature=0.0), blobs)
+    mission, actions, picture = next(iter(played(1)))
+    prompt = messages(replace(mission, goal="Go to the teapot."), actions, put_frame(blobs, picture))
+    try:
+        with pytest.raises(PromptRefused, match="tinyvlm does not know the word teapot"):
+            await engine.generate(prompt, Settings(temperature=0.0, max_tokens=2))
+    finally:
+        await engine.aclose()
 
 
 def test_the_same_plan_gives_the_same_bytes_whether_or_not_it_was_killed(tmp_path: Path):

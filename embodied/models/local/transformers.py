@@ -63,6 +63,10 @@ class _Job:
     """What the model makes of them."""
 
 
+_REFUSES = (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError)
+"""What a chat template, perhaps of a stranger, raises on messages that it was not made for."""
+
+
 class Transformers:
     """A model folder, a GGUF file (converted once), or a model in the local Hugging Face cache, with its own chat
     template.
@@ -266,11 +270,11 @@ class Transformers:
         """
         try:
             return self._apply(alternate(messages), thinks)
-        except jinja2.TemplateError:
+        except _REFUSES:
             system, turns = split_system(messages)
         try:
             return self._apply(alternate([Message("user", system), *turns]), thinks)
-        except jinja2.TemplateError as error:
+        except _REFUSES as error:
             raise PromptRefused(f"{self.name}: its chat template refuses these messages ({error}).") from error
 
     def _apply(self, turns: Sequence[Message], thinks: bool) -> str:
