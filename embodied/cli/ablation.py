@@ -148,8 +148,8 @@ class Ablation:
         words = tuple(w for w in request.words if w.lstrip("+~").startswith(("env.", "run.")))
         steps = request.steps or self._job.config.run.steps  # an agent's preset may say it
         task = ",".join(filter(None, (task for _, task in self._tasks()))) if request.alone else request.task
-        same = {"task": task or None, "steps": steps, "words": words}
-        return replace(request, agent=policy, version=None, model=None, image=False, **same)
+        request = replace(request, task=task or None, steps=steps, words=words)
+        return replace(request, agent=policy, version=None, model=None, image=False)
 
     def _tasks(self) -> list[Task]:
         return list(dict.fromkeys((spec.task.env, spec.task.task) for spec in self._job.specs))

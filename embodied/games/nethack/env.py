@@ -202,13 +202,13 @@ class NetHackEnv(NetHackBase):
             seeds["level"] = derive(seed, "nethack", "level")
         self.game.start(seed, display=seeds["display"], level=seeds["level"])
         self._progress = Progress()
-        self._score = self._now(nethack.NLE_BL_SCORE)
+        self._score = self._statistic(nethack.NLE_BL_SCORE)
         self._turn: int | None = None
         self._idle = self._keys = 0
         self._aborted = False
         self._look()
         if self.rules == "embodied":
-            self._turn = self._now(nethack.NLE_BL_TIME)
+            self._turn = self._statistic(nethack.NLE_BL_TIME)
             self._progress.update(self.game.blstats)
         return {"hero": self._describer.hero(), "seeds": seeds, "simulator": wheel(), **self._facts()}
 
@@ -239,7 +239,7 @@ class NetHackEnv(NetHackBase):
 
     def _after_key(self) -> tuple[float, bool]:
         game = self.game
-        score, worth = self._now(nethack.NLE_BL_SCORE), 0.0
+        score, worth = self._statistic(nethack.NLE_BL_SCORE), 0.0
         if game.in_play:
             worth = float(score - self._score)
             if self.rules == "embodied":
@@ -255,11 +255,11 @@ class NetHackEnv(NetHackBase):
 
     # ----------------------------------------------------------------- details
 
-    def _now(self, index: int) -> int:
+    def _statistic(self, index: int) -> int:
         return int(self.game.blstats[index])
 
     def _count_idle(self) -> None:
-        turn = self._now(nethack.NLE_BL_TIME)
+        turn = self._statistic(nethack.NLE_BL_TIME)
         self._idle = self._idle + 1 if turn == self._turn else 0
         self._turn = turn
 
