@@ -99,8 +99,8 @@ class BabyAIEnv(LanguageEnv):
     reading: a walker that never gets the instruction earns 0.99. Two measures show whether the agent reads, both with
     `distractors=3` or more. The table under the scores has them, beside those of the players below:
 
-    - `first_object_named`, see above. Leave out `goto`: to face a named object ends such an episode, and to face another
-      is not a touch. A policy that visits everything without touching it earns 1 there.
+    - `first_object_named`, see above. Leave out `goto`: to face a named object ends such an episode, and to face
+      another is not a touch. A policy that visits everything without touching it earns 1 there.
     - SPL, success weighted by path length (Anderson et al. 2018, section 4): success times the bot's steps / the larger
       of the bot's steps and the agent's. The bot plays from the same start, in a level of its own, when the table is
       made. So a record holds nothing more, and runs of before have the measure too.
