@@ -35,6 +35,7 @@ import transformers
 
 from embodied import envs
 from embodied.agents.versions import load
+from embodied.arrays import Pixels
 from embodied.seeding import derive
 from embodied.train.tinyvlm import architecture
 from embodied.train.tinyvlm.architecture import Built, Shape
@@ -46,6 +47,7 @@ from embodied.train.tinyvlm.worlds import plan
 SHAPES = {"tinyvlm": Shape(), "larger": Shape(width=256, layers=6, heads=8, inner=512)}
 NO_CARD = "No CUDA device was found: no card was measured. The figures are those of the CPU alone."
 PLAN = plan("babyai")
+(WORLD,) = PLAN.worlds
 MOST_SECONDS = 130
 """Of measuring. Lessons, warming up and episodes of the dev split come on top: three minutes in all."""
 DEV_STEPS = 32
@@ -110,7 +112,7 @@ def beside(what: str, unit: str, found: dict[str, list[float]], **more: Any) -> 
 
 
 def built(shape: Shape) -> Built:
-    return architecture.build(PLAN.actions, PLAN.goals, shape, 0)
+    return architecture.build(PLAN.actions, PLAN.sentences, shape, 0)
 
 
 def parameters(model: Built) -> int:
@@ -124,9 +126,9 @@ def learned(bench: Bench) -> Built:
         return architecture.load(folder)
     model, count = built(SHAPES["tinyvlm"]), bench.size(150, 10)
     notebook, student = Notebook.of(model), Student(model, torch.device("cpu"))
-    lessons = lessons_of_expert(PLAN.world, notebook, bench.size(300, 5), 0, PLAN.noise)
+    lessons = lessons_of_expert(WORLD, notebook, bench.size(300, 5), 0, PLAN.noise)
     course = Course(updates=count, batch=bench.size(64, 8), warmup=10)
-    Training(student, course).run(notebook, Arrays.of(lessons, model), count, 0)
+    Training(student, course).run(notebook, Arrays.of(lessons), count, 0)
     return model
 
 
@@ -138,7 +140,7 @@ def training(bench: Bench) -> list[Json]:
     for name, shape in SHAPES.items():
         model = built(shape)
         notebook = Notebook.of(model)
-        lessons = Arrays.of(lessons_of_expert(PLAN.world, notebook, bench.size(200, 5), 0, PLAN.noise), model)
+        lessons = Arrays.of(lessons_of_expert(WORLD, notebook, bench.size(200, 5), 0, PLAN.noise))
         course = Course(batch=bench.size(64, 4), rate=1e-4)
         works = {d.type: updating(model, notebook, lessons, course, d) for d in bench.devices}
         found = rates(bench, works, bench.each(len(SHAPES)))
@@ -192,22 +194,22 @@ def seeing(model: Built, frames: torch.Tensor, device: torch.device) -> Callable
 
 def rollouts(bench: Bench) -> list[Json]:
     model, episodes = learned(bench), bench.size(4, 1)
-    tasks = PLAN.world.tasks[: bench.size(len(PLAN.world.tasks), 2)]
+    tasks = WORLD.tasks[: bench.size(len(WORLD.tasks), 2)]
     options = ({"max_steps": bench.size(24, 4)},)
     students = {d.type: Student(copied(model), d) for d in bench.devices}
     notebook = Notebook.of(model)
 
     def work(device: str, together: bool) -> Callable[[], int]:
-        chooser = students[device].chooser(notebook)
-        students[device].model.eval()
+        student = students[device]
+        student.model.eval()
 
         def run() -> int:
             count = 0
 
-            def choose(grids: Sequence[list[int]], prefixes: Sequence[list[int]]) -> list[str]:
+            def choose(pictures: Sequence[Pixels], prefixes: Sequence[list[int]]) -> list[str]:
                 nonlocal count
-                count += len(grids)
-                return chooser(grids, prefixes)
+                count += len(pictures)
+                return student.choose(pictures, prefixes)
 
             worlds = [tasks] if together else [(task,) for task in tasks for _ in range(episodes)]
             for number, some in enumerate(worlds):
@@ -267,7 +269,7 @@ def states_of_expert(count: int) -> list[tuple[str, list[str], np.ndarray]]:
     found: list[tuple[str, list[str], np.ndarray]] = []
     index = 0
     while len(found) < count:
-        task = PLAN.world.tasks[index % len(PLAN.world.tasks)]
+        task = WORLD.tasks[index % len(WORLD.tasks)]
         env = envs.make("babyai", task, expert=True, image=True, distractors=3)
         seen, _ = env.reset(seed=first_seed("dev", 0, "babyai", task) + index)
         actions: list[str] = []
@@ -320,7 +322,7 @@ def prompt(reader: Any, goal: str, actions: Sequence[str]) -> str:
 def larger(bench: Bench) -> list[Json]:
     model = built(SHAPES["larger"])
     notebook = Notebook.of(model)
-    lessons = Arrays.of(lessons_of_expert(PLAN.world, notebook, bench.size(1500, 5), 0, PLAN.noise), model)
+    lessons = Arrays.of(lessons_of_expert(WORLD, notebook, bench.size(1500, 5), 0, PLAN.noise))
     rows = []
     for device in bench.devices:
         student = Student(copied(model), device)
@@ -332,10 +334,10 @@ def larger(bench: Bench) -> list[Json]:
             left = (allowed - took) * (making.done - 1) / took if making.done > 1 else 100
             making.course = replace(making.course, updates=making.done + max(1, int(left)))
             making.run(notebook, lessons, making.done + 1, 0)
-        variants = tuple({**variant, "max_steps": bench.size(DEV_STEPS, 4)} for variant in PLAN.world.variants)
-        world = World("babyai", PLAN.world.tasks[: bench.size(5, 1)], variants)
-        choose, each = student.chooser(notebook), bench.size(len(variants), 1)
-        dev = play(world, notebook, choose, split="dev", seed=0, begin=0, each=each)
+        variants = tuple({**variant, "max_steps": bench.size(DEV_STEPS, 4)} for variant in WORLD.variants)
+        world = World("babyai", WORLD.tasks[: bench.size(5, 1)], variants)
+        each = bench.size(len(variants), 1)
+        dev = play(world, notebook, student.choose, split="dev", seed=0, begin=0, each=each)
         rows.append(
             {
                 "what": f"larger on {device.type}",
@@ -343,8 +345,8 @@ def larger(bench: Bench) -> list[Json]:
                 "lessons": len(lessons.labels),
                 "training seconds": round(took, 1),
                 "updates": making.done,
-                f"dev success within {DEV_STEPS} steps": round(dev.rate, 3),
-                "dev episodes": len(dev.successes),
+                f"dev success within {DEV_STEPS} steps": round(dev.score, 3),
+                "dev episodes": len(dev.scores),
             }
         )
     return rows

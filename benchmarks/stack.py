@@ -193,11 +193,10 @@ def forward(agent: Path, count: int, steps: int, batch: int) -> Played:
     student = Student(load(weights(agent)), torch.device("cpu"))
     student.model.eval()
     notebook = Notebook.of(student.built)
-    chosen = student.chooser(notebook)
 
     def choose(playing: Sequence[Seat]) -> list[str]:
-        grids = [notebook.patches.numbers(seat.picture) for seat in playing]
-        return chosen(grids, [notebook.prefix(seat.env.mission.goal, seat.actions) for seat in playing])
+        pictures = [seat.picture for seat in playing]
+        return student.choose(pictures, [notebook.prefix(seat.env.mission.goal, seat.actions) for seat in playing])
 
     return play(choose, count, steps, batch)
 

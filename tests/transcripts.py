@@ -264,10 +264,15 @@ def again(name: str, episode: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def _plain(observation: dict[str, Any]) -> dict[str, str]:
-    return {
-        k: hashlib.sha256(v.tobytes()).hexdigest() if isinstance(v, np.ndarray) else v for k, v in observation.items()
-    }
+def _plain(observation: dict[str, Any]) -> dict[str, Any]:
+    """As JSON brings it back."""
+    return {key: _value(value) for key, value in observation.items()}
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return hashlib.sha256(value.tobytes()).hexdigest()
+    return list(value) if isinstance(value, tuple) else value
 
 
 if __name__ == "__main__":

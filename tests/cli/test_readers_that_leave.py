@@ -27,6 +27,7 @@ COMMANDS = {
     "list envs": ("list", "envs"),
     "list tasks": ("list", "tasks"),
     "list agents": ("list", "agents"),
+    "list correctors": ("list", "correctors"),
     "list models": ("list", "models"),
     "list suites": ("list", "suites"),
     "list runs": ("list", "runs", "."),
