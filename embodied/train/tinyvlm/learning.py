@@ -90,7 +90,7 @@ class Student:
     def pictures(self, grids: Ints) -> torch.Tensor:
         """(B, H, W, 3) uint8: pictures put together of patches that `see` took in, by number, (B, patches)."""
         side, patch = self.built.shape.picture // self.built.shape.patch, self.built.shape.patch
-        cells = self._patches[self._tensor(grids)].view(-1, side, side, patch, patch, 3)
+        cells = self._patches[self.tensor(grids)].view(-1, side, side, patch, patch, 3)
         return cells.permute(0, 1, 3, 2, 4, 5).reshape(-1, side * patch, side * patch, 3)
 
     def choose(self, pictures: Sequence[Pixels], prefixes: Sequence[list[int]]) -> list[str]:
@@ -105,11 +105,12 @@ class Student:
         shown = np.stack([fit(picture, self.built.shape.picture) for picture in pictures])
         with torch.inference_mode():
             answers = torch.zeros(len(shown), dtype=torch.long, device=self.device)
-            seen = self.forward(torch.from_numpy(shown).to(self.device), self._tensor(padded), answers)
+            seen = self.forward(torch.from_numpy(shown).to(self.device), self.tensor(padded), answers)
             best = seen.logits[:, 0, self._actions].argmax(1).tolist()
         return [self.built.actions[i] for i in best]
 
-    def _tensor(self, rows: Any) -> torch.Tensor:
+    def tensor(self, rows: Any) -> torch.Tensor:
+        """Whole numbers on the student's device."""
         return torch.as_tensor(np.asarray(rows, np.int64), device=self.device)
 
 
@@ -136,7 +137,7 @@ def losses(
     student: Student, notebook: Notebook, arrays: Arrays, rows: Ints, course: Course
 ) -> tuple[torch.Tensor, dict[str, float]]:
     """The loss of one batch, and its parts."""
-    take, number = student._tensor, student.built.number
+    take, number = student.tensor, student.built.number
     padding = arrays.prefixes.shape[1] - int(arrays.lengths[rows].max())
     labels, names = take(arrays.labels[rows]), take(arrays.names[rows])
     seen = student.forward(student.pictures(arrays.grids[rows]), take(arrays.prefixes[rows][:, padding:]), labels)
@@ -158,12 +159,12 @@ def _naming(
     student: Student, notebook: Notebook, features: torch.Tensor, names: torch.Tensor, sharpness: float
 ) -> torch.Tensor:
     """How far objects are from the words for them: for each place in a name, cross-entropy over its words."""
-    table = student._tensor(notebook.sayings.table())[names]
+    table = student.tensor(notebook.sayings.table())[names]
     embed = student.model.get_input_embeddings()
     features = functional.normalize(features, dim=-1)
     loss = features.new_zeros(())
     for place, known in enumerate(notebook.sayings.slots()):
-        tokens = student._tensor(known)
+        tokens = student.tensor(known)
         scores = sharpness * features @ functional.normalize(embed(tokens), dim=-1).T
         loss = loss + functional.cross_entropy(scores, torch.searchsorted(tokens, table[:, place].contiguous()))
     return loss
