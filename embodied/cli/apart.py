@@ -34,7 +34,7 @@ def apart(work: str, name: str, seconds: float = SECONDS, /, **arguments: Any) -
         **arguments: Plain JSON.
 
     Raises:
-        EnvironmentFailure: The process died or hung, or the function raised what is no `EmbodiedError`.
+        EnvironmentFailure: The process died or hung, or the function raised what is not an `EmbodiedError`.
         EmbodiedError: The function raised it.
     """
     with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as said:

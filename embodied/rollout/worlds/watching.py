@@ -71,7 +71,7 @@ class Projector:
             try:
                 shown.png = encode_png(picture)
                 self._send(pack(shown))
-            except (TypeError, ValueError):  # this is no picture
+            except (TypeError, ValueError):  # this is not a picture
                 continue
             except OSError:  # the parent is gone
                 return
