@@ -269,6 +269,8 @@ class Interrupt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
     """The number of the frame before which a step was cut short; None for a model call."""
     calls: tuple[Call, ...] = ()
     """The call that was broken off, with what it cost."""
+    superseded: Decision | None = None
+    """The decision that was made already and was not executed."""
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="label", tag_field="kind"):

@@ -326,7 +326,7 @@ def _event(event: dict[str, Any], index: int) -> Event:
     if kind != "correction":
         return Event(kind, str(event.get("text") or _told(event)))
     why = f" Ended: {event['why']}." if event.get("why") else ""
-    if event.get("opened", 0) != index:
+    if event.get("applied") not in (None, index):
         return Event("correction ended", f"{event.get('text', '')}{why}")
     before = event.get("superseded")
     instead = f" (the agent had decided: {before.get('action')})" if isinstance(before, dict) else ""
