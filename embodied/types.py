@@ -274,10 +274,12 @@ class Interrupt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="label", tag_field="kind"):
-    """What somebody says of this step: `success`, `failure`, or words of their own."""
+    """What somebody says of a step, or of the whole episode: `success`, `failure`, or words of their own."""
 
     text: str
     by: str
+    step: int | None = None
+    """The step that it is about, at most the one that it stands in; None for the whole episode."""
 
 
 class Branch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="branch", tag_field="kind"):

@@ -131,7 +131,9 @@ class Spoken:
         if isinstance(receipt.command, Speak):
             return self._correction(receipt, receipt.command, control_, index, over, executed)
         self._closed.add(receipt.id)
-        return [_label(receipt.command, index)] if isinstance(receipt.command, control.Label) else []
+        if not isinstance(receipt.command, control.Label):
+            return []
+        return [Label(text=receipt.command.label, by=receipt.command.by, step=receipt.command.step)]
 
     def _correction(
         self, receipt: Receipt, command: Speak, control_: Control, index: int, over: bool, executed: str | None
@@ -168,12 +170,6 @@ class Spoken:
                 superseded=None if begun else self._superseded.pop(receipt.id, None),
             )
         ]
-
-
-def _label(command: control.Label, index: int) -> Label:
-    """The record has no place for a label of an earlier step, so the text says which."""
-    about = "" if command.step in (None, index) else f"step {command.step}: "
-    return Label(text=about + command.label, by=command.by)
 
 
 def _by(receipt: Receipt) -> str:

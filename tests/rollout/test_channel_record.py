@@ -11,8 +11,10 @@ import pytest
 
 from embodied.rollout.channel import Channel
 from embodied.rollout.control import Act, EndCorrection, GiveBack, Speak, TakeOver
+from embodied.rollout.control import Label as Say
 from embodied.store.events import corrections
-from embodied.types import Correction, TaskSpec
+from embodied.store.index import EpisodeIndex
+from embodied.types import Correction, Label, TaskSpec
 from tests.rollout.playing import make_run
 from tests.rollout.test_channel import Thinking, acts, playing
 
@@ -101,3 +103,22 @@ async def test_without_a_channel_the_words_in_force_end_all_the_same(tmp_path: P
     steps = await playing(run, specs, None, model)
     assert ["mind the wall" in prompt for prompt in model.prompts] == [True] * 3 + [False] * 6
     assert life(corrections(steps)[0]) == ("mind the wall", 0, 5, "time-out", "committed")
+
+
+async def test_a_label_says_which_step_it_is_about(tmp_path: Path) -> None:
+    run, specs = make_run(tmp_path / "run", 1)
+    channel = Channel()
+
+    def at_step(steps: int) -> None:
+        if steps == 3:
+            channel.submit(Say("a detour", step=1, by="tester"))
+            channel.submit(Say("success"))
+
+    steps = await playing(run, specs, channel, Thinking(), at_step)
+    assert steps[3].events == (Label(text="a detour", by="tester", step=1), Label(text="success", by="person"))
+    index = EpisodeIndex(run.folder(specs[0].id))
+    index.refresh()
+    assert [event.text for event in index.rows[3].events] == [
+        "tester, of step 1: a detour",
+        "person, of the episode: success",
+    ]
