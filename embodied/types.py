@@ -269,13 +269,17 @@ class Interrupt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
     """The number of the frame before which a step was cut short; None for a model call."""
     calls: tuple[Call, ...] = ()
     """The call that was broken off, with what it cost."""
+    superseded: Decision | None = None
+    """The decision that was made already and was not executed."""
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="label", tag_field="kind"):
-    """What somebody says of this step: `success`, `failure`, or words of their own."""
+    """What somebody says of a step, or of the whole episode: `success`, `failure`, or words of their own."""
 
     text: str
     by: str
+    step: int | None = None
+    """The step that it is about, at most the one that it stands in; None for the whole episode."""
 
 
 class Branch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="branch", tag_field="kind"):

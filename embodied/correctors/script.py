@@ -45,10 +45,10 @@ def _recorded(run: Run, spec: EpisodeSpec) -> dict[int, Correction]:
             " Play the episodes of that run: the same environment, task, seed, split and number of episodes."
         )
     return {
-        event.opened: Correction(text=event.text, how="script", by=event.by, lasts=event.lasts)
+        step.index: Correction(text=event.text, how="script", by=event.by, lasts=event.lasts)
         for step in run.steps(like[0].id)
         for event in step.events
-        if isinstance(event, Correction) and event.opened == step.index
+        if isinstance(event, Correction) and event.applied == step.index
     }
 
 

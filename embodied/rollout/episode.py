@@ -6,7 +6,6 @@ import asyncio
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import astuple, dataclass, field, replace
-from functools import partial
 
 from embodied.agents.base import Agent
 from embodied.correctors.base import Corrector
@@ -16,6 +15,7 @@ from embodied.rollout.assisting import Assisted
 from embodied.rollout.channel import Channel, Turn
 from embodied.rollout.counts import of_step
 from embodied.rollout.replay import difference
+from embodied.rollout.spoken import once
 from embodied.rollout.worlds.environment import Answer, Start
 from embodied.rollout.worlds.workers import Environment
 from embodied.secrets import mask
@@ -105,7 +105,7 @@ async def run_episode(
         assisted.begin(start.mission, spec)
         observation, ended = await _recall(start.observation, assisted, env, writer, tally)
         if channel is not None:
-            channel.begin(start.mission, tally.steps)
+            channel.begin(start.mission, observation, tally.steps, assisted)
         while not ended and not stopping.is_set():
             turn = await _turn(observation, assisted, channel, stopping)
             if turn is None:
@@ -114,7 +114,7 @@ async def run_episode(
             writer.append(step)
             tally.add(step, answer.success)
             if channel is not None:
-                channel.played(turn, assisted, step)
+                channel.played(turn, assisted, step, answer)
             observation = answer.observation
             on_step(spec, step)
             ended = _ending(step)
@@ -135,7 +135,7 @@ async def run_episode(
         error = failure
     if channel is not None:
         channel.close()
-        assisted.unfinished += channel.events(tally.steps)
+        assisted.unfinished = list(once((*channel.events(tally.steps), *assisted.unfinished)))
     assisted.end(outcome)
     tally.pay_calls(call for event in assisted.unfinished for call in calls_in(event))
     episode = _episode(spec, outcome, tally, start, observation, error)
@@ -222,7 +222,7 @@ async def _turn(
 ) -> Turn | None:
     """The next decision; None where the channel says that the episode ends."""
     if channel is not None:
-        return await channel.turn(partial(assisted.decide, observation), assisted, stopping)
+        return await channel.turn(observation, assisted, stopping)
     return Turn(*await assisted.decide(observation))
 
 
@@ -243,7 +243,7 @@ async def _step(
         answer = replace(answer, valid=False, observation=replace(answer.observation, valid=False))
     events = assisted.executed(index, answer, turn.events)
     if channel is not None:
-        events = (*channel.events(index, turn, answer.terminated or answer.truncated), *events)
+        events = once((*channel.events(index, turn, answer), *events))
     step = Step(
         index=index,
         observation=observation,

@@ -58,6 +58,13 @@ def call_objects(line: Json) -> Iterator[Json]:
     yield from line["decision"]["calls"]
 
 
+def opens(correction: Correction, index: int) -> bool:
+    """Whether a record in step `index` is the first of its correction. One that counts for several steps stands a
+    second time in the step in which it ended.
+    """
+    return correction.applied in (None, index)
+
+
 def corrections(steps: Iterable[Step]) -> list[Correction]:
     """The corrections of an episode in the order in which they were spoken, each as it is at its end."""
     found: dict[str, Correction] = {}

@@ -107,7 +107,8 @@ async def test_a_correction_breaks_off_the_call_in_flight_and_counts_for_the_nex
     assert acts(steps)[0] == "go forward" and (words.opened, words.applied) == (0, 0)
     interrupt, correction = steps[0].events
     assert isinstance(interrupt, Interrupt) and interrupt.by == "person"
-    assert (correction.status, correction.why, correction.applied, correction.ended) == ("committed", "time-out", 0, 0)
+    assert (correction.status, correction.why, correction.applied, correction.ended) == ("committed", "done", 0, 0)
+    assert (correction.resolved, correction.method, correction.score) == ("go forward", "phrase", 1.0)
     (call,) = interrupt.calls
     assert run.result(specs[0].id).usage.estimated == call.reply.usage.input  # it is paid for
     assert call.reply.stop == "interrupted" and call.reply.usage.input == call.reply.usage.estimated > 0
