@@ -266,7 +266,7 @@ class Interrupt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
 
     by: str
     frame: int | None = None
-    """The number of the frame before which a step was cut short; None for a model call."""
+    """The number of the frame, from 0, behind which a step was cut short; None for a model call."""
     calls: tuple[Call, ...] = ()
     """The call that was broken off, with what it cost."""
     superseded: Decision | None = None

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from embodied.rollout.assisting import Assisted
-from embodied.rollout.control import INTERRUPTING, Command, Control, Next, Receipt
+from embodied.rollout.control import CUTTING, INTERRUPTING, Command, Control, Next, Receipt
 from embodied.rollout.offered import Offered
 from embodied.rollout.spoken import Spoken, resumed
 from embodied.rollout.worlds.environment import Answer
+from embodied.rollout.worlds.workers import Environment
 from embodied.types import Call, Decision, Event, Mission, Observation, Step
 
 
@@ -57,6 +58,8 @@ class Channel:
         self._changed: asyncio.Event | None = None
         self._task: asyncio.Task[object] | None = None
         self._stopped_by: Receipt | None = None
+        self._environment: Environment | None = None
+        self._cut_by: Receipt | None = None
 
     # ----------------------------------------------------------------- the person's side
 
@@ -67,6 +70,9 @@ class Channel:
             if isinstance(command, INTERRUPTING) and self._task is not None and self._stopped_by is None:
                 self._stopped_by = receipt
                 self._task.cancel()
+            if isinstance(command, CUTTING) and self._environment is not None and self._cut_by is None:
+                self._cut_by = receipt
+                self._environment.interrupt()
             if self._changed is not None:
                 self._changed.set()
         return receipt
@@ -114,6 +120,17 @@ class Channel:
                 if made is not None:
                     return Turn(*made)
         return None
+
+    async def step(self, env: Environment, action: str) -> Answer:
+        """Executes an action. A command that does not wait cuts the step short behind its next frame."""
+        self._environment = env
+        try:
+            answer = await env.step(action)
+        finally:
+            self._environment, by, self._cut_by = None, self._cut_by, None
+        if by is not None and answer.cut is not None:
+            self._spoken.interrupted(by, (), answer.cut)
+        return answer
 
     def events(self, index: int, turn: Turn | None = None, answer: Answer | None = None) -> tuple[Event, ...]:
         """What must stand in the record of a step; without a turn, in that of the episode, which is over."""

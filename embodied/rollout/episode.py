@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import astuple, dataclass, field, replace
+from functools import partial
 
 from embodied.agents.base import Agent
 from embodied.correctors.base import Corrector
@@ -19,7 +20,7 @@ from embodied.rollout.spoken import once
 from embodied.rollout.worlds.environment import Answer, Start
 from embodied.rollout.worlds.workers import Environment
 from embodied.secrets import mask
-from embodied.store.events import calls_in, calls_of
+from embodied.store.events import calls_in, calls_of, cut_at
 from embodied.store.run import EpisodeWriter
 from embodied.types import Call, Episode, EpisodeSpec, Json, Mission, Observation, Outcome, Step, Usage
 
@@ -201,7 +202,7 @@ async def _recall(
                 "The episode cannot be resumed: its reset now gives another observation than the record has. Was a"
                 " simulator updated?"
             )
-        answer = await env.step(step.executed)
+        answer = await env.step(step.executed, cut_at(step))
         if what := difference(step, answer):
             raise RecordDiffers(
                 f"The episode cannot be resumed: repeating step {step.index} gave another {what}. Was a simulator"
@@ -236,10 +237,11 @@ async def _step(
     channel: Channel | None,
 ) -> tuple[Step, Answer]:
     decision = turn.decision
+    execute = env.step if channel is None else partial(channel.step, env)
     if decision.parsed:
-        answer = await env.step(decision.action)
+        answer = await execute(decision.action)
     else:  # an unreadable reply is never executed, not even if any text is an action
-        answer = await env.step(mission.default_action)
+        answer = await execute(mission.default_action)
         answer = replace(answer, valid=False, observation=replace(answer.observation, valid=False))
     events = assisted.executed(index, answer, turn.events)
     if channel is not None:
