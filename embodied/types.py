@@ -266,7 +266,7 @@ class Interrupt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
 
     by: str
     frame: int | None = None
-    """The number of the frame before which a step was cut short; None for a model call."""
+    """The number of the frame, from 0, behind which a step was cut short; None for a model call."""
     calls: tuple[Call, ...] = ()
     """The call that was broken off, with what it cost."""
     superseded: Decision | None = None
@@ -401,5 +401,6 @@ class Episode:
     models: tuple[str, ...] = ()
     """The names under which the model reported itself, in order of appearance."""
     events: tuple[Event, ...] = ()
-    """What happened after the last step: a correction that no executed decision followed. An empty one is not written.
+    """What stands in no step: corrections that no executed decision followed, and the ends of those that were in force
+    when the episode was broken off. An episode that continues keeps the former. An empty one is not written.
     """

@@ -152,6 +152,16 @@ class Assisted:
             if one is not None and hasattr(one, "recall"):
                 one.recall(told)
 
+    def close(self, index: int) -> tuple[Event, ...]:
+        """The ends of the corrections that count although the episode is over, before step `index` was executed."""
+        counting, self._counting = self._counting, []
+        return tuple(
+            _over(_closing(msgspec.structs.replace(c, applied=None)), index, "episode end", "discarded")
+            if c.applied == index
+            else _over(_closing(c), index - 1, "episode end", "committed")
+            for c in counting
+        )
+
     def end(self, outcome: Outcome) -> None:
         """Tells both that the episode is over."""
         self.agent.end(outcome)

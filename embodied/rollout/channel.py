@@ -12,10 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from embodied.rollout.assisting import Assisted
-from embodied.rollout.control import INTERRUPTING, Command, Control, Next, Receipt
+from embodied.rollout.control import CUTTING, INTERRUPTING, Command, Control, Next, Receipt
 from embodied.rollout.offered import Offered
-from embodied.rollout.spoken import Spoken, resumed
+from embodied.rollout.spoken import Spoken, draft, resumed
 from embodied.rollout.worlds.environment import Answer
+from embodied.rollout.worlds.workers import Environment
 from embodied.types import Call, Decision, Event, Mission, Observation, Step
 
 
@@ -57,6 +58,9 @@ class Channel:
         self._changed: asyncio.Event | None = None
         self._task: asyncio.Task[object] | None = None
         self._stopped_by: Receipt | None = None
+        self._environment: Environment | None = None
+        self._cut_by: Receipt | None = None
+        self._note: Callable[[Event], None] = lambda event: None
 
     # ----------------------------------------------------------------- the person's side
 
@@ -64,24 +68,49 @@ class Channel:
         """Takes a command in, at any time. The receipt says what becomes of it."""
         receipt = self.control.submit(command)
         if receipt.status != "refused":
+            if (said := draft(receipt)) is not None:
+                self._note(said)
             if isinstance(command, INTERRUPTING) and self._task is not None and self._stopped_by is None:
                 self._stopped_by = receipt
                 self._task.cancel()
+            if isinstance(command, CUTTING) and self._environment is not None and self._cut_by is None:
+                self._cut_by = receipt
+                self._environment.interrupt()
             if self._changed is not None:
                 self._changed.set()
         return receipt
 
     # ----------------------------------------------------------------- the loop's side
 
-    def begin(self, mission: Mission, observation: Observation, played: int, assisted: Assisted) -> None:
-        """The episode begins, or continues after so many recorded steps, with the corrections that are in force."""
+    def begin(
+        self,
+        mission: Mission,
+        observation: Observation,
+        played: int,
+        assisted: Assisted,
+        note: Callable[[Event], None] = lambda event: None,
+    ) -> None:
+        """The episode begins, or continues after so many recorded steps, with the corrections that are in force.
+
+        Args:
+            mission: What the environment accepts.
+            observation: What is to be decided on next.
+            played: Steps that are recorded.
+            assisted: Has told the agent what is recorded.
+            note: Keeps what a person said until a step holds it.
+        """
         offered, self._observation = Offered(mission), observation
         self.control.accepts = lambda text: offered.phrase(text, self._observation)
         self.control.choices = lambda: offered.choices(self._observation)
         self.control.resolve = lambda words: offered.resolve(words, self._observation)
         counting = [resumed(correction, played) for correction in reversed(assisted.hand_over())]
         self._spoken.begin(counting)
+        early = list(self.control.receipts)
         self.control.begin(played, assisted.commands, counting)
+        self._note = note
+        for receipt in early:
+            if receipt.status != "refused" and (said := draft(receipt)) is not None:
+                note(said)
 
     async def turn(self, observation: Observation, assisted: Assisted, stopping: asyncio.Event) -> Turn | None:
         """Waits until somebody may decide, and for the decision. After an interruption the agent is asked again, on the
@@ -114,6 +143,17 @@ class Channel:
                 if made is not None:
                     return Turn(*made)
         return None
+
+    async def step(self, env: Environment, action: str) -> Answer:
+        """Executes an action. A command that does not wait cuts the step short behind its next frame."""
+        self._environment = env
+        try:
+            answer = await env.step(action)
+        finally:
+            self._environment, by, self._cut_by = None, self._cut_by, None
+        if by is not None and answer.cut is not None:
+            self._spoken.interrupted(by, (), answer.cut)
+        return answer
 
     def events(self, index: int, turn: Turn | None = None, answer: Answer | None = None) -> tuple[Event, ...]:
         """What must stand in the record of a step; without a turn, in that of the episode, which is over."""

@@ -126,6 +126,8 @@ Command = (
 )
 INTERRUPTING = (Speak, TakeOver, Rewind, End)
 """Commands that do not wait for the decision in flight."""
+CUTTING = (*INTERRUPTING, Pause)
+"""Commands that do not wait for the frames of the step in flight."""
 
 _A, _P, _T, _E = Mode.AUTONOMOUS, Mode.PAUSED, Mode.TAKEOVER, Mode.ENDED
 MOVES: dict[type, dict[Mode, Mode]] = {

@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import astuple, dataclass, field, replace
+from functools import partial
 
 from embodied.agents.base import Agent
 from embodied.correctors.base import Corrector
@@ -19,9 +20,9 @@ from embodied.rollout.spoken import once
 from embodied.rollout.worlds.environment import Answer, Start
 from embodied.rollout.worlds.workers import Environment
 from embodied.secrets import mask
-from embodied.store.events import calls_in, calls_of
+from embodied.store.events import calls_in, calls_of, cut_at
 from embodied.store.run import EpisodeWriter
-from embodied.types import Call, Episode, EpisodeSpec, Json, Mission, Observation, Outcome, Step, Usage
+from embodied.types import Call, Episode, EpisodeSpec, Event, Json, Mission, Observation, Outcome, Step, Usage
 
 OnStep = Callable[[EpisodeSpec, Step], None]
 
@@ -100,12 +101,14 @@ async def run_episode(
     start: Start | None = None
     observation: Observation | None = None
     outcome: Outcome = "cancelled"
+    turn: Turn | None = None
+    assisted.know(writer.left)
     try:
         start = await env.reset(spec.seed)
         assisted.begin(start.mission, spec)
         observation, ended = await _recall(start.observation, assisted, env, writer, tally)
         if channel is not None:
-            channel.begin(start.mission, observation, tally.steps, assisted)
+            channel.begin(start.mission, observation, tally.steps, assisted, writer.note)
         while not ended and not stopping.is_set():
             turn = await _turn(observation, assisted, channel, stopping)
             if turn is None:
@@ -115,7 +118,7 @@ async def run_episode(
             tally.add(step, answer.success)
             if channel is not None:
                 channel.played(turn, assisted, step, answer)
-            observation = answer.observation
+            observation, turn = answer.observation, None
             on_step(spec, step)
             ended = _ending(step)
             await asyncio.sleep(0)  # let other episodes and Ctrl-C in
@@ -133,17 +136,24 @@ async def run_episode(
         stopping.set()
     except asyncio.CancelledError as failure:
         error = failure
-    if channel is not None:
-        channel.close()
-        assisted.unfinished = list(once((*channel.events(tally.steps), *assisted.unfinished)))
+    events = (*writer.left, *_unrecorded(tally.steps, turn, assisted, channel))
     assisted.end(outcome)
-    tally.pay_calls(call for event in assisted.unfinished for call in calls_in(event))
+    tally.pay_calls(call for event in events for call in calls_in(event))
     episode = _episode(spec, outcome, tally, start, observation, error)
-    episode = replace(episode, events=tuple(assisted.unfinished))
+    episode = replace(episode, events=events)
     writer.finish(episode)
     if isinstance(error, asyncio.CancelledError):
         raise error
     return episode
+
+
+def _unrecorded(index: int, turn: Turn | None, assisted: Assisted, channel: Channel | None) -> tuple[Event, ...]:
+    """What was said and stands in no step, because the episode was over before the step was executed."""
+    said: tuple[Event, ...] = ()
+    if channel is not None:
+        channel.close()
+        said = channel.events(index)
+    return once((*said, *assisted.unfinished, *(turn.events if turn is not None else ()), *assisted.close(index)))
 
 
 def _episode(
@@ -201,7 +211,7 @@ async def _recall(
                 "The episode cannot be resumed: its reset now gives another observation than the record has. Was a"
                 " simulator updated?"
             )
-        answer = await env.step(step.executed)
+        answer = await env.step(step.executed, cut_at(step))
         if what := difference(step, answer):
             raise RecordDiffers(
                 f"The episode cannot be resumed: repeating step {step.index} gave another {what}. Was a simulator"
@@ -236,10 +246,11 @@ async def _step(
     channel: Channel | None,
 ) -> tuple[Step, Answer]:
     decision = turn.decision
+    execute = env.step if channel is None else partial(channel.step, env)
     if decision.parsed:
-        answer = await env.step(decision.action)
+        answer = await execute(decision.action)
     else:  # an unreadable reply is never executed, not even if any text is an action
-        answer = await env.step(mission.default_action)
+        answer = await execute(mission.default_action)
         answer = replace(answer, valid=False, observation=replace(answer.observation, valid=False))
     events = assisted.executed(index, answer, turn.events)
     if channel is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from embodied.types import Call, Correction, Decision, Event, Json, Step
+from embodied.types import Call, Correction, Decision, Event, Interrupt, Json, Step
 
 
 def calls_of(step: Step) -> list[Call]:
@@ -43,6 +43,11 @@ def _bare(decision: Decision) -> Decision:
 
 def _without(calls: tuple[Call, ...]) -> tuple[Call, ...]:
     return tuple(replace(call, messages=()) for call in calls)
+
+
+def cut_at(step: Step) -> int | None:
+    """The frame behind which somebody cut a step short; None where it ran to its end."""
+    return next((e.frame for e in step.events if isinstance(e, Interrupt) and e.frame is not None), None)
 
 
 def call_objects(line: Json) -> Iterator[Json]:

@@ -335,6 +335,40 @@ async def test_one_paused_and_seven_running(tmp_path: Path) -> None:
     assert {run.result(spec.id).steps for spec in specs} == {12}
 
 
+async def test_a_paused_episode_gives_its_place_to_another(tmp_path: Path) -> None:
+    run, specs = make_run(tmp_path / "run", 4)
+    paused, order, most = Channel(), [], [0]
+    playing: set[str] = set()
+
+    class Told(Quiet):
+        def started(self, spec: EpisodeSpec) -> None:
+            playing.add(spec.id)
+            most.append(len(playing))
+
+        def stepped(self, spec: EpisodeSpec, step: Step) -> None:
+            if spec == specs[0] and step.index == 2:
+                paused.submit(Pause())
+            if spec == specs[2] and step.index == 2:
+                paused.submit(GoOn())  # one too many, until one of them ends
+
+        def ended(self, episode: object) -> None:
+            playing.discard(episode.spec.id)
+            order.append(specs.index(episode.spec))
+
+    async with Pool(1) as pool:
+        await run_all(
+            run,
+            specs,
+            lambda spec: agents.build(AgentConfig(policy="random"), None, spec=spec),
+            pool,
+            Told(),
+            1,
+            channels=lambda spec: paused if spec == specs[0] else None,
+        )
+    assert sorted(order) == [0, 1, 2, 3] and order[0] == 1 and max(most) == 2
+    assert {run.result(spec.id).outcome for spec in specs} <= {"limit", "finished"}
+
+
 @pytest.mark.parametrize("cut", [3, 5, 8])
 async def test_an_episode_that_is_resumed_equals_one_that_was_not(tmp_path: Path, cut: int) -> None:
     """Words that count for several steps, an interrupted call, and a takeover: every prompt is the same."""
