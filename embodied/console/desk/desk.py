@@ -17,7 +17,7 @@ from embodied.errors import UsageError
 from embodied.models.prices import Price
 from embodied.rollout import control
 from embodied.rollout.channel import Channel
-from embodied.rollout.worlds.watching import Shown
+from embodied.rollout.worlds.watching import Shown, Watcher
 from embodied.types import Episode, EpisodeSpec, Step
 
 KEPT = 10_000
@@ -46,8 +46,8 @@ class Desk:
         self._log: deque[tuple[int, Json]] = deque(maxlen=KEPT)
         self.hears: list[Callable[[Json], None]] = []
         """Each connected page: hears every event."""
-        self.sees: list[Callable[[str, Shown], None]] = []
-        """Each connected page: sees every frame."""
+        self._sees: dict[str, dict[str, Callable[[Shown], None]]] = {}
+        """Episode -> key of a page -> what shows it a frame."""
         self._freeing: dict[str, asyncio.TimerHandle] = {}
 
     # ----------------------------------------------------------------- the run's side
@@ -60,7 +60,7 @@ class Desk:
         if before is not None:
             live.lease = before.lease
         self.live[episode] = live
-        live.channel.frames = lambda shown: self._show(episode, shown)
+        self._look(live)
         if self.wait:
             live.channel.submit(control.Pause())
         self._tell(episode, "opened", {"snapshot": live.snapshot()})
@@ -123,6 +123,19 @@ class Desk:
         if receipt.status == "refused":
             raise UsageError(receipt.why)
         return {"receipt": told(receipt), "mode": live.mode}
+
+    def watch(self, episode: str, key: str, see: Callable[[Shown], None]) -> None:
+        """A page wants the frames of one episode, and of no other: they are drawn only for those who look."""
+        self.unwatch(key)
+        self._sees.setdefault(episode, {})[key] = see
+        if (live := self.live.get(episode)) is not None:
+            self._look(live)
+
+    def unwatch(self, key: str) -> None:
+        """A page wants no frames any more."""
+        for episode, seen in self._sees.items():
+            if seen.pop(key, None) is not None and (live := self.live.get(episode)) is not None:
+                self._look(live)
 
     def connected(self, key: str) -> None:
         """A page is there, perhaps again."""
@@ -188,6 +201,19 @@ class Desk:
         for hear in list(self.hears):
             hear(event)
 
-    def _show(self, episode: str, shown: Shown) -> None:
-        for see in list(self.sees):
-            see(episode, shown)
+    def _look(self, live: Live) -> None:
+        """Has frames drawn while anyone looks."""
+        looking = self._sees.get(live.spec.id)
+        live.watcher = _Screen(looking) if looking else None
+
+
+class _Screen(Watcher):
+    """Shows each frame to all who look."""
+
+    def __init__(self, pages: dict[str, Callable[[Shown], None]]):
+        super().__init__()
+        self._pages = pages
+
+    def show(self, shown: Shown) -> None:
+        for see in list(self._pages.values()):
+            see(shown)

@@ -15,8 +15,22 @@ from embodied.models.prices import Price
 from embodied.rollout.assisting import Assisted
 from embodied.rollout.channel import Channel, Turn
 from embodied.rollout.control import Receipt
+from embodied.rollout.worlds.environment import Answer
+from embodied.rollout.worlds.watching import Watcher
+from embodied.rollout.worlds.workers import Environment
 from embodied.store.events import calls_of, corrections
-from embodied.types import Correction, Decision, Episode, EpisodeSpec, Mission, Observation, Step, Takeover, Usage
+from embodied.types import (
+    Correction,
+    Decision,
+    Episode,
+    EpisodeSpec,
+    Event,
+    Mission,
+    Observation,
+    Step,
+    Takeover,
+    Usage,
+)
 
 Tell = Callable[[str, dict[str, Any]], None]
 """Takes the kind of an event, and what it says."""
@@ -45,6 +59,8 @@ class Live:
     spec: EpisodeSpec
     tell: Tell
     price: Price | None = None
+    watcher: Watcher | None = None
+    """Sees the frames of the steps that follow; None while nobody looks."""
     lease: Lease = field(default_factory=Lease)
     mission: Mission | None = None
     observation: Observation | None = None
@@ -87,9 +103,7 @@ class Live:
     def stepped(self, step: Step) -> None:
         """A step was executed and recorded."""
         for call in calls_of(step):
-            self.usage = Usage(
-                *(a + b for a, b in zip(_numbers(self.usage), _numbers(call.reply.usage), strict=True))
-            )
+            self.usage = Usage(*(a + b for a, b in zip(_numbers(self.usage), _numbers(call.reply.usage), strict=True)))
         self.return_ += step.reward
         self.progress = step.progress
         self.deciding = False
@@ -171,8 +185,15 @@ class _Watched(Channel):
         super().__init__(live.received, live.thinking)
         self._live = live
 
-    def begin(self, mission: Mission, observation: Observation, played: int, assisted: Assisted) -> None:
-        super().begin(mission, observation, played, assisted)
+    def begin(
+        self,
+        mission: Mission,
+        observation: Observation,
+        played: int,
+        assisted: Assisted,
+        note: Callable[[Event], None] = lambda event: None,
+    ) -> None:
+        super().begin(mission, observation, played, assisted, note)
         self._live.begun(mission, played)
 
     async def turn(self, observation: Observation, assisted: Assisted, stopping: asyncio.Event) -> Turn | None:
@@ -181,6 +202,10 @@ class _Watched(Channel):
         if turn is not None:
             self._live.decided(turn.decision)
         return turn
+
+    async def step(self, env: Environment, action: str) -> Answer:
+        env.watcher = self._live.watcher
+        return await super().step(env, action)
 
 
 def hidden(observation: Observation) -> Observation:

@@ -13,6 +13,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from typing import Any
 
@@ -110,7 +111,6 @@ class _Page:
         self._desk, self._socket, self._may_control, self._people = desk, websocket, may_control, people
         self._waiting: asyncio.Queue[bytes] = asyncio.Queue(WAITING)
         self._frame: bytes | None = None
-        self._watched = ""
         self._some = asyncio.Event()
         self._behind = False
         self._key = ""
@@ -121,16 +121,14 @@ class _Page:
         sending = asyncio.create_task(self._send())
         try:
             await self._greet()
-            self._desk.hears.append(self._hear)
-            self._desk.sees.append(self._see)
             while not self._behind:
                 self._answer(await self._socket.receive_text())
         except (WebSocketDisconnect, KeyError):  # gone; or it sent bytes
             pass
         finally:
-            for heard in (self._desk.hears, self._desk.sees):
-                with contextlib.suppress(ValueError):
-                    heard.remove(self._hear if heard is self._desk.hears else self._see)  # type: ignore[arg-type]
+            with contextlib.suppress(ValueError):
+                self._desk.hears.remove(self._hear)
+            self._desk.unwatch(self._key)
             sending.cancel()
             if self._key:
                 self._desk.lost(self._key)
@@ -159,8 +157,9 @@ class _Page:
             }
         )
         for event in missed or ():
-            self._put(event)
+            self._put(event)  # nothing else happens until this page hears what follows
         self._key = key
+        self._desk.hears.append(self._hear)
         self._desk.connected(key)
 
     def _answer(self, data: str) -> None:
@@ -169,7 +168,8 @@ class _Page:
             message = messages.read(data)
             number = message.id
             if isinstance(message, messages.Watching):
-                self._watched, answer = message.episode, {}
+                self._desk.watch(message.episode, self._key, partial(self._see, message.episode))
+                answer: dict[str, Any] = {}
             else:
                 answer = self._desk.answer(message, self._key, self._people.name(self._key), self._may_control)
         except EmbodiedError as error:
@@ -188,8 +188,6 @@ class _Page:
 
     def _see(self, episode: str, shown: Shown) -> None:
         """A newer frame takes the place of one that still waits."""
-        if episode != self._watched:
-            return
         head = json.dumps({"episode": episode, "step": shown.step, "frame": shown.frame, "seconds": shown.seconds})
         self._frame = len(head).to_bytes(4, "big") + head.encode() + shown.png
         self._some.set()
