@@ -10,11 +10,10 @@ from typing import Any
 
 import msgspec
 
-from embodied.agents.base import Agent
-from embodied.agents.resolving import resolve
-from embodied.agents.vocabulary import Commands, Vocabulary, accepted
+from embodied.agents.base import Agent, Follower
 from embodied.correctors.base import Corrector
 from embodied.errors import AgentFailure, EmbodiedError
+from embodied.rollout.understanding import Understanding, tell
 from embodied.rollout.worlds.environment import Answer
 from embodied.seeding import derive, generator
 from embodied.types import (
@@ -45,13 +44,13 @@ class Assisted:
     _counting: list[Correction] = field(default_factory=list)
     _told: int = -1
     """The step in which the agent was last told what counts."""
-    _accepted: Vocabulary | Commands = field(default_factory=lambda: Vocabulary({}))
+    understanding: Understanding = field(default_factory=Understanding)
 
     def begin(self, mission: Mission, spec: EpisodeSpec) -> None:
         """Tells both that the episode begins."""
         self.agent.begin(mission, generator(spec.agent_seed))
         if self.corrector is not None:
-            self._accepted = accepted(mission)
+            self.understanding.begin(mission)
             self.corrector.begin(mission, generator(derive(spec.agent_seed, "corrector")))
 
     async def decide(self, observation: Observation) -> tuple[Decision, tuple[Event, ...]]:
@@ -64,7 +63,7 @@ class Assisted:
         if observation.step != self._told:  # else it was interrupted, and has heard them
             self._told = observation.step
             for correction in self._counting:
-                self.agent.hear(correction.text)
+                tell(self.agent, correction)
         decision = await self._act(observation)
         if self.corrector is None:
             return decision, ()
@@ -72,18 +71,10 @@ class Assisted:
         if not isinstance(said, Correction):
             return decision, () if said is None else (said,)
         step = observation.step
-        found = resolve(said.text, self._accepted)
-        spoken = msgspec.structs.replace(
-            said,
-            id=f"{step}-1",
-            opened=step,
-            resolved=found.action,
-            method=found.method,
-            score=found.score,
-            superseded=decision,
-        )
+        spoken = msgspec.structs.replace(said, id=f"{step}-1", opened=step, superseded=decision)
+        spoken = await self._understood(spoken, observation)
         self.unfinished = [_over(spoken, step, "episode end", "discarded")]
-        self.agent.hear(spoken.text)
+        tell(self.agent, spoken)
         decision = await self._act(observation)
         self.unfinished = []
         older = [_over(_closing(c), step, "new correction", "superseded") for c in self._counting]
@@ -111,14 +102,14 @@ class Assisted:
         self._keep([e for e in step.events if isinstance(e, Correction) and (e.ended or 0) < step.index])
         if _asked_in(step):
             for correction in self._counting:
-                self.agent.hear(correction.text)
+                tell(self.agent, correction)
         for event in step.events:
             if isinstance(event, Takeover) and event.superseded is not None:
                 self.agent.recall(replace(shown, decision=event.superseded, events=()))
             if isinstance(event, Correction) and _heard_in(event, step.index):
                 if event.superseded is not None:
                     self.agent.recall(replace(shown, decision=event.superseded, events=()))
-                self.agent.hear(event.text)
+                tell(self.agent, event)
                 self._counting.append(event)
         self.agent.recall(shown)
         if self.corrector is not None:
@@ -152,6 +143,19 @@ class Assisted:
         decision: Decision = await _asked("agent", "act", self.agent.act, observation.step, self._shown(observation))
         self.seconds += time.perf_counter() - start
         return decision
+
+    async def _understood(self, said: Correction, observation: Observation) -> Correction:
+        """`said` with the action that it names. Where it names none, and the agent understands nothing else, its
+        speaker is asked, once.
+        """
+        found = self.understanding.of(said.text, observation)
+        clarify = getattr(self.corrector, "clarify", None)  # `embodied.correctors.base.Clarifies`
+        if not found.action and clarify is not None and isinstance(self.agent, Follower):
+            self.unfinished = [_over(said, said.opened, "episode end", "discarded")]
+            question, options = self.understanding.question(said.text, found, observation)
+            answer = await _asked("corrector", "clarify", clarify, said.opened, question, options)
+            found = self.understanding.answered(answer, found)
+        return msgspec.structs.replace(said, resolved=found.action, method=found.method, score=found.score)
 
     async def _review(self, observation: Observation, decision: Decision) -> Correction | Review | None:
         assert self.corrector is not None

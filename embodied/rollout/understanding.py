@@ -1,0 +1,60 @@
+"""What the words of a correction are understood as, and how an agent is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from embodied.agents.base import Agent, Follower
+from embodied.agents.resolving import Resolution, resolve
+from embodied.agents.vocabulary import Commands, Vocabulary, accepted, present
+from embodied.errors import AgentFailure
+from embodied.terminal import line
+from embodied.types import Correction, Mission, Observation
+
+_SHOWN = 120
+"""Characters of a correction that a question repeats."""
+
+
+class Understanding:
+    """Finds the actions that corrections name in one episode."""
+
+    def __init__(self) -> None:
+        self._mission = Mission("")
+        self._accepted: Vocabulary | Commands = Vocabulary({})
+
+    def begin(self, mission: Mission) -> None:
+        """Takes in what the environment accepts."""
+        self._mission, self._accepted = mission, accepted(mission)
+
+    def of(self, words: str, observation: Observation) -> Resolution:
+        """The action that `words` name."""
+        return resolve(words, self._accepted)
+
+    def question(self, words: str, found: Resolution, observation: Observation) -> tuple[str, tuple[str, ...]]:
+        """What a speaker is asked whose words name no action or several, and the actions to choose from."""
+        said = line(words.strip())
+        said = said if len(said) <= _SHOWN else f"{said[:_SHOWN]}..."
+        names = "several actions" if found.several else "no action"
+        options = found.several or tuple(present(self._mission, observation).actions)
+        return f'"{said}" names {names}. Which one do you mean?', options
+
+    def answered(self, answer: object, before: Resolution) -> Resolution:
+        """What the words are understood as once their speaker was asked.
+
+        Raises:
+            AgentFailure: The answer is not a text.
+        """
+        if answer is None:
+            return before
+        if not isinstance(answer, str):
+            raise AgentFailure(f"The corrector's `clarify` must give a text or None, not {answer!r}.")
+        found = resolve(answer, self._accepted)
+        return replace(found, method="asked") if found.action else before
+
+
+def tell(agent: Agent, correction: Correction) -> None:
+    """Tells an agent a correction, as it is in the record."""
+    if correction.resolved and isinstance(agent, Follower):
+        agent.follow(correction.resolved)
+    else:
+        agent.hear(correction.text)
