@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from embodied.agents.base import Agent, Follower
+from embodied.agents.nearest import Nearest
 from embodied.agents.resolving import Resolution, resolve
 from embodied.agents.vocabulary import Commands, Vocabulary, accepted, present
 from embodied.errors import AgentFailure
@@ -16,9 +17,14 @@ _SHOWN = 120
 
 
 class Understanding:
-    """Finds the actions that corrections name in one episode."""
+    """Finds the actions that corrections name in one episode.
 
-    def __init__(self) -> None:
+    Args:
+        sentences: As `corrector.sentences`: what looks up meanings.
+    """
+
+    def __init__(self, sentences: str = "off") -> None:
+        self._meaning = None if sentences == "off" else Nearest(sentences)
         self._mission = Mission("")
         self._accepted: Vocabulary | Commands = Vocabulary({})
 
@@ -28,15 +34,15 @@ class Understanding:
 
     def of(self, words: str, observation: Observation) -> Resolution:
         """The action that `words` name."""
-        return resolve(words, self._accepted)
+        return resolve(words, self._accepted, self._meaning)
 
     def question(self, words: str, found: Resolution, observation: Observation) -> tuple[str, tuple[str, ...]]:
         """What a speaker is asked whose words name no action or several, and the actions to choose from."""
         said = line(words.strip())
         said = said if len(said) <= _SHOWN else f"{said[:_SHOWN]}..."
-        names = "several actions" if found.several else "no action"
-        options = found.several or tuple(present(self._mission, observation).actions)
-        return f'"{said}" names {names}. Which one do you mean?', options
+        there = tuple(present(self._mission, observation).actions)
+        options = tuple(action for action in found.several if action in there) or there
+        return f'Which action does "{said}" mean?', options
 
     def answered(self, answer: object, before: Resolution) -> Resolution:
         """What the words are understood as once their speaker was asked.
