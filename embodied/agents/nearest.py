@@ -69,5 +69,5 @@ def _table(name: str, listed: tuple[tuple[str, str], ...]) -> Vectors:
     table = embedder(name).embed([form for three in forms for form in three])
     middle: Vectors = table.reshape(len(listed), 3, -1).sum(axis=1)
     lengths = np.linalg.norm(middle, axis=1, keepdims=True)
-    table = middle / np.maximum(lengths, 1e-9)
-    return table
+    rows: Vectors = middle / np.maximum(lengths, 1e-9)
+    return rows

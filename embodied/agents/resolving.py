@@ -13,7 +13,8 @@ from embodied.agents.vocabulary import Commands, Vocabulary, fold
 
 _NOT = (
     r"instead of|rather than|anything but|refrain from|no longer|no more|no need to|no reason to|"
-    r"(?:do|does|did|is|are|was|must|should|could|would|wo|ca)n['’]?t|cannot|not|never|avoid|without|stop(?=\s+\w+ing\b)"
+    r"(?:do|does|did|is|are|was|must|should|could|would|wo|ca)(?:n['’]?t|\s+not)|cannot|not|never|avoid|without|"
+    r"stop(?=\s+\w+ing\b)"
 )
 _NOT_THIS = re.compile(
     rf"\b(?:{_NOT})\s+(?:(?:do|doing|say|saying)\s+)?(?:\"(?P<a>[^\"]*)\"|(?P<b>(?:(?!\s{{1,3}}but\s)[^.,;:!?\"])*))",
@@ -46,9 +47,9 @@ _WORD = re.compile(r"\w+")
 _CLAUSE = re.compile(r"[.,;:!?…\n]+")
 _LIGHT = frozenset(
     _WORD.findall(
-        "a again an and better could direction do facing go going hand hey just key let lets make move must need next now"
-        " of off ok okay on one please quickly should side so square step take the then there this to toward towards try"
-        " turn us walk want way yes you your"
+        "a again an and better could direction do facing go going hand hey just key let lets make move must need next"
+        " now of off ok okay on one please quickly should side so square step take the then there this to toward"
+        " towards try turn us walk want way yes you your"
     )
 )
 """Words that may stand beside a single word of a phrase without changing what is asked: "to the left, please". Beside
@@ -202,8 +203,7 @@ def _by_word(text: str, vocabulary: Vocabulary) -> Resolution:
 def _command(text: str, commands: Commands) -> Resolution:
     """Any line is a command: a correction names one in quotes, or behind words that ask for it."""
     for line in (text, _led(text)):
-        begins = any(_begins(line, pattern) for pattern in commands.patterns)
-        if begins and (exact := commands.exact(line)) and (commands.prose or not _UNDECIDED.search(line)):
+        if _begins_one(line, commands) and (exact := commands.exact(line)):
             return _found("phrase" if line == text else "grammar", (exact,))
     wanted = text if commands.prose else _NOT_THIS.sub(" ", text)
     quoted = [q for groups in _QUOTED.findall(wanted) for q in groups if q]
@@ -213,6 +213,14 @@ def _command(text: str, commands: Commands) -> Resolution:
     if colon and _led(f"{head}: ") != head and (exact := commands.exact(behind)):
         return _found("grammar", (exact,))
     return Resolution()
+
+
+def _begins_one(line: str, commands: Commands) -> bool:
+    """Whether a line begins as a command does, and is a single one: not "look, a fridge" or "go north or go south"."""
+    if not any(_begins(line, pattern) for pattern in commands.patterns):
+        return False
+    first, comma, _ = line.partition(",")
+    return commands.prose or not (_UNDECIDED.search(line) or (comma and first.strip() in commands.patterns))
 
 
 def _begins(line: str, pattern: str) -> bool:
