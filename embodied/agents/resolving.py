@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from embodied.agents.vocabulary import Commands, Vocabulary, fold
@@ -42,6 +43,9 @@ _TAKEN_BACK = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 """ "turn left, no, turn right": what follows counts."""
+_CLOSING = re.compile(r"[\s,]+(?:now|please|instead)$", re.IGNORECASE)
+_BLANK = re.compile(r"(<[^<>]+>|\{[^{}]+\}|\.\.\.)")
+"""A place in a command pattern that words go into."""
 _QUOTED = re.compile(r"\"([^\"]+)\"|“([^”]+)”|`([^`]+)`")
 _WORD = re.compile(r"\w+")
 _CLAUSE = re.compile(r"[.,;:!?…\n]+")
@@ -201,9 +205,11 @@ def _by_word(text: str, vocabulary: Vocabulary) -> Resolution:
 
 
 def _command(text: str, commands: Commands) -> Resolution:
-    """Any line is a command: a correction names one in quotes, or behind words that ask for it."""
-    for line in (text, _led(text)):
-        if _begins_one(line, commands) and (exact := commands.exact(line)):
+    """Any line is a command: a correction names one in the form of a pattern, in quotes, or behind words that ask for
+    it.
+    """
+    for line in (text, led := _led(text), _CLOSING.sub("", led)):
+        if _single(line, commands) and (exact := commands.exact(line)):
             return _found("phrase" if line == text else "grammar", (exact,))
     wanted = text if commands.prose else _NOT_THIS.sub(" ", text)
     quoted = [q for groups in _QUOTED.findall(wanted) for q in groups if q]
@@ -215,14 +221,22 @@ def _command(text: str, commands: Commands) -> Resolution:
     return Resolution()
 
 
-def _begins_one(line: str, commands: Commands) -> bool:
-    """Whether a line begins as a command does, and is a single one: not "look, a fridge" or "go north or go south"."""
-    if not any(_begins(line, pattern) for pattern in commands.patterns):
+def _single(line: str, commands: Commands) -> bool:
+    """Whether a line has the form of a pattern, and is one command: not "go ahead" or "go north or go south"."""
+    if not any(_form(pattern).fullmatch(line) for pattern in commands.patterns):
         return False
-    first, comma, _ = line.partition(",")
-    return commands.prose or not (_UNDECIDED.search(line) or (comma and first.strip() in commands.patterns))
+    return commands.prose or not _UNDECIDED.search(line)
 
 
-def _begins(line: str, pattern: str) -> bool:
-    first, wanted = _WORD.match(line), _WORD.match(pattern)
-    return bool(first and wanted and fold(first[0]) == fold(wanted[0]))
+@lru_cache(maxsize=1024)
+def _form(pattern: str) -> re.Pattern[str]:
+    """A pattern as an expression: `go <north|south>` takes one of the two, `take <thing>` and `take ...` any words."""
+    parts = (part.strip() for part in _BLANK.split(pattern))
+    return re.compile(r"\s+".join(map(_blank, filter(None, parts))), re.IGNORECASE)
+
+
+def _blank(part: str) -> str:
+    choices = part[1:-1].split("|") if part[0] in "<{" else []
+    if len(choices) > 1:
+        return f"(?:{'|'.join(map(re.escape, choices))})"
+    return ".+" if choices or part == "..." else r"\s+".join(map(re.escape, part.split()))

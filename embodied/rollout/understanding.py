@@ -55,6 +55,8 @@ class Understanding:
         if not isinstance(answer, str):
             raise AgentFailure(f"The corrector's `clarify` must give a text or None, not {answer!r}.")
         found = resolve(answer, self._accepted)
+        if not found.action and isinstance(self._accepted, Commands):
+            found = Resolution(self._accepted.exact(answer) or "", score=1.0)
         return replace(found, method="asked") if found.action else before
 
 
