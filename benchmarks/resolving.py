@@ -3,11 +3,11 @@
     nice -n 10 python benchmarks/resolving.py [--out benchmarks/resolving.json]
 
 `resolving_sentences.tsv` holds corrections that one person wrote for six environments: other words for an action, and
-words that must not move an agent: remarks, denials, choices, other languages, injected instructions. The part `choosing`
-chose the rules of `embodied.agents.resolving` and the bars of `embodied.agents.nearest`. The part `held out` was measured
-after that. It showed two mistakes of the grammar, which were repaired. So the part `fresh` was written and measured then.
-One rule was changed for it: where any line is a command, it must have the form of a pattern. The sentence model needs
-the extra `sentences`; without it, its rows are left out.
+words that must not move an agent: remarks, denials, choices, other languages, injected instructions. The part
+`choosing` chose the rules of `embodied.agents.resolving` and the bars of `embodied.agents.nearest`. The part `held out`
+was measured after that. It showed two mistakes of the grammar, which were repaired. So the part `fresh` was written and
+measured then. One rule was changed for it: where any line is a command, it must have the form of a pattern. The
+sentence model needs the extra `sentences`; without it, its rows are left out.
 
 | column | meaning |
 |---|---|
