@@ -150,7 +150,9 @@ def _phrase(text: str, vocabulary: Vocabulary) -> Resolution:
     wanted = _NOT_THIS.sub(" ", text)
     if (taken_back := _TAKEN_BACK.search(wanted, 1)) and (before := _any(wanted[: taken_back.start()], vocabulary)):
         then = _phrase(taken_back["then"], vocabulary) if taken_back["then"].strip() else Resolution()
-        return then if then.action else Resolution(several=tuple(dict.fromkeys((*before, *then.several))))
+        if then.action:
+            return _found("grammar", (then.action,))
+        return Resolution(several=tuple(dict.fromkeys((*before, *then.several))))
     quoted = [q for groups in _QUOTED.findall(wanted) for q in groups if q]
     if len(quoted) == 1 and (action := vocabulary.exact(quoted[0]) or next(iter(vocabulary.folded(quoted[0])), "")):
         return _found("grammar", (action,))
@@ -208,7 +210,8 @@ def _command(text: str, commands: Commands) -> Resolution:
     """Any line is a command: a correction names one in the form of a pattern, in quotes, or behind words that ask for
     it.
     """
-    for line in (text, led := _led(text), _CLOSING.sub("", led)):
+    for line in (text, _led(text)):
+        line = line if commands.prose else _CLOSING.sub("", line)
         if _single(line, commands) and (exact := commands.exact(line)):
             return _found("phrase" if line == text else "grammar", (exact,))
     wanted = text if commands.prose else _NOT_THIS.sub(" ", text)
