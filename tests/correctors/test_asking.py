@@ -69,7 +69,7 @@ def test_a_resumed_run_asks_nobody_again(tmp_path):
     run, specs = make_run(tmp_path / "whole", 2, ADVISED)
     play(run, specs, make_corrector=lambda spec: Vague(whole))
     run, specs = make_run(tmp_path / "broken", 2, ADVISED)
-    for step in (1, 2, 4):
+    for step in (1, 4):
         assert play(run, specs, make_corrector=lambda spec: Vague(broken), at_step=stop_at(step)).interrupted
     play(run, specs, make_corrector=lambda spec: Vague(broken))
     assert content(tmp_path / "broken") == content(tmp_path / "whole") and broken == whole
