@@ -51,8 +51,8 @@ _WORD = re.compile(r"\w+")
 _CLAUSE = re.compile(r"[.,;:!?…\n]+")
 _LIGHT = frozenset(
     _WORD.findall(
-        "a again an and better could direction do facing go going hand hey just key let lets make move must need next"
-        " now of off ok okay on one please quickly should side so square step take the then there this to toward"
+        "a again an and better could direction do facing go going hand hey it just key let lets make move must need"
+        " next now of off ok okay on one please quickly should side so square step take the then there this to toward"
         " towards try turn us walk want way yes you your"
     )
 )
