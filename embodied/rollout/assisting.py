@@ -13,7 +13,7 @@ import msgspec
 from embodied.agents.base import Agent, Follower
 from embodied.correctors.base import Corrector
 from embodied.errors import AgentFailure, EmbodiedError
-from embodied.rollout.understanding import Understanding, tell
+from embodied.rollout.understanding import Understanding, say
 from embodied.rollout.worlds.environment import Answer
 from embodied.seeding import derive, generator
 from embodied.types import (
@@ -63,7 +63,7 @@ class Assisted:
         if observation.step != self._told:  # else it was interrupted, and has heard them
             self._told = observation.step
             for correction in self._counting:
-                tell(self.agent, correction)
+                say(self.agent, correction)
         decision = await self._act(observation)
         if self.corrector is None:
             return decision, ()
@@ -74,7 +74,7 @@ class Assisted:
         spoken = msgspec.structs.replace(said, id=f"{step}-1", opened=step, superseded=decision)
         spoken = await self._understood(spoken, observation)
         self.unfinished = [_over(spoken, step, "episode end", "discarded")]
-        tell(self.agent, spoken)
+        say(self.agent, spoken)
         decision = await self._act(observation)
         self.unfinished = []
         older = [_over(_closing(c), step, "new correction", "superseded") for c in self._counting]
@@ -102,14 +102,14 @@ class Assisted:
         self._keep([e for e in step.events if isinstance(e, Correction) and (e.ended or 0) < step.index])
         if _asked_in(step):
             for correction in self._counting:
-                tell(self.agent, correction)
+                say(self.agent, correction)
         for event in step.events:
             if isinstance(event, Takeover) and event.superseded is not None:
                 self.agent.recall(replace(shown, decision=event.superseded, events=()))
             if isinstance(event, Correction) and _heard_in(event, step.index):
                 if event.superseded is not None:
                     self.agent.recall(replace(shown, decision=event.superseded, events=()))
-                tell(self.agent, event)
+                say(self.agent, event)
                 self._counting.append(event)
         self.agent.recall(shown)
         if self.corrector is not None:
@@ -154,7 +154,7 @@ class Assisted:
             self.unfinished = [_over(said, said.opened, "episode end", "discarded")]
             question, options = self.understanding.question(said.text, found, observation)
             answer = await _asked("corrector", "clarify", clarify, said.opened, question, options)
-            found = self.understanding.answered(answer, found)
+            found = self.understanding.answered(answer, found, observation)
         return msgspec.structs.replace(said, resolved=found.action, method=found.method, score=found.score)
 
     async def _review(self, observation: Observation, decision: Decision) -> Correction | Review | None:

@@ -26,15 +26,14 @@ class Understanding:
     def __init__(self, sentences: str = "off") -> None:
         self._meaning = None if sentences == "off" else Nearest(sentences)
         self._mission = Mission("")
-        self._accepted: Vocabulary | Commands = Vocabulary({})
 
     def begin(self, mission: Mission) -> None:
-        """Takes in what the environment accepts."""
-        self._mission, self._accepted = mission, accepted(mission)
+        """Takes in what the environment accepts where an observation names no actions of its own."""
+        self._mission = mission
 
     def of(self, words: str, observation: Observation) -> Resolution:
         """The action that `words` name."""
-        return resolve(words, self._accepted, self._meaning)
+        return resolve(words, self._accepted(observation), self._meaning)
 
     def question(self, words: str, found: Resolution, observation: Observation) -> tuple[str, tuple[str, ...]]:
         """What a speaker is asked whose words name no action or several, and the actions to choose from."""
@@ -44,7 +43,7 @@ class Understanding:
         options = tuple(action for action in found.several if action in there) or there
         return f'Which action does "{said}" mean?', options
 
-    def answered(self, answer: object, before: Resolution) -> Resolution:
+    def answered(self, answer: object, before: Resolution, observation: Observation) -> Resolution:
         """What the words are understood as once their speaker was asked.
 
         Raises:
@@ -54,13 +53,17 @@ class Understanding:
             return before
         if not isinstance(answer, str):
             raise AgentFailure(f"The corrector's `clarify` must give a text or None, not {answer!r}.")
-        found = resolve(answer, self._accepted)
-        if not found.action and isinstance(self._accepted, Commands):
-            found = Resolution(self._accepted.exact(answer) or "", score=1.0)
+        accepts = self._accepted(observation)
+        found = resolve(answer, accepts)
+        if not found.action and isinstance(accepts, Commands):
+            found = Resolution(accepts.exact(answer) or "", score=1.0)
         return replace(found, method="asked") if found.action else before
 
+    def _accepted(self, observation: Observation) -> Vocabulary | Commands:
+        return accepted(present(self._mission, observation))
 
-def tell(agent: Agent, correction: Correction) -> None:
+
+def say(agent: Agent, correction: Correction) -> None:
     """Tells an agent a correction, as it is in the record."""
     if correction.resolved and isinstance(agent, Follower):
         agent.follow(correction.resolved)
