@@ -17,6 +17,7 @@ from embodied.rollout.channel import Channel, Turn
 from embodied.rollout.counts import of_step
 from embodied.rollout.replay import difference
 from embodied.rollout.spoken import once
+from embodied.rollout.understanding import Understanding
 from embodied.rollout.worlds.environment import Answer, Start
 from embodied.rollout.worlds.workers import Environment
 from embodied.secrets import mask
@@ -77,6 +78,7 @@ async def run_episode(
     stopping: asyncio.Event | None = None,
     corrector: Corrector | None = None,
     channel: Channel | None = None,
+    sentences: str = "off",
 ) -> Episode:
     """Plays one episode to its end and records it, continuing after the steps that `writer` holds already. It repeats
     those steps in the environment, compares every observation with the record, and tells them to the agent
@@ -86,6 +88,7 @@ async def run_episode(
         stopping: Once it is set, the episode ends as `cancelled` after the step in flight.
         corrector: Reviews each decision before it is executed.
         channel: What a person tells the episode; None where nobody can.
+        sentences: What looks up the meaning of corrections (`corrector.sentences`).
 
     Returns:
         The episode as it was written.
@@ -96,7 +99,7 @@ async def run_episode(
     """
     stopping = stopping or asyncio.Event()
     CONVERSATION.set(spec.id)
-    tally, assisted = Tally(), Assisted(agent, corrector)
+    tally, assisted = Tally(), Assisted(agent, corrector, understanding=Understanding(sentences))
     error: BaseException | None = None
     start: Start | None = None
     observation: Observation | None = None
