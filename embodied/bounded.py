@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
@@ -25,15 +26,37 @@ class FailuresInARow:
         return bool(error) and self._times >= SAME_FAILURES
 
 
+class Places:
+    """How many things are worked on at a time. One that waits for a person gives its place to another. When it goes on,
+    there is one too many, until any of them ends.
+    """
+
+    def __init__(self, most: int):
+        self.most = most
+        self.given = 0
+        """Places that were given to others."""
+        self.open: Callable[[], None] = lambda: None
+        """Begins another thing, if there is a place."""
+
+    def give(self) -> None:
+        """One waits."""
+        self.given += 1
+        self.open()
+
+    def take_back(self) -> None:
+        """One goes on."""
+        self.given -= 1
+
+
 async def work_off(
-    waiting: Sequence[T], work: Callable[[T], Awaitable[str]], concurrency: int, stopping: asyncio.Event
+    waiting: Sequence[T], work: Callable[[T], Awaitable[str]], concurrency: int | Places, stopping: asyncio.Event
 ) -> str:
     """Does `work` on everything that waits, in order, on at most `concurrency` things at a time.
 
     Args:
         waiting: What to work on.
         work: Returns why nothing else may begin; empty to continue.
-        concurrency: At least 1.
+        concurrency: At least 1. `Places` where what is worked on may give its place to another.
         stopping: Once it is set, nothing else begins.
 
     Returns:
@@ -42,20 +65,31 @@ async def work_off(
     Raises:
         Exception: What `work` raises, the first of them; all other work is cancelled.
     """
-    todo = iter(waiting)
+    todo = deque(waiting)
+    places = concurrency if isinstance(concurrency, Places) else Places(concurrency)
     stopped = ""
+    busy = 0
 
     async def go_on() -> None:
-        nonlocal stopped
-        for item in todo:
-            if stopped or stopping.is_set():
-                return
-            stopped = await work(item) or stopped
+        nonlocal stopped, busy
+        try:
+            while todo and not (stopped or stopping.is_set()) and busy <= places.most + places.given:
+                stopped = await work(todo.popleft()) or stopped
+        finally:
+            busy -= 1
 
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(concurrency, len(waiting))):
-                group.create_task(go_on())
+
+            def begin() -> None:
+                nonlocal busy
+                if todo and busy < places.most + places.given:
+                    busy += 1
+                    group.create_task(go_on())
+
+            places.open = begin
+            for _ in range(min(places.most, len(waiting))):
+                begin()
     except ExceptionGroup as several:
         raise several.exceptions[0] from None
     return stopped

@@ -243,9 +243,10 @@ class Correction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     resolved: str = ""
     """The action that the words name; empty where they name none, or several."""
     method: str = ""
-    """How that was found: phrase, alias or grammar (`embodied.agents.resolving`)."""
+    """How that was found: phrase, alias or grammar (`embodied.agents.resolving`); sentence or hashing, where meanings
+    were compared (`corrector.sentences`); asked, where the speaker was asked what the words mean."""
     score: float | None = None
-    """How surely, in [0, 1]."""
+    """How surely, in [0, 1]: for sentence and hashing a cosine; for asked, how surely the answer was understood."""
     superseded: Decision | None = None
     """The decision that was not executed because of it, with its model calls."""
     calls: tuple[Call, ...] = ()
@@ -266,16 +267,20 @@ class Interrupt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
 
     by: str
     frame: int | None = None
-    """The number of the frame before which a step was cut short; None for a model call."""
+    """The number of the frame, from 0, behind which a step was cut short; None for a model call."""
     calls: tuple[Call, ...] = ()
     """The call that was broken off, with what it cost."""
+    superseded: Decision | None = None
+    """The decision that was made already and was not executed."""
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="label", tag_field="kind"):
-    """What somebody says of this step: `success`, `failure`, or words of their own."""
+    """What somebody says of a step, or of the whole episode: `success`, `failure`, or words of their own."""
 
     text: str
     by: str
+    step: int | None = None
+    """The step that it is about, at most the one that it stands in; None for the whole episode."""
 
 
 class Branch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="branch", tag_field="kind"):

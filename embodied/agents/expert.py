@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from embodied.agents.listening import Ears
+from embodied.agents.listening import Listening
 from embodied.errors import UsageError
 from embodied.types import Decision, Mission, Observation, Outcome, Step
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from embodied.agents import Kit
 
 
-class ExpertAgent:
+class ExpertAgent(Listening):
     """Plays `observation.expert`, which environments with an expert give when made with `expert=True` or with an
     expert's name.
     """
 
     def __init__(self, kit: Kit):
-        self._ears = Ears()
+        super().__init__()
         self._env = kit.spec.task.env if kit.spec else "the environment"
 
     def begin(self, mission: Mission, rng: np.random.Generator) -> None:
-        self._ears.begin(mission)
+        self.listen(mission)
 
     async def act(self, observation: Observation) -> Decision:
-        if advice := self._ears.advice():
+        if advice := self.advice():
             return Decision(advice)
         if not observation.expert:
             raise UsageError(
@@ -39,10 +39,7 @@ class ExpertAgent:
         return Decision(observation.expert)
 
     def recall(self, step: Step) -> None:
-        self._ears.advice()  # it counted for that step
-
-    def hear(self, correction: str) -> None:
-        self._ears.hear(correction)
+        self.advice()  # it counted for that step
 
     def end(self, outcome: Outcome) -> None:
         """Nothing to do."""

@@ -71,6 +71,7 @@ Frames = Generator[Frame, bool | None, Transition]
 then returns its Transition without another frame.
 """
 Watch = Callable[[Frame], None]
+Asked = Callable[[], bool]
 
 
 class LanguageEnv(gymnasium.Env[RawObservation, str]):
@@ -158,6 +159,8 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
         self._interrupts: list[tuple[int, int]] = []
         self.frames = 0
         """Frames of the last step."""
+        self.cut: int | None = None
+        """Number of the frame behind which the last step was interrupted; None where it was not."""
         self._done = True
 
     # ----------------------------------------------------------------- hooks
@@ -226,13 +229,18 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
         self._seed = int(self.np_random.integers(2**31)) if seed is None else seed
         self._options = options
         self._actions = []
-        self._interrupts, self.frames = [], 0
+        self._interrupts, self.frames, self.cut = [], 0, None
         self._done = False
         info = self._reset(self._seed, options or {})
         return self._observe(), {"progress": 0.0, "success": None, "valid": True, **info}
 
     def step(
-        self, action: str, *, watch: Watch | None = None, interrupt_at: int | None = None
+        self,
+        action: str,
+        *,
+        watch: Watch | None = None,
+        interrupt_at: int | None = None,
+        broken_off: Asked | None = None,
     ) -> tuple[RawObservation, float, bool, bool, dict[str, Any]]:
         """Executes a phrase. Raises `gymnasium.error.ResetNeeded` before the first reset and after the end.
 
@@ -241,13 +249,15 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
             watch: Called with each frame, while the step waits. It changes nothing.
             interrupt_at: Number of the frame, from 0, behind which the step is interrupted; without an effect if there
                 are not so many.
+            broken_off: Asked behind each frame; where it says yes, the step is interrupted there. `cut` is then what to
+                give as `interrupt_at` to repeat it.
         """
         if self._done:
             raise gymnasium.error.ResetNeeded("Call reset() first: the episode is over or never began.")
         valid = self.action_space.contains(action) and self._may(action)
         executed = action if valid else self.default_action
         self._actions.append(action)
-        t = self._through(self._step(executed), watch, interrupt_at)
+        t = self._through(self._step(executed), watch, interrupt_at, broken_off)
         truncated = t.truncated or (
             not t.terminated and self.max_steps is not None and len(self._actions) >= self.max_steps
         )
@@ -290,9 +300,11 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
             observation, *_ = self.step(action, **more)
         return observation
 
-    def _through(self, answer: Transition | Frames, watch: Watch | None, interrupt_at: int | None) -> Transition:
+    def _through(
+        self, answer: Transition | Frames, watch: Watch | None, interrupt_at: int | None, broken_off: Asked | None
+    ) -> Transition:
         """The end of a step, after its frames."""
-        self.frames = 0
+        self.frames, self.cut = 0, None
         if isinstance(answer, Transition):
             return answer
         stop = False
@@ -304,8 +316,9 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
                 return transition
             if watch is not None:
                 watch(frame)
-            stop = self.frames == interrupt_at
+            stop = self.frames == interrupt_at or (broken_off is not None and broken_off())
             if stop:
+                self.cut = self.frames
                 self._interrupts.append((len(self._actions) - 1, self.frames))
             self.frames += 1
 

@@ -16,6 +16,7 @@ from embodied.envs import has_picture
 from embodied.errors import MissingExtra, StoreError
 from embodied.rollout.worlds.environment import LocalEnvironment
 from embodied.store.disk import named, whole
+from embodied.store.events import cut_at
 from embodied.store.run import Run
 from embodied.terminal import line as one_line
 from embodied.types import Episode, Observation, Step
@@ -130,7 +131,7 @@ def _replayed(run: Run, episode: Episode, steps: list[Step], last: Observation) 
             frame = env.frame()
             yield _page(observation) if frame is None else frame
             if step is not None:
-                answer = env.step(step.executed)
+                answer = env.step(step.executed, interrupt_at=cut_at(step))
                 observation, hash_ = answer.observation, answer.hash
     finally:
         env.close()

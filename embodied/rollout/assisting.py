@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any
 
 import msgspec
 
-from embodied.agents.base import Agent
-from embodied.agents.resolving import resolve
-from embodied.agents.vocabulary import Commands, Vocabulary, accepted
+from embodied.agents.base import Agent, Follower
 from embodied.correctors.base import Corrector
 from embodied.errors import AgentFailure, EmbodiedError
+from embodied.rollout.spoken import number
+from embodied.rollout.understanding import Understanding, say
 from embodied.rollout.worlds.environment import Answer
 from embodied.seeding import derive, generator
 from embodied.types import (
@@ -42,16 +43,20 @@ class Assisted:
     """What was spoken in the present step, as long as no decision that heard it was executed."""
     seconds: float = 0.0
     """Wall time of the agent's decisions in the present step."""
+    commands: int = 0
+    """The highest number of a recorded correction that came through a channel."""
     _counting: list[Correction] = field(default_factory=list)
     _told: int = -1
     """The step in which the agent was last told what counts."""
-    _accepted: Vocabulary | Commands = field(default_factory=lambda: Vocabulary({}))
+    _ids: set[str] = field(default_factory=set)
+    """Of all corrections so far."""
+    understanding: Understanding = field(default_factory=Understanding)
 
     def begin(self, mission: Mission, spec: EpisodeSpec) -> None:
         """Tells both that the episode begins."""
         self.agent.begin(mission, generator(spec.agent_seed))
         if self.corrector is not None:
-            self._accepted = accepted(mission)
+            self.understanding.begin(mission)
             self.corrector.begin(mission, generator(derive(spec.agent_seed, "corrector")))
 
     async def decide(self, observation: Observation) -> tuple[Decision, tuple[Event, ...]]:
@@ -61,10 +66,7 @@ class Assisted:
             AgentFailure: The agent or the corrector failed.
         """
         self.seconds, self.unfinished = 0.0, []
-        if observation.step != self._told:  # else it was interrupted, and has heard them
-            self._told = observation.step
-            for correction in self._counting:
-                self.agent.hear(correction.text)
+        self.tell(observation.step)
         decision = await self._act(observation)
         if self.corrector is None:
             return decision, ()
@@ -72,24 +74,29 @@ class Assisted:
         if not isinstance(said, Correction):
             return decision, () if said is None else (said,)
         step = observation.step
-        found = resolve(said.text, self._accepted)
-        spoken = msgspec.structs.replace(
-            said,
-            id=f"{step}-1",
-            opened=step,
-            resolved=found.action,
-            method=found.method,
-            score=found.score,
-            superseded=decision,
-        )
+        spoken = msgspec.structs.replace(said, id=self._number(step), opened=step, superseded=decision)
+        spoken = await self._understood(spoken, observation)
         self.unfinished = [_over(spoken, step, "episode end", "discarded")]
-        self.agent.hear(spoken.text)
+        say(self.agent, spoken)
         decision = await self._act(observation)
         self.unfinished = []
-        older = [_over(_closing(c), step, "new correction", "superseded") for c in self._counting]
+        own = [c for c in self._counting if number(c) is None]
+        older = [_over(_closing(c), step, "new correction", "superseded") for c in own]
         spoken = msgspec.structs.replace(spoken, applied=step, status="applied")
-        self._counting = [spoken]
+        self._counting = [*(c for c in self._counting if c not in own), spoken]
         return decision, (*older, spoken)
+
+    def tell(self, step: int) -> None:
+        """Tells the agent what counts, once in a step: after an interruption it has heard it."""
+        if step != self._told:
+            self._told = step
+            self._say_all()
+
+    def hand_over(self) -> list[Correction]:
+        """The corrections in force that came through a channel, in order. From now on that channel keeps them."""
+        kept = [c for c in self._counting if number(c) is not None]
+        self._counting = [c for c in self._counting if number(c) is None]
+        return kept
 
     def executed(self, index: int, answer: Answer, events: tuple[Event, ...]) -> tuple[Event, ...]:
         """The events of a step once its action was executed: corrections that end with it say so."""
@@ -110,20 +117,26 @@ class Assisted:
         shown = replace(step, observation=self._shown(step.observation))
         self._keep([e for e in step.events if isinstance(e, Correction) and (e.ended or 0) < step.index])
         if _asked_in(step):
-            for correction in self._counting:
-                self.agent.hear(correction.text)
+            self._say_all()
         for event in step.events:
-            if isinstance(event, Takeover) and event.superseded is not None:
-                self.agent.recall(replace(shown, decision=event.superseded, events=()))
+            superseded: Decision | None = getattr(event, "superseded", None)
+            if superseded is not None:
+                self.agent.recall(replace(shown, decision=superseded, events=()))
             if isinstance(event, Correction) and _heard_in(event, step.index):
-                if event.superseded is not None:
-                    self.agent.recall(replace(shown, decision=event.superseded, events=()))
-                self.agent.hear(event.text)
+                say(self.agent, event)
                 self._counting.append(event)
         self.agent.recall(shown)
         if self.corrector is not None:
             self.corrector.recall(step)
         self._keep(step.events)
+        self.know(step.events)
+
+    def know(self, events: Iterable[Event]) -> None:
+        """Takes in recorded events, so that no id is given twice."""
+        for event in events:
+            if isinstance(event, Correction):
+                self._ids.add(event.id)
+                self.commands = max(self.commands, number(event) or 0)
 
     def acted(self, step: Step) -> None:
         """Tells both of them a step in which a person acted in the agent's place."""
@@ -143,6 +156,17 @@ class Assisted:
         over = {event.id for event in events if isinstance(event, Correction) and event.ended is not None}
         self._counting = [c for c in self._counting if c.id not in over]
 
+    def _say_all(self) -> None:
+        """The corrector's words first, then those that came through a channel."""
+        for correction in sorted(self._counting, key=lambda c: number(c) is not None):
+            say(self.agent, correction)
+
+    def _number(self, step: int) -> str:
+        """The id of the next correction in a step."""
+        id_ = next(id_ for n in count(1) if (id_ := f"{step}-{n}") not in self._ids)
+        self._ids.add(id_)
+        return id_
+
     def _shown(self, observation: Observation) -> Observation:
         """What the agent sees: the expert's advice goes only to a corrector that speaks for it."""
         return replace(observation, expert="") if getattr(self.corrector, "expert", False) else observation
@@ -152,6 +176,19 @@ class Assisted:
         decision: Decision = await _asked("agent", "act", self.agent.act, observation.step, self._shown(observation))
         self.seconds += time.perf_counter() - start
         return decision
+
+    async def _understood(self, said: Correction, observation: Observation) -> Correction:
+        """`said` with the action that it names. Where it names none, and the agent understands nothing else, its
+        speaker is asked, once.
+        """
+        found = self.understanding.of(said.text, observation)
+        clarify = getattr(self.corrector, "clarify", None)  # `embodied.correctors.base.Clarifies`
+        if not found.action and clarify is not None and isinstance(self.agent, Follower):
+            self.unfinished = [_over(said, said.opened, "episode end", "discarded")]
+            question, options = self.understanding.question(said.text, found, observation)
+            answer = await _asked("corrector", "clarify", clarify, said.opened, question, options)
+            found = self.understanding.answered(answer, found, observation)
+        return msgspec.structs.replace(said, resolved=found.action, method=found.method, score=found.score)
 
     async def _review(self, observation: Observation, decision: Decision) -> Correction | Review | None:
         assert self.corrector is not None
@@ -186,17 +223,18 @@ def _why(correction: Correction, index: int, answer: Answer) -> str:
 
 def _asked_in(step: Step) -> bool:
     """Whether the agent was asked for a decision in a step, executed or not."""
-    takeovers = [event for event in step.events if isinstance(event, Takeover)]
-    interrupted = any(isinstance(event, Interrupt) for event in step.events)
-    return not takeovers or interrupted or any(event.superseded is not None for event in takeovers)
+    if not any(isinstance(event, Takeover) for event in step.events):
+        return True
+    broken_off = any(isinstance(event, Interrupt) and event.frame is None for event in step.events)
+    return broken_off or any(getattr(event, "superseded", None) is not None for event in step.events)
 
 
 def _heard_in(correction: Correction, index: int) -> bool:
-    """Whether the agent was told a correction for the first time in a step. One that no decision followed was told if
-    it superseded one.
+    """Whether the agent was told a correction for the first time in a step. A corrector's words that no decision
+    followed were told, because they superseded one.
     """
     if correction.applied is None:
-        return correction.superseded is not None
+        return correction.superseded is not None and number(correction) is None
     return correction.applied == index
 
 

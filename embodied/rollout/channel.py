@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from embodied.agents.base import Agent
-from embodied.agents.vocabulary import accepted
 from embodied.rollout.assisting import Assisted
-from embodied.rollout.control import INTERRUPTING, Command, Control, Next, Receipt
-from embodied.rollout.spoken import Spoken
-from embodied.types import Call, Decision, Event, Mission, Step
+from embodied.rollout.control import CUTTING, INTERRUPTING, Command, Control, Next, Receipt
+from embodied.rollout.offered import Offered
+from embodied.rollout.spoken import Spoken, resumed
+from embodied.rollout.worlds.environment import Answer
+from embodied.rollout.worlds.workers import Environment
+from embodied.types import Call, Decision, Event, Mission, Observation, Step
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,12 @@ class Channel:
         self.control = Control(changed=changed)
         self.thinking = thinking
         self._spoken = Spoken()
+        self._observation = Observation("")
         self._changed: asyncio.Event | None = None
         self._task: asyncio.Task[object] | None = None
         self._stopped_by: Receipt | None = None
+        self._environment: Environment | None = None
+        self._cut_by: Receipt | None = None
 
     # ----------------------------------------------------------------- the person's side
 
@@ -66,57 +70,83 @@ class Channel:
             if isinstance(command, INTERRUPTING) and self._task is not None and self._stopped_by is None:
                 self._stopped_by = receipt
                 self._task.cancel()
+            if isinstance(command, CUTTING) and self._environment is not None and self._cut_by is None:
+                self._cut_by = receipt
+                self._environment.interrupt()
             if self._changed is not None:
                 self._changed.set()
         return receipt
 
     # ----------------------------------------------------------------- the loop's side
 
-    def begin(self, mission: Mission, played: int) -> None:
-        """The episode begins, or continues after so many recorded steps."""
-        self.control.accepts, self.control.played = accepted(mission).exact, played
+    def begin(self, mission: Mission, observation: Observation, played: int, assisted: Assisted) -> None:
+        """The episode begins, or continues after so many recorded steps, with the corrections that are in force."""
+        offered, self._observation = Offered(mission), observation
+        self.control.accepts = lambda text: offered.phrase(text, self._observation)
+        self.control.choices = lambda: offered.choices(self._observation)
+        self.control.resolve = lambda words: offered.resolve(words, self._observation)
+        counting = [resumed(correction, played) for correction in reversed(assisted.hand_over())]
+        self._spoken.begin(counting)
+        self.control.begin(played, assisted.commands, counting)
 
-    async def turn(
-        self, decide: Callable[[], Awaitable[Made]], assisted: Assisted, stopping: asyncio.Event
-    ) -> Turn | None:
-        """Waits until somebody may decide, and for the decision.
+    async def turn(self, observation: Observation, assisted: Assisted, stopping: asyncio.Event) -> Turn | None:
+        """Waits until somebody may decide, and for the decision. After an interruption the agent is asked again, on the
+        same observation.
 
         Args:
-            decide: Asks the agent and its corrector. Asks again, on the same observation, after an interruption.
-            assisted: Whose agent hears corrections before it is asked.
+            observation: What is to be decided on.
+            assisted: The agent, and who corrects it.
             stopping: Once it is set, a wait ends.
 
         Returns:
             The decision to execute; None where the episode must end.
         """
-        while (todo := self.control.next()) is not Next.STOP:
+        self._observation = observation
+        control = self.control
+        control.look()
+        while (todo := control.next()) is not Next.STOP:
             if todo is Next.WAIT:
                 await self._wait(stopping)
                 if stopping.is_set():
                     return None
             elif todo is Next.ACT:
-                return Turn(Decision(self.control.act()), person=True)
+                return Turn(Decision(control.act()), person=True)
             else:
-                words = self.control.hear()
-                if words is not None:
-                    assisted.agent.hear(words)
-                made = await self._made(decide, assisted)
+                if control.words is not None:
+                    assisted.tell(observation.step)
+                    if (words := control.hear()) is not None:
+                        assisted.agent.hear(words)
+                made = await self._made(observation, assisted)
                 if made is not None:
                     return Turn(*made)
         return None
 
-    def events(self, index: int, turn: Turn | None = None, over: bool = True) -> tuple[Event, ...]:
+    async def step(self, env: Environment, action: str) -> Answer:
+        """Executes an action. A command that does not wait cuts the step short behind its next frame."""
+        self._environment = env
+        try:
+            answer = await env.step(action)
+        finally:
+            self._environment, by, self._cut_by = None, self._cut_by, None
+        if by is not None and answer.cut is not None:
+            self._spoken.interrupted(by, (), answer.cut)
+        return answer
+
+    def events(self, index: int, turn: Turn | None = None, answer: Answer | None = None) -> tuple[Event, ...]:
         """What must stand in the record of a step; without a turn, in that of the episode, which is over."""
         if not self.control.receipts:
             return ()
         person = turn is not None and turn.person
         takeover = self.control.driver if person else None
         action = turn.decision.action if turn is not None else ""
-        return self._spoken.events(self.control.receipts, index, over, takeover, action)
+        over = answer is None or answer.terminated or answer.truncated
+        executed = None if answer is None else answer.executed
+        return self._spoken.events(self.control, index, over, takeover, action, executed)
 
-    def played(self, turn: Turn, assisted: Assisted, step: Step) -> None:
+    def played(self, turn: Turn, assisted: Assisted, step: Step, answer: Answer) -> None:
         """A step was executed and recorded. An agent that did not decide it is told."""
-        self.control.step()
+        self._observation = answer.observation
+        self.control.step(step.executed, step.terminated or step.truncated)
         if turn.person:
             assisted.acted(step)
 
@@ -124,7 +154,7 @@ class Channel:
         """The episode is over. Every open command gets its status."""
         self.control.close()
 
-    async def _made(self, decide: Callable[[], Awaitable[Made]], assisted: Assisted) -> Made | None:
+    async def _made(self, observation: Observation, assisted: Assisted) -> Made | None:
         """The decision; None where a command made it needless. As `asyncio.timeout` does it, the present task is
         cancelled and goes on: no task is made for a decision.
         """
@@ -134,7 +164,7 @@ class Channel:
         made: Made | None = None
         met = False
         try:
-            made = await decide()
+            made = await assisted.decide(observation)
         except asyncio.CancelledError:
             if self._stopped_by is None:
                 raise
@@ -150,12 +180,14 @@ class Channel:
         if not met:
             with contextlib.suppress(asyncio.CancelledError):  # the agent ended before it met its cancellation
                 await asyncio.sleep(0)
+        self._spoken.heard(self.control.receipts, self.control.played)
         if made is not None:
             self._spoken.superseded(receipt, *made)
         else:
-            self._spoken.keep(assisted.unfinished)
+            self._spoken.keep(receipt, assisted.unfinished)
             assisted.unfinished = []
-            self._spoken.interrupted(receipt, _unfinished(assisted.agent))
+            calls = (*_unfinished(assisted.agent), *_unfinished(assisted.corrector))
+            self._spoken.interrupted(receipt, calls)
         if task.uncancel() > before:  # somebody else cancelled it, too
             raise asyncio.CancelledError
         return None
@@ -174,7 +206,7 @@ class Channel:
                 wait.cancel()
 
 
-def _unfinished(agent: Agent) -> tuple[Call, ...]:
-    """The calls of a decision that was stopped, where the agent keeps them."""
-    calls: Callable[[], tuple[Call, ...]] = getattr(agent, "unfinished", tuple)
+def _unfinished(one: object) -> tuple[Call, ...]:
+    """The calls of a decision or a review that was stopped, where the agent or the corrector keeps them."""
+    calls: Callable[[], tuple[Call, ...]] = getattr(one, "unfinished", tuple)
     return calls()

@@ -7,11 +7,12 @@ what to do, and reports what it did. Steps are the only time: nothing here runs 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
+from embodied.agents.resolving import Resolution
 from embodied.types import How
 
 LONGEST = 2_000
@@ -125,6 +126,8 @@ Command = (
 )
 INTERRUPTING = (Speak, TakeOver, Rewind, End)
 """Commands that do not wait for the decision in flight."""
+CUTTING = (*INTERRUPTING, Pause)
+"""Commands that do not wait for the frames of the step in flight."""
 
 _A, _P, _T, _E = Mode.AUTONOMOUS, Mode.PAUSED, Mode.TAKEOVER, Mode.ENDED
 MOVES: dict[type, dict[Mode, Mode]] = {
@@ -162,7 +165,7 @@ _OVER = "The episode is over. Nothing can reach it any more."
 Status = Literal["waiting", "applied", "done", "refused", "dropped"]
 """waiting: accepted. applied: in force. The others are final. done: it had its effect. refused: it was not possible.
 dropped: it was possible, and something came between."""
-EndedBy = Literal["", "explicit", "new correction", "time-out", "takeover", "pause", "lost", "episode end"]
+EndedBy = Literal["", "explicit", "done", "new correction", "time-out", "takeover", "pause", "lost", "episode end"]
 FINAL: tuple[Status, ...] = ("done", "refused", "dropped")
 
 
@@ -171,7 +174,7 @@ class Receipt:
     """What became of a command."""
 
     id: int
-    """1, 2, ... within the episode."""
+    """1, 2, ... within the episode; a resumed episode counts on."""
     command: Command
     opened: int
     """Steps that had been played when it came."""
@@ -186,6 +189,8 @@ class Receipt:
     """The first step at which it had no effect any more."""
     ended_by: EndedBy = ""
     """What ended a correction or a takeover that was in force."""
+    meant: Resolution | None = None
+    """The action that a correction names; None as long as nobody has heard it."""
 
     @property
     def final(self) -> bool:
@@ -208,11 +213,15 @@ class Control:
     """The state machine of one episode.
 
     Args:
-        accepts: The phrase of the vocabulary that a person's words are; None where they are none.
+        accepts: The action of the present step that a person's words are; None where they are none.
+        choices: What can be chosen in the present step, as the end of a sentence; empty where nobody knows.
+        resolve: The action that a correction names in the present step.
         changed: Hears every receipt that is new or has changed. Must return quickly and send no command.
     """
 
     accepts: Callable[[str], str | None] = lambda phrase: phrase or None
+    choices: Callable[[], str] = lambda: ""
+    resolve: Callable[[str], Resolution] = lambda words: Resolution()
     changed: Callable[[Receipt], None] = lambda receipt: None
     mode: Mode = Mode.AUTONOMOUS
     played: int = 0
@@ -221,6 +230,8 @@ class Control:
     """All commands of the episode, in the order in which they came."""
     branches: list[Branch | Rewind] = field(default_factory=list)
     """What somebody must play as an episode of its own."""
+    _last: int = 0
+    """The number of the latest command."""
     _credit: int = 0
     _words: Receipt | None = None
     """The correction that waits or is in force."""
@@ -234,7 +245,8 @@ class Control:
 
     def submit(self, command: Command) -> Receipt:
         """Takes a command in. A command that is not possible now is refused in one sentence; nothing else changes."""
-        receipt = Receipt(len(self.receipts) + 1, command, self.played)
+        self._last += 1
+        receipt = Receipt(self._last, command, self.played)
         self.receipts.append(receipt)
         to = MOVES[type(command)].get(self.mode)
         if to is None:
@@ -262,7 +274,7 @@ class Control:
             case EndCorrection() if self._words is None:
                 return "There is no correction to end."
             case Act(phrase) if self.accepts(phrase) is None:
-                return f"{_short(phrase)!r} is not an action here. You keep control: choose another."
+                return f"{_short(phrase)!r} is not an action here. You keep control: {self._other()}."
             case Label(label, step):
                 if not label.strip():
                     return "An empty label says nothing."
@@ -271,6 +283,9 @@ class Control:
             case Branch(step) | Rewind(step) if not 0 <= step <= self.played:
                 return f"There is no step {step} to go back to: {self._so_far()}."
         return ""
+
+    def _other(self) -> str:
+        return self.choices() or "choose another"
 
     def _so_far(self) -> str:
         return f"the episode has {self.played} {'step' if self.played == 1 else 'steps'} so far"
@@ -314,6 +329,38 @@ class Control:
 
     # ----------------------------------------------------------------- the loop's side
 
+    def begin(self, played: int, last: int, counting: Iterable[Receipt] = ()) -> None:
+        """The episode begins, or continues after a record.
+
+        Args:
+            played: Recorded steps.
+            last: The highest number of a recorded command.
+            counting: The corrections that are in force, the newest first.
+        """
+        for early in self.receipts:  # they came before anybody knew of the record
+            early.id, early.opened = early.id + last, played
+        self.played, self._last = played, self._last + last
+        for number, receipt in enumerate(counting):
+            self.receipts.insert(number, receipt)
+            newer, self._words = self._words, receipt
+            if newer is not None or self._takeover is not None:
+                self._end_words("takeover" if newer is None else "new correction", "")
+                self._words = newer
+        if self.mode is Mode.ENDED:
+            self._close_all()
+
+    def look(self) -> None:
+        """The loop has a new observation. The actions that wait and cannot be chosen any more are dropped, and those
+        behind them, which were meant for another situation.
+        """
+        if not self._acts:
+            return
+        receipt, phrase = self._acts.popleft()
+        if (now := self.accepts(phrase)) is not None:
+            return self._acts.appendleft((receipt, now))
+        self._finish(receipt, "dropped", f"{_short(phrase)!r} cannot be chosen any more: {self._other()}.")
+        self._drop_acts("The action before it could not be chosen any more.")
+
     def next(self) -> Next:
         """What the loop must do now. It changes nothing."""
         if self.mode is Mode.ENDED:
@@ -333,6 +380,11 @@ class Control:
             or (self._words is not None and self._words.status == "waiting")
         )
 
+    @property
+    def words(self) -> Receipt | None:
+        """The correction that waits or is in force."""
+        return self._words
+
     def hear(self) -> str | None:
         """The correction that the agent must be told now, before it decides: once in each step in which it counts. None
         where there is none.
@@ -342,7 +394,7 @@ class Control:
             return None
         words.told = self.played
         if words.status == "waiting":
-            words.applied = self.played
+            words.applied, words.meant = self.played, self.resolve(words.command.text)
             self._set(words, "applied")
         return words.command.text
 
@@ -353,19 +405,34 @@ class Control:
         self._set(self._acting, "applied")
         return phrase
 
-    def step(self) -> None:
-        """A step was played."""
+    def step(self, executed: str = "", over: bool = False) -> None:
+        """A step was played.
+
+        Args:
+            executed: The action that was executed.
+            over: The episode ended with it.
+        """
+        ended = "" if self._words is None else self.ending(self._words, executed, over)
         self.played += 1
         if self._acting is not None:
             receipt, self._acting = self._acting, None
             self._finish(receipt, "done")
         else:
             self._credit = max(0, self._credit - 1)
-        words = self._words
-        if words is None or words.applied is None or not isinstance(words.command, Speak):
-            return
-        if self.played >= words.applied + words.command.lasts:
-            self._end_words("time-out", "")
+        if ended:
+            self._end_words(ended, "")
+
+    def ending(self, words: Receipt, executed: str, over: bool) -> EndedBy:
+        """What ends a correction with the step that is being played; empty where it goes on counting, or still waits.
+        The arguments are those of `step`.
+        """
+        if words.applied is None or not isinstance(words.command, Speak):
+            return ""
+        if words.meant is not None and executed and executed == words.meant.action:
+            return "done"
+        if over:
+            return "episode end"
+        return "time-out" if self.played - words.applied + 1 >= words.command.lasts else ""
 
     def close(self) -> None:
         """The episode is over: every command that is still open gets its status."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from embodied.store.events import calls_in
+from embodied.store.events import calls_in, opens
 from embodied.types import Correction, Decision, Reply, Step
 
 REPLIES = "replies"
@@ -26,7 +26,7 @@ def of_step(step: Step) -> Iterator[str]:
     """The names under which a step counts, each as often as it does."""
     for event in step.events:
         if isinstance(event, Correction):
-            if event.opened == step.index:
+            if opens(event, step.index):
                 yield CORRECTIONS
             if event.why == "done":
                 yield FOLLOWED

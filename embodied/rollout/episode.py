@@ -16,10 +16,12 @@ from embodied.rollout.assisting import Assisted
 from embodied.rollout.channel import Channel, Turn
 from embodied.rollout.counts import of_step
 from embodied.rollout.replay import difference
+from embodied.rollout.spoken import once
+from embodied.rollout.understanding import Understanding
 from embodied.rollout.worlds.environment import Answer, Start
 from embodied.rollout.worlds.workers import Environment
 from embodied.secrets import mask
-from embodied.store.events import calls_in, calls_of
+from embodied.store.events import calls_in, calls_of, cut_at
 from embodied.store.run import EpisodeWriter
 from embodied.types import Call, Episode, EpisodeSpec, Json, Mission, Observation, Outcome, Step, Usage
 
@@ -76,6 +78,7 @@ async def run_episode(
     stopping: asyncio.Event | None = None,
     corrector: Corrector | None = None,
     channel: Channel | None = None,
+    sentences: str = "off",
 ) -> Episode:
     """Plays one episode to its end and records it, continuing after the steps that `writer` holds already. It repeats
     those steps in the environment, compares every observation with the record, and tells them to the agent
@@ -85,6 +88,7 @@ async def run_episode(
         stopping: Once it is set, the episode ends as `cancelled` after the step in flight.
         corrector: Reviews each decision before it is executed.
         channel: What a person tells the episode; None where nobody can.
+        sentences: What looks up the meaning of corrections (`corrector.sentences`).
 
     Returns:
         The episode as it was written.
@@ -95,7 +99,7 @@ async def run_episode(
     """
     stopping = stopping or asyncio.Event()
     CONVERSATION.set(spec.id)
-    tally, assisted = Tally(), Assisted(agent, corrector)
+    tally, assisted = Tally(), Assisted(agent, corrector, understanding=Understanding(sentences))
     error: BaseException | None = None
     start: Start | None = None
     observation: Observation | None = None
@@ -105,7 +109,7 @@ async def run_episode(
         assisted.begin(start.mission, spec)
         observation, ended = await _recall(start.observation, assisted, env, writer, tally)
         if channel is not None:
-            channel.begin(start.mission, tally.steps)
+            channel.begin(start.mission, observation, tally.steps, assisted)
         while not ended and not stopping.is_set():
             turn = await _turn(observation, assisted, channel, stopping)
             if turn is None:
@@ -114,7 +118,7 @@ async def run_episode(
             writer.append(step)
             tally.add(step, answer.success)
             if channel is not None:
-                channel.played(turn, assisted, step)
+                channel.played(turn, assisted, step, answer)
             observation = answer.observation
             on_step(spec, step)
             ended = _ending(step)
@@ -135,7 +139,7 @@ async def run_episode(
         error = failure
     if channel is not None:
         channel.close()
-        assisted.unfinished += channel.events(tally.steps)
+        assisted.unfinished = list(once((*channel.events(tally.steps), *assisted.unfinished)))
     assisted.end(outcome)
     tally.pay_calls(call for event in assisted.unfinished for call in calls_in(event))
     episode = _episode(spec, outcome, tally, start, observation, error)
@@ -201,7 +205,7 @@ async def _recall(
                 "The episode cannot be resumed: its reset now gives another observation than the record has. Was a"
                 " simulator updated?"
             )
-        answer = await env.step(step.executed)
+        answer = await env.step(step.executed, cut_at(step))
         if what := difference(step, answer):
             raise RecordDiffers(
                 f"The episode cannot be resumed: repeating step {step.index} gave another {what}. Was a simulator"
@@ -222,7 +226,7 @@ async def _turn(
 ) -> Turn | None:
     """The next decision; None where the channel says that the episode ends."""
     if channel is not None:
-        return await channel.turn(partial(assisted.decide, observation), assisted, stopping)
+        return await channel.turn(observation, assisted, stopping)
     return Turn(*await assisted.decide(observation))
 
 
@@ -236,14 +240,15 @@ async def _step(
     channel: Channel | None,
 ) -> tuple[Step, Answer]:
     decision = turn.decision
+    execute = env.step if channel is None else partial(channel.step, env)
     if decision.parsed:
-        answer = await env.step(decision.action)
+        answer = await execute(decision.action)
     else:  # an unreadable reply is never executed, not even if any text is an action
-        answer = await env.step(mission.default_action)
+        answer = await execute(mission.default_action)
         answer = replace(answer, valid=False, observation=replace(answer.observation, valid=False))
     events = assisted.executed(index, answer, turn.events)
     if channel is not None:
-        events = (*channel.events(index, turn, answer.terminated or answer.truncated), *events)
+        events = once((*channel.events(index, turn, answer), *events))
     step = Step(
         index=index,
         observation=observation,

@@ -10,6 +10,7 @@ from embodied.blobs import MemoryBlobs
 from embodied.errors import EnvironmentFailure, StoreError
 from embodied.rollout.worlds.environment import Answer
 from embodied.rollout.worlds.workers import Pool
+from embodied.store.events import cut_at
 from embodied.store.run import Run
 from embodied.types import EpisodeSpec, Step
 
@@ -90,7 +91,7 @@ async def replay(run: Run, spec: EpisodeSpec, pool: Pool) -> Verdict:
         if episode is not None and episode.first_hash not in ("", start.hash):
             return Verdict(spec, 0, "reset: another observation")
         for step in run.steps(spec.id):
-            what = difference(step, await env.step(step.executed))
+            what = difference(step, await env.step(step.executed, cut_at(step)))
             if what:
                 return Verdict(spec, steps, f"step {step.index}: another {what}")
             steps += 1

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from embodied.agents.base import Agent
-from embodied.bounded import SAME_FAILURES, FailuresInARow, work_off
+from embodied.bounded import SAME_FAILURES, FailuresInARow, Places, work_off
 from embodied.correctors.base import Corrector
 from embodied.errors import UsageError, WorkersLost
 from embodied.rollout.channel import Channel
@@ -136,8 +136,9 @@ async def run_all(
     stopping: asyncio.Event | None = None,
     make_corrector: Callable[[EpisodeSpec], Corrector | None] = lambda spec: None,
     channels: Callable[[EpisodeSpec], Channel | None] = lambda spec: None,
+    sentences: str = "off",
 ) -> Result:
-    """Plays what is owed, at most `concurrency` episodes at a time.
+    """Plays what is owed, at most `concurrency` episodes at a time, besides those that wait for a person.
 
     An episode that was killed, cancelled, failed by its model or lost its workers continues after its last recorded
     step. One whose simulator failed, or whose record can no longer be repeated, begins again. Episodes that were given
@@ -149,6 +150,7 @@ async def run_all(
         stopping: Once it is set, episodes in flight end after their present step, and no other begins.
         make_corrector: Makes who corrects the agent of an episode; None where nobody does.
         channels: What a person tells an episode; None for one that nobody can reach. Called when the episode begins.
+        sentences: What looks up the meaning of corrections (`corrector.sentences`).
 
     Raises:
         StoreError: The run folder cannot be written.
@@ -162,6 +164,7 @@ async def run_all(
     waiting = owed(run, planned)
     going_on = _GoingOn(any((before := run.result(spec.id)) is not None and before.steps > 0 for spec in planned))
     played = elsewhere = 0
+    places = Places(concurrency)
 
     async def play(spec: EpisodeSpec) -> str:
         nonlocal played, elsewhere
@@ -171,13 +174,27 @@ async def run_all(
             elsewhere += 1
             return ""
         listener.started(spec)
-        episode = await _play(run, spec, agent, writer, pool, listener, stopping, corrector, channels(spec))
+        channel = _giving_place(channels(spec), places)
+        episode = await _play(run, spec, agent, writer, pool, listener, stopping, corrector, channel, sentences)
         listener.ended(episode)
         played += 1
         return going_on.reason_to_stop(episode)
 
-    stopped = await work_off(waiting, play, concurrency, stopping)
+    stopped = await work_off(waiting, play, places, stopping)
     return Result(played, len(planned) - len(waiting), stopped, stopping.is_set(), elsewhere)
+
+
+def _giving_place(channel: Channel | None, places: Places) -> Channel | None:
+    """`channel`, whose episode from now on gives its place to another one while it waits for a person."""
+    if channel is not None:
+        before = channel.thinking
+
+        def thinking(goes_on: bool) -> None:
+            before(goes_on)
+            (places.take_back if goes_on else places.give)()
+
+        channel.thinking = thinking
+    return channel
 
 
 def _claim(run: Run, spec: EpisodeSpec, agent: Agent, corrector: Corrector | None) -> EpisodeWriter | None:
@@ -205,10 +222,11 @@ async def _play(
     stopping: asyncio.Event,
     corrector: Corrector | None,
     channel: Channel | None,
+    sentences: str,
 ) -> Episode:
     env = pool.environment(spec.task, run.blobs)
     try:
-        return await run_episode(spec, env, agent, writer, listener.stepped, stopping, corrector, channel)
+        return await run_episode(spec, env, agent, writer, listener.stepped, stopping, corrector, channel, sentences)
     finally:
         if stopping.is_set():
             pool.hurry()

@@ -2,94 +2,156 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 
+import msgspec
+
+from embodied.agents.resolving import Resolution
 from embodied.rollout import control
-from embodied.rollout.control import EndedBy, Receipt, Speak, TakeOver
+from embodied.rollout.control import Control, EndedBy, Receipt, Speak, TakeOver
 from embodied.types import Call, Correction, Decision, Event, Interrupt, Label, Status, Takeover, Why
 
 _WHY: dict[EndedBy, Why] = {
     "explicit": "explicit",
+    "done": "done",
     "new correction": "new correction",
     "time-out": "time-out",
     "takeover": "takeover",
     "episode end": "episode end",
 }
 """What ends a correction, in the words of the record."""
+_ID = re.compile(r"\d+-c(\d+)")
+
+
+def number(correction: Correction) -> int | None:
+    """The number of the command that a correction came with; None where it did not come through a channel."""
+    match = _ID.fullmatch(correction.id)
+    return int(match[1]) if match else None
+
+
+def resumed(correction: Correction, played: int) -> Receipt:
+    """The receipt of a recorded correction that is still in force."""
+    return Receipt(
+        id=number(correction) or 0,
+        command=Speak(correction.text, correction.how, correction.by, correction.lasts),
+        opened=correction.opened,
+        status="applied",
+        applied=correction.applied,
+        told=played - 1,
+        meant=Resolution(correction.resolved, correction.method, correction.score),
+    )
+
+
+def once(events: Iterable[Event]) -> tuple[Event, ...]:
+    """The events of one step, with a single record of a correction that began and ended in it."""
+    found: list[Event] = []
+    places: dict[str, int] = {}
+    for event in events:
+        if isinstance(event, Correction) and event.id in places:
+            first = found[places[event.id]]
+            assert isinstance(first, Correction)
+            found[places[event.id]] = msgspec.structs.replace(event, superseded=first.superseded, calls=first.calls)
+            continue
+        if isinstance(event, Correction):
+            places[event.id] = len(found)
+        found.append(event)
+    return tuple(found)
 
 
 class Spoken:
     """Makes events of receipts, each once."""
 
     def __init__(self) -> None:
-        self._pending: list[Event] = []
+        self._pending: list[Event | Receipt] = []
         self._superseded: dict[int, Decision] = {}
         self._begun: set[int] = set()
         self._closed: set[int] = set()
 
-    def keep(self, events: Sequence[Event]) -> None:
-        """What a corrector said of a decision that was not made."""
-        self._pending += events
+    def begin(self, counting: Iterable[Receipt]) -> None:
+        """The corrections that a record holds already."""
+        self._begun.update(receipt.id for receipt in counting)
 
-    def interrupted(self, receipt: Receipt, calls: tuple[Call, ...]) -> None:
-        """The agent was stopped while it decided."""
-        self._pending.append(Interrupt(by=_by(receipt), calls=calls))
+    def heard(self, receipts: Sequence[Receipt], index: int) -> None:
+        """What happens from now on comes behind the corrections that the agent has heard in this step."""
+        self._pending += [r for r in receipts if r.applied == index and isinstance(r.command, Speak)]
+
+    def keep(self, receipt: Receipt, events: Sequence[Event]) -> None:
+        """What a corrector said of a decision that was stopped before it was made."""
+        why: Why = "new correction" if isinstance(receipt.command, Speak) else "episode end"
+        why = "takeover" if isinstance(receipt.command, TakeOver) else why
+        self._pending += [
+            msgspec.structs.replace(event, why=why) if isinstance(event, Correction) else event for event in events
+        ]
+
+    def interrupted(self, receipt: Receipt, calls: tuple[Call, ...], frame: int | None = None) -> None:
+        """The agent was stopped while it decided, or a step behind a frame."""
+        self._pending.append(Interrupt(by=_by(receipt), calls=calls, frame=frame))
 
     def superseded(self, receipt: Receipt, decision: Decision, events: Sequence[Event]) -> None:
         """A decision was made, with these events, and is not executed."""
         self._pending += events
         if isinstance(receipt.command, Speak | TakeOver):
             self._superseded[receipt.id] = decision
+            self._pending.append(receipt)
         else:
             self._pending.append(Interrupt(by=_by(receipt), calls=decision.calls))
 
     def events(
-        self, receipts: Sequence[Receipt], index: int, over: bool, takeover: Receipt | None, action: str
+        self, control_: Control, index: int, over: bool, takeover: Receipt | None, action: str, executed: str | None
     ) -> tuple[Event, ...]:
         """What must stand in a step.
 
         Args:
-            receipts: All of the episode.
+            control_: Of the episode.
             index: The step.
             over: The episode ends with it.
             takeover: The takeover in which a person acted at this step; None where the agent decided.
-            action: What was executed.
+            action: What was decided.
+            executed: What was executed; None where the episode ended before the step was.
         """
-        found, self._pending = self._pending, []
-        for receipt in receipts:
-            if receipt.id in self._closed or receipt.status == "refused":
-                continue
-            if isinstance(receipt.command, Speak):
-                found += self._correction(receipt, receipt.command, index, over)
-            elif isinstance(receipt.command, control.Label):
-                found.append(_label(receipt.command, index))
-                self._closed.add(receipt.id)
-            elif not isinstance(receipt.command, TakeOver):
-                self._closed.add(receipt.id)
+        pending, self._pending = self._pending, []
+        found: list[Event] = []
+        written: set[int] = set()
+        for item in (*pending, *control_.receipts):
+            if not isinstance(item, Receipt):
+                found.append(item)
+            elif isinstance(item.command, TakeOver):
+                if item is not takeover and (before := self._superseded.pop(item.id, None)) is not None:
+                    found.append(Interrupt(by=_by(item), superseded=before))  # nobody acted in the agent's place
+            elif item.id not in written and item.id not in self._closed and item.status != "refused":
+                written.add(item.id)
+                found += self._of(item, control_, index, over, executed)
         if takeover is not None:
             superseded = self._superseded.pop(takeover.id, None)
             found.append(Takeover(by=_by(takeover), action=action, superseded=superseded))
         return tuple(found)
 
-    def _correction(self, receipt: Receipt, command: Speak, index: int, over: bool) -> list[Event]:
-        why: Why = ""
-        if receipt.final:
-            why = _WHY[receipt.ended_by]
-        elif receipt.applied is None:
-            return []  # it waits
-        elif index - receipt.applied + 1 >= command.lasts:
-            why = "time-out"
-        elif over:
-            why = "episode end"
-        if receipt.id in self._begun and not why:
+    def _of(self, receipt: Receipt, control_: Control, index: int, over: bool, executed: str | None) -> list[Event]:
+        if isinstance(receipt.command, Speak):
+            return self._correction(receipt, receipt.command, control_, index, over, executed)
+        self._closed.add(receipt.id)
+        if not isinstance(receipt.command, control.Label):
             return []
+        return [Label(text=receipt.command.label, by=receipt.command.by, step=receipt.command.step)]
+
+    def _correction(
+        self, receipt: Receipt, command: Speak, control_: Control, index: int, over: bool, executed: str | None
+    ) -> list[Event]:
+        by = receipt.ended_by if receipt.final else control_.ending(receipt, executed or "", over)
+        why: Why = _WHY[by] if by else ""
+        if not why and (receipt.applied is None or receipt.id in self._begun):
+            return []  # it waits, or goes on counting
+        begun = receipt.id in self._begun
         self._begun.add(receipt.id)
-        ended = None
+        applied, ended = receipt.applied, None
+        if applied == index and executed is None:
+            applied = None  # the decision that heard it was never executed
         if why:
             self._closed.add(receipt.id)
             ended = index if receipt.told is None else receipt.told
-        heard = receipt.applied is not None
-        last: Status = "superseded" if why == "new correction" else "committed" if heard else "discarded"
+        last: Status = "superseded" if why == "new correction" else "discarded" if applied is None else "committed"
+        meant = receipt.meant or control_.resolve(command.text)
         return [
             Correction(
                 text=command.text,
@@ -97,20 +159,17 @@ class Spoken:
                 by=command.by,
                 id=f"{receipt.opened}-c{receipt.id}",
                 opened=receipt.opened,
-                applied=receipt.applied,
+                applied=applied,
                 ended=ended,
                 why=why,
                 status=last if why else "applied",
                 lasts=command.lasts,
-                superseded=self._superseded.pop(receipt.id, None),
+                resolved=meant.action,
+                method=meant.method,
+                score=meant.score,
+                superseded=None if begun else self._superseded.pop(receipt.id, None),
             )
         ]
-
-
-def _label(command: control.Label, index: int) -> Label:
-    """The record has no place for a label of an earlier step, so the text says which."""
-    about = "" if command.step in (None, index) else f"step {command.step}: "
-    return Label(text=about + command.label, by=command.by)
 
 
 def _by(receipt: Receipt) -> str:

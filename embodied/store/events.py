@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from embodied.types import Call, Correction, Decision, Event, Json, Step
+from embodied.types import Call, Correction, Decision, Event, Interrupt, Json, Step
 
 
 def calls_of(step: Step) -> list[Call]:
@@ -45,6 +45,11 @@ def _without(calls: tuple[Call, ...]) -> tuple[Call, ...]:
     return tuple(replace(call, messages=()) for call in calls)
 
 
+def cut_at(step: Step) -> int | None:
+    """The frame behind which somebody cut a step short; None where it ran to its end."""
+    return next((e.frame for e in step.events if isinstance(e, Interrupt) and e.frame is not None), None)
+
+
 def call_objects(line: Json) -> Iterator[Json]:
     """The calls in a line of `steps.jsonl`, in the order of `calls_of`.
 
@@ -56,6 +61,13 @@ def call_objects(line: Json) -> Iterator[Json]:
             yield from superseded["calls"]
         yield from event.get("calls", ())
     yield from line["decision"]["calls"]
+
+
+def opens(correction: Correction, index: int) -> bool:
+    """Whether a record in step `index` is the first of its correction. One that counts for several steps stands a
+    second time in the step in which it ended.
+    """
+    return correction.applied in (None, index)
 
 
 def corrections(steps: Iterable[Step]) -> list[Correction]:

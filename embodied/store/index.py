@@ -323,10 +323,19 @@ def _correction(line: bytes) -> str:
 
 def _event(event: dict[str, Any], index: int) -> Event:
     kind = str(event.get("kind", "event"))
+    if kind == "label":
+        about = (
+            ""
+            if event.get("step") == index
+            else f", of step {event['step']}"
+            if "step" in event
+            else ", of the episode"
+        )
+        return Event(kind, f"{event.get('by', '')}{about}: {event.get('text', '')}")
     if kind != "correction":
         return Event(kind, str(event.get("text") or _told(event)))
     why = f" Ended: {event['why']}." if event.get("why") else ""
-    if event.get("opened", 0) != index:
+    if event.get("applied") not in (None, index):
         return Event("correction ended", f"{event.get('text', '')}{why}")
     before = event.get("superseded")
     instead = f" (the agent had decided: {before.get('action')})" if isinstance(before, dict) else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import gymnasium
@@ -21,11 +22,12 @@ class Kettle(LanguageEnv):
 
     Args:
         drawn: A file that gets a byte whenever a frame is drawn.
+        takes: Seconds of this machine that a frame takes.
     """
 
-    def __init__(self, drawn: str = ""):
+    def __init__(self, drawn: str = "", takes: float = 0.0):
         super().__init__(action_space=Choice(ACTIONS), default_action="rest", max_steps=30)
-        self._drawn = drawn
+        self._drawn, self._takes = drawn, takes
 
     @property
     def mission(self):
@@ -40,6 +42,7 @@ class Kettle(LanguageEnv):
         for second in range(LASTS):
             if second and (yield Frame(1.0, self._draw)):
                 break
+            time.sleep(self._takes)
             self.seconds += 1
             self.degrees += 1 if action == "heat" else -1
         hot = self.degrees >= self.cold + 20

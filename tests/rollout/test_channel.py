@@ -107,7 +107,8 @@ async def test_a_correction_breaks_off_the_call_in_flight_and_counts_for_the_nex
     assert acts(steps)[0] == "go forward" and (words.opened, words.applied) == (0, 0)
     interrupt, correction = steps[0].events
     assert isinstance(interrupt, Interrupt) and interrupt.by == "person"
-    assert (correction.status, correction.why, correction.applied, correction.ended) == ("committed", "time-out", 0, 0)
+    assert (correction.status, correction.why, correction.applied, correction.ended) == ("committed", "done", 0, 0)
+    assert (correction.resolved, correction.method, correction.score) == ("go forward", "phrase", 1.0)
     (call,) = interrupt.calls
     assert run.result(specs[0].id).usage.estimated == call.reply.usage.input  # it is paid for
     assert call.reply.stop == "interrupted" and call.reply.usage.input == call.reply.usage.estimated > 0
@@ -332,6 +333,40 @@ async def test_one_paused_and_seven_running(tmp_path: Path) -> None:
         )
     assert model.sizes == [8] * 3 + [7] * 9 + [1] * 9
     assert {run.result(spec.id).steps for spec in specs} == {12}
+
+
+async def test_a_paused_episode_gives_its_place_to_another(tmp_path: Path) -> None:
+    run, specs = make_run(tmp_path / "run", 4)
+    paused, order, most = Channel(), [], [0]
+    playing: set[str] = set()
+
+    class Told(Quiet):
+        def started(self, spec: EpisodeSpec) -> None:
+            playing.add(spec.id)
+            most.append(len(playing))
+
+        def stepped(self, spec: EpisodeSpec, step: Step) -> None:
+            if spec == specs[0] and step.index == 2:
+                paused.submit(Pause())
+            if spec == specs[2] and step.index == 2:
+                paused.submit(GoOn())  # one too many, until one of them ends
+
+        def ended(self, episode: object) -> None:
+            playing.discard(episode.spec.id)
+            order.append(specs.index(episode.spec))
+
+    async with Pool(1) as pool:
+        await run_all(
+            run,
+            specs,
+            lambda spec: agents.build(AgentConfig(policy="random"), None, spec=spec),
+            pool,
+            Told(),
+            1,
+            channels=lambda spec: paused if spec == specs[0] else None,
+        )
+    assert sorted(order) == [0, 1, 2, 3] and order[0] == 1 and max(most) == 2
+    assert {run.result(spec.id).outcome for spec in specs} <= {"limit", "finished"}
 
 
 @pytest.mark.parametrize("cut", [3, 5, 8])

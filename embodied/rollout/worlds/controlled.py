@@ -30,6 +30,13 @@ Make = Callable[[], LanguageEnv]
 Answer = tuple[RawObservation, float, bool, bool, dict[str, Any]]
 
 
+def by_frames(env: object) -> bool:
+    """Whether a step of `env` can be interrupted: one with a `step` of its own may take the action alone."""
+    return (
+        type(env).step is LanguageEnv.step if isinstance(env, LanguageEnv) else getattr(env, "steps_by_frames", False)
+    )
+
+
 class Controlled:
     """An environment whose agent is shown something else. It has what `LocalEnvironment` uses of an environment.
 
@@ -86,6 +93,16 @@ class Controlled:
     def frames(self) -> int:
         """Frames of the last step."""
         return self._own.frames
+
+    @property
+    def cut(self) -> int | None:
+        """The frame behind which the last step was interrupted."""
+        return self._own.cut
+
+    @property
+    def steps_by_frames(self) -> bool:
+        """Whether a step can be interrupted."""
+        return by_frames(self._own)
 
     def step(self, action: str, **more: Any) -> Answer:
         """As the environment's own step. Who watches sees what really happens."""

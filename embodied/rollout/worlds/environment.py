@@ -17,10 +17,10 @@ import numpy as np
 
 from embodied import envs
 from embodied.blobs import Blobs, MemoryBlobs, put_frame
-from embodied.envs.base import LanguageEnv, Watch
+from embodied.envs.base import Asked, LanguageEnv, Watch
 from embodied.envs.spaces import FreeText
 from embodied.errors import EmbodiedError, EnvironmentFailure
-from embodied.rollout.worlds.controlled import Controlled, controlled
+from embodied.rollout.worlds.controlled import Controlled, by_frames, controlled
 from embodied.rollout.worlds.observed import frames, observation_hash
 from embodied.store.codec import without_surrogates
 from embodied.types import Json, Mission, Observation, TaskSpec
@@ -57,6 +57,8 @@ class Answer:
     seconds: float
     frames: int = 0
     """Frames between the action and this answer; an interruption behind frame k leaves k + 1."""
+    cut: int | None = None
+    """Number of the frame behind which the step was interrupted; None where it was not."""
 
 
 class LocalEnvironment:
@@ -84,13 +86,24 @@ class LocalEnvironment:
             self._observation(raw), self._hash(raw), mission, {k: v for k, v in info.items() if k not in SEPARATE}
         )
 
-    def step(self, action: str, *, watch: Watch | None = None, interrupt_at: int | None = None) -> Answer:
+    def step(
+        self,
+        action: str,
+        *,
+        watch: Watch | None = None,
+        interrupt_at: int | None = None,
+        broken_off: Asked | None = None,
+    ) -> Answer:
         """Executes a phrase. `LanguageEnv.step` says what the keywords mean.
 
         Raises:
             EnvironmentFailure: The simulator fails, or gives a reward or progress that is not a number.
         """
-        asked = {"watch": watch, "interrupt_at": interrupt_at}
+        asked = {
+            "watch": watch,
+            "interrupt_at": interrupt_at,
+            "broken_off": broken_off if by_frames(self._env) else None,
+        }
         more: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
         start = time.perf_counter()
         with self._boundary(f"step {self._step}"):
@@ -117,6 +130,7 @@ class LocalEnvironment:
             info={k: v for k, v in info.items() if k not in SEPARATE},
             seconds=seconds,
             frames=self._env.frames if isinstance(self._env, LanguageEnv | Controlled) else 0,
+            cut=self._env.cut if isinstance(self._env, LanguageEnv | Controlled) else None,
         )
 
     def frame(self) -> np.ndarray | None:

@@ -2,7 +2,8 @@
 
 `python -m embodied.rollout.worlds.host` reads requests from standard input and writes answers to standard output. A
 packet is four bytes of length, big-endian, and a msgpack record; an empty packet is a heartbeat, sent while a request
-is being worked on. Where the highest bit of the length is set, the packet is a picture for who watches (`Shown`).
+is being worked on. Where the highest bit of the length is set, the packet is a picture for who watches (`Shown`). The
+parent sends an empty packet while a step is being worked on: then the step is interrupted behind its next frame.
 Simulators that print do so on standard error. The process ends with its parent.
 """
 
@@ -10,16 +11,19 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import signal
 import subprocess
 import sys
 import threading
 import time
+from io import FileIO
 from typing import BinaryIO
 
 import msgspec
 
 from embodied.blobs import MemoryBlobs
+from embodied.envs.base import Asked
 from embodied.errors import EmbodiedError, EnvironmentFailure
 from embodied.rollout.worlds.environment import Answer, LocalEnvironment, Start, check_environment
 from embodied.rollout.worlds.watching import Projector
@@ -96,11 +100,13 @@ class Host:
 
     Args:
         projector: Shows frames; without one they are not drawn.
+        broken_off: Asked behind each frame whether the step must be interrupted there.
     """
 
-    def __init__(self, projector: Projector | None = None) -> None:
+    def __init__(self, projector: Projector | None = None, broken_off: Asked | None = None) -> None:
         self._outbox = Outbox()
         self._projector = projector
+        self._broken_off = broken_off
         self._environments: dict[int, LocalEnvironment] = {}
 
     def handle(self, data: bytes) -> bytes:
@@ -137,7 +143,10 @@ class Host:
                 return Response(start=self._environments[env].reset(seed))
             case Act(env, action, interrupt_at, watched, step):
                 watch = self._projector.watch(env, step) if watched and self._projector else None
-                return Response(answer=self._environments[env].step(action, watch=watch, interrupt_at=interrupt_at))
+                answer = self._environments[env].step(
+                    action, watch=watch, interrupt_at=interrupt_at, broken_off=self._broken_off
+                )
+                return Response(answer=answer)
             case Close(env):
                 if environment := self._environments.pop(env, None):
                     environment.close()
@@ -145,9 +154,14 @@ class Host:
 
 
 class Channel:
-    """Packets over two pipes; its heart beats while `busy`."""
+    """Packets over two pipes; its heart beats while `busy`.
 
-    def __init__(self, requests: BinaryIO, answers: BinaryIO):
+    Args:
+        requests: Without a buffer, so that what waits in the pipe can be seen.
+        answers: Where answers go.
+    """
+
+    def __init__(self, requests: FileIO, answers: BinaryIO):
         self._requests = requests
         self._answers = answers
         self._lock = threading.Lock()
@@ -156,9 +170,16 @@ class Channel:
 
     def read(self) -> bytes | None:
         """The next request; None at the end."""
-        head = self._requests.read(4)
-        data = self._requests.read(int.from_bytes(head)) if len(head) == 4 else b""
-        return data or None
+        while (head := self._exactly(4)) is not None:
+            if size := int.from_bytes(head):
+                return self._exactly(size)
+            # else: an interruption that came behind the end of its step
+        return None
+
+    def broken_off(self) -> bool:
+        """Whether the step that is being worked on must be interrupted. While it is, nothing else comes."""
+        waiting, _, _ = select.select([self._requests], [], [], 0)
+        return bool(waiting) and self._exactly(4) is not None
 
     def write(self, data: bytes) -> None:
         with self._lock:
@@ -170,6 +191,15 @@ class Channel:
         with self._lock:
             self._answers.write((len(data) | SHOWN).to_bytes(4) + data)
             self._answers.flush()
+
+    def _exactly(self, size: int) -> bytes | None:
+        """So many bytes; None where the requests end before."""
+        data = bytearray()
+        while len(data) < size:
+            if not (more := self._requests.read(size - len(data))):
+                return None
+            data += more
+        return bytes(data)
 
     def _beat(self) -> None:
         while True:
@@ -201,11 +231,11 @@ def main() -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: not even a step that hangs outlives the parent
     guard()
-    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    requests, answers = FileIO(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     channel = Channel(requests, answers)
-    host = Host(Projector(channel.show))
+    host = Host(Projector(channel.show), channel.broken_off)
     while (request := channel.read()) is not None:
         channel.busy = True
         response = host.handle(request)

@@ -85,6 +85,9 @@ class RayWorker:
             self._kill()
             raise
 
+    def interrupt(self) -> None:
+        """Nothing: a step on a cluster ends by itself."""
+
     async def stop(self, seconds: float) -> None:
         self._kill()
 

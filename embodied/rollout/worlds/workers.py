@@ -68,6 +68,10 @@ class Worker(Protocol):
         """
         ...
 
+    def interrupt(self) -> None:
+        """Interrupts the step that it executes behind its next frame. Workers on a cluster let it end."""
+        ...
+
     async def stop(self, seconds: float) -> None:
         """Lets the worker close its environments and end, if that takes no longer than `seconds`."""
         ...
@@ -141,6 +145,10 @@ class ProcessWorker:
             raise
         finally:
             self._left = 0
+
+    def interrupt(self) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._stdin.write(bytes(4))
 
     async def _watch(self) -> None:
         """Ends the process when a request takes too long, or no heartbeat comes.
@@ -251,6 +259,7 @@ class Place:
         self._lock = asyncio.Lock()
         self.worker: Worker | None = None
         self.environments = 0
+        self._served: Request | None = None
 
     async def staffed(self) -> Worker:
         """The present worker, or a new one."""
@@ -269,17 +278,27 @@ class Place:
                 raise lost
             return await self._asked(worker, request, seconds)
 
+    def interrupt(self, step: Act) -> None:
+        """Interrupts a step that was asked for, also if its turn has not come yet."""
+        if step.interrupt_at is None:
+            step.interrupt_at = 0
+        if self.worker is not None and self._served is step:
+            self.worker.interrupt()
+
     async def stop(self, seconds: float) -> None:
         if self.worker is not None:
             await self.worker.stop(seconds)
             self.worker = None
 
     async def _asked(self, worker: Worker, request: Request, seconds: float) -> Response:
+        self._served = request
         try:
             data = await worker.ask(pack(request), seconds)
         except (WorkerLost, asyncio.CancelledError):
             self.worker = None
             raise
+        finally:
+            self._served = None
         response = msgspec.msgpack.decode(data, type=Response)
         if response.error:
             raise _error(response)
@@ -402,6 +421,8 @@ class Environment:
         self._first = ""
         self._past: list[tuple[str, int | None, str]] = []
         self._guilty = self._lost = 0
+        self._asked: Act | None = None
+        self._interrupted = False
 
     async def reset(self, seed: int) -> Start:
         """Starts the episode. Called once.
@@ -426,17 +447,30 @@ class Environment:
             interrupt_at: Number of the frame, from 0, behind which the step is interrupted (`Answer.frames` says how
                 many there were).
         """
+        self._interrupted = False
         while True:
             try:
                 if self._place is None:
                     await self._restore()
-                answer = await self._step(action, interrupt_at, self.watcher is not None)
+                at = 0 if self._interrupted and interrupt_at is None else interrupt_at
+                self._asked = Act(self._number, action, at, self.watcher is not None, len(self._past))
+                answer = await self._step(self._asked)
             except WorkerLost as lost:
                 self._forgive(lost)
             else:
-                self._past.append((action, interrupt_at, answer.hash))
+                self._past.append((action, answer.cut, answer.hash))
                 self._guilty = 0
                 return answer
+            finally:
+                self._asked = None
+
+    def interrupt(self) -> None:
+        """Interrupts the step in flight behind its next frame; `Answer.cut` says behind which one it was. Where no step
+        is in flight, or it has no frames left, nothing happens.
+        """
+        self._interrupted = True
+        if self._place is not None and self._asked is not None:
+            self._place.interrupt(self._asked)
 
     async def close(self) -> None:
         """Frees the environment; calling it again does nothing."""
@@ -463,9 +497,8 @@ class Environment:
         self._first = self._first or start.hash
         return start
 
-    async def _step(self, action: str, interrupt_at: int | None, watched: bool = False) -> Answer:
+    async def _step(self, request: Act) -> Answer:
         assert self._place is not None and self._worker is not None, "an episode steps between its reset and its end"
-        request = Act(self._number, action, interrupt_at, watched, len(self._past))
         response = await self._place.ask(self._worker, request, self._pool.step_seconds)
         answer = self._received(response).answer
         assert answer is not None, "a worker answers an Act with an answer, or with an error, which was raised"
@@ -479,7 +512,7 @@ class Environment:
                 " before."
             )
         for index, (action, interrupt_at, expected) in enumerate(self._past):
-            if (await self._step(action, interrupt_at)).hash != expected:
+            if (await self._step(Act(self._number, action, interrupt_at))).hash != expected:
                 raise RecordDiffers(
                     f"{self._name} could not be restored after its worker was lost: step {index} gave another"
                     " observation than before."
