@@ -102,11 +102,13 @@ async def run_episode(
     observation: Observation | None = None
     outcome: Outcome = "cancelled"
     turn: Turn | None = None
+    recalled = False
     assisted.know(writer.left)
     try:
         start = await env.reset(spec.seed)
         assisted.begin(start.mission, spec)
         observation, ended = await _recall(start.observation, assisted, env, writer, tally)
+        recalled = True
         if channel is not None:
             channel.begin(start.mission, observation, tally.steps, assisted, writer.note)
         while not ended and not stopping.is_set():
@@ -136,7 +138,8 @@ async def run_episode(
         stopping.set()
     except asyncio.CancelledError as failure:
         error = failure
-    events = (*writer.left, *_unrecorded(tally.steps, turn, assisted, channel))
+    at = tally.steps if recalled else _skipped(assisted, channel, writer)
+    events = (*writer.left, *_unrecorded(at, turn, assisted, channel))
     assisted.end(outcome)
     tally.pay_calls(call for event in events for call in calls_in(event))
     episode = _episode(spec, outcome, tally, start, observation, error)
@@ -145,6 +148,17 @@ async def run_episode(
     if isinstance(error, asyncio.CancelledError):
         raise error
     return episode
+
+
+def _skipped(assisted: Assisted, channel: Channel | None, writer: EpisodeWriter) -> int:
+    """The number of recorded steps, where they could not be repeated to their end. What they leave in force ends with
+    them, and what was said to this attempt gets ids that they do not have.
+    """
+    steps = list(writer.recorded())
+    assisted.skip(steps)
+    if channel is not None:
+        channel.control.begin(len(steps), assisted.commands)
+    return len(steps)
 
 
 def _unrecorded(index: int, turn: Turn | None, assisted: Assisted, channel: Channel | None) -> tuple[Event, ...]:
