@@ -267,7 +267,7 @@ async def _step(
         answer = await execute(mission.default_action)
         answer = replace(answer, valid=False, observation=replace(answer.observation, valid=False))
     events = assisted.executed(index, answer, turn.events)
-    if channel is not None:
+    if channel is not None and channel.control.receipts:
         events = once((*channel.events(index, turn, answer), *events))
     step = Step(
         index=index,
