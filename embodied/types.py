@@ -402,5 +402,6 @@ class Episode:
     models: tuple[str, ...] = ()
     """The names under which the model reported itself, in order of appearance."""
     events: tuple[Event, ...] = ()
-    """What happened after the last step: a correction that no executed decision followed. An empty one is not written.
+    """What stands in no step: corrections that no executed decision followed, and the ends of those that were in force
+    when the episode was broken off. An episode that continues keeps the former. An empty one is not written.
     """

@@ -131,6 +131,14 @@ class Assisted:
         self._keep(step.events)
         self.know(step.events)
 
+    def skip(self, steps: Iterable[Step]) -> None:
+        """Takes in what recorded steps leave in force, and tells nobody."""
+        self._counting = []
+        for step in steps:
+            self._counting += [e for e in step.events if isinstance(e, Correction)]
+            self._keep(step.events)
+            self.know(step.events)
+
     def know(self, events: Iterable[Event]) -> None:
         """Takes in recorded events, so that no id is given twice."""
         for event in events:
@@ -144,6 +152,16 @@ class Assisted:
         for one, told in ((self.agent, shown), (self.corrector, step)):
             if one is not None and hasattr(one, "recall"):
                 one.recall(told)
+
+    def close(self, index: int) -> tuple[Event, ...]:
+        """The ends of the corrections that count although the episode is over, before step `index` was executed."""
+        counting, self._counting = self._counting, []
+        return tuple(
+            _over(_closing(msgspec.structs.replace(c, applied=None)), index, "episode end", "discarded")
+            if c.applied == index
+            else _over(_closing(c), index - 1, "episode end", "committed")
+            for c in counting
+        )
 
     def end(self, outcome: Outcome) -> None:
         """Tells both that the episode is over."""

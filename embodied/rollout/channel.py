@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from embodied.rollout.assisting import Assisted
 from embodied.rollout.control import CUTTING, INTERRUPTING, Command, Control, Next, Receipt
 from embodied.rollout.offered import Offered
-from embodied.rollout.spoken import Spoken, resumed
+from embodied.rollout.spoken import Spoken, draft, resumed
 from embodied.rollout.worlds.environment import Answer
 from embodied.rollout.worlds.workers import Environment
 from embodied.types import Call, Decision, Event, Mission, Observation, Step
@@ -60,6 +60,7 @@ class Channel:
         self._stopped_by: Receipt | None = None
         self._environment: Environment | None = None
         self._cut_by: Receipt | None = None
+        self._note: Callable[[Event], None] = lambda event: None
 
     # ----------------------------------------------------------------- the person's side
 
@@ -67,6 +68,8 @@ class Channel:
         """Takes a command in, at any time. The receipt says what becomes of it."""
         receipt = self.control.submit(command)
         if receipt.status != "refused":
+            if (said := draft(receipt)) is not None:
+                self._note(said)
             if isinstance(command, INTERRUPTING) and self._task is not None and self._stopped_by is None:
                 self._stopped_by = receipt
                 self._task.cancel()
@@ -79,15 +82,35 @@ class Channel:
 
     # ----------------------------------------------------------------- the loop's side
 
-    def begin(self, mission: Mission, observation: Observation, played: int, assisted: Assisted) -> None:
-        """The episode begins, or continues after so many recorded steps, with the corrections that are in force."""
+    def begin(
+        self,
+        mission: Mission,
+        observation: Observation,
+        played: int,
+        assisted: Assisted,
+        note: Callable[[Event], None] = lambda event: None,
+    ) -> None:
+        """The episode begins, or continues after so many recorded steps, with the corrections that are in force.
+
+        Args:
+            mission: What the environment accepts.
+            observation: What is to be decided on next.
+            played: Steps that are recorded.
+            assisted: Has told the agent what is recorded.
+            note: Keeps what a person said until a step holds it.
+        """
         offered, self._observation = Offered(mission), observation
         self.control.accepts = lambda text: offered.phrase(text, self._observation)
         self.control.choices = lambda: offered.choices(self._observation)
         self.control.resolve = lambda words: offered.resolve(words, self._observation)
         counting = [resumed(correction, played) for correction in reversed(assisted.hand_over())]
         self._spoken.begin(counting)
+        early = list(self.control.receipts)
         self.control.begin(played, assisted.commands, counting)
+        self._note = note
+        for receipt in early:
+            if receipt.status != "refused" and (said := draft(receipt)) is not None:
+                note(said)
 
     async def turn(self, observation: Observation, assisted: Assisted, stopping: asyncio.Event) -> Turn | None:
         """Waits until somebody may decide, and for the decision. After an interruption the agent is asked again, on the
@@ -103,6 +126,10 @@ class Channel:
         """
         self._observation = observation
         control = self.control
+        if not control.receipts:  # nobody has said anything, which is the common case
+            made = await self._made(observation, assisted)
+            if made is not None:
+                return Turn(*made)
         control.look()
         while (todo := control.next()) is not Next.STOP:
             if todo is Next.WAIT:
@@ -146,6 +173,9 @@ class Channel:
     def played(self, turn: Turn, assisted: Assisted, step: Step, answer: Answer) -> None:
         """A step was executed and recorded. An agent that did not decide it is told."""
         self._observation = answer.observation
+        if not self.control.receipts:
+            self.control.played += 1
+            return
         self.control.step(step.executed, step.terminated or step.truncated)
         if turn.person:
             assisted.acted(step)
@@ -174,9 +204,10 @@ class Channel:
                 raise  # else it is the failure of a decision that nobody needs
         finally:
             self._task = None
-        receipt, self._stopped_by = self._stopped_by, None
+        receipt = self._stopped_by
         if receipt is None:
             return made
+        self._stopped_by = None
         if not met:
             with contextlib.suppress(asyncio.CancelledError):  # the agent ended before it met its cancellation
                 await asyncio.sleep(0)

@@ -23,7 +23,7 @@ from embodied.rollout.worlds.workers import Environment
 from embodied.secrets import mask
 from embodied.store.events import calls_in, calls_of, cut_at
 from embodied.store.run import EpisodeWriter
-from embodied.types import Call, Episode, EpisodeSpec, Json, Mission, Observation, Outcome, Step, Usage
+from embodied.types import Call, Episode, EpisodeSpec, Event, Json, Mission, Observation, Outcome, Step, Usage
 
 OnStep = Callable[[EpisodeSpec, Step], None]
 
@@ -104,12 +104,16 @@ async def run_episode(
     start: Start | None = None
     observation: Observation | None = None
     outcome: Outcome = "cancelled"
+    turn: Turn | None = None
+    recalled = False
+    assisted.know(writer.left)
     try:
         start = await env.reset(spec.seed)
         assisted.begin(start.mission, spec)
         observation, ended = await _recall(start.observation, assisted, env, writer, tally)
+        recalled = True
         if channel is not None:
-            channel.begin(start.mission, observation, tally.steps, assisted)
+            channel.begin(start.mission, observation, tally.steps, assisted, writer.note)
         while not ended and not stopping.is_set():
             turn = await _turn(observation, assisted, channel, stopping)
             if turn is None:
@@ -119,7 +123,7 @@ async def run_episode(
             tally.add(step, answer.success)
             if channel is not None:
                 channel.played(turn, assisted, step, answer)
-            observation = answer.observation
+            observation, turn = answer.observation, None
             on_step(spec, step)
             ended = _ending(step)
             await asyncio.sleep(0)  # let other episodes and Ctrl-C in
@@ -137,17 +141,36 @@ async def run_episode(
         stopping.set()
     except asyncio.CancelledError as failure:
         error = failure
-    if channel is not None:
-        channel.close()
-        assisted.unfinished = list(once((*channel.events(tally.steps), *assisted.unfinished)))
+    at = tally.steps if recalled else _skipped(assisted, channel, writer)
+    events = (*writer.left, *_unrecorded(at, turn, assisted, channel))
     assisted.end(outcome)
-    tally.pay_calls(call for event in assisted.unfinished for call in calls_in(event))
+    tally.pay_calls(call for event in events for call in calls_in(event))
     episode = _episode(spec, outcome, tally, start, observation, error)
-    episode = replace(episode, events=tuple(assisted.unfinished))
+    episode = replace(episode, events=events)
     writer.finish(episode)
     if isinstance(error, asyncio.CancelledError):
         raise error
     return episode
+
+
+def _skipped(assisted: Assisted, channel: Channel | None, writer: EpisodeWriter) -> int:
+    """The number of recorded steps, where they could not be repeated to their end. What they leave in force ends with
+    them, and what was said to this attempt gets ids that they do not have.
+    """
+    steps = list(writer.recorded())
+    assisted.skip(steps)
+    if channel is not None:
+        channel.control.begin(len(steps), assisted.commands)
+    return len(steps)
+
+
+def _unrecorded(index: int, turn: Turn | None, assisted: Assisted, channel: Channel | None) -> tuple[Event, ...]:
+    """What was said and stands in no step, because the episode was over before the step was executed."""
+    said: tuple[Event, ...] = ()
+    if channel is not None:
+        channel.close()
+        said = channel.events(index)
+    return once((*said, *assisted.unfinished, *(turn.events if turn is not None else ()), *assisted.close(index)))
 
 
 def _episode(
@@ -247,7 +270,7 @@ async def _step(
         answer = await execute(mission.default_action)
         answer = replace(answer, valid=False, observation=replace(answer.observation, valid=False))
     events = assisted.executed(index, answer, turn.events)
-    if channel is not None:
+    if channel is not None and channel.control.receipts:
         events = once((*channel.events(index, turn, answer), *events))
     step = Step(
         index=index,

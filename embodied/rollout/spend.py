@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from embodied.store import said
+from embodied.store.events import calls_in
 from embodied.store.run import Run
 from embodied.types import Usage
 
@@ -73,6 +75,7 @@ def _of_episode(folder: Path) -> Iterator[Usage]:
             yield _ended.decode((attempt / "episode.json").read_bytes()).usage
         except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
             yield from _of_steps(attempt / "steps.jsonl")
+            yield from (call.reply.usage for event in said.read(attempt) for call in calls_in(event))
 
 
 def _of_steps(path: Path) -> Iterator[Usage]:

@@ -43,6 +43,18 @@ def resumed(correction: Correction, played: int) -> Receipt:
     )
 
 
+def draft(receipt: Receipt) -> Correction | Label | None:
+    """What a command says, before anything came of it; None where it says nothing."""
+    match receipt.command:
+        case Speak(text, how, by, lasts):
+            id_ = f"{receipt.opened}-c{receipt.id}"
+            return Correction(text=text, how=how, by=by, id=id_, opened=receipt.opened, lasts=lasts)
+        case control.Label(label, step, by):
+            return Label(text=label, by=by, step=step)
+        case _:
+            return None
+
+
 def once(events: Iterable[Event]) -> tuple[Event, ...]:
     """The events of one step, with a single record of a correction that began and ended in it."""
     found: list[Event] = []
@@ -131,9 +143,8 @@ class Spoken:
         if isinstance(receipt.command, Speak):
             return self._correction(receipt, receipt.command, control_, index, over, executed)
         self._closed.add(receipt.id)
-        if not isinstance(receipt.command, control.Label):
-            return []
-        return [Label(text=receipt.command.label, by=receipt.command.by, step=receipt.command.step)]
+        said = draft(receipt)
+        return [said] if isinstance(said, Label) else []
 
     def _correction(
         self, receipt: Receipt, command: Speak, control_: Control, index: int, over: bool, executed: str | None
@@ -152,18 +163,15 @@ class Spoken:
             ended = index if receipt.told is None else receipt.told
         last: Status = "superseded" if why == "new correction" else "discarded" if applied is None else "committed"
         meant = receipt.meant or control_.resolve(command.text)
+        said = draft(receipt)
+        assert isinstance(said, Correction)
         return [
-            Correction(
-                text=command.text,
-                how=command.how,
-                by=command.by,
-                id=f"{receipt.opened}-c{receipt.id}",
-                opened=receipt.opened,
+            msgspec.structs.replace(
+                said,
                 applied=applied,
                 ended=ended,
                 why=why,
                 status=last if why else "applied",
-                lasts=command.lasts,
                 resolved=meant.action,
                 method=meant.method,
                 score=meant.score,

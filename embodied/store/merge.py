@@ -13,9 +13,10 @@ from embodied.store.blobs import FileBlobs
 from embodied.store.checks import is_digest, open_plain, plain_size, read_lines
 from embodied.store.record import RunRecord
 from embodied.store.run import Run, disk
+from embodied.store.said import SAID
 from embodied.types import EpisodeSpec
 
-FILES = ("steps.jsonl", "messages.jsonl", "episode.json")
+FILES = ("steps.jsonl", "messages.jsonl", SAID, "episode.json")
 """What an episode's folder holds, besides those of earlier attempts."""
 
 

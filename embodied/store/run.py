@@ -4,6 +4,7 @@
     episodes/<id>/steps.jsonl       one Step a line, appended as it happens
     episodes/<id>/messages.jsonl    every distinct message of the episode's prompts, once; steps refer to them by id
     episodes/<id>/episode.json      Episode, with a checksum; its presence means the episode ended
+    episodes/<id>/events.jsonl      what was said and stands in no step yet; the episode's end takes it in
     episodes/<id>/attempt-<n>/      what earlier attempts left and the episode cannot use
     blobs/                          images by content
 
@@ -23,6 +24,7 @@ from pathlib import Path
 import msgspec
 
 from embodied.errors import StoreError
+from embodied.store import said
 from embodied.store.blobs import FileBlobs
 from embodied.store.checks import LONGEST_RUN, check_record, check_tree, read_plain
 from embodied.store.codec import decode, encode
@@ -32,7 +34,7 @@ from embodied.store.record import SCORED, RunRecord, check_format
 from embodied.store.steps import read_result, read_steps
 from embodied.store.writer import EpisodeWriter, lock_episode, ready_to_append
 from embodied.terminal import shell_word
-from embodied.types import Episode, EpisodeSpec, Step
+from embodied.types import Episode, EpisodeSpec, Event, Step
 
 UNFINISHED = "unfinished"
 """A file in a run folder that is not whole: an import is writing it, or was killed."""
@@ -214,12 +216,16 @@ class Run:
         with disk(f"write {folder}"), ExitStack() as held:
             if not lock_episode(folder, held) or (self.scored(spec.id) and not scored_too):
                 return None
+            left: tuple[Event, ...] = ()
             if again:
                 set_aside(folder)
-            elif not self._consistent(spec.id):
-                salvage(folder)
+            else:
+                left = self._left(spec.id)
+                said.keep(folder, left)  # before the result goes, which holds them
+                if not self._consistent(spec.id):
+                    salvage(folder)
             ready_to_append(folder)
-            return EpisodeWriter(folder, held.pop_all())
+            return EpisodeWriter(folder, held.pop_all(), left)
 
     def result(self, id_: str) -> Episode | None:
         """The episode's result where there is one that can be read. Of a damaged one, playing on makes another from the
@@ -234,6 +240,11 @@ class Run:
         """Whether the episode has ended with a score."""
         episode = self.result(id_)
         return episode is not None and episode.outcome in SCORED
+
+    def _left(self, id_: str) -> tuple[Event, ...]:
+        """What was said in earlier attempts and stands in no step."""
+        result = self.result(id_)
+        return said.left(self.folder(id_), self.steps(id_, []), None if result is None else result.events)
 
     def _consistent(self, id_: str) -> bool:
         """Whether the steps can all be read and are without a gap."""

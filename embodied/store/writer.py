@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from embodied.store import said
 from embodied.store.checks import plain_size
 from embodied.store.codec import encode
 from embodied.store.disk import TEMPORARY, disk, lock, write_whole
@@ -20,15 +21,17 @@ from embodied.store.events import bare, call_objects, calls_of, without_messages
 from embodied.store.mending import drop_torn_line
 from embodied.store.sealed import seal
 from embodied.store.steps import read_objects, read_steps
-from embodied.types import Episode, Message, Step
+from embodied.types import Episode, Event, Message, Step
 
 
 class EpisodeWriter:
     """Appends the steps of one attempt and, at the end, its result. Made by `Run.claim`."""
 
-    def __init__(self, folder: Path, lock: ExitStack):
+    def __init__(self, folder: Path, lock: ExitStack, left: tuple[Event, ...] = ()):
         """Takes over `lock`, and closes it at the end."""
         self.folder, self._lock = folder, lock
+        self.left = left
+        """What was said in earlier attempts and stands in no step. The result must hold it."""
         self._written = {line.get("id") for _, line in read_objects(self.folder / "messages.jsonl", None)}
         self._steps = (self.folder / "steps.jsonl").open("ab")
         self._messages = (self.folder / "messages.jsonl").open("ab")
@@ -50,11 +53,17 @@ class EpisodeWriter:
             self._steps.write(encode(line) + b"\n")
             self._steps.flush()
 
+    def note(self, event: Event) -> None:
+        """Keeps what a person said until a step or the result holds it, also if this process is killed."""
+        with disk(f"write {self.folder / said.SAID}"):
+            said.add(self.folder, event)
+
     def finish(self, episode: Episode) -> None:
         """Writes the result; from then on the episode has ended."""
         self._close_files()
         with disk(f"write {self.folder / 'episode.json'}"):
             write_whole(self.folder / "episode.json", seal(_said(episode)))
+            said.keep(self.folder, ())
         self._lock.close()
 
     def close(self) -> None:
@@ -103,7 +112,7 @@ def ready_to_append(folder: Path) -> None:
     # the latter when a kill fell into its writing
     for path in (folder / "episode.json", *folder.glob(f"episode.json.*{TEMPORARY}")):
         path.unlink(missing_ok=True)
-    for name in ("steps.jsonl", "messages.jsonl"):
+    for name in ("steps.jsonl", "messages.jsonl", said.SAID):
         _own(folder / name)
         drop_torn_line(folder / name)
 

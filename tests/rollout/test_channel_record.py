@@ -5,16 +5,22 @@ episode knows of them.
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
 
+from embodied.errors import ModelUnavailable
+from embodied.models.layers.budget import Allowance, Budget
 from embodied.rollout.channel import Channel
 from embodied.rollout.control import Act, EndCorrection, GiveBack, Speak, TakeOver
 from embodied.rollout.control import Label as Say
+from embodied.rollout.spend import used
 from embodied.store.events import corrections
 from embodied.store.index import EpisodeIndex
-from embodied.types import Correction, Label, TaskSpec
+from embodied.store.run import Run
+from embodied.store.said import SAID
+from embodied.types import Correction, Label, TaskSpec, Text
 from tests.rollout.playing import make_run
 from tests.rollout.test_channel import Thinking, acts, playing
 
@@ -122,3 +128,65 @@ async def test_a_label_says_which_step_it_is_about(tmp_path: Path) -> None:
         "tester, of step 1: a detour",
         "person, of the episode: success",
     ]
+
+
+class Failing(Thinking):
+    """A model that fails once, at a call whose prompt holds words."""
+
+    async def generate(self, messages, settings):
+        if any("mind" in part.text for m in messages for part in m.parts if isinstance(part, Text)) and not self.failed:
+            self.failed = True
+            raise ModelUnavailable("The model is away.")
+        return await super().generate(messages, settings)
+
+    failed = False
+
+
+async def test_words_that_a_failing_model_heard_are_kept_when_the_episode_continues(tmp_path: Path) -> None:
+    run, specs = make_run(tmp_path / "run", 1)
+    channel, model = Channel(), Failing()
+    await playing(run, specs, channel, model, lambda steps: steps == 3 and channel.submit(Speak("mind the wall")))
+    failed = run.result(specs[0].id)
+    (said,) = failed.events
+    assert (failed.outcome, failed.steps) == ("model_failure", 3)
+    assert life(said) == ("mind the wall", None, 3, "episode end", "discarded") and said.id == "3-c1"
+    channel = Channel()
+    channel.submit(Speak("go forward"))  # before the episode continues
+    steps = await playing(run, specs, channel, model)
+    assert run.result(specs[0].id).events == (said,) and len(steps) == 12
+    assert [c.id for c in corrections(steps)] == ["3-c2"] and not any("mind" in p for p in model.prompts)
+    assert not (run.folder(specs[0].id) / SAID).exists()
+
+
+async def test_words_outlive_a_kill(tmp_path: Path) -> None:
+    run, specs = make_run(tmp_path / "run", 1)
+    channel, model = Channel(), Thinking()
+
+    def at_step(steps: int) -> None:
+        if steps == 3:
+            channel.submit(Say("success"))
+            channel.submit(Speak("mind the wall"))
+            shutil.copytree(run.root, tmp_path / "killed")
+
+    await playing(run, specs, channel, model, at_step)
+    killed = Run(tmp_path / "killed")
+    steps = await playing(killed, specs, Channel(), model)
+    label, said = killed.result(specs[0].id).events
+    assert label == Label(text="success", by="person")
+    assert life(said) == ("mind the wall", None, 3, "episode end", "discarded") and not corrections(steps)
+
+
+async def test_the_budget_counts_a_call_that_a_person_interrupted(tmp_path: Path) -> None:
+    run, specs = make_run(tmp_path / "run", 1)
+    model, channel = Thinking(held=True), Channel()
+    budget = Budget(model, Allowance(tokens=1_000_000))
+
+    async def person() -> None:
+        await model.asked.wait()
+        channel.submit(Speak("go forward"))
+        model.go.set()
+
+    await asyncio.gather(playing(run, specs, channel, budget), person())
+    usage = run.result(specs[0].id).usage
+    assert (budget.used.input, budget.used.estimated) == (usage.input, usage.estimated)
+    assert usage.estimated > 0 and used(run).input == usage.input

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from embodied.errors import BudgetSpent, UsageError
 from embodied.models.base import Layer, Model
 from embodied.models.prices import Price
+from embodied.models.services.answers import estimated_tokens
 from embodied.types import Message, Reply, Settings, Usage
 
 
@@ -85,6 +87,10 @@ class Budget(Layer):
         self._under_way += 1
         try:
             reply = await self._model.generate(messages, settings)
+        except asyncio.CancelledError:  # a person interrupted it: the record counts its prompt, too
+            tokens = estimated_tokens(messages)
+            self.used = _sum(self.used, Usage(input=tokens, estimated=tokens))
+            raise
         finally:
             self._under_way -= 1
         self.used = _sum(self.used, reply.usage)
