@@ -12,6 +12,7 @@ from embodied.envs.spaces import FreeText
 from embodied.errors import UsageError
 from embodied.games.textworld import games, missions
 from embodied.games.textworld.commands import first_command, printable
+from embodied.games.textworld.expert import Expert
 from embodied.games.textworld.games import Facts, Game
 from embodied.games.textworld.interpreters import Interpreter, interpreter
 from embodied.registry import unknown
@@ -224,6 +225,7 @@ class TextWorldEnv(LanguageEnv):
         self._machine: Interpreter | None = None
         """Kept from game to game."""
         self._game: Game | None = None
+        self._adviser = Expert() if expert else None
 
     @property
     def mission(self) -> Mission:
@@ -249,10 +251,14 @@ class TextWorldEnv(LanguageEnv):
             self._stop()
             self._machine = interpreter(game.story)
         self._game, machine = game, self._machine
-        screen = machine.start(game.story, derive(seed, "textworld", "interpreter", bits=30))
-        for what in _TRACKED["embodied" if self._mended else "balrog"]:
-            machine.send(f"tw-extra-infos {what}")
-        self._score = self._walked = 0
+        drawn = derive(seed, "textworld", "interpreter", bits=30)
+        screen = machine.start(game.story, drawn)
+        told = [f"tw-extra-infos {what}" for what in _TRACKED["embodied" if self._mended else "balrog"]]
+        for command in told:
+            machine.send(command)
+        if self._adviser is not None:
+            self._adviser.begin(game, drawn, told)
+        self._score = 0
         self._played = False  # whether the game has read a line of the player's that `again` repeats
         self._screen = self._cut(screen)
         facts = {"game": game.name, "format": game.story.suffix[1:], "sha256": game.digest}
@@ -272,10 +278,11 @@ class TextWorldEnv(LanguageEnv):
         else:
             screen, taken = self._read_score(answer)
             self._played = self._played or _UNREPEATABLE.fullmatch(command) is None
+            if self._adviser is not None:
+                left = None if self.max_steps is None else self.max_steps - len(self._actions)
+                self._adviser.follow(command, left)
         won, lost = _WON in screen, _LOST in screen
         self._screen = self._cut(screen)
-        if self._has_expert:
-            self._follow(command)
         over = won or lost or quit_
         limit = not over and self.max_steps is not None and len(self._actions) >= self.max_steps
         info: dict[str, Any] = {"metrics": {"score": float(self._score), "max_score": float(self._facts.max_score)}}
@@ -298,13 +305,15 @@ class TextWorldEnv(LanguageEnv):
         return self._screen
 
     def _expert(self) -> str:
-        walkthrough = self._facts.walkthrough
-        return walkthrough[self._walked] if self._walked < len(walkthrough) else self.default_action
+        assert self._adviser is not None, "An environment that is asked for advice was made with expert=True."
+        return self._adviser.advice
 
     def close(self) -> None:
         """Ends the interpreter; `reset` starts another."""
         self._done = True
         self._stop()
+        if self._adviser is not None:
+            self._adviser.close()
         super().close()
 
     # ----------------------------------------------------------------- parts
@@ -364,8 +373,3 @@ class TextWorldEnv(LanguageEnv):
         most = self._facts.max_score
         share = self._score / most if most else 0.0
         return max(0.0, min(1.0, max(share, 1.0 if won else 0.0)))
-
-    def _follow(self, command: str) -> None:
-        """Moves on in the walkthrough when `command` is its next one."""
-        if " ".join(command.lower().split()) == self._expert().lower():
-            self._walked += 1
