@@ -279,8 +279,7 @@ class TextWorldEnv(LanguageEnv):
             screen, taken = self._read_score(answer)
             self._played = self._played or _UNREPEATABLE.fullmatch(command) is None
             if self._adviser is not None:
-                left = None if self.max_steps is None else self.max_steps - len(self._actions)
-                self._adviser.follow(command, left)
+                self._adviser.follow(command)
         won, lost = _WON in screen, _LOST in screen
         self._screen = self._cut(screen)
         over = won or lost or quit_

@@ -17,6 +17,8 @@ from embodied.games.textworld.planning import plan
 
 _UNDONE = "Previous turn undone."
 """What Inform says after `undo`."""
+_BROKEN = "*** Run-time problem P12"
+"""What Inform says to every command from then on, once five commands such as `drop all` were about nothing."""
 
 
 @dataclass
@@ -58,13 +60,8 @@ class Expert:
         route = walkthrough or plan(rules, rules.start)
         self._episode = _Episode(rules, rules.start, route, shortest=not walkthrough)
 
-    def follow(self, command: str, steps_left: int | None) -> None:
-        """Notes a command that the game was given.
-
-        Args:
-            command: As it was sent.
-            steps_left: After it; None for no limit.
-        """
+    def follow(self, command: str) -> None:
+        """Notes a command that the game was given."""
         now, machine = self._now, self._machine
         assert machine is not None, "There is an interpreter until close() is called."
         answer = machine.send(command)
@@ -76,9 +73,11 @@ class Expert:
         else:
             now.earlier.append(before)
             now.state = now.logic.heard(before, answer)
-        if now.route and self._advanced(now.route[0], command, before):
+        if _BROKEN in answer:
+            now.route = None
+        elif now.route and self._advanced(now.route[0], command, before):
             now.route = now.route[1:]
-        elif now.state != before or _too_long(now, steps_left):
+        elif now.state != before or not now.shortest:
             now.route, now.shortest = plan(now.logic, now.state), True
 
     def close(self) -> None:
@@ -107,11 +106,6 @@ class Expert:
 
 def _same(advice: str, command: str) -> bool:
     return " ".join(command.lower().split()) == advice.lower()
-
-
-def _too_long(now: _Episode, steps_left: int | None) -> bool:
-    """Whether there are too few steps for a route that is not the shortest."""
-    return not now.shortest and now.route is not None and steps_left is not None and len(now.route) > steps_left
 
 
 @functools.lru_cache(maxsize=16)
