@@ -110,11 +110,22 @@ class TextWorldEnv(LanguageEnv):
 
     ## Observation Space
     - `text`: what the game prints, without the objective, which would say where the treasure is.
-    - `expert` (with `expert=True`): the next command of the walkthrough that came with the game. It stays the same
-      until that command is played. So the walkthrough wins from the start and after harmless detours, but not from
-      everywhere.
+    - `expert` (with `expert=True`): the next command of the walkthrough that came with the game, while play follows
+      it. From the first other command on, it is the next command of the shortest plan. Empty where nothing wins.
 
     There is no picture.
+
+    ## Expert
+    `walkthrough` advises from wherever play leads. It reads the rules of the game from TextWorld's JSON and searches
+    for the shortest way to win, which takes milliseconds. To know where play has led, it lets a second interpreter play
+    along, which names every action that succeeds. So the observations are the same with and without an expert. Making
+    the rules takes 0.3 s for a game, and the second interpreter doubles the time of a step.
+
+    Ten random commands do not stop it: it wins unless one of them has lost the game. Its plans are shorter than the
+    walkthroughs: 22 to 37 commands for a meal instead of 39 to 74, 8 to 20 for a treasure instead of 20.
+
+    The game can break: after five commands like `drop all` with nothing to drop, Inform answers every command with
+    `Run-time problem P12`. This is a defect of Inform 7. The expert then says nothing.
 
     ## Starting State
     The package ships ten games for each task, made with the parameters of BALROG's games. The seed modulo 10 chooses
