@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ def play(env: Any, seed: int, noise: int) -> dict[str, Any]:
         "progress": info["progress"] or 0.0,
         "success": bool(info["success"]),
         "steps": step,
+        "end": "" if info["success"] else str(info.get("end_reason", "")),
         "gave_up": not info["success"] and step > noise and advice in ("", env.default_action),
     }
 
@@ -67,6 +69,7 @@ def row(name: str, expert: str, task: str, episodes: int) -> dict[str, Any]:
             "ended_before": len(played) - len(going),
             "cases": len(going),
             "won": sum(episode["success"] for episode in going),
+            "else": dict(sorted(Counter(episode["end"] for episode in going if episode["end"]).items())),
             "gave_up": sum(episode["gave_up"] for episode in going),
             "progress": round(float(np.mean([episode["progress"] for episode in going])), 3) if going else None,
             "steps": round(float(np.mean([episode["steps"] for episode in going])), 1) if going else None,

@@ -125,7 +125,7 @@ class TextWorldEnv(LanguageEnv):
     walkthroughs: 22 to 37 commands for a meal instead of 39 to 74, 8 to 20 for a treasure instead of 20.
 
     The game can break: after five commands like `drop all` with nothing to drop, Inform answers every command with
-    `Run-time problem P12`. This is a defect of Inform 7. The expert then says nothing.
+    `Run-time problem P12`. The defect is in the parser that every game brings. The expert then says nothing.
 
     ## Starting State
     The package ships ten games for each task, made with the parameters of BALROG's games. The seed modulo 10 chooses
