@@ -25,6 +25,8 @@ ONE_ANSWER = ("patheval", "codalm", "grounding3d")
 """An episode is one answer: a random one ends it."""
 LIMITS = {"crafter": 300}
 """Steps, where an episode would be long."""
+SLOW = {"babaisai": ("env/two_room-make_win", "env/two_room-break_stop-make_win", "env/two_room-make_wall_win")}
+"""Tasks that the slow tests play, where not all: a level without a solution costs twenty seconds."""
 QUICK = {
     "minihack": ("MiniHack-Corridor-R3-v0",),
     "babyai": ("BabyAI-MixedTrainLocal-v0/pick_up_seq_go_to",),
@@ -34,7 +36,7 @@ QUICK = {
     "patheval_loop": (),
     "highway": ("parking", "exit"),
 }
-"""Tasks that are tested every time; the first one where none are named. The slow tests play all."""
+"""Tasks that are tested every time; the first one where none are named. The slow tests play the others."""
 
 
 def cases(quick: bool) -> list[tuple[str, str, str]]:
@@ -42,9 +44,9 @@ def cases(quick: bool) -> list[tuple[str, str, str]]:
     found = []
     for name, entry in ENTRIES.ours.items():
         for expert in entry.experts:
-            for task in entry.tasks:
-                if quick == (task in QUICK.get(name, entry.tasks[:1])):
-                    found.append((name, expert, task))
+            often = QUICK.get(name, entry.tasks[:1])
+            rarely = [task for task in SLOW.get(name, entry.tasks) if task not in often]
+            found += [(name, expert, task) for task in (often if quick else rarely)]
     return found
 
 
@@ -93,13 +95,15 @@ def check(name: str, expert: str, task: str) -> None:
     going = [episode for episode in later if not episode.ended]
     if name in ONE_ANSWER:
         assert not going
-        assert min(episode.progress for episode in start) > 0.8
+        assert sum(episode.progress for episode in start) > 0.8 * SEEDS
     elif name in ("textworld", "babyai"):
         assert all(episode.success for episode in (*start, *going))
     elif name == "crafter":
         assert sum(e.progress for e in going) >= 0.7 * sum(e.progress for e in start)
     elif name in ("minihack", "babaisai", "patheval_loop"):
         assert sum(e.success for e in going) >= sum(e.success for e in start) - 1 - (SEEDS - len(going))
+    elif name == "corner_case_drive":
+        assert sum(e.success for e in going) >= 1
     elif name == "highway":  # a random driver has accidents, and a score that is lost stays lost
         lost = [e for e in going if e.reason in ("collision", "off the road")]
         assert sum(e.success for e in going) >= sum(e.success for e in start) - 1 - len(lost) - (SEEDS - len(going))
