@@ -91,7 +91,7 @@ def main() -> None:
             rows += [row(name, expert, task, given.episodes) for task in ENTRIES[name].tasks]
     order = list(ENTRIES)
     rows.sort(key=lambda one: order.index(one["env"]))
-    RESULT.write_text(json.dumps({"command": "python benchmarks/experts.py", "rows": rows}, indent=1) + "\n")
+    RESULT.write_text(json.dumps({"command": "python benchmarks/experts.py --episodes 10 (babaisai: 3)", "rows": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
