@@ -91,7 +91,8 @@ def main() -> None:
             rows += [row(name, expert, task, given.episodes) for task in ENTRIES[name].tasks]
     order = list(ENTRIES)
     rows.sort(key=lambda one: order.index(one["env"]))
-    RESULT.write_text(json.dumps({"command": "python benchmarks/experts.py --episodes 10 (babaisai: 3)", "rows": rows}, indent=1) + "\n")
+    command = "python benchmarks/experts.py --episodes 10 (babaisai: 3)"
+    RESULT.write_text(json.dumps({"command": command, "rows": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

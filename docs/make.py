@@ -86,7 +86,7 @@ actions ended.
 - In babaisai and in MiniHack's Boxoban, random actions may leave no way to win. The expert then says the default
   action.
 - In corner_case_drive, ten random decisions take half of a road. The car leaves that road, or comes too late, and the
-  episode is lost with it.
+  episode is lost with it. After two random decisions the driver wins 8 of 8 episodes, after four 5 of 8.
 - In highway, random actions end in collisions. A car that has left the road once has lost lane-keeping and racetrack.
 """
 RESULTS = Path(__file__).parents[1] / "benchmarks" / "experts.json"

@@ -25,8 +25,13 @@ ONE_ANSWER = ("patheval", "codalm", "grounding3d")
 """An episode is one answer: a random one ends it."""
 LIMITS = {"crafter": 300}
 """Steps, where an episode would be long."""
-SLOW = {"babaisai": ("env/two_room-make_win", "env/two_room-break_stop-make_win", "env/two_room-make_wall_win")}
-"""Tasks that the slow tests play, where not all: a level without a solution costs twenty seconds."""
+SLOW = {
+    "babaisai": ("env/two_room-make_win", "env/two_room-break_stop-make_win", "env/two_room-make_wall_win"),
+    "highway": ("merge", "roundabout", "intersection", "two-way", "u-turn", "lane-keeping", "racetrack"),
+}
+"""Tasks that the slow tests play, where not all: a level without a solution costs twenty seconds, and a crowded road
+more.
+"""
 QUICK = {
     "minihack": ("MiniHack-Corridor-R3-v0",),
     "babyai": ("BabyAI-MixedTrainLocal-v0/pick_up_seq_go_to",),
@@ -100,10 +105,8 @@ def check(name: str, expert: str, task: str) -> None:
         assert all(episode.success for episode in (*start, *going))
     elif name == "crafter":
         assert sum(e.progress for e in going) >= 0.7 * sum(e.progress for e in start)
-    elif name in ("minihack", "babaisai", "patheval_loop"):
+    elif name in ("minihack", "babaisai", "patheval_loop", "corner_case_drive"):
         assert sum(e.success for e in going) >= sum(e.success for e in start) - 1 - (SEEDS - len(going))
-    elif name == "corner_case_drive":
-        assert sum(e.success for e in going) >= 1
     elif name == "highway":  # a random driver has accidents, and a score that is lost stays lost
         lost = [e for e in going if e.reason in ("collision", "off the road")]
         assert sum(e.success for e in going) >= sum(e.success for e in start) - 1 - len(lost) - (SEEDS - len(going))

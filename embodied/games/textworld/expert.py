@@ -94,8 +94,8 @@ class Expert:
         return self._episode
 
     def _advanced(self, advice: str, command: str, before: int) -> bool:
-        """Whether what was played did what was advised: it led to the same state, or it was advised and nothing was to
-        be expected of it.
+        """Whether the command did what was advised. It led to the same state; or it is the advice itself, which changes
+        nothing here.
         """
         now = self._now
         action = now.logic.commanded(before, advice)
