@@ -18,25 +18,27 @@ if TYPE_CHECKING:
 
 class ExpertAgent(Listening):
     """Plays `observation.expert`, which environments with an expert give when made with `expert=True` or with an
-    expert's name.
+    expert's name. An expert that knows no way to win says nothing: then the default action is played.
     """
 
     def __init__(self, kit: Kit):
         super().__init__()
         self._env = kit.spec.task.env if kit.spec else "the environment"
+        self._has_expert = bool(kit.spec and kit.spec.task.kwargs.get("expert"))
 
     def begin(self, mission: Mission, rng: np.random.Generator) -> None:
         self.listen(mission)
+        self._default_action = mission.default_action
 
     async def act(self, observation: Observation) -> Decision:
         if advice := self.advice():
             return Decision(advice)
-        if not observation.expert:
+        if not observation.expert and not self._has_expert:
             raise UsageError(
                 f"{self._env} gives no expert action. Make it with env.expert=true; `embodied list envs` says which"
                 " have one."
             )
-        return Decision(observation.expert)
+        return Decision(observation.expert or self._default_action)
 
     def recall(self, step: Step) -> None:
         self.advice()  # it counted for that step
