@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import json
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -63,9 +65,35 @@ Progress is in [0, 1]. Each page says exactly what it counts.
 | grounding3d | how near the named place is |
 | highway | whether the goal was reached without a collision, and how fast |
 
+{experts}
 ## Pages
 
 """
+EXPERTS = """## Experts
+
+An expert plays (`--agent expert`), and advises (`--corrector oracle`). As a corrector it must know what to do wherever
+play leads. So `benchmarks/experts.py` lets the agent `random` play ten actions first (three in patheval_loop), and
+follows the expert from then on. The table says how many episodes were won. It counts those apart that the random
+actions ended.
+
+{table}
+
+{without} and `gym:ID` have no expert, and so no `--agent expert` and no `--corrector oracle`.
+
+- crafter and codalm have no success: the numbers are mean progress.
+- An episode of patheval, codalm and grounding3d is one answer. Where it is two, or where the agent looks closer before
+  it answers, the advice stays right.
+- In babaisai and in MiniHack's Boxoban, random actions may leave no way to win. The expert then says the default
+  action.
+- In corner_case_drive, ten random decisions take half of a road. The car leaves that road, or comes too late, and the
+  episode is lost with it. After two random decisions the driver wins 8 of 8 episodes, after four 5 of 8.
+- In highway, random actions end in collisions. A car that has left the road once has lost lane-keeping and racetrack.
+"""
+RESULTS = Path(__file__).parents[1] / "benchmarks" / "experts.json"
+PROGRESS = ("codalm", "crafter")
+"""Environments in which nothing is won."""
+BY_TASK = ("textworld", "highway")
+"""Environments whose tasks have a row each: their experts differ much from task to task, or the tasks are few."""
 WIDTH = 118
 
 
@@ -73,11 +101,38 @@ def item(entry: Entry) -> str:
     return textwrap.fill(f"- [{entry.name}]({entry.name}.md): {entry.summary}", WIDTH, subsequent_indent="  ")
 
 
+def experts() -> str:
+    """How good the experts are, from the start and after random actions."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in json.loads(RESULTS.read_text())["rows"]:
+        name = f"{row['env']} {row['task']}" if row["env"] in BY_TASK else row["env"]
+        groups.setdefault((name, row["expert"]), []).append(row)
+    lines = ["| environment, task | expert | from the start | after random actions | ended before |", "|---" * 5 + "|"]
+    for (name, expert), rows in groups.items():
+        start, after = (reached([row[when] for row in rows], rows[0]["env"]) for when in ("from_start", "after_random"))
+        ended = sum(row["after_random"]["ended_before"] for row in rows)
+        lines.append(f"| {name} | `{expert}` | {start} | {after} | {ended} |")
+    without = [f"`{entry.name}`" for entry in ENTRIES.ours.values() if not entry.experts]
+    return EXPERTS.replace("{table}", "\n".join(lines)).replace("{without}", ", ".join(without))
+
+
+def reached(found: list[dict[str, Any]], env: str) -> str:
+    """What was reached in the episodes that went on: how many were won, or the progress where nothing can be won."""
+    cases = sum(one["cases"] for one in found)
+    if not cases:
+        return ""
+    if env in PROGRESS:
+        return f"progress {sum(one['progress'] * one['cases'] for one in found) / cases:.2f}"
+    return f"{sum(one['won'] for one in found)} of {cases}"
+
+
 def page(entry: Entry) -> str:
     lines = [
         f"# {entry.id.split('/')[1]}",
         "",
         f"`gymnasium.make({entry.id!r})` · `embodied eval --env {entry.name}` · `pip install {package(entry)}`",
+        "",
+        f"Experts: {', '.join(f'`{name}`' for name in entry.experts)}." if entry.experts else "There is no expert.",
         "",
     ]
     if entry.picture:
@@ -135,7 +190,9 @@ def main() -> None:
         if entry.picture:
             picture(entry)
         print(f"docs/envs/{entry.name}.md")
-    (OUT / "README.md").write_text(INDEX + "\n".join(map(item, ENTRIES.ours.values())) + "\n")
+    (OUT / "README.md").write_text(
+        INDEX.replace("{experts}", experts()) + "\n".join(map(item, ENTRIES.ours.values())) + "\n"
+    )
 
 
 if __name__ == "__main__":

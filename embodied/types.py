@@ -243,9 +243,10 @@ class Correction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     resolved: str = ""
     """The action that the words name; empty where they name none, or several."""
     method: str = ""
-    """How that was found: phrase, alias or grammar (`embodied.agents.resolving`)."""
+    """How that was found: phrase, alias or grammar (`embodied.agents.resolving`); sentence or hashing, where meanings
+    were compared (`corrector.sentences`); asked, where the speaker was asked what the words mean."""
     score: float | None = None
-    """How surely, in [0, 1]."""
+    """How surely, in [0, 1]: for sentence and hashing a cosine; for asked, how surely the answer was understood."""
     superseded: Decision | None = None
     """The decision that was not executed because of it, with its model calls."""
     calls: tuple[Call, ...] = ()

@@ -4,7 +4,7 @@ files.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from embodied.types import Decision, Mission, Observation, Outcome, Step
 
@@ -44,4 +44,15 @@ class Agent(Protocol):
 
     def end(self, outcome: Outcome) -> None:
         """Called once when the episode is over."""
+        ...
+
+
+@runtime_checkable
+class Follower(Protocol):
+    """An agent that understands no sentences, and can only do what a correction names (random, expert, scripted and
+    constant). Where the words name no action, their speaker is asked (`embodied.correctors.base.Clarifies`).
+    """
+
+    def follow(self, action: str) -> None:
+        """As `Agent.hear`, for a correction that names `action`."""
         ...

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from embodied.agents.listening import Ears
+from embodied.agents.listening import Listening
 from embodied.errors import UsageError
 from embodied.types import Decision, Mission, Observation, Outcome, Step
 
@@ -16,26 +16,23 @@ if TYPE_CHECKING:
     from embodied.agents import Kit
 
 
-class ConstantAgent:
+class ConstantAgent(Listening):
     """Gives the one phrase of `agent.script` at every step, unchecked."""
 
     def __init__(self, kit: Kit):
-        self._ears = Ears()
+        super().__init__()
         if len(kit.config.script) != 1:
             raise UsageError("The agent `constant` needs its one phrase: agent.script=['go forward'].")
         self._phrase = kit.config.script[0]
 
     def begin(self, mission: Mission, rng: np.random.Generator) -> None:
-        self._ears.begin(mission)
+        self.listen(mission)
 
     async def act(self, observation: Observation) -> Decision:
-        return Decision(self._ears.advice() or self._phrase)
+        return Decision(self.advice() or self._phrase)
 
     def recall(self, step: Step) -> None:
-        self._ears.advice()  # it counted for that step
-
-    def hear(self, correction: str) -> None:
-        self._ears.hear(correction)
+        self.advice()  # it counted for that step
 
     def end(self, outcome: Outcome) -> None:
         """Nothing to do."""

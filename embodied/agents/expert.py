@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from embodied.agents.listening import Ears
+from embodied.agents.listening import Listening
 from embodied.errors import UsageError
 from embodied.types import Decision, Mission, Observation, Outcome, Step
 
@@ -16,33 +16,32 @@ if TYPE_CHECKING:
     from embodied.agents import Kit
 
 
-class ExpertAgent:
+class ExpertAgent(Listening):
     """Plays `observation.expert`, which environments with an expert give when made with `expert=True` or with an
-    expert's name.
+    expert's name. An expert that knows no way to win says nothing: then the default action is played.
     """
 
     def __init__(self, kit: Kit):
-        self._ears = Ears()
+        super().__init__()
         self._env = kit.spec.task.env if kit.spec else "the environment"
+        self._has_expert = bool(kit.spec and kit.spec.task.kwargs.get("expert"))
 
     def begin(self, mission: Mission, rng: np.random.Generator) -> None:
-        self._ears.begin(mission)
+        self.listen(mission)
+        self._default_action = mission.default_action
 
     async def act(self, observation: Observation) -> Decision:
-        if advice := self._ears.advice():
+        if advice := self.advice():
             return Decision(advice)
-        if not observation.expert:
+        if not observation.expert and not self._has_expert:
             raise UsageError(
                 f"{self._env} gives no expert action. Make it with env.expert=true; `embodied list envs` says which"
                 " have one."
             )
-        return Decision(observation.expert)
+        return Decision(observation.expert or self._default_action)
 
     def recall(self, step: Step) -> None:
-        self._ears.advice()  # it counted for that step
-
-    def hear(self, correction: str) -> None:
-        self._ears.hear(correction)
+        self.advice()  # it counted for that step
 
     def end(self, outcome: Outcome) -> None:
         """Nothing to do."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from embodied.agents.listening import Ears
+from embodied.agents.listening import Listening
 from embodied.agents.vocabulary import present
 from embodied.types import Decision, Mission, Observation, Outcome, Step
 
@@ -20,7 +20,7 @@ _WORD = re.compile(r"[^\W\d_]{3,}")
 _DIRECTIONS = ("north", "east", "south", "west")
 
 
-class RandomAgent:
+class RandomAgent(Listening):
     """Chooses uniformly from the vocabulary of the step, and follows a correction that names an action.
 
     Where any text is an action, it chooses a command pattern of the mission uniformly and fills each blank with a word
@@ -29,25 +29,22 @@ class RandomAgent:
 
     def __init__(self, kit: Kit):
         """Needs nothing of `kit`."""
-        self._ears = Ears()
+        super().__init__()
 
     def begin(self, mission: Mission, rng: np.random.Generator) -> None:
         self._mission = mission
         self._rng = rng
-        self._ears.begin(mission)
+        self.listen(mission)
 
     async def act(self, observation: Observation) -> Decision:
-        return Decision(self._ears.advice() or self._draw(observation))
+        return Decision(self.advice() or self._draw(observation))
 
     def recall(self, step: Step) -> None:
-        if not self._ears.advice():
+        if not self.advice():
             self._draw(step.observation)  # so that the stream continues where it was
 
     def _draw(self, observation: Observation) -> str:
         return draw(self._rng, present(self._mission, observation), observation)
-
-    def hear(self, correction: str) -> None:
-        self._ears.hear(correction)
 
     def end(self, outcome: Outcome) -> None:
         """Nothing to do."""

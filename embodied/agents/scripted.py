@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from embodied.agents.listening import Ears
+from embodied.agents.listening import Listening
 from embodied.types import Decision, Mission, Observation, Outcome, Step
 
 if TYPE_CHECKING:
@@ -13,27 +13,24 @@ if TYPE_CHECKING:
     from embodied.agents import Kit
 
 
-class ScriptedAgent:
+class ScriptedAgent(Listening):
     """Plays `agent.script`, phrase by phrase and unchecked, then always the mission's default action."""
 
     def __init__(self, kit: Kit):
-        self._ears = Ears()
+        super().__init__()
         self._script = tuple(kit.config.script)
 
     def begin(self, mission: Mission, rng: np.random.Generator) -> None:
         self._default = mission.default_action
-        self._ears.begin(mission)
+        self.listen(mission)
 
     async def act(self, observation: Observation) -> Decision:
-        if advice := self._ears.advice():
+        if advice := self.advice():
             return Decision(advice)
         return Decision(self._script[observation.step] if observation.step < len(self._script) else self._default)
 
     def recall(self, step: Step) -> None:
-        self._ears.advice()  # it counted for that step; the script is read by the number of the step
-
-    def hear(self, correction: str) -> None:
-        self._ears.hear(correction)
+        self.advice()  # it counted for that step; the script is read by the number of the step
 
     def end(self, outcome: Outcome) -> None:
         """Nothing to do."""

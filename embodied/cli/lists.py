@@ -31,10 +31,10 @@ def envs() -> None:
 
     whole, short = [], []
     for e in ENTRIES.values():
-        says = e.summary + (f" (experts: {', '.join(e.experts)})" if e.experts else "")
+        says = f"{e.summary} (experts: {', '.join(e.experts)})" if e.experts else f"{e.summary} (no expert)"
         whole.append((f"{e.name:17}", _tasks(e), f"{e.id:27}", says))
         short.append((f"{e.name}\n  {e.id}", _tasks(e), says))
-    other = "any other Gymnasium environment with a text or small discrete action space"
+    other = "any other Gymnasium environment with a text or small discrete action space (no expert)"
     print_rows([*whole, ("gym:ID", "", "", other)], [*short, ("gym:ID", "", other)])
 
 

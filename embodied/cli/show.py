@@ -63,7 +63,19 @@ def first(env: str, task: str | None, seed: int, drawn: bool) -> Json:
     parts += [f"--- {key} (seed {seed})\n{observation[key]}" for key in ("text", "status") if observation.get(key)]
     frame = made.render() if drawn else None
     made.close()
-    return {"text": "\n".join([*parts, f"--- info\n{info}"]), "frame": None if frame is None else _encoded(frame)}
+    parts += [f"--- info\n{info}", f"\n--- experts\n{_experts(env)}"]
+    return {"text": "\n".join(parts), "frame": None if frame is None else _encoded(frame)}
+
+
+def _experts(env: str) -> str:
+    """Who can be asked for advice, in words."""
+    from embodied.catalog import ENTRIES
+
+    names = ENTRIES[env].experts if env in ENTRIES else ()
+    if not names:
+        return f"{env} has no expert. So it has no `--agent expert` and no `--corrector oracle`."
+    others = f" Others: {', '.join(names[1:])} (`agent.expert`, `corrector.expert`)." if names[1:] else ""
+    return f"{names[0]} advises `--agent expert` and `--corrector oracle`.{others}"
 
 
 def _encoded(frame: Pixels) -> str:

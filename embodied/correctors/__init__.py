@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from embodied.agents.sentences import embedder
 from embodied.correctors.config import CorrectorConfig, check
 from embodied.registry import Registry
 
@@ -48,9 +49,12 @@ def build(config: CorrectorConfig, spec: EpisodeSpec | None = None) -> Corrector
     Raises:
         UnknownName: There is no such corrector.
         UsageError: A value makes no sense, or the run that a script is taken from lacks something.
+        MissingExtra: The sentence model of `corrector.sentences` is not installed.
     """
     check(config)
     if not config.name:
         return None
+    if config.sentences != "off":
+        embedder(config.sentences)  # that it can be loaded shows before the first episode
     made: Corrector = CORRECTORS.get(config.name)(Kit(config, spec))
     return made

@@ -36,3 +36,25 @@ class Corrector(Protocol):
     def end(self, outcome: Outcome) -> None:
         """Called once when the episode is over."""
         ...
+
+
+class Clarifies(Protocol):
+    """A corrector that can be asked what it means. Its method is optional: it is called once for a correction that
+    names no action, or several, and only where the agent understands nothing else (`embodied.agents.base.Follower`).
+    """
+
+    async def clarify(self, question: str, options: tuple[str, ...]) -> str | None:
+        """Says which action its last correction means. It makes no model calls.
+
+        The record keeps the words of the correction. The answer becomes `resolved`, with the method `asked`. A resumed
+        episode repeats it from the record and does not ask again.
+
+        Args:
+            question: One line, for a person.
+            options: Actions to choose from, the likeliest first; where any text is an action, patterns of commands.
+
+        Returns:
+            The action, or words that name it. None, or words that name none, where it has nothing to say: the
+            correction stays without an action.
+        """
+        ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from embodied.agents.sentences import EMBEDDERS
 from embodied.errors import UsageError
 
 
@@ -25,6 +26,10 @@ class CorrectorConfig:
     """For `oracle`: among how many wordings it chooses, 1 for always the same."""
     expert: str = ""
     """For `oracle`: which of the environment's experts it speaks for; its first by default."""
+    sentences: str = "off"
+    """What finds the action that is nearest in meaning, where words name none and the agent asks no model: `off`,
+    `hashing` (compares spelling) or `minilm` (a sentence model; needs the extra `sentences`). It never depends on what
+    is installed."""
     run: str | None = None
     """For `script`: the run folder whose corrections it repeats."""
 
@@ -42,6 +47,8 @@ def check(config: CorrectorConfig) -> None:
         raise UsageError("corrector.delay counts steps from 0 on, and corrector.lasts from 1 on.")
     if not 1 <= config.wordings <= WORDINGS:
         raise UsageError(f"corrector.wordings is between 1 and {WORDINGS}, not {config.wordings}.")
+    if config.sentences not in ("off", *EMBEDDERS):
+        raise UsageError(f"corrector.sentences is one of off, {', '.join(EMBEDDERS)}, not {config.sentences!r}.")
     if (config.run is not None) != (config.name == "script"):
         raise UsageError(
             "The corrector `script` repeats the corrections of a recorded run: --corrector script corrector.run=RUN."

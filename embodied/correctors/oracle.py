@@ -42,15 +42,19 @@ class Oracle:
         self._mission = mission
         self._seed = int(rng.integers(2**63))
         self._thought: dict[int, str] = {}
+        self._said = ""
 
     async def review(self, observation: Observation, decision: Decision) -> Correction | None:
-        advice = self._advice(observation, decision)
+        self._said = advice = self._advice(observation, decision)
         if not advice:
             return None
         wording = WORDINGS[self._chance("wording", observation.step, self.config.wordings)]
         return Correction(
             text=wording.format_map({"advice": advice}), how="oracle", by="oracle", lasts=self.config.lasts
         )
+
+    async def clarify(self, question: str, options: tuple[str, ...]) -> str | None:
+        return self._said
 
     def recall(self, step: Step) -> None:
         corrected = (e for e in step.events if isinstance(e, Correction) and e.opened == step.index)

@@ -22,12 +22,19 @@ class Script:
     def __init__(self, kit: Kit):
         assert kit.config.run is not None  # `check` saw to it
         self._said = {} if kit.spec is None else _recorded(Run(kit.config.run), kit.spec)
+        self._step = 0
 
     def begin(self, mission: Mission, rng: np.random.Generator) -> None:
         """Nothing to do: nothing is drawn."""
 
     async def review(self, observation: Observation, decision: Decision) -> Correction | None:
-        return self._said.get(observation.step)
+        self._step = observation.step
+        said = self._said.get(observation.step)
+        return said and Correction(text=said.text, how="script", by=said.by, lasts=said.lasts)
+
+    async def clarify(self, question: str, options: tuple[str, ...]) -> str | None:
+        """What the recorded correction was resolved to."""
+        return self._said[self._step].resolved
 
     def recall(self, step: Step) -> None:
         """Nothing to do: what it says is known by the number of the step."""
@@ -37,7 +44,9 @@ class Script:
 
 
 def _recorded(run: Run, spec: EpisodeSpec) -> dict[int, Correction]:
-    """The corrections of the episode of `run` that is like `spec`, by the step in which they were spoken."""
+    """The corrections of the episode of `run` that is like `spec`, by the step in which they were spoken: what each was
+    then.
+    """
     like = [s for s in run.record.planned if (s.task.env, s.task.task, s.seed) == _place(spec)]
     if not like:
         raise UsageError(
@@ -45,7 +54,7 @@ def _recorded(run: Run, spec: EpisodeSpec) -> dict[int, Correction]:
             " Play the episodes of that run: the same environment, task, seed, split and number of episodes."
         )
     return {
-        step.index: Correction(text=event.text, how="script", by=event.by, lasts=event.lasts)
+        step.index: event
         for step in run.steps(like[0].id)
         for event in step.events
         if isinstance(event, Correction) and event.applied == step.index

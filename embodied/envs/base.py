@@ -196,7 +196,9 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
         return None
 
     def _expert(self) -> str:
-        """The phrase the environment's own expert would choose now. Override it where there is one."""
+        """The phrase the environment's own expert would choose now; empty, or the default action, where it knows no way
+        to win. Override it where there is one.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no expert.")
 
     def _image(self) -> Pixels:

@@ -11,11 +11,11 @@ from typing import Any
 
 import msgspec
 
-from embodied.agents.base import Agent
+from embodied.agents.base import Agent, Follower
 from embodied.correctors.base import Corrector
 from embodied.errors import AgentFailure, EmbodiedError
-from embodied.rollout.offered import Offered
 from embodied.rollout.spoken import number
+from embodied.rollout.understanding import Understanding, say
 from embodied.rollout.worlds.environment import Answer
 from embodied.seeding import derive, generator
 from embodied.types import (
@@ -50,12 +50,13 @@ class Assisted:
     """The step in which the agent was last told what counts."""
     _ids: set[str] = field(default_factory=set)
     """Of all corrections so far."""
+    understanding: Understanding = field(default_factory=Understanding)
 
     def begin(self, mission: Mission, spec: EpisodeSpec) -> None:
         """Tells both that the episode begins."""
         self.agent.begin(mission, generator(spec.agent_seed))
         if self.corrector is not None:
-            self._offered = Offered(mission)
+            self.understanding.begin(mission)
             self.corrector.begin(mission, generator(derive(spec.agent_seed, "corrector")))
 
     async def decide(self, observation: Observation) -> tuple[Decision, tuple[Event, ...]]:
@@ -73,18 +74,10 @@ class Assisted:
         if not isinstance(said, Correction):
             return decision, () if said is None else (said,)
         step = observation.step
-        found = self._offered.resolve(said.text, observation)
-        spoken = msgspec.structs.replace(
-            said,
-            id=self._number(step),
-            opened=step,
-            resolved=found.action,
-            method=found.method,
-            score=found.score,
-            superseded=decision,
-        )
+        spoken = msgspec.structs.replace(said, id=self._number(step), opened=step, superseded=decision)
+        spoken = await self._understood(spoken, observation)
         self.unfinished = [_over(spoken, step, "episode end", "discarded")]
-        self.agent.hear(spoken.text)
+        say(self.agent, spoken)
         decision = await self._act(observation)
         self.unfinished = []
         own = [c for c in self._counting if number(c) is None]
@@ -130,13 +123,21 @@ class Assisted:
             if superseded is not None:
                 self.agent.recall(replace(shown, decision=superseded, events=()))
             if isinstance(event, Correction) and _heard_in(event, step.index):
-                self.agent.hear(event.text)
+                say(self.agent, event)
                 self._counting.append(event)
         self.agent.recall(shown)
         if self.corrector is not None:
             self.corrector.recall(step)
         self._keep(step.events)
         self.know(step.events)
+
+    def skip(self, steps: Iterable[Step]) -> None:
+        """Takes in what recorded steps leave in force, and tells nobody."""
+        self._counting = []
+        for step in steps:
+            self._counting += [e for e in step.events if isinstance(e, Correction)]
+            self._keep(step.events)
+            self.know(step.events)
 
     def know(self, events: Iterable[Event]) -> None:
         """Takes in recorded events, so that no id is given twice."""
@@ -176,7 +177,7 @@ class Assisted:
     def _say_all(self) -> None:
         """The corrector's words first, then those that came through a channel."""
         for correction in sorted(self._counting, key=lambda c: number(c) is not None):
-            self.agent.hear(correction.text)
+            say(self.agent, correction)
 
     def _number(self, step: int) -> str:
         """The id of the next correction in a step."""
@@ -193,6 +194,19 @@ class Assisted:
         decision: Decision = await _asked("agent", "act", self.agent.act, observation.step, self._shown(observation))
         self.seconds += time.perf_counter() - start
         return decision
+
+    async def _understood(self, said: Correction, observation: Observation) -> Correction:
+        """`said` with the action that it names. Where it names none, and the agent understands nothing else, its
+        speaker is asked, once.
+        """
+        found = self.understanding.of(said.text, observation)
+        clarify = getattr(self.corrector, "clarify", None)  # `embodied.correctors.base.Clarifies`
+        if not found.action and clarify is not None and isinstance(self.agent, Follower):
+            self.unfinished = [_over(said, said.opened, "episode end", "discarded")]
+            question, options = self.understanding.question(said.text, found, observation)
+            answer = await _asked("corrector", "clarify", clarify, said.opened, question, options)
+            found = self.understanding.answered(answer, found, observation)
+        return msgspec.structs.replace(said, resolved=found.action, method=found.method, score=found.score)
 
     async def _review(self, observation: Observation, decision: Decision) -> Correction | Review | None:
         assert self.corrector is not None

@@ -126,6 +126,10 @@ class Channel:
         """
         self._observation = observation
         control = self.control
+        if not control.receipts:  # nobody has said anything, which is the common case
+            made = await self._made(observation, assisted)
+            if made is not None:
+                return Turn(*made)
         control.look()
         while (todo := control.next()) is not Next.STOP:
             if todo is Next.WAIT:
@@ -169,6 +173,9 @@ class Channel:
     def played(self, turn: Turn, assisted: Assisted, step: Step, answer: Answer) -> None:
         """A step was executed and recorded. An agent that did not decide it is told."""
         self._observation = answer.observation
+        if not self.control.receipts:
+            self.control.played += 1
+            return
         self.control.step(step.executed, step.terminated or step.truncated)
         if turn.person:
             assisted.acted(step)
@@ -197,9 +204,10 @@ class Channel:
                 raise  # else it is the failure of a decision that nobody needs
         finally:
             self._task = None
-        receipt, self._stopped_by = self._stopped_by, None
+        receipt = self._stopped_by
         if receipt is None:
             return made
+        self._stopped_by = None
         if not met:
             with contextlib.suppress(asyncio.CancelledError):  # the agent ended before it met its cancellation
                 await asyncio.sleep(0)

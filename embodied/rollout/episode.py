@@ -17,6 +17,7 @@ from embodied.rollout.channel import Channel, Turn
 from embodied.rollout.counts import of_step
 from embodied.rollout.replay import difference
 from embodied.rollout.spoken import once
+from embodied.rollout.understanding import Understanding
 from embodied.rollout.worlds.environment import Answer, Start
 from embodied.rollout.worlds.workers import Environment
 from embodied.secrets import mask
@@ -77,6 +78,7 @@ async def run_episode(
     stopping: asyncio.Event | None = None,
     corrector: Corrector | None = None,
     channel: Channel | None = None,
+    sentences: str = "off",
 ) -> Episode:
     """Plays one episode to its end and records it, continuing after the steps that `writer` holds already. It repeats
     those steps in the environment, compares every observation with the record, and tells them to the agent
@@ -86,6 +88,7 @@ async def run_episode(
         stopping: Once it is set, the episode ends as `cancelled` after the step in flight.
         corrector: Reviews each decision before it is executed.
         channel: What a person tells the episode; None where nobody can.
+        sentences: What looks up the meaning of corrections (`corrector.sentences`).
 
     Returns:
         The episode as it was written.
@@ -96,17 +99,19 @@ async def run_episode(
     """
     stopping = stopping or asyncio.Event()
     CONVERSATION.set(spec.id)
-    tally, assisted = Tally(), Assisted(agent, corrector)
+    tally, assisted = Tally(), Assisted(agent, corrector, understanding=Understanding(sentences))
     error: BaseException | None = None
     start: Start | None = None
     observation: Observation | None = None
     outcome: Outcome = "cancelled"
     turn: Turn | None = None
+    recalled = False
     assisted.know(writer.left)
     try:
         start = await env.reset(spec.seed)
         assisted.begin(start.mission, spec)
         observation, ended = await _recall(start.observation, assisted, env, writer, tally)
+        recalled = True
         if channel is not None:
             channel.begin(start.mission, observation, tally.steps, assisted, writer.note)
         while not ended and not stopping.is_set():
@@ -136,7 +141,8 @@ async def run_episode(
         stopping.set()
     except asyncio.CancelledError as failure:
         error = failure
-    events = (*writer.left, *_unrecorded(tally.steps, turn, assisted, channel))
+    at = tally.steps if recalled else _skipped(assisted, channel, writer)
+    events = (*writer.left, *_unrecorded(at, turn, assisted, channel))
     assisted.end(outcome)
     tally.pay_calls(call for event in events for call in calls_in(event))
     episode = _episode(spec, outcome, tally, start, observation, error)
@@ -145,6 +151,17 @@ async def run_episode(
     if isinstance(error, asyncio.CancelledError):
         raise error
     return episode
+
+
+def _skipped(assisted: Assisted, channel: Channel | None, writer: EpisodeWriter) -> int:
+    """The number of recorded steps, where they could not be repeated to their end. What they leave in force ends with
+    them, and what was said to this attempt gets ids that they do not have.
+    """
+    steps = list(writer.recorded())
+    assisted.skip(steps)
+    if channel is not None:
+        channel.control.begin(len(steps), assisted.commands)
+    return len(steps)
 
 
 def _unrecorded(index: int, turn: Turn | None, assisted: Assisted, channel: Channel | None) -> tuple[Event, ...]:
@@ -253,7 +270,7 @@ async def _step(
         answer = await execute(mission.default_action)
         answer = replace(answer, valid=False, observation=replace(answer.observation, valid=False))
     events = assisted.executed(index, answer, turn.events)
-    if channel is not None:
+    if channel is not None and channel.control.receipts:
         events = once((*channel.events(index, turn, answer), *events))
     step = Step(
         index=index,

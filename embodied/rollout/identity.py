@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 import msgspec
 
 from embodied.agents import AGENTS
+from embodied.agents.sentences.minilm import DISTRIBUTIONS
 from embodied.catalog import ENTRIES
 from embodied.config import EvalConfig, env_defaults, recorded
 from embodied.correctors import CORRECTORS
@@ -55,13 +56,16 @@ def deciding(config: EvalConfig) -> Json:
 
 
 def of_plugins(config: EvalConfig) -> list[str]:
-    """The distributions that agent, model and corrector come from, if they are plugins."""
+    """The distributions that agent, model and corrector come from, if they are plugins, and those of the sentence model
+    that looks up the meaning of corrections.
+    """
     found = (
         AGENTS.plugin(config.agent.policy),
         MODELS.plugin(config.model.provider),
         CORRECTORS.plugin(config.corrector.name) if config.corrector.name else None,
     )
-    return [plugin.distribution for plugin in found if plugin is not None]
+    sentences = DISTRIBUTIONS if config.corrector.name and config.corrector.sentences == "minilm" else ()
+    return [*(plugin.distribution for plugin in found if plugin is not None), *sentences]
 
 
 def versions(specs: Iterable[TaskSpec] = (), more: Iterable[str] = ()) -> dict[str, str]:

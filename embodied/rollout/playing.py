@@ -128,6 +128,7 @@ async def play(
                     stopping,
                     job.corrector,
                     lambda spec: heard.connected(spec, channels(spec)),
+                    job.config.corrector.sentences,
                 )
         finally:
             if model is not None:

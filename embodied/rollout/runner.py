@@ -136,6 +136,7 @@ async def run_all(
     stopping: asyncio.Event | None = None,
     make_corrector: Callable[[EpisodeSpec], Corrector | None] = lambda spec: None,
     channels: Callable[[EpisodeSpec], Channel | None] = lambda spec: None,
+    sentences: str = "off",
 ) -> Result:
     """Plays what is owed, at most `concurrency` episodes at a time, besides those that wait for a person.
 
@@ -149,6 +150,7 @@ async def run_all(
         stopping: Once it is set, episodes in flight end after their present step, and no other begins.
         make_corrector: Makes who corrects the agent of an episode; None where nobody does.
         channels: What a person tells an episode; None for one that nobody can reach. Called when the episode begins.
+        sentences: What looks up the meaning of corrections (`corrector.sentences`).
 
     Raises:
         StoreError: The run folder cannot be written.
@@ -173,7 +175,7 @@ async def run_all(
             return ""
         listener.started(spec)
         channel = _giving_place(channels(spec), places)
-        episode = await _play(run, spec, agent, writer, pool, listener, stopping, corrector, channel)
+        episode = await _play(run, spec, agent, writer, pool, listener, stopping, corrector, channel, sentences)
         listener.ended(episode)
         played += 1
         return going_on.reason_to_stop(episode)
@@ -220,10 +222,11 @@ async def _play(
     stopping: asyncio.Event,
     corrector: Corrector | None,
     channel: Channel | None,
+    sentences: str,
 ) -> Episode:
     env = pool.environment(spec.task, run.blobs)
     try:
-        return await run_episode(spec, env, agent, writer, listener.stepped, stopping, corrector, channel)
+        return await run_episode(spec, env, agent, writer, listener.stepped, stopping, corrector, channel, sentences)
     finally:
         if stopping.is_set():
             pool.hurry()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from embodied import agents
 from embodied.agents import AgentConfig
 from embodied.errors import UsageError
-from embodied.types import Mission, Observation
+from embodied.types import EpisodeSpec, Mission, Observation, TaskSpec
 from tests.agents.play import DUNGEON, ROOM, STORY, act, make
 
 SEE = Observation("You see Henderson's chest, a non-euclidean key and an ax.")
@@ -66,6 +67,13 @@ def test_expert_plays_what_the_environment_says():
 def test_expert_without_expert():
     with pytest.raises(UsageError, match=r"env\.expert=true"):
         act(make("expert", ROOM), SEE)
+
+
+def test_where_an_expert_says_nothing_the_default_action_is_played():
+    spec = EpisodeSpec("one", TaskSpec("textworld", "coin_collector", {"expert": True}), 0, 0, 0)
+    agent = agents.build(AgentConfig(policy="expert"), spec=spec)
+    agent.begin(ROOM, np.random.default_rng(0))
+    assert act(agent, SEE).action == ROOM.default_action
 
 
 @pytest.mark.parametrize("policy", ["random", "scripted", "expert"])

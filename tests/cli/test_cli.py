@@ -109,6 +109,8 @@ def test_lists_show_and_doctor(cli):
     assert "agent.history.text = 16" in cli("list", "options")[1]
     code, out, _ = cli("show", "babyai", "--picture", "babyai.png")
     assert code == 0 and "Action Space" in out and Path("babyai.png").is_file()
+    assert "(no expert)" in next(line for line in cli("list", "envs")[1].splitlines() if line.startswith("nethack"))
+    assert "bot advises" in out and "nethack has no expert" in cli("show", "nethack")[1]
     code, out, _ = cli("doctor")
     assert code == 0 and "core: ok" in out
 

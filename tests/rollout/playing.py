@@ -108,6 +108,7 @@ def play(
     make_agent: Callable[[EpisodeSpec], Agent] | None = None,
     launch: Callable[[], Awaitable[Worker]] = ProcessWorker.launch,
     make_corrector: Callable[[EpisodeSpec], Corrector | None] = lambda spec: None,
+    sentences: str = "off",
 ) -> Result:
     """Plays what is owed. `at_step` is called after every step with the number of steps so far, the pool, and the event
     that stops the run.
@@ -124,7 +125,8 @@ def play(
                     super().stepped(spec, step)
                     at_step(self.heard.count("step"), pool, stopping)
 
-            return await run_all(run, specs, make_agent, pool, Counting(), concurrency, stopping, make_corrector)
+            made, heard = make_corrector, Counting()
+            return await run_all(run, specs, make_agent, pool, heard, concurrency, stopping, made, sentences=sentences)
 
     return asyncio.run(playing())
 

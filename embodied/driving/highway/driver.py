@@ -137,13 +137,15 @@ class Driver:
     # ----------------------------------------------------------------- phrases of wheel and pedals
 
     def _steer(self) -> str:
-        """Pure pursuit of the lane's middle, to the nearest phrase."""
+        """Pure pursuit of the lane's middle, to the nearest phrase. If it is behind the car, the car turns around."""
         car = self._env.vehicle
         reach = max(5.0, 0.7 * abs(car.speed))
         dx, dy = lane_point(self._env, reach) - car.position
         aside = -dx * math.sin(car.heading) + dy * math.cos(car.heading)
         limit = self._env.action_type.steering_range[1]
         wanted = math.atan(2 * aside * car.LENGTH / 2 / (dx * dx + dy * dy)) / limit
+        if dx * math.cos(car.heading) + dy * math.sin(car.heading) <= 0:
+            wanted = math.copysign(1.0, aside)  # pursuit would go straight away from a point right behind the car
         if self._env.action_type.size == 2:  # pedals, too
             return min((p for p in MOVE if MOVE[p][0] > 0), key=lambda phrase: abs(MOVE[phrase][1] - wanted))
         return min(STEER, key=lambda phrase: abs(STEER[phrase][0] - wanted))

@@ -12,6 +12,7 @@ from embodied.envs.spaces import FreeText
 from embodied.errors import UsageError
 from embodied.games.textworld import games, missions
 from embodied.games.textworld.commands import first_command, printable
+from embodied.games.textworld.expert import Expert
 from embodied.games.textworld.games import Facts, Game
 from embodied.games.textworld.interpreters import Interpreter, interpreter
 from embodied.registry import unknown
@@ -109,11 +110,22 @@ class TextWorldEnv(LanguageEnv):
 
     ## Observation Space
     - `text`: what the game prints, without the objective, which would say where the treasure is.
-    - `expert` (with `expert=True`): the next command of the walkthrough that came with the game. It stays the same
-      until that command is played. So the walkthrough wins from the start and after harmless detours, but not from
-      everywhere.
+    - `expert` (with `expert=True`): the next command of the walkthrough that came with the game, while play follows
+      it. From the first other command on, it is the next command of the shortest plan. Empty where nothing wins.
 
     There is no picture.
+
+    ## Expert
+    `walkthrough` advises from wherever play leads. It reads the rules of the game from TextWorld's JSON and searches
+    for the shortest way to win, which takes milliseconds. To know where play has led, it lets a second interpreter play
+    along, which names every action that succeeds. So the observations are the same with and without an expert. Making
+    the rules takes 0.3 s for a game, and the second interpreter doubles the time of a step.
+
+    Ten random commands do not stop it: it wins unless one of them has lost the game. Its plans are shorter than the
+    walkthroughs: 22 to 37 commands for a meal instead of 39 to 74, 8 to 20 for a treasure instead of 20.
+
+    The game can break: after five commands like `drop all` with nothing to drop, Inform answers every command with
+    `Run-time problem P12`. The defect is in the parser that every game brings. The expert then says nothing.
 
     ## Starting State
     The package ships ten games for each task, made with the parameters of BALROG's games. The seed modulo 10 chooses
@@ -224,6 +236,7 @@ class TextWorldEnv(LanguageEnv):
         self._machine: Interpreter | None = None
         """Kept from game to game."""
         self._game: Game | None = None
+        self._adviser = Expert() if expert else None
 
     @property
     def mission(self) -> Mission:
@@ -249,10 +262,14 @@ class TextWorldEnv(LanguageEnv):
             self._stop()
             self._machine = interpreter(game.story)
         self._game, machine = game, self._machine
-        screen = machine.start(game.story, derive(seed, "textworld", "interpreter", bits=30))
-        for what in _TRACKED["embodied" if self._mended else "balrog"]:
-            machine.send(f"tw-extra-infos {what}")
-        self._score = self._walked = 0
+        drawn = derive(seed, "textworld", "interpreter", bits=30)
+        screen = machine.start(game.story, drawn)
+        told = [f"tw-extra-infos {what}" for what in _TRACKED["embodied" if self._mended else "balrog"]]
+        for command in told:
+            machine.send(command)
+        if self._adviser is not None:
+            self._adviser.begin(game, drawn, told)
+        self._score = 0
         self._played = False  # whether the game has read a line of the player's that `again` repeats
         self._screen = self._cut(screen)
         facts = {"game": game.name, "format": game.story.suffix[1:], "sha256": game.digest}
@@ -272,10 +289,10 @@ class TextWorldEnv(LanguageEnv):
         else:
             screen, taken = self._read_score(answer)
             self._played = self._played or _UNREPEATABLE.fullmatch(command) is None
+            if self._adviser is not None:
+                self._adviser.follow(command)
         won, lost = _WON in screen, _LOST in screen
         self._screen = self._cut(screen)
-        if self._has_expert:
-            self._follow(command)
         over = won or lost or quit_
         limit = not over and self.max_steps is not None and len(self._actions) >= self.max_steps
         info: dict[str, Any] = {"metrics": {"score": float(self._score), "max_score": float(self._facts.max_score)}}
@@ -298,13 +315,15 @@ class TextWorldEnv(LanguageEnv):
         return self._screen
 
     def _expert(self) -> str:
-        walkthrough = self._facts.walkthrough
-        return walkthrough[self._walked] if self._walked < len(walkthrough) else self.default_action
+        assert self._adviser is not None, "An environment that is asked for advice was made with expert=True."
+        return self._adviser.advice
 
     def close(self) -> None:
         """Ends the interpreter; `reset` starts another."""
         self._done = True
         self._stop()
+        if self._adviser is not None:
+            self._adviser.close()
         super().close()
 
     # ----------------------------------------------------------------- parts
@@ -364,8 +383,3 @@ class TextWorldEnv(LanguageEnv):
         most = self._facts.max_score
         share = self._score / most if most else 0.0
         return max(0.0, min(1.0, max(share, 1.0 if won else 0.0)))
-
-    def _follow(self, command: str) -> None:
-        """Moves on in the walkthrough when `command` is its next one."""
-        if " ".join(command.lower().split()) == self._expert().lower():
-            self._walked += 1

@@ -10,7 +10,8 @@ import importlib.resources
 import json
 import lzma
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,8 @@ class Game:
     digest: str
     """SHA-256 of the story's bytes, hexadecimal."""
     facts: Facts
+    description: Callable[[], bytes] = field(compare=False)
+    """TextWorld's JSON."""
 
 
 def names(task: str) -> list[str]:
@@ -61,14 +64,18 @@ def shipped(task: str, name: str) -> Game:
     if name not in names(task):
         raise unknown(f"game of {task}", name, names(task), "embodied show textworld")
     facts, key = _shipped_facts(name)
-    return _ready(name, cache.story(name, key, lambda: _shipped_json(name)), facts)
+
+    def description() -> bytes:
+        return _shipped_json(name)
+
+    return _ready(name, cache.story(name, key, description), facts, description)
 
 
 def generated(task: str, seed: int) -> Game:
     """The game of a seed, made and compiled if it is not in the cache."""
     name = f"{task}-{seed}"
     data = cache.description(name, generate.RECIPE, lambda: generate.generate(task, seed))
-    return _ready(name, cache.story(name, cache.key(data), lambda: data), _facts(data))
+    return _ready(name, cache.story(name, cache.key(data), lambda: data), _facts(data), lambda: data)
 
 
 def folder(path: str | Path, task: str) -> list[Path]:
@@ -93,16 +100,17 @@ def from_file(story: str | Path) -> Game:
     if story.suffix not in (".ulx", ".z8") or not story.is_file():
         raise UsageError(f"{story} is not a game: give the path of a .ulx or .z8 file.")
     try:
-        facts = _facts(description.read_bytes())
+        data = description.read_bytes()
+        facts = _facts(data)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"{description} is not the description that TextWorld writes beside a game ({error})."
         ) from error
-    return _ready(story.stem, story, facts)
+    return _ready(story.stem, story, facts, lambda: data)
 
 
-def _ready(name: str, story: Path, facts: Facts) -> Game:
-    return Game(name, story, hashlib.sha256(story.read_bytes()).hexdigest(), facts)
+def _ready(name: str, story: Path, facts: Facts, description: Callable[[], bytes]) -> Game:
+    return Game(name, story, hashlib.sha256(story.read_bytes()).hexdigest(), facts, description)
 
 
 def _facts(data: bytes) -> Facts:

@@ -164,6 +164,17 @@ def test_the_rule_driver_beats_random_and_doing_nothing():
         assert all(i["success"] for i in rule), task
 
 
+@pytest.mark.parametrize(("turn", "times"), [("hard left", 4), ("left", 7), ("left", 10)])
+def test_the_rule_driver_turns_around_when_the_lane_is_behind_it(turn, times):
+    env = HighwayEnv("lane-keeping", expert=True)
+    observation, _ = env.reset(seed=0)
+    for step in range(59):
+        observation, _, terminated, _, _ = env.step(turn if step < times else observation["expert"])
+        assert not terminated
+    assert abs(env._lane().local_coordinates(env._env.vehicle.position)[1]) < 2
+    env.close()
+
+
 def test_a_collision_ends_it_and_is_counted():
     info = play(HighwayEnv("merge"), 0, lambda o: "keep")
     assert (
