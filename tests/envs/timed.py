@@ -21,10 +21,11 @@ class Kettle(LanguageEnv):
 
     Args:
         drawn: A file that gets a byte whenever a frame is drawn.
+        render_mode: None or `rgb_array`.
     """
 
-    def __init__(self, drawn: str = ""):
-        super().__init__(action_space=Choice(ACTIONS), default_action="rest", max_steps=30)
+    def __init__(self, drawn: str = "", render_mode: str | None = None):
+        super().__init__(action_space=Choice(ACTIONS), default_action="rest", max_steps=30, render_mode=render_mode)
         self._drawn = drawn
 
     @property
@@ -50,6 +51,9 @@ class Kettle(LanguageEnv):
             with Path(self._drawn).open("ab") as file:
                 file.write(b".")
         return np.full((4, 6, 3), self.degrees % 256, np.uint8)
+
+    def _image(self):
+        return self._draw()
 
     def _text(self):
         return f"{self.degrees} degrees after {self.seconds} seconds."
