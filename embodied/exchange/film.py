@@ -40,6 +40,8 @@ LAST = 2.0
 TEXT_SIZE = (720, 480)
 RATE = 30
 """Pictures a second of an MP4 with frames, which last longer or shorter."""
+LONGEST = 60
+"""Seconds that a frame of a film may last."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,13 @@ def _with_frames(run: Run, episode: Episode, steps: list[Step], last: Observatio
     seen: list[_Shot] = []
     shown = None
     any_frames = False
-    for shot in _replayed(run, episode, steps, last, lambda frame: seen.append(_Shot(0, frame.draw(), frame.seconds))):
+
+    def watch(frame: Frame) -> None:
+        if not 0 < frame.seconds < LONGEST:
+            raise ValueError(f"a frame lasts {frame.seconds!r} seconds; a film needs a number from 0 to {LONGEST}")
+        seen.append(_Shot(0, frame.draw(), frame.seconds))
+
+    for shot in _replayed(run, episode, steps, last, watch):
         shown = shot.picture.shape if shown is None else shown
         for frame in seen:
             any_frames = True
