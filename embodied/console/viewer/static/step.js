@@ -112,7 +112,7 @@ function callPanes(view, decision, opened, title = "Reply") {
 // What happened before the decision that was executed: a decision that was superseded, and the words of a model that spoke.
 function beforePanes(view, step, opened) {
   return (step.events || []).flatMap((event) => {
-    const by = event.kind === "correction" ? `the correction \u201c${event.text}\u201d` : `a ${event.kind}`;
+    const by = event.kind === "correction" ? `the correction \u201c${event.text}\u201d` : event.kind === "takeover" ? "a takeover" : "an interruption";
     const before = event.superseded;
     const own = event.calls?.length ? callPanes(view, { calls: event.calls, thought: "" }, opened, event.kind === "interrupt" ? "Call that was broken off" : `Reply of ${event.by || event.kind}`) : [];
     if (!before) return own;
