@@ -152,7 +152,7 @@ def old_version(record: RunRecord, env: str) -> str:
     if entry is None or "imported" in record.config:
         return ""
     then = record.versions.get(entry.family, "v0")
-    return "" if then == entry.version else then
+    return "" if then == _here(record, env) else then
 
 
 def older_versions(record: RunRecord) -> str:
@@ -160,4 +160,9 @@ def older_versions(record: RunRecord) -> str:
     one; else empty.
     """
     found = {env: old for env in {spec.task.env for spec in record.planned} if (old := old_version(record, env))}
-    return ", ".join(f"{env} {old} (here {ENTRIES[env].version})" for env, old in sorted(found.items()))
+    return ", ".join(f"{env} {old} (here {_here(record, env)})" for env, old in sorted(found.items()))
+
+
+def _here(record: RunRecord, env: str) -> str:
+    """The version that an environment has here, with the options of a run."""
+    return ENTRIES[env].version_of(spec.task.kwargs for spec in record.planned if spec.task.env == env)

@@ -76,8 +76,12 @@ def versions(specs: Iterable[TaskSpec] = (), more: Iterable[str] = ()) -> dict[s
         specs: What is played.
         more: Further distributions.
     """
-    played = {ENTRIES[spec.env] for spec in specs if spec.env in ENTRIES}
-    found = {e.family: e.version for e in sorted(played, key=lambda e: e.id) if e.version != "v0"}
+    options: dict[str, list[Json]] = {}
+    for spec in specs:
+        if spec.env in ENTRIES:
+            options.setdefault(spec.env, []).append(spec.kwargs)
+    played = sorted((ENTRIES[env] for env in options), key=lambda e: e.id)
+    found = {e.family: number for e in played if (number := e.version_of(options[e.name])) != "v0"}
     others = {name for e in played if e.distribution for name in (e.distribution, *e.versions)} | set(more)
     for name in (PACKAGE, *SIMULATORS, *sorted(others - {PACKAGE, *SIMULATORS})):
         try:

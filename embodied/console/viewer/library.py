@@ -19,6 +19,7 @@ from embodied.errors import StoreError
 from embodied.eval import floors
 from embodied.eval.settings import old_version
 from embodied.store.codec import encode
+from embodied.store.events import call_objects
 from embodied.store.index import ERROR, EpisodeIndex
 from embodied.store.run import SCORED, Run, read_result
 from embodied.types import Episode, EpisodeSpec, Json
@@ -263,6 +264,7 @@ def searched(step: Json) -> Iterator[str]:
     earlier steps.
     """
     observation, decision = step["observation"], step["decision"]
+    superseded = [event["superseded"] for event in step.get("events", ()) if event.get("superseded")]
     texts = [
         observation.get("text"),
         observation.get("status"),
@@ -270,8 +272,9 @@ def searched(step: Json) -> Iterator[str]:
         step["executed"],
         decision["action"],
         decision.get("thought"),
+        *(before.get("thought") for before in superseded),
     ]
-    for call in decision.get("calls", ()):
+    for call in call_objects(step):
         texts += [call["reply"].get("text"), call["reply"].get("reasoning")]
     yield from (text for text in texts if isinstance(text, str))
 
