@@ -291,6 +291,8 @@ class Review(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
 
     by: str
     calls: tuple[Call, ...] = ()
+    notes: tuple[Note, ...] = ()
+    """Why it stayed silent, where that was not its judgement."""
 
 
 Event = Correction | Takeover | Interrupt | Label | Branch | Review
@@ -398,4 +400,8 @@ class Episode:
     """The names under which the model reported itself, in order of appearance."""
     events: tuple[Event, ...] = ()
     """What happened after the last step: a correction that no executed decision followed. An empty one is not written.
+    """
+    advice: Usage | msgspec.UnsetType = msgspec.UNSET
+    """The part of `usage` that a corrector's own model used. Unset where it used none: then records do not mention the
+    field.
     """

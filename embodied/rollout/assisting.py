@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import time
 from collections.abc import Awaitable
@@ -18,6 +19,7 @@ from embodied.errors import AgentFailure, EmbodiedError
 from embodied.rollout.worlds.environment import Answer
 from embodied.seeding import derive, generator
 from embodied.types import (
+    Call,
     Correction,
     Decision,
     EpisodeSpec,
@@ -86,6 +88,8 @@ class Assisted:
         self.agent.hear(spoken.text)
         decision = await self._act(observation)
         self.unfinished = []
+        if hasattr(self.corrector, "follows"):
+            self.corrector.follows(decision)
         older = [_over(_closing(c), step, "new correction", "superseded") for c in self._counting]
         spoken = msgspec.structs.replace(spoken, applied=step, status="applied")
         self._counting = [spoken]
@@ -155,7 +159,15 @@ class Assisted:
 
     async def _review(self, observation: Observation, decision: Decision) -> Correction | Review | None:
         assert self.corrector is not None
-        said = await _asked("corrector", "review", self.corrector.review, observation.step, observation, decision)
+        try:
+            said = await _asked("corrector", "review", self.corrector.review, observation.step, observation, decision)
+        except asyncio.CancelledError:  # who interrupts keeps the agent's calls
+            calls: tuple[Call, ...] = getattr(self.corrector, "unfinished", tuple)()
+            self.unfinished = [Review(by="corrector", calls=calls)] if calls else []
+            raise
+        except BaseException:  # the agent's calls are paid for, even if a person leaves
+            self.unfinished = [Interrupt(by="corrector", calls=decision.calls)] if decision.calls else []
+            raise
         if said is not None and not isinstance(said, Correction | Review):
             raise AgentFailure(f"The corrector's `review` must give a Correction, a Review or None, not {said!r}.")
         return None if isinstance(said, Correction) and not said.text.strip() else said
