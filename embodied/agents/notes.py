@@ -1,5 +1,4 @@
-"""The kinds of notes that a decision or a review may carry (`types.Note.kind`). They are also keys of `Episode.counts`.
-"""
+"""The kinds of notes of decisions and reviews (`types.Note.kind`), which are also the keys of `Episode.counts`."""
 
 SHORTENED = "prompts_shortened"
 """The prompt was too long for the model, so the history was cut for this step."""

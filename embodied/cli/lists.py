@@ -31,7 +31,7 @@ def envs() -> None:
 
     whole, short = [], []
     for e in ENTRIES.values():
-        says = e.summary + (f" (experts: {', '.join(e.experts)})" if e.experts else "")
+        says = f"{e.summary} ({'experts: ' + ', '.join(e.experts) if e.experts else 'no expert'})"
         whole.append((f"{e.name:17}", _tasks(e), f"{e.id:27}", says))
         short.append((f"{e.name}\n  {e.id}", _tasks(e), says))
     other = "any other Gymnasium environment with a text or small discrete action space"
@@ -70,6 +70,8 @@ def agents() -> None:
 _CORRECTORS = {
     "oracle": "speaks for the environment's expert where the agent decides otherwise",
     "script": "repeats the corrections of a recorded run: corrector.run=RUN",
+    "critic": "asks a model of its own: corrector.model.provider=PROVIDER corrector.model.name=NAME",
+    "person": "you, at this terminal: each decision is shown before it is executed",
 }
 
 
@@ -78,7 +80,8 @@ def correctors() -> None:
     """Correctors for `--corrector NAME`: who speaks to an agent while it acts."""
     from embodied.correctors import CORRECTORS
 
-    print_rows([(f"{name:10}", _CORRECTORS.get(name, "")) for name in CORRECTORS])
+    plugins = {plugin.name: f"of the package {plugin.distribution}" for plugin in CORRECTORS.plugins()}
+    print_rows([(f"{name:10}", _CORRECTORS.get(name) or plugins.get(name, "")) for name in CORRECTORS])
 
 
 _PROVIDERS = {

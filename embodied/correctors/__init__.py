@@ -31,6 +31,7 @@ CORRECTORS = Registry(
         "oracle": "embodied.correctors.oracle:Oracle",
         "script": "embodied.correctors.script:Script",
         "critic": "embodied.correctors.critic:Critic",
+        "person": "embodied.correctors.person:Person",
     },
 )
 

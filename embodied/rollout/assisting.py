@@ -19,7 +19,6 @@ from embodied.errors import AgentFailure, EmbodiedError
 from embodied.rollout.worlds.environment import Answer
 from embodied.seeding import derive, generator
 from embodied.types import (
-    Call,
     Correction,
     Decision,
     EpisodeSpec,
@@ -161,9 +160,7 @@ class Assisted:
         assert self.corrector is not None
         try:
             said = await _asked("corrector", "review", self.corrector.review, observation.step, observation, decision)
-        except asyncio.CancelledError:  # who interrupts keeps the agent's calls
-            calls: tuple[Call, ...] = getattr(self.corrector, "unfinished", tuple)()
-            self.unfinished = [Review(by="corrector", calls=calls)] if calls else []
+        except asyncio.CancelledError:  # a channel that interrupts keeps the calls of both
             raise
         except BaseException:  # the agent's calls are paid for, even if a person leaves
             self.unfinished = [Interrupt(by="corrector", calls=decision.calls)] if decision.calls else []

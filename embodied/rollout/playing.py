@@ -27,6 +27,7 @@ from embodied.models.config import ModelConfig
 from embodied.models.layers.budget import Allowance, Budget
 from embodied.models.prices import Price, price_of
 from embodied.rollout.channel import Channel
+from embodied.rollout.orders import Reach
 from embodied.rollout.runner import Listener, Result, run_all
 from embodied.rollout.spend import used_by_each
 from embodied.rollout.worlds.workers import Pool, ProcessWorker, Worker
@@ -120,6 +121,7 @@ async def play(
             with watch(run, job.specs, _price(job.config, model, critic)) as listener:
                 at_once = _concurrency(job, pool.size)
                 heard = Announced(listener, model)
+                reach = Reach(channels, correctors.in_person(job.config.corrector))
                 return run, await run_all(
                     run,
                     job.specs,
@@ -128,8 +130,8 @@ async def play(
                     heard,
                     at_once,
                     stopping,
-                    lambda spec: job.corrector(spec, critic),
-                    lambda spec: heard.connected(spec, channels(spec)),
+                    lambda spec: job.corrector(spec, critic, reach.orders(spec)),
+                    lambda spec: heard.connected(spec, reach.channel(spec)),
                 )
         finally:
             for built in filter(None, (model, critic)):
