@@ -48,7 +48,7 @@ class Kit:
     settings: Settings = field(default_factory=Settings)
     """Sampling settings of that model's calls."""
     orders: Orders | None = None
-    """What it can do besides speaking; None for a corrector that is no person, and outside a run."""
+    """What it can do besides speaking; None for a corrector that is not a person, and outside a run."""
 
 
 def needs_expert(config: CorrectorConfig) -> bool:
