@@ -66,7 +66,9 @@ def describe(record: RunRecord) -> RunSettings:
     if held := _part(config, "agent").get("format"):
         agent = f"{agent}, {held}"  # it moves scores as another agent does
     if record.corrector:
-        agent = f"{agent}, corrected by {record.corrector}"
+        asked = _part(_part(config, "corrector"), "model")
+        by = f" ({asked['provider']}/{asked.get('name')})" if asked.get("provider") else ""
+        agent = f"{agent}, corrected by {record.corrector}{by}"
     label = imported.get("name") or (f"{name} · {agent}" if asks else named_agent(agent, preset) or "unnamed")
     control = in_words(control_of(config))
     return RunSettings(

@@ -21,11 +21,13 @@ from embodied.correctors.critic import LONGEST, Critic, read
 from embodied.errors import BudgetSpent, MissingKey, UsageError
 from embodied.eval.remarks import remarks
 from embodied.eval.score import score
+from embodied.eval.settings import describe
 from embodied.eval.summary import summary
 from embodied.models import ModelConfig
 from embodied.models.prices import Price
 from embodied.rollout.spend import used_by_each
 from embodied.store.events import advice_in, calls_of, corrections
+from embodied.store.index import EpisodeIndex
 from embodied.store.run import Run
 from embodied.types import Correction, Decision, Mission, Observation, Reply, Review
 from tests.agents.play import ROOM, STORY, Replies, picture, shown
@@ -222,6 +224,11 @@ def test_a_critic_that_rambles_is_silent_and_the_table_counts_it(stub, key, tmp_
     steps = list(done.run.steps(done.run.record.planned[0].id))
     assert not corrections(steps) and all(len(s.events) == 1 and s.events[0].notes for s in steps)
     said = remarks(score(done.run).total)
+    rows = EpisodeIndex(done.run.folder(done.run.record.planned[0].id)).rows
+    assert all(
+        "critic: Let me see." in event.text and "neither OK" in event.text for row in rows for event in row.events
+    )
+    assert describe(done.run.record).agent == "random, corrected by critic (compatible/judge)"
     assert any(line.startswith("4 times the corrector's model answered neither OK nor one sentence") for line in said)
 
 
