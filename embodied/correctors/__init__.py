@@ -14,7 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from embodied.correctors.config import CorrectorConfig, check
+from embodied.correctors.config import CorrectorConfig, check_values
+from embodied.errors import UsageError
 from embodied.registry import Registry
 from embodied.types import Settings
 
@@ -49,6 +50,16 @@ class Kit:
     """Sampling settings of that model's calls."""
     orders: Orders | None = None
     """What it can do besides speaking; None for a corrector that is not a person, and outside a run."""
+
+
+def check(config: CorrectorConfig) -> None:
+    """Raises `UsageError` when a value makes no sense or a model is missing, and `UnknownName` for an unknown name."""
+    check_values(config)
+    if needs_model(config) and not config.model.provider:
+        raise UsageError(
+            f"The corrector {config.name} asks a model of its own: add corrector.model.provider=PROVIDER"
+            " corrector.model.name=NAME (`embodied list models`)."
+        )
 
 
 def needs_expert(config: CorrectorConfig) -> bool:
@@ -89,6 +100,8 @@ def build(
     check(config)
     if not config.name:
         return None
+    if model is None and needs_model(config):
+        raise UsageError(f"The corrector {config.name} asks a model: give `model` to `correctors.build`.")
     kit = Kit(config, spec, model, config.model.settings(), orders)
     made: Corrector = CORRECTORS.get(config.name)(kit)
     return made

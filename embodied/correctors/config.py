@@ -51,13 +51,9 @@ OPTIONS = {
     "person": ("lasts",),
 }
 """Corrector of ours -> its options."""
-ASKS = (
-    "The corrector critic asks a model of its own: add corrector.model.provider=PROVIDER corrector.model.name=NAME"
-    " (`embodied list models`)."
-)
 
 
-def check(config: CorrectorConfig) -> None:
+def check_values(config: CorrectorConfig) -> None:
     """Raises `UsageError` when a value makes no sense; the message names the key."""
     for key in ("silence", "wrong"):
         if not 0 <= getattr(config, key) <= 1:
@@ -72,8 +68,6 @@ def check(config: CorrectorConfig) -> None:
         raise UsageError(
             "The corrector `script` repeats the corrections of a recorded run: --corrector script corrector.run=RUN."
         )
-    if config.name == "critic" and not config.model.provider:
-        raise UsageError(ASKS)
     _check_options(config)
     if config.model.provider:
         models.check(config.model, "corrector.model")

@@ -13,8 +13,7 @@ from embodied.agents.parse import printable
 from embodied.agents.prompt import message, provided, repeated, told
 from embodied.agents.vocabulary import accepted, present
 from embodied.blobs import pictures_of
-from embodied.correctors.config import ASKS
-from embodied.errors import PromptTooLong, UsageError
+from embodied.errors import PromptTooLong
 from embodied.models.config import blind
 from embodied.models.services.answers import estimated_tokens
 from embodied.models.thoughts import split
@@ -87,8 +86,7 @@ class Critic:
     needs_model = True
 
     def __init__(self, kit: Kit):
-        if kit.model is None:
-            raise UsageError(ASKS)
+        assert kit.model is not None  # `build` saw to it
         self._model, self._settings, self._config = kit.model, kit.settings, kit.config
         self._sees = kit.config.image and not blind(kit.config.model)
 

@@ -32,9 +32,9 @@ from embodied.store.run import Run
 from embodied.types import Correction, Decision, Mission, Observation, Reply, Review
 from tests.agents.play import ROOM, STORY, Replies, picture, shown
 from tests.rollout.playing import Hashing, content, make_run, play, stop_at
-from tests.servers import Stub, stub
+from tests.servers import Stub, llama_url, stub
 
-__all__ = ["stub"]
+__all__ = ["llama_url", "stub"]
 
 GOLDEN = Path(__file__).parents[1] / "golden/critic.txt"
 CONFIG = CorrectorConfig("critic", history=2, model=ModelConfig("scripted", "cycle", script=["OK"]))
@@ -286,6 +286,22 @@ def test_a_call_in_flight_that_is_broken_off_is_paid_for():
         return call.reply.usage.estimated
 
     assert asyncio.run(broken_off()) > 100
+
+
+def test_a_model_of_a_real_server_is_a_critic(llama_url, tmp_path):
+    options = {"provider": "compatible", "name": "smollm2", "base_url": llama_url, "max_tokens": 16}
+    done = embodied.evaluate(
+        "babyai",
+        "random",
+        task="goto",
+        episodes=1,
+        steps=3,
+        out=tmp_path / "run",
+        corrector="critic",
+        options={**{f"corrector.model.{key}": value for key, value in options.items()}, "run.workers": 1},
+    )
+    steps = list(done.run.steps(done.run.record.planned[0].id))
+    assert len(steps) == 3 and all(call.reply.usage.input > 200 for step in steps for call in calls_of(step))
 
 
 def test_a_small_model_of_this_machine_is_a_critic_offline(tmp_path):
