@@ -57,13 +57,14 @@ class Person:
 
     def __init__(self, kit: Kit):
         self._lasts, self._orders = kit.config.lasts, kit.orders
+        self._episode = kit.spec.id if kit.spec is not None else ""
 
     def begin(self, mission: Mission, rng: np.random.Generator) -> None:
         self._mission = mission
         self._accepted: Vocabulary | Commands = accepted(mission)
         self._alone = -math.inf
         """The agent is alone up to this step."""
-        _say(f"\n{told(mission)}\n{_BEGIN}")
+        _say(f"\n{self._episode}\n\n{told(mission)}\n{_BEGIN}")
 
     async def review(self, observation: Observation, decision: Decision) -> Correction | None:
         self._accepted = accepted(present(self._mission, observation))

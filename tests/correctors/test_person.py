@@ -56,6 +56,8 @@ def test_at_a_terminal(tmp_path):
         assert terminal.process.wait(30) == 130
     finally:
         terminal.close()
+    resumed = [sys.executable, "-m", "embodied", "resume", str(out), "run.workers=1"]
+    assert "--- step 5\n" in subprocess.run(resumed, input="", capture_output=True, text=True, timeout=120).stdout
     steps = steps_of(out)
     assert [s.executed for s in steps] == ["toggle", "toggle", "turn right", "turn left", "turn left"]
     assert not steps[0].events
@@ -72,7 +74,7 @@ def test_at_a_terminal(tmp_path):
     assert [type(e) for e in steps[3].events] == [Label, Correction] and steps[3].events[0].text == "success"
     episode = Run(out).episodes()[0]
     assert episode.outcome == "cancelled"
-    assert [(type(e), len(e.calls)) for e in episode.events] == [(Interrupt, 1)]  # the decision that nobody settled
+    assert {(type(e), len(e.calls)) for e in episode.events} == {(Interrupt, 1)}  # the decision that nobody settled
 
 
 @pytest.mark.parametrize("key", [b"\x04", b"\x03"], ids=["Ctrl-D", "Ctrl-C"])
