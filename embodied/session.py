@@ -290,9 +290,10 @@ def reopen(
         only_read = f"{run.root} was recorded with an older version of the environment, {older}, and can only be read"
         raise StoreError(f"{only_read}: `embodied eval ... --out ANOTHER` starts a new run.")
     config = restore(record.config, [*unnamed(record), *words], values or {})
-    config.model.sha256 = ""
+    config.model.sha256 = config.corrector.model.sha256 = ""
     place(config, version)
-    config.model.sha256 = config.model.sha256 or str((record.config.get("model") or {}).get("sha256") or "")
+    for model, recorded in ((config.model, record.config), (config.corrector.model, record.config.get("corrector"))):
+        model.sha256 = model.sha256 or str(((recorded or {}).get("model") or {}).get("sha256") or "")
     found = versions((spec.task for spec in record.planned), of_plugins(config))
     now = replace(record, config={**record.config, **deciding(config)}, versions=found)
     if what := difference(record, now):

@@ -296,6 +296,8 @@ class Review(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
 
     by: str
     calls: tuple[Call, ...] = ()
+    notes: tuple[Note, ...] = ()
+    """Why it stayed silent, where that was not its judgement."""
 
 
 Event = Correction | Takeover | Interrupt | Label | Branch | Review
@@ -404,4 +406,8 @@ class Episode:
     events: tuple[Event, ...] = ()
     """What stands in no step: corrections that no executed decision followed, and the ends of those that were in force
     when the episode was broken off. An episode that continues keeps the former. An empty one is not written.
+    """
+    advice: Usage | msgspec.UnsetType = msgspec.UNSET
+    """The part of `usage` that a corrector's own model used. Unset where it used none: then records do not mention the
+    field.
     """

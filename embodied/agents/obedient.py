@@ -1,4 +1,4 @@
-"""`agent.follow=true`: an agent that does what a correction names, and asks its model only where nobody said what to do.
+"""`agent.follow=true`: an agent that does what a correction names. It asks its model only where nobody said what to do.
 
 It is for models that were never taught to read corrections. The model does not decide in such a step, and it is not
 asked. Words that name no action reach the model as they are.

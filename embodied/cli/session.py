@@ -12,6 +12,7 @@ from embodied.cli.spend import print_cost, print_estimate
 from embodied.cli.tables import episodes as counted
 from embodied.cli.tables import print_analysis, print_floors, print_score
 from embodied.cli.trust import say
+from embodied.correctors import in_person
 from embodied.eval.analysis import analyse
 from embodied.eval.results import read
 from embodied.eval.score import score
@@ -43,7 +44,7 @@ def play(job: Job, as_json: bool, log: Sequence[str] = ()) -> int:
     ) -> Iterator[Listener]:
         if not as_json:
             _say_begin(run, specs)
-        silent = job.config.agent.policy == "human"
+        silent = job.config.agent.policy == "human" or in_person(job.config.corrector)
         with (
             listener(run, specs, price=price, silent=silent, as_json=as_json) as shown,
             listening(log, run, specs, shown, stopping) as told,

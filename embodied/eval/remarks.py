@@ -23,6 +23,9 @@ _NOTED = {
     notes.UNKNOWN_MARKER: (
         "a reply began with something that looks like an unknown marker: look at one with `embodied view`"
     ),
+    notes.REVIEW_UNREAD: (
+        "the corrector's model answered neither OK nor one sentence, and nobody spoke: look at one with `embodied view`"
+    ),
 }
 DEAF = 5
 """Corrections none of which was followed, after which a remark says what helps."""

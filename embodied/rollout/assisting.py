@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Iterable
@@ -80,6 +81,8 @@ class Assisted:
         say(self.agent, spoken)
         decision = await self._act(observation)
         self.unfinished = []
+        if hasattr(self.corrector, "follows"):
+            self.corrector.follows(decision)
         own = [c for c in self._counting if number(c) is None]
         older = [_over(_closing(c), step, "new correction", "superseded") for c in own]
         spoken = msgspec.structs.replace(spoken, applied=step, status="applied")
@@ -210,7 +213,13 @@ class Assisted:
 
     async def _review(self, observation: Observation, decision: Decision) -> Correction | Review | None:
         assert self.corrector is not None
-        said = await _asked("corrector", "review", self.corrector.review, observation.step, observation, decision)
+        try:
+            said = await _asked("corrector", "review", self.corrector.review, observation.step, observation, decision)
+        except asyncio.CancelledError:  # a channel that interrupts keeps the calls of both
+            raise
+        except BaseException:  # the agent's calls are paid for, even if a person leaves
+            self.unfinished = [Interrupt(by="corrector", calls=decision.calls)] if decision.calls else []
+            raise
         if said is not None and not isinstance(said, Correction | Review):
             raise AgentFailure(f"The corrector's `review` must give a Correction, a Review or None, not {said!r}.")
         return None if isinstance(said, Correction) and not said.text.strip() else said

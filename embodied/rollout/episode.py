@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import astuple, dataclass, field, replace
 from functools import partial
 
+from msgspec import UNSET, UnsetType
+
 from embodied.agents.base import Agent
 from embodied.correctors.base import Corrector
 from embodied.errors import AgentFailure, EnvironmentFailure, ModelFailure, PromptRefused, RecordDiffers
@@ -21,7 +23,7 @@ from embodied.rollout.understanding import Understanding
 from embodied.rollout.worlds.environment import Answer, Start
 from embodied.rollout.worlds.workers import Environment
 from embodied.secrets import mask
-from embodied.store.events import calls_in, calls_of, cut_at
+from embodied.store.events import advice_in, calls_in, calls_of, cut_at
 from embodied.store.run import EpisodeWriter
 from embodied.types import Call, Episode, EpisodeSpec, Event, Json, Mission, Observation, Outcome, Step, Usage
 
@@ -43,6 +45,8 @@ class Tally:
     counts: dict[str, int] = field(default_factory=dict)
     models: dict[str, None] = field(default_factory=dict)
     """Names under which the model reported itself, in order of appearance."""
+    advice: Usage | UnsetType = UNSET
+    """The part of `usage` that is the corrector's model's; unset where there is none."""
 
     def add(self, step: Step, success: bool | None) -> None:
         self.steps += 1
@@ -57,16 +61,25 @@ class Tally:
     def pay(self, step: Step) -> None:
         """Counts the step's calls alone."""
         self.pay_calls(calls_of(step))
+        self.pay_advice(step.events)
         for name in of_step(step):
             self.counts[name] = self.counts.get(name, 0) + 1
 
     def pay_calls(self, calls: Iterable[Call]) -> None:
         """Counts the tokens of calls."""
         for call in calls:
-            pairs = zip(astuple(self.usage), astuple(call.reply.usage), strict=True)
-            self.usage = Usage(*(a + b for a, b in pairs))
+            self.usage = _plus(self.usage, call)
             if call.reply.model:
                 self.models[call.reply.model] = None
+
+    def pay_advice(self, events: Iterable[Event]) -> None:
+        """Says of calls, which are counted already, that they are the corrector's."""
+        for call in (call for event in events for call in advice_in(event)):
+            self.advice = _plus(self.advice or Usage(), call)
+
+
+def _plus(usage: Usage, call: Call) -> Usage:
+    return Usage(*(a + b for a, b in zip(astuple(usage), astuple(call.reply.usage), strict=True)))
 
 
 async def run_episode(
@@ -134,7 +147,10 @@ async def run_episode(
         outcome, error = "model_failure", failure
     except (EnvironmentFailure, AgentFailure) as failure:
         outcome, error = "infra_failure", failure
-        tally.usage = Usage()  # it may have failed in the middle of the record, and all of that is paid for
+        tally.usage, tally.advice = (
+            Usage(),
+            UNSET,
+        )  # it may have failed in the middle of the record, and all of that is paid for
         for step in writer.recorded():
             tally.pay(step)
     except KeyboardInterrupt:  # out of a person's agent
@@ -145,6 +161,7 @@ async def run_episode(
     events = (*writer.left, *_unrecorded(at, turn, assisted, channel))
     assisted.end(outcome)
     tally.pay_calls(call for event in events for call in calls_in(event))
+    tally.pay_advice(events)
     episode = _episode(spec, outcome, tally, start, observation, error)
     episode = replace(episode, events=events)
     writer.finish(episode)
@@ -206,6 +223,7 @@ def _episode(
         info=start.info if start else {},
         counts=tally.counts,
         models=tuple(tally.models),
+        advice=tally.advice,
     )
 
 

@@ -37,6 +37,7 @@ HOW = (
     "reset_seconds",
     "budget",
     "price",
+    "corrector_price",
     "cache",
     "worker_variables",
 )
@@ -44,7 +45,7 @@ HOW = (
 BEFORE = {"agent.parse.reader": "v1"}
 """Younger key -> what older runs did before the key existed, if that is not today's default."""
 
-UNSAID = ("model.sha256",)
+UNSAID = ("model.sha256", "corrector.model.sha256")
 """Younger keys that an older run says nothing of: it is not compared by them."""
 
 
@@ -62,6 +63,7 @@ def of_plugins(config: EvalConfig) -> list[str]:
     found = (
         AGENTS.plugin(config.agent.policy),
         MODELS.plugin(config.model.provider),
+        MODELS.plugin(config.corrector.model.provider),
         CORRECTORS.plugin(config.corrector.name) if config.corrector.name else None,
     )
     sentences = DISTRIBUTIONS if config.corrector.name and config.corrector.sentences == "minilm" else ()

@@ -32,5 +32,5 @@ async def test_it_follows_and_its_history_knows():
 
 
 def test_an_agent_without_a_model_needs_no_such_setting():
-    with pytest.raises(UsageError, match="agent.follow"):
+    with pytest.raises(UsageError, match="follow is for agents"):
         agents.build(AgentConfig(policy="random", follow=True))

@@ -305,7 +305,7 @@ def _entry(results: Results) -> tuple[BoardEntry, Standing]:
         steps=found.total.steps,
         invalid_actions=found.total.invalid_actions,
         usage=found.total.usage,
-        cost=spent(results.record.config, found.total.usage, about),
+        cost=spent(results.record.config, found.total.usage, about, found.total.advice),
         outcomes=found.total.outcomes,
         versions=results.record.versions,
         config=results.record.config,
