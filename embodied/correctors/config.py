@@ -50,10 +50,10 @@ class CorrectorConfig:
 WORDINGS = 6
 """How many wordings the oracle has."""
 OPTIONS = {
-    "oracle": ("silence", "wrong", "delay", "lasts", "wordings", "expert"),
-    "script": ("run",),
-    "critic": ("model", "history", "image", "lasts"),
-    "person": ("lasts",),
+    "oracle": ("silence", "wrong", "delay", "lasts", "wordings", "expert", "sentences"),
+    "script": ("run", "sentences"),
+    "critic": ("model", "history", "image", "lasts", "sentences"),
+    "person": ("lasts", "sentences"),
 }
 """Corrector of ours -> its options."""
 

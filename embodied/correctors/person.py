@@ -80,6 +80,16 @@ class Person:
             await leave()
         return said if isinstance(said, Correction) else None
 
+    async def clarify(self, question: str, options: tuple[str, ...]) -> str | None:
+        """Asks once which action was meant; Enter for none."""
+        _say(f"{question} Type one of: {', '.join(options)}. Enter lets the agent decide as it did.")
+        try:
+            with interruptible():
+                return (await self._line()) or None
+        except (KeyboardInterrupt, EOFError):
+            await leave()
+        return None
+
     def follows(self, decision: Decision) -> None:
         """The decision that the words led to."""
         _say(self._decided(decision, "now "))

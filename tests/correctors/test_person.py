@@ -135,3 +135,18 @@ def test_words_of_this_world_always_correct(tmp_path):
     person.begin(Mission("Drive.", {"stop": "", "help": "", "go": ""}, default_action="go"), None)
     assert person._settled("stop", 0).text == "stop" and person._settled("Help", 0) is None
     assert person._settled("help", 0).text == "help" and person._settled("do go", 0) is None
+
+
+def test_a_person_whose_words_name_no_action_is_asked(tmp_path):
+    """`random` understands nothing but actions."""
+    out = tmp_path / "run"
+    options = ("--env", "babyai", "--task", "goto", "--episodes", "1", "--steps", "2", "--corrector", "person")
+    made = [sys.executable, "-m", "embodied", "eval", *options, "--agent", "random", "--out", str(out), "run.workers=1"]
+    played = subprocess.run(
+        made, input="mind the wall\npick up\nmind it\n\n\n", capture_output=True, text=True, timeout=120
+    )
+    assert 'Which action does "mind the wall" mean? Type one of: turn left, ' in played.stdout
+    first, second = corrections(steps_of(out))
+    assert (first.text, first.resolved, first.method) == ("mind the wall", "pick up", "asked")
+    assert (second.text, second.resolved) == ("mind it", "")
+    assert steps_of(out)[0].executed == "pick up"
