@@ -96,10 +96,10 @@ class Seven:
 
 
 def tokens_a_second(paused: bool, steps: int) -> float:
-    from embodied.agents.versions import find
     from embodied.request import Request
     from embodied.rollout import playing
     from embodied.session import prepare
+    from embodied.versions import find
 
     with tempfile.TemporaryDirectory() as folder:
         options = {"model.batch": 8, "model.threads": 1, "run.workers": 1}
@@ -111,7 +111,7 @@ def tokens_a_second(paused: bool, steps: int) -> float:
             episodes=8,
             steps=steps,
             out=f"{folder}/run",
-            options=[f"{key}={value}" for key, value in options.items()],
+            options=options,
         )
         job = prepare(request, say=lambda text: None)
         first, *seven = job.specs
