@@ -40,6 +40,10 @@ class Channel:
     Use it in the event loop of the episode; from another thread, call `loop.call_soon_threadsafe(channel.submit, ...)`.
     Nothing here has a deadline: a person may think for as long as they like.
 
+    An episode may have a corrector, too. In each step the agent hears a person's words before it decides, and the
+    corrector reviews the decision that heard them. Each speaker's words end by themselves: only newer words of the
+    same speaker, or a takeover of a person's words, end them earlier.
+
     Args:
         changed: Hears each receipt that is new or has changed. Must return quickly and submit nothing.
         thinking: Hears False when the episode begins to wait for a person, and True when it goes on, so that models
