@@ -69,11 +69,13 @@ class Channel:
     # ----------------------------------------------------------------- the person's side
 
     def submit(self, command: Command) -> Receipt:
-        """Takes a command in, at any time. The receipt says what becomes of it."""
+        """Takes a command in, at any time. The receipt says what becomes of it.
+
+        Raises:
+            StoreError: Words cannot be written down. They count all the same.
+        """
         receipt = self.control.submit(command)
         if receipt.status != "refused":
-            if (said := draft(receipt)) is not None:
-                self._note(said)
             if isinstance(command, INTERRUPTING) and self._task is not None and self._stopped_by is None:
                 self._stopped_by = receipt
                 self._task.cancel()
@@ -82,6 +84,8 @@ class Channel:
                 self._environment.interrupt()
             if self._changed is not None:
                 self._changed.set()
+            if (said := draft(receipt)) is not None:
+                self._note(said)  # last: a full disk must not keep the command from its effect
         return receipt
 
     # ----------------------------------------------------------------- the loop's side
