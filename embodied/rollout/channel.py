@@ -40,6 +40,10 @@ class Channel:
     Use it in the event loop of the episode; from another thread, call `loop.call_soon_threadsafe(channel.submit, ...)`.
     Nothing here has a deadline: a person may think for as long as they like.
 
+    An episode may have a corrector, too. In each step the agent hears a person's words before it decides, and the
+    corrector reviews the decision that heard them. Each speaker's words end by themselves: only newer words of the
+    same speaker, or a takeover of a person's words, end them earlier.
+
     Args:
         changed: Hears each receipt that is new or has changed. Must return quickly and submit nothing.
         thinking: Hears False when the episode begins to wait for a person, and True when it goes on, so that models
@@ -65,11 +69,13 @@ class Channel:
     # ----------------------------------------------------------------- the person's side
 
     def submit(self, command: Command) -> Receipt:
-        """Takes a command in, at any time. The receipt says what becomes of it."""
+        """Takes a command in, at any time. The receipt says what becomes of it.
+
+        Raises:
+            StoreError: Words cannot be written down. They count all the same.
+        """
         receipt = self.control.submit(command)
         if receipt.status != "refused":
-            if (said := draft(receipt)) is not None:
-                self._note(said)
             if isinstance(command, INTERRUPTING) and self._task is not None and self._stopped_by is None:
                 self._stopped_by = receipt
                 self._task.cancel()
@@ -78,6 +84,8 @@ class Channel:
                 self._environment.interrupt()
             if self._changed is not None:
                 self._changed.set()
+            if (said := draft(receipt)) is not None:
+                self._note(said)  # last: a full disk must not keep the command from its effect
         return receipt
 
     # ----------------------------------------------------------------- the loop's side
