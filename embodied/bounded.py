@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 SAME_FAILURES = 3
@@ -25,8 +26,28 @@ class FailuresInARow:
         return bool(error) and self._times >= SAME_FAILURES
 
 
+class Waiting(Generic[T]):
+    """What waits to be worked on. More may come while others are worked on, and comes next."""
+
+    def __init__(self, items: Iterable[T]):
+        self._items = deque(items)
+        self.arrived: Callable[[], None] = lambda: None
+        """Hears that something came."""
+
+    def add(self, item: T) -> None:
+        """Puts something in front. Call it only while something is worked on."""
+        self._items.appendleft(item)
+        self.arrived()
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def take(self) -> T:
+        return self._items.popleft()
+
+
 async def work_off(
-    waiting: Sequence[T], work: Callable[[T], Awaitable[str]], concurrency: int, stopping: asyncio.Event
+    waiting: Sequence[T] | Waiting[T], work: Callable[[T], Awaitable[str]], concurrency: int, stopping: asyncio.Event
 ) -> str:
     """Does `work` on everything that waits, in order, on at most `concurrency` things at a time.
 
@@ -42,20 +63,25 @@ async def work_off(
     Raises:
         Exception: What `work` raises, the first of them; all other work is cancelled.
     """
-    todo = iter(waiting)
-    stopped = ""
+    todo = waiting if isinstance(waiting, Waiting) else Waiting(waiting)
+    stopped, busy = "", 0
 
     async def go_on() -> None:
-        nonlocal stopped
-        for item in todo:
-            if stopped or stopping.is_set():
-                return
-            stopped = await work(item) or stopped
+        nonlocal stopped, busy
+        while todo and not (stopped or stopping.is_set()):
+            stopped = await work(todo.take()) or stopped
+        busy -= 1
+
+    def begin(group: asyncio.TaskGroup, most: int) -> None:
+        nonlocal busy
+        for _ in range(min(concurrency - busy, most)):
+            busy += 1
+            group.create_task(go_on())
 
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(concurrency, len(waiting))):
-                group.create_task(go_on())
+            begin(group, len(todo))
+            todo.arrived = lambda: begin(group, 1)
     except ExceptionGroup as several:
         raise several.exceptions[0] from None
     return stopped

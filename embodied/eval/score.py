@@ -32,6 +32,7 @@ class Score:
     steps: int = 0
     invalid_actions: int = 0
     usage: Usage = field(default_factory=Usage)
+    """Of these episodes and their branches."""
     outcomes: dict[str, int] = field(default_factory=dict)
     success_interval: tuple[float, float] | None = None
     """95 % Wilson interval of `success`."""
@@ -85,6 +86,8 @@ def score(run: Run | Results) -> RunScore:
 
 def _score(name: str, specs: Sequence[EpisodeSpec], results: Results) -> Score:
     episodes = [results.ended[s.id] for s in specs if s.id in results.ended]
+    here = {(s.task.env, s.task.task) for s in specs}
+    paid = [*episodes, *(b for b in results.branches if (b.spec.task.env, b.spec.task.task) in here)]
     scored = [e for e in episodes if progress(e) is not None]
     decided = [e.success for e in scored if e.success is not None]
     strata = results.strata(specs)
@@ -99,7 +102,7 @@ def _score(name: str, specs: Sequence[EpisodeSpec], results: Results) -> Score:
         invalid_actions=sum(e.invalid_actions for e in episodes),
         usage=Usage(
             *(
-                sum(getattr(e.usage, f) for e in episodes)
+                sum(getattr(e.usage, f) for e in paid)
                 for f in ("input", "output", "reasoning", "cached", "repeated", "estimated")
             )
         ),

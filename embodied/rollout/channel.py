@@ -52,6 +52,8 @@ class Channel:
     ):
         self.control = Control(changed=changed)
         self.thinking = thinking
+        self.opening: tuple[int, Command] | None = None
+        """A command that comes by itself when the episode begins at this step."""
         self._spoken = Spoken()
         self._changed: asyncio.Event | None = None
         self._task: asyncio.Task[object] | None = None
@@ -75,6 +77,8 @@ class Channel:
     def begin(self, mission: Mission, played: int) -> None:
         """The episode begins, or continues after so many recorded steps."""
         self.control.accepts, self.control.played = accepted(mission).exact, played
+        if self.opening is not None and self.opening[0] == played:
+            self.submit(self.opening[1])
 
     async def turn(
         self, decide: Callable[[], Awaitable[Made]], assisted: Assisted, stopping: asyncio.Event

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
+from embodied.errors import EmbodiedError
 from embodied.types import How
 
 LONGEST = 2_000
@@ -101,13 +102,15 @@ class Branch:
 
     step: int
     """How many of this episode's steps the branch repeats."""
+    by: str = "person"
 
 
 @dataclass(frozen=True)
 class Rewind:
-    """As `Branch`, and this episode ends."""
+    """As `Branch`, and this episode ends, without a score."""
 
     step: int
+    by: str = "person"
 
 
 @dataclass(frozen=True)
@@ -186,6 +189,8 @@ class Receipt:
     """The first step at which it had no effect any more."""
     ended_by: EndedBy = ""
     """What ended a correction or a takeover that was in force."""
+    episode: str = ""
+    """The id of the episode that a branch or a rewind began."""
 
     @property
     def final(self) -> bool:
@@ -210,10 +215,12 @@ class Control:
     Args:
         accepts: The phrase of the vocabulary that a person's words are; None where they are none.
         changed: Hears every receipt that is new or has changed. Must return quickly and send no command.
+        branch: Begins the episode that a command asks for, and returns its id. Raises `EmbodiedError` where it cannot.
     """
 
     accepts: Callable[[str], str | None] = lambda phrase: phrase or None
     changed: Callable[[Receipt], None] = lambda receipt: None
+    branch: Callable[[Branch | Rewind], str] = lambda command: ""
     mode: Mode = Mode.AUTONOMOUS
     played: int = 0
     """Steps so far."""
@@ -240,7 +247,7 @@ class Control:
         if to is None:
             why = _REFUSED.get((type(command), self.mode), _OVER)
             self._finish(receipt, "refused", why)
-        elif why := self._wrong(command):
+        elif why := self._wrong(command) or self._not_begun(receipt):
             self._finish(receipt, "refused", why)
         else:
             self._take(receipt, command)
@@ -270,6 +277,15 @@ class Control:
                     return f"Step {step} was not played: {self._so_far()}."
             case Branch(step) | Rewind(step) if not 0 <= step <= self.played:
                 return f"There is no step {step} to go back to: {self._so_far()}."
+        return ""
+
+    def _not_begun(self, receipt: Receipt) -> str:
+        """Why the episode that a command asks for cannot begin; empty where it has begun, or none is asked for."""
+        if isinstance(receipt.command, Branch | Rewind):
+            try:
+                receipt.episode = self.branch(receipt.command)
+            except EmbodiedError as error:
+                return str(error)
         return ""
 
     def _so_far(self) -> str:

@@ -10,9 +10,18 @@ from functools import partial
 
 from embodied.agents.base import Agent
 from embodied.correctors.base import Corrector
-from embodied.errors import AgentFailure, EnvironmentFailure, ModelFailure, PromptRefused, RecordDiffers
+from embodied.errors import (
+    AgentFailure,
+    EnvironmentFailure,
+    ModelFailure,
+    PromptRefused,
+    RecordDiffers,
+    Rewound,
+    UsageError,
+)
 from embodied.models.base import CONVERSATION
 from embodied.rollout.assisting import Assisted
+from embodied.rollout.branching import can_be_told, check_tellable, first_own
 from embodied.rollout.channel import Channel, Turn
 from embodied.rollout.counts import of_step
 from embodied.rollout.replay import difference
@@ -21,15 +30,19 @@ from embodied.rollout.worlds.workers import Environment
 from embodied.secrets import mask
 from embodied.store.events import calls_in, calls_of
 from embodied.store.run import EpisodeWriter
-from embodied.types import Call, Episode, EpisodeSpec, Json, Mission, Observation, Outcome, Step, Usage
+from embodied.types import Branch, Call, Episode, EpisodeSpec, Json, Mission, Observation, Outcome, Step, Usage
 
 OnStep = Callable[[EpisodeSpec, Step], None]
+WentBack = tuple[Rewound, Branch]
+"""Why an episode that somebody rewound has ended, and the event that says which goes on."""
 
 
 @dataclass
 class Tally:
     """What is summed up while an episode runs."""
 
+    begins: int = 0
+    """The first step that is the episode's own. What the steps before cost is counted in the episode they are of."""
     steps: int = 0
     return_: float = 0.0
     progress: float | None = 0.0
@@ -41,6 +54,8 @@ class Tally:
     counts: dict[str, int] = field(default_factory=dict)
     models: dict[str, None] = field(default_factory=dict)
     """Names under which the model reported itself, in order of appearance."""
+    branches: set[str] = field(default_factory=set)
+    """Ids of the episodes that its steps say were begun."""
 
     def add(self, step: Step, success: bool | None) -> None:
         self.steps += 1
@@ -49,11 +64,15 @@ class Tally:
         self.success = success
         self.invalid += not (step.valid and step.decision.parsed)
         self.info = step.info
-        self.seconds += step.agent_seconds + step.env_seconds
+        self.branches |= {event.episode for event in step.events if isinstance(event, Branch)}
+        if step.index >= self.begins:
+            self.seconds += step.agent_seconds + step.env_seconds
         self.pay(step)
 
     def pay(self, step: Step) -> None:
-        """Counts the step's calls alone."""
+        """Counts the step's calls alone, where they are the episode's own."""
+        if step.index < self.begins:
+            return
         self.pay_calls(calls_of(step))
         for name in of_step(step):
             self.counts[name] = self.counts.get(name, 0) + 1
@@ -76,6 +95,7 @@ async def run_episode(
     stopping: asyncio.Event | None = None,
     corrector: Corrector | None = None,
     channel: Channel | None = None,
+    rewound: Callable[[], WentBack | None] = lambda: None,
 ) -> Episode:
     """Plays one episode to its end and records it, continuing after the steps that `writer` holds already. It repeats
     those steps in the environment, compares every observation with the record, and tells them to the agent
@@ -85,6 +105,7 @@ async def run_episode(
         stopping: Once it is set, the episode ends as `cancelled` after the step in flight.
         corrector: Reviews each decision before it is executed.
         channel: What a person tells the episode; None where nobody can.
+        rewound: Why it ends without a score, where somebody went back in it: now, or before a kill.
 
     Returns:
         The episode as it was written.
@@ -95,7 +116,7 @@ async def run_episode(
     """
     stopping = stopping or asyncio.Event()
     CONVERSATION.set(spec.id)
-    tally, assisted = Tally(), Assisted(agent, corrector)
+    tally, assisted = Tally(first_own(spec)), Assisted(agent, corrector)
     error: BaseException | None = None
     start: Start | None = None
     observation: Observation | None = None
@@ -103,10 +124,11 @@ async def run_episode(
     try:
         start = await env.reset(spec.seed)
         assisted.begin(start.mission, spec)
+        _check_tellable(tally.begins, assisted)
         observation, ended = await _recall(start.observation, assisted, env, writer, tally)
         if channel is not None:
             channel.begin(start.mission, tally.steps)
-        while not ended and not stopping.is_set():
+        while not ended and rewound() is None and not stopping.is_set():
             turn = await _turn(observation, assisted, channel, stopping)
             if turn is None:
                 break
@@ -136,6 +158,10 @@ async def run_episode(
     if channel is not None:
         channel.close()
         assisted.unfinished += channel.events(tally.steps)
+    if (back := rewound()) is not None and not isinstance(error, asyncio.CancelledError):
+        outcome, error = "cancelled", back[0]
+        told = tally.branches | {event.episode for event in assisted.unfinished if isinstance(event, Branch)}
+        assisted.unfinished += [back[1]] if back[1].episode not in told else []
     assisted.end(outcome)
     tally.pay_calls(call for event in assisted.unfinished for call in calls_in(event))
     episode = _episode(spec, outcome, tally, start, observation, error)
@@ -182,6 +208,14 @@ def _episode(
     )
 
 
+def _check_tellable(begins: int, assisted: Assisted) -> None:
+    """Raises `AgentFailure` where the agent of a branch cannot be told what it repeats."""
+    try:
+        check_tellable(can_be_told(assisted.agent, assisted.corrector), begins)
+    except UsageError as error:
+        raise AgentFailure(str(error)) from None
+
+
 async def _recall(
     observation: Observation, assisted: Assisted, env: Environment, writer: EpisodeWriter, tally: Tally
 ) -> tuple[Observation, Outcome | None]:
@@ -210,6 +244,11 @@ async def _recall(
         assisted.recall(step)
         tally.add(step, answer.success)
         observation, ended = replace(answer.observation, valid=step.valid), _ending(step)
+    if tally.steps < tally.begins:
+        raise RecordDiffers(
+            f"The branch cannot go on: of the {tally.begins} steps that it repeats, {tally.steps} are recorded. Restore"
+            " the folder of its parent from a copy."
+        )
     return observation, ended
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from embodied.rollout.branching import first_own
 from embodied.store.run import Run
 from embodied.types import Usage
 
@@ -37,6 +38,7 @@ class _Event(msgspec.Struct):
 class _Step(msgspec.Struct):
     """The part of a line of `steps.jsonl` that is counted."""
 
+    index: int = 0
     decision: _Decision = msgspec.field(default_factory=_Decision)
     events: list[_Event] = []
 
@@ -52,10 +54,12 @@ _step = msgspec.json.Decoder(_Step)
 
 
 def used(run: Run) -> Usage:
-    """The usage of every call recorded in a run, of attempts that were given up too. Damaged records are skipped."""
+    """The usage of every call recorded in a run, of branches and of attempts that were given up too. What a branch
+    repeats was paid for by its parent and counts once. Damaged records are skipped.
+    """
     total = Usage()
-    for spec in run.record.planned:
-        for usage in _of_episode(run.folder(spec.id)):
+    for spec in run.record.specs:
+        for usage in _of_episode(run.folder(spec.id), first_own(spec)):
             total = Usage(
                 total.input + usage.input,
                 total.output + usage.output,
@@ -67,21 +71,22 @@ def used(run: Run) -> Usage:
     return total
 
 
-def _of_episode(folder: Path) -> Iterator[Usage]:
+def _of_episode(folder: Path, begins: int) -> Iterator[Usage]:
     for attempt in (folder, *folder.glob("attempt-*")):
         try:
             yield _ended.decode((attempt / "episode.json").read_bytes()).usage
         except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
-            yield from _of_steps(attempt / "steps.jsonl")
+            yield from _of_steps(attempt / "steps.jsonl", begins)
 
 
-def _of_steps(path: Path) -> Iterator[Usage]:
-    """Of an attempt without a result: it was killed, or is being played now."""
+def _of_steps(path: Path, begins: int) -> Iterator[Usage]:
+    """Of an attempt without a result: it was killed, or is being played now. Steps before `begins` are another's."""
     if not path.is_file():
         return
     with path.open("rb") as lines:
         for line in lines:
             try:
-                yield from (call.reply.usage for call in _step.decode(line).calls())
+                step = _step.decode(line)
+                yield from (call.reply.usage for call in step.calls() if step.index >= begins)
             except (msgspec.DecodeError, UnicodeDecodeError):
                 continue

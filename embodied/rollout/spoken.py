@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from embodied.rollout import control
 from embodied.rollout.control import EndedBy, Receipt, Speak, TakeOver
-from embodied.types import Call, Correction, Decision, Event, Interrupt, Label, Status, Takeover, Why
+from embodied.types import Branch, Call, Correction, Decision, Event, Interrupt, Label, Status, Takeover, Why
 
 _WHY: dict[EndedBy, Why] = {
     "explicit": "explicit",
@@ -63,6 +63,9 @@ class Spoken:
                 found += self._correction(receipt, receipt.command, index, over)
             elif isinstance(receipt.command, control.Label):
                 found.append(_label(receipt.command, index))
+                self._closed.add(receipt.id)
+            elif isinstance(receipt.command, control.Branch | control.Rewind) and receipt.episode:
+                found.append(Branch(episode=receipt.episode, by=_by(receipt), step=receipt.command.step))
                 self._closed.add(receipt.id)
             elif not isinstance(receipt.command, TakeOver):
                 self._closed.add(receipt.id)
