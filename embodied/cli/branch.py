@@ -62,7 +62,7 @@ def branch(
 
 
 def _play(job: Job, run: Run, new: EpisodeSpec, words: str, lasts: int) -> int:
-    """Begins the branch once everything is checked, plays it, and prints how it and its parent ended."""
+    """Begins the branch once everything is checked, plays it, and prints how its parent ended and how it did."""
     from embodied.cli import interrupt
     from embodied.cli.progress import line, listener
     from embodied.cli.session import performed
@@ -75,7 +75,8 @@ def _play(job: Job, run: Run, new: EpisodeSpec, words: str, lasts: int) -> int:
     def watch(
         run: Run, specs: Sequence[EpisodeSpec], price: Price | None, stopping: asyncio.Event
     ) -> Iterator[Listener]:
-        typer.echo(f"A branch of {parent} from step {step} in {run.root}")
+        before = run.result(parent)
+        typer.echo(f"From step {step} of {line(before) if before is not None else f'{parent}  not over'}")
         with listener(run, specs, price=price, silent=job.config.agent.policy == "human") as shown:
             yield shown
 
@@ -87,8 +88,5 @@ def _play(job: Job, run: Run, new: EpisodeSpec, words: str, lasts: int) -> int:
     if result.interrupted:
         interrupt.say(f"Stopped. Nothing recorded is lost: `embodied resume {folder}` continues from here.")
         return interrupt.INTERRUPTED
-    for id_, what in ((parent, "from"), (new.id, "branch")):
-        ended = run.result(id_)
-        typer.echo(f"{what + ':':8}{line(ended) if ended is not None else f'{id_}  not over'}")
     typer.echo(f"A branch counts in no score. Look: `embodied view {folder}`.")
     return 0 if run.over(new.id) else 5

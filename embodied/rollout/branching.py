@@ -6,7 +6,7 @@ episode's channel.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from embodied import types
@@ -15,6 +15,7 @@ from embodied.correctors.base import Corrector
 from embodied.errors import Rewound, UsageError
 from embodied.rollout.channel import Channel
 from embodied.rollout.control import Branch, Rewind, Speak
+from embodied.store.record import Branched
 from embodied.store.run import Run
 from embodied.types import EpisodeSpec
 
@@ -79,9 +80,20 @@ def first_own(spec: EpisodeSpec) -> int:
     return spec.from_step if isinstance(spec.from_step, int) else 0
 
 
-def rewound(run: Run, spec: EpisodeSpec) -> tuple[Rewound, types.Branch] | None:
-    """Why an episode ends without a score, and the event that says so; None where nobody went back in it."""
-    found = run.rewound_by(spec.id)
+def rewinds(run: Run, spec: EpisodeSpec) -> list[Branched]:
+    """The branches for which an episode ended."""
+    return [branch for branch in run.record.branched if branch.rewinds and branch.spec.parent == spec.id]
+
+
+def rewound(run: Run, spec: EpisodeSpec, before: Sequence[Branched]) -> tuple[Rewound, types.Branch] | None:
+    """Why an episode ends without a score, and the event that says so; None where nobody went back in it.
+
+    Args:
+        run: The run.
+        spec: The episode.
+        before: Of `rewinds`, what does not count: somebody deleted the episode since, to play it from its beginning.
+    """
+    found = next((branch for branch in rewinds(run, spec) if branch not in before), None)
     if found is None:
         return None
     step, other = first_own(found.spec), found.spec.id

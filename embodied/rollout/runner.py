@@ -15,7 +15,7 @@ from embodied.agents.base import Agent
 from embodied.bounded import SAME_FAILURES, FailuresInARow, Waiting, work_off
 from embodied.correctors.base import Corrector
 from embodied.errors import Rewound, UsageError, WorkersLost
-from embodied.rollout.branching import branches_of, can_be_told, connected, rewound
+from embodied.rollout.branching import branches_of, can_be_told, connected, rewinds, rewound
 from embodied.rollout.channel import Channel
 from embodied.rollout.episode import run_episode
 from embodied.rollout.worlds.workers import Pool
@@ -244,7 +244,9 @@ async def _play(
 ) -> Episode:
     env = pool.environment(spec.task, run.blobs)
     try:
-        back = partial(rewound, run, spec)
+        there = rewinds(run, spec)
+        anew = there and next(writer.recorded(), None) is None
+        back = partial(rewound, run, spec, there if anew else ())
         return await run_episode(spec, env, agent, writer, listener.stepped, stopping, corrector, channel, back)
     finally:
         if stopping.is_set():

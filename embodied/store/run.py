@@ -256,10 +256,6 @@ class Run:
 
     # ----------------------------------------------------------------- branches
 
-    def rewound_by(self, id_: str) -> Branched | None:
-        """The branch for which an episode ended; None where there is none."""
-        return next((b for b in self.record.branched if b.rewinds and b.spec.parent == id_), None)
-
     def next_branch(self, parent: str, step: int) -> EpisodeSpec:
         """The episode that would go on from step `step` of `parent`. Writes nothing.
 
@@ -274,7 +270,7 @@ class Run:
         self, parent: str, step: int, *, by: str = "person", rewinds: bool = False, say: str = "", lasts: int = 1
     ) -> EpisodeSpec:
         """Begins an episode that repeats the first `step` steps of `parent` and then goes on by itself. It is on disk
-        when this returns, and is played by whoever plays the run.
+        when this returns. The process that plays the run plays it, or `embodied resume`.
 
         Args:
             parent: An episode of this run, planned or a branch.

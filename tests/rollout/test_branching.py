@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -158,6 +159,15 @@ def test_a_kill_between_the_rewind_and_the_end_of_the_episode_changes_nothing(tm
     (run.folder(specs[0].id) / "episode.json").unlink()
     playing(Run(run.root), specs, model=Hashing())
     assert content(run.root) == before
+
+
+def test_a_rewound_episode_that_somebody_deletes_is_played_from_its_beginning(tmp_path):
+    run, specs = make_run(tmp_path / "run", 1)
+    playing(run, specs, once(4, Rewind(2)), Hashing())
+    shutil.rmtree(run.folder(specs[0].id))
+    _, heard, _ = playing(Run(run.root), specs, model=Hashing())
+    assert run.episode(specs[0].id).outcome in ("finished", "limit")
+    assert heard == [f"started {specs[0].id}", f"ended {specs[0].id}"], "its branch stays as it is"
 
 
 def test_a_branch_is_played_beside_its_paused_parent(tmp_path):
