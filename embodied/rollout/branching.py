@@ -6,7 +6,8 @@ episode's channel.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from functools import partial
 
 from embodied import types
@@ -80,25 +81,42 @@ def first_own(spec: EpisodeSpec) -> int:
     return spec.from_step if isinstance(spec.from_step, int) else 0
 
 
-def rewinds(run: Run, spec: EpisodeSpec) -> list[Branched]:
-    """The branches for which an episode ended."""
-    return [branch for branch in run.record.branched if branch.rewinds and branch.spec.parent == spec.id]
+@dataclass(frozen=True)
+class Begun:
+    """The branches that people have begun from one episode, as the run has them at any moment."""
 
+    run: Run
+    spec: EpisodeSpec
+    without: tuple[str, ...] = ()
+    """Ids of branches of an earlier attempt, which say nothing about this one."""
 
-def rewound(run: Run, spec: EpisodeSpec, before: Sequence[Branched]) -> tuple[Rewound, types.Branch] | None:
-    """Why an episode ends without a score, and the event that says so; None where nobody went back in it.
+    @classmethod
+    def of(cls, run: Run, spec: EpisodeSpec, anew: bool) -> Begun:
+        """Of an episode that begins or continues.
 
-    Args:
-        run: The run.
-        spec: The episode.
-        before: Of `rewinds`, what does not count: somebody deleted the episode since, to play it from its beginning.
-    """
-    found = next((branch for branch in rewinds(run, spec) if branch not in before), None)
-    if found is None:
-        return None
-    step, other = first_own(found.spec), found.spec.id
-    why = Rewound(f"Somebody went back to step {step}: the episode {other} goes on from there.")
-    return why, types.Branch(episode=other, by=found.by, step=step)
+        Args:
+            run: The run.
+            spec: The episode.
+            anew: No step of it is recorded: what branches it had are of an attempt that was given up or deleted.
+        """
+        every = cls(run, spec)
+        return cls(run, spec, tuple(branch.spec.id for branch in every._branches())) if anew else every
+
+    def events(self) -> list[types.Branch]:
+        """What the episode's record must say of them."""
+        return [types.Branch(episode=b.spec.id, by=b.by, step=first_own(b.spec)) for b in self._branches()]
+
+    def rewound(self) -> Rewound | None:
+        """Why the episode ends without a score; None where nobody went back in it."""
+        found = next((branch for branch in self._branches() if branch.rewinds), None)
+        if found is None:
+            return None
+        step = first_own(found.spec)
+        return Rewound(f"Somebody went back to step {step}: the episode {found.spec.id} goes on from there.")
+
+    def _branches(self) -> list[Branched]:
+        every = self.run.record.branched
+        return [b for b in every if b.spec.parent == self.spec.id and b.spec.id not in self.without]
 
 
 def branches_of(run: Run, ids: Collection[str]) -> list[EpisodeSpec]:

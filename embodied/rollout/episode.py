@@ -16,12 +16,11 @@ from embodied.errors import (
     ModelFailure,
     PromptRefused,
     RecordDiffers,
-    Rewound,
     UsageError,
 )
 from embodied.models.base import CONVERSATION
 from embodied.rollout.assisting import Assisted
-from embodied.rollout.branching import can_be_told, check_tellable, first_own
+from embodied.rollout.branching import Begun, can_be_told, check_tellable, first_own
 from embodied.rollout.channel import Channel, Turn
 from embodied.rollout.counts import of_step
 from embodied.rollout.replay import difference
@@ -33,8 +32,6 @@ from embodied.store.run import EpisodeWriter
 from embodied.types import Branch, Call, Episode, EpisodeSpec, Json, Mission, Observation, Outcome, Step, Usage
 
 OnStep = Callable[[EpisodeSpec, Step], None]
-WentBack = tuple[Rewound, Branch]
-"""Why an episode that somebody rewound has ended, and the event that says which goes on."""
 
 
 @dataclass
@@ -95,7 +92,7 @@ async def run_episode(
     stopping: asyncio.Event | None = None,
     corrector: Corrector | None = None,
     channel: Channel | None = None,
-    rewound: Callable[[], WentBack | None] = lambda: None,
+    begun: Begun | None = None,
 ) -> Episode:
     """Plays one episode to its end and records it, continuing after the steps that `writer` holds already. It repeats
     those steps in the environment, compares every observation with the record, and tells them to the agent
@@ -105,7 +102,7 @@ async def run_episode(
         stopping: Once it is set, the episode ends as `cancelled` after the step in flight.
         corrector: Reviews each decision before it is executed.
         channel: What a person tells the episode; None where nobody can.
-        rewound: Why it ends without a score, where somebody went back in it: now, or before a kill.
+        begun: The branches of the episode: its record names them, and it ends without a score if one rewound it.
 
     Returns:
         The episode as it was written.
@@ -128,7 +125,7 @@ async def run_episode(
         observation, ended = await _recall(start.observation, assisted, env, writer, tally)
         if channel is not None:
             channel.begin(start.mission, tally.steps)
-        while not ended and rewound() is None and not stopping.is_set():
+        while not ended and not (begun and begun.rewound()) and not stopping.is_set():
             turn = await _turn(observation, assisted, channel, stopping)
             if turn is None:
                 break
@@ -158,10 +155,11 @@ async def run_episode(
     if channel is not None:
         channel.close()
         assisted.unfinished += channel.events(tally.steps)
-    if (back := rewound()) is not None and not isinstance(error, asyncio.CancelledError):
-        outcome, error = "cancelled", back[0]
+    if begun is not None and not isinstance(error, asyncio.CancelledError):
+        if back := begun.rewound():
+            outcome, error = "cancelled", back
         told = tally.branches | {event.episode for event in assisted.unfinished if isinstance(event, Branch)}
-        assisted.unfinished += [back[1]] if back[1].episode not in told else []
+        assisted.unfinished += [event for event in begun.events() if event.episode not in told]
     assisted.end(outcome)
     tally.pay_calls(call for event in assisted.unfinished for call in calls_in(event))
     episode = _episode(spec, outcome, tally, start, observation, error)

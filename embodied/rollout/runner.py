@@ -8,14 +8,13 @@ import asyncio
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Protocol
 
 from embodied.agents.base import Agent
 from embodied.bounded import SAME_FAILURES, FailuresInARow, Waiting, work_off
 from embodied.correctors.base import Corrector
 from embodied.errors import Rewound, UsageError, WorkersLost
-from embodied.rollout.branching import branches_of, can_be_told, connected, rewinds, rewound
+from embodied.rollout.branching import Begun, branches_of, can_be_told, connected
 from embodied.rollout.channel import Channel
 from embodied.rollout.episode import run_episode
 from embodied.rollout.worlds.workers import Pool
@@ -244,10 +243,9 @@ async def _play(
 ) -> Episode:
     env = pool.environment(spec.task, run.blobs)
     try:
-        there = rewinds(run, spec)
-        anew = there and next(writer.recorded(), None) is None
-        back = partial(rewound, run, spec, there if anew else ())
-        return await run_episode(spec, env, agent, writer, listener.stepped, stopping, corrector, channel, back)
+        anew = bool(run.record.branched) and next(writer.recorded(), None) is None
+        begun = Begun.of(run, spec, anew)
+        return await run_episode(spec, env, agent, writer, listener.stepped, stopping, corrector, channel, begun)
     finally:
         if stopping.is_set():
             pool.hurry()
