@@ -52,6 +52,8 @@ def branch(
     if len(words) > LONGEST:
         raise UsageError(f"The correction has {len(words):,} characters; {LONGEST:,} is the most.")
     opened = Run(run)
+    if "imported" in opened.record.config:
+        raise UsageError(f"{run} was imported: it names no agent that could play on. Only a run of ours can branch.")
     new = opened.next_branch(opened.find(episode), step)
     require_trust(opened, trust, play=True)
     version = played_version(opened, agent)
