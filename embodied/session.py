@@ -38,7 +38,7 @@ from embodied.rollout import playing
 from embodied.rollout.identity import deciding, difference, of_plugins, run_identity, unnamed, versions
 from embodied.rollout.plan import Shard, plan
 from embodied.rollout.playing import Factory, Job
-from embodied.rollout.runner import Listener, Listeners
+from embodied.rollout.runner import Listener, Listeners, OfThePlan
 from embodied.splits import check_split
 from embodied.store.record import ASSISTED, FORMAT
 from embodied.store.run import Run, RunRecord
@@ -320,8 +320,8 @@ def environments(named: Iterable[str]) -> tuple[str, ...]:
 
 async def _evaluated(job: Job, listeners: Sequence[Listener]) -> Evaluation:
     @contextmanager
-    def watch(*_: object) -> Iterator[Listeners]:
-        yield Listeners(listeners)
+    def watch(*_: object) -> Iterator[Listener]:
+        yield OfThePlan(Listeners(listeners))
 
     _begun.get([]).append(job)
     run, result = await playing.play(job, watch, created=lambda record: note(record, _warn))

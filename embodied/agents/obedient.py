@@ -6,6 +6,7 @@ asked. Words that name no action reach the model as they are.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from embodied.agents.base import Agent
@@ -47,7 +48,8 @@ class Obedient:
 
     def unfinished(self) -> tuple[Call, ...]:
         """The model calls of a decision that was interrupted."""
-        return self._agent.unfinished()
+        calls: Callable[[], tuple[Call, ...]] = getattr(self._agent, "unfinished", tuple)
+        return calls()
 
     def end(self, outcome: Outcome) -> None:
         self._agent.end(outcome)

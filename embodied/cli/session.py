@@ -19,10 +19,11 @@ from embodied.eval.score import score
 from embodied.listeners import listening
 from embodied.models.prices import Price
 from embodied.rollout import playing
+from embodied.rollout.branching import branches_of
 from embodied.rollout.playing import Job
 from embodied.rollout.runner import Listener, Result
 from embodied.rollout.worlds.workers import abandon
-from embodied.store.run import Run
+from embodied.store.run import Run, RunRecord
 from embodied.terminal import plain, shell_word
 from embodied.trust import note
 from embodied.types import EpisodeSpec
@@ -64,8 +65,15 @@ def play(job: Job, as_json: bool, log: Sequence[str] = ()) -> int:
     return _report(job, run, result, as_json)
 
 
-def performed(job: Job, watch: Watch) -> tuple[Run | None, Result]:
+def performed(
+    job: Job, watch: Watch, created: Callable[[RunRecord], None] = lambda record: None
+) -> tuple[Run | None, Result]:
     """Plays a job, and lets Ctrl-C stop it.
+
+    Args:
+        job: What to play.
+        watch: See `Watch`.
+        created: Hears that everything was checked, and that the folder is there.
 
     Returns:
         The run, or None where it was stopped before there was one; and the result.
@@ -75,9 +83,13 @@ def performed(job: Job, watch: Watch) -> tuple[Run | None, Result]:
     def told(run: Run, specs: Sequence[EpisodeSpec], price: Price | None) -> AbstractContextManager[Listener]:
         return watch(run, specs, price, stopping)
 
+    def noted(record: RunRecord) -> None:
+        note(record, say)
+        created(record)
+
     async def main(bound: interrupt.Bound) -> tuple[Run | None, Result]:
         with interrupt.interruptible(stopping, bound):
-            return await playing.play(job, told, stopping, lambda record: note(record, say))
+            return await playing.play(job, told, stopping, noted)
 
     try:
         return interrupt.run(main, abandon)
@@ -108,7 +120,9 @@ def _say_begin(run: Run, specs: Sequence[EpisodeSpec]) -> None:
 
 
 def _report(job: Job, run: Run, result: Result, as_json: bool) -> int:
-    missing = sum(not run.scored(spec.id) for spec in job.specs)
+    missing = sum(not run.over(spec.id) for spec in job.specs)
+    rewound = sum(run.over(spec.id) and not run.scored(spec.id) for spec in job.specs)
+    waiting = sum(not run.over(spec.id) for spec in branches_of(run, {spec.id for spec in job.specs}))
     if not as_json:
         results = read(run)
         print_score(score(results))
@@ -117,6 +131,10 @@ def _report(job: Job, run: Run, result: Result, as_json: bool) -> int:
         print_cost(job.config, run)
         if result.skipped:
             print(f"{counted(result.skipped, 'be')} already scored and not played again.")
+        if result.branches:
+            print(f"{_branches(result.branches)} played. No branch counts in a score.")
+        if rewound:
+            print(f"{counted(rewound, 'be')} rewound: a branch goes on, and there is no score.")
         folder = shell_word(run.root)
         print(f"Look: `embodied view {folder}`, or as films: `embodied export {folder} --format gif`.")
         if result.stopped:
@@ -128,4 +146,10 @@ def _report(job: Job, run: Run, result: Result, as_json: bool) -> int:
             print(f"{counted(missing, 'have')} no score; `embodied resume {folder}` plays again.")
             if failed == missing:
                 print("The environment or the agent failed each time: repair it first.")
-    return 5 if missing else 0
+        if waiting and not result.stopped:
+            print(f"{_branches(waiting)} not over; `embodied resume {folder}` plays on.")
+    return 5 if missing or rewound else 0
+
+
+def _branches(number: int) -> str:
+    return f"{number} {'branch was' if number == 1 else 'branches were'}"

@@ -88,7 +88,6 @@ class Person:
                 return (await self._line()) or None
         except (KeyboardInterrupt, EOFError):
             await leave()
-        return None
 
     def follows(self, decision: Decision) -> None:
         """The decision that the words led to."""

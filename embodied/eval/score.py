@@ -32,6 +32,7 @@ class Score:
     steps: int = 0
     invalid_actions: int = 0
     usage: Usage = field(default_factory=Usage)
+    """Of these episodes and their branches."""
     outcomes: dict[str, int] = field(default_factory=dict)
     success_interval: tuple[float, float] | None = None
     """95 % Wilson interval of `success`."""
@@ -91,6 +92,8 @@ def _sum(usages: Iterable[Usage]) -> Usage:
 
 def _score(name: str, specs: Sequence[EpisodeSpec], results: Results) -> Score:
     episodes = [results.ended[s.id] for s in specs if s.id in results.ended]
+    here = {(s.task.env, s.task.task) for s in specs}
+    paid = [*episodes, *(b for b in results.branches if (b.spec.task.env, b.spec.task.task) in here)]
     scored = [e for e in episodes if progress(e) is not None]
     decided = [e.success for e in scored if e.success is not None]
     strata = results.strata(specs)
@@ -103,8 +106,8 @@ def _score(name: str, specs: Sequence[EpisodeSpec], results: Results) -> Score:
         success=sum(decided) / len(decided) if decided else None,
         steps=sum(e.steps for e in episodes),
         invalid_actions=sum(e.invalid_actions for e in episodes),
-        usage=_sum(e.usage for e in episodes),
-        advice=_sum(e.advice or Usage() for e in episodes),
+        usage=_sum(e.usage for e in paid),
+        advice=_sum(e.advice or Usage() for e in paid),
         outcomes=dict(Counter(e.outcome for e in episodes)),
         success_interval=wilson(sum(decided), len(decided)),
         decided=len(decided),

@@ -57,6 +57,8 @@ class Channel:
     ):
         self.control = Control(changed=changed)
         self.thinking = thinking
+        self.opening: tuple[int, Command] | None = None
+        """A command that comes by itself when the episode begins at this step."""
         self._spoken = Spoken()
         self._observation = Observation("")
         self._changed: asyncio.Event | None = None
@@ -119,6 +121,8 @@ class Channel:
         for receipt in early:
             if receipt.status != "refused" and (said := draft(receipt)) is not None:
                 note(said)
+        if self.opening is not None and self.opening[0] == played:
+            self.submit(self.opening[1])
 
     async def turn(self, observation: Observation, assisted: Assisted, stopping: asyncio.Event) -> Turn | None:
         """Waits until somebody may decide, and for the decision. After an interruption the agent is asked again, on the

@@ -28,7 +28,7 @@ from embodied.models.layers.budget import Allowance, Budget
 from embodied.models.prices import Price, price_of
 from embodied.rollout.channel import Channel
 from embodied.rollout.orders import Reach
-from embodied.rollout.runner import Listener, Result, run_all
+from embodied.rollout.runner import Listener, Result, owed, run_all
 from embodied.rollout.spend import used_by_each
 from embodied.rollout.worlds.workers import Pool, ProcessWorker, Worker
 from embodied.store.blobs import FileBlobs
@@ -64,9 +64,9 @@ class Job:
         return agents.needs_model(self.config.agent.policy)
 
     def owed(self) -> list[EpisodeSpec]:
-        """The episodes that have no score yet."""
+        """The episodes that are not over yet, with their branches."""
         there = Run(self.root) if self.run is None and (self.root / "run.json").is_file() else self.run
-        return [spec for spec in self.specs if there is None or not there.scored(spec.id)]
+        return list(self.specs) if there is None else owed(there, self.specs)
 
     def agent(self, spec: EpisodeSpec, model: Model | None, blobs: Blobs) -> Agent:
         """The agent for one episode. It is not told that a control takes something from it."""
@@ -108,9 +108,9 @@ async def play(
     """
     stopping = stopping or asyncio.Event()
     async with pool_of(job) as pool:
-        owed = job.owed()
-        await pool.start(len(owed))
-        await check_environments(job.config.agent, owed, pool)
+        waiting = job.owed()
+        await pool.start(len(waiting))
+        await check_environments(job.config.agent, waiting, pool)
         if stopping.is_set():
             return job.run, Result(0, 0, interrupted=True)
         model, critic = build_models(job)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import msgspec
 
+from embodied.rollout.branching import first_own
 from embodied.store import said
-from embodied.store.events import calls_in
+from embodied.store.events import advice_in, calls_in
 from embodied.store.run import Run
 from embodied.types import Usage
 
@@ -42,6 +43,7 @@ class _Event(msgspec.Struct):
 class _Step(msgspec.Struct):
     """The part of a line of `steps.jsonl` that is counted."""
 
+    index: int = 0
     decision: _Decision = msgspec.field(default_factory=_Decision)
     events: list[_Event] = []
 
@@ -65,7 +67,9 @@ Pair = tuple[Usage, Usage]
 
 
 def used(run: Run) -> Usage:
-    """The usage of every call recorded in a run, of attempts that were given up too. Damaged records are skipped."""
+    """The usage of every call recorded in a run, of branches and of attempts that were given up too. What a branch
+    repeats was paid for by its parent and counts once. Damaged records are skipped.
+    """
     return used_in_all(run)[0]
 
 
@@ -77,7 +81,7 @@ def used_by_each(run: Run) -> Pair:
 
 def used_in_all(run: Run) -> Pair:
     """As `used`, with the part of a corrector's own model."""
-    pairs = [pair for spec in run.record.planned for pair in _of_episode(run.folder(spec.id))]
+    pairs = [pair for spec in run.record.specs for pair in _of_episode(run.folder(spec.id), first_own(spec))]
     return _sum(total for total, _ in pairs), _sum(advice for _, advice in pairs)
 
 
@@ -86,18 +90,21 @@ def _sum(usages: Iterable[Usage]) -> Usage:
     return Usage(*map(sum, columns))
 
 
-def _of_episode(folder: Path) -> Iterator[Pair]:
+def _of_episode(folder: Path, begins: int) -> Iterator[Pair]:
     for attempt in (folder, *folder.glob("attempt-*")):
         try:
             ended = _ended.decode((attempt / "episode.json").read_bytes())
             yield ended.usage, ended.advice
         except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
-            yield from _of_steps(attempt / "steps.jsonl")
-            yield from (call.reply.usage for event in said.read(attempt) for call in calls_in(event))
+            yield from _of_steps(attempt / "steps.jsonl", begins)
+            left = said.read(attempt)
+            calls = [call for event in left for call in calls_in(event)]
+            advice = [call for event in left for call in advice_in(event)]
+            yield _sum(call.reply.usage for call in calls), _sum(call.reply.usage for call in advice)
 
 
-def _of_steps(path: Path) -> Iterator[Pair]:
-    """Of an attempt without a result: it was killed, or is being played now."""
+def _of_steps(path: Path, begins: int) -> Iterator[Pair]:
+    """Of an attempt without a result: it was killed, or is being played now. Steps before `begins` are another's."""
     if not path.is_file():
         return
     with path.open("rb") as lines:
@@ -106,4 +113,5 @@ def _of_steps(path: Path) -> Iterator[Pair]:
                 step = _step.decode(line)
             except (msgspec.DecodeError, UnicodeDecodeError):
                 continue
-            yield _sum(call.reply.usage for call in step.calls()), _sum(call.reply.usage for call in step.advice())
+            if step.index >= begins:
+                yield _sum(call.reply.usage for call in step.calls()), _sum(call.reply.usage for call in step.advice())

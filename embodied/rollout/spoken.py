@@ -10,7 +10,7 @@ import msgspec
 from embodied.agents.resolving import Resolution
 from embodied.rollout import control
 from embodied.rollout.control import Control, EndedBy, Receipt, Speak, TakeOver
-from embodied.types import Call, Correction, Decision, Event, Interrupt, Label, Status, Takeover, Why
+from embodied.types import Branch, Call, Correction, Decision, Event, Interrupt, Label, Status, Takeover, Why
 
 _WHY: dict[EndedBy, Why] = {
     "explicit": "explicit",
@@ -143,6 +143,8 @@ class Spoken:
         if isinstance(receipt.command, Speak):
             return self._correction(receipt, receipt.command, control_, index, over, executed)
         self._closed.add(receipt.id)
+        if isinstance(receipt.command, control.Branch | control.Rewind) and receipt.episode:
+            return [Branch(episode=receipt.episode, by=_by(receipt), step=receipt.command.step)]
         said = draft(receipt)
         return [said] if isinstance(said, Label) else []
 

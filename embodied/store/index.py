@@ -334,6 +334,8 @@ def _event(event: dict[str, Any], index: int) -> Event:
         return Event(kind, f"{event.get('by', '')}{about}: {event.get('text', '')}")
     if kind == "review":
         return Event(kind, _reviewed(event))
+    if kind == "branch":
+        return Event(kind, f"{event.get('by', '')}: back to step {event.get('step', 0)}, in {event.get('episode', '')}")
     if kind != "correction":
         return Event(kind, str(event.get("text") or _told(event)))
     why = f" Ended: {event['why']}." if event.get("why") else ""
