@@ -117,12 +117,12 @@ class Channel:
         self._spoken.begin(counting)
         early = list(self.control.receipts)
         self.control.begin(played, assisted.commands, counting)
+        if self.opening is not None and self.opening[0] == played:
+            self.submit(self.opening[1])  # not noted: the run has it, and says it again after a kill
         self._note = note
         for receipt in early:
             if receipt.status != "refused" and (said := draft(receipt)) is not None:
                 note(said)
-        if self.opening is not None and self.opening[0] == played:
-            self.submit(self.opening[1])
 
     async def turn(self, observation: Observation, assisted: Assisted, stopping: asyncio.Event) -> Turn | None:
         """Waits until somebody may decide, and for the decision. After an interruption the agent is asked again, on the

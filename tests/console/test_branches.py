@@ -66,7 +66,8 @@ def test_an_episode_links_its_parent_and_its_branches(branched, page: Page):
         expect(rows).to_have_count(5)
         expect(rows.nth(1)).to_have_class(re.compile("branch"))
         expect(rows.nth(1)).to_contain_text("from step 5")
-        left = [rows.nth(n).locator(".dot").bounding_box()["x"] for n in range(5)]
+        indent = "row => parseFloat(getComputedStyle(row).paddingLeft)"
+        left = [rows.nth(n).evaluate(indent) for n in range(5)]
         assert left[0] == left[4] < left[1] == left[3] < left[2], "branches stand to the right of their parents"
         family = page.locator("#family")
         expect(family).to_contain_text("Branch: steps 0 to 4 are those of the episode it goes on from")

@@ -321,7 +321,7 @@ def test_killed_at_any_moment_no_branch_is_lost_and_none_is_played_twice(tmp_pat
         root = tmp_path / str(number)
         process = subprocess.Popen([sys.executable, "-m", "tests.rollout.branching_driver", str(root)])
         until = time.monotonic() + 120
-        while not list(root.glob("episodes/*-b*/steps.jsonl")) and time.monotonic() < until:
+        while not list(root.glob("episodes/*-b*.*/steps.jsonl")) and time.monotonic() < until:
             time.sleep(0.02)
         time.sleep(rng.random() / 2)
         process.send_signal(signal.SIGKILL)
