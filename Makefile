@@ -48,6 +48,7 @@ test-inspect:
 bench: install
 	$(BIN)/python benchmarks/games.py
 	$(BIN)/python benchmarks/rollout.py
+	$(BIN)/python benchmarks/channel.py
 	$(BIN)/python benchmarks/models.py
 	$(BIN)/python benchmarks/planning.py
 	$(BIN)/python benchmarks/items.py

@@ -5,7 +5,8 @@
 Writes benchmarks/channel.json.
 
 - **paused**: seven episodes of the vision-language agent that ships, answered in batches in this process. Once alone,
-  and once beside an eighth that is paused from its beginning until the seven have ended. Tokens a second of the seven.
+  and once beside an eighth that is paused from its beginning until the seven have ended. Tokens of the seven a second,
+  and a CPU second of this process: other programs on the machine disturb the former.
 - **loop**: CPU seconds a step of the episode loop with a channel that nobody uses, over that without one, in an
   environment and with an agent that cost nothing.
 - **effect**: words are said at random moments of real episodes. How many environment steps begin between the moment
@@ -50,24 +51,28 @@ RESULT = Path(__file__).with_suffix(".json")
 QUICK = ("babyai", "textworld", "babaisai", "patheval_loop", "corner_case_drive")
 
 
-def ratios(measure: dict[str, Callable[[], float]], pairs: int) -> Json:
-    """The second measurement over the first, in pairs."""
-    (first, a), (second, b) = measure.items()
-    found: dict[str, list[float]] = {first: [], second: []}
-    for number in range(pairs + 1):
-        values = {first: a(), second: b()} if number % 2 else dict(reversed([(second, b()), (first, a())]))
-        if number:  # the first pair warms up
-            for name, value in values.items():
-                found[name].append(value)
-    each = [y / x for x, y in zip(found[first], found[second], strict=True)]
+def compared(found: dict[str, list[float]]) -> Json:
+    """The second list over the first, in pairs; the first pair warmed up."""
+    first, second = ([value for value in values[1:]] for values in found.values())
+    each = [y / x for x, y in zip(first, second, strict=True)]
     return {
-        "pairs": pairs,
-        **{name: float(f"{median(values):.4g}") for name, values in found.items()},
+        **{name: float(f"{median(values[1:]):.4g}") for name, values in found.items()},
         "ratio": round(median(each), 3),
         "from": round(min(each), 3),
         "to": round(max(each), 3),
         "each": [round(one, 3) for one in each],
     }
+
+
+def ratios(measure: dict[str, Callable[[], float]], pairs: int) -> Json:
+    """The second measurement over the first, in pairs."""
+    (first, a), (second, b) = measure.items()
+    found: dict[str, list[float]] = {first: [], second: []}
+    for number in range(pairs + 1):
+        values = {first: a(), second: b()} if number % 2 else {second: b(), first: a()}
+        for name, value in values.items():
+            found[name].append(value)
+    return {"pairs": pairs, **compared(found)}
 
 
 # --------------------------------------------------------------------------- one paused, seven running
@@ -77,10 +82,12 @@ class Seven:
     """A listener that measures until the seven have ended, and then ends the paused one."""
 
     def __init__(self, paused: Channel | None):
-        self.paused, self.left, self.tokens, self.start, self.seconds = paused, 7, 0, 0.0, 0.0
+        self.paused, self.left, self.tokens = paused, 7, 0
+        self.start = self.seconds = self.cpu = 0.0
 
     def started(self, spec: EpisodeSpec) -> None:
-        self.start = self.start or time.perf_counter()
+        if not self.start:
+            self.start, self.cpu = time.perf_counter(), time.process_time()
 
     def stepped(self, spec: EpisodeSpec, step: Step) -> None:
         pass
@@ -90,16 +97,19 @@ class Seven:
             return
         self.left -= 1
         self.tokens += episode.usage.input + episode.usage.output
-        self.seconds = time.perf_counter() - self.start
-        if not self.left and self.paused is not None:
+        if self.left:
+            return
+        self.seconds, self.cpu = time.perf_counter() - self.start, time.process_time() - self.cpu
+        if self.paused is not None:
             self.paused.submit(End())
 
 
-def tokens_a_second(paused: bool, steps: int) -> float:
-    from embodied.agents.versions import find
+def tokens_a_second(paused: bool, steps: int, by_cpu: list[float]) -> float:
+    """Tokens a second; those a CPU second are added to `by_cpu`."""
     from embodied.request import Request
     from embodied.rollout import playing
     from embodied.session import prepare
+    from embodied.versions import find
 
     with tempfile.TemporaryDirectory() as folder:
         options = {"model.batch": 8, "model.threads": 1, "run.workers": 1}
@@ -111,7 +121,7 @@ def tokens_a_second(paused: bool, steps: int) -> float:
             episodes=8,
             steps=steps,
             out=f"{folder}/run",
-            options=[f"{key}={value}" for key, value in options.items()],
+            options=options,
         )
         job = prepare(request, say=lambda text: None)
         first, *seven = job.specs
@@ -127,6 +137,7 @@ def tokens_a_second(paused: bool, steps: int) -> float:
         played = replace(job, specs=[first, *seven] if paused else seven)
         asyncio.run(playing.play(played, watch, channels=lambda spec: channel if spec == first else None))
         assert not listener.left, "an episode failed"
+        by_cpu.append(listener.tokens / listener.cpu)
         return listener.tokens / listener.seconds
 
 
@@ -268,10 +279,14 @@ def main() -> None:
             print(env, dict(found))
     if "paused" in wanted:
         both = {
-            "tokens/s of seven alone": lambda: tokens_a_second(False, options.steps),
-            "tokens/s of seven beside one paused": lambda: tokens_a_second(True, options.steps),
+            "tokens a second of seven alone": lambda: tokens_a_second(False, options.steps, by_cpu["alone"]),
+            "tokens a second beside one paused": lambda: tokens_a_second(
+                True, options.steps, by_cpu["beside one paused"]
+            ),
         }
+        by_cpu: dict[str, list[float]] = {"alone": [], "beside one paused": []}
         made["paused"] = {**machine, "model": "tinyvlm-base, batch 8, 1 thread", **ratios(both, options.pairs)}
+        made["paused"]["tokens a CPU second"] = compared(by_cpu)
         print("paused", made["paused"])
     RESULT.write_text(json.dumps(made, indent=1) + "\n")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 SAME_FAILURES = 3
@@ -48,8 +48,31 @@ class Places:
         self.given -= 1
 
 
+class Waiting(Generic[T]):
+    """What waits to be worked on. More may come while others are worked on, and comes next."""
+
+    def __init__(self, items: Iterable[T]):
+        self._items = deque(items)
+        self.arrived: Callable[[], None] = lambda: None
+        """Hears that something came."""
+
+    def add(self, item: T) -> None:
+        """Puts something in front. Call it only while something is worked on."""
+        self._items.appendleft(item)
+        self.arrived()
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def take(self) -> T:
+        return self._items.popleft()
+
+
 async def work_off(
-    waiting: Sequence[T], work: Callable[[T], Awaitable[str]], concurrency: int | Places, stopping: asyncio.Event
+    waiting: Sequence[T] | Waiting[T],
+    work: Callable[[T], Awaitable[str]],
+    concurrency: int | Places,
+    stopping: asyncio.Event,
 ) -> str:
     """Does `work` on everything that waits, in order, on at most `concurrency` things at a time.
 
@@ -65,7 +88,7 @@ async def work_off(
     Raises:
         Exception: What `work` raises, the first of them; all other work is cancelled.
     """
-    todo = deque(waiting)
+    todo = waiting if isinstance(waiting, Waiting) else Waiting(waiting)
     places = concurrency if isinstance(concurrency, Places) else Places(concurrency)
     stopped = ""
     busy = 0
@@ -74,7 +97,7 @@ async def work_off(
         nonlocal stopped, busy
         try:
             while todo and not (stopped or stopping.is_set()) and busy <= places.most + places.given:
-                stopped = await work(todo.popleft()) or stopped
+                stopped = await work(todo.take()) or stopped
         finally:
             busy -= 1
 
@@ -87,8 +110,8 @@ async def work_off(
                     busy += 1
                     group.create_task(go_on())
 
-            places.open = begin
-            for _ in range(min(places.most, len(waiting))):
+            places.open = todo.arrived = begin
+            for _ in range(min(places.most, len(todo))):
                 begin()
     except ExceptionGroup as several:
         raise several.exceptions[0] from None

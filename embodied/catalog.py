@@ -7,7 +7,7 @@ sequence of them, or a function that returns either. Its module should import no
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -63,6 +63,10 @@ class Entry:
     """
     versions: tuple[str, ...] = ()
     """Distributions that can move its scores. Their versions are recorded with a run, as is that of `distribution`."""
+    revised: tuple[tuple[str, str], ...] = ()
+    """(option, version), the newest first: episodes played with the option (not with 0, nothing or false) have this
+    version. Those without it are what they were, and have the version in the id.
+    """
     options: str = ""
     """`package:file.yaml` with the options and their defaults. Empty: the keyword parameters of the constructor."""
     distribution: str = ""
@@ -77,6 +81,16 @@ class Entry:
     def version(self) -> str:
         """The version in the Gymnasium id: `v1`. Scores of two versions are not comparable."""
         return self.id.rpartition("-")[2]
+
+    def version_of(self, played: Iterable[Mapping[str, Any]]) -> str:
+        """The version of a run: that in the id, or the one of an option (`revised`).
+
+        Args:
+            played: The options of each task of the run.
+        """
+        if not self.revised:
+            return self.version
+        return next((version for o in played for option, version in self.revised if o.get(option)), self.version)
 
 
 _BABA = ["distr_obj_rule", "distr_obj", "distr_rule", "distr_obj-irrelevant_rule"]
@@ -331,6 +345,7 @@ ENTRIES = Catalog(
             seen=True,
             experts=("oracle",),
             analysis="embodied.driving.codalm.analysis:tables",
+            revised=(("zoom", "v0.1"),),
             splits=_SEEDED,
             split_options=(("train", "split", "train"), ("dev", "split", "val")),
             item_keys=("dataset", "scene"),

@@ -33,10 +33,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from embodied import groups, presets
 from embodied.agents.config import AgentConfig, shows_pictures
-from embodied.correctors.config import CorrectorConfig
+from embodied.correctors.config import OPTIONS, CorrectorConfig
 from embodied.envs import plugin_options
-from embodied.errors import UsageError
+from embodied.errors import UnknownName, UsageError
 from embodied.models.config import ModelConfig
+from embodied.models.config import blind as reads_no_pictures
 from embodied.registry import unknown
 from embodied.variables import REFERENCE
 
@@ -97,6 +98,8 @@ class RunConfig:
     """US dollars per million tokens of input, cached input and output; None for the model's public price
     (`embodied/models/data/prices.toml`).
     """
+    corrector_price: list[float] | None = None
+    """The same for the model of a corrector (`corrector.model`)."""
     cache: str = "deterministic"
     """Replies kept on disk: off; deterministic: of services, at temperature 0; all: sampled ones and those of local
     models too.
@@ -223,7 +226,7 @@ def recorded(config: EvalConfig) -> dict[str, Any]:
 
 def blind(config: EvalConfig) -> bool:
     """Whether the run would send pictures to a model that is known not to read them."""
-    return config.model.provider == "gguf" and config.model.mmproj is None and shows_pictures(config.agent)
+    return reads_no_pictures(config.model) and shows_pictures(config.agent)
 
 
 def _object(composed: DictConfig) -> EvalConfig:
@@ -358,6 +361,12 @@ def meanings(schema: type, path: str = "") -> dict[str, str]:
     return found
 
 
+def _of_correctors() -> str:
+    """The options of each corrector, as the end of a sentence about one that does not exist."""
+    found = "; ".join(f"{name} has {', '.join(options)}" for name, options in OPTIONS.items())
+    return f" Behind `corrector.`, {found}."
+
+
 def _missing(error: MissingConfigException) -> UsageError:
     group, _, name = (error.missing_cfg_file or "").partition("/")
     if group in ("env", "agent", "corrector"):
@@ -387,7 +396,8 @@ def _explained(error: Exception) -> UsageError:
     if key and ("not in struct" in str(cause) or "not in '" in str(cause)):
         shipped = (path.stem for path in (Path(__file__).parent / "conf/env").glob("*.yaml"))
         own = sorted({f"env.{option}" for name in (*shipped, *groups.readable()) for option in env_options(name)})
-        return unknown("option", key, [*keys(EvalConfig()), "env.task", *own], "embodied list options")
+        error = unknown("option", key, [*keys(EvalConfig()), "env.task", *own], "embodied list options")
+        return UnknownName(f"{error}{_of_correctors()}") if key.startswith("corrector.") else error
     where = f" at {key}" if key else ""
     return UsageError(
         f"The configuration is not valid{where}: {text}. `embodied list options` shows every key with its default."

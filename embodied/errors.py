@@ -93,6 +93,14 @@ class RecordDiffers(EnvironmentFailure):
     """
 
 
+class Rewound(EmbodiedError):
+    """Somebody went back to an earlier step: the episode ends as `cancelled`, and a branch goes on from there. Nothing
+    of it is left to play.
+    """
+
+    exit_code = 5
+
+
 class AgentFailure(EmbodiedError):
     """An agent's own code failed (not its model): the episode ends as `infra_failure`."""
 

@@ -41,7 +41,8 @@ class Evaluation(Results):
         if run is None:
             raise StoreError("The run was stopped before anything was recorded. The same call begins it.")
         results = read(run)
-        return cls(results.path, results.record, results.ended, results.damaged, run=run, stopped=stopped)
+        read_ = (results.path, results.record, results.ended, results.damaged, results.branches)
+        return cls(*read_, run=run, stopped=stopped)
 
     @property
     def folder(self) -> Path:
@@ -75,8 +76,10 @@ class Evaluation(Results):
 
     @property
     def missing(self) -> list[EpisodeSpec]:
-        """The planned episodes that have no score. `embodied.resume(evaluation.folder)` plays them."""
-        return [spec for spec in self.record.planned if not self.run.scored(spec.id)]
+        """The planned episodes that are not over. `embodied.resume(evaluation.folder)` plays them. An episode that
+        somebody rewound is over, without a score.
+        """
+        return [spec for spec in self.record.planned if not self.run.over(spec.id)]
 
     @cached_property
     def tables(self) -> list[Table]:

@@ -25,7 +25,7 @@ from embodied.registry import unknown
 HEADER = "# @package _global_"
 GROUPS = ("agent", "corrector", "env")
 _BOM = codecs.BOM_UTF8.decode()
-_CHOICES = {"agent.policy": "agent", "model.provider": "model"}
+_CHOICES = {"agent.policy": "agent", "model.provider": "model", "corrector.model.provider": "model"}
 """Keys whose values are names in a registry, and what they name."""
 
 

@@ -38,7 +38,7 @@ from embodied.rollout import playing
 from embodied.rollout.identity import deciding, difference, of_plugins, run_identity, unnamed, versions
 from embodied.rollout.plan import Shard, plan
 from embodied.rollout.playing import Factory, Job
-from embodied.rollout.runner import Listener, Listeners
+from embodied.rollout.runner import Listener, Listeners, OfThePlan
 from embodied.splits import check_split
 from embodied.store.record import ASSISTED, FORMAT
 from embodied.store.run import Run, RunRecord
@@ -290,9 +290,10 @@ def reopen(
         only_read = f"{run.root} was recorded with an older version of the environment, {older}, and can only be read"
         raise StoreError(f"{only_read}: `embodied eval ... --out ANOTHER` starts a new run.")
     config = restore(record.config, [*unnamed(record), *words], values or {})
-    config.model.sha256 = ""
+    config.model.sha256 = config.corrector.model.sha256 = ""
     place(config, version)
-    config.model.sha256 = config.model.sha256 or str((record.config.get("model") or {}).get("sha256") or "")
+    for model, recorded in ((config.model, record.config), (config.corrector.model, record.config.get("corrector"))):
+        model.sha256 = model.sha256 or str(((recorded or {}).get("model") or {}).get("sha256") or "")
     found = versions((spec.task for spec in record.planned), of_plugins(config))
     now = replace(record, config={**record.config, **deciding(config)}, versions=found)
     if what := difference(record, now):
@@ -319,8 +320,8 @@ def environments(named: Iterable[str]) -> tuple[str, ...]:
 
 async def _evaluated(job: Job, listeners: Sequence[Listener]) -> Evaluation:
     @contextmanager
-    def watch(*_: object) -> Iterator[Listeners]:
-        yield Listeners(listeners)
+    def watch(*_: object) -> Iterator[Listener]:
+        yield OfThePlan(Listeners(listeners))
 
     _begun.get([]).append(job)
     run, result = await playing.play(job, watch, created=lambda record: note(record, _warn))

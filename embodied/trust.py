@@ -153,6 +153,8 @@ def _config(config: Json) -> list[str]:
     agent, model, how = (_part(config, key) for key in ("agent", "model", "run"))
     if agents.needs_model(str(agent.get("policy") or "")):
         found += _model(model)
+    if (critic := _part(_part(config, "corrector"), "model")).get("provider"):
+        found += _model(critic)
     if agent.get("script"):
         found.append("play the script in it")
     if shown := (_part(agent, "demonstrations").get("runs") or []):

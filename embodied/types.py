@@ -284,11 +284,13 @@ class Label(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="
 
 
 class Branch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="branch", tag_field="kind"):
-    """Another episode begins with this one's steps up to here."""
+    """Another episode goes on from an earlier step of this one. It was begun while this step was played."""
 
     episode: str
     """The other episode's id."""
     by: str
+    step: int = 0
+    """How many of this episode's steps the other one repeats."""
 
 
 class Review(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="review", tag_field="kind"):
@@ -296,6 +298,8 @@ class Review(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
 
     by: str
     calls: tuple[Call, ...] = ()
+    notes: tuple[Note, ...] = ()
+    """Why it stayed silent, where that was not its judgement."""
 
 
 Event = Correction | Takeover | Interrupt | Label | Branch | Review
@@ -336,6 +340,12 @@ class EpisodeSpec:
     """0, 1, ... within the task: the repeat."""
     agent_seed: int
     """Seed of the agent's own random stream, in [0, 2**63)."""
+    parent: str | msgspec.UnsetType = msgspec.UNSET
+    """Of a branch: the id of the episode whose first steps it repeats. Unset for a planned episode: then records do not
+    mention the field. A branch counts in no score.
+    """
+    from_step: int | msgspec.UnsetType = msgspec.UNSET
+    """Of a branch: how many steps it repeats, which is the number of its first step of its own."""
 
 
 @dataclass(frozen=True)
@@ -404,4 +414,8 @@ class Episode:
     events: tuple[Event, ...] = ()
     """What stands in no step: corrections that no executed decision followed, and the ends of those that were in force
     when the episode was broken off. An episode that continues keeps the former. An empty one is not written.
+    """
+    advice: Usage | msgspec.UnsetType = msgspec.UNSET
+    """The part of `usage` that a corrector's own model used. Unset where it used none: then records do not mention the
+    field.
     """

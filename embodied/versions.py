@@ -19,7 +19,7 @@ from embodied.agents.versions import FILE, AgentRecord, AgentVersion, load
 from embodied.catalog import ENTRIES
 from embodied.config import EvalConfig, members, restore
 from embodied.errors import StoreError, UsageError
-from embodied.models.config import LOCAL
+from embodied.models.config import LOCAL, ModelConfig
 from embodied.models.local.content import weights_hash
 from embodied.models.local.weights import EMBEDDED
 from embodied.store.checks import read_plain
@@ -158,7 +158,7 @@ def place(config: EvalConfig, version: AgentVersion | None) -> None:
     """Puts into a configuration where the weights lie and which they are. The place of a version is not recorded.
 
     Raises:
-        UsageError: `model.path` or `model.sha256` says something else.
+        UsageError: `model.path`, `model.sha256` or `corrector.model.sha256` says something else.
         StoreError: A version's part cannot be used.
     """
     model = config.model
@@ -170,13 +170,20 @@ def place(config: EvalConfig, version: AgentVersion | None) -> None:
         config.unresolved = MappingProxyType({**config.unresolved, ("model", "path"): None})
     else:
         found = weights_hash(model)
-    if found is not None:
-        if model.sha256 not in ("", found):
-            raise UsageError(
-                f"{model.provider}/{model.name} has weights with the hash {found[:12]}, not {model.sha256[:12]}"
-                " (model.sha256): they were changed, or are another model's."
-            )
-        model.sha256 = found
+    _mark(model, found, "model")
+    _mark(config.corrector.model, weights_hash(config.corrector.model), "corrector.model")
+
+
+def _mark(model: ModelConfig, found: str | None, key: str) -> None:
+    """Puts the hash of the weights into the configuration of a model, which stands at `key`."""
+    if found is None:
+        return
+    if model.sha256 not in ("", found):
+        raise UsageError(
+            f"{model.provider}/{model.name} has weights with the hash {found[:12]}, not {model.sha256[:12]}"
+            f" ({key}.sha256): they were changed, or are another model's."
+        )
+    model.sha256 = found
 
 
 def view(version: AgentVersion, env: str) -> dict[str, Any]:

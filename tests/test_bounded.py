@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from embodied.bounded import SAME_FAILURES, FailuresInARow, work_off
+from embodied.bounded import SAME_FAILURES, FailuresInARow, Waiting, work_off
 
 
 async def test_at_most_so_many_at_a_time_and_in_order():
@@ -66,3 +66,34 @@ def test_only_the_same_error_in_a_row_is_enough():
     assert not any(failures.enough(error) for error in ("a", "a", "b", "b", "", "b", "b"))
     assert failures.enough("b") and SAME_FAILURES == 3
     assert not failures.enough("") and not failures.enough("") and not failures.enough("")
+
+
+async def test_what_arrives_comes_next_and_beside_what_is_worked_on():
+    done, go = [], asyncio.Event()
+    waiting = Waiting(["long", "after"])
+
+    async def work(item: str) -> str:
+        if item == "long":
+            waiting.add("arrived")
+            await go.wait()
+        if item == "arrived":
+            go.set()
+        done.append(item)
+        return ""
+
+    await asyncio.wait_for(work_off(waiting, work, 2, asyncio.Event()), 10)
+    assert done.index("arrived") < done.index("long") and sorted(done) == ["after", "arrived", "long"]
+
+
+async def test_one_at_a_time_what_arrives_comes_before_what_waited():
+    done = []
+    waiting = Waiting(["first", "second"])
+
+    async def work(item: str) -> str:
+        if item == "first":
+            waiting.add("arrived")
+        done.append(item)
+        return ""
+
+    await work_off(waiting, work, 1, asyncio.Event())
+    assert done == ["first", "arrived", "second"]

@@ -94,7 +94,13 @@ def build(
         raise UsageError(f"agent.perception is for agents that ask a model, not for {config.policy!r}.")
     if config.format is not None and not needs_model(config.policy):
         raise UsageError(f"agent.format is for agents that ask a model, not for {config.policy!r}.")
+    if config.follow and not needs_model(config.policy):
+        raise UsageError(f"agent.follow is for agents that ask a model, not for {config.policy!r}.")
     if not shows_pictures(config):
         config = replace(config, history=replace(config.history, image=0))
     made: Agent = AGENTS.get(config.policy)(Kit(config, model, settings or Settings(), spec, blobs))
-    return made
+    if not config.follow:
+        return made
+    from embodied.agents.obedient import Obedient
+
+    return Obedient(made)

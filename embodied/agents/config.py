@@ -89,6 +89,10 @@ class AgentConfig:
     parse: ParseConfig = field(default_factory=ParseConfig)
     feedback: bool = True
     """Whether the agent hears that its action was not valid, and which action was executed instead."""
+    follow: bool = False
+    """Whether a correction that names an action is executed without asking the model, for models that were never taught
+    to read corrections (see `embodied.agents.obedient`).
+    """
     seed_calls: bool = True
     """Whether each model call gets a sampling seed derived from the episode's, if the settings name none. This makes
     local models repeatable.

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import signal
 import sys
-import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from embodied.agents.keyboard import KEYBOARD
+from embodied.agents.keyboard import KEYBOARD, interruptible, leave
 from embodied.agents.parse import shorten
 from embodied.agents.prompt import instruction
 from embodied.agents.vocabulary import Commands, accepted, fold, present
@@ -55,14 +52,11 @@ class HumanAgent:
         self._accepted = accepted(self._now)
         self._show(observation)
         try:
-            with _completion(self._now), _interruptible():
+            with _completion(self._now), interruptible():
                 while (action := await self._read()) is None:
                     pass
         except (KeyboardInterrupt, EOFError):
-            # to asyncio's handler, which is back in place and cancels everything in good order
-            signal.raise_signal(signal.SIGINT)
-            await asyncio.sleep(1)
-            raise KeyboardInterrupt from None
+            await leave()
         return Decision(action)
 
     def recall(self, step: Step) -> None:
@@ -131,21 +125,6 @@ class HumanAgent:
             f"{number:3}  " * numbered + f"{phrase}: {gloss}".removesuffix(": ")
             for number, (phrase, gloss) in enumerate(items, 1)
         ]
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """Lets Ctrl-C end the wait for a line at once: the handler that is in place may leave the present step time to end,
-    and this step ends only when the person says so.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, lambda number, frame: KEYBOARD.interrupt())
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager

@@ -10,11 +10,13 @@ import asyncio
 import builtins
 import contextlib
 import os
+import signal
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import Future
 from types import BuiltinFunctionType
-from typing import Any
+from typing import Any, NoReturn
 
 try:
     import termios
@@ -96,6 +98,33 @@ class Keyboard:
 
 KEYBOARD = Keyboard()
 """There is one standard input."""
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Lets Ctrl-C end the wait for a line at once: the handler that is in place may leave the present step time to end,
+    and this step ends only when the person says so.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, lambda number, frame: KEYBOARD.interrupt())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+async def leave() -> NoReturn:
+    """Stops the run as Ctrl-C does: what is recorded stays.
+
+    Raises:
+        KeyboardInterrupt: Always, unless it is cancelled before.
+    """
+    # to asyncio's handler, which is back in place and cancels everything in good order
+    signal.raise_signal(signal.SIGINT)
+    await asyncio.sleep(1)
+    raise KeyboardInterrupt from None
 
 
 def _wake(loop: asyncio.AbstractEventLoop, woken: asyncio.Event) -> None:

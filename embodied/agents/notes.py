@@ -1,4 +1,4 @@
-"""The kinds of notes that a decision may carry (`types.Note.kind`), which are also the keys of `Episode.counts`."""
+"""The kinds of notes of decisions and reviews (`types.Note.kind`), which are also the keys of `Episode.counts`."""
 
 SHORTENED = "prompts_shortened"
 """The prompt was too long for the model, so the history was cut for this step."""
@@ -10,3 +10,5 @@ DROPPED = "text_dropped"
 """More than one command was given; the first was executed."""
 UNKNOWN_MARKER = "markers_unknown"
 """The reply begins with what looks like a marker that the reader does not know."""
+REVIEW_UNREAD = "reviews_unread"
+"""A corrector that asks a model got an answer that is neither OK nor one sentence, and stayed silent."""

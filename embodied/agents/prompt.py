@@ -20,12 +20,16 @@ def instruction(mission: Mission) -> str:
     Rows of single letters, digits or numbers are shown as one line ("any single small letter from a to z"), for
     vocabularies that need them to answer questions of the game.
     """
+    return f"{told(mission)}\n\nWhat you have seen and done so far follows, ending with what you see now."
+
+
+def told(mission: Mission) -> str:
+    """The instruction without its last sentence, which says what follows it."""
     sections = [mission.intro.strip(), f"Your goal: {mission.goal.strip()}", _actions(mission)]
     if mission.tips:
         sections.append("Good to know:\n" + "\n".join(f"- {tip}" for tip in mission.tips))
     if mission.max_steps is not None:
         sections.append(f"The episode ends after {mission.max_steps} steps at the latest.")
-    sections.append("What you have seen and done so far follows, ending with what you see now.")
     return "\n\n".join(s for s in sections if s)
 
 

@@ -52,6 +52,7 @@ def _register() -> None:
     from embodied.cli import (
         ablate,
         agents,
+        branch,
         check,
         compare,
         completion,
@@ -86,6 +87,7 @@ def _register() -> None:
         ablate.ablate
     )
     app.command("resume", context_settings={"allow_extra_args": True})(resume.resume)
+    app.command("branch", context_settings={"allow_extra_args": True})(branch.branch)
     app.command("replay")(replay.replay)
     app.command("merge")(merge.merge)
     app.add_typer(lists.app, name="list")

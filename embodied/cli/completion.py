@@ -53,6 +53,13 @@ def agents(incomplete: str) -> list[str]:
     return _begun(names(), incomplete)
 
 
+def correctors(incomplete: str) -> list[str]:
+    """Names of correctors."""
+    from embodied.correctors import CORRECTORS
+
+    return _begun(CORRECTORS, incomplete)
+
+
 def models(incomplete: str) -> list[str]:
     """`provider/`, and the models that have a preset."""
     from embodied.cli.heads import shipped
@@ -98,6 +105,7 @@ BY_NAME: dict[str, Callable[..., list[str]]] = {
     "task": tasks,
     "suite": suites,
     "agent": agents,
+    "corrector": correctors,
     "model": models,
     "run": runs,
     "folder": runs,

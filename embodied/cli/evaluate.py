@@ -34,10 +34,13 @@ def evaluate(
     model: str | None = typer.Option(
         None, "--model", help="provider/name, for instance openai/gpt-4o or gguf//path/to/model.gguf."
     ),
-    corrector: str | None = typer.Option(
-        None,
+    corrector: list[str] = typer.Option(
+        [],
         "--corrector",
-        help=("Who speaks to the agent while it acts: oracle, script (`embodied list correctors`). Nobody by default."),
+        help=(
+            "Who speaks to the agent while it acts: oracle, script, critic, person (`embodied list correctors`). Nobody"
+            " by default."
+        ),
     ),
     episodes: int | None = typer.Option(
         None, "--episodes", min=1, help="Episodes per task; the suite's number by default."
@@ -99,8 +102,14 @@ def evaluate(
     from embodied.versions import find
 
     check(log)
+    if console and corrector not in (None, "desk"):
+        raise UsageError(f"With --console, people at the desk correct: leave out --corrector {corrector}.")
+    if not console and (wait or port or corrector == "desk"):
+        raise UsageError("--wait, --port and --corrector desk are about the desk: add --console.")
     if agent is None:
         raise UsageError("Name an agent: `--agent random`, or another one of `embodied list agents`.")
+    if len(corrector) > 1:
+        raise UsageError(f"One corrector speaks in a run, not {' and '.join(corrector)}: play a run with each.")
     if env and env[-1].endswith(",") and ctx.args:
         raise UsageError(f"--env {env[-1]} {ctx.args[0]}: put no blank after the comma.")
     version = find(agent)
@@ -118,7 +127,7 @@ def evaluate(
         split=split,
         steps=steps,
         out=out,
-        corrector=corrector,
+        corrector=corrector[0] if corrector else None,
         words=tuple(ctx.args),
     )
     job = prepare(request, shard, say)
@@ -127,6 +136,4 @@ def evaluate(
     if dry_run:
         estimate(job)
         return 0
-    if not console and (wait or port):
-        raise UsageError("--wait and --port are about the desk: add --console.")
     return play(job, as_json, log, DeskAt(port, wait) if console else None)

@@ -15,6 +15,11 @@ def export(
     format_: str = typer.Option("gif", "--format", help="gif, mp4, html, csv, parquet, sft, dpo, inspect or balrog."),
     out: Path | None = typer.Option(None, "--out", help="Folder for the files; RUN/exports by default."),
     fps: int = typer.Option(4, "--fps", min=1, max=60, help="gif, mp4: steps per second."),
+    frames: bool = typer.Option(
+        False,
+        "--frames",
+        help="gif, mp4: also show the frames between two decisions, as long as each lasts. Plays the episode again.",
+    ),
     min_progress: float = typer.Option(
         0.0,
         "--min-progress",
@@ -56,7 +61,8 @@ def export(
     check_place(folder, opened.root)
     if format_ in ("gif", "mp4"):
         require_trust(opened, trust, play=False)
-    request = Export(opened, tuple(ids), format_, folder, fps, min_progress, success, tuple(Run(r) for r in against))
+    others = tuple(Run(r) for r in against)
+    request = Export(opened, tuple(ids), format_, folder, fps, min_progress, success, others, frames)
     written = write(request)
     for path in written.paths if len(written.paths) <= 20 else [f"{len(written.paths)} files in {folder}"]:
         typer.echo(plain(str(path)))

@@ -70,6 +70,9 @@ def agents() -> None:
 _CORRECTORS = {
     "oracle": "speaks for the environment's expert where the agent decides otherwise",
     "script": "repeats the corrections of a recorded run: corrector.run=RUN",
+    "critic": "asks a model of its own: corrector.model.provider=PROVIDER corrector.model.name=NAME",
+    "desk": "people in the browser: --console",
+    "person": "you, at this terminal: each decision is shown before it is executed",
 }
 
 
@@ -78,7 +81,8 @@ def correctors() -> None:
     """Correctors for `--corrector NAME`: who speaks to an agent while it acts."""
     from embodied.correctors import CORRECTORS
 
-    print_rows([(f"{name:10}", _CORRECTORS.get(name, "")) for name in CORRECTORS])
+    plugins = {plugin.name: f"of the package {plugin.distribution}" for plugin in CORRECTORS.plugins()}
+    print_rows([(f"{name:10}", _CORRECTORS.get(name) or plugins.get(name, "")) for name in CORRECTORS])
 
 
 _PROVIDERS = {

@@ -29,5 +29,7 @@ def merge(
     for note in left_out:
         typer.echo(note)
     if missing := len(merged.record.planned) - sum(merged.scored(spec.id) for spec in merged.record.planned):
-        typer.echo(f"{episodes(missing, 'have')} no score; `embodied resume {shell_word(out)}` plays again.")
+        again = any(not merged.over(spec.id) for spec in merged.record.planned)
+        way = f"`embodied resume {shell_word(out)}` plays again." if again else "somebody went back in them."
+        typer.echo(f"{episodes(missing, 'have')} no score; {way}")
     return 5 if missing else 0

@@ -1,4 +1,4 @@
-"""`embodied new environment|agent|model NAME`: a small package of one's own, to begin with."""
+"""`embodied new environment|agent|corrector|model NAME`: a small package of one's own, to begin with."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Container
 
 TEMPLATES = Path(__file__).parent / "data/new"
-WRITTEN_FOR = {"environment": "my_world", "agent": "my_agent", "model": "my_model"}
+WRITTEN_FOR = {"environment": "my_world", "agent": "my_agent", "corrector": "my_corrector", "model": "my_model"}
 """Kind -> the name that its template is written for."""
 LONGEST = 30
 _NAME = re.compile(rf"[a-z][a-z0-9_]{{1,{LONGEST - 1}}}")
@@ -25,15 +25,16 @@ _NAME = re.compile(rf"[a-z][a-z0-9_]{{1,{LONGEST - 1}}}")
 class Kind(StrEnum):
     environment = "environment"
     agent = "agent"
+    corrector = "corrector"
     model = "model"
 
 
 def new(
-    kind: Kind = typer.Argument(..., help="What to begin: environment, agent or model."),
+    kind: Kind = typer.Argument(..., help="What to begin: environment, agent, corrector or model."),
     name: str = typer.Argument(..., help="Its name: a word of lower-case letters, digits and _."),
     out: Path | None = typer.Option(None, "--out", help="The folder to write; ./NAME by default. It must not exist."),
 ) -> None:
-    """Writes a small package with an environment, agent or model of your own, which passes its own tests."""
+    """Writes a small package with an environment, agent, corrector or model of your own, which passes its own tests."""
     check_name(kind.value, name)
     folder = write(kind.value, name, out or Path(name))
     typer.echo(f"{folder} is a package of its own. Next:")
@@ -112,9 +113,15 @@ def _texts(kind: str) -> list[str]:
 def _taken(kind: str) -> Container[str]:
     from embodied.agents import AGENTS
     from embodied.catalog import ENTRIES
+    from embodied.correctors import CORRECTORS
     from embodied.models import MODELS
 
-    taken: dict[str, Container[str]] = {"environment": ENTRIES, "agent": AGENTS, "model": MODELS}
+    taken: dict[str, Container[str]] = {
+        "environment": ENTRIES,
+        "agent": AGENTS,
+        "corrector": CORRECTORS,
+        "model": MODELS,
+    }
     return taken[kind]
 
 
@@ -127,5 +134,6 @@ def _first(kind: str, name: str) -> str:
     return {
         "environment": f"embodied check {name} && embodied eval --env {name} --agent oracle",
         "agent": f"embodied eval --env corner_case_drive --agent {name} --model provider/name",
+        "corrector": f"embodied eval --env babaisai --task goto_win --agent random --corrector {name}",
         "model": f"embodied eval --env corner_case_drive --agent naive --model {name}/left",
     }[kind]

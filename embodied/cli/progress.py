@@ -83,6 +83,11 @@ def line(episode: Episode) -> str:
     return f"{one_line(episode.spec.id)}  {episode.outcome}  {episode.steps} steps  {one_line(result)}".rstrip()
 
 
+def _branch(spec: EpisodeSpec) -> dict[str, Any]:
+    """What tells a branch from an episode that counts; nothing for the latter."""
+    return {"parent": spec.parent, "from_step": spec.from_step} if isinstance(spec.parent, str) else {}
+
+
 class Silent:
     """Only how an episode ended."""
 
@@ -114,7 +119,8 @@ class Lines(Watch):
     def ended(self, episode: Episode) -> None:
         super().ended(episode)
         whole = self.status()[-1]
-        print(f"[{whole.scored + whole.failed}/{whole.planned}] {line(episode)}", flush=True)
+        place = "branch" if isinstance(episode.spec.parent, str) else f"{whole.scored + whole.failed}/{whole.planned}"
+        print(f"[{place}] {line(episode)}", flush=True)
 
 
 class JsonLines(Watch):
@@ -129,7 +135,8 @@ class JsonLines(Watch):
 
     def started(self, spec: EpisodeSpec) -> None:
         super().started(spec)
-        self._print("started", episode=spec.id, env=spec.task.env, task=spec.task.task, seed=spec.seed)
+        task = {"env": spec.task.env, "task": spec.task.task, "seed": spec.seed}
+        self._print("started", episode=spec.id, **task, **_branch(spec))
 
     def stepped(self, spec: EpisodeSpec, step: Step) -> None:
         super().stepped(spec, step)
@@ -139,7 +146,8 @@ class JsonLines(Watch):
     def ended(self, episode: Episode) -> None:
         super().ended(episode)
         names = ("outcome", "progress", "success", "steps", "error_kind", "error", "end_reason")
-        self._print("ended", episode=episode.spec.id, **{name: getattr(episode, name) for name in names})
+        told = {name: getattr(episode, name) for name in names}
+        self._print("ended", episode=episode.spec.id, **told, **_branch(episode.spec))
 
     def close(self) -> None:
         self._say_status()

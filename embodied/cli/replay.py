@@ -54,7 +54,7 @@ def replay(
 
     opened = Run(run)
     wanted = None if episode is None else opened.find(episode)
-    specs = [spec for spec in opened.record.planned if wanted in (None, spec.id) and _recorded(opened, spec.id)]
+    specs = [spec for spec in opened.record.specs if wanted in (None, spec.id) and _recorded(opened, spec.id)]
     if not specs:
         raise StoreError(f"{run} has no recorded step" + ("." if wanted is None else f" of {wanted}."))
     require_trust(opened, trust, play=False)

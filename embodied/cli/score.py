@@ -63,6 +63,10 @@ def score(
             body["episodes"] = [
                 {"id": e.spec.id, **{f.rstrip("_"): getattr(e, f) for f in fields}} for e in results.ended.values()
             ]
+            if begun := results.record.branched:
+                body["branches"] = [
+                    {"id": b.spec.id, "parent": b.spec.parent, "from_step": b.spec.from_step} for b in begun
+                ]
         print_json(body)
         return 0
     _print_about(about)
@@ -72,6 +76,10 @@ def score(
     if episodes:
         for spec in results.record.planned:
             typer.echo(line(results.ended[spec.id]) if spec.id in results.ended else f"{spec.id}  not played")
+        branches = {e.spec.id: e for e in results.branches}
+        for branch in results.record.branched:
+            ended = branches.get(branch.spec.id)
+            typer.echo(f"[branch] {line(ended) if ended is not None else f'{branch.spec.id}  not over'}")
     return 0
 
 

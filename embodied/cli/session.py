@@ -13,16 +13,18 @@ from embodied.cli.spend import print_cost, print_estimate
 from embodied.cli.tables import episodes as counted
 from embodied.cli.tables import print_analysis, print_floors, print_score
 from embodied.cli.trust import say
+from embodied.correctors import in_person
 from embodied.eval.analysis import analyse
 from embodied.eval.results import read
 from embodied.eval.score import score
 from embodied.listeners import listening
 from embodied.models.prices import Price
 from embodied.rollout import playing
+from embodied.rollout.branching import branches_of
 from embodied.rollout.playing import Job
 from embodied.rollout.runner import Listener, Result
 from embodied.rollout.worlds.workers import abandon
-from embodied.store.run import Run
+from embodied.store.run import Run, RunRecord
 from embodied.terminal import plain, shell_word
 from embodied.trust import note
 from embodied.types import EpisodeSpec
@@ -44,14 +46,14 @@ def play(job: Job, as_json: bool, log: Sequence[str] = (), desk: DeskAt | None =
     ) -> Iterator[Listener]:
         if not as_json:
             _say_begin(run, specs)
-        silent = job.config.agent.policy == "human"
+        silent = job.config.agent.policy == "human" or in_person(job.config.corrector)
         with (
             listener(run, specs, price=price, silent=silent, as_json=as_json) as shown,
             listening(log, run, specs, shown, stopping) as told,
         ):
             yield told
 
-    run, result = performed(job, watch, desk)
+    run, result = performed(job, watch, desk=desk)
     if result.interrupted:
         interrupt.say(
             "Stopped. Nothing recorded is lost: the same command, or"
@@ -64,8 +66,18 @@ def play(job: Job, as_json: bool, log: Sequence[str] = (), desk: DeskAt | None =
     return _report(job, run, result, as_json)
 
 
-def performed(job: Job, watch: Watch, desk: DeskAt | None = None) -> tuple[Run | None, Result]:
+def performed(
+    job: Job,
+    watch: Watch,
+    created: Callable[[RunRecord], None] = lambda record: None,
+    desk: DeskAt | None = None,
+) -> tuple[Run | None, Result]:
     """Plays a job, and lets Ctrl-C stop it. People may watch at `desk`.
+
+    Args:
+        job: What to play.
+        watch: See `Watch`.
+        created: Hears that everything was checked, and that the folder is there.
 
     Returns:
         The run, or None where it was stopped before there was one; and the result.
@@ -75,17 +87,17 @@ def performed(job: Job, watch: Watch, desk: DeskAt | None = None) -> tuple[Run |
     def told(run: Run, specs: Sequence[EpisodeSpec], price: Price | None) -> AbstractContextManager[Listener]:
         return watch(run, specs, price, stopping)
 
+    def noted(record: RunRecord) -> None:
+        note(record, say)
+        created(record)
+
     async def main(bound: interrupt.Bound) -> tuple[Run | None, Result]:
         with interrupt.interruptible(stopping, bound):
             if desk is None:
-                return await playing.play(job, told, stopping, lambda record: note(record, say))
+                return await playing.play(job, told, stopping, noted)
             async with desk.opened(job) as at_desk:
                 return await playing.play(
-                    job,
-                    lambda *about: at_desk.beside(told(*about)),
-                    stopping,
-                    lambda record: note(record, say),
-                    at_desk.channel,
+                    job, lambda *about: at_desk.beside(told(*about)), stopping, noted, at_desk.channel
                 )
 
     try:
@@ -117,7 +129,9 @@ def _say_begin(run: Run, specs: Sequence[EpisodeSpec]) -> None:
 
 
 def _report(job: Job, run: Run, result: Result, as_json: bool) -> int:
-    missing = sum(not run.scored(spec.id) for spec in job.specs)
+    missing = sum(not run.over(spec.id) for spec in job.specs)
+    rewound = sum(run.over(spec.id) and not run.scored(spec.id) for spec in job.specs)
+    waiting = sum(not run.over(spec.id) for spec in branches_of(run, {spec.id for spec in job.specs}))
     if not as_json:
         results = read(run)
         print_score(score(results))
@@ -126,6 +140,10 @@ def _report(job: Job, run: Run, result: Result, as_json: bool) -> int:
         print_cost(job.config, run)
         if result.skipped:
             print(f"{counted(result.skipped, 'be')} already scored and not played again.")
+        if result.branches:
+            print(f"{_branches(result.branches)} played. No branch counts in a score.")
+        if rewound:
+            print(f"{counted(rewound, 'be')} rewound: a branch goes on, and there is no score.")
         folder = shell_word(run.root)
         print(f"Look: `embodied view {folder}`, or as films: `embodied export {folder} --format gif`.")
         if result.stopped:
@@ -137,4 +155,10 @@ def _report(job: Job, run: Run, result: Result, as_json: bool) -> int:
             print(f"{counted(missing, 'have')} no score; `embodied resume {folder}` plays again.")
             if failed == missing:
                 print("The environment or the agent failed each time: repair it first.")
-    return 5 if missing else 0
+        if waiting and not result.stopped:
+            print(f"{_branches(waiting)} not over; `embodied resume {folder}` plays on.")
+    return 5 if missing or rewound else 0
+
+
+def _branches(number: int) -> str:
+    return f"{number} {'branch was' if number == 1 else 'branches were'}"

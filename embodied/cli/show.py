@@ -56,10 +56,13 @@ def show(
 def first(env: str, task: str | None, seed: int, drawn: bool) -> Json:
     """An environment's page and first observation in words, and the PNG of its picture in Base64 (None: no picture)."""
     from embodied import envs
+    from embodied.catalog import ENTRIES
 
     made = envs.make(env, task, **({"render_mode": "rgb_array"} if drawn else {}))
     observation, info = made.reset(seed=seed)
     parts = [inspect.cleandoc(type(made).__doc__ or ""), f"\n--- mission\n{made.mission.goal}\n"]
+    if env in ENTRIES:
+        parts.append(f"--- experts\n{', '.join(ENTRIES[env].experts) or 'It has no expert.'}\n")
     parts += [f"--- {key} (seed {seed})\n{observation[key]}" for key in ("text", "status") if observation.get(key)]
     frame = made.render() if drawn else None
     made.close()

@@ -11,9 +11,9 @@ from embodied.models.config import LOCAL
 from embodied.models.prices import Price, price_of, prices_date
 from embodied.quantities import episodes
 from embodied.rollout.estimate import Range, estimate
-from embodied.rollout.spend import used
+from embodied.rollout.spend import used_by_each
 from embodied.store.run import Run
-from embodied.types import EpisodeSpec
+from embodied.types import EpisodeSpec, Usage
 
 
 def print_estimate(config: EvalConfig, specs: Sequence[EpisodeSpec]) -> None:
@@ -23,7 +23,9 @@ def print_estimate(config: EvalConfig, specs: Sequence[EpisodeSpec]) -> None:
         UsageError: The price makes no sense.
     """
     if not agents.needs_model(config.agent.policy):
-        print(f"{episodes(len(specs))}. The agent {config.agent.policy} asks no model: nothing is spent.")
+        spent = "" if config.corrector.model.provider else ": nothing is spent"
+        print(f"{episodes(len(specs))}. The agent {config.agent.policy} asks no model{spent}.")
+        _say_corrector(config)
         return
     price = price_of(config.model, config.run.price)
     rows = estimate(config.agent, config.model, specs, price)
@@ -37,6 +39,19 @@ def print_estimate(config: EvalConfig, specs: Sequence[EpisodeSpec]) -> None:
         " upper figure is for the longest episodes, with nothing cached."
     )
     print(_of_price(config, price))
+    _say_corrector(config)
+
+
+def _say_corrector(config: EvalConfig) -> None:
+    """Says what the estimate leaves out: a corrector's own model, and what is decided again."""
+    corrector, model = config.corrector, config.corrector.model
+    if model.provider:
+        print(
+            f"Not estimated: the corrector {corrector.name} asks {model.provider}/{model.name} once in each step, and"
+            " the agent decides again where it speaks."
+        )
+    elif corrector.name:
+        print(f"Not estimated: the agent decides again where the corrector {corrector.name} speaks.")
 
 
 def _of_price(config: EvalConfig, price: Price | None) -> str:
@@ -67,11 +82,17 @@ def _number(n: float) -> str:
 
 
 def print_cost(config: EvalConfig, run: Run) -> None:
-    """Prints what a run has used in all and what that costs, where it called a model."""
-    usage = used(run)
+    """Prints what a run has used in all and what that costs, where it called a model; apart for the agent's model and
+    the corrector's own.
+    """
+    agent, critic = used_by_each(run)
+    _print_cost("Model", agent, price_of(config.model, config.run.price))
+    _print_cost("Corrector's model", critic, price_of(config.corrector.model, config.run.corrector_price))
+
+
+def _print_cost(whose: str, usage: Usage, price: Price | None) -> None:
     if not usage.input:
         return
-    price = price_of(config.model, config.run.price)
     cost = "cost not known" if price is None else f"{price.cost(usage):.4g} dollars"
     repeated = f"{100 * usage.repeated / usage.input:.0f} % repeated from the prompt before"
-    print(f"Model: {usage.input:,} tokens in ({repeated}; {usage.cached:,} cached), {usage.output:,} out; {cost}.")
+    print(f"{whose}: {usage.input:,} tokens in ({repeated}; {usage.cached:,} cached), {usage.output:,} out; {cost}.")

@@ -83,11 +83,16 @@ class Watch:
         self._failed: dict[str, str] = {}
         for spec in planned:
             figures = self._by_env.setdefault(spec.task.env, Figures())
+            if isinstance(spec.parent, str):
+                continue
             figures.planned += 1
             if (episode := run.result(spec.id)) is not None:
                 self._count(figures, episode)
 
     def started(self, spec: EpisodeSpec) -> None:
+        """Of a branch only steps, calls and tokens count."""
+        if isinstance(spec.parent, str):
+            return
         figures = self._by_env[spec.task.env]
         figures.running += 1
         if self._failed.pop(spec.id, None):
@@ -107,6 +112,8 @@ class Watch:
             figures.latencies.append(reply.seconds)
 
     def ended(self, episode: Episode) -> None:
+        if isinstance(episode.spec.parent, str):
+            return
         figures = self._by_env[episode.spec.task.env]
         figures.running -= 1
         figures.ended += episode.outcome in SCORED

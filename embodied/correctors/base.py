@@ -10,8 +10,32 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+class Orders(Protocol):
+    """What a person can do with the episode besides speaking. Call it within `review`, and then return None at once.
+    Each returns why it was refused, in one sentence; empty where it was not.
+    """
+
+    def act(self, phrase: str) -> str:
+        """Executes an action in place of the decision that is reviewed."""
+        ...
+
+    def label(self, words: str) -> str:
+        """Keeps words about the episode."""
+        ...
+
+    def branch(self, step: int) -> str:
+        """Plays on from an earlier step in an episode of its own. This one goes on."""
+        ...
+
+    def back(self, step: int) -> str:
+        """As `branch`, and this episode ends."""
+        ...
+
+
 class Corrector(Protocol):
-    """The protocol of all correctors."""
+    """The protocol of all correctors. One may also have `follows(decision)`, which is told the decision that its words
+    led to, and `unfinished()`, which gives the model calls of a review that was broken off.
+    """
 
     def begin(self, mission: Mission, rng: np.random.Generator) -> None:
         """Called once, after the environment's reset. `rng` is a stream of the episode's own: the corrector's only

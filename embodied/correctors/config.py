@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from embodied import models
 from embodied.agents.sentences import EMBEDDERS
 from embodied.errors import UsageError
+from embodied.models.config import ModelConfig
+
+
+def no_model() -> ModelConfig:
+    """The configuration of a model that was not chosen yet."""
+    return ModelConfig(provider="", name="")
 
 
 @dataclass
@@ -32,13 +39,27 @@ class CorrectorConfig:
     is installed."""
     run: str | None = None
     """For `script`: the run folder whose corrections it repeats."""
+    history: int = 4
+    """For `critic`: how many of the last steps it is shown, 0 for the present one alone."""
+    image: bool = True
+    """For `critic`: whether it is shown the pictures that the agent is shown."""
+    model: ModelConfig = field(default_factory=no_model)
+    """For `critic`: the model that it asks. The keys are those of `model`."""
 
 
 WORDINGS = 6
 """How many wordings the oracle has."""
+OPTIONS = {
+    "oracle": ("silence", "wrong", "delay", "lasts", "wordings", "expert", "sentences"),
+    "script": ("run", "sentences"),
+    "critic": ("model", "history", "image", "lasts", "sentences"),
+    "person": ("lasts", "sentences"),
+    "desk": ("expert", "sentences"),
+}
+"""Corrector of ours -> its options."""
 
 
-def check(config: CorrectorConfig) -> None:
+def check_values(config: CorrectorConfig) -> None:
     """Raises `UsageError` when a value makes no sense; the message names the key."""
     for key in ("silence", "wrong"):
         if not 0 <= getattr(config, key) <= 1:
@@ -49,7 +70,28 @@ def check(config: CorrectorConfig) -> None:
         raise UsageError(f"corrector.wordings is between 1 and {WORDINGS}, not {config.wordings}.")
     if config.sentences not in ("off", *EMBEDDERS):
         raise UsageError(f"corrector.sentences is one of off, {', '.join(EMBEDDERS)}, not {config.sentences!r}.")
+    if config.history < 0:
+        raise UsageError(f"corrector.history counts steps from 0 on, not {config.history}.")
     if (config.run is not None) != (config.name == "script"):
         raise UsageError(
             "The corrector `script` repeats the corrections of a recorded run: --corrector script corrector.run=RUN."
         )
+    _check_options(config)
+    if config.model.provider:
+        models.check(config.model, "corrector.model")
+
+
+def _check_options(config: CorrectorConfig) -> None:
+    """Raises `UsageError` for an option of another corrector than the one that speaks. Which options a plugin reads is
+    not known.
+    """
+    unset = CorrectorConfig()
+    chosen = [key for key in vars(unset) if key != "name" and getattr(config, key) != getattr(unset, key)]
+    if not config.name and chosen:
+        raise UsageError(f"corrector.{chosen[0]} is set, but nobody speaks: name who with --corrector NAME.")
+    for key in chosen:
+        if key not in OPTIONS.get(config.name, chosen):
+            raise UsageError(
+                f"The corrector {config.name} has no option corrector.{key}. Its options are:"
+                f" {', '.join(OPTIONS[config.name])}."
+            )

@@ -70,6 +70,8 @@ Frames = Generator[Frame, bool | None, Transition]
 """What `_step` is where there are frames. The value of `yield` is true where the step is interrupted: the generator
 then returns its Transition without another frame.
 """
+MOST_FRAMES = 100_000
+"""Of one step. A generator that yields more does not end."""
 Watch = Callable[[Frame], None]
 Asked = Callable[[], bool]
 
@@ -307,15 +309,16 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
     ) -> Transition:
         """The end of a step, after its frames."""
         self.frames, self.cut = 0, None
-        if isinstance(answer, Transition):
-            return answer
+        if not isinstance(answer, Generator):
+            return _transition(answer)
         stop = False
         while True:
+            if self.frames == MOST_FRAMES:
+                raise RuntimeError(f"_step has yielded {MOST_FRAMES:,} frames in one step; it must end.")
             try:
                 frame = answer.send(stop if self.frames else None)
             except StopIteration as end:
-                transition: Transition = end.value
-                return transition
+                return _transition(end.value)
             if watch is not None:
                 watch(frame)
             stop = self.frames == interrupt_at or (broken_off is not None and broken_off())
@@ -340,6 +343,13 @@ class LanguageEnv(gymnasium.Env[RawObservation, str]):
         if self._pictures:
             observation |= dict(zip(picture_keys(), self._images(), strict=False))
         return observation
+
+
+def _transition(answer: object) -> Transition:
+    """The answer of `_step`, if it is one."""
+    if not isinstance(answer, Transition):
+        raise TypeError(f"_step returned {answer!r}; it must return a Transition.")
+    return answer
 
 
 def check_limit(max_steps: int | None, none: str = "no limit") -> None:

@@ -23,7 +23,12 @@ _NOTED = {
     notes.UNKNOWN_MARKER: (
         "a reply began with something that looks like an unknown marker: look at one with `embodied view`"
     ),
+    notes.REVIEW_UNREAD: (
+        "the corrector's model answered neither OK nor one sentence, and nobody spoke: look at one with `embodied view`"
+    ),
 }
+DEAF = 5
+"""Corrections none of which was followed, after which a remark says what helps."""
 SHOWN = 5
 """Names of models that a remark lists."""
 
@@ -39,10 +44,10 @@ def _corrected(score: Score) -> list[str]:
     spoken, followed = (score.counts.get(name, 0) for name in (counts.CORRECTIONS, counts.FOLLOWED))
     if not spoken:
         return []
-    return [
-        f"Not played alone: {counted(spoken, 'correction')}, {spoken / max(1, score.scored):.1f} an episode;"
-        f" {followed} {'was' if followed == 1 else 'were'} followed."
-    ]
+    said = f"Not played alone: {counted(spoken, 'correction')}, {spoken / max(1, score.scored):.1f} an episode;"
+    if followed or spoken < DEAF:
+        return [f"{said} {followed} {'was' if followed == 1 else 'were'} followed."]
+    return [f"{said} none was followed. `agent.follow=true` makes an agent with a model do what the words name."]
 
 
 def _refused(score: Score) -> list[str]:

@@ -143,7 +143,7 @@ def gather(run: Run) -> Report:
     cost = {
         s.name: money
         for s in scored.environments
-        if (money := spent(results.record.config, s.usage, about)) is not None
+        if (money := spent(results.record.config, s.usage, about, s.advice)) is not None
     }
     return Report(results, scored, activity, curves, cost, analyse(run, results))
 

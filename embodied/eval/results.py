@@ -48,6 +48,8 @@ class Results:
     """By id, in the order of the plan."""
     damaged: tuple[str, ...] = ()
     """A sentence for each result that could not be read; such an episode counts as not played."""
+    branches: tuple[Episode, ...] = ()
+    """Branches that ended. They count in no score; what they cost counts."""
 
     def by_task(self, value: Value = progress, specs: Iterable[EpisodeSpec] | None = None) -> ByTask:
         """Value of every seed by (environment, task), of `specs` or all planned; repeats of a seed are averaged,
@@ -71,7 +73,8 @@ def read(run: Run) -> Results:
     episodes = list(run.episodes(damaged))
     can_succeed = {e.spec.task.env for e in episodes if e.success is not None} | _able()
     ended = {e.spec.id: _decided(e) if e.spec.task.env in can_succeed else e for e in episodes}
-    return Results(str(run.root), run.record, ended, tuple(damaged))
+    branches = tuple(run.episodes(damaged, branches=True))
+    return Results(str(run.root), run.record, ended, tuple(damaged), branches)
 
 
 def _able() -> set[str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass, field
 
 from embodied.eval.intervals import interval
 from embodied.eval.results import Results, progress, read
@@ -32,6 +32,7 @@ class Score:
     steps: int = 0
     invalid_actions: int = 0
     usage: Usage = field(default_factory=Usage)
+    """Of these episodes and their branches."""
     outcomes: dict[str, int] = field(default_factory=dict)
     success_interval: tuple[float, float] | None = None
     """95 % Wilson interval of `success`."""
@@ -47,6 +48,8 @@ class Score:
     """Why episodes were refused -> how many."""
     models: tuple[str, ...] = ()
     """The names under which the model reported itself, in order of appearance."""
+    advice: Usage = field(default_factory=Usage)
+    """The part of `usage` that a corrector's own model used."""
 
     @property
     def coverage(self) -> float:
@@ -83,8 +86,14 @@ def score(run: Run | Results) -> RunScore:
     return RunScore(total, tuple(environments), tuple(tasks), results.damaged)
 
 
+def _sum(usages: Iterable[Usage]) -> Usage:
+    return Usage(*map(sum, zip(*map(astuple, usages), strict=True)))
+
+
 def _score(name: str, specs: Sequence[EpisodeSpec], results: Results) -> Score:
     episodes = [results.ended[s.id] for s in specs if s.id in results.ended]
+    here = {(s.task.env, s.task.task) for s in specs}
+    paid = [*episodes, *(b for b in results.branches if (b.spec.task.env, b.spec.task.task) in here)]
     scored = [e for e in episodes if progress(e) is not None]
     decided = [e.success for e in scored if e.success is not None]
     strata = results.strata(specs)
@@ -97,12 +106,8 @@ def _score(name: str, specs: Sequence[EpisodeSpec], results: Results) -> Score:
         success=sum(decided) / len(decided) if decided else None,
         steps=sum(e.steps for e in episodes),
         invalid_actions=sum(e.invalid_actions for e in episodes),
-        usage=Usage(
-            *(
-                sum(getattr(e.usage, f) for e in episodes)
-                for f in ("input", "output", "reasoning", "cached", "repeated", "estimated")
-            )
-        ),
+        usage=_sum(e.usage for e in paid),
+        advice=_sum(e.advice or Usage() for e in paid),
         outcomes=dict(Counter(e.outcome for e in episodes)),
         success_interval=wilson(sum(decided), len(decided)),
         decided=len(decided),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from embodied.catalog import ENTRIES
 from embodied.controls import control_of, in_words
@@ -66,7 +66,9 @@ def describe(record: RunRecord) -> RunSettings:
     if held := _part(config, "agent").get("format"):
         agent = f"{agent}, {held}"  # it moves scores as another agent does
     if record.corrector:
-        agent = f"{agent}, corrected by {record.corrector}"
+        asked = _part(_part(config, "corrector"), "model")
+        by = f" ({asked['provider']}/{asked.get('name')})" if asked.get("provider") else ""
+        agent = f"{agent}, corrected by {record.corrector}{by}"
     label = imported.get("name") or (f"{name} · {agent}" if asks else named_agent(agent, preset) or "unnamed")
     control = in_words(control_of(config))
     return RunSettings(
@@ -97,8 +99,28 @@ def changed(a: RunRecord, b: RunRecord) -> list[tuple[str, str, str]]:
     ]
 
 
-def spent(config: Json, usage: Usage, about: RunSettings) -> float | None:
-    """US dollars, by the run's own price or the public one; None where neither is known or nothing was counted."""
+def spent(config: Json, usage: Usage, about: RunSettings, advice: Usage | None = None) -> float | None:
+    """US dollars, by the run's own price or the public one; None where neither is known or nothing was counted.
+
+    Args:
+        config: Of the run.
+        usage: All that was used.
+        about: The run in words.
+        advice: The part of it that a corrector's own model used.
+    """
+    if advice is None or not advice.input:
+        return _spent(config, usage, about)
+    own = Usage(*(a - b for a, b in zip(astuple(usage), astuple(advice), strict=True)))
+    model = _part(_part(config, "corrector"), "model")
+    price = price_of(
+        ModelConfig(provider=str(model.get("provider")), name=str(model.get("name")), base_url=model.get("base_url"))
+    )
+    agents = _spent(config, own, about) if own.input else 0.0
+    return None if price is None or agents is None else agents + price.cost(advice)
+
+
+def _spent(config: Json, usage: Usage, about: RunSettings) -> float | None:
+    """What the agent's model cost."""
     model = config.get("model")
     if not about.model or not isinstance(model, dict) or not usage.input:
         return None
@@ -152,7 +174,7 @@ def old_version(record: RunRecord, env: str) -> str:
     if entry is None or "imported" in record.config:
         return ""
     then = record.versions.get(entry.family, "v0")
-    return "" if then == entry.version else then
+    return "" if then == _here(record, env) else then
 
 
 def older_versions(record: RunRecord) -> str:
@@ -160,4 +182,9 @@ def older_versions(record: RunRecord) -> str:
     one; else empty.
     """
     found = {env: old for env in {spec.task.env for spec in record.planned} if (old := old_version(record, env))}
-    return ", ".join(f"{env} {old} (here {ENTRIES[env].version})" for env, old in sorted(found.items()))
+    return ", ".join(f"{env} {old} (here {_here(record, env)})" for env, old in sorted(found.items()))
+
+
+def _here(record: RunRecord, env: str) -> str:
+    """The version that an environment has here, with the options of a run."""
+    return ENTRIES[env].version_of(spec.task.kwargs for spec in record.planned if spec.task.env == env)

@@ -13,9 +13,9 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from embodied.errors import EmbodiedError, StoreError
+from embodied.errors import EmbodiedError, Rewound, StoreError
 from embodied.eval.results import Results, read
-from embodied.eval.score import Score, score
+from embodied.eval.score import score
 from embodied.eval.settings import describe, spent
 from embodied.store.playing import held, playing
 from embodied.store.run import SCORED, Run
@@ -37,8 +37,8 @@ class Summary:
     """The folder, seen from the folder of runs."""
     path: str
     state: str
-    """`finished`: every planned episode is scored. `in play`: a process plays one now. `stopped`: neither;
-    `embodied resume` continues it. `damaged`: see `problem`.
+    """`finished`: every planned episode is scored, or was rewound, and every branch is over. `in play`: a process plays
+    one now. `stopped`: neither; `embodied resume` continues it. `damaged`: see `problem`.
     """
     problem: str = ""
     """What is wrong, in one sentence; empty where all could be read."""
@@ -170,7 +170,7 @@ def summary(run: Run, locks: frozenset[int] | None = None) -> Summary:
     return Summary(
         name=run.root.name,
         path=str(run.root),
-        state=_state(run, results, total, bool(about.imported), locks),
+        state=_state(run, results, bool(about.imported), locks),
         problem=results.damaged[0] if results.damaged else "",
         suite=about.suite,
         envs=tuple(dict.fromkeys(spec.task.env for spec in run.record.planned)),
@@ -182,7 +182,7 @@ def summary(run: Run, locks: frozenset[int] | None = None) -> Summary:
         interval=total.interval,
         scored=total.scored,
         planned=total.planned,
-        dollars=spent(run.record.config, total.usage, about),
+        dollars=spent(run.record.config, total.usage, about, total.advice),
         tokens=total.usage.input + total.usage.output,
         identity=run.record.identity,
         split=about.split,
@@ -190,12 +190,12 @@ def summary(run: Run, locks: frozenset[int] | None = None) -> Summary:
     )
 
 
-def _state(run: Run, results: Results, total: Score, imported: bool, locks: frozenset[int] | None) -> str:
-    if imported or sum(total.outcomes.get(outcome, 0) for outcome in SCORED) == total.planned:
+def _state(run: Run, results: Results, imported: bool, locks: frozenset[int] | None) -> str:
+    if imported:
         return FINISHED
-    waiting = (
-        run.folder(spec.id)
-        for spec in run.record.planned
-        if (ended := results.ended.get(spec.id)) is None or ended.outcome not in SCORED
-    )
+    ended = (*results.ended.values(), *results.branches)
+    over = {e.spec.id for e in ended if e.outcome in SCORED or e.error_kind == Rewound.__name__}
+    waiting = [run.folder(spec.id) for spec in run.record.specs if spec.id not in over]
+    if not waiting:
+        return FINISHED
     return IN_PLAY if playing(waiting, locks) else STOPPED

@@ -46,6 +46,8 @@ class Export:
     """sft, dpo: only episodes (dpo: better ones) that succeeded."""
     against: tuple[Run, ...] = ()
     """dpo: more runs whose episodes of the same task and seed are compared with these."""
+    frames: bool = False
+    """Films: show the frames between two decisions too."""
 
 
 @dataclass

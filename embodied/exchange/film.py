@@ -1,18 +1,23 @@
-"""Films of episodes: the picture of every step, above it the goal, below it what the agent did and how far it got."""
+"""Films of episodes: the picture of every step, above it the goal, below it what the agent did and how far it got. In
+worlds with a time of their own, the frames between two decisions too, if they are asked for.
+"""
 
 from __future__ import annotations
 
 import tempfile
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from embodied.arrays import Pixels
 from embodied.blobs import decode_png, pictures_of
 from embodied.envs import has_picture
+from embodied.envs.base import Frame
 from embodied.errors import MissingExtra, StoreError
 from embodied.rollout.worlds.environment import LocalEnvironment
 from embodied.store.disk import named, whole
@@ -34,14 +39,39 @@ MOST_GOAL = 400
 LAST = 2.0
 """Seconds that a GIF shows how the episode ended, before it begins again."""
 TEXT_SIZE = (720, 480)
+RATE = 30
+"""Pictures a second of an MP4 with frames, which last longer or shorter."""
+LONGEST = 60
+"""Seconds that a frame of a film may last."""
 
 
-def write_film(run: Run, id_: str, path: Path, fps: int, most: int | None = None) -> Path:
+@dataclass(frozen=True)
+class _Shot:
+    """A picture of a film."""
+
+    moment: int
+    """The number of the decision that it shows, or that it comes after."""
+    picture: Pixels
+    """(H, W, 3) uint8."""
+    seconds: float | None = None
+    """How long a frame lasts; None for the picture at a decision."""
+
+
+def write_film(run: Run, id_: str, path: Path, fps: int, most: int | None = None, *, frames: bool = False) -> Path:
     """Writes an episode as GIF or MP4, by the file's ending. If it has more than `most` moments,
     the film shows that many, spread evenly, the first and the last among them.
 
     Pictures come from the record if the agent saw any; else the episode is played again from its seed and actions, and
     its observations are checked against the record; a game without pictures is shown as text.
+
+    Args:
+        run: The run.
+        id_: The episode.
+        path: The file.
+        fps: Decisions a second.
+        most: See above; not together with `frames`.
+        frames: Show the frames between two decisions too, each as long as it lasts. For them the episode is always
+            played again.
 
     Raises:
         StoreError: The episode has not ended, re-playing it gave another observation, or the file cannot be written.
@@ -55,24 +85,43 @@ def write_film(run: Run, id_: str, path: Path, fps: int, most: int | None = None
     if episode.last is None:
         raise StoreError(f"The episode {id_} has no recorded steps; there is nothing to show.")
     steps = list(run.steps(id_))
-    if episode.last.image:
-        pictures = _recorded(run, id_, [*(s.observation for s in steps), episode.last])
+    shots: Iterator[_Shot]
+    if frames:
+        shots = _with_frames(run, episode, steps, episode.last)
+    elif episode.last.image:
+        shots = _apart(_recorded(run, id_, [*(s.observation for s in steps), episode.last]))
     elif has_picture(episode.spec.task.env):
-        pictures = _replayed(run, episode, steps, episode.last)
+        shots = _replayed(run, episode, steps, episode.last)
     else:
-        pictures = (_page(observation) for observation in [*(s.observation for s in steps), episode.last])
+        shots = _apart(_page(observation) for observation in [*(s.observation for s in steps), episode.last])
     goal = one_line(episode.mission.goal[:MOST_GOAL]) if episode.mission is not None else ""
     shown = _spread(len(steps) + 1, most)
-    moments = enumerate(zip(pictures, _captions(steps, episode), strict=True))
-    frames = [_composed(picture, caption, goal) for n, (picture, caption) in moments if n in shown]
+    captions = list(_captions(steps, episode))
+    made = ((_composed(s.picture, captions[s.moment], goal), s.seconds or 1 / fps) for s in shots if s.moment in shown)
     with named(path), whole(path, path.suffix) as target:
         if path.suffix == ".gif":
-            first, *rest = (Image.fromarray(frame) for frame in frames)
-            duration = [*([1000 / fps] * len(rest)), max(1000 / fps, 1000 * LAST)]
-            first.save(target, "GIF", save_all=True, append_images=rest, duration=duration, loop=0, optimize=True)
+            _write_gif(target, made, max(1 / fps, LAST), small=frames)
         else:
-            target.write_bytes(_video(frames, fps))
+            target.write_bytes(_video(_held(made), RATE) if frames else _video([picture for picture, _ in made], fps))
     return path
+
+
+def _write_gif(target: Path, made: Iterable[tuple[Pixels, float]], last: float, small: bool) -> None:
+    """Writes pictures, each with its seconds.
+
+    Args:
+        last: Seconds of the last picture.
+        small: Keep pictures in 256 colours: they need a quarter of the memory.
+    """
+    images, duration = [], []
+    for picture, seconds in made:
+        image = Image.fromarray(picture)
+        images.append(image.convert("P", palette=Image.Palette.ADAPTIVE) if small else image)
+        duration.append(1000 * seconds)
+    duration[-1] = 1000 * last
+    images[0].save(
+        target, "GIF", save_all=True, append_images=images[1:], duration=duration, loop=0, optimize=not small
+    )
 
 
 def _require_encoder() -> None:
@@ -81,7 +130,7 @@ def _require_encoder() -> None:
         raise MissingExtra("The format mp4", "films")
 
 
-def _video(frames: list[np.ndarray], fps: int) -> bytes:
+def _video(frames: list[Pixels], fps: int) -> bytes:
     """The frames as MP4. The encoder is another process and does not say when its disk is full. So it writes elsewhere,
     and the result is checked.
     """
@@ -104,7 +153,7 @@ def _video(frames: list[np.ndarray], fps: int) -> bytes:
     return data
 
 
-def _recorded(run: Run, id_: str, observations: list[Observation]) -> Iterator[np.ndarray]:
+def _recorded(run: Run, id_: str, observations: list[Observation]) -> Iterator[Pixels]:
     for observation in observations:
         frames = [decode_png(run.blobs.get(image.digest), image.digest, image) for image in pictures_of(observation)]
         if not frames:
@@ -113,9 +162,64 @@ def _recorded(run: Run, id_: str, observations: list[Observation]) -> Iterator[n
         yield np.hstack([np.pad(frame, ((0, height - frame.shape[0]), (0, 0), (0, 0))) for frame in frames])
 
 
-def _replayed(run: Run, episode: Episode, steps: list[Step], last: Observation) -> Iterator[np.ndarray]:
+def _apart(pictures: Iterable[Pixels]) -> Iterator[_Shot]:
+    """A picture for each decision."""
+    return (_Shot(moment, picture) for moment, picture in enumerate(pictures))
+
+
+def _held(made: Iterable[tuple[Pixels, float]]) -> list[Pixels]:
+    """Each picture as often as it lasts, at `RATE` pictures a second."""
+    held, now = [], 0.0
+    for picture, seconds in made:
+        held += [picture] * (round((now + seconds) * RATE) - round(now * RATE))
+        now += seconds
+    return held
+
+
+def _with_frames(run: Run, episode: Episode, steps: list[Step], last: Observation) -> Iterator[_Shot]:
+    """As `_replayed`, with the frames of each step behind the picture of its decision.
+
+    Raises:
+        StoreError: There are none.
+    """
+    seen: list[_Shot] = []
+    shown = None
+    any_frames = False
+
+    def watch(frame: Frame) -> None:
+        if not 0 < frame.seconds < LONGEST:
+            raise ValueError(f"a frame lasts {frame.seconds!r} seconds; a film needs a number from 0 to {LONGEST}")
+        seen.append(_Shot(0, frame.draw(), frame.seconds))
+
+    for shot in _replayed(run, episode, steps, last, watch):
+        shown = shot.picture.shape if shown is None else shown
+        for frame in seen:
+            any_frames = True
+            yield _Shot(shot.moment - 1, _fitted(frame.picture, shown), frame.seconds)
+        seen.clear()
+        yield shot
+    if not any_frames:
+        raise StoreError(f"{episode.spec.id} has no frames between its decisions: export it without --frames.")
+
+
+def _fitted(picture: Pixels, shape: tuple[int, ...]) -> Pixels:
+    """The picture in another shape, whole, in the middle of what it does not fill."""
+    if picture.shape == shape:
+        return picture
+    image = Image.fromarray(picture)
+    factor = min(shape[0] / image.height, shape[1] / image.width)
+    image = image.resize((max(1, int(image.width * factor)), max(1, int(image.height * factor))))
+    canvas = Image.new("RGB", (shape[1], shape[0]))
+    canvas.paste(image, ((shape[1] - image.width) // 2, (shape[0] - image.height) // 2))
+    return np.asarray(canvas)
+
+
+def _replayed(
+    run: Run, episode: Episode, steps: list[Step], last: Observation, watch: Callable[[Frame], None] | None = None
+) -> Iterator[_Shot]:
     """Plays the episode again and draws it; observations must be the recorded ones."""
-    env = LocalEnvironment(resolved_task(episode.spec.task), run.blobs, render=True)
+    drawn = has_picture(episode.spec.task.env)
+    env = LocalEnvironment(resolved_task(episode.spec.task), run.blobs, render=drawn)
     try:
         start = env.reset(episode.spec.seed)
         observation, hash_ = start.observation, start.hash
@@ -128,10 +232,10 @@ def _replayed(run: Run, episode: Episode, steps: list[Step], last: Observation) 
                     f"Playing {episode.spec.id} again gave another observation at step {index} than the record: was a"
                     " simulator updated?"
                 )
-            frame = env.frame()
-            yield _page(observation) if frame is None else frame
+            frame = env.frame() if drawn else None
+            yield _Shot(index, _page(observation) if frame is None else frame)
             if step is not None:
-                answer = env.step(step.executed, interrupt_at=cut_at(step))
+                answer = env.step(step.executed, watch=watch, interrupt_at=cut_at(step))
                 observation, hash_ = answer.observation, answer.hash
     finally:
         env.close()
@@ -152,7 +256,7 @@ def _spread(moments: int, most: int | None) -> set[int]:
     return {round(n) for n in np.linspace(0, moments - 1, count)}
 
 
-def _composed(picture: np.ndarray, caption: tuple[str, str], goal: str) -> np.ndarray:
+def _composed(picture: Pixels, caption: tuple[str, str], goal: str) -> Pixels:
     """The picture, enlarged or shrunk to a readable width, with the goal above and the caption below; both sides even,
     as video codecs want.
     """
@@ -191,7 +295,7 @@ def _lines(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width:
     return [line for line in lines if line]
 
 
-def _page(observation: Observation) -> np.ndarray:
+def _page(observation: Observation) -> Pixels:
     """A text observation as a page: its end, where the news is."""
     image = Image.new("RGB", TEXT_SIZE, (24, 24, 28))
     lines = [part for line in observation.text.splitlines() for part in textwrap.wrap(line, 84) or [""]]

@@ -18,7 +18,8 @@ def films(export: Export) -> Exported:
     older = older_versions(export.run.record)
     for id_ in export.ids:
         try:
-            written.paths.append(write_film(export.run, id_, export.out / f"{id_}.{export.format}", export.fps))
+            path = export.out / f"{id_}.{export.format}"
+            written.paths.append(write_film(export.run, id_, path, export.fps, frames=export.frames))
         except DiskFull:
             raise
         except (StoreError, EnvironmentFailure) as error:

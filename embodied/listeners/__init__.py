@@ -22,7 +22,7 @@ from typing import Any
 
 from embodied.errors import EmbodiedError, MissingExtra
 from embodied.registry import Registry
-from embodied.rollout.runner import Listener, Listeners
+from embodied.rollout.runner import Listener, Listeners, OfThePlan
 from embodied.secrets import mask
 from embodied.store.run import Run
 from embodied.terminal import line
@@ -81,6 +81,7 @@ def listening(
     stopping: asyncio.Event | None = None,
 ) -> Iterator[Listener]:
     """A listener that tells `first` and those named. The latter are told in threads of their own and closed at the end.
+    They hear nothing of branches, which count in no figure.
 
     Args:
         names: Names in `LISTENERS`, checked by `check`.
@@ -95,7 +96,7 @@ def listening(
     context = Context(run, tuple(planned), tuple(run.episodes([])))
     made = [Background(name, partial(_make, name, context)) for name in dict.fromkeys(names)]
     try:
-        yield Listeners([first, *made])
+        yield Listeners([first, *map(OfThePlan, made)])
     finally:
         hurried = stopping is not None and stopping.is_set()
         until = time.monotonic() + (HURRIED if hurried else CLOSING)

@@ -19,7 +19,7 @@ from embodied.models.config import LOCAL, MODELS, ModelConfig, check, parse_mode
 from embodied.types import Usage
 
 if TYPE_CHECKING:
-    from embodied.models.layers.budget import Allowance
+    from embodied.models.layers.budget import Allowance, Budget
     from embodied.models.prices import Price
 
 __all__ = ["MODELS", "Model", "ModelConfig", "build", "check", "parse_model", "spending"]
@@ -73,6 +73,8 @@ def spending(
     price: Price | None,
     used: Usage,
     cache: str = "deterministic",
+    together: list[Budget] | None = None,
+    named: str = "run.price",
 ) -> Model:
     """Puts the layers around a run's model that watch its costs: a budget, and the cache around it, whose replies cost
     nothing.
@@ -84,6 +86,8 @@ def spending(
         price: From `prices.price_of`.
         used: What it has used before.
         cache: off; deterministic: calls of a server at temperature 0; all: every call, of models in this process too.
+        together: The budgets of the run's other models, which share the allowance; this one is added to them.
+        named: The key that sets `price`.
 
     Raises:
         UsageError: The allowance or `cache` makes no sense.
@@ -94,9 +98,11 @@ def spending(
 
     if cache not in POLICIES:
         raise UnknownName(f"There is no cache policy named {cache!r}. run.cache is one of {', '.join(POLICIES)}.")
-    allowance.check(price, config.provider + "/" + config.name)
-    if allowance.left(used, price) <= 0:
-        raise allowance.spent(used, price)
-    budgeted = Budget(model, allowance, price, used)
+    allowance.check(price, config.provider + "/" + config.name, named)
+    together = [] if together is None else together
+    spent = [*((budget.used, budget.price) for budget in together), (used, price)]
+    if allowance.left(*spent) <= 0:
+        raise allowance.spent(*spent)
+    budgeted = Budget(model, allowance, price, used, together)
     kept = cache == "all" or (cache == "deterministic" and config.provider not in LOCAL)
     return Cache(budgeted, config, sampled=cache == "all") if kept else budgeted

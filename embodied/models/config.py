@@ -119,6 +119,11 @@ class ModelConfig:
         )
 
 
+def blind(config: ModelConfig) -> bool:
+    """Whether a model is known not to read pictures."""
+    return config.provider == "gguf" and config.mmproj is None
+
+
 def parse_model(text: str) -> tuple[str, str]:
     """Splits `provider/name` at its first slash; the name may hold more of them (`gguf//home/me/model.gguf`).
 
@@ -138,8 +143,8 @@ def parse_model(text: str) -> tuple[str, str]:
     return provider, name
 
 
-def check(config: ModelConfig) -> None:
-    """Checks the numbers of `config`. Raises `UsageError` on the first that makes no sense."""
+def check(config: ModelConfig, key: str = "model") -> None:
+    """Checks the numbers of `config`, which stands at `key`. Raises `UsageError` on the first that makes no sense."""
     for name in (
         "timeout",
         "total_seconds",
@@ -154,27 +159,27 @@ def check(config: ModelConfig) -> None:
     ):
         value = getattr(config, name)
         if value is not None and not value > 0:
-            raise UsageError(f"model.{name} must be above 0, not {value}.")
+            raise UsageError(f"{key}.{name} must be above 0, not {value}.")
     if config.max_tokens and config.max_completion_tokens:
         raise UsageError(
-            "model.max_tokens and model.max_completion_tokens are two names of one limit: set one of them."
+            f"{key}.max_tokens and {key}.max_completion_tokens are two names of one limit: set one of them."
         )
     if config.temperature is not None and not 0 <= config.temperature <= 2:
-        raise UsageError(f"model.temperature must be between 0 and 2, not {config.temperature}.")
+        raise UsageError(f"{key}.temperature must be between 0 and 2, not {config.temperature}.")
     if config.top_p is not None and not 0 < config.top_p <= 1:
-        raise UsageError(f"model.top_p must be above 0 and at most 1, not {config.top_p}.")
+        raise UsageError(f"{key}.top_p must be above 0 and at most 1, not {config.top_p}.")
     if config.base_url and config.provider in LOCAL:
         raise UsageError(
-            f"model.base_url is set, but {config.provider} calls no server. Use compatible/{config.name} for a server"
+            f"{key}.base_url is set, but {config.provider} calls no server. Use compatible/{config.name} for a server"
             " of your own."
         )
     if config.constraint is not None and config.constraint not in CONSTRAINTS:
         raise UnknownName(
-            f"There is no constraint named {config.constraint!r}. model.constraint is one of {', '.join(CONSTRAINTS)}."
+            f"There is no constraint named {config.constraint!r}. {key}.constraint is one of {', '.join(CONSTRAINTS)}."
         )
     if config.constraint is not None and config.provider not in ("openai", "compatible"):
         raise UsageError(
-            f"model.constraint is for servers of OpenAI's API (openai, compatible), not for {config.provider}."
+            f"{key}.constraint is for servers of OpenAI's API (openai, compatible), not for {config.provider}."
         )
     if not config.name:
-        raise UsageError("model.name is empty: say which model, for instance model.name=gpt-4o.")
+        raise UsageError(f"{key}.name is empty: say which model, for instance {key}.name=gpt-4o.")

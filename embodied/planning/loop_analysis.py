@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from importlib.resources import files
 
 import numpy as np
 
+from embodied.eval.floors import known
 from embodied.eval.intervals import interval
 from embodied.eval.statistics import stratify
 from embodied.eval.tables import Replies, Table, share
@@ -33,7 +36,33 @@ def tables(episodes: Sequence[Episode], replies: Replies) -> list[Table]:
     return [
         Table("PathEvalLoop-v1: choosing paths on the way", _COLUMNS, tuple(rows), note),
         _chosen(episodes, replies),
+        *([_rules(episodes)] if all(_usual(e) for e in episodes) else []),
     ]
+
+
+def _usual(episode: Episode) -> bool:
+    """Whether an episode was played with the options that the rules were measured with."""
+    task = episode.spec.task
+    return bool(known(task.env, task.task, task.kwargs))
+
+
+def _rules(episodes: Sequence[Episode]) -> Table:
+    """The run beside rules that look at no map: `data/loop_floors.json`, written by `benchmarks/loop_floors.py`."""
+    measured = json.loads(files("embodied.planning").joinpath("data/loop_floors.json").read_text(encoding="utf-8"))
+    n = measured["episodes"]
+    own = _mean(episodes, lambda e: e.progress or 0.0)
+    rows = [("this run", len(episodes), own, share(sum(bool(e.success) for e in episodes), len(episodes)))]
+    for name, row in measured["rules"].items():
+        value = row["progress"]
+        shown = f"{value['mean']:.2f} ± {value['standard_error']:.2f}"
+        rows.append((name, n, shown, share(row["arrived"], n)))
+    return Table(
+        "PathEvalLoop-v1: what rules earn that look at no map",
+        ("who", "episodes", "progress", "arrived"),
+        tuple(rows),
+        f"Rules: means with standard errors, of the {n} episodes that `--episodes {n}` plays with the default options."
+        " A path that is not offered is executed as `replan`. The last row was chosen from the same episodes.",
+    )
 
 
 def _row(name: str, episodes: Sequence[Episode]) -> tuple[str | float | int | None, ...]:

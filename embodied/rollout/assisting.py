@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Iterable
@@ -55,8 +56,8 @@ class Assisted:
     def begin(self, mission: Mission, spec: EpisodeSpec) -> None:
         """Tells both that the episode begins."""
         self.agent.begin(mission, generator(spec.agent_seed))
+        self.understanding.begin(mission)
         if self.corrector is not None:
-            self.understanding.begin(mission)
             self.corrector.begin(mission, generator(derive(spec.agent_seed, "corrector")))
 
     async def decide(self, observation: Observation) -> tuple[Decision, tuple[Event, ...]]:
@@ -77,9 +78,11 @@ class Assisted:
         spoken = msgspec.structs.replace(said, id=self._number(step), opened=step, superseded=decision)
         spoken = await self._understood(spoken, observation)
         self.unfinished = [_over(spoken, step, "episode end", "discarded")]
-        say(self.agent, spoken)
+        say(self.agent, spoken.text, spoken.resolved)
         decision = await self._act(observation)
         self.unfinished = []
+        if hasattr(self.corrector, "follows"):
+            self.corrector.follows(decision)
         own = [c for c in self._counting if number(c) is None]
         older = [_over(_closing(c), step, "new correction", "superseded") for c in own]
         spoken = msgspec.structs.replace(spoken, applied=step, status="applied")
@@ -123,7 +126,7 @@ class Assisted:
             if superseded is not None:
                 self.agent.recall(replace(shown, decision=superseded, events=()))
             if isinstance(event, Correction) and _heard_in(event, step.index):
-                say(self.agent, event)
+                say(self.agent, event.text, event.resolved)
                 self._counting.append(event)
         self.agent.recall(shown)
         if self.corrector is not None:
@@ -177,7 +180,7 @@ class Assisted:
     def _say_all(self) -> None:
         """The corrector's words first, then those that came through a channel."""
         for correction in sorted(self._counting, key=lambda c: number(c) is not None):
-            say(self.agent, correction)
+            say(self.agent, correction.text, correction.resolved)
 
     def _number(self, step: int) -> str:
         """The id of the next correction in a step."""
@@ -187,7 +190,8 @@ class Assisted:
 
     def _shown(self, observation: Observation) -> Observation:
         """What the agent sees: the expert's advice goes only to a corrector that speaks for it."""
-        return replace(observation, expert="") if getattr(self.corrector, "expert", False) else observation
+        told = any(getattr(self.corrector, what, False) for what in ("expert", "hears_expert"))
+        return replace(observation, expert="") if told else observation
 
     async def _act(self, observation: Observation) -> Decision:
         start = time.perf_counter()
@@ -210,7 +214,13 @@ class Assisted:
 
     async def _review(self, observation: Observation, decision: Decision) -> Correction | Review | None:
         assert self.corrector is not None
-        said = await _asked("corrector", "review", self.corrector.review, observation.step, observation, decision)
+        try:
+            said = await _asked("corrector", "review", self.corrector.review, observation.step, observation, decision)
+        except asyncio.CancelledError:  # a channel that interrupts keeps the calls of both
+            raise
+        except BaseException:  # the agent's calls are paid for, even if a person leaves
+            self.unfinished = [Interrupt(by="corrector", calls=decision.calls)] if decision.calls else []
+            raise
         if said is not None and not isinstance(said, Correction | Review):
             raise AgentFailure(f"The corrector's `review` must give a Correction, a Review or None, not {said!r}.")
         return None if isinstance(said, Correction) and not said.text.strip() else said

@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Literal
 
 from embodied.agents.resolving import Resolution
+from embodied.errors import EmbodiedError
 from embodied.types import How
 
 LONGEST = 2_000
@@ -102,13 +103,15 @@ class Branch:
 
     step: int
     """How many of this episode's steps the branch repeats."""
+    by: str = "person"
 
 
 @dataclass(frozen=True)
 class Rewind:
-    """As `Branch`, and this episode ends."""
+    """As `Branch`, and this episode ends, without a score."""
 
     step: int
+    by: str = "person"
 
 
 @dataclass(frozen=True)
@@ -191,6 +194,8 @@ class Receipt:
     """What ended a correction or a takeover that was in force."""
     meant: Resolution | None = None
     """The action that a correction names; None as long as nobody has heard it."""
+    episode: str = ""
+    """The id of the episode that a branch or a rewind began."""
 
     @property
     def final(self) -> bool:
@@ -217,12 +222,14 @@ class Control:
         choices: What can be chosen in the present step, as the end of a sentence; empty where nobody knows.
         resolve: The action that a correction names in the present step.
         changed: Hears every receipt that is new or has changed. Must return quickly and send no command.
+        branch: Begins the episode that a command asks for, and returns its id. Raises `EmbodiedError` where it cannot.
     """
 
     accepts: Callable[[str], str | None] = lambda phrase: phrase or None
     choices: Callable[[], str] = lambda: ""
     resolve: Callable[[str], Resolution] = lambda words: Resolution()
     changed: Callable[[Receipt], None] = lambda receipt: None
+    branch: Callable[[Branch | Rewind], str] = lambda command: ""
     mode: Mode = Mode.AUTONOMOUS
     played: int = 0
     """Steps so far."""
@@ -252,7 +259,7 @@ class Control:
         if to is None:
             why = _REFUSED.get((type(command), self.mode), _OVER)
             self._finish(receipt, "refused", why)
-        elif why := self._wrong(command):
+        elif why := self._wrong(command) or self._not_begun(receipt):
             self._finish(receipt, "refused", why)
         else:
             self._take(receipt, command)
@@ -286,6 +293,15 @@ class Control:
 
     def _other(self) -> str:
         return self.choices() or "choose another"
+
+    def _not_begun(self, receipt: Receipt) -> str:
+        """Why the episode that a command asks for cannot begin; empty where it has begun, or none is asked for."""
+        if isinstance(receipt.command, Branch | Rewind):
+            try:
+                receipt.episode = self.branch(receipt.command)
+            except EmbodiedError as error:
+                return str(error)
+        return ""
 
     def _so_far(self) -> str:
         return f"the episode has {self.played} {'step' if self.played == 1 else 'steps'} so far"

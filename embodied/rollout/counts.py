@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from embodied.store.events import calls_in, opens
-from embodied.types import Correction, Decision, Reply, Step
+from embodied.types import Correction, Decision, Reply, Review, Step
 
 REPLIES = "replies"
 EMPTY = "replies_empty"
@@ -30,6 +30,8 @@ def of_step(step: Step) -> Iterator[str]:
                 yield CORRECTIONS
             if event.why == "done":
                 yield FOLLOWED
+        if isinstance(event, Review):
+            yield from (note.kind for note in event.notes)
         for call in calls_in(event):
             yield from of_reply(call.reply)
     yield from of_decision(step.decision)

@@ -8,11 +8,21 @@ from collections.abc import Callable, Iterable
 from dataclasses import astuple, dataclass, field, replace
 from functools import partial
 
+from msgspec import UNSET, UnsetType
+
 from embodied.agents.base import Agent
 from embodied.correctors.base import Corrector
-from embodied.errors import AgentFailure, EnvironmentFailure, ModelFailure, PromptRefused, RecordDiffers
+from embodied.errors import (
+    AgentFailure,
+    EnvironmentFailure,
+    ModelFailure,
+    PromptRefused,
+    RecordDiffers,
+    UsageError,
+)
 from embodied.models.base import CONVERSATION
 from embodied.rollout.assisting import Assisted
+from embodied.rollout.branching import Begun, can_be_told, check_tellable, first_own
 from embodied.rollout.channel import Channel, Turn
 from embodied.rollout.counts import of_step
 from embodied.rollout.replay import difference
@@ -21,9 +31,21 @@ from embodied.rollout.understanding import Understanding
 from embodied.rollout.worlds.environment import Answer, Start
 from embodied.rollout.worlds.workers import Environment
 from embodied.secrets import mask
-from embodied.store.events import calls_in, calls_of, cut_at
+from embodied.store.events import advice_in, calls_in, calls_of, cut_at
 from embodied.store.run import EpisodeWriter
-from embodied.types import Call, Episode, EpisodeSpec, Event, Json, Mission, Observation, Outcome, Step, Usage
+from embodied.types import (
+    Branch,
+    Call,
+    Episode,
+    EpisodeSpec,
+    Event,
+    Json,
+    Mission,
+    Observation,
+    Outcome,
+    Step,
+    Usage,
+)
 
 OnStep = Callable[[EpisodeSpec, Step], None]
 
@@ -32,6 +54,8 @@ OnStep = Callable[[EpisodeSpec, Step], None]
 class Tally:
     """What is summed up while an episode runs."""
 
+    begins: int = 0
+    """The first step that is the episode's own. What the steps before cost is counted in the episode they are of."""
     steps: int = 0
     return_: float = 0.0
     progress: float | None = 0.0
@@ -43,6 +67,10 @@ class Tally:
     counts: dict[str, int] = field(default_factory=dict)
     models: dict[str, None] = field(default_factory=dict)
     """Names under which the model reported itself, in order of appearance."""
+    advice: Usage | UnsetType = UNSET
+    """The part of `usage` that is the corrector's model's; unset where there is none."""
+    branches: set[str] = field(default_factory=set)
+    """Ids of the episodes that its steps say were begun."""
 
     def add(self, step: Step, success: bool | None) -> None:
         self.steps += 1
@@ -51,22 +79,35 @@ class Tally:
         self.success = success
         self.invalid += not (step.valid and step.decision.parsed)
         self.info = step.info
-        self.seconds += step.agent_seconds + step.env_seconds
+        self.branches |= {event.episode for event in step.events if isinstance(event, Branch)}
+        if step.index >= self.begins:
+            self.seconds += step.agent_seconds + step.env_seconds
         self.pay(step)
 
     def pay(self, step: Step) -> None:
-        """Counts the step's calls alone."""
+        """Counts the step's calls alone, where they are the episode's own."""
+        if step.index < self.begins:
+            return
         self.pay_calls(calls_of(step))
+        self.pay_advice(step.events)
         for name in of_step(step):
             self.counts[name] = self.counts.get(name, 0) + 1
 
     def pay_calls(self, calls: Iterable[Call]) -> None:
         """Counts the tokens of calls."""
         for call in calls:
-            pairs = zip(astuple(self.usage), astuple(call.reply.usage), strict=True)
-            self.usage = Usage(*(a + b for a, b in pairs))
+            self.usage = _plus(self.usage, call)
             if call.reply.model:
                 self.models[call.reply.model] = None
+
+    def pay_advice(self, events: Iterable[Event]) -> None:
+        """Says of calls, which are counted already, that they are the corrector's."""
+        for call in (call for event in events for call in advice_in(event)):
+            self.advice = _plus(self.advice or Usage(), call)
+
+
+def _plus(usage: Usage, call: Call) -> Usage:
+    return Usage(*(a + b for a, b in zip(astuple(usage), astuple(call.reply.usage), strict=True)))
 
 
 async def run_episode(
@@ -79,6 +120,7 @@ async def run_episode(
     corrector: Corrector | None = None,
     channel: Channel | None = None,
     sentences: str = "off",
+    begun: Begun | None = None,
 ) -> Episode:
     """Plays one episode to its end and records it, continuing after the steps that `writer` holds already. It repeats
     those steps in the environment, compares every observation with the record, and tells them to the agent
@@ -89,6 +131,7 @@ async def run_episode(
         corrector: Reviews each decision before it is executed.
         channel: What a person tells the episode; None where nobody can.
         sentences: What looks up the meaning of corrections (`corrector.sentences`).
+        begun: The branches of the episode: its record names them, and it ends without a score if one rewound it.
 
     Returns:
         The episode as it was written.
@@ -99,7 +142,8 @@ async def run_episode(
     """
     stopping = stopping or asyncio.Event()
     CONVERSATION.set(spec.id)
-    tally, assisted = Tally(), Assisted(agent, corrector, understanding=Understanding(sentences))
+    tally = Tally(first_own(spec))
+    assisted = Assisted(agent, corrector, understanding=Understanding(sentences))
     error: BaseException | None = None
     start: Start | None = None
     observation: Observation | None = None
@@ -110,11 +154,12 @@ async def run_episode(
     try:
         start = await env.reset(spec.seed)
         assisted.begin(start.mission, spec)
+        _check_tellable(tally.begins, assisted)
         observation, ended = await _recall(start.observation, assisted, env, writer, tally)
         recalled = True
         if channel is not None:
             channel.begin(start.mission, observation, tally.steps, assisted, writer.note)
-        while not ended and not stopping.is_set():
+        while not ended and not (begun and begun.rewound()) and not stopping.is_set():
             turn = await _turn(observation, assisted, channel, stopping)
             if turn is None:
                 break
@@ -134,7 +179,10 @@ async def run_episode(
         outcome, error = "model_failure", failure
     except (EnvironmentFailure, AgentFailure) as failure:
         outcome, error = "infra_failure", failure
-        tally.usage = Usage()  # it may have failed in the middle of the record, and all of that is paid for
+        tally.usage, tally.advice = (
+            Usage(),
+            UNSET,
+        )  # it may have failed in the middle of the record, and all of that is paid for
         for step in writer.recorded():
             tally.pay(step)
     except KeyboardInterrupt:  # out of a person's agent
@@ -143,8 +191,14 @@ async def run_episode(
         error = failure
     at = tally.steps if recalled else _skipped(assisted, channel, writer)
     events = (*writer.left, *_unrecorded(at, turn, assisted, channel))
+    if begun is not None and not isinstance(error, asyncio.CancelledError):
+        if back := begun.rewound():
+            outcome, error = "cancelled", back
+        told = tally.branches | {event.episode for event in events if isinstance(event, Branch)}
+        events += tuple(event for event in begun.events() if event.episode not in told)
     assisted.end(outcome)
     tally.pay_calls(call for event in events for call in calls_in(event))
+    tally.pay_advice(events)
     episode = _episode(spec, outcome, tally, start, observation, error)
     episode = replace(episode, events=events)
     writer.finish(episode)
@@ -206,7 +260,16 @@ def _episode(
         info=start.info if start else {},
         counts=tally.counts,
         models=tuple(tally.models),
+        advice=tally.advice,
     )
+
+
+def _check_tellable(begins: int, assisted: Assisted) -> None:
+    """Raises `AgentFailure` where the agent of a branch cannot be told what it repeats."""
+    try:
+        check_tellable(can_be_told(assisted.agent, assisted.corrector), begins)
+    except UsageError as error:
+        raise AgentFailure(str(error)) from None
 
 
 async def _recall(
@@ -237,6 +300,11 @@ async def _recall(
         assisted.recall(step)
         tally.add(step, answer.success)
         observation, ended = replace(answer.observation, valid=step.valid), _ending(step)
+    if tally.steps < tally.begins:
+        raise RecordDiffers(
+            f"The branch cannot go on: of the {tally.begins} steps that it repeats, {tally.steps} are recorded. Restore"
+            " the folder of its parent from a copy."
+        )
     return observation, ended
 
 

@@ -37,6 +37,7 @@ HOW = (
     "reset_seconds",
     "budget",
     "price",
+    "corrector_price",
     "cache",
     "worker_variables",
 )
@@ -44,7 +45,7 @@ HOW = (
 BEFORE = {"agent.parse.reader": "v1"}
 """Younger key -> what older runs did before the key existed, if that is not today's default."""
 
-UNSAID = ("model.sha256",)
+UNSAID = ("model.sha256", "corrector.model.sha256")
 """Younger keys that an older run says nothing of: it is not compared by them."""
 
 
@@ -62,6 +63,7 @@ def of_plugins(config: EvalConfig) -> list[str]:
     found = (
         AGENTS.plugin(config.agent.policy),
         MODELS.plugin(config.model.provider),
+        MODELS.plugin(config.corrector.model.provider),
         CORRECTORS.plugin(config.corrector.name) if config.corrector.name else None,
     )
     sentences = DISTRIBUTIONS if config.corrector.name and config.corrector.sentences == "minilm" else ()
@@ -76,8 +78,12 @@ def versions(specs: Iterable[TaskSpec] = (), more: Iterable[str] = ()) -> dict[s
         specs: What is played.
         more: Further distributions.
     """
-    played = {ENTRIES[spec.env] for spec in specs if spec.env in ENTRIES}
-    found = {e.family: e.version for e in sorted(played, key=lambda e: e.id) if e.version != "v0"}
+    options: dict[str, list[Json]] = {}
+    for spec in specs:
+        if spec.env in ENTRIES:
+            options.setdefault(spec.env, []).append(spec.kwargs)
+    played = sorted((ENTRIES[env] for env in options), key=lambda e: e.id)
+    found = {e.family: number for e in played if (number := e.version_of(options[e.name])) != "v0"}
     others = {name for e in played if e.distribution for name in (e.distribution, *e.versions)} | set(more)
     for name in (PACKAGE, *SIMULATORS, *sorted(others - {PACKAGE, *SIMULATORS})):
         try:

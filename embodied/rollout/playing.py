@@ -20,21 +20,23 @@ from embodied.agents.base import Agent
 from embodied.blobs import Blobs, MemoryBlobs
 from embodied.config import EvalConfig, blind
 from embodied.controls import OF_PICTURES
-from embodied.correctors.base import Corrector
+from embodied.correctors.base import Corrector, Orders
 from embodied.errors import NoControl, UsageError
 from embodied.models.base import Model
-from embodied.models.layers.budget import Allowance
+from embodied.models.config import ModelConfig
+from embodied.models.layers.budget import Allowance, Budget
 from embodied.models.prices import Price, price_of
 from embodied.rollout.channel import Channel
-from embodied.rollout.runner import Listener, Result, run_all
-from embodied.rollout.spend import used
+from embodied.rollout.orders import Reach
+from embodied.rollout.runner import Listener, Result, owed, run_all
+from embodied.rollout.spend import used_by_each
 from embodied.rollout.worlds.workers import Pool, ProcessWorker, Worker
 from embodied.store.blobs import FileBlobs
 from embodied.store.run import Run, RunRecord
 from embodied.types import Episode, EpisodeSpec, Step, TaskSpec, Usage
 
 Watch = Callable[[Run, Sequence[EpisodeSpec], Price | None], AbstractContextManager[Listener]]
-"""Makes a run's listener from the run, the episodes to play, and the price of the model."""
+"""Makes a run's listener from the run, the episodes to play, and the price of a model call."""
 Factory = Callable[[agents.Kit], Agent]
 """Makes an agent for one episode."""
 
@@ -62,9 +64,9 @@ class Job:
         return agents.needs_model(self.config.agent.policy)
 
     def owed(self) -> list[EpisodeSpec]:
-        """The episodes that have no score yet."""
+        """The episodes that are not over yet, with their branches."""
         there = Run(self.root) if self.run is None and (self.root / "run.json").is_file() else self.run
-        return [spec for spec in self.specs if there is None or not there.scored(spec.id)]
+        return list(self.specs) if there is None else owed(there, self.specs)
 
     def agent(self, spec: EpisodeSpec, model: Model | None, blobs: Blobs) -> Agent:
         """The agent for one episode. It is not told that a control takes something from it."""
@@ -74,9 +76,11 @@ class Job:
             return agents.build(self.config.agent, model, settings, spec=spec, blobs=blobs)
         return self.factory(agents.Kit(self.config.agent, model, settings, spec, blobs))
 
-    def corrector(self, spec: EpisodeSpec) -> Corrector | None:
-        """Who corrects the agent of one episode; None where nobody does."""
-        return correctors.build(self.config.corrector, spec)
+    def corrector(
+        self, spec: EpisodeSpec, model: Model | None = None, orders: Orders | None = None
+    ) -> Corrector | None:
+        """Who corrects the agent of one episode, by a model of their own or in person; None where nobody does."""
+        return correctors.build(self.config.corrector, spec, model, orders)
 
 
 async def play(
@@ -84,7 +88,7 @@ async def play(
     watch: Watch,
     stopping: asyncio.Event | None = None,
     created: Callable[[RunRecord], None] = lambda record: None,
-    channels: Callable[[EpisodeSpec], Channel | None] = lambda spec: None,
+    channels: Callable[[EpisodeSpec], Channel | None] | None = None,
 ) -> tuple[Run | None, Result]:
     """Plays a job.
 
@@ -93,7 +97,8 @@ async def play(
         watch: See `Watch`.
         stopping: Once it is set, episodes in flight end after their present step, and no other begins.
         created: Hears that the folder is there and of this user.
-        channels: See `run_all`.
+        channels: See `run_all`. The run must name a corrector (`desk` where no other speaks), so that nobody takes it
+            for one that was played alone.
 
     Returns:
         The run, or None where it was stopped before there was one; and the result.
@@ -103,21 +108,23 @@ async def play(
         StoreError: The folder cannot be written, or holds another run.
     """
     stopping = stopping or asyncio.Event()
+    if channels is not None and not job.config.corrector.name:
+        raise UsageError("A run in which people can speak must say so: name the corrector `desk`.")
     async with pool_of(job) as pool:
-        owed = job.owed()
-        await pool.start(len(owed))
-        await check_environments(job.config.agent, owed, pool)
+        waiting = job.owed()
+        await pool.start(len(waiting))
+        await check_environments(job.config.agent, waiting, pool)
         if stopping.is_set():
             return job.run, Result(0, 0, interrupted=True)
-        model = build_model(job.config, job.root) if job.asks else None
+        model, critic = build_models(job)
         try:
-            _check_agents(job, model)
+            _check_agents(job, model, critic)
             run = job.run or Run.create(job.root, job.record)
             created(run.record)
-            price = price_of(job.config.model, job.config.run.price) if model is not None else None
-            with watch(run, job.specs, price) as listener:
+            with watch(run, job.specs, _price(job.config, model, critic)) as listener:
                 at_once = _concurrency(job, pool.size)
                 heard = Announced(listener, model)
+                reach = Reach(channels or (lambda spec: None), correctors.in_person(job.config.corrector))
                 return run, await run_all(
                     run,
                     job.specs,
@@ -126,13 +133,13 @@ async def play(
                     heard,
                     at_once,
                     stopping,
-                    job.corrector,
-                    lambda spec: heard.connected(spec, channels(spec)),
+                    lambda spec: job.corrector(spec, critic, reach.orders(spec)),
+                    lambda spec: heard.connected(spec, reach.channel(spec)),
                     job.config.corrector.sentences,
                 )
         finally:
-            if model is not None:
-                await model.aclose()
+            for built in filter(None, (model, critic)):
+                await built.aclose()
 
 
 def pool_of(job: Job) -> Pool:
@@ -208,6 +215,8 @@ def check(job: Job) -> None:
             f"The agent expert plays already what the corrector {config.corrector.name} would say: leave out"
             " --corrector, or take another agent."
         )
+    if correctors.in_person(config.corrector):
+        _check_person(config)
     if config.model.provider:
         models.check(config.model)
     if job.asks and not config.model.provider:
@@ -230,6 +239,15 @@ def check(job: Job) -> None:
     _check_replicas(config)
 
 
+def _check_person(config: EvalConfig) -> None:
+    if config.agent.policy == "human":
+        raise UsageError("The agent human is you already: leave out --corrector, or let another agent play.")
+    if (config.run.concurrency or 1) > 1:
+        raise UsageError(
+            f"A person corrects one episode at a time, not {config.run.concurrency}: leave out run.concurrency."
+        )
+
+
 def _check_replicas(config: EvalConfig) -> None:
     if config.run.replicas < 0 or (config.run.replicas and config.run.ray is None):
         raise UsageError(
@@ -247,14 +265,14 @@ def _check_replicas(config: EvalConfig) -> None:
             )
 
 
-def _check_agents(job: Job, model: Model | None) -> None:
+def _check_agents(job: Job, model: Model | None, critic: Model | None) -> None:
     """Makes an agent for one episode of each task, so that missing demonstrations end the job before anything is
     written. A run that exists already has met them.
     """
     if job.run is None:
         for spec in {(spec.task.env, spec.task.task): spec for spec in job.record.planned}.values():
             job.agent(spec, model, MemoryBlobs())
-            job.corrector(spec)
+            job.corrector(spec, critic)
 
 
 def _workers(config: EvalConfig) -> tuple[int, Callable[[], Awaitable[Worker]]]:
@@ -281,26 +299,47 @@ def _concurrency(job: Job, workers: int) -> int:
     config = job.config
     if config.run.concurrency is not None:
         return config.run.concurrency
-    if config.agent.policy == "human" or config.model.provider == "gguf":
+    person = config.agent.policy == "human" or correctors.in_person(config.corrector)
+    if person or "gguf" in (config.model.provider, config.corrector.model.provider):
         return 1
     if config.model.provider == "transformers":
         return config.model.batch * max(1, config.run.replicas)
-    return workers * (8 if job.asks else 2)
+    return workers * (8 if job.asks or config.corrector.model.provider else 2)
 
 
-def build_model(config: EvalConfig, root: Path) -> Model:
-    """The model of a run with all its layers. What the run in `root` has used before counts.
+def build_models(job: Job) -> tuple[Model | None, Model | None]:
+    """The models of a run with all their layers: the agent's, and the corrector's own; None where nobody asks one. They
+    share the budget, and what the run in `job.root` has used before counts.
 
     Raises:
-        UsageError: The budget, the price or the cache makes no sense.
+        UsageError: The budget, a price or the cache makes no sense.
         BudgetSpent: Nothing is left of the budget.
-        MissingKey, MissingExtra, UnknownName: The model is not available.
+        MissingKey, MissingExtra, UnknownName: A model is not available.
     """
-    price = price_of(config.model, config.run.price)
-    before = used(Run(root)) if (root / "run.json").is_file() else Usage()
-    allowance = Allowance(config.run.budget.tokens, config.run.budget.dollars)
-    model = models.build(config.model, FileBlobs(root / "blobs"), replicas=config.run.replicas)
-    return models.spending(model, config.model, allowance, price, before, config.run.cache)
+    run = job.config.run
+    before = used_by_each(Run(job.root)) if (job.root / "run.json").is_file() else (Usage(), Usage())
+    allowance = Allowance(run.budget.tokens, run.budget.dollars)
+    budgets: list[Budget] = []
+
+    def build(config: ModelConfig, used: Usage, own: Sequence[float] | None, named: str, replicas: int) -> Model:
+        model = models.build(config, FileBlobs(job.root / "blobs"), replicas=replicas)
+        return models.spending(model, config, allowance, price_of(config, own), used, run.cache, budgets, named)
+
+    corrector = job.config.corrector
+    agent = build(job.config.model, before[0], run.price, "run.price", run.replicas) if job.asks else None
+    critic = (
+        build(corrector.model, before[1], run.corrector_price, "run.corrector_price", 0)
+        if correctors.needs_model(corrector)
+        else None
+    )
+    return agent, critic
+
+
+def _price(config: EvalConfig, model: Model | None, critic: Model | None) -> Price | None:
+    """What all calls cost alike; None where that is not known, or the agent's calls and the corrector's differ."""
+    own = [price_of(config.model, config.run.price)] if model is not None else []
+    others = [price_of(config.corrector.model, config.run.corrector_price)] if critic is not None else []
+    return own[0] if own and own == (others or own) else None
 
 
 class Announced:

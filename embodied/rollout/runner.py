@@ -1,4 +1,6 @@
-"""The runner: plays every planned episode that has no score yet, and decides when continuing makes no sense."""
+"""The runner: plays every planned episode that has no score yet, and the branches of episodes. It decides when
+continuing makes no sense.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from embodied.agents.base import Agent
-from embodied.bounded import SAME_FAILURES, FailuresInARow, Places, work_off
+from embodied.bounded import SAME_FAILURES, FailuresInARow, Places, Waiting, work_off
 from embodied.correctors.base import Corrector
-from embodied.errors import UsageError, WorkersLost
+from embodied.errors import Rewound, UsageError, WorkersLost
+from embodied.rollout.branching import Begun, branches_of, can_be_told, connected
 from embodied.rollout.channel import Channel
 from embodied.rollout.episode import run_episode
 from embodied.rollout.worlds.workers import Pool
@@ -60,11 +63,31 @@ class Listeners:
             listener.ended(episode)
 
 
+class OfThePlan:
+    """A listener that tells another one of planned episodes only: of branches it hears nothing."""
+
+    def __init__(self, listener: Listener):
+        self._listener = listener
+
+    def started(self, spec: EpisodeSpec) -> None:
+        if not isinstance(spec.parent, str):
+            self._listener.started(spec)
+
+    def stepped(self, spec: EpisodeSpec, step: Step) -> None:
+        if not isinstance(spec.parent, str):
+            self._listener.stepped(spec, step)
+
+    def ended(self, episode: Episode) -> None:
+        if not isinstance(episode.spec.parent, str):
+            self._listener.ended(episode)
+
+
 @dataclass(frozen=True)
 class Result:
     """What a call of `run_all` did."""
 
     played: int
+    """Planned episodes that ended."""
     skipped: int
     """Already scored before."""
     stopped: str = ""
@@ -73,15 +96,20 @@ class Result:
     """Whether it was told to stop."""
     elsewhere: int = 0
     """Left to another process, which was playing them."""
+    branches: int = 0
+    """Branches that ended."""
 
 
 def owed(run: Run, planned: Sequence[EpisodeSpec]) -> list[EpisodeSpec]:
-    """The planned episodes that have no score: first those that were not given up, then those that failed, then those
-    that were refused.
+    """The planned episodes that are not over: first those that were not given up, then those that failed, then those
+    that were refused. Behind them, in the same order, come their branches that are not over.
     """
-    return sorted(
-        (spec for spec in planned if not run.scored(spec.id)), key=lambda spec: _given_up(run.result(spec.id))
-    )
+
+    def waiting(specs: Sequence[EpisodeSpec]) -> list[EpisodeSpec]:
+        left = (spec for spec in specs if not run.over(spec.id))
+        return sorted(left, key=lambda spec: _given_up(run.result(spec.id)))
+
+    return [*waiting(planned), *waiting(branches_of(run, {spec.id for spec in planned}))]
 
 
 def _given_up(episode: Episode | None) -> int:
@@ -117,6 +145,8 @@ class _GoingOn:
 
     def reason_to_stop(self, episode: Episode) -> str:
         """Takes in how an episode ended. Returns why no other may begin; empty to continue."""
+        if episode.error_kind == Rewound.__name__:
+            return ""
         refused = self._refusals.enough(episode)
         if episode.outcome == "refused":  # it is about its prompt, not about the next one
             return f"The first episodes were all refused: {episode.error}" if refused else ""
@@ -138,7 +168,8 @@ async def run_all(
     channels: Callable[[EpisodeSpec], Channel | None] = lambda spec: None,
     sentences: str = "off",
 ) -> Result:
-    """Plays what is owed, at most `concurrency` episodes at a time, besides those that wait for a person.
+    """Plays what is owed, at most `concurrency` episodes at a time, besides those that wait for a person. A branch that
+    somebody begins meanwhile comes next.
 
     An episode that was killed, cancelled, failed by its model or lost its workers continues after its last recorded
     step. One whose simulator failed, or whose record can no longer be repeated, begins again. Episodes that were given
@@ -149,7 +180,8 @@ async def run_all(
     Args:
         stopping: Once it is set, episodes in flight end after their present step, and no other begins.
         make_corrector: Makes who corrects the agent of an episode; None where nobody does.
-        channels: What a person tells an episode; None for one that nobody can reach. Called when the episode begins.
+        channels: What a person tells an episode; None for one that nobody can reach. Called when the episode begins;
+            a branch is an episode of its own.
         sentences: What looks up the meaning of corrections (`corrector.sentences`).
 
     Raises:
@@ -161,27 +193,32 @@ async def run_all(
             f"run.concurrency is the number of episodes in flight and must be at least 1, not {concurrency}."
         )
     stopping = stopping or asyncio.Event()
-    waiting = owed(run, planned)
+    waiting = Waiting(owed(run, planned))
+    skipped = sum(run.scored(spec.id) for spec in planned)
     going_on = _GoingOn(any((before := run.result(spec.id)) is not None and before.steps > 0 for spec in planned))
-    played = elsewhere = 0
+    played = elsewhere = branches = 0
     places = Places(concurrency)
 
     async def play(spec: EpisodeSpec) -> str:
-        nonlocal played, elsewhere
+        nonlocal played, elsewhere, branches
         agent, corrector = make_agent(spec), make_corrector(spec)
         writer = _claim(run, spec, agent, corrector)
         if writer is None:
             elsewhere += 1
             return ""
+        channel = connected(run, spec, channels(spec), can_be_told(agent, corrector), waiting.add)
         listener.started(spec)
-        channel = _giving_place(channels(spec), places)
+        channel = _giving_place(channel, places)
         episode = await _play(run, spec, agent, writer, pool, listener, stopping, corrector, channel, sentences)
         listener.ended(episode)
-        played += 1
+        if isinstance(spec.parent, str):
+            branches += 1
+        else:
+            played += 1
         return going_on.reason_to_stop(episode)
 
     stopped = await work_off(waiting, play, places, stopping)
-    return Result(played, len(planned) - len(waiting), stopped, stopping.is_set(), elsewhere)
+    return Result(played, skipped, stopped, stopping.is_set(), elsewhere, branches)
 
 
 def _giving_place(channel: Channel | None, places: Places) -> Channel | None:
@@ -203,8 +240,7 @@ def _claim(run: Run, spec: EpisodeSpec, agent: Agent, corrector: Corrector | Non
     """
     before = run.result(spec.id)
     failed = before is not None and before.outcome == "infra_failure" and not _lost_workers(before)
-    forgetful = any(not hasattr(one, "recall") for one in (agent, corrector) if one is not None)
-    return run.claim(spec, again=failed or forgetful)
+    return run.claim(spec, again=failed or not can_be_told(agent, corrector))
 
 
 def _lost_workers(before: Episode) -> bool:
@@ -226,7 +262,11 @@ async def _play(
 ) -> Episode:
     env = pool.environment(spec.task, run.blobs)
     try:
-        return await run_episode(spec, env, agent, writer, listener.stepped, stopping, corrector, channel, sentences)
+        anew = bool(run.record.branched) and next(writer.recorded(), None) is None
+        begun = Begun.of(run, spec, anew)
+        return await run_episode(
+            spec, env, agent, writer, listener.stepped, stopping, corrector, channel, sentences, begun
+        )
     finally:
         if stopping.is_set():
             pool.hurry()

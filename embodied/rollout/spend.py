@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple
 from pathlib import Path
 
 import msgspec
 
+from embodied.rollout.branching import first_own
 from embodied.store import said
-from embodied.store.events import calls_in
+from embodied.store.events import advice_in, calls_in
 from embodied.store.run import Run
 from embodied.types import Usage
 
@@ -17,6 +19,7 @@ class _Ended(msgspec.Struct):
     """The part of `episode.json` that is counted."""
 
     usage: Usage = Usage()
+    advice: Usage = Usage()
 
 
 class _Reply(msgspec.Struct):
@@ -32,6 +35,7 @@ class _Decision(msgspec.Struct):
 
 
 class _Event(msgspec.Struct):
+    kind: str = ""
     superseded: _Decision | None = None
     calls: list[_Call] = []
 
@@ -39,6 +43,7 @@ class _Event(msgspec.Struct):
 class _Step(msgspec.Struct):
     """The part of a line of `steps.jsonl` that is counted."""
 
+    index: int = 0
     decision: _Decision = msgspec.field(default_factory=_Decision)
     events: list[_Event] = []
 
@@ -48,43 +53,65 @@ class _Step(msgspec.Struct):
         for event in self.events:
             yield from (*(event.superseded.calls if event.superseded else ()), *event.calls)
 
+    def advice(self) -> Iterator[_Call]:
+        """Those of them that a corrector made."""
+        return (call for event in self.events if event.kind in ("correction", "review") for call in event.calls)
+
 
 _ended = msgspec.json.Decoder(_Ended)
 _step = msgspec.json.Decoder(_Step)
 
 
+Pair = tuple[Usage, Usage]
+"""What the whole used, and the part of it that a corrector's own model used."""
+
+
 def used(run: Run) -> Usage:
-    """The usage of every call recorded in a run, of attempts that were given up too. Damaged records are skipped."""
-    total = Usage()
-    for spec in run.record.planned:
-        for usage in _of_episode(run.folder(spec.id)):
-            total = Usage(
-                total.input + usage.input,
-                total.output + usage.output,
-                total.reasoning + usage.reasoning,
-                total.cached + usage.cached,
-                total.repeated + usage.repeated,
-                total.estimated + usage.estimated,
-            )
-    return total
+    """The usage of every call recorded in a run, of branches and of attempts that were given up too. What a branch
+    repeats was paid for by its parent and counts once. Damaged records are skipped.
+    """
+    return used_in_all(run)[0]
 
 
-def _of_episode(folder: Path) -> Iterator[Usage]:
+def used_by_each(run: Run) -> Pair:
+    """As `used`, apart for the agent's model and for the corrector's own."""
+    total, advice = used_in_all(run)
+    return Usage(*(a - b for a, b in zip(astuple(total), astuple(advice), strict=True))), advice
+
+
+def used_in_all(run: Run) -> Pair:
+    """As `used`, with the part of a corrector's own model."""
+    pairs = [pair for spec in run.record.specs for pair in _of_episode(run.folder(spec.id), first_own(spec))]
+    return _sum(total for total, _ in pairs), _sum(advice for _, advice in pairs)
+
+
+def _sum(usages: Iterable[Usage]) -> Usage:
+    columns = zip(*map(astuple, usages), strict=True)
+    return Usage(*map(sum, columns))
+
+
+def _of_episode(folder: Path, begins: int) -> Iterator[Pair]:
     for attempt in (folder, *folder.glob("attempt-*")):
         try:
-            yield _ended.decode((attempt / "episode.json").read_bytes()).usage
+            ended = _ended.decode((attempt / "episode.json").read_bytes())
+            yield ended.usage, ended.advice
         except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
-            yield from _of_steps(attempt / "steps.jsonl")
-            yield from (call.reply.usage for event in said.read(attempt) for call in calls_in(event))
+            yield from _of_steps(attempt / "steps.jsonl", begins)
+            left = said.read(attempt)
+            calls = [call for event in left for call in calls_in(event)]
+            advice = [call for event in left for call in advice_in(event)]
+            yield _sum(call.reply.usage for call in calls), _sum(call.reply.usage for call in advice)
 
 
-def _of_steps(path: Path) -> Iterator[Usage]:
-    """Of an attempt without a result: it was killed, or is being played now."""
+def _of_steps(path: Path, begins: int) -> Iterator[Pair]:
+    """Of an attempt without a result: it was killed, or is being played now. Steps before `begins` are another's."""
     if not path.is_file():
         return
     with path.open("rb") as lines:
         for line in lines:
             try:
-                yield from (call.reply.usage for call in _step.decode(line).calls())
+                step = _step.decode(line)
             except (msgspec.DecodeError, UnicodeDecodeError):
                 continue
+            if step.index >= begins:
+                yield _sum(call.reply.usage for call in step.calls()), _sum(call.reply.usage for call in step.advice())

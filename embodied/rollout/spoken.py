@@ -10,7 +10,7 @@ import msgspec
 from embodied.agents.resolving import Resolution
 from embodied.rollout import control
 from embodied.rollout.control import Control, EndedBy, Receipt, Speak, TakeOver
-from embodied.types import Call, Correction, Decision, Event, Interrupt, Label, Status, Takeover, Why
+from embodied.types import Branch, Call, Correction, Decision, Event, Interrupt, Label, Status, Takeover, Why
 
 _WHY: dict[EndedBy, Why] = {
     "explicit": "explicit",
@@ -109,6 +109,11 @@ class Spoken:
         else:
             self._pending.append(Interrupt(by=_by(receipt), calls=decision.calls))
 
+    def unexecuted(self, decision: Decision, events: Sequence[Event]) -> None:
+        """A decision was made, with these events, and the episode ended before anybody let it be executed."""
+        self._pending += events
+        self._pending.append(Interrupt(by="person", calls=decision.calls))
+
     def events(
         self, control_: Control, index: int, over: bool, takeover: Receipt | None, action: str, executed: str | None
     ) -> tuple[Event, ...]:
@@ -143,6 +148,8 @@ class Spoken:
         if isinstance(receipt.command, Speak):
             return self._correction(receipt, receipt.command, control_, index, over, executed)
         self._closed.add(receipt.id)
+        if isinstance(receipt.command, control.Branch | control.Rewind) and receipt.episode:
+            return [Branch(episode=receipt.episode, by=_by(receipt), step=receipt.command.step)]
         said = draft(receipt)
         return [said] if isinstance(said, Label) else []
 

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import msgspec
+
 from embodied.errors import StoreError
 
 MIB = 2**20
@@ -33,6 +35,8 @@ DEEPEST = 64
 """Objects and lists within each other."""
 LONGEST_ID = 180
 """Bytes of an episode's id: a file name has 255, and endings are added."""
+LONGEST_WORDS = 10_000
+"""Characters of what a branch begins with."""
 LONGEST_NAME = 500
 """Characters of the name of an environment, a task, a suite or a version."""
 MOST_COUNTED = 2**53
@@ -263,6 +267,9 @@ def check_record(record: Any, where: str) -> None:
             )
         check_json(task.kwargs, where)
         check_json([spec.index, spec.seed, spec.agent_seed], where)
+        if (spec.parent, spec.from_step) != (msgspec.UNSET, msgspec.UNSET):
+            raise StoreError(f"{where} plans the branch {_shown(spec.id)} as an episode that counts.")
+    _check_branches(record, seen, where)
     for kind, name in (
         ("identity", record.identity),
         ("suite", record.suite),
@@ -273,6 +280,28 @@ def check_record(record: Any, where: str) -> None:
             raise StoreError(f"{where} has {_shown(name)} as {_shown(kind)}, which is not one short line.")
     check_json(record.config, where)
     _check_config(record.config, where)
+
+
+def _check_branches(record: Any, seen: set[str], where: str) -> None:
+    """Each branch must be the episode that its parent is, from a step on, and stand behind its parent."""
+    known = {spec.id: spec for spec in record.planned}
+    for branch in record.branched:
+        spec = branch.spec
+        parent = known.get(spec.parent)
+        folded = unicodedata.normalize("NFC", spec.id).casefold()
+        if not is_id(spec.id) or folded in seen:
+            raise StoreError(f"{where} has a branch with the id {_shown(spec.id)}, which is not a name of its own.")
+        if parent is None:
+            raise StoreError(f"{where} has the branch {_shown(spec.id)} of an episode that it does not have.")
+        same = all(getattr(spec, name) == getattr(parent, name) for name in ("task", "seed", "index", "agent_seed"))
+        if not same or not isinstance(spec.from_step, int) or not 0 <= spec.from_step <= MOST_COUNTED:
+            raise StoreError(
+                f"{where} has the branch {_shown(spec.id)}, which does not go on from a step of its parent."
+            )
+        if not is_line(branch.by) or len(branch.say) > LONGEST_WORDS or branch.lasts < 1:
+            raise StoreError(f"{where} is damaged: what it says of the branch {_shown(spec.id)} is out of range.")
+        seen.add(folded)
+        known[spec.id] = spec
 
 
 _OBJECTS = ("agent", "model", "run", "imported")

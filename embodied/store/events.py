@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from embodied.types import Call, Correction, Decision, Event, Interrupt, Json, Step
+from embodied.types import Call, Correction, Decision, Event, Interrupt, Json, Review, Step
 
 
 def calls_of(step: Step) -> list[Call]:
@@ -21,6 +21,11 @@ def calls_in(event: Event) -> list[Call]:
     superseded: Decision | None = getattr(event, "superseded", None)
     own: tuple[Call, ...] = getattr(event, "calls", ())
     return [*(superseded.calls if superseded is not None else ()), *own]
+
+
+def advice_in(event: Event) -> tuple[Call, ...]:
+    """The model calls of an event that a corrector made."""
+    return event.calls if isinstance(event, Correction | Review) else ()
 
 
 def bare(step: Step) -> Step:

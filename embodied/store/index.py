@@ -332,6 +332,10 @@ def _event(event: dict[str, Any], index: int) -> Event:
             else ", of the episode"
         )
         return Event(kind, f"{event.get('by', '')}{about}: {event.get('text', '')}")
+    if kind == "review":
+        return Event(kind, _reviewed(event))
+    if kind == "branch":
+        return Event(kind, f"{event.get('by', '')}: back to step {event.get('step', 0)}, in {event.get('episode', '')}")
     if kind != "correction":
         return Event(kind, str(event.get("text") or _told(event)))
     why = f" Ended: {event['why']}." if event.get("why") else ""
@@ -340,6 +344,16 @@ def _event(event: dict[str, Any], index: int) -> Event:
     before = event.get("superseded")
     instead = f" (the agent had decided: {before.get('action')})" if isinstance(before, dict) else ""
     return Event(kind, f"{event.get('by', '')}: {event.get('text', '')}{instead}{why}")
+
+
+def _reviewed(event: dict[str, Any]) -> str:
+    """What a corrector that stayed silent was told by its model, and why it was silent."""
+    try:
+        said = [str(call["reply"]["text"])[:200] for call in event.get("calls", ())]
+        why = [str(note["text"]) for note in event.get("notes", ())]
+    except (LookupError, TypeError):
+        return _told(event)
+    return f"{event.get('by', '')}: {' '.join([*said, *why])}"
 
 
 def _told(event: dict[str, Any]) -> str:

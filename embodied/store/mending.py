@@ -12,6 +12,7 @@ from embodied.errors import StoreError
 from embodied.store.checks import open_plain, read_lines
 from embodied.store.codec import decode
 from embodied.store.disk import write_whole
+from embodied.store.events import call_objects
 from embodied.types import Json, Step
 
 STEPS, MESSAGES, RESULT = "steps.jsonl", "messages.jsonl", "episode.json"
@@ -97,10 +98,10 @@ def _object(line: bytes) -> Json:
 def _prompts(step: Json, index: int) -> set[str] | None:
     """The messages that this step's prompts are of; None where it is not the step of that number, or cannot be read."""
     try:
-        calls = step["decision"]["calls"]
+        calls = list(call_objects(step))
         ids = {m for call in calls for m in call["messages"]}
         for call in calls:
             call["messages"] = []
         return ids if msgspec.convert(step, Step).index == index else None
-    except (KeyError, TypeError, msgspec.ValidationError):
+    except (KeyError, TypeError, AttributeError, msgspec.ValidationError):
         return None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from embodied.errors import StoreError
 from embodied.store.blobs import FileBlobs
-from embodied.store.checks import is_digest, open_plain, plain_size, read_lines
+from embodied.store.checks import is_digest, open_plain, plain_size, read_lines, whole_lines
 from embodied.store.record import RunRecord
 from embodied.store.run import Run, disk
 from embodied.store.said import SAID
@@ -31,6 +32,9 @@ def merge(
 
     Of an episode that several folders hold, one is kept: a scored one, else the one with the longest record; what `out`
     held of it before goes to `attempt-<n>/`. The folders of `runs` are only read. An interrupted merge can be repeated.
+
+    Branches are kept too. Where people began two branches of one name, each in a copy of the run, one is kept, and
+    `left_out` says so.
 
     Copied are plain files with the names that a run gives them, and pictures whose bytes are those of their name; no
     link is followed.
@@ -67,8 +71,12 @@ def merge(
         for run in runs:
             if run.root.resolve() != merged.root.resolve() and (bad := _copy_blobs(run.root / "blobs", merged.blobs)):
                 left_out.append(f"{bad} files in {run.root / 'blobs'} are not pictures of their name and are left out.")
-        for spec in merged.record.planned:
+        for spec in merged.record.specs:
             best = max([merged, *runs], key=lambda run: _worth(run, spec.id))
+            if isinstance(spec.parent, str) and (another := _another(best, [merged, *runs], spec)):
+                left_out.append(
+                    f"{spec.id} is another branch in {another.root} than in {best.root}, whose branch is kept."
+                )
             if best.folder(spec.id).is_dir() and _worth(best, spec.id) > _worth(merged, spec.id):
                 try:
                     _take(best.folder(spec.id), merged.folder(spec.id))
@@ -85,6 +93,24 @@ def _place(spec: EpisodeSpec) -> tuple[str, str, int, int]:
 def _worth(run: Run, id_: str) -> tuple[bool, int]:
     """The rank of an episode's folder: first whether it has a score, then the length of its record in bytes."""
     return run.scored(id_), plain_size(run.folder(id_) / "steps.jsonl")
+
+
+def _another(best: Run, runs: Sequence[Run], branch: EpisodeSpec) -> Run | None:
+    """A run with another branch of the same name: people began both, each in a copy of the run. None where there is
+    none.
+    """
+
+    def played(run: Run) -> Iterator[bytes]:
+        path = run.folder(branch.id) / "steps.jsonl"
+        with suppress(StoreError):
+            if (file := open_plain(path)) is not None:
+                with file:
+                    yield from whole_lines(file, str(path))
+
+    def differs(run: Run) -> bool:
+        return any(mine != theirs for mine, theirs in zip(played(best), played(run), strict=False))
+
+    return next((run for run in runs if run.root != best.root and differs(run)), None)
 
 
 def _take(source: Path, target: Path) -> None:

@@ -18,7 +18,27 @@ ASSISTED = 2
 """Of run folders in which a corrector speaks to the agent. Versions that know nothing of correctors refuse them: they
 would show such a run as one that the agent played alone.
 """
+BRANCHED = 3
+"""Of run folders with branches: a version that knows nothing of them would not play them, and would play an episode on
+that somebody rewound.
+"""
 SCORED = ("finished", "limit")
+
+
+@dataclass(frozen=True)
+class Branched:
+    """A branch: an episode that goes on from a step of another one. It counts in no score."""
+
+    spec: EpisodeSpec
+    """With `parent` and `from_step`."""
+    by: str = "person"
+    """A label of who asked for it, never an account name."""
+    rewinds: bool = False
+    """Whether its parent ended because of it."""
+    say: str = ""
+    """What the agent is told in its first step; empty for nothing."""
+    lasts: int = 1
+    """For how many steps that counts."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +59,20 @@ class RunRecord:
     suite: str = ""
     format: int = FORMAT
     """Of the folder. A reader refuses a later format than its own."""
+    branches: tuple[Branched, ...] | msgspec.UnsetType = msgspec.UNSET
+    """In the order in which they were begun, so that a parent stands before its branches. Unset where there is none:
+    then records do not mention the field.
+    """
+
+    @property
+    def branched(self) -> tuple[Branched, ...]:
+        """The branches."""
+        return () if isinstance(self.branches, msgspec.UnsetType) else self.branches
+
+    @property
+    def specs(self) -> tuple[EpisodeSpec, ...]:
+        """Every episode: the planned ones, which count, and then the branches, which do not."""
+        return (*self.planned, *(branch.spec for branch in self.branched))
 
     @property
     def corrector(self) -> str:
@@ -60,9 +94,9 @@ def check_format(data: bytes, root: Path) -> None:
         found = msgspec.json.decode(data, type=_Format).format
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return  # damaged: reading the whole record will say where
-    if found > ASSISTED:
+    if found > BRANCHED:
         raise StoreError(
-            f"{root} has format {found}, and this version of embodied reads formats up to {ASSISTED}: upgrade it with"
+            f"{root} has format {found}, and this version of embodied reads formats up to {BRANCHED}: upgrade it with"
             " `pip install --upgrade embodied-suite`."
         )
 

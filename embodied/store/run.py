@@ -23,14 +23,15 @@ from pathlib import Path
 
 import msgspec
 
-from embodied.errors import StoreError
+from embodied.errors import Rewound, StoreError
 from embodied.store import said
 from embodied.store.blobs import FileBlobs
+from embodied.store.branches import branch_id, check_step, copy_beginning, restore_beginning
 from embodied.store.checks import LONGEST_RUN, check_record, check_tree, read_plain
 from embodied.store.codec import decode, encode
 from embodied.store.disk import TEMPORARY, disk, locked, write_whole
 from embodied.store.mending import salvage, set_aside
-from embodied.store.record import SCORED, RunRecord, check_format
+from embodied.store.record import BRANCHED, SCORED, Branched, RunRecord, check_format
 from embodied.store.steps import read_result, read_steps
 from embodied.store.writer import EpisodeWriter, lock_episode, ready_to_append
 from embodied.terminal import shell_word
@@ -65,12 +66,17 @@ class Run:
                 f"{self.root} is not a run folder: it has no run.json. `embodied list runs` shows yours;"
                 f" `embodied eval ... --out {shell_word(self.root)}` makes one."
             )
-        check_format(data, self.root)
-        self.record = decode(data, RunRecord, str(path))
-        check_record(self.record, str(path))
+        self._take(data)
         check_tree(self.root)
-        self._specs = {spec.id: spec for spec in self.record.planned}
         self.blobs = FileBlobs(self.root / "blobs")
+
+    def _take(self, data: bytes) -> None:
+        """Takes the record in `run.json` in."""
+        path = str(self.root / "run.json")
+        check_format(data, self.root)
+        self.record = decode(data, RunRecord, path)
+        check_record(self.record, path)
+        self._specs = {spec.id: spec for spec in self.record.specs}
 
     @classmethod
     def create(cls, root: str | os.PathLike[str], record: RunRecord, *, unfinished: bool = False) -> Run:
@@ -93,18 +99,21 @@ class Run:
             run = cls(root, unfinished=unfinished)
             if run.record.identity != record.identity:
                 raise run.another_plan(run.record.difference(record))
-            have = {spec.id for spec in run.record.planned}
+            have = {spec.id for spec in run.record.specs}
             new = tuple(spec for spec in record.planned if spec.id not in have)
-            if not new:
+            branches = tuple(branch for branch in record.branched if branch.spec.id not in have)
+            if not new and not branches:
                 return run
             record = replace(run.record, planned=run.record.planned + new)
+            if branches:
+                record = replace(record, branches=(*record.branched, *branches), format=BRANCHED)
         elif strange := [path.name for path in root.iterdir() if not _left_by_a_start(path)]:
             raise StoreError(
                 f"{root} is not empty ({strange[0]}) and is not a run folder. Name another folder with --out."
             )
         for left in root.glob(f"run.json.*{TEMPORARY}"):
             left.unlink()
-        write_whole(root / "run.json", msgspec.json.format(encode(record), indent=2) + b"\n")
+        _write(root, record)
         (root / "episodes").mkdir(exist_ok=True)
         return cls(root, unfinished=unfinished)
 
@@ -145,17 +154,18 @@ class Run:
         """The episode's result, or None while it has none."""
         return read_result(self.folder(id_), self._specs.get(id_))
 
-    def episodes(self, damaged: list[str] | None = None) -> list[Episode]:
-        """All ended episodes, in the order of the plan.
+    def episodes(self, damaged: list[str] | None = None, *, branches: bool = False) -> list[Episode]:
+        """All planned episodes that have ended, in the order of the plan.
 
         Args:
             damaged: If given, damaged results are left out; it takes a sentence for each.
+            branches: The branches instead, which count in no score.
 
         Raises:
             StoreError: A result is damaged, and `damaged` was not given.
         """
         found = []
-        for spec in self.record.planned:
+        for spec in (branch.spec for branch in self.record.branched) if branches else self.record.planned:
             try:
                 episode = self.episode(spec.id)
             except StoreError as error:
@@ -180,13 +190,15 @@ class Run:
         return read_steps(self.folder(id_), damaged)
 
     def find(self, name: str) -> str:
-        """The id of the planned episode that `name` names: an id, a unique beginning of one, or a number from 0."""
-        ids = [spec.id for spec in self.record.planned]
-        if name in ids:
+        """The id of the episode that `name` names: an id, a unique beginning of one, or a number from 0 in the plan. A
+        beginning names a branch only where no planned episode begins so.
+        """
+        if name in self._specs:
             return name
+        ids = [spec.id for spec in self.record.planned]
         if name.isdigit() and int(name) < len(ids):
             return ids[int(name)]
-        matches = [i for i in ids if i.startswith(name)]
+        matches = [i for i in ids if i.startswith(name)] or [i for i in self._specs if i.startswith(name)]
         if len(matches) == 1:
             return matches[0]
         what = f"{len(matches)} episodes that begin with" if matches else "no episode named"
@@ -207,14 +219,14 @@ class Run:
             scored_too: With `again`: also if the episode has a score.
 
         Returns:
-            None when the episode is scored, or another process is playing it.
+            None when the episode is over, or another process is playing it.
 
         Raises:
             StoreError: The folder cannot be written.
         """
         folder = self.folder(spec.id)
         with disk(f"write {folder}"), ExitStack() as held:
-            if not lock_episode(folder, held) or (self.scored(spec.id) and not scored_too):
+            if not lock_episode(folder, held) or (self.over(spec.id) and not scored_too):
                 return None
             left: tuple[Event, ...] = ()
             if again:
@@ -225,6 +237,8 @@ class Run:
                 if not self._consistent(spec.id):
                     salvage(folder)
             ready_to_append(folder)
+            if isinstance(spec.parent, str) and isinstance(spec.from_step, int):
+                restore_beginning(folder, self.folder(spec.parent), spec.from_step)
             return EpisodeWriter(folder, held.pop_all(), left)
 
     def result(self, id_: str) -> Episode | None:
@@ -246,6 +260,49 @@ class Run:
         result = self.result(id_)
         return said.left(self.folder(id_), self.steps(id_, []), None if result is None else result.events)
 
+    def over(self, id_: str) -> bool:
+        """Whether nothing of an episode is left to play: it has a score, or somebody rewound it."""
+        episode = self.result(id_)
+        return episode is not None and (episode.outcome in SCORED or episode.error_kind == Rewound.__name__)
+
+    # ----------------------------------------------------------------- branches
+
+    def next_branch(self, parent: str, step: int) -> EpisodeSpec:
+        """The episode that would go on from step `step` of `parent`. Writes nothing.
+
+        Raises:
+            StoreError: `parent` has no such step, or ended with the step before.
+        """
+        check_step(self.folder(parent), step)
+        spec = self._specs[parent]
+        return replace(spec, id=branch_id(parent, step, self._specs.keys()), parent=parent, from_step=step)
+
+    def branch(
+        self, parent: str, step: int, *, by: str = "person", rewinds: bool = False, say: str = "", lasts: int = 1
+    ) -> EpisodeSpec:
+        """Begins an episode that repeats the first `step` steps of `parent` and then goes on by itself. It is on disk
+        when this returns. The process that plays the run plays it, or `embodied resume`.
+
+        Args:
+            parent: An episode of this run, planned or a branch.
+            step: How many of its steps are repeated; they must be recorded.
+            by, rewinds, say, lasts: See `Branched`.
+
+        Raises:
+            StoreError: `parent` has no such step, or ended with the step before; or the folder cannot be written.
+        """
+        with disk(f"write {self.root}"), locked(self.root):
+            data = read_plain(self.root / "run.json", LONGEST_RUN)
+            if data is not None:
+                self._take(data)  # another process may have begun a branch, too
+            spec = self.next_branch(parent, step)
+            copy_beginning(self.folder(parent), self.folder(spec.id), step)
+            new = Branched(spec, by, rewinds, say, lasts)
+            self.record = replace(self.record, branches=(*self.record.branched, new), format=BRANCHED)
+            _write(self.root, self.record)
+            self._specs[spec.id] = spec
+        return spec
+
     def _consistent(self, id_: str) -> bool:
         """Whether the steps can all be read and are without a gap."""
         try:
@@ -256,6 +313,10 @@ class Run:
     def folder(self, id_: str) -> Path:
         """Where the episode's files are."""
         return self.root / "episodes" / id_
+
+
+def _write(root: Path, record: RunRecord) -> None:
+    write_whole(root / "run.json", msgspec.json.format(encode(record), indent=2) + b"\n")
 
 
 def _left_by_a_start(path: Path) -> bool:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import re
-import select
 import signal
 import subprocess
 import sys
-import termios
-import time
 from collections.abc import Iterator
 
 import pytest
 
+from tests import terminals
 from tests.agents.play import DUNGEON, ROOM, STORY
 
 MISSIONS = {"ROOM": ROOM, "STORY": STORY, "DUNGEON": DUNGEON}
@@ -41,46 +37,11 @@ except KeyboardInterrupt:
 """
 
 
-class Terminal:
+class Terminal(terminals.Terminal):
     """The program above at a pseudo-terminal."""
 
     def __init__(self, mission: str):
-        self._fd, inner = pty.openpty()
-        environment = {**os.environ, "TERM": "dumb", "LC_ALL": "C.UTF-8"}
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, mission],
-            stdin=inner,
-            stdout=inner,
-            stderr=inner,
-            env=environment,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # so that Ctrl-C is a signal
-        )
-        os.close(inner)
-        self.text = ""
-        self.until("> ")
-
-    def until(self, what: str) -> str:
-        """Everything shown up to `what`, which must come."""
-        limit = time.monotonic() + 60
-        while what not in self.text:
-            assert time.monotonic() < limit, f"{what!r} did not come after {self.text!r}"
-            if select.select([self._fd], [], [], 1)[0]:
-                try:
-                    data = os.read(self._fd, 65536)
-                except OSError:  # the other side is closed
-                    data = b""
-                assert data or what in self.text, f"{what!r} did not come before the end of {self.text!r}"
-                self.text += data.decode(errors="replace").replace("\r\n", "\n")
-        before, _, self.text = self.text.partition(what)
-        return before + what
-
-    def shows_more(self, seconds: float) -> bool:
-        """Whether anything comes within so many seconds."""
-        return bool(self.text or select.select([self._fd], [], [], seconds)[0])
-
-    def type(self, keys: str | bytes) -> None:
-        os.write(self._fd, keys if isinstance(keys, bytes) else keys.encode())
+        super().__init__([sys.executable, "-c", PROGRAM, mission])
 
     def answer(self, line: str) -> str:
         """Types a line; the action that comes of it."""
@@ -89,17 +50,6 @@ class Terminal:
         action = self.until(">>").removesuffix(">>")
         self.until("> ")
         return action
-
-    def ask(self, line: str) -> str:
-        """Types a line that gives no action; what is said to it."""
-        self.type(line + "\n")
-        self.until("\n")  # the echo
-        return self.until("> ")
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        os.close(self._fd)
 
 
 @pytest.fixture

@@ -76,7 +76,10 @@ def test_the_command_line_says_who_spoke(played, capfd):
         (("compare", played / "corrected", played / "alone"), "Who spoke to the agent: oracle in "),
         (("list", "runs", played), "corrected by"),
         (("score", played / "corrected"), "Not played alone: "),
-        (("list", "correctors"), "oracle "),
+        (("list", "correctors"), "oracle speaks for the environment's expert"),
+        (("list", "correctors"), "critic asks a model of its own"),
+        (("list", "correctors"), "person you, at this terminal"),
+        (("list", "envs"), "(no expert)"),
     ):
         with pytest.raises(SystemExit):
             main([str(word) for word in words])
@@ -100,6 +103,12 @@ def test_the_viewer_finds_the_corrections(played):
         (("--env", "babyai", "--corrector", "orcle"), "Did you mean 'oracle'?"),
         (("--env", "babyai", "--corrector", "script"), "--corrector script corrector.run=RUN"),
         (("--env", "babyai", "--corrector", "oracle", "corrector.wrong=2"), "a share between 0 and 1"),
+        (("--env", "babyai", "--corrector", "critic"), "add corrector.model.provider=PROVIDER corrector.model.name"),
+        (("--env", "babyai", "--corrector", "oracle", "--corrector", "script"), "One corrector speaks in a run"),
+        (("--env", "babyai", "--corrector", "oracle", "corrector.silense=1"), "oracle has silence, wrong, delay"),
+        (("--env", "babyai", "--corrector", "oracle", "corrector.history=1"), "Its options are: silence, wrong"),
+        (("--env", "babyai", "corrector.silence=1"), "nobody speaks: name who with --corrector NAME"),
+        (("--env", "babyai", "--corrector", "person", "run.concurrency=2"), "one episode at a time, not 2"),
     ],
 )
 def test_bad_input_is_one_sentence(words, sentence, capfd, tmp_path, monkeypatch):
@@ -109,6 +118,17 @@ def test_bad_input_is_one_sentence(words, sentence, capfd, tmp_path, monkeypatch
     err = capfd.readouterr().err
     assert sentence in err and len(err.strip().splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_an_estimate_says_what_it_leaves_out(capfd, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    critic = ("--corrector", "critic", "corrector.model.provider=openai", "corrector.model.name=gpt-4o")
+    for agent in ("random", "gpt4o"):
+        with pytest.raises(SystemExit):
+            main(["eval", "--env", "babyai", "--task", "goto", "--agent", agent, *critic, "--dry-run", "run.workers=1"])
+        out = capfd.readouterr().out
+        assert "Not estimated: the corrector critic asks openai/gpt-4o once in each step" in out
+        assert "nothing is spent" not in out
 
 
 @pytest.mark.slow

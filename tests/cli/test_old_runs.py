@@ -172,10 +172,10 @@ def test_the_same_command_finds_the_folder_of_an_earlier_version(call, old, tmp_
 
 def test_a_later_format_is_refused_in_one_sentence(call, old):
     folder = old("babyai-random")
-    rewrite(folder, lambda body: body.update(format=3, planned="in another place"))
+    rewrite(folder, lambda body: body.update(format=4, planned="in another place"))
     for command in ("resume", "score", "replay", "report", "view"):
         code, _, err = call(command, folder)
-        assert code == 4 and err.count("\n") == 1 and "has format 3" in err and "upgrade it with" in err, command
+        assert code == 4 and err.count("\n") == 1 and "has format 4" in err and "upgrade it with" in err, command
 
 
 @pytest.mark.slow

@@ -22,6 +22,7 @@ COMMANDS = {
     "eval --dry-run": (*PLAY, "--dry-run", "--out", "never"),
     "ablate": ("ablate", *BABYAI, "--agent", "random"),
     "resume": ("resume", "run", "run.workers=1"),
+    "branch": ("branch", "run", "0", "2", "--say", "turn left", "run.workers=1"),
     "replay": ("replay", "run", "--workers", "1"),
     "merge": ("merge", "run", "--out", "merged"),
     "list envs": ("list", "envs"),

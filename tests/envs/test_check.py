@@ -330,7 +330,7 @@ class CloseOnce(Count):
         (FilmsLonger, "frames", "where these are drawn"),
         (FilmsOn, "frames", "is interrupted behind its first frame and shows 2; it must end"),
         (FilmsAndMoves, "frames", "Drawing frames changes the episode"),
-        (FilmsNothing, "frames", "Frame 0 of step 0 draws no"),
+        (FilmsNothing, "frames", "it must be (height, width, 3) uint8"),
         (FilmsByChance, "frames", "The same interruption gives another episode"),
         (ByInstance, "determinism", "Two instances with seed 0"),
         (Remembers, "reset", "another episode the second time: the text observed at reset differs"),

@@ -23,10 +23,11 @@ class Kettle(LanguageEnv):
     Args:
         drawn: A file that gets a byte whenever a frame is drawn.
         takes: Seconds of this machine that a frame takes.
+        render_mode: None or `rgb_array`.
     """
 
-    def __init__(self, drawn: str = "", takes: float = 0.0):
-        super().__init__(action_space=Choice(ACTIONS), default_action="rest", max_steps=30)
+    def __init__(self, drawn: str = "", takes: float = 0.0, render_mode: str | None = None):
+        super().__init__(action_space=Choice(ACTIONS), default_action="rest", max_steps=30, render_mode=render_mode)
         self._drawn, self._takes = drawn, takes
 
     @property
@@ -53,6 +54,9 @@ class Kettle(LanguageEnv):
             with Path(self._drawn).open("ab") as file:
                 file.write(b".")
         return np.full((4, 6, 3), self.degrees % 256, np.uint8)
+
+    def _image(self):
+        return self._draw()
 
     def _text(self):
         return f"{self.degrees} degrees after {self.seconds} seconds."

@@ -237,3 +237,11 @@ def test_published_maps_can_be_driven_on(patheval_data):
 def test_bad_options_are_named(options, error, said):
     with pytest.raises(error, match=said):
         envs.make("patheval_loop", **options)
+
+
+@pytest.mark.parametrize(("options", "shown"), [((), True), (("env.paths=2",), False)])
+def test_rules_stand_beside_runs_with_the_same_options(call, tmp_path, options, shown):
+    asked = ("--env", "patheval_loop", "--agent", "constant", "--episodes", 1, "agent.script=[replan]", *options)
+    code, out, err = call("eval", *asked, "--out", tmp_path / "run", "run.workers=1")
+    assert code == 0 and ("what rules earn that look at no map" in out) == shown, err
+    assert not shown or "the longest path offered" in out

@@ -82,8 +82,9 @@ def embodied(tmp_path_factory: pytest.TempPathFactory):
     (place / "my_halls/my_halls/extras.py").write_text(EXTRAS)
     project = place / "my_halls/pyproject.toml"
     project.write_text(project.read_text().replace("\n[tool.setuptools]\n", POINTS, 1))
+    _called(python, "-m", "embodied", "new", "corrector", "my_critic", cwd=place)
     install = ("-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--no-index")
-    _called(python, *install, place / "my_halls", cwd=place)
+    _called(python, *install, place / "my_halls", place / "my_critic", cwd=place)
     (place / "runs").mkdir()
     return lambda *words: _called(python, "-m", "embodied", *words, cwd=place / "runs")
 
@@ -103,3 +104,6 @@ def test_every_command_meets_the_package(embodied) -> None:
     assert "2 episodes" in embodied("eval", "--env", "my_halls", "--task", "left", "--agent", "oracle", "env.length=5",
                                     "--episodes", "2", "--out", "short")  # fmt: skip
     assert "12 episodes" in embodied("resume", "wanderer")
+    assert "of the package my-critic" in embodied("list", "correctors")
+    words = ("--corrector", "my_critic", "--episodes", "2", "--out", "helped")
+    assert "Not played alone: " in embodied("eval", "--env", "my_halls", "--agent", "wanderer", *words)

@@ -21,7 +21,9 @@ def test_the_package_passes_its_tests_and_the_linter(kind: str, call, tmp_path: 
     name = "a" + "b" * (LONGEST - 1)  # the longest: no line grows too long
     assert call("new", kind, name)[0] == 0
     folder = tmp_path / name
-    assert not re.search("my.?(world|agent|model)", " ".join(p.read_text() for p in folder.rglob("*.*")), re.IGNORECASE)
+    assert not re.search(
+        "my.?(world|agent|corrector|model)", " ".join(p.read_text() for p in folder.rglob("*.*")), re.IGNORECASE
+    )
     path = {**os.environ, "PYTHONPATH": str(ROOT)}
     tested = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "."], cwd=folder, env=path, capture_output=True, text=True
@@ -36,6 +38,7 @@ def test_the_package_passes_its_tests_and_the_linter(kind: str, call, tmp_path: 
     [
         ("environment", "crafter", "named 'crafter' already"),
         ("agent", "naive", "named 'naive' already"),
+        ("corrector", "critic", "named 'critic' already"),
         ("model", "openai", "named 'openai' already"),
         ("agent", "numpy", "a Python package"),
         ("model", "json", "a Python package"),

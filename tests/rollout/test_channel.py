@@ -57,6 +57,7 @@ async def playing(
     at_step: Callable[[int], None] = lambda steps: None,
     config: AgentConfig | None = None,
     stopping: asyncio.Event | None = None,
+    make_corrector: Callable[[EpisodeSpec], object] = lambda spec: None,
 ) -> list[Step]:
     """Plays one episode with a channel; its steps."""
     config = config or AgentConfig(policy="naive" if model else "scripted")
@@ -74,6 +75,7 @@ async def playing(
             Told(),
             1,
             stopping,
+            make_corrector,
             channels=lambda spec: channel,
         )
     return list(run.steps(specs[0].id))

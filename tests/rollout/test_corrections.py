@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 
@@ -12,11 +13,14 @@ from embodied.agents import AgentConfig
 from embodied.agents.config import HistoryConfig, ParseConfig
 from embodied.correctors import CorrectorConfig
 from embodied.errors import PromptTooLong
+from embodied.rollout.channel import Channel
+from embodied.rollout.control import Speak
 from embodied.rollout.spend import used
 from embodied.seeding import derive, generator
 from embodied.store.events import calls_of, corrections
 from embodied.types import Correction, Decision, Mission, Observation, Review, TaskSpec
 from tests.rollout.playing import TASK, Hashing, content, make_run, play, stop_at
+from tests.rollout.test_channel import Thinking, playing
 
 ADVISED = TaskSpec(TASK.env, TASK.task, {**TASK.kwargs, "expert": True})
 OFTEN = CorrectorConfig("oracle", silence=0.3, wrong=0.3, lasts=2)
@@ -199,3 +203,21 @@ def _mission():
 
 def _seen(step):
     return Observation("", expert="a", step=step)
+
+
+def test_a_person_and_a_corrector_speak_in_one_step(tmp_path):
+    """Both are heard, the person first; neither ends the other's words; only a speaker's newer words do."""
+    run, specs = make_run(tmp_path / "run", 1)
+    channel = Channel()
+    channel.submit(Speak("look around", lasts=9))
+    steps = asyncio.run(playing(run, specs, channel, Thinking(), make_corrector=lambda spec: Chatting()))
+    heard = [line for line in _prompt(steps[3].decision).splitlines() if line.startswith("A person who")]
+    assert [line.rpartition(": ")[2] for line in heard] == ["look around", "Mind the wall, 3."]
+    said = {c.text: c for c in corrections(steps)}
+    assert (said["look around"].ended, said["look around"].why) == (8, "time-out")
+    assert said["Mind the wall, 0."].why == "time-out" and len(said) == 5
+    assert [c.id for c in said.values()][:2] == ["0-c1", "0-1"]
+
+
+def _prompt(decision):
+    return "".join(getattr(part, "text", "") for m in decision.calls[0].messages[-1:] for part in m.parts)

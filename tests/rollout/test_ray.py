@@ -234,3 +234,22 @@ def test_workers_get_the_cores_that_replicas_leave(monkeypatch):
     monkeypatch.setattr(ray_cluster, "connect", lambda address: 8)
     config = compose(["env=babyai", "agent=smollm2", "run.ray=auto", "run.replicas=2", "model.threads=3"])
     assert playing._workers(config)[0] == 2
+
+
+def test_who_watches_is_told_that_no_frames_come(cluster):
+    from embodied.blobs import MemoryBlobs
+    from embodied.rollout.worlds.ray_cluster import RayWorker
+    from embodied.rollout.worlds.watching import Watcher
+    from embodied.rollout.worlds.workers import Pool
+
+    async def watched() -> Watcher:
+        async with Pool(1, launch=RayWorker.launch) as pool:
+            env = pool.environment(TASK, MemoryBlobs())
+            env.watcher = watcher = Watcher()
+            await env.reset(0)
+            await env.step("go forward")
+            await env.close()
+            return watcher
+
+    watcher = asyncio.run(watched())
+    assert watcher.take() == [] and "without run.ray" in watcher.unseen

@@ -36,6 +36,7 @@ REST = (
     "replay RUN --trust",
     "resume RUN",
     "resume RUN --trust",
+    "branch RUN 0 1 --trust",
     "codalm score RUN",
 )
 SECONDS = 30

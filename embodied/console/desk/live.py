@@ -91,7 +91,12 @@ class Live:
 
     def decided(self, decision: Decision) -> None:
         self.decision, self.deciding = decision, False
-        self.tell("decision", {"decision": short(decision), "step": self.step})
+        self.tell("decision", {"decision": short(decision), "step": self.step, "held": False})
+
+    def intended(self, decision: Decision) -> None:
+        """What a paused agent would do."""
+        self.decision, self.deciding = decision, False
+        self.tell("decision", {"decision": short(decision), "step": self.step, "held": True})
 
     def thinking(self, thinking: bool) -> None:
         self.waiting = not thinking
@@ -182,7 +187,7 @@ class _Watched(Channel):
     """A channel whose desk sees what the loop does."""
 
     def __init__(self, live: Live):
-        super().__init__(live.received, live.thinking)
+        super().__init__(live.received, live.thinking, live.intended)
         self._live = live
 
     def begin(

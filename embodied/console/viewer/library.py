@@ -18,7 +18,9 @@ from embodied.controls import control_of, in_words
 from embodied.errors import StoreError
 from embodied.eval import floors
 from embodied.eval.settings import old_version
+from embodied.rollout.branching import first_own
 from embodied.store.codec import encode
+from embodied.store.events import call_objects
 from embodied.store.index import ERROR, EpisodeIndex
 from embodied.store.run import SCORED, Run, read_result
 from embodied.types import Episode, EpisodeSpec, Json
@@ -51,30 +53,32 @@ class Library:
     # ----------------------------------------------------------------- runs and episodes
 
     def keys(self) -> list[str]:
-        """The key of every planned episode, in the order of the list."""
+        """The key of every episode, in the order of the list."""
         return list(self._planned)
 
     def runs(self) -> Json:
-        """The runs with their configuration, and every planned episode, without results:
-        `{"runs": [...], "episodes": [...]}`.
+        """The runs with their configuration, and every episode, without results: `{"runs": [...], "episodes": [...]}`.
+        Branches stand behind their parents; `depth` is how many parents are above.
         """
         runs = [Run(root) for root in self._roots]
         planned: dict[str, tuple[Run, EpisodeSpec]] = {}
         episodes = []
         for number, run in enumerate(runs):
-            for spec in run.record.planned:
-                key = spec.id if spec.id not in planned else f"{spec.id}@{number}"
+            keys: dict[str, str] = {}
+            for depth, spec in _tree(run):
+                key = keys[spec.id] = spec.id if spec.id not in planned else f"{spec.id}@{number}"
                 planned[key] = (run, spec)
-                episodes.append(
-                    {
-                        "key": key,
-                        "run": number,
-                        "env": spec.task.env,
-                        "task": spec.task.task,
-                        "seed": spec.seed,
-                        "number": spec.index,
-                    }
-                )
+                episode = {
+                    "key": key,
+                    "run": number,
+                    "env": spec.task.env,
+                    "task": spec.task.task,
+                    "seed": spec.seed,
+                    "number": spec.index,
+                }
+                if isinstance(spec.parent, str):
+                    episode |= {"depth": depth, "parent": keys[spec.parent], "from_step": spec.from_step}
+                episodes.append(episode)
         self._planned = planned
         described = [
             {
@@ -91,7 +95,7 @@ class Library:
         return {"runs": described, "episodes": episodes}
 
     def results(self, start: int, stop: int) -> list[Json]:
-        """The results of the planned episodes `start` to `stop`, in the order of `runs()`; `{"outcome": null}` while
+        """The results of the episodes `start` to `stop`, in the order of `runs()`; `{"outcome": null}` while
         there is none.
         """
         keys = list(self._planned)[max(start, 0) : stop]
@@ -127,6 +131,7 @@ class Library:
             "floor": floors.sentence(_floors(run, spec)),
             "attempts": [f"{spec.id}~{n}" for n in range(1, _attempts(run, spec) + 1)],
             "result": None if episode is None else msgspec.to_builtins(episode),
+            **self._family(run, spec),
         }
 
     # ----------------------------------------------------------------- steps
@@ -215,6 +220,20 @@ class Library:
                 raise NotFound(f"The episode {name} has no attempt {attempt}.")
         return run, spec, folder
 
+    def _family(self, run: Run, spec: EpisodeSpec) -> Json:
+        """The parent and the branches of an episode, by their keys."""
+        keys = {other.id: key for key, (whose, other) in self._planned.items() if whose is run}
+        told: Json = {
+            "branches": [
+                {"key": keys[b.spec.id], "from_step": b.spec.from_step, "by": b.by, "rewinds": b.rewinds}
+                for b in run.record.branched
+                if b.spec.parent == spec.id and b.spec.id in keys
+            ]
+        }
+        if isinstance(spec.parent, str):
+            told |= {"parent": keys[spec.parent], "from_step": spec.from_step}
+        return told
+
     def _index(self, key: str) -> EpisodeIndex:
         folder = self._find(key)[2]
         with self._lock:
@@ -263,6 +282,7 @@ def searched(step: Json) -> Iterator[str]:
     earlier steps.
     """
     observation, decision = step["observation"], step["decision"]
+    superseded = [event["superseded"] for event in step.get("events", ()) if event.get("superseded")]
     texts = [
         observation.get("text"),
         observation.get("status"),
@@ -270,8 +290,9 @@ def searched(step: Json) -> Iterator[str]:
         step["executed"],
         decision["action"],
         decision.get("thought"),
+        *(before.get("thought") for before in superseded),
     ]
-    for call in decision.get("calls", ()):
+    for call in call_objects(step):
         texts += [call["reply"].get("text"), call["reply"].get("reasoning")]
     yield from (text for text in texts if isinstance(text, str))
 
@@ -296,6 +317,19 @@ def _read_result(folder: Path, spec: EpisodeSpec) -> tuple[Episode | None, str]:
         return read_result(folder, spec), ""
     except StoreError as error:
         return None, str(error).replace(f"{folder}/", "")
+
+
+def _tree(run: Run) -> Iterator[tuple[int, EpisodeSpec]]:
+    """Every episode of a run, each followed by its branches, with the number of parents above it."""
+    below: dict[str, list[EpisodeSpec]] = {}
+    for branch in run.record.branched:
+        below.setdefault(str(branch.spec.parent), []).append(branch.spec)
+    waiting = [(0, spec) for spec in reversed(run.record.planned)]
+    while waiting:
+        depth, spec = waiting.pop()
+        yield depth, spec
+        own = sorted(below.get(spec.id, ()), key=lambda branch: first_own(branch))
+        waiting += [(depth + 1, branch) for branch in reversed(own)]
 
 
 def _floors(run: Run, spec: EpisodeSpec) -> tuple[floors.Floor, ...]:

@@ -16,6 +16,7 @@ from embodied.console.viewer.library import Library, shown
 from embodied.errors import StoreError
 from embodied.store.codec import encode
 from embodied.store.disk import named, write_whole
+from embodied.store.events import call_objects
 
 _BLOCK = 200
 """Steps read at once."""
@@ -45,9 +46,7 @@ def _data(library: Library, key: str) -> bytes:
     for start in range(0, episode["rows"], _BLOCK):
         block = msgspec.json.decode(library.steps(key, start, start + _BLOCK))
         steps += [encode(step) for step in block]
-        wanted = {
-            id_ for step in block for call in step["decision"].get("calls", ()) for id_ in call.get("messages", ())
-        }
+        wanted = {id_ for step in block for call in call_objects(step) for id_ in call.get("messages", ())}
         found = msgspec.json.decode(library.messages(key, sorted(wanted - messages.keys())))
         messages |= {id_: encode(line) for id_, line in found.items()}
         digests |= dict.fromkeys(image["digest"] for step in block for image in shown(step["observation"]))

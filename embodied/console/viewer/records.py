@@ -11,6 +11,7 @@ import msgspec
 from embodied.errors import StoreError
 from embodied.store.checks import check_json, is_digest
 from embodied.store.codec import encode
+from embodied.store.events import call_objects
 from embodied.types import Json
 
 _Side = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
@@ -28,6 +29,7 @@ class _Seen(msgspec.Struct):
     expert: str | None = ""
     image: _Image | None = None
     more_images: list[_Image] = []
+    actions: list[str] | None = None
 
 
 class _Reply(msgspec.Struct):
@@ -47,6 +49,17 @@ class _Call(msgspec.Struct):
 class _Decision(msgspec.Struct):
     action: str
     thought: str = ""
+    calls: list[_Call] = []
+
+
+class _Event(msgspec.Struct):
+    """What the page takes for granted of an event of which it shows more than a line."""
+
+    kind: str = ""
+    text: str = ""
+    by: str = ""
+    opened: int = 0
+    superseded: _Decision | None = None
     calls: list[_Call] = []
 
 
@@ -78,11 +91,23 @@ def shown_step(line: bytes, index: int) -> Json:
         msgspec.convert(step, _Step)
     except (msgspec.DecodeError, StoreError, RecursionError):
         return _unreadable(index)
-    step["decision"].setdefault("calls", [])
-    step["decision"].setdefault("thought", "")
-    for call in step["decision"]["calls"]:
+    if "events" in step:
+        step["events"] = [event for event in step["events"] if _is_shown(event)]
+    decisions = [step["decision"], *(e["superseded"] for e in step.get("events", ()) if e.get("superseded"))]
+    for decision in decisions:
+        decision.setdefault("calls", [])
+        decision.setdefault("thought", "")
+    for call in call_objects(step):
         call["reply"].setdefault("text", "")
     return step
+
+
+def _is_shown(event: Any) -> bool:
+    try:
+        msgspec.convert(event, _Event)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def shown_message(line: bytes) -> Json | None:

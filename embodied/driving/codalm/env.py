@@ -23,6 +23,7 @@ from embodied.registry import unknown
 from embodied.types import Mission
 
 BOXES = ("drawn", "text", "both")
+ZOOM = "zoom(x, y, w, h)"
 LIMIT = 16
 """Steps of an episode: an answer, and enough zooms."""
 SMALLEST = 16
@@ -62,7 +63,9 @@ class CodaLMEnv(LanguageEnv):
     ## Action Space
     `FreeText`: an answer in sentences, which ends the episode. With `zoom=k` the agent may write `zoom(x, y, w, h)` at
     most k times before the answer. The picture then shows the part whose upper left corner is (x, y), w wide and h
-    high, in pixels of the whole picture. The default action is an empty answer.
+    high, in pixels of the whole picture. The command is offered as long as it can be used: not after k looks, and not
+    in the last step before `max_steps`, which is for the answer. A zoom that is not offered shows nothing new, and the
+    text says so. The default action is an empty answer.
 
     ## Observation Space
     - `text`: how large the picture is, where the region is (with `box="text"` or `box="both"`, and always without a
@@ -71,6 +74,7 @@ class CodaLMEnv(LanguageEnv):
       of 2 pixels marks the region. Procedural pictures are (720, 1280, 3). Real pictures differ in size; the
       observation space is that of this episode's picture. A zoomed part fills a picture of the same size as far as its
       shape allows.
+    - `actions` (with `zoom`): `zoom(x, y, w, h)` where it can be used, else nothing.
     - `expert` (with `expert=True`): a statement of the facts. In real scenes the facts are not known, and the expert
       gives the reference answer.
 
@@ -117,6 +121,8 @@ class CodaLMEnv(LanguageEnv):
     - Li et al. 2022, CODA: A Real-World Road Corner Case Dataset for Object Detection in Autonomous Driving.
 
     ## Version History
+    - v0.1: this is the version with `zoom`, and only with it. Observations say whether the agent can still zoom
+      (`actions`), and the text says when the last step has come. Without `zoom` everything is as in v0.
     - v0: first version.
     """
 
@@ -163,6 +169,7 @@ class CodaLMEnv(LanguageEnv):
             image_shape=(self._scene.height, self._scene.width) if image else None,
             expert=expert,
             render_mode=render_mode,
+            changing=zoom > 0,
         )
 
     @property
@@ -176,7 +183,7 @@ class CodaLMEnv(LanguageEnv):
         )
         return Mission(
             goal=self._goal(),
-            actions={"zoom(x, y, w, h)": gloss} if self._zoom else {},
+            actions={ZOOM: gloss} if self._zoom else {},
             intro=f"You are asked about {picture}.",
             tips=(
                 f"Answer in {self._set.language.capitalize()}.",
@@ -238,6 +245,9 @@ class CodaLMEnv(LanguageEnv):
             )
         return "\n".join([*lines, self._said] if self._said else lines)
 
+    def _available(self) -> tuple[str, ...] | None:
+        return (ZOOM,) if self._left(len(self._actions)) else ()
+
     def _image(self) -> Pixels:
         picture = self._scene.picture()
         if self._question.region is not None and self._box != "text":
@@ -284,6 +294,8 @@ class CodaLMEnv(LanguageEnv):
         right, bottom = min(scene.width, round(x + w)), min(scene.height, round(y + h))
         if self._zooms >= self._zoom:
             self._said = "You have looked from near as often as you may. Give your answer."
+        elif not self._left(len(self._actions) - 1):
+            self._said = "The last step was for the answer."
         elif right - left < SMALLEST or bottom - top < SMALLEST:
             self._said = (
                 f"That part is too small or outside the picture: it needs at least {SMALLEST} x {SMALLEST} pixels."
@@ -293,5 +305,12 @@ class CodaLMEnv(LanguageEnv):
             self._view = (left, top, right - left, bottom - top)
             self._said = (
                 f"The picture now shows only the part from ({left}, {top}) to ({right}, {bottom})."
-                f" {self._zoom - self._zooms} more looks from near are left."
+                f" {self._left(len(self._actions))} more looks from near are left."
             )
+        if len(self._actions) + 1 == self.max_steps:
+            self._said += " The next step is the last: give your answer."
+
+    def _left(self, taken: int) -> int:
+        """How often the agent can still look from near after `taken` steps. The last step is for the answer."""
+        looks = self._zoom - self._zooms
+        return looks if self.max_steps is None else max(0, min(looks, self.max_steps - taken - 1))

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from embodied.envs.base import Frame, LanguageEnv
-from embodied.envs.check.subject import Returned, Stranger, Subject, Violation, blamed, difference, reset, step
-from embodied.envs.spaces import Choice
+from embodied.envs.check.subject import Returned, Stranger, Subject, Violation, blamed, difference, reset, short, step
+from embodied.envs.spaces import Choice, Phrases
 
 
 def actions_rule(subject: Subject) -> Iterator[Violation]:
@@ -30,13 +30,32 @@ def actions_rule(subject: Subject) -> Iterator[Violation]:
             for who, phrase in (("default action", env.default_action), ("expert", frame.observation.get("expert"))):
                 if phrase is not None and phrase not in now:
                     raise Violation(
-                        f"At observation {index} the {who} is {phrase!r}, which is not among the actions of this step."
+                        f"At observation {index} the {who} is {phrase!r}, which is not among the actions of this step:"
+                        f" {short(now)}."
                     )
             done = [played.info["executed"] for played in frames[1 : index + 1]]
             left_out = [] if frame.over else [p for p in _listed(env) if p not in now]
             if left_out:
                 yield from _refused(env, subject.seed, done, left_out[0])
                 return
+
+
+def actions_fault(now: Any, space: Phrases) -> str:
+    """What is wrong with the actions of one step, as the end of a sentence; empty if nothing is."""
+    if not isinstance(now, tuple):
+        return f"are of type {type(now).__name__}; they must be a tuple of phrases"
+    seen: set[str] = set()
+    for phrase in now:
+        if not isinstance(phrase, str):
+            return f"hold {phrase!r}, of type {type(phrase).__name__}; they must be phrases (str)"
+        if phrase not in space.of:
+            return f"hold {short(phrase)}, which is not in the action space"
+        if phrase in seen:
+            return f"hold {short(phrase)} twice"
+        if not phrase.strip():
+            return f"hold {phrase!r}, which is blank"
+        seen.add(phrase)
+    return ""
 
 
 def _listed(env: Stranger) -> tuple[str, ...]:
@@ -104,12 +123,22 @@ class _Play:
         if self.faults:
             return
         where = f"Frame {self.frames[-1] - 1} of step {len(self.frames) - 1}"
-        if not isinstance(frame, Frame) or not 0 < frame.seconds < math.inf:
-            self.faults.append(Violation(f"{where} is {frame!r}; it must be a Frame that lasts more than 0 seconds."))
+        if not isinstance(frame, Frame):
+            self.faults.append(Violation(f"{where} is {frame!r}; it must be an embodied.envs.base.Frame."))
+        elif not isinstance(frame.seconds, int | float) or not 0 < frame.seconds < math.inf:
+            self.faults.append(Violation(f"{where} lasts {frame.seconds!r} seconds; it must be a number above 0."))
         elif draw:
-            picture = frame.draw()
+            with blamed(f"Drawing frame {self.frames[-1] - 1} of step {len(self.frames) - 1}"):
+                picture = frame.draw()
             if not (isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.shape[2:] == (3,)):
-                self.faults.append(Violation(f"{where} draws no (height, width, 3) uint8."))
+                self.faults.append(
+                    Violation(f"{where} draws {_described(picture)}; it must be (height, width, 3) uint8.")
+                )
+
+
+def _described(picture: Any) -> str:
+    is_array = isinstance(picture, np.ndarray)
+    return f"an array of shape {picture.shape} {picture.dtype}" if is_array else f"a {type(picture).__name__}"
 
 
 def _watched(env: LanguageEnv, seed: int, actions: list[str], draw: bool, interrupt: int | None = None) -> _Play:

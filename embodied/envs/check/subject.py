@@ -129,7 +129,14 @@ def difference(a: Sequence[Returned], b: Sequence[Returned]) -> str:
 
 
 def short(value: Any) -> str:
-    return f"{str(value)[:120]!r}" if isinstance(value, str) else type(value).__name__
+    """A part of an observation in few words."""
+    if isinstance(value, str):
+        return f"{value[:120]!r}"
+    return _cut(repr(value)) if isinstance(value, list | tuple) else type(value).__name__
+
+
+def _cut(text: str, most: int = 120) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def onward(env: Stranger, actions: Sequence[str]) -> list[Returned]:

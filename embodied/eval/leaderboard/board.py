@@ -173,8 +173,9 @@ def _group(results: Results, entry: BoardEntry) -> Group:
         return (name, frozenset(played), track)
     tasks: set[PlayedTask] = set()
     shown = (*SHOWN_NOT_GROUPED, "image") if track else SHOWN_NOT_GROUPED  # a track says it already
+    old = {env: old_version(results.record, env) for env in {spec.task.env for spec in results.record.planned}}
     for spec in results.record.planned:
-        then = old_version(results.record, spec.task.env)
+        then = old[spec.task.env]
         told = {**defining(spec.task), **({"version": then} if then else {})}
         options = tuple(sorted((k, repr(v)) for k, v in told.items() if k not in shown))
         tasks.add((spec.task.env, spec.task.task, options))
@@ -304,7 +305,7 @@ def _entry(results: Results) -> tuple[BoardEntry, Standing]:
         steps=found.total.steps,
         invalid_actions=found.total.invalid_actions,
         usage=found.total.usage,
-        cost=spent(results.record.config, found.total.usage, about),
+        cost=spent(results.record.config, found.total.usage, about, found.total.advice),
         outcomes=found.total.outcomes,
         versions=results.record.versions,
         config=results.record.config,

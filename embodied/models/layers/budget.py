@@ -12,6 +12,9 @@ from embodied.models.prices import Price
 from embodied.models.services.answers import estimated_tokens
 from embodied.types import Message, Reply, Settings, Usage
 
+Spent = tuple[Usage, Price | None]
+"""What a model has used, and what it costs."""
+
 
 @dataclass(frozen=True)
 class Allowance:
@@ -21,31 +24,35 @@ class Allowance:
     """Input and output together."""
     dollars: float | None = None
 
-    def left(self, used: Usage, price: Price | None) -> float:
-        """The share of the allowance that is left after `used`, the smaller of the two; infinite without a limit."""
+    def left(self, *spent: Spent) -> float:
+        """The share of the allowance that is left after all that is `spent`, the smaller of the two; infinite without a
+        limit.
+        """
         shares = [float("inf")]
         if self.tokens is not None:
-            shares.append(1 - (used.input + used.output) / self.tokens)
-        if self.dollars is not None and price is not None:
-            shares.append(1 - price.cost(used) / self.dollars)
+            shares.append(1 - sum(used.input + used.output for used, _ in spent) / self.tokens)
+        if self.dollars is not None:
+            shares.append(1 - sum(price.cost(used) for used, price in spent if price is not None) / self.dollars)
         return min(shares)
 
-    def check(self, price: Price | None, model: str) -> None:
-        """Raises `UsageError` when the allowance makes no sense for a model of this price."""
+    def check(self, price: Price | None, model: str, named: str = "run.price") -> None:
+        """Raises `UsageError` when the allowance makes no sense for a model of this price. The key `named` sets it."""
         for name, value in (("tokens", self.tokens), ("dollars", self.dollars)):
             if value is not None and not value > 0:
                 raise UsageError(f"run.budget.{name} must be above 0, not {value}.")
         if self.dollars is not None and price is None:
             raise UsageError(
-                f"run.budget.dollars is set, but the price of {model} is not known. Name it (run.price=[input,cached"
+                f"run.budget.dollars is set, but the price of {model} is not known. Name it ({named}=[input,cached"
                 " input,output], US dollars per million tokens), or set run.budget.tokens instead."
             )
 
-    def spent(self, used: Usage, price: Price | None) -> BudgetSpent:
-        """The error for a budget of which `used` leaves no room for a call."""
+    def spent(self, *spent: Spent) -> BudgetSpent:
+        """The error for a budget of which all that is `spent` leaves no room for a call."""
+        used = _sum(*(used for used, _ in spent))
+        paid = sum(price.cost(used) for used, price in spent if price is not None)
         tokens = f"{self.tokens:,} tokens" if self.tokens is not None else ""
         dollars = f"{self.dollars:g} dollars" if self.dollars is not None else ""
-        cost = f" for {price.cost(used):.4g} dollars" if dollars and price is not None else ""
+        cost = f" for {paid:.4g} dollars" if dollars else ""
         guessed = (
             f" ({used.estimated:,} of these tokens were not counted by the server, but estimated from characters.)"
             if used.estimated
@@ -70,20 +77,33 @@ class Budget(Layer):
         allowance: What may be used in all.
         price: What the model costs; needed for an allowance in dollars.
         used: What the run has used before.
+        together: The budgets that share the allowance; this one is added to them. None for one that has it alone.
     """
 
-    def __init__(self, model: Model, allowance: Allowance, price: Price | None = None, used: Usage | None = None):
+    def __init__(
+        self,
+        model: Model,
+        allowance: Allowance,
+        price: Price | None = None,
+        used: Usage | None = None,
+        together: list[Budget] | None = None,
+    ):
         super().__init__(model)
+        self._together = [] if together is None else together
+        self._together.append(self)
         self.used = used or Usage()
         self._allowance = allowance
-        self._price = price
+        self.price = price
         self._largest = Usage()
         self._under_way = 0
 
     async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
         """Raises `BudgetSpent` when there is no room for another call."""
-        if self._left(self.used) <= 0 or self._left(_sum(self.used, *[self._largest] * (self._under_way + 1))) < 0:
-            raise self._allowance.spent(self.used, self._price)
+        spent = [(budget.used, budget.price) for budget in self._together]
+        reserved = [(budget._reserved(), budget.price) for budget in self._together]
+        next_one = (self._largest, self.price)
+        if self._allowance.left(*spent) <= 0 or self._allowance.left(*spent, *reserved, next_one) < 0:
+            raise self._allowance.spent(*spent)
         self._under_way += 1
         try:
             reply = await self._model.generate(messages, settings)
@@ -99,7 +119,11 @@ class Budget(Layer):
         return reply
 
     def _left(self, used: Usage) -> float:
-        return self._allowance.left(used, self._price)
+        return self._allowance.left((used, self.price))
+
+    def _reserved(self) -> Usage:
+        """What the calls in flight may use."""
+        return _sum(*[self._largest] * self._under_way)
 
 
 def _sum(*usages: Usage) -> Usage:

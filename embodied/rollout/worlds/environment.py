@@ -173,6 +173,12 @@ class LocalEnvironment:
     def _changed(self, raw: dict[str, Any]) -> tuple[str, ...] | msgspec.UnsetType:
         """The actions of this step where they are not the mission's."""
         actions = raw.get("actions", self._phrases)
+        if not isinstance(actions, tuple) or not all(isinstance(phrase, str) for phrase in actions):
+            name = f"{self._task.env} {self._task.task}".strip()
+            raise EnvironmentFailure(
+                f"{name} gave at step {self._step} actions that are not a tuple of phrases: {repr(actions)[:200]}."
+                " `embodied check` says what else is wrong."
+            )
         return msgspec.UNSET if actions == self._phrases else tuple(without_surrogates(actions))
 
     def _hash(self, raw: dict[str, Any]) -> str:

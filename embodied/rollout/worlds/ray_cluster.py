@@ -49,7 +49,11 @@ def connect(address: str) -> int:
 
 
 class RayWorker:
-    """A worker somewhere in the cluster: an actor with a core of its own. Only packed records go there and back."""
+    """A worker somewhere in the cluster: an actor with a core of its own. Only packed records go there and back, one
+    for each request, so no frames are shown.
+    """
+
+    unseen = "Frames cannot be watched on a Ray cluster (run.ray): play the episode without run.ray to watch it."
 
     def __init__(self, actor: Any):
         """Use `launch`."""

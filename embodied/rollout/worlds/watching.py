@@ -81,6 +81,8 @@ class Watcher:
     """The parent's side: the newest frames, until someone takes them. Give it to `Environment.watcher`."""
 
     def __init__(self) -> None:
+        self.unseen = ""
+        """Why no frames come, in a sentence for who watches; empty where they can come. Known after the first step."""
         self._waiting: deque[Shown] = deque(maxlen=WAITING)
 
     def show(self, shown: Shown) -> None:

@@ -61,6 +61,8 @@ class Worker(Protocol):
 
     shown: Callable[[bytes], None] | None
     """Told every packed `Shown` that the worker sends. Workers on a cluster send none."""
+    unseen: str
+    """Why the worker sends no frames, in a sentence; empty where it does."""
 
     async def ask(self, request: bytes, seconds: float) -> bytes:
         """The answer to a packed request. Raises `WorkerLost`, also when there is none within `seconds`; then the
@@ -81,6 +83,8 @@ class ProcessWorker:
     """A worker on this machine: a process of its own session (Ctrl-C is not for it), never forked from this one, spoken
     to over pipes.
     """
+
+    unseen = ""
 
     def __init__(self, process: Process, folder: tempfile.TemporaryDirectory[str]):
         """Use `launch`."""
@@ -499,6 +503,8 @@ class Environment:
 
     async def _step(self, request: Act) -> Answer:
         assert self._place is not None and self._worker is not None, "an episode steps between its reset and its end"
+        if self.watcher is not None:
+            self.watcher.unseen = self._worker.unseen
         response = await self._place.ask(self._worker, request, self._pool.step_seconds)
         answer = self._received(response).answer
         assert answer is not None, "a worker answers an Act with an answer, or with an error, which was raised"

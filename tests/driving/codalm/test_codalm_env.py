@@ -4,6 +4,7 @@ score.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import gymnasium
@@ -225,3 +226,51 @@ def test_reset_names_a_scene_that_is_there(root: Path) -> None:
     ):
         with pytest.raises(UsageError, match="names none"):
             env.reset(options=options)
+
+
+def test_a_look_is_offered_as_long_as_it_can_be_used(root: Path) -> None:
+    look = ("zoom(x, y, w, h)",)
+    env = make(root, image=True, zoom=2, max_steps=None)
+    assert env.reset(seed=0)[0]["actions"] == look and tuple(env.mission.actions) == look
+    said = [env.step(words)[0] for words in ("zoom(0, 0, 64, 36)", "zoom(500, 1, 50, 50)", "zoom(0, 0, 64, 36)")]
+    assert [observation["actions"] for observation in said] == [look, look, ()]
+
+
+def test_the_last_step_is_for_the_answer(root: Path) -> None:
+    env = make(root, image=True, zoom=3, max_steps=4)
+    env.reset(seed=0)
+    texts = []
+    for words, offered in (("zoom(500, 1, 50, 50)", True), ("zoom(0, 0, 64, 36)", True), ("zoom(9, 9, 64, 36)", False)):
+        observation = env.step(words)[0]
+        assert bool(observation["actions"]) == offered
+        texts.append(observation["text"].splitlines()[-1])
+    assert "outside" in texts[0] and " 1 more looks " in texts[1] and " 0 more looks " in texts[2]
+    assert [text.endswith("The next step is the last: give your answer.") for text in texts] == [False, False, True]
+    observation, *_, truncated, info = env.step("zoom(0, 0, 64, 36)")
+    assert truncated and info["metrics"] == {"zooms": 2.0} and "The last step was for" in observation["text"]
+
+
+def test_without_looks_observations_are_those_of_v0(root: Path) -> None:
+    assert set(make(root, image=True).reset(seed=0)[0]) == {"text", "image"}
+
+
+def test_a_run_with_looks_of_before_is_read_and_not_continued(call, root: Path, tmp_path: Path) -> None:
+    asked = ("--env", "codalm", "--task", "general_perception", "--agent", "constant", "--image", "--data", root)
+    common = (*asked, "--episodes", "1", "env.split=mini", "agent.script=[A car.]", "run.workers=1")
+    for name, options, version in (("plain", (), None), ("zoomed", ("env.zoom=1",), "v0.1")):
+        folder = tmp_path / name
+        code, _, err = call("eval", *common, *options, "--out", folder)
+        record = json.loads((folder / "run.json").read_text())
+        assert code == 0 and record["versions"].get("embodied/CodaLM") == version, err
+    record["versions"].pop("embodied/CodaLM")  # as it was recorded before
+    (folder / "run.json").write_text(json.dumps(record))
+    code, _, err = call("resume", folder)
+    assert code == 4 and err.count("\n") == 1
+    assert "an older version of the environment, codalm v0 (here v0.1), and can only be read" in err
+    code, out, err = call("score", folder)
+    assert code == 0 and "codalm" in out and "1/1" in out, err
+    code, out, _ = call("replay", folder, "--workers", "1")
+    assert "Recorded with an older version of the environment: codalm v0 (here v0.1)." in out
+    code, _, err = call("eval", *common, "env.zoom=1", "--out", folder)
+    assert code == 4 and "embodied/CodaLM is 'v0' there and 'v0.1' here" in err, err
+    assert call("resume", tmp_path / "plain")[0] == 0

@@ -58,7 +58,7 @@ function hear(told) {
 const EVENTS = {
   begun: (live, told) => Object.assign(live, { mission: told.mission }),
   observation: (live, told) => Object.assign(live, { observation: told.observation, decision: null, deciding: true, framed: false }),
-  decision: (live, told) => Object.assign(live, { decision: told.decision, deciding: false }),
+  decision: (live, told) => Object.assign(live, { decision: told.decision, deciding: false, held: told.held }),
   waiting: (live, told) => Object.assign(live, { waiting: told.waiting }),
   receipt: (live, told) => {
     const at = live.receipts.findIndex((r) => r.id === told.receipt.id);
@@ -164,7 +164,7 @@ function drawDecision(live) {
   const prompt = (decision.prompt ?? []).map((message) =>
     h("div", { class: "message" }, h("small", {}, message.role), h("pre", {}, message.parts.map((p) => (p.type === "text" ? p.text : `[picture, ${p.width} by ${p.height}]`)).join("\n"))));
   $("decision").replaceChildren(
-    h("p", { class: "intended" }, h("code", {}, decision.action), decision.parsed ? null : h("span", { class: "tag bad" }, "not understood")),
+    h("p", { class: "intended" }, h("span", { class: "soft" }, live.held && live.mode === "paused" ? "would do " : "does "), h("code", {}, decision.action), decision.parsed ? null : h("span", { class: "tag bad" }, "not understood")),
     ...bars,
     decision.thought ? h("p", { class: "thought" }, decision.thought) : "",
     decision.reasoning ? h("details", {}, h("summary", {}, "Reasoning"), h("pre", {}, decision.reasoning)) : "",

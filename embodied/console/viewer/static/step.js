@@ -95,18 +95,48 @@ function head(view, row, step) {
     eventList(view.row(row)?.events || []));
 }
 
-function callPanes(view, step, opened) {
-  const several = step.decision.calls.length > 1;
-  return step.decision.calls.flatMap((call, number) => {
-    const which = several ? ` ${number + 1} of ${step.decision.calls.length}` : "";
+function callPanes(view, decision, opened, title = "Reply") {
+  const several = decision.calls.length > 1;
+  return decision.calls.flatMap((call, number) => {
+    const which = several ? ` ${number + 1} of ${decision.calls.length}` : "";
     const { reply } = call;
     const about = [reply.model, reply.stop && `stop: ${reply.stop}`, format.seconds(reply.seconds), reply.cached && "from the cache"].filter(Boolean).join(" · ");
     return [
-      pane(`Reply${which}`, textBlock(reply.text || "(empty)", "reply"), h("span", { class: "about" }, about)),
-      reply.reasoning && reply.reasoning.trim() !== step.decision.thought.trim() ? pane(`Reasoning${which}`, textBlock(reply.reasoning)) : null,
+      pane(`${title}${which}`, textBlock(reply.text || "(empty)", "reply"), h("span", { class: "about" }, about)),
+      reply.reasoning && reply.reasoning.trim() !== decision.thought.trim() ? pane(`Reasoning${which}`, textBlock(reply.reasoning)) : null,
       promptPane(view, call, which, opened),
     ];
   });
+}
+
+// What happened before the decision that was executed: a decision that was superseded, and the words of a model that spoke.
+function beforePanes(view, step, opened) {
+  return (step.events || []).flatMap((event) => {
+    const by = event.kind === "correction" ? `the correction \u201c${event.text}\u201d` : event.kind === "takeover" ? "a takeover" : "an interruption";
+    const before = event.superseded;
+    const own = event.calls?.length ? callPanes(view, { calls: event.calls, thought: "" }, opened, event.kind === "interrupt" ? "Call that was broken off" : `Reply of ${event.by || event.kind}`) : [];
+    if (!before) return own;
+    const thought = before.thought && before.thought.trim() !== before.calls.at(-1)?.reply.text.trim() ? pane("Thought", h("div", { class: "thought" }, before.thought)) : null;
+    const action = h("p", { class: "withdrawn" }, "The agent had decided ", h("code", {}, before.action || "(nothing)"), ". This was not executed.");
+    return [...own, h("section", { class: "superseded" }, h("h3", {}, `Superseded by ${by}`), action, thought, callPanes(view, before, opened))];
+  });
+}
+
+// The actions of this step, where they change from step to step: what was executed is marked, what the mission has besides is struck out.
+const MOST_OFFERED = 40;
+
+function offeredPane(view, step) {
+  const offered = step.observation.actions;
+  if (!offered) return null;
+  const mission = view.episode.result?.mission;
+  const known = new Set(offered);
+  const withheld = Object.keys(mission?.actions || {}).filter((phrase) => !known.has(phrase));
+  const chip = (kind, title) => (phrase) => h("li", { class: phrase === step.executed ? "chosen" : kind, title: phrase === step.executed ? "This was executed" : title }, h("code", {}, phrase));
+  const list = h("ul", { class: "offered" }, offered.map(chip("", "")), withheld.map(chip("withheld", "It could not be chosen in this step")));
+  const title = mission?.free_text ? "Commands offered in this step" : "Actions offered in this step";
+  const body = offered.length || withheld.length ? list : h("p", { class: "missing" }, "None.");
+  if (offered.length + withheld.length <= MOST_OFFERED) return pane(title, body, h("span", { class: "about" }, format.count(offered.length)));
+  return h("details", { class: "pane" }, h("summary", {}, `${title} (${format.count(offered.length)})`), body);
 }
 
 function promptPane(view, call, which, opened) {
@@ -179,7 +209,8 @@ function stepNode(view, row, step, opened) {
   return h("article", { class: "step" },
     head(view, row, step),
     step.decision.thought && step.decision.thought.trim() !== step.decision.calls.at(-1)?.reply.text.trim() ? pane("Thought", h("div", { class: "thought" }, step.decision.thought)) : null,
-    h("div", { class: "columns" }, world(view, step.observation), h("div", { class: "mind" }, callPanes(view, step, opened))),
+    offeredPane(view, step),
+    h("div", { class: "columns" }, world(view, step.observation), h("div", { class: "mind" }, beforePanes(view, step, opened), callPanes(view, step.decision, opened))),
     infoPane("Info from the environment", step.info, opened, "info"));
 }
 

@@ -161,9 +161,12 @@ class Viewer {
     bar.style.width = `${100 * Math.min(1, result?.progress || 0)}%`;
     const runs = this.plan.runs.length > 1 ? `${this.plan.runs[episode.run].name} · ` : "";
     node.title = episode.key;
+    node.classList.toggle("branch", Boolean(episode.depth));
+    node.style.setProperty("--depth", Math.min(episode.depth || 0, 5));
+    const where = episode.depth ? `${runs}from step ${episode.from_step}` : `${runs}${episode.env}`;
     node.replaceChildren(
-      h("span", { class: `dot ${tone}` }), h("span", { class: "name" }, shortName(episode), h("small", {}, ` ${episode.number}`)),
-      h("span", { class: "score" }, score), h("small", { class: "env" }, `${runs}${episode.env}`), h("small", { class: "count" }, result?.outcome && result.steps !== undefined ? `${format.count(result.steps)} steps` : ""),
+      h("span", { class: `dot ${tone}` }), h("span", { class: "name" }, episode.depth ? "branch" : shortName(episode), h("small", {}, ` ${episode.number}`)),
+      h("span", { class: "score" }, score), h("small", { class: "env" }, where), h("small", { class: "count" }, result?.outcome && result.steps !== undefined ? `${format.count(result.steps)} steps` : ""),
       h("span", { class: "track" }, bar));
   }
 
@@ -219,7 +222,7 @@ class Viewer {
   showEpisode() {
     const { episode } = this.view, result = episode.result;
     const attempt = this.view.key.split("~")[1];
-    $("title").replaceChildren(h("b", {}, episode.task.task && episode.task.task !== "default" ? episode.task.task : episode.task.env), h("span", {}, `${episode.task.env} · episode ${episode.number}${attempt ? ` · attempt ${attempt}` : ""}`), outcomeBadge(result?.outcome || (episode.problem ? "damaged" : null)));
+    $("title").replaceChildren(h("b", {}, episode.task.task && episode.task.task !== "default" ? episode.task.task : episode.task.env), h("span", {}, `${episode.task.env} · episode ${episode.number}${episode.parent ? " · branch" : ""}${attempt ? ` · attempt ${attempt}` : ""}`), outcomeBadge(result?.outcome || (episode.problem ? "damaged" : null)));
     const usage = result?.usage;
     $("facts").replaceChildren(...[
       fact("progress", format.percent(result?.progress)), result && result.success !== null ? fact("success", result.success ? "yes" : "no") : null, fact("steps", format.count(result?.steps ?? episode.rows)),
@@ -229,12 +232,24 @@ class Viewer {
     const goal = result?.mission?.goal;
     $("goal").hidden = !goal && !episode.floor;
     $("goal").replaceChildren(...[goal && h("b", {}, "Goal: "), goal, goal && episode.floor && h("br"), episode.floor && h("span", { class: "floor" }, `Floor: ${episode.floor}.`)].filter(Boolean));
+    this.showFamily(episode);
     const notes = [];
     if (episode.damaged_count) notes.push(`${episode.damaged_count} damaged line${episode.damaged_count > 1 ? "s" : ""} of steps.jsonl could not be read and ${episode.damaged_count > 1 ? "are" : "is"} left out: line ${episode.damaged.slice(0, 8).join(", ")}${episode.damaged_count > 8 ? ", …" : ""}.`);
     if (episode.problem) notes.push(episode.problem);
     if (result?.error) notes.push(`${result.error_kind}: ${result.error}`);
     this.banner(notes);
     this.drawChart();
+  }
+
+  // From which episode a branch goes on, and which branches go on from an episode.
+  showFamily({ parent, from_step: step, branches }) {
+    const link = (key, at, words) => this.index.has(key) ? h("a", { href: `#${encodeURIComponent(key)}/${at}` }, words) : h("span", {}, words);
+    const lines = [];
+    if (parent) lines.push([`Branch: steps 0 to ${step - 1} are those of `, link(parent, step, "the episode it goes on from"), `; step ${step} is its first of its own. It counts in no score.`]);
+    if (parent && !step) lines[0] = ["Branch: it begins anew, as ", link(parent, 0, "the episode it goes on from"), ". It counts in no score."];
+    if (branches?.length) lines.push(["Branches: ", ...branches.flatMap((b, n) => [n ? ", " : "", link(b.key, b.from_step, `from step ${b.from_step}`), ` by ${b.by}${b.rewinds ? " (this one ended there)" : ""}`]), "."]);
+    $("family").hidden = !lines.length;
+    $("family").replaceChildren(...lines.flatMap((line, n) => [n ? h("br") : "", ...line]));
   }
 
   banner(notes) {
@@ -267,7 +282,7 @@ class Viewer {
       return;
     }
     const flags = view.flags(row);
-    node.className = `row ${flags & 1 ? "bad" : flags & 2 ? "warn" : ""} ${this.hitSet?.has(row) ? "hit" : ""}`;
+    node.className = `row ${flags & 1 ? "bad" : flags & 2 ? "warn" : ""} ${this.hitSet?.has(row) ? "hit" : ""} ${view.stepOf(row) < (view.episode.from_step || 0) ? "repeated" : ""}`;
     if (view.rowBlocks.missing(row, () => view === this.view && this.steps.soon(true), (error) => this.banner([error.message]))) {
       node.replaceChildren(h("span", { class: "n" }, String(view.stepOf(row))), h("span", { class: "what waiting" }, "…"));
       return;
@@ -409,7 +424,7 @@ class Viewer {
     const rank = (e) => (e.task === mine.task.task && e.env === mine.task.env ? (e.seed === mine.seed ? 0 : 1) : 2);
     const ranked = this.plan.episodes.filter((e) => e.key !== here).map((e) => [rank(e), e]).sort(([a], [b]) => a - b).slice(0, 300);
     const groups = ["Same task and seed", "Same task", "Others"].map((label, n) => [label, ranked.filter(([r]) => r === n)]).filter(([, list]) => list.length);
-    const name = (e) => `${this.plan.runs.length > 1 ? `${this.plan.runs[e.run].name} · ` : ""}${shortName(e)} ${e.number}`;
+    const name = (e) => `${this.plan.runs.length > 1 ? `${this.plan.runs[e.run].name} · ` : ""}${shortName(e)} ${e.number}${e.depth ? `, from step ${e.from_step}` : ""}`;
     $("compare").replaceChildren(h("option", { value: "" }, "nothing"), ...groups.map(([label, list]) => h("optgroup", { label }, list.map(([, e]) => h("option", { value: e.key }, name(e))))));
     $("difference").disabled = true;
   }
