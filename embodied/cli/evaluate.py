@@ -102,9 +102,9 @@ def evaluate(
     from embodied.versions import find
 
     check(log)
-    if console and corrector not in (None, "desk"):
-        raise UsageError(f"With --console, people at the desk correct: leave out --corrector {corrector}.")
-    if not console and (wait or port or corrector == "desk"):
+    if console and corrector not in ([], ["desk"]):
+        raise UsageError(f"With --console, people at the desk correct: leave out --corrector {corrector[0]}.")
+    if not console and (wait or port or "desk" in corrector):
         raise UsageError("--wait, --port and --corrector desk are about the desk: add --console.")
     if agent is None:
         raise UsageError("Name an agent: `--agent random`, or another one of `embodied list agents`.")
@@ -127,7 +127,7 @@ def evaluate(
         split=split,
         steps=steps,
         out=out,
-        corrector=corrector[0] if corrector else None,
+        corrector="desk" if console else corrector[0] if corrector else None,
         words=tuple(ctx.args),
     )
     job = prepare(request, shard, say)

@@ -116,7 +116,7 @@ function list() {
   const rows = [...episodes.values()].map((live) =>
     h("button", { type: "button", class: "table", "aria-current": live.id === front ? "true" : null, onclick: () => show(live.id) },
       h("span", { class: `dot ${MODES[live.mode][0]}`, "aria-hidden": "true" }),
-      h("span", { class: "name" }, `${live.task || live.env} ${live.index}`),
+      h("span", { class: "name", title: live.id }, `${(live.task || live.env).split("/").at(-1)} ${live.index}`),
       h("small", {}, live.outcome ?? `${MODES[live.mode][0]}, step ${live.steps.length}`),
       live.lease.taken ? h("small", { class: "by" }, live.lease.lost ? `${live.lease.by} (lost)` : live.lease.by) : null,
       live.parent ? h("small", {}, "a branch") : null));
@@ -322,7 +322,7 @@ document.addEventListener("keydown", (event) => {
   const have = mine.has(front);
   if (event.key === "Escape") {
     if ($("words").value) clearLine();
-    else if (have) command("end_correction");
+    else if (have && !typing) command("end_correction");
     document.activeElement.blur();
   } else if (typing) return;
   else if (event.key === "PageDown" || event.key === "PageUp") {
