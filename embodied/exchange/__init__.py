@@ -24,7 +24,7 @@ EXPORTS = Registry(
         "sft": "embodied.exchange.chat:write_sft",
         "dpo": "embodied.exchange.preferences:write_dpo",
         "corrections": "embodied.exchange.corrections:write_corrections",
-        "lerobot": "embodied.exchange.lerobot:write_lerobot",
+        "lerobot": "embodied.exchange.lerobot.writing:write_lerobot",
         "inspect": "embodied.exchange.inspect_log:write_log",
     },
 )

@@ -10,13 +10,14 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+
 import msgspec
 
 from embodied.blobs import pictures_of
 from embodied.errors import StoreError, UsageError
 from embodied.store.checks import MIB, check_place, is_line, read_plain
 from embodied.store.disk import disk
-from embodied.store.events import bare, spoken, without_messages
+from embodied.store.events import bare, spoken
 from embodied.store.journal import append_to_journal
 from embodied.store.run import Run
 from embodied.terminal import shell_word
@@ -92,13 +93,7 @@ def corrections_of(run: Run, damaged: list[str] | None = None) -> list[Amended]:
     """
     damaged = [] if damaged is None else damaged
     changes = changes_of(run, damaged)
-    found = []
-    for spec in run.record.planned:
-        for a in amended(run, spec.id, changes, damaged):
-            event = without_messages(a.event)
-            assert isinstance(event, Correction | Takeover)
-            found.append(replace(a, event=event, step=None if a.step is None else bare(a.step)))
-    return found
+    return [a for s in run.record.planned for a in amended(run, s.id, changes, damaged, prompts=False)]
 
 
 def changes_of(run: Run, damaged: list[str]) -> Changes:
@@ -125,8 +120,10 @@ def changes_of(run: Run, damaged: list[str]) -> Changes:
     return found
 
 
-def amended(run: Run, episode: str, changes: Changes, damaged: list[str]) -> Iterator[Amended]:
-    """The corrections and takeovers of one episode, in the order in which they happened, with their prompts."""
+def amended(run: Run, episode: str, changes: Changes, damaged: list[str], *, prompts: bool = True) -> Iterator[Amended]:
+    """The corrections and takeovers of one episode, in the order in which they happened. Without `prompts`, what models
+    were asked is left out.
+    """
     happened: dict[int, Step] = {}
     after: dict[int, tuple[str, ...]] = {}
     newest: Step | None = None
@@ -135,7 +132,7 @@ def amended(run: Run, episode: str, changes: Changes, damaged: list[str]) -> Ite
             after[newest.index] = _digests(step.observation)
         newest = step
         if step.events:
-            happened[step.index] = step
+            happened[step.index] = step if prompts else bare(step)
     result = _result(run, episode, damaged)
     last = () if result is None or result.last is None else _digests(result.last)
     if newest is not None:
