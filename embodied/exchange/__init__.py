@@ -41,11 +41,11 @@ class Export:
     out: Path
     """Folder for the files; need not exist."""
     fps: int = 4
-    """Films: steps a second."""
+    """Films, lerobot: steps a second."""
     min_progress: float = 0.0
-    """sft, dpo, corrections: episodes (dpo: better ones) that got at least this far, in [0, 1]."""
+    """sft, dpo, corrections, lerobot: episodes (dpo: better ones) that got at least this far, in [0, 1]."""
     success: bool = False
-    """sft, dpo, corrections: only episodes (dpo: better ones) that succeeded."""
+    """sft, dpo, corrections, lerobot: only episodes (dpo: better ones) that succeeded."""
     against: tuple[Run, ...] = ()
     """dpo: more runs whose episodes of the same task and seed are compared with these."""
 

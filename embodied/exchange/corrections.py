@@ -23,6 +23,7 @@ from embodied.exchange.lessons import Lesson, left_out_note, lessons, wrong_note
 from embodied.store.amendments import Amending, changes_of, corrections_of
 from embodied.store.checks import LONGEST_LINE, MIB
 from embodied.store.run import Run
+from embodied.terminal import plain
 from embodied.types import Correction, Episode, Json
 
 LINES = "corrections.jsonl"
@@ -99,7 +100,7 @@ def _known(lesson: Lesson) -> Json:
         "id": of.id,
         "kind": "takeover" if spoken is None else "correction",
         "text": of.text,
-        "spoken": "" if spoken is None else spoken.text,
+        "said": of.said,
         "how": "takeover" if spoken is None else spoken.how,
         "by": event.by,
         "status": "" if spoken is None else spoken.status,
@@ -122,6 +123,7 @@ class _Line(msgspec.Struct):
     episode: str
     id: str
     text: str | None = None
+    said: str | None = None
     excluded: bool | None = None
 
 
@@ -195,6 +197,8 @@ def _line(data: bytes | None) -> _Line | None:
 
 def _change(amending: Amending, line: _Line, done: Imported) -> None:
     before = amending.known.get((line.episode, line.id))
+    if before is not None and line.said is not None and line.said != before.said:
+        raise UsageError(f"what was said there is {plain(before.said)[:100]!r}, not {plain(line.said)[:100]!r}.")
     after = amending.change(line.episode, line.id, line.text, line.excluded)
     assert before is not None  # else `change` raised
     done.edited += after.text != before.text

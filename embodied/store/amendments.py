@@ -38,6 +38,10 @@ class Amendment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     episode: str
     id: str
     """As `Amended.id`."""
+    said: str
+    """The words that were spoken, or the action of the takeover. If the episode was played again, the change is not
+    about what happened then.
+    """
     by: str
     """A label of who made the change; not the name of an account."""
     time: str = ""
@@ -74,6 +78,11 @@ class Amended:
     """Digests of the pictures that were seen then, in order."""
     after: tuple[str, ...]
     """Digests of the pictures that were seen next."""
+
+    @property
+    def said(self) -> str:
+        """What happened: the words that were spoken, or the action of the takeover."""
+        return said(self.event)
 
     @property
     def edited(self) -> bool:
@@ -113,7 +122,7 @@ def changes_of(run: Run, damaged: list[str]) -> Changes:
             damaged.append(f"{path}, line {number}, is damaged: {error}")
             continue
         key = new.episode, new.id
-        if (old := found.get(key)) is not None:
+        if (old := found.get(key)) is not None and old.said == new.said:
             kept = {k: getattr(old, k) for k in ("text", "excluded") if getattr(new, k) is None}
             new = msgspec.structs.replace(new, **kept)
         found[key] = new
@@ -148,6 +157,8 @@ def amended(run: Run, episode: str, changes: Changes, damaged: list[str], *, pro
         heard = isinstance(event, Takeover) or event.applied is not None
         at = happened.get(place)
         change = changes.get((episode, id_))
+        if change is not None and change.said != said(event):
+            change = None
         text = event.text if isinstance(event, Correction) else ""
         yield Amended(
             episode,
@@ -188,6 +199,13 @@ def amend(
     return Amending(run, by, list(amended(run, episode, changes, []))).change(episode, id_, text, excluded)
 
 
+def carry(changes: Changes, episode: str, run: Run) -> None:
+    """Writes what all changes to an episode come to into another run that takes the episode over."""
+    for (of, _), change in changes.items():
+        if of == episode:
+            _append(run, change)
+
+
 class Amending:
     """Changes many corrections of a run.
 
@@ -223,7 +241,7 @@ class Amending:
         if text is None and excluded is None:
             return now
         time = datetime.now(UTC).isoformat(timespec="seconds")
-        line = Amendment(episode=episode, id=id_, by=self.by, time=time, text=text, excluded=excluded)
+        line = Amendment(episode=episode, id=id_, said=now.said, by=self.by, time=time, text=text, excluded=excluded)
         path = self.run.root / NAME
         check_place(path, self.run.root)
         with disk(f"write {path}"):
@@ -236,6 +254,18 @@ class Amending:
         )
         self.known[episode, id_] = now
         return now
+
+
+def _append(run: Run, change: Amendment) -> None:
+    path = run.root / NAME
+    check_place(path, run.root)
+    with disk(f"write {path}"):
+        append_to_journal(path, change)
+
+
+def said(event: Correction | Takeover) -> str:
+    """The words that were spoken, or the action of the takeover."""
+    return event.text if isinstance(event, Correction) else event.action
 
 
 def check_text(text: str) -> str:
