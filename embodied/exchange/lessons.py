@@ -138,11 +138,11 @@ def _prompt(of: Amended, run: Run) -> tuple[Message, ...]:
         if isinstance(event, Interrupt) and event.calls:
             return event.calls[asked].messages
     if isinstance(of.event, Correction) and of.step.decision.calls:
-        return _unsaid(of.step.decision.calls[asked].messages, of.event.text)
+        return unsaid(of.step.decision.calls[asked].messages, of.event.text)
     return ()
 
 
-def _unsaid(messages: tuple[Message, ...], words: str) -> tuple[Message, ...]:
+def unsaid(messages: tuple[Message, ...], words: str) -> tuple[Message, ...]:
     """The prompt without the words of a correction, in the newest message that has them."""
     for number in range(len(messages) - 1, -1, -1):
         for place, part in enumerate(messages[number].parts):
