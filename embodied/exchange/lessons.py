@@ -44,7 +44,7 @@ class Lesson:
     rejected: Reply | None
     """The answer that was not executed; None where there was none."""
     left_out: str
-    """Why it is not an example; empty where it is one."""
+    """Why it gives no example; empty where it gives one."""
 
     @property
     def superseded(self) -> Decision | None:
@@ -52,7 +52,7 @@ class Lesson:
 
 
 def lessons(run: Run, episode: Episode, changes: Changes, damaged: list[str]) -> Iterator[Lesson]:
-    """The lessons of an episode, in the order in which they happened, those that are no examples among them.
+    """The lessons of an episode, in the order in which they happened, those that give no example among them.
 
     Args:
         run: The run.
@@ -70,7 +70,7 @@ def lessons(run: Run, episode: Episode, changes: Changes, damaged: list[str]) ->
 
 
 def left_out_note(lessons: Iterable[Lesson]) -> list[str]:
-    """What `Exported.notes` say of lessons that are not examples."""
+    """What `Exported.notes` say of lessons that give no example."""
     counts = Counter(lesson.left_out for lesson in lessons if lesson.left_out)
     if not counts:
         return []

@@ -229,6 +229,8 @@ class Dataset:
     def _write(self, table: Any) -> None:
         import pyarrow.parquet as pq
 
+        if self._writer is None:  # until the end there is no dataset that could be loaded half
+            (self.root / "meta/info.json").unlink(missing_ok=True)
         if self._writer is None or self._bytes + table.nbytes > LARGEST * 2**20:
             self.files.close()
             self._file, self._bytes = self._file + 1, 0
