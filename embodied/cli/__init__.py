@@ -56,6 +56,7 @@ def _register() -> None:
         check,
         compare,
         completion,
+        console,
         data,
         demo,
         doctor,
@@ -103,6 +104,7 @@ def _register() -> None:
     app.command("leaderboard")(leaderboard.leaderboard)
     app.command("report")(report.report)
     app.command("view")(view.view)
+    app.command("console", context_settings={"allow_extra_args": True})(console.console)
     app.command("export")(export.export)
     app.add_typer(import_.app, name="import")
     app.add_typer(codalm.app, name="codalm")

@@ -146,6 +146,8 @@ def _report(job: Job, run: Run, result: Result, as_json: bool) -> int:
             print(f"{counted(rewound, 'be')} rewound: a branch goes on, and there is no score.")
         folder = shell_word(run.root)
         print(f"Look: `embodied view {folder}`, or as films: `embodied export {folder} --format gif`.")
+        if job.config.corrector.name == "desk":
+            print(f"What people said, to edit and export: `embodied console {folder}`.")
         if result.stopped:
             print(f"The run stopped early: {plain(result.stopped)} `embodied resume {folder}` continues from here.")
         elif result.elsewhere:

@@ -124,7 +124,7 @@ class _Guard:
         self, scope: dict[str, Any], receive: Any, send: Callable[[MutableMapping[str, Any]], Awaitable[None]]
     ) -> None:
         if scope["type"] == "websocket":
-            if self._knows(scope) and _own_page(scope):
+            if self._knows(scope) and own_page(scope):
                 await self._app(scope, receive, send)
             else:
                 await send({"type": "websocket.close", "code": 1008})
@@ -153,7 +153,7 @@ class _Guard:
         return any([secrets.compare_digest(given, token) for token in self._tokens])
 
 
-def _own_page(scope: dict[str, Any]) -> bool:
+def own_page(scope: dict[str, Any]) -> bool:
     """Whether the page that opens a WebSocket was served here: its origin is the host that it asks."""
     headers: dict[bytes, list[bytes]] = {}
     for name, value in scope["headers"]:

@@ -87,7 +87,7 @@ def wrong_note(run: Run) -> list[str]:
 
 
 def _lesson(run: Run, episode: Episode, of: Amended, naive: tuple[Message, ...]) -> Lesson:
-    action = _wanted(of, episode)
+    action = wanted(of, episode)
     recorded = _prompt(of, run)
     prompt = recorded or (naive if of.step is not None else ())
     step = of.step
@@ -113,7 +113,7 @@ def _lesson(run: Run, episode: Episode, of: Amended, naive: tuple[Message, ...])
     return Lesson(of, action, followed, prompt, "recorded" if recorded else "naive", answer, rejected, why)
 
 
-def _wanted(of: Amended, episode: Episode) -> str:
+def wanted(of: Amended, episode: Episode) -> str:
     """The action that the words name as they are now, or the one that the person took."""
     if isinstance(of.event, Takeover):
         return of.event.action

@@ -23,6 +23,7 @@ COMMANDS = {
     "ablate": ("ablate", *BABYAI, "--agent", "random"),
     "resume": ("resume", "run", "run.workers=1"),
     "branch": ("branch", "run", "0", "2", "--say", "turn left", "run.workers=1"),
+    "console": ("console",),
     "replay": ("replay", "run", "--workers", "1"),
     "merge": ("merge", "run", "--out", "merged"),
     "list envs": ("list", "envs"),

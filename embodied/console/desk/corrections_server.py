@@ -1,0 +1,153 @@
+"""The server of the corrections page: a static page and a small JSON API, on loopback only.
+
+It stands behind the guards of `embodied.console.serving`. There are two tokens, as at the desk: with the one an address
+may read, with the other it may also change. A change must come from our own page, as JSON.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+
+from embodied.console.desk.corrections import Corrections
+from embodied.console.desk.server import CONTROLLER, WATCHER, Tokens
+from embodied.console.serving import LONGEST_MESSAGE, guards, listen, own_page
+from embodied.errors import EmbodiedError, StoreError, UsageError
+from embodied.store.codec import encode
+
+# `embodied.console.serving` has told what to install where Starlette is missing.
+from starlette.applications import Starlette  # isort: skip
+from starlette.concurrency import run_in_threadpool  # isort: skip
+from starlette.requests import Request  # isort: skip
+from starlette.responses import Response  # isort: skip
+from starlette.routing import Route  # isort: skip
+
+STATIC = {
+    "": ("desk/static/corrections.html", "text/html; charset=utf-8"),
+    "icon.svg": ("viewer/static/icon.svg", "image/svg+xml"),
+    "viewer.css": ("viewer/static/viewer.css", "text/css; charset=utf-8"),
+    "widgets.js": ("viewer/static/widgets.js", "text/javascript; charset=utf-8"),
+    "corrections.css": ("desk/static/corrections.css", "text/css; charset=utf-8"),
+    "corrections.js": ("desk/static/corrections.js", "text/javascript; charset=utf-8"),
+}
+"""The files of the page, with the place of each. Nothing else is served from disk."""
+
+
+class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the page asks to change."""
+
+    episode: str
+    id: str
+    text: str | None = None
+    excluded: bool | None = None
+    by: str = "person"
+
+
+_DECODER = msgspec.json.Decoder(Change)
+
+
+def serve(corrections: Corrections, port: int, ready: Callable[[str, str], None]) -> None:
+    """Serves until Ctrl-C. Calls `ready` with two secret addresses once the port is taken: the one that may change
+    corrections, and the one that only reads.
+
+    Raises:
+        UsageError: The port is taken or not allowed.
+    """
+    watch = secrets.token_urlsafe(24)
+
+    def told(address: str) -> None:
+        at, _, _ = address.rstrip("/").rpartition("/")
+        ready(address, f"{at}/{watch}/")
+
+    listen(lambda control: make_app(corrections, Tokens(watch, control)), port, told)
+
+
+def make_app(corrections: Corrections, tokens: Tokens) -> Starlette:
+    """The application. Every address is `/<token>/...`."""
+
+    def may_change(request: Request) -> bool:
+        return secrets.compare_digest(request.path_params["token"].encode("utf-8", "replace"), tokens.control.encode())
+
+    def listed(request: Request) -> Response:
+        return _json(corrections.listed() | {"role": CONTROLLER if may_change(request) else WATCHER})
+
+    def one(request: Request) -> Response:
+        found = corrections.one(request.query_params.get("episode", ""), request.query_params.get("id", ""))
+        return _problem(404, "There is no such correction.") if found is None else _json(found)
+
+    async def change(request: Request) -> Response:
+        if not may_change(request):
+            return _problem(403, "This address only reads. Open the other one to change corrections.")
+        if not own_page(dict(request.scope)):
+            return _problem(403, "A change must come from the page of this server.")
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            return _problem(415, "A change is JSON.")
+        data = await _body(request)
+        if data is None:
+            return _problem(413, f"A change has at most {LONGEST_MESSAGE // 1024} KiB.")
+        try:
+            asked = _DECODER.decode(data)
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            return _problem(400, f"This change cannot be read: {error}")
+        return _json(
+            await run_in_threadpool(corrections.change, asked.episode, asked.id, asked.text, asked.excluded, asked.by)
+        )
+
+    def picture(request: Request) -> Response:
+        digest = request.path_params["digest"]
+        if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
+            raise UsageError("A picture is named by its SHA-256, 64 hexadecimal digits.")
+        data = corrections.picture(digest)
+        return Response(data, media_type="image/png", headers={"Cache-Control": "private, max-age=86400, immutable"})
+
+    return Starlette(
+        routes=[
+            Route("/{token}/", _static),
+            Route("/{token}/static/{name}", _static),
+            Route("/{token}/api/corrections", listed),
+            Route("/{token}/api/correction", one),
+            Route("/{token}/api/change", change, methods=["POST"]),
+            Route("/{token}/image/{digest}", picture),
+        ],
+        middleware=guards(tokens.watch, tokens.control),
+        exception_handlers={UsageError: _malformed, StoreError: _missing, EmbodiedError: _malformed},
+    )
+
+
+async def _body(request: Request) -> bytes | None:
+    """What was sent; None where it is too long. It is not read further then."""
+    data = b""
+    async for part in request.stream():
+        data += part
+        if len(data) > LONGEST_MESSAGE:
+            return None
+    return data
+
+
+def _static(request: Request) -> Response:
+    name = request.path_params.get("name", "")
+    if name not in STATIC or (not name and "name" in request.path_params):
+        return Response("There is no such file.\n", 404, media_type="text/plain")
+    place, kind = STATIC[name]
+    data = files("embodied.console").joinpath(*place.split("/")).read_bytes()
+    return Response(data, headers={"Content-Type": kind})
+
+
+def _json(body: Any) -> Response:
+    return Response(encode(body), media_type="application/json")
+
+
+def _problem(code: int, sentence: str) -> Response:
+    return Response(encode({"error": sentence}), code, media_type="application/json")
+
+
+def _missing(_: Request, error: Exception) -> Response:
+    return _problem(404, str(error))
+
+
+def _malformed(_: Request, error: Exception) -> Response:
+    return _problem(400, str(error))
