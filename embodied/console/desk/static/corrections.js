@@ -58,7 +58,8 @@ class Page {
       const text = needles.length ? [row.text, row.said, row.resolved, row.superseded, row.executed, row.by, row.task, row.how].join("\n").toLowerCase() : "";
       return needles.every((needle) => text.includes(needle));
     });
-    $("count").textContent = this.shown.length === this.rows.length ? `${format.count(this.rows.length)} corrections` : `${format.count(this.shown.length)} of ${format.count(this.rows.length)} corrections`;
+    const all = this.rows.length === 1 ? "1 correction" : `${format.count(this.rows.length)} corrections`;
+    $("count").textContent = this.shown.length === this.rows.length ? all : `${format.count(this.shown.length)} of ${all}`;
     const at = this.shown.findIndex((row) => key(row) === this.open);
     this.list.selected = at;
     this.list.set(this.shown.length);
