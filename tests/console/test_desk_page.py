@@ -101,6 +101,7 @@ def test_the_whole_way_by_keyboard(page: Page, tmp_path: Path) -> None:
         press_until(page, "end")
         page.keyboard.press("Enter")
         expect(mode).to_contain_text("Ended")
+        page.goto("about:blank")
         desk.process.wait(60)
     run = Run(tmp_path / "run")
     (planned,) = run.record.planned

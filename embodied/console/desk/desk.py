@@ -117,7 +117,7 @@ class Desk:
         if live.lease.holder != key:
             raise UsageError("You do not control this episode. Take control first.")
         if isinstance(message, messages.Leave):
-            self._free(live)
+            self._left(live)
             return {}
         if isinstance(message, messages.Pace):
             live.real_time = message.real_time
@@ -161,7 +161,7 @@ class Desk:
             live.channel.submit(control.Lost())
             self._lease(live)
             loop = asyncio.get_running_loop()
-            self._freeing[live.spec.id] = loop.call_later(self.reserved, self._expired, live)
+            self._freeing[live.spec.id] = loop.call_later(self.reserved, self._left, live)
 
     # ----------------------------------------------------------------- inside
 
@@ -182,9 +182,12 @@ class Desk:
         self._lease(live)
         return {"lease": self._told(live.lease)}
 
-    def _expired(self, live: Live) -> None:
+    def _left(self, live: Live) -> None:
+        """Nobody controls an episode any more. It plays on, unless episodes wait for people."""
         self._free(live)
-        if not self.wait and live.ended is None:  # nobody is there: the run plays on
+        if live.channel.control.mode is control.Mode.TAKEOVER:
+            live.channel.submit(control.Lost())
+        if not self.wait and live.channel.control.mode is control.Mode.PAUSED:
             live.channel.submit(control.GoOn())
 
     def _free(self, live: Live) -> None:

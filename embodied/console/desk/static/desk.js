@@ -54,8 +54,14 @@ function hear(told) {
   if (told.mode) live.mode = told.mode;
   EVENTS[told.kind]?.(live, told);
   if (told.kind === "opened" && (front === null || ["ended"].includes(episodes.get(front)?.mode))) show(told.episode);
+  else if (told.kind === "ended" && told.episode === front && told.outcome === "cancelled") show(branchOf(front) ?? front); // rewound
   else if (told.episode === front) draw();
   list();
+}
+
+// The newest branch of an episode that is being played.
+function branchOf(id) {
+  return [...episodes.values()].findLast((live) => live.parent === id && !live.outcome)?.id;
 }
 
 const EVENTS = {
@@ -196,7 +202,7 @@ function drawDecision(live) {
   const prompt = (decision.prompt ?? []).map((message) =>
     h("div", { class: "message" }, h("small", {}, message.role), h("pre", {}, message.parts.map((p) => (p.type === "text" ? p.text : `[picture, ${p.width} by ${p.height}]`)).join("\n"))));
   $("decision").replaceChildren(
-    h("p", { class: "intended" }, h("span", { class: "soft" }, live.held && live.mode === "paused" ? "would do " : "does "), h("code", {}, decision.action), decision.parsed ? null : h("span", { class: "tag bad" }, "not understood")),
+    h("p", { class: "intended" }, h("span", { class: "soft" }, live.mode === "takeover" ? "would have done " : live.held && live.mode === "paused" ? "would do " : "does "), h("code", {}, decision.action), decision.parsed ? null : h("span", { class: "tag bad" }, "not understood")),
     ...bars,
     decision.thought ? h("p", { class: "thought" }, decision.thought) : "",
     decision.reasoning ? h("details", {}, h("summary", {}, "Reasoning"), h("pre", {}, decision.reasoning)) : "",
