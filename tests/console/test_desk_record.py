@@ -29,6 +29,7 @@ from embodied.session import prepare
 from embodied.store.events import corrections
 from embodied.store.run import Run
 from embodied.types import Correction, EpisodeSpec, Interrupt, TaskSpec
+from embodied.versions import find
 from tests.console.desks import Person, at_desk
 from tests.rollout.playing import Quiet, content
 
@@ -150,7 +151,7 @@ def test_a_person_at_the_desk_and_one_in_python_leave_the_same_record(tmp_path: 
     desk = spoken_at_the_desk(tmp_path / "desk", (*flags, *words), GOTO)
     request = Request(
         "tinyvlm-base", env=("babyai",), task="goto", episodes=1, steps=12, out=str(tmp_path / "python"),
-        corrector="desk", words=words,
+        corrector="desk", words=words, version=find("tinyvlm-base"),
     )  # fmt: skip
     python = spoken_in_python(tmp_path / "python", request, GOTO)
     assert content(desk.root) == content(python.root)
@@ -166,9 +167,7 @@ def test_a_person_at_the_desk_and_one_in_python_leave_the_same_record(tmp_path: 
 @pytest.mark.slow
 def test_words_cut_a_drive_at_a_frame_and_leave_the_same_record(tmp_path: Path) -> None:
     flags = ("--env", "corner_case_drive", "--agent", "random", "--episodes", "1", "--steps", "6")
-    desk = spoken_at_the_desk(
-        tmp_path / "desk", (*flags, "run.concurrency=1"), DRIVE, at_frame=SPOKEN_AT_A_FRAME
-    )
+    desk = spoken_at_the_desk(tmp_path / "desk", (*flags, "run.concurrency=1"), DRIVE, at_frame=SPOKEN_AT_A_FRAME)
     (spec,) = desk.record.planned
     steps = list(desk.steps(spec.id))
     (interrupt,) = (event for event in steps[0].events if isinstance(event, Interrupt))
@@ -225,7 +224,7 @@ def test_a_server_killed_in_a_correction_loses_and_doubles_nothing(tmp_path: Pat
     subprocess.run(command, check=True, timeout=200, capture_output=True)
     run = Run(root)
     steps = list(run.steps(episode))
-    assert [step.index for step in steps] == list(range(8))
+    assert [step.index for step in steps] == list(range(run.episode(episode).steps)) and len(steps) > 1
     found = lives(run, episode)
     assert sorted(found) == sorted(["Mind the wall.", "turn left"] if also else ["Mind the wall."])
     for life in found.values():
@@ -248,11 +247,11 @@ def test_a_connection_cut_in_a_correction_changes_nothing(tmp_path: Path) -> Non
         back.event("ended", episode=episode)
         desk.process.wait(60)
     (life,) = lives(Run(root), episode).values()
-    assert (life[-1].status, life[-1].ended, life[-1].ended_by) == ("committed", 2, "time-out")
+    assert (life[-1].status, life[-1].ended, life[-1].why) == ("committed", 2, "time-out")
 
 
 def test_control_that_was_lost_is_free_after_a_while_and_the_run_plays_on() -> None:
-    spec = EpisodeSpec("one", TaskSpec("babyai", "goto"), 0, 1)
+    spec = EpisodeSpec("one", TaskSpec("babyai", "goto"), 0, 1, 2)
 
     async def told(socket: Any, found: Any) -> dict[str, Any]:
         while not found(message := json.loads(await asyncio.wait_for(socket.recv(), 20))):
