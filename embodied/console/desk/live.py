@@ -61,6 +61,8 @@ class Live:
     price: Price | None = None
     watcher: Watcher | None = None
     """Sees the frames of the steps that follow; None while nobody looks."""
+    real_time: bool = True
+    """While somebody watches the frames, a second of the environment's time takes a second."""
     lease: Lease = field(default_factory=Lease)
     mission: Mission | None = None
     observation: Observation | None = None
@@ -173,6 +175,7 @@ class Live:
             "decision": None if self.decision is None else short(self.decision),
             "deciding": self.deciding,
             "waiting": self.waiting,
+            "real_time": self.real_time,
             "mode": self.mode,
             "steps": self.steps,
             "cost": self.cost(),

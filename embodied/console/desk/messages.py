@@ -52,6 +52,12 @@ class Advice(Said, frozen=True, tag="advice"):
     """What would the environment's expert do?"""
 
 
+class Pace(Said, frozen=True, tag="pace"):
+    """How fast an episode plays while somebody watches its frames."""
+
+    real_time: bool
+
+
 class Pause(Said, frozen=True, tag="pause"):
     pass
 
@@ -110,6 +116,7 @@ Message = (
     | Leave
     | Resolve
     | Advice
+    | Pace
     | Pause
     | GoOn
     | SingleStep

@@ -132,7 +132,7 @@ class _Page:
             sending.cancel()
             if self._key:
                 self._desk.lost(self._key)
-            with contextlib.suppress(RuntimeError):  # it is closed
+            with contextlib.suppress(RuntimeError, WebSocketDisconnect):  # it is closed
                 await self._socket.close()
 
     async def _greet(self) -> None:
