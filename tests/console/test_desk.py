@@ -146,3 +146,15 @@ def _errors(person: Person, wanted: int) -> int:
     before = sum("error" in told for told in person.told)
     person.until(lambda told: sum("error" in one for one in person.told) >= wanted)
     return sum("error" in told for told in person.told) - before
+
+
+def test_a_page_that_is_loaded_again_sees_each_step_once(desk):
+    person = desk.person()
+    episode = desk.episode(person)
+    person.ask("take", episode)
+    person.ask("step", episode)
+    person.event("step", episode=episode)
+    person.close()
+    back = desk.person(key=person.welcome["key"])
+    back.event("step", episode=episode)
+    assert back.event("opened", episode=episode)["snapshot"]["steps"] == []

@@ -177,7 +177,7 @@ class Live:
             "waiting": self.waiting,
             "real_time": self.real_time,
             "mode": self.mode,
-            "steps": self.steps,
+            "steps": list(self.steps),  # the log keeps this as it is now
             "cost": self.cost(),
             "return": self.return_,
             "progress": self.progress,
