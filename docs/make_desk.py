@@ -19,8 +19,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 OUT = Path(__file__).parent / "images"
 RUN = ("--env", "babyai", "--task", "goto", "--agent", "tinyvlm-base", "agent.follow=true", "--episodes", "2")
-WORDS = "No, turn left"
-FILM = (960, 600)
+FILM = (960, 720)
 """Pixels of the film's page; the film is drawn at three quarters of it."""
 PATIENCE = 60_000
 """Milliseconds."""
@@ -75,31 +74,47 @@ class Film:
         self._durations.append(milliseconds)
 
     def save(self, name: str) -> None:
-        palette = self._frames[-1].quantize(128, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        palette = self._frames[-1].quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         first, *others = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in self._frames]
         first.save(OUT / name, save_all=True, append_images=others, duration=self._durations, loop=0, optimize=True)
         print(OUT / name, (OUT / name).stat().st_size)
 
 
+def disagreement(page: Page) -> str:
+    """Plays on to a step in which the agent would do something else than the expert; what the expert would do."""
+    wants, line, played = page.locator("#decision .intended code"), page.locator("#words"), page.locator("#steps li")
+    for step in range(40):
+        expect(page.locator("#decision .intended")).to_contain_text("would do", timeout=PATIENCE)
+        page.get_by_test_id("advice").click()
+        expect(line).not_to_have_value("")
+        advice = line.input_value()
+        page.keyboard.press("Escape")
+        if advice != wants.inner_text():
+            return advice
+        page.keyboard.press(".")
+        expect(played).to_have_count(step + 1)
+    raise SystemExit("The agent did always what the expert would do: take another task.")
+
+
 def correct(page: Page, film: Film) -> None:
     """One correction: the agent wants something, a person speaks, the agent obeys."""
-    expect(page.locator("#decision .intended")).to_contain_text("would do", timeout=PATIENCE)
+    action = disagreement(page)
+    words = f"No, {action}"
     page.wait_for_timeout(500)
     film.keep(2500)
-    page.keyboard.type(WORDS[0])
-    for letter in WORDS[1:]:
+    for letter in words:
         page.keyboard.type(letter)
         film.keep(90)
     page.keyboard.press("Enter")
     expect(page.locator("#resolved")).to_contain_text("Names the action")
     film.keep(2500)
     page.keyboard.press("Enter")
-    expect(page.locator("#decision .intended code")).to_have_text("turn left")
+    expect(page.locator("#decision .intended code")).to_have_text(action)
     page.wait_for_timeout(300)
     film.keep(2200)
     page.keyboard.press("Escape")
     page.keyboard.press(".")
-    expect(page.locator("#steps li").first.locator("code")).to_have_text("turn left")
+    expect(page.locator("#steps li").first).to_contain_text(words)
     page.wait_for_timeout(1500)
     film.keep(3500)
 
