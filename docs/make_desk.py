@@ -19,6 +19,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 OUT = Path(__file__).parent / "images"
 RUN = ("--env", "babyai", "--task", "goto", "--agent", "tinyvlm-base", "agent.follow=true", "--episodes", "2")
+EPISODE = "goto 1"
+"""In its first step the agent wants something else than the expert."""
 FILM = (960, 720)
 """Pixels of the film's page; the film is drawn at three quarters of it."""
 PATIENCE = 60_000
@@ -128,6 +130,7 @@ def main() -> None:
         run = str(folder / "goto")
         with address("eval", *RUN, "--out", run, "--console", "--wait", "run.concurrency=2") as at:
             page = opened(browser, at, *FILM)
+            page.locator(".table", has_text=EPISODE).click(timeout=2 * PATIENCE)
             page.get_by_test_id("take").click()
             page.evaluate("document.activeElement.blur()")
             film = Film(page)
@@ -142,6 +145,7 @@ def main() -> None:
             phone.set_default_timeout(PATIENCE)
             phone.add_init_script(f"sessionStorage.setItem('desk', {key!r})")
             phone.goto(at)
+            phone.locator(".table", has_text=EPISODE).click()
             expect(phone.get_by_test_id("pause")).to_be_visible(timeout=PATIENCE)
             phone.wait_for_timeout(800)
             save(phone.screenshot(), "desk-phone.png", 390)

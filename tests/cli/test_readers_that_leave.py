@@ -49,6 +49,7 @@ COMMANDS = {
     "report": ("report", "run", "--pages"),
     "export": ("export", "run", "--format", "csv"),
     "import balrog": ("import", "balrog", "submission", "--out", "imported"),
+    "import corrections": ("import", "corrections", "nowhere", "--run", "run"),
     "codalm categories": ("codalm", "categories"),
     "codalm check": ("codalm", "check", "nowhere"),
     "codalm questions": ("codalm", "questions", "--out", "questions", "--split", "procedural"),
