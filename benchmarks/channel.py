@@ -122,6 +122,7 @@ def tokens_a_second(paused: bool, steps: int, by_cpu: list[float]) -> float:
             steps=steps,
             out=f"{folder}/run",
             options=options,
+            corrector="desk",
         )
         job = prepare(request, say=lambda text: None)
         first, *seven = job.specs

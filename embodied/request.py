@@ -345,6 +345,8 @@ def _of_environment(config: EvalConfig) -> Tasks:
                 f" expert: {_having_experts()}."
             )
         options["expert"] = _expert(name, config.corrector.expert)
+    elif correctors.hears_expert(config.corrector) and name in ENTRIES and ENTRIES[name].experts:
+        options["expert"] = _expert(name, config.corrector.expert)
     check_control(config.run.control)
     control = UNSET if config.run.control == NONE else config.run.control
     if name.startswith("gym:"):

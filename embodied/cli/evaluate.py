@@ -81,12 +81,18 @@ def evaluate(
         "--trust",
         help="Play an agent's folder that another user or machine made: see docs/agents.md, An agent as a folder.",
     ),
+    console: bool = typer.Option(
+        False, "--console", help="Open the desk: watch in the browser, speak to the agent, act in its place."
+    ),
+    wait: bool = typer.Option(False, "--wait", help="With --console: each episode waits until a person says go on."),
+    port: int = typer.Option(0, "--port", min=0, max=65535, help="Of the desk, on 127.0.0.1; any free one by default."),
 ) -> int:
     """Plays an agent on an environment and scores it.
 
     Further words set any option of the configuration, for instance `agent.history.text=4 model.temperature=0`;
     `embodied list options` shows them all. The same command continues an interrupted run and skips what is scored.
     """
+    from embodied.cli.desk import DeskAt
     from embodied.cli.session import estimate, play
     from embodied.cli.trust import require_trust_in_agent, say
     from embodied.errors import UsageError
@@ -96,6 +102,10 @@ def evaluate(
     from embodied.versions import find
 
     check(log)
+    if console and corrector not in ([], ["desk"]):
+        raise UsageError(f"With --console, people at the desk correct: leave out --corrector {corrector[0]}.")
+    if not console and (wait or port or "desk" in corrector):
+        raise UsageError("--wait, --port and --corrector desk are about the desk: add --console.")
     if agent is None:
         raise UsageError("Name an agent: `--agent random`, or another one of `embodied list agents`.")
     if len(corrector) > 1:
@@ -117,7 +127,7 @@ def evaluate(
         split=split,
         steps=steps,
         out=out,
-        corrector=corrector[0] if corrector else None,
+        corrector="desk" if console else corrector[0] if corrector else None,
         words=tuple(ctx.args),
     )
     job = prepare(request, shard, say)
@@ -126,4 +136,4 @@ def evaluate(
     if dry_run:
         estimate(job)
         return 0
-    return play(job, as_json, log)
+    return play(job, as_json, log, DeskAt(port, wait) if console else None)

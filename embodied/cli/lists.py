@@ -71,6 +71,7 @@ _CORRECTORS = {
     "oracle": "speaks for the environment's expert where the agent decides otherwise",
     "script": "repeats the corrections of a recorded run: corrector.run=RUN",
     "critic": "asks a model of its own: corrector.model.provider=PROVIDER corrector.model.name=NAME",
+    "desk": "people in the browser: --console",
     "person": "you, at this terminal: each decision is shown before it is executed",
 }
 

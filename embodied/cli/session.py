@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
 from embodied.cli import interrupt
+from embodied.cli.desk import DeskAt
 from embodied.cli.progress import listener
 from embodied.cli.spend import print_cost, print_estimate
 from embodied.cli.tables import episodes as counted
@@ -32,8 +33,8 @@ Watch = Callable[[Run, Sequence[EpisodeSpec], Price | None, asyncio.Event], Abst
 """Makes a run's listener from the run, the episodes to play, the price of the model, and what stops the run."""
 
 
-def play(job: Job, as_json: bool, log: Sequence[str] = ()) -> int:
-    """Plays a job, tells it to the listeners named in `log`, and prints its table.
+def play(job: Job, as_json: bool, log: Sequence[str] = (), desk: DeskAt | None = None) -> int:
+    """Plays a job, tells it to the listeners named in `log`, and prints its table. People may watch at `desk`.
 
     Returns:
         The exit code: 0 when every planned episode is scored, 5 when not, 130 when it was interrupted.
@@ -52,7 +53,7 @@ def play(job: Job, as_json: bool, log: Sequence[str] = ()) -> int:
         ):
             yield told
 
-    run, result = performed(job, watch)
+    run, result = performed(job, watch, desk=desk)
     if result.interrupted:
         interrupt.say(
             "Stopped. Nothing recorded is lost: the same command, or"
@@ -66,9 +67,12 @@ def play(job: Job, as_json: bool, log: Sequence[str] = ()) -> int:
 
 
 def performed(
-    job: Job, watch: Watch, created: Callable[[RunRecord], None] = lambda record: None
+    job: Job,
+    watch: Watch,
+    created: Callable[[RunRecord], None] = lambda record: None,
+    desk: DeskAt | None = None,
 ) -> tuple[Run | None, Result]:
-    """Plays a job, and lets Ctrl-C stop it.
+    """Plays a job, and lets Ctrl-C stop it. People may watch at `desk`.
 
     Args:
         job: What to play.
@@ -89,7 +93,12 @@ def performed(
 
     async def main(bound: interrupt.Bound) -> tuple[Run | None, Result]:
         with interrupt.interruptible(stopping, bound):
-            return await playing.play(job, told, stopping, noted)
+            if desk is None:
+                return await playing.play(job, told, stopping, noted)
+            async with desk.opened(job) as at_desk:
+                return await playing.play(
+                    job, lambda *about: at_desk.beside(told(*about)), stopping, noted, at_desk.channel
+                )
 
     try:
         return interrupt.run(main, abandon)

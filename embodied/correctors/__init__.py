@@ -25,7 +25,17 @@ if TYPE_CHECKING:
     from embodied.models.base import Model
     from embodied.types import EpisodeSpec
 
-__all__ = ["CORRECTORS", "CorrectorConfig", "Kit", "build", "check", "in_person", "needs_expert", "needs_model"]
+__all__ = [
+    "CORRECTORS",
+    "CorrectorConfig",
+    "Kit",
+    "build",
+    "check",
+    "hears_expert",
+    "in_person",
+    "needs_expert",
+    "needs_model",
+]
 
 CORRECTORS = Registry(
     "corrector",
@@ -33,6 +43,7 @@ CORRECTORS = Registry(
         "oracle": "embodied.correctors.oracle:Oracle",
         "script": "embodied.correctors.script:Script",
         "critic": "embodied.correctors.critic:Critic",
+        "desk": "embodied.correctors.desk:Desk",
         "person": "embodied.correctors.person:Person",
     },
 )
@@ -66,6 +77,11 @@ def check(config: CorrectorConfig) -> None:
 def needs_expert(config: CorrectorConfig) -> bool:
     """Whether the corrector speaks for the environment's expert, so that the environment must have one."""
     return _says(config, "expert")
+
+
+def hears_expert(config: CorrectorConfig) -> bool:
+    """Whether the corrector may ask for the expert's advice where the environment has an expert."""
+    return _says(config, "hears_expert")
 
 
 def needs_model(config: CorrectorConfig) -> bool:

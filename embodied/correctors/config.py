@@ -54,6 +54,7 @@ OPTIONS = {
     "script": ("run", "sentences"),
     "critic": ("model", "history", "image", "lasts", "sentences"),
     "person": ("lasts", "sentences"),
+    "desk": ("expert", "sentences"),
 }
 """Corrector of ours -> its options."""
 

@@ -56,8 +56,8 @@ class Assisted:
     def begin(self, mission: Mission, spec: EpisodeSpec) -> None:
         """Tells both that the episode begins."""
         self.agent.begin(mission, generator(spec.agent_seed))
+        self.understanding.begin(mission)
         if self.corrector is not None:
-            self.understanding.begin(mission)
             self.corrector.begin(mission, generator(derive(spec.agent_seed, "corrector")))
 
     async def decide(self, observation: Observation) -> tuple[Decision, tuple[Event, ...]]:
@@ -78,7 +78,7 @@ class Assisted:
         spoken = msgspec.structs.replace(said, id=self._number(step), opened=step, superseded=decision)
         spoken = await self._understood(spoken, observation)
         self.unfinished = [_over(spoken, step, "episode end", "discarded")]
-        say(self.agent, spoken)
+        say(self.agent, spoken.text, spoken.resolved)
         decision = await self._act(observation)
         self.unfinished = []
         if hasattr(self.corrector, "follows"):
@@ -126,7 +126,7 @@ class Assisted:
             if superseded is not None:
                 self.agent.recall(replace(shown, decision=superseded, events=()))
             if isinstance(event, Correction) and _heard_in(event, step.index):
-                say(self.agent, event)
+                say(self.agent, event.text, event.resolved)
                 self._counting.append(event)
         self.agent.recall(shown)
         if self.corrector is not None:
@@ -180,7 +180,7 @@ class Assisted:
     def _say_all(self) -> None:
         """The corrector's words first, then those that came through a channel."""
         for correction in sorted(self._counting, key=lambda c: number(c) is not None):
-            say(self.agent, correction)
+            say(self.agent, correction.text, correction.resolved)
 
     def _number(self, step: int) -> str:
         """The id of the next correction in a step."""
@@ -190,7 +190,8 @@ class Assisted:
 
     def _shown(self, observation: Observation) -> Observation:
         """What the agent sees: the expert's advice goes only to a corrector that speaks for it."""
-        return replace(observation, expert="") if getattr(self.corrector, "expert", False) else observation
+        told = any(getattr(self.corrector, what, False) for what in ("expert", "hears_expert"))
+        return replace(observation, expert="") if told else observation
 
     async def _act(self, observation: Observation) -> Decision:
         start = time.perf_counter()

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from embodied.rollout.assisting import Assisted
-from embodied.rollout.control import CUTTING, INTERRUPTING, Command, Control, Next, Receipt
+from embodied.rollout.control import CUTTING, INTERRUPTING, Command, Control, EndCorrection, Mode, Next, Receipt
 from embodied.rollout.offered import Offered
 from embodied.rollout.spoken import Spoken, draft, resumed
+from embodied.rollout.understanding import say
 from embodied.rollout.worlds.environment import Answer
 from embodied.rollout.worlds.workers import Environment
 from embodied.types import Call, Decision, Event, Mission, Observation, Step
@@ -48,15 +49,21 @@ class Channel:
         changed: Hears each receipt that is new or has changed. Must return quickly and submit nothing.
         thinking: Hears False when the episode begins to wait for a person, and True when it goes on, so that models
             that answer in batches do not wait for its calls.
+        intends: If given, a paused agent is asked ahead, and this hears what it would do. The decision is executed when
+            a person lets it; words, a takeover or the end of the correction that it heard supersede it.
     """
 
     def __init__(
         self,
         changed: Callable[[Receipt], None] = lambda receipt: None,
         thinking: Callable[[bool], None] = lambda thinking: None,
+        intends: Callable[[Decision], None] | None = None,
     ):
         self.control = Control(changed=changed)
         self.thinking = thinking
+        self._intends = intends
+        self._held: Made | None = None
+        """A decision that waits for a person."""
         self.opening: tuple[int, Command] | None = None
         """A command that comes by itself when the episode begins at this step."""
         self._spoken = Spoken()
@@ -81,6 +88,9 @@ class Channel:
             if isinstance(command, INTERRUPTING) and self._task is not None and self._stopped_by is None:
                 self._stopped_by = receipt
                 self._task.cancel()
+            if isinstance(command, (*INTERRUPTING, EndCorrection)) and self._held is not None:
+                held, self._held = self._held, None
+                self._spoken.superseded(receipt, *held)
             if isinstance(command, CUTTING) and self._environment is not None and self._cut_by is None:
                 self._cut_by = receipt
                 self._environment.interrupt()
@@ -112,7 +122,7 @@ class Channel:
         offered, self._observation = Offered(mission), observation
         self.control.accepts = lambda text: offered.phrase(text, self._observation)
         self.control.choices = lambda: offered.choices(self._observation)
-        self.control.resolve = lambda words: offered.resolve(words, self._observation)
+        self.control.resolve = lambda words: assisted.understanding.of(words, self._observation)
         counting = [resumed(correction, played) for correction in reversed(assisted.hand_over())]
         self._spoken.begin(counting)
         early = list(self.control.receipts)
@@ -145,20 +155,51 @@ class Channel:
         control.look()
         while (todo := control.next()) is not Next.STOP:
             if todo is Next.WAIT:
+                if self._intends is not None and self._held is None and control.mode is Mode.PAUSED:
+                    await self._ahead(observation, assisted)
+                    continue
                 await self._wait(stopping)
                 if stopping.is_set():
+                    self._drop()
                     return None
             elif todo is Next.ACT:
                 return Turn(Decision(control.act()), person=True)
+            elif self._held is not None or (made := await self._asked(observation, assisted)) is None:
+                held, self._held = self._held, None
+                if held is not None:
+                    return Turn(*held)
+            elif self._intends is not None and control.next() is Next.WAIT:
+                self._hold(made)  # paused while it decided
             else:
-                if control.words is not None:
-                    assisted.tell(observation.step)
-                    if (words := control.hear()) is not None:
-                        assisted.agent.hear(words)
-                made = await self._made(observation, assisted)
-                if made is not None:
-                    return Turn(*made)
+                return Turn(*made)
         return None
+
+    async def _ahead(self, observation: Observation, assisted: Assisted) -> None:
+        """Asks a paused agent what it would do."""
+        made = await self._asked(observation, assisted)
+        if made is not None:
+            self._hold(made)
+
+    def _hold(self, made: Made) -> None:
+        self._held = made
+        if self._intends is not None:
+            self._intends(made[0])
+
+    def _drop(self) -> None:
+        """The episode ends before a person let a decision be executed. It is paid for all the same."""
+        held, self._held = self._held, None
+        if held is not None:
+            self._spoken.unexecuted(*held)
+
+    async def _asked(self, observation: Observation, assisted: Assisted) -> Made | None:
+        """The agent's decision, once it has heard what counts; None where a command made it needless."""
+        control = self.control
+        if control.words is not None:
+            assisted.tell(observation.step)
+            if (words := control.hear()) is not None:
+                meant = control.words.meant
+                say(assisted.agent, words, "" if meant is None else meant.action)
+        return await self._made(observation, assisted)
 
     async def step(self, env: Environment, action: str) -> Answer:
         """Executes an action. A command that does not wait cuts the step short behind its next frame."""

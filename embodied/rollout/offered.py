@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-from embodied.agents.resolving import Resolution, resolve
 from embodied.agents.vocabulary import Commands, Vocabulary, accepted, present
 from embodied.types import Mission, Observation
 
@@ -40,10 +39,6 @@ class Offered:
             return exact
         found = accepted.whole(text.strip())
         return found[0] if len(found) == 1 else None
-
-    def resolve(self, words: str, observation: Observation) -> Resolution:
-        """The action that a correction names."""
-        return resolve(words, self.at(observation))
 
     def choices(self, observation: Observation) -> str:
         """What a person can choose, as the end of a sentence."""

@@ -88,7 +88,7 @@ async def play(
     watch: Watch,
     stopping: asyncio.Event | None = None,
     created: Callable[[RunRecord], None] = lambda record: None,
-    channels: Callable[[EpisodeSpec], Channel | None] = lambda spec: None,
+    channels: Callable[[EpisodeSpec], Channel | None] | None = None,
 ) -> tuple[Run | None, Result]:
     """Plays a job.
 
@@ -97,7 +97,8 @@ async def play(
         watch: See `Watch`.
         stopping: Once it is set, episodes in flight end after their present step, and no other begins.
         created: Hears that the folder is there and of this user.
-        channels: See `run_all`.
+        channels: See `run_all`. The run must name a corrector (`desk` where no other speaks), so that nobody takes it
+            for one that was played alone.
 
     Returns:
         The run, or None where it was stopped before there was one; and the result.
@@ -107,6 +108,8 @@ async def play(
         StoreError: The folder cannot be written, or holds another run.
     """
     stopping = stopping or asyncio.Event()
+    if channels is not None and not job.config.corrector.name:
+        raise UsageError("A run in which people can speak must say so: name the corrector `desk`.")
     async with pool_of(job) as pool:
         waiting = job.owed()
         await pool.start(len(waiting))
@@ -121,7 +124,7 @@ async def play(
             with watch(run, job.specs, _price(job.config, model, critic)) as listener:
                 at_once = _concurrency(job, pool.size)
                 heard = Announced(listener, model)
-                reach = Reach(channels, correctors.in_person(job.config.corrector))
+                reach = Reach(channels or (lambda spec: None), correctors.in_person(job.config.corrector))
                 return run, await run_all(
                     run,
                     job.specs,

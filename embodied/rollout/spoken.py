@@ -109,6 +109,11 @@ class Spoken:
         else:
             self._pending.append(Interrupt(by=_by(receipt), calls=decision.calls))
 
+    def unexecuted(self, decision: Decision, events: Sequence[Event]) -> None:
+        """A decision was made, with these events, and the episode ended before anybody let it be executed."""
+        self._pending += events
+        self._pending.append(Interrupt(by="person", calls=decision.calls))
+
     def events(
         self, control_: Control, index: int, over: bool, takeover: Receipt | None, action: str, executed: str | None
     ) -> tuple[Event, ...]:

@@ -10,7 +10,7 @@ from embodied.agents.resolving import Resolution, resolve
 from embodied.agents.vocabulary import Commands, Vocabulary, accepted, present
 from embodied.errors import AgentFailure
 from embodied.terminal import line
-from embodied.types import Correction, Mission, Observation
+from embodied.types import Mission, Observation
 
 _SHOWN = 120
 """Characters of a correction that a question repeats."""
@@ -63,9 +63,9 @@ class Understanding:
         return accepted(present(self._mission, observation))
 
 
-def say(agent: Agent, correction: Correction) -> None:
-    """Tells an agent a correction, as it is in the record."""
-    if correction.resolved and isinstance(agent, Follower):
-        agent.follow(correction.resolved)
+def say(agent: Agent, text: str, resolved: str) -> None:
+    """Tells an agent a correction: its words, or for a `Follower` the action that they name, where they name one."""
+    if resolved and isinstance(agent, Follower):
+        agent.follow(resolved)
     else:
-        agent.hear(correction.text)
+        agent.hear(text)

@@ -1,0 +1,67 @@
+"""`--console`: people watch a run that is being played, in the browser, and speak to its agents."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from embodied.rollout.runner import Listener, Listeners
+
+if TYPE_CHECKING:
+    from embodied.console.desk.desk import Desk
+    from embodied.rollout.channel import Channel
+    from embodied.rollout.playing import Job
+    from embodied.types import EpisodeSpec
+
+
+@dataclass(frozen=True)
+class DeskAt:
+    """Where the desk is, and how it begins."""
+
+    port: int = 0
+    """On 127.0.0.1; 0 for any free one."""
+    wait: bool = False
+    """Whether episodes wait for a person."""
+    browser: bool = False
+    """Whether to open the page."""
+
+    @asynccontextmanager
+    async def opened(self, job: Job) -> AsyncIterator[AtDesk]:
+        """The desk of one job, which is served while it is played."""
+        from embodied.console.desk.desk import Desk
+        from embodied.console.desk.server import CONTROLLER, WATCHER, opened
+        from embodied.models.prices import price_of
+        from embodied.store.blobs import FileBlobs
+
+        price = price_of(job.config.model, job.config.run.price) if job.asks else None
+        desk = Desk(self.wait, price)
+        async with opened(desk, FileBlobs(job.root / "blobs"), self.port) as addresses:
+            print(
+                f"The desk: {addresses[CONTROLLER]}\nTo watch only: {addresses[WATCHER]}\nBoth addresses are secret."
+                " They work in a browser of this machine.",
+                flush=True,
+            )
+            if self.browser:
+                import webbrowser
+
+                webbrowser.open(addresses[CONTROLLER])
+            yield AtDesk(desk)
+
+
+@dataclass(frozen=True)
+class AtDesk:
+    """A desk that is served."""
+
+    desk: Desk
+
+    def channel(self, spec: EpisodeSpec) -> Channel:
+        """The channel of an episode that begins."""
+        return self.desk.channel(spec)
+
+    @contextmanager
+    def beside(self, heard: AbstractContextManager[Listener]) -> Iterator[Listener]:
+        """The listener of a run, and the desk."""
+        with heard as listener:
+            yield Listeners((listener, self.desk))

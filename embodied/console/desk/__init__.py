@@ -1,0 +1,1 @@
+"""The desk: people watch a run that is being played, speak to its agents, and act in their place."""

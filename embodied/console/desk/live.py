@@ -1,0 +1,264 @@
+"""One episode at the desk: what is known of it now, who controls it, and its channel."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+
+from embodied.agents.resolving import Resolution, resolve
+from embodied.agents.vocabulary import Commands, Vocabulary, accepted, present
+from embodied.models.prices import Price
+from embodied.rollout.assisting import Assisted
+from embodied.rollout.channel import Channel, Turn
+from embodied.rollout.control import Receipt
+from embodied.rollout.worlds.environment import Answer
+from embodied.rollout.worlds.watching import Watcher
+from embodied.rollout.worlds.workers import Environment
+from embodied.store.events import calls_of, corrections
+from embodied.types import (
+    Correction,
+    Decision,
+    Episode,
+    EpisodeSpec,
+    Event,
+    Mission,
+    Observation,
+    Step,
+    Takeover,
+    Usage,
+)
+
+Tell = Callable[[str, dict[str, Any]], None]
+"""Takes the kind of an event, and what it says."""
+
+
+@dataclass
+class Lease:
+    """Who controls an episode: one connection at a time."""
+
+    holder: str = ""
+    """Key of the page that has it; empty where it is free."""
+    by: str = ""
+    """Label of the person, for the record."""
+    lost: bool = False
+    """The connection was cut. The page that comes back with the key goes on."""
+
+
+@dataclass
+class Live:
+    """What the desk knows of one episode, from its beginning until the run ends.
+
+    Args:
+        tell: Hears each event, in order.
+    """
+
+    spec: EpisodeSpec
+    tell: Tell
+    price: Price | None = None
+    watcher: Watcher | None = None
+    """Sees the frames of the steps that follow; None while nobody looks."""
+    lease: Lease = field(default_factory=Lease)
+    mission: Mission | None = None
+    observation: Observation | None = None
+    decision: Decision | None = None
+    """The one that is about to be executed."""
+    deciding: bool = False
+    waiting: bool = False
+    """The episode waits for a person."""
+    ended: Episode | None = None
+    usage: Usage = field(default_factory=Usage)
+    return_: float = 0.0
+    progress: float | None = None
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    """One short line for each step, for the timeline."""
+
+    def __post_init__(self) -> None:
+        self.channel: Channel = _Watched(self)
+
+    # ----------------------------------------------------------------- what the loop says
+
+    def begun(self, mission: Mission, played: int) -> None:
+        self.mission = mission
+        self.tell("begun", {"mission": mission, "played": played})
+
+    def observed(self, observation: Observation) -> None:
+        self.observation, self.decision, self.deciding = observation, None, True
+        self.tell("observation", {"observation": hidden(observation)})
+
+    def decided(self, decision: Decision) -> None:
+        self.decision, self.deciding = decision, False
+        self.tell("decision", {"decision": short(decision), "step": self.step, "held": False})
+
+    def intended(self, decision: Decision) -> None:
+        """What a paused agent would do."""
+        self.decision, self.deciding = decision, False
+        self.tell("decision", {"decision": short(decision), "step": self.step, "held": True})
+
+    def thinking(self, thinking: bool) -> None:
+        self.waiting = not thinking
+        self.tell("waiting", {"waiting": self.waiting, "mode": self.mode})
+
+    def received(self, receipt: Receipt) -> None:
+        self.tell("receipt", {"receipt": told(receipt), "mode": self.mode})
+
+    def stepped(self, step: Step) -> None:
+        """A step was executed and recorded."""
+        for call in calls_of(step):
+            self.usage = Usage(*(a + b for a, b in zip(_numbers(self.usage), _numbers(call.reply.usage), strict=True)))
+        self.return_ += step.reward
+        self.progress = step.progress
+        self.deciding = False
+        line = {
+            "index": step.index,
+            "executed": step.executed,
+            "valid": step.valid,
+            "reward": step.reward,
+            "progress": step.progress,
+            "words": [c.text for c in corrections([step]) if c.opened == step.index],
+            "person": any(isinstance(e, Takeover) for e in step.events),
+        }
+        self.steps.append(line)
+        events = [_event(e) for e in step.events]
+        self.tell("step", {"line": line, "events": events, "cost": self.cost(), "mode": self.mode})
+
+    def finished(self, episode: Episode) -> None:
+        """The episode has ended."""
+        self.ended, self.deciding, self.waiting = episode, False, False
+        self.tell("ended", {"outcome": episode.outcome, "success": episode.success, "progress": episode.progress,
+                            "error": episode.error, "steps": episode.steps, "mode": self.mode})  # fmt: skip
+
+    # ----------------------------------------------------------------- what the page asks
+
+    @property
+    def step(self) -> int:
+        return self.observation.step if self.observation is not None else 0
+
+    @property
+    def mode(self) -> str:
+        return self.channel.control.mode.value
+
+    @property
+    def commands(self) -> Vocabulary | Commands | None:
+        """What is accepted at present; None before the episode has begun."""
+        if self.mission is None:
+            return None
+        now = self.mission if self.observation is None else present(self.mission, self.observation)
+        return accepted(now)
+
+    def resolve(self, words: str) -> Resolution:
+        """The action that words name at present."""
+        now = self.commands
+        return Resolution() if now is None else resolve(words, now)
+
+    def cost(self) -> dict[str, Any]:
+        """Tokens and dollars so far."""
+        dollars = None if self.price is None else self.price.cost(self.usage)
+        return {"input": self.usage.input, "output": self.usage.output, "dollars": dollars}
+
+    def snapshot(self) -> dict[str, Any]:
+        """All that a page needs to begin."""
+        return {
+            "id": self.spec.id,
+            "env": self.spec.task.env,
+            "task": self.spec.task.task,
+            "seed": self.spec.seed,
+            "index": self.spec.index,
+            "parent": getattr(self.spec, "parent", None) or None,
+            "mission": self.mission,
+            "observation": None if self.observation is None else hidden(self.observation),
+            "decision": None if self.decision is None else short(self.decision),
+            "deciding": self.deciding,
+            "waiting": self.waiting,
+            "mode": self.mode,
+            "steps": self.steps,
+            "cost": self.cost(),
+            "return": self.return_,
+            "progress": self.progress,
+            "outcome": self.ended.outcome if self.ended is not None else None,
+            "receipts": [told(r) for r in self.channel.control.receipts[-50:]],
+        }
+
+
+class _Watched(Channel):
+    """A channel whose desk sees what the loop does."""
+
+    def __init__(self, live: Live):
+        super().__init__(live.received, live.thinking, live.intended)
+        self._live = live
+
+    def begin(
+        self,
+        mission: Mission,
+        observation: Observation,
+        played: int,
+        assisted: Assisted,
+        note: Callable[[Event], None] = lambda event: None,
+    ) -> None:
+        super().begin(mission, observation, played, assisted, note)
+        self._live.begun(mission, played)
+
+    async def turn(self, observation: Observation, assisted: Assisted, stopping: asyncio.Event) -> Turn | None:
+        self._live.observed(observation)
+        turn = await super().turn(observation, assisted, stopping)
+        if turn is not None:
+            self._live.decided(turn.decision)
+        return turn
+
+    async def step(self, env: Environment, action: str) -> Answer:
+        env.watcher = self._live.watcher
+        return await super().step(env, action)
+
+
+def hidden(observation: Observation) -> Observation:
+    """An observation without the expert's advice."""
+    return replace(observation, expert="")
+
+
+def short(decision: Decision) -> dict[str, Any]:
+    """A decision as the page shows it, with the last prompt as the model got it."""
+    call = decision.calls[-1] if decision.calls else None
+    weighed = call.reply.weighed if call is not None else msgspec.UNSET
+    return {
+        "action": decision.action,
+        "parsed": decision.parsed,
+        "thought": decision.thought,
+        "weighed": None if isinstance(weighed, msgspec.UnsetType) else weighed,
+        "reply": call.reply.text if call is not None else None,
+        "reasoning": call.reply.reasoning if call is not None else "",
+        "seconds": call.reply.seconds if call is not None else None,
+        "prompt": call.messages if call is not None else (),
+        "notes": [note.text for note in decision.notes],
+    }
+
+
+def told(receipt: Receipt) -> dict[str, Any]:
+    """A receipt as the page shows it."""
+    command = receipt.command
+    words = getattr(command, "text", None) or getattr(command, "phrase", None) or getattr(command, "label", None)
+    return {
+        "id": receipt.id,
+        "command": type(command).__name__,
+        "words": words,
+        "by": getattr(command, "by", ""),
+        "status": receipt.status,
+        "why": receipt.why,
+        "opened": receipt.opened,
+        "applied": receipt.applied,
+        "ended": receipt.ended,
+        "ended_by": receipt.ended_by,
+    }
+
+
+def _event(event: Any) -> dict[str, Any]:
+    told: dict[str, Any] = {"kind": type(event).__name__, "by": event.by}
+    if isinstance(event, Correction):
+        told |= {"text": event.text, "resolved": event.resolved, "status": event.status, "why": event.why}
+    return told | {name: getattr(event, name) for name in ("action", "frame") if getattr(event, name, None) is not None}
+
+
+def _numbers(usage: Usage) -> tuple[int, ...]:
+    return (usage.input, usage.output, usage.reasoning, usage.cached, usage.repeated, usage.estimated)

@@ -1,0 +1,339 @@
+"use strict";
+// The page of the desk: one episode in front, the others in a list. Strings become text nodes only, never markup.
+
+const $ = (id) => document.getElementById(id);
+const MODES = {
+  autonomous: ["agent", "The agent decides"],
+  paused: ["paused", "Paused"],
+  takeover: ["person", "A person decides"],
+  ended: ["ended", "Ended"],
+};
+const KEYS = [
+  ["Space", "pause, or go on"], [".", "play one step, then wait"], ["any letter", "begin a correction"],
+  ["Enter", "show the action that the words name; again: send"], ["Escape", "discard the words, or end the correction"],
+  ["1 to 9", "in a takeover: that action"], ["Page Up, Page Down", "the episode before, the next one"],
+  ["?", "these keys"],
+];
+
+const episodes = new Map();
+let front = null; // the episode that is shown
+let me = { role: "watch", you: "" };
+let mine = new Set(); // the episodes that this page controls
+let resolved = null; // what the desk said of the words in the line
+let drawn = 0; // number of frames that were drawn, for measurements
+window.deskFrames = () => drawn;
+
+const wire = new Wire(hear, see, (word) => {
+  $("link").textContent = word;
+  $("link").className = `badge ${word === "connected" ? "good" : "warn"}`;
+});
+
+// ------------------------------------------------------------------ what the desk tells
+
+function hear(told) {
+  if (told.kind === "welcome") {
+    me = { role: told.role, you: told.you };
+    $("role").hidden = false;
+    $("role").textContent = told.role === "control" ? told.you : `${told.you}, watching`;
+    if (told.episodes) {
+      const kept = mine;
+      episodes.clear();
+      for (const snapshot of told.episodes) episodes.set(snapshot.id, enrich(snapshot));
+      mine = new Set([...kept].filter((id) => episodes.get(id)?.lease.by === told.you));
+    }
+    show(episodes.has(front) ? front : [...episodes.keys()].at(-1) ?? null);
+    return;
+  }
+  if (told.kind === "error") return say(told.error, true);
+  if (told.kind === "opened") episodes.set(told.episode, enrich(told.snapshot));
+  const live = episodes.get(told.episode);
+  if (!live) return;
+  if (told.mode) live.mode = told.mode;
+  EVENTS[told.kind]?.(live, told);
+  if (told.kind === "opened" && (front === null || ["ended"].includes(episodes.get(front)?.mode))) show(told.episode);
+  else if (told.episode === front) draw();
+  list();
+}
+
+const EVENTS = {
+  begun: (live, told) => Object.assign(live, { mission: told.mission }),
+  observation: (live, told) => Object.assign(live, { observation: told.observation, decision: null, deciding: true, framed: false }),
+  decision: (live, told) => Object.assign(live, { decision: told.decision, deciding: false, held: told.held }),
+  waiting: (live, told) => Object.assign(live, { waiting: told.waiting }),
+  receipt: (live, told) => {
+    const at = live.receipts.findIndex((r) => r.id === told.receipt.id);
+    if (at < 0) live.receipts.push(told.receipt);
+    else live.receipts[at] = told.receipt;
+  },
+  step: (live, told) => {
+    live.steps.push(told.line);
+    live.cost = told.cost;
+    live.progress = told.line.progress;
+  },
+  ended: (live, told) => Object.assign(live, { outcome: told.outcome, success: told.success, error: told.error, waiting: false, deciding: false }),
+  lease: (live, told) => {
+    live.lease = told.lease;
+    if (!told.lease.taken || told.lease.by !== me.you) mine.delete(live.id);
+    else mine.add(live.id);
+  },
+};
+
+function enrich(snapshot) {
+  return { lease: { taken: false, by: "", lost: false }, framed: false, ...snapshot };
+}
+
+function see(head, png) {
+  const live = episodes.get(head.episode);
+  if (!live || head.episode !== front) return;
+  live.framed = true;
+  createImageBitmap(png).then((bitmap) => paint(bitmap));
+}
+
+function paint(bitmap) {
+  const canvas = $("picture");
+  if (canvas.width !== bitmap.width || canvas.height !== bitmap.height) Object.assign(canvas, { width: bitmap.width, height: bitmap.height });
+  canvas.getContext("2d").drawImage(bitmap, 0, 0);
+  canvas.hidden = false;
+  drawn += 1;
+}
+
+// ------------------------------------------------------------------ what is drawn
+
+function show(id) {
+  front = id;
+  $("live").hidden = id === null;
+  $("empty").hidden = id !== null;
+  if (id === null) return;
+  $("picture").hidden = true;
+  pictured = "";
+  clearLine();
+  wire.post({ kind: "watching", episode: id });
+  list();
+  draw();
+}
+
+function list() {
+  const rows = [...episodes.values()].map((live) =>
+    h("button", { type: "button", class: "table", "aria-current": live.id === front ? "true" : null, onclick: () => show(live.id) },
+      h("span", { class: `dot ${MODES[live.mode][0]}`, "aria-hidden": "true" }),
+      h("span", { class: "name", title: live.id }, `${(live.task || live.env).split("/").at(-1)} ${live.index}`),
+      h("small", {}, live.outcome ?? `${MODES[live.mode][0]}, step ${live.steps.length}`),
+      live.lease.taken ? h("small", { class: "by" }, live.lease.lost ? `${live.lease.by} (lost)` : live.lease.by) : null,
+      live.parent ? h("small", {}, "a branch") : null));
+  $("episodes").replaceChildren(...rows);
+}
+
+let pictured = "";
+
+function draw() {
+  const live = episodes.get(front);
+  if (!live) return;
+  const [word, sentence] = MODES[live.mode];
+  $("mode").className = `mode ${word}`;
+  $("mode").textContent = live.outcome ? `Ended: ${live.outcome.replace("_", " ")}` : sentence;
+  const limit = live.mission?.max_steps;
+  $("clock").textContent = `step ${live.steps.length}${limit ? ` of ${limit}` : ""}` + (typeof live.progress === "number" ? `, progress ${format.percent(live.progress)}` : "");
+  const { input, output, dollars } = live.cost;
+  $("cost").textContent = input || output ? `${format.short(input)} tokens in, ${format.short(output)} out${dollars ? `, ${dollars.toFixed(4)} dollars` : ""}` : "";
+  $("goal").textContent = live.mission?.goal ?? "The environment is being made.";
+  drawSeen(live);
+  drawDecision(live);
+  drawSaid(live);
+  drawSteps(live);
+  drawButtons(live);
+}
+
+function drawSeen(live) {
+  const { text = "", status = "", image = null } = live.observation ?? {};
+  $("text").textContent = text;
+  $("status").textContent = status;
+  $("status").hidden = !status;
+  if (image && !live.framed && pictured !== image.digest) {
+    pictured = image.digest;
+    fetch(`image/${image.digest}`).then((r) => r.blob()).then(createImageBitmap).then((bitmap) => {
+      if (pictured === image.digest) paint(bitmap);
+    });
+  } else if (!image && !live.framed) $("picture").hidden = true;
+}
+
+function drawDecision(live) {
+  const decision = live.decision;
+  if (!decision) return $("decision").replaceChildren(h("p", { class: "soft" }, live.outcome ? "The episode is over." : live.waiting ? "It waits for you." : "The agent decides …"));
+  const chances = Object.entries(decision.weighed ?? {}).sort((a, b) => b[1] - a[1]);
+  const bars = chances.map(([action, log]) => h("div", { class: "chance" }, h("span", {}, action), h("meter", { min: 0, max: 1, value: Math.exp(log), "aria-label": action }), h("small", {}, format.percent(Math.exp(log)))));
+  const prompt = (decision.prompt ?? []).map((message) =>
+    h("div", { class: "message" }, h("small", {}, message.role), h("pre", {}, message.parts.map((p) => (p.type === "text" ? p.text : `[picture, ${p.width} by ${p.height}]`)).join("\n"))));
+  $("decision").replaceChildren(
+    h("p", { class: "intended" }, h("span", { class: "soft" }, live.held && live.mode === "paused" ? "would do " : "does "), h("code", {}, decision.action), decision.parsed ? null : h("span", { class: "tag bad" }, "not understood")),
+    ...bars,
+    decision.thought ? h("p", { class: "thought" }, decision.thought) : "",
+    decision.reasoning ? h("details", {}, h("summary", {}, "Reasoning"), h("pre", {}, decision.reasoning)) : "",
+    prompt.length ? h("details", {}, h("summary", {}, `The exact prompt, ${prompt.length} messages`), ...prompt) : "");
+}
+
+function drawSaid(live) {
+  const spoken = live.receipts.filter((r) => ["Speak", "TakeOver", "Label", "Branch", "Rewind"].includes(r.command)).slice(-8).reverse();
+  $("said").replaceChildren(...(spoken.length ? spoken.map((r) =>
+    h("p", { class: "word" }, h("span", { class: `tag ${r.status === "applied" ? "note" : r.status === "refused" ? "bad" : ""}` }, r.status),
+      ` ${r.command === "Speak" ? "" : { TakeOver: "take over", Label: "label", Branch: "branch", Rewind: "rewind" }[r.command] + " "}${r.words ?? ""}`,
+      h("small", {}, ` ${r.by ? r.by + ", " : ""}step ${r.opened}${r.why ? `. ${r.why}` : ""}`))) : [h("p", { class: "soft" }, "Nobody has spoken.")]));
+}
+
+let listed = { id: null, count: 0 };
+
+function drawSteps(live) {
+  const element = $("steps");
+  if (listed.id !== live.id || listed.count > live.steps.length) {
+    element.replaceChildren();
+    listed = { id: live.id, count: 0 };
+  }
+  for (const line of live.steps.slice(listed.count)) {
+    element.prepend(h("li", { value: line.index },
+      h("code", {}, line.executed), line.valid ? null : h("span", { class: "tag bad" }, "not valid"),
+      line.person ? h("span", { class: "tag note" }, "person") : null,
+      ...line.words.map((words) => h("span", { class: "tag note" }, words)),
+      line.reward ? h("span", { class: `reward ${line.reward > 0 ? "good" : "bad"}` }, format.number(line.reward)) : null));
+    if (element.children.length > 500) element.lastElementChild.remove();
+  }
+  listed.count = live.steps.length;
+  const moment = $("moment");
+  const end = Number(moment.value) === Number(moment.max);
+  moment.max = live.steps.length;
+  if (end) moment.value = live.steps.length;
+  $("moment-number").textContent = moment.value;
+}
+
+function drawButtons(live) {
+  const may = me.role === "control" && !live.outcome;
+  const have = may && mine.has(live.id);
+  const paused = live.mode === "paused";
+  const taken = live.mode === "takeover";
+  const other = live.lease.taken && !mine.has(live.id);
+  const button = (name, label, press, on = true, title = null) => h("button", { type: "button", "data-testid": name, onclick: press, disabled: !on, title }, label);
+  const focused = document.activeElement?.dataset?.testid;
+  $("buttons").replaceChildren(...(me.role !== "control" ? [h("span", { class: "soft" }, "You watch. The other address controls.")] : have ? [
+    button("pause", paused ? "Go on" : "Pause", () => command(paused ? "go_on" : "pause"), true, "Space"),
+    button("step", "One step", () => command("step"), paused, "."),
+    button("takeover", taken ? "Give back" : "Take over", () => command(taken ? "give_back" : "take_over")),
+    button("end-correction", "End correction", () => command("end_correction"), live.receipts.some((r) => r.command === "Speak" && ["applied", "waiting"].includes(r.status)), "Escape"),
+    button("success", "Success", () => command("label", { label: "success" })),
+    button("failure", "Failure", () => command("label", { label: "failure" })),
+    button("restart", "Restart", () => command("rewind", { step: 0 }), true, "The same seed from its beginning; this episode ends"),
+    button("end", "End episode", () => command("end")),
+    button("leave", "Leave control", () => command("leave")),
+  ] : [button("take", other ? `${live.lease.by} controls` : "Take control", () => command("take"), may && !other)]));
+  if (focused) document.querySelector(`[data-testid="${focused}"]`)?.focus();
+  for (const id of ["words", "send", "lasts", "rewind", "branch"]) $(id).disabled = !have;
+  $("line-label").textContent = taken ? "Do" : "Say";
+  $("line").classList.toggle("acting", taken);
+  const phrases = live.observation?.actions ?? Object.keys(live.mission?.actions ?? {});
+  const chips = live.mission?.free_text ? [] : phrases.slice(0, 40);
+  $("chips").replaceChildren(...(have ? [
+    ...chips.map((phrase, n) => button(`chip-${n}`, taken && n < 9 ? `${n + 1} ${phrase}` : phrase, () => (taken ? command("act", { phrase }) : offer(phrase, "choice")), true)),
+    taken ? "" : button("advice", "Ask the expert", async () => {
+      const { advice, error } = await wire.ask("advice", live.id);
+      if (advice) offer(advice, "choice");
+      else say(error ?? "This run's environment gives no expert's advice.", Boolean(error));
+    }),
+  ] : []));
+}
+
+// ------------------------------------------------------------------ what a person does
+
+function say(sentence, bad = false) {
+  $("resolved").textContent = sentence;
+  $("resolved").classList.toggle("bad", bad);
+}
+
+async function command(kind, fields = {}) {
+  const answer = await wire.ask(kind, front, fields);
+  say(answer.error ?? "", Boolean(answer.error));
+  return answer;
+}
+
+let how = "typed";
+
+function offer(words, by) {
+  $("words").value = words;
+  how = by;
+  resolved = null;
+  $("words").focus();
+  preview();
+}
+
+function clearLine() {
+  $("words").value = "";
+  how = "typed";
+  resolved = null;
+  say("");
+}
+
+// Says which action the words name. The next Enter sends them.
+async function preview() {
+  const words = $("words").value.trim();
+  if (!words) return say("");
+  const answer = await wire.ask("resolve", front, { text: words });
+  if ($("words").value.trim() !== words) return; // it was typed on
+  resolved = words;
+  if (answer.error) say(answer.error, true);
+  else if (answer.resolved) say(`Names the action “${answer.resolved}” (${answer.method}). Enter sends it, Escape discards it.`);
+  else if (answer.several?.length) say(`Could be: ${answer.several.join(", ")}. Enter sends the words as they are.`);
+  else say("Names no action. A model reads the words as they are. Enter sends them, Escape discards them.");
+}
+
+$("line").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const live = episodes.get(front);
+  const words = $("words").value.trim();
+  if (!live || !words) return;
+  if (live.mode === "takeover") {
+    const answer = await command("act", { phrase: words });
+    if (!answer.error) clearLine();
+  } else if (resolved !== words) await preview();
+  else {
+    const answer = await command("speak", { text: words, how, lasts: Number($("lasts").value) || 1 });
+    if (answer.error) return;
+    clearLine();
+    say("Sent.");
+  }
+});
+$("words").addEventListener("input", () => { resolved = null; how = "typed"; say(""); });
+$("picture").addEventListener("click", (event) => {
+  const { left, top, width, height } = event.currentTarget.getBoundingClientRect();
+  const [x, y] = [(event.clientX - left) / width, (event.clientY - top) / height].map((share) => Math.round(100 * share));
+  const words = $("words").value;
+  if (!$("words").disabled) offer(`${words ? words + " " : "Look "}at the point ${x} % from the left and ${y} % from the top`, "pointer");
+});
+$("moment").addEventListener("input", () => { $("moment-number").textContent = $("moment").value; });
+$("rewind").addEventListener("click", () => command("rewind", { step: Number($("moment").value) }));
+$("branch").addEventListener("click", () => command("branch", { step: Number($("moment").value) }));
+$("theme").addEventListener("click", () => {
+  const dark = document.documentElement.dataset.theme === "dark" || (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
+  document.documentElement.dataset.theme = dark ? "light" : "dark";
+});
+$("keys").append(h("h2", {}, "Keys"), h("dl", {}, KEYS.flatMap(([key, what]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, what)])), h("form", { method: "dialog" }, h("button", {}, "Close")));
+$("help").addEventListener("click", () => $("keys").showModal());
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || $("keys").open) return;
+  const typing = event.target.matches("input:not([type=range])");
+  const live = episodes.get(front);
+  if (!live) return;
+  const have = mine.has(front);
+  if (event.key === "Escape") {
+    if ($("words").value) clearLine();
+    else if (have && !typing) command("end_correction");
+    document.activeElement.blur();
+  } else if (typing) return;
+  else if (event.key === "PageDown" || event.key === "PageUp") {
+    const ids = [...episodes.keys()];
+    show(ids[(ids.indexOf(front) + (event.key === "PageDown" ? 1 : ids.length - 1)) % ids.length]);
+  } else if (event.key === "?") $("keys").showModal();
+  else if (!have) return;
+  else if (event.key === " " && !event.target.matches("button, summary")) command(live.mode === "paused" ? "go_on" : "pause");
+  else if (event.key === ".") command("step");
+  else if (live.mode === "takeover" && /^[1-9]$/.test(event.key)) document.querySelector(`[data-testid="chip-${event.key - 1}"]`)?.click();
+  else if (event.key.length === 1 && /\p{L}/u.test(event.key)) return $("words").focus(); // the letter arrives in the line
+  else return;
+  event.preventDefault();
+});

@@ -1,0 +1,106 @@
+"""A run with a desk, as a user starts it, and people at it without a browser."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from websockets.sync.client import ClientConnection, connect
+
+PATIENCE = 60.0
+"""Seconds that a test waits before it fails."""
+
+
+class Person:
+    """A page without a browser."""
+
+    def __init__(self, address: str, since: int = -1, key: str = ""):
+        self.told: list[dict[str, Any]] = []
+        self.frames: list[bytes] = []
+        self.number = 0
+        self.socket = self._open(address)
+        self.post({"kind": "hello", "since": since, "key": key})
+        self.welcome = self.until(lambda told: told["kind"] == "welcome")
+
+    @staticmethod
+    def _open(address: str) -> ClientConnection:
+        origin = "/".join(address.split("/")[:3])
+        return connect(address.replace("http", "ws", 1) + "ws", origin=origin, max_size=2**24, legacy=True)
+
+    def post(self, message: dict[str, Any]) -> None:
+        self.socket.send(json.dumps(message))
+
+    def until(self, found: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """The first message like this; what came before it is in `told`."""
+        for message in self.told:
+            if found(message):
+                return message
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            data = self.socket.recv(timeout=PATIENCE)
+            if isinstance(data, bytes):
+                self.frames.append(data)
+                continue
+            self.told.append(json.loads(data))
+            if found(self.told[-1]):
+                return self.told[-1]
+        raise AssertionError(f"never told; the last: {self.told[-3:]}")
+
+    def ask(self, kind: str, episode: str = "", **fields: Any) -> dict[str, Any]:
+        """What the desk answers."""
+        self.number += 1
+        number = self.number
+        self.post({"kind": kind, "id": number, "episode": episode, **fields})
+        return self.until(lambda told: told["kind"] == "answer" and told["id"] == number)
+
+    def event(self, kind: str, **fields: Any) -> dict[str, Any]:
+        """Waits for an event with these fields."""
+        return self.until(lambda told: told["kind"] == kind and all(told.get(k) == v for k, v in fields.items()))
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+class Desk:
+    """A command that plays with a desk."""
+
+    def __init__(self, process: subprocess.Popen[str], control: str, watch: str):
+        self.process, self.control, self.watch = process, control, watch
+        self.people: list[Person] = []
+
+    def person(self, role: str = "control", **more: Any) -> Person:
+        person = Person(self.control if role == "control" else self.watch, **more)
+        self.people.append(person)
+        return person
+
+    def episode(self, person: Person) -> str:
+        """The first episode that begins."""
+        there = person.welcome["episodes"] or []
+        if there:
+            return str(there[0]["id"])
+        return str(person.event("opened")["episode"])
+
+
+@contextmanager
+def at_desk(out: Path, *words: str) -> Iterator[Desk]:
+    """`embodied eval ... --console` in a process of its own."""
+    command = [sys.executable, "-m", "embodied", "eval", "--out", str(out), "--console", *words]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+    ) as process:
+        assert process.stdout is not None
+        addresses = [process.stdout.readline().rsplit(": ", 1)[-1].strip() for _ in range(2)]
+        desk = Desk(process, *addresses)
+        try:
+            yield desk
+        finally:
+            for person in desk.people:
+                person.close()
+            process.terminate()
