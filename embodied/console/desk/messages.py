@@ -129,9 +129,10 @@ _DECODER = msgspec.json.Decoder(Message)
 def read(data: str | bytes) -> Message:
     """Reads a message. Raises `UsageError` where it is none of ours."""
     try:
-        return _DECODER.decode(data)
+        message: Message = _DECODER.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise UsageError(f"This message cannot be read: {error}") from error
+    return message
 
 
 def command(message: Message, by: str) -> control.Command | None:
