@@ -12,9 +12,11 @@ def export(
     episode: str | None = typer.Argument(
         None, help="An episode: its id, a unique beginning of it, or its number; all ended episodes by default."
     ),
-    format_: str = typer.Option("gif", "--format", help="gif, mp4, html, csv, parquet, sft, dpo, inspect or balrog."),
+    format_: str = typer.Option(
+        "gif", "--format", help="gif, mp4, html, csv, parquet, sft, dpo, corrections, lerobot, inspect or balrog."
+    ),
     out: Path | None = typer.Option(None, "--out", help="Folder for the files; RUN/exports by default."),
-    fps: int = typer.Option(4, "--fps", min=1, max=60, help="gif, mp4: steps per second."),
+    fps: int = typer.Option(4, "--fps", min=1, max=60, help="gif, mp4, lerobot: steps per second."),
     frames: bool = typer.Option(
         False,
         "--frames",
@@ -25,10 +27,13 @@ def export(
         "--min-progress",
         min=0,
         max=1,
-        help="sft, dpo: only episodes with at least this progress (dpo: applies to the better one).",
+        help="sft, dpo, corrections, lerobot: only episodes with at least this progress (dpo: applies to the better"
+        " one).",
     ),
     success: bool = typer.Option(
-        False, "--success", help="sft, dpo: only episodes that succeeded (dpo: applies to the better one)."
+        False,
+        "--success",
+        help="sft, dpo, corrections, lerobot: only episodes that succeeded (dpo: applies to the better one).",
     ),
     against: list[str] = typer.Option(
         [], "--against", help="dpo: another run to compare with, by task and seed. May be repeated."

@@ -1,4 +1,4 @@
-"""`embodied import balrog PATH --out RUN`."""
+"""`embodied import balrog PATH --out RUN` and `embodied import corrections FILE --run RUN`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Turns other projects' records into runs.")
+app = typer.Typer(no_args_is_help=True, help="Turns other projects' records into runs; takes edited corrections back.")
 
 
 @app.callback()
 def _root() -> None:
-    """Turns other projects' records into runs."""
+    """Turns other projects' records into runs; takes edited corrections back."""
 
 
 @app.command("balrog")
@@ -56,3 +56,33 @@ def balrog(
             typer.echo(f"  {note}")
     if failed:
         raise StoreError(f"{len(failed)} of {len(found)} submissions could not be imported; each is named above.")
+
+
+@app.command("corrections")
+def corrections(
+    file: Path = typer.Argument(..., help="corrections.jsonl or left-out.jsonl of an export, edited."),
+    run: str = typer.Option(..., "--run", help="The run that was exported."),
+    by: str = typer.Option("person", "--by", help="A label of who edited it; not the name of an account."),
+) -> None:
+    """Takes edited corrections back: `text` and `excluded` of each line.
+
+    The record of the run does not change. The edits stand beside it, and
+    exports use them. A line that is missing changes nothing.
+    """
+    from embodied.errors import UsageError
+    from embodied.exchange.corrections import read_corrections
+    from embodied.store.run import Run
+    from embodied.terminal import plain
+
+    done = read_corrections(Run(run), file, by)
+    typer.echo(
+        plain(
+            f"{run}: {done.edited} texts edited, {done.excluded} excluded, {done.included} included again,"
+            f" {done.unchanged} unchanged"
+        )
+    )
+    for problem in done.problems[:20]:
+        typer.echo(f"  {plain(problem)}")
+    if done.problems:
+        more = "" if len(done.problems) <= 20 else ", the first 20 are named above"
+        raise UsageError(f"{len(done.problems)} lines of {file} changed nothing{more}.")

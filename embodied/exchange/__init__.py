@@ -23,6 +23,8 @@ EXPORTS = Registry(
         "parquet": "embodied.exchange.tables:write_parquet",
         "sft": "embodied.exchange.chat:write_sft",
         "dpo": "embodied.exchange.preferences:write_dpo",
+        "corrections": "embodied.exchange.corrections:write_corrections",
+        "lerobot": "embodied.exchange.lerobot.writing:write_lerobot",
         "inspect": "embodied.exchange.inspect_log:write_log",
     },
 )
@@ -39,11 +41,11 @@ class Export:
     out: Path
     """Folder for the files; need not exist."""
     fps: int = 4
-    """Films: steps a second."""
+    """Films, lerobot: steps a second."""
     min_progress: float = 0.0
-    """sft, dpo: episodes (dpo: better ones) that got at least this far, in [0, 1]."""
+    """sft, dpo, corrections, lerobot: episodes (dpo: better ones) that got at least this far, in [0, 1]."""
     success: bool = False
-    """sft, dpo: only episodes (dpo: better ones) that succeeded."""
+    """sft, dpo, corrections, lerobot: only episodes (dpo: better ones) that succeeded."""
     against: tuple[Run, ...] = ()
     """dpo: more runs whose episodes of the same task and seed are compared with these."""
     frames: bool = False

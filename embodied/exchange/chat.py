@@ -23,7 +23,7 @@ from embodied.agents.config import AgentConfig, HistoryConfig
 from embodied.errors import UsageError
 from embodied.eval.results import progress
 from embodied.exchange import Export, Exported
-from embodied.exchange.files import damaged_note, write_lines, writing
+from embodied.exchange.files import damaged_note, split_note, write_lines, writing
 from embodied.seeding import generator
 from embodied.store.run import Run
 from embodied.terminal import shell_word
@@ -70,7 +70,7 @@ def write_sft(export: Export) -> Exported:
         written.notes.append(
             f"{left_out} steps are left out: without a readable, valid answer, or without a record of what was asked."
         )
-    written.notes += damaged_note(damaged)
+    written.notes += [*damaged_note(damaged), *split_note(export.run)]
     return written
 
 
@@ -140,7 +140,14 @@ def turns(run: Run, episode: Episode, damaged: list[str]) -> Iterator[ChatTurn]:
             if step.valid and step.decision.parsed and step.decision.calls:
                 yield ChatTurn(step, step.decision.calls[0].messages, step.decision.calls[-1].reply)
     elif episode.mission is not None:
-        yield from asyncio.run(_as_naive(episode, episode.mission, steps))
+        yield from (turn for turn in as_naive(episode, episode.mission, steps) if turn.step.valid)
+
+
+def as_naive(episode: Episode, mission: Mission, steps: Iterable[Step]) -> list[ChatTurn]:
+    """Every step of an episode with the prompt that the agent `naive` would have sent, and what was executed as its
+    answer.
+    """
+    return asyncio.run(_as_naive(episode, mission, steps))
 
 
 async def _as_naive(episode: Episode, mission: Mission, steps: Iterable[Step]) -> list[ChatTurn]:
@@ -151,8 +158,7 @@ async def _as_naive(episode: Episode, mission: Mission, steps: Iterable[Step]) -
     for step in steps:
         model.answer = step.executed
         call = (await agent.act(step.observation)).calls[0]
-        if step.valid:
-            told.append(ChatTurn(step, call.messages, call.reply))
+        told.append(ChatTurn(step, call.messages, call.reply))
     agent.end(episode.outcome)
     return told
 

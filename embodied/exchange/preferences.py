@@ -8,6 +8,8 @@ A line has `prompt` (messages), `chosen` and `rejected` (one assistant message e
 - `episode`: two episodes of the same task and seed, one of which got farther. As long as both were shown the same and
   did the same, nothing tells them apart; the first step at which they did different things gives the pair. The prompt
   is the one of the better episode.
+- `correction`: the answer that was executed after a correction, and the one that was not executed because of it. Only
+  where the agent followed; excluded corrections are left out. The prompt is the one before the words.
 """
 
 from __future__ import annotations
@@ -22,9 +24,11 @@ from embodied.errors import UsageError
 from embodied.eval.results import progress, read
 from embodied.exchange import Export, Exported
 from embodied.exchange.chat import Chat, ChatTurn, about, good_enough, shows_pictures, turns
-from embodied.exchange.files import write_lines
+from embodied.exchange.files import split_note, write_lines
+from embodied.exchange.lessons import Lesson, left_out_note, lessons, wrong_note
+from embodied.store.amendments import changes_of
 from embodied.store.run import Run
-from embodied.types import Episode, Json, Observation, Reply
+from embodied.types import Correction, Episode, Json, Observation, Reply
 
 
 class Played(NamedTuple):
@@ -45,9 +49,15 @@ def write_dpo(export: Export) -> Exported:
     others = [Played(run, e) for run in export.against for e in read(run).ended.values()]
     chat = Chat(export.out, any(shows_pictures(p.episode) for p in (*mine, *others)))
     counts: dict[str, int] = defaultdict(int)
+    taught: list[Lesson] = []
 
     def lines() -> Iterator[Json]:
-        for line in (*_asked_again(mine, export, chat), *_better_and_worse([*mine, *others], export, chat)):
+        played = [*mine, *others]
+        for line in (
+            *_asked_again(mine, export, chat),
+            *_better_and_worse(played, export, chat),
+            *_corrected(mine, export, chat, taught),
+        ):
             counts[line["source"]] += 1
             yield line
 
@@ -56,10 +66,12 @@ def write_dpo(export: Export) -> Exported:
         path.unlink()
         raise UsageError(
             "There is no pair of a better and a worse answer: no answer was asked for again (agent.parse.policy=reask),"
-            " and no two episodes of one task and seed differ both in an answer and in progress. Name more runs of the"
-            " same suite seed with --against."
+            " no correction was followed, and no two episodes of one task and seed differ both in an answer and in"
+            " progress. Name more runs of the same suite seed with --against."
         )
-    return Exported([path], [f"{n} pairs from {source}" for source, n in counts.items()])
+    notes = [f"{n} pairs from {source}" for source, n in counts.items()]
+    notes += [*left_out_note(taught), *_unpaired_note(taught), *wrong_note(export.run), *split_note(export.run)]
+    return Exported([path], notes)
 
 
 def _asked_again(played: list[Played], export: Export, chat: Chat) -> Iterator[Json]:
@@ -69,6 +81,30 @@ def _asked_again(played: list[Played], export: Export, chat: Chat) -> Iterator[J
                 calls = turn.step.decision.calls
                 if len(calls) > 1:
                     yield _pair("reask", run, episode, turn, calls[0].reply, chat)
+
+
+def _corrected(played: list[Played], export: Export, chat: Chat, taught: list[Lesson]) -> Iterator[Json]:
+    """A pair for each correction that was followed. `taught` takes what every correction teaches."""
+    changes = changes_of(export.run, [])
+    for run, episode in played:
+        if good_enough(episode, export):
+            for lesson in lessons(run, episode, changes, []):
+                taught.append(lesson)
+                if _pairs(lesson) and lesson.rejected is not None and lesson.of.step is not None:
+                    turn = ChatTurn(lesson.of.step, lesson.prompt, lesson.answer)
+                    yield _pair("correction", run, episode, turn, lesson.rejected, chat)
+
+
+def _pairs(lesson: Lesson) -> bool:
+    """Whether a lesson has an answer that was not executed, and another one that was, and that the person wanted."""
+    spoken = isinstance(lesson.of.event, Correction) and not lesson.left_out and lesson.followed
+    before = lesson.superseded
+    return spoken and before is not None and before.action != lesson.action and lesson.rejected != lesson.answer
+
+
+def _unpaired_note(taught: list[Lesson]) -> list[str]:
+    unpaired = sum(not lesson.left_out and not _pairs(lesson) for lesson in taught)
+    return [f"Corrections that give no pair, mostly because they were not followed: {unpaired}."] if unpaired else []
 
 
 def _better_and_worse(played: list[Played], export: Export, chat: Chat) -> Iterator[Json]:

@@ -77,14 +77,18 @@ def opens(correction: Correction, index: int) -> bool:
 
 def corrections(steps: Iterable[Step]) -> list[Correction]:
     """The corrections of an episode in the order in which they were spoken, each as it is at its end."""
+    return spoken(event for step in steps for event in step.events)
+
+
+def spoken(events: Iterable[Event]) -> list[Correction]:
+    """The corrections among the events of an episode, as `corrections`."""
     found: dict[str, Correction] = {}
-    for step in steps:
-        for event in step.events:
-            if isinstance(event, Correction):
-                first = found.get(event.id)
-                found[event.id] = (
-                    event
-                    if first is None
-                    else msgspec.structs.replace(event, superseded=first.superseded, calls=first.calls)
-                )
+    for event in events:
+        if isinstance(event, Correction):
+            first = found.get(event.id)
+            found[event.id] = (
+                event
+                if first is None
+                else msgspec.structs.replace(event, superseded=first.superseded, calls=first.calls)
+            )
     return list(found.values())

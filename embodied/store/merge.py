@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from embodied.errors import StoreError
+from embodied.store.amendments import carry, changes_of
 from embodied.store.blobs import FileBlobs
 from embodied.store.checks import is_digest, open_plain, plain_size, read_lines, whole_lines
 from embodied.store.record import RunRecord
@@ -31,7 +32,8 @@ def merge(
     """Brings what `runs` hold into the folder `out`, which is made, or is a run of the same plan already.
 
     Of an episode that several folders hold, one is kept: a scored one, else the one with the longest record; what `out`
-    held of it before goes to `attempt-<n>/`. The folders of `runs` are only read. An interrupted merge can be repeated.
+    held of it before goes to `attempt-<n>/`. What was changed about its corrections comes along. The folders of `runs`
+    are only read. An interrupted merge can be repeated.
 
     Branches are kept too. Where people began two branches of one name, each in a copy of the run, one is kept, and
     `left_out` says so.
@@ -67,6 +69,7 @@ def merge(
     merged = first
     for run in runs:
         merged = Run.create(out, replace(run.record, identity=first.record.identity))
+    changes = {run.root: changes_of(run, left_out) for run in runs}
     with disk(f"write the run folder {out}"):
         for run in runs:
             if run.root.resolve() != merged.root.resolve() and (bad := _copy_blobs(run.root / "blobs", merged.blobs)):
@@ -79,6 +82,7 @@ def merge(
                 )
             if best.folder(spec.id).is_dir() and _worth(best, spec.id) > _worth(merged, spec.id):
                 try:
+                    carry(changes[best.root], spec.id, merged)
                     _take(best.folder(spec.id), merged.folder(spec.id))
                 except StoreError as error:
                     left_out.append(f"{spec.id} is left out: {error}")

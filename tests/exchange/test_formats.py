@@ -194,7 +194,7 @@ def test_dpo_from_a_better_and_a_worse_episode_of_one_seed(run, tmp_path):
     assert row["chosen"] == [{"role": "assistant", "content": "turn"}] and row["rejected"] == [
         {"role": "assistant", "content": "wait"}
     ]
-    assert row["prompt"][-1]["content"] == "Current Observation:\na door" and written.notes == ["1 pairs from episode"]
+    assert row["prompt"][-1]["content"] == "Current Observation:\na door" and written.notes[0] == "1 pairs from episode"
 
 
 def test_dpo_from_another_run_and_from_an_answer_asked_for_again(tmp_path):
@@ -297,4 +297,5 @@ def test_inspect_log_on_a_full_disk_is_a_sentence(tmp_path):
 
 
 def test_every_format_is_registered():
-    assert {"csv", "parquet", "sft", "dpo", "inspect", "balrog", "gif", "mp4"} <= set(EXPORTS.names())
+    names = {"csv", "parquet", "sft", "dpo", "corrections", "lerobot", "inspect", "balrog", "gif", "mp4"}
+    assert names <= set(EXPORTS.names())

@@ -1,0 +1,172 @@
+"""What a correction teaches: the prompt as it was before a person spoke, the answer that the person wanted, and the
+answer that was not executed. A step in which a person acted teaches the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from embodied.agents.formats import Format, Marked, Plain, Tagged
+from embodied.agents.resolving import resolve
+from embodied.agents.vocabulary import accepted, present
+from embodied.exchange.chat import as_naive
+from embodied.store.amendments import Amended, Changes, amended
+from embodied.store.run import Run
+from embodied.types import Correction, Decision, Episode, Interrupt, Message, Observation, Reply, Takeover, Text
+
+EXCLUDED = "excluded"
+UNHEARD = "that no decision heard"
+NAMELESS = "whose words name no action"
+UNASKED = "without a record of what was asked"
+SAYS = "A person who watches you says: "
+"""How a prompt begins the words of a correction."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A correction, or a step of a takeover, as an example."""
+
+    of: Amended
+    action: str
+    """What the person wanted; empty where the words name no action."""
+    followed: bool
+    """Whether that was executed in the step in which the person was first heard."""
+    prompt: tuple[Message, ...]
+    """As it was before the words; empty where nothing tells."""
+    asked: Literal["recorded", "naive"]
+    """recorded: the prompt was sent so. naive: the agent `naive` would have sent it."""
+    answer: Reply
+    """With the wanted action: the agent's own where it followed, else the action in the form that was asked for."""
+    rejected: Reply | None
+    """The answer that was not executed; None where there was none."""
+    left_out: str
+    """Why it gives no example; empty where it gives one."""
+
+    @property
+    def superseded(self) -> Decision | None:
+        return self.of.event.superseded
+
+
+def lessons(run: Run, episode: Episode, changes: Changes, damaged: list[str]) -> Iterator[Lesson]:
+    """The lessons of an episode, in the order in which they happened, those that give no example among them.
+
+    Args:
+        run: The run.
+        episode: One of it that has ended.
+        changes: Those made to the run's corrections.
+        damaged: Takes a sentence for each line that cannot be read.
+    """
+    found = list(amended(run, episode.spec.id, changes, damaged))
+    naive: dict[int, tuple[Message, ...]] = {}
+    if episode.mission is not None and any(_prompt(a, run) == () for a in found):
+        told = as_naive(episode, episode.mission, run.steps(episode.spec.id, []))
+        naive = {turn.step.index: turn.prompt for turn in told}
+    for of in found:
+        yield _lesson(run, episode, of, naive.get(of.place, ()))
+
+
+def left_out_note(lessons: Iterable[Lesson]) -> list[str]:
+    """What `Exported.notes` say of lessons that give no example."""
+    counts = Counter(lesson.left_out for lesson in lessons if lesson.left_out)
+    if not counts:
+        return []
+    return [f"Corrections left out: {', '.join(f'{n} {why}' for why, n in counts.items())}."]
+
+
+def wrong_note(run: Run) -> list[str]:
+    """What `Exported.notes` say of an oracle that was told to give wrong advice."""
+    corrector = run.record.config.get("corrector")
+    wrong = corrector.get("wrong") if isinstance(corrector, dict) else None
+    if not isinstance(wrong, int | float) or not wrong > 0:
+        return []
+    return [f"The corrector named wrong actions on purpose (corrector.wrong={wrong:g}), and no line says which."]
+
+
+def _lesson(run: Run, episode: Episode, of: Amended, naive: tuple[Message, ...]) -> Lesson:
+    action = _wanted(of, episode)
+    recorded = _prompt(of, run)
+    prompt = recorded or (naive if of.step is not None else ())
+    step = of.step
+    followed = bool(action) and step is not None and step.valid and step.executed == action
+    answer = Reply((_form(run) if recorded else Plain()).wrap(action))
+    if followed and recorded and isinstance(of.event, Correction) and step is not None and step.decision.calls:
+        answer = step.decision.calls[-1].reply
+    superseded = of.event.superseded
+    rejected = None if superseded is None else Reply(superseded.action)
+    if superseded is not None and superseded.calls:
+        rejected = superseded.calls[-1].reply
+    why = (
+        EXCLUDED
+        if of.excluded
+        else UNHEARD
+        if step is None
+        else NAMELESS
+        if not action
+        else UNASKED
+        if not prompt
+        else ""
+    )
+    return Lesson(of, action, followed, prompt, "recorded" if recorded else "naive", answer, rejected, why)
+
+
+def _wanted(of: Amended, episode: Episode) -> str:
+    """The action that the words name as they are now, or the one that the person took."""
+    if isinstance(of.event, Takeover):
+        return of.event.action
+    if of.event.resolved and not of.edited:
+        return of.event.resolved
+    if episode.mission is None:
+        return ""
+    at = of.step.observation if of.step is not None else Observation("")
+    return resolve(of.text, accepted(present(episode.mission, at))).action
+
+
+def _prompt(of: Amended, run: Run) -> tuple[Message, ...]:
+    """What was asked before the person spoke, as it was recorded: for the decision that was not executed, or for one
+    that was broken off. Where nothing was asked before, it is what was asked then, without the person's words.
+    """
+    asked = -1 if _agent(run).get("format") == "choice" else 0
+    if (superseded := of.event.superseded) is not None and superseded.calls:
+        return superseded.calls[asked].messages
+    if of.step is None:
+        return ()
+    for event in of.step.events:
+        if isinstance(event, Interrupt) and event.calls:
+            return event.calls[asked].messages
+    if isinstance(of.event, Correction) and of.step.decision.calls:
+        return unsaid(of.step.decision.calls[asked].messages, of.event.text)
+    return ()
+
+
+def unsaid(messages: tuple[Message, ...], words: str) -> tuple[Message, ...]:
+    """The prompt without the words of a correction, in the newest message that has them."""
+    for number in range(len(messages) - 1, -1, -1):
+        for place, part in enumerate(messages[number].parts):
+            if isinstance(part, Text) and f"{SAYS}{words}\n" in part.text:
+                text = part.text.replace(f"{SAYS}{words}\n", "", 1)
+                text = re.sub(r"\A\n", "", text)  # the line between notes and observation, where there is no other note
+                parts = (*messages[number].parts[:place], Text(text), *messages[number].parts[place + 1 :])
+                return (*messages[:number], replace(messages[number], parts=parts), *messages[number + 1 :])
+    return messages
+
+
+def _form(run: Run) -> Format:
+    """The form in which the run's agent is asked for its action."""
+    agent = _agent(run)
+    if agent.get("format") == "choice":
+        return Plain()
+    forms: dict[str, Format] = {
+        "robust_naive": Tagged(thinks=False),
+        "cot": Marked(),
+        "robust_cot": Tagged(thinks=True),
+    }
+    return forms.get(str(agent.get("policy")), Plain())
+
+
+def _agent(run: Run) -> dict[str, object]:
+    found = run.record.config.get("agent")
+    return found if isinstance(found, dict) else {}
