@@ -103,12 +103,8 @@ def _flat(vertices: Floats, corners: Ints, two_sided: Bools, camera: Camera) -> 
         pieces, of = clip(triangles, where, camera.near, guards)
         px, py, pz = (np.ascontiguousarray(pieces[..., k].T) for k in range(3))
         parts.append((*_snapped(px, py, pz, camera), 1.0 / pz, of))
-    return _facing(
-        *(np.concatenate([p[k] for p in parts], axis=1) for k in range(3)),
-        np.concatenate([p[3] for p in parts]),
-        two_sided,
-        camera,
-    )
+    all_x, all_y, all_q = (np.concatenate([p[k] for p in parts], axis=1) for k in range(3))
+    return _facing(all_x, all_y, all_q, np.concatenate([p[3] for p in parts]), two_sided, camera)
 
 
 def _snapped(x: Floats, y: Floats, z: Floats, camera: Camera) -> tuple[Floats, Floats]:

@@ -79,7 +79,8 @@ def mixed(colors: Words, other: Words, weight: Words) -> Words:
 def shared(colors: Words, other: Words, share: Words) -> Words:
     """Colours (n,) with `share` (n,) uint32 sixteenths, 16 at most, of one `other` (1,); fractions are cut off."""
     rest = np.uint32(16) - share
-    even = (((colors & _LANES) * rest + (other & _LANES) * share) >> np.uint32(4)) & _LANES
+    even: Words = (((colors & _LANES) * rest + (other & _LANES) * share) >> np.uint32(4)) & _LANES
     high = np.uint32(8)
     odd = ((((colors >> high) & _LANES) * rest + ((other >> high) & _LANES) * share) >> np.uint32(4)) & _LANES
-    return even | (odd << high)
+    even |= odd << high
+    return even

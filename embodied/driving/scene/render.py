@@ -164,7 +164,9 @@ def _sky(horizon: tuple[int, int, int], zenith: tuple[int, int, int]) -> Backgro
     tints = words(((low * (64 - steps) + high * steps) // 64).astype(np.uint8))
 
     def paint(directions: Floats) -> Words:
-        return tints[np.floor(np.minimum(np.maximum(directions[:, 2] * 2.4, 0.0), 1.0) * 64).astype(np.int64)]
+        share = np.floor(np.minimum(np.maximum(directions[:, 2] * 2.4, 0.0), 1.0) * 64).astype(np.int64)
+        tinted: Words = tints[share]
+        return tinted
 
     return paint
 

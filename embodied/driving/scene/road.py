@@ -64,7 +64,7 @@ def _painter(road: Road, weather: str) -> Ground:
     def paint(points: Floats, width: Floats) -> Words:
         x, y = points[:, 0], points[:, 1]
         on = (x >= left) & (x < right)
-        color = beside_and_on[_grain(x, y) + on * np.uint32(GRAINS)]
+        color: Words = beside_and_on[_grain(x, y) + on * np.uint32(GRAINS)]
         if paved:
             beside = np.flatnonzero(((x >= right) & (x < right + paved)) | ((x < left) & (x >= left - paved)))
             bx = x[beside]
