@@ -20,7 +20,7 @@ Sun = tuple[Vector, float, float]
 
 @dataclass(frozen=True, eq=False)
 class Faces:
-    """F faces of V vertices, lit. Make them with `Faces.of`. Whoever draws the same meshes again and again keeps them.
+    """F faces of V vertices, lit. Make them with `Faces.of`. Keep them to draw the same meshes again.
 
     Nothing changes the arrays: several threads may draw the same faces.
     """
