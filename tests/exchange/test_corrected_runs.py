@@ -12,20 +12,19 @@ from pathlib import Path
 
 import pytest
 
-from embodied import agents, correctors
+from embodied import correctors
 from embodied.agents import AgentConfig
 from embodied.correctors import CorrectorConfig
 from embodied.errors import UsageError
 from embodied.exchange import EXPORTS, Export, Exported
 from embodied.rollout.channel import Channel
 from embodied.rollout.control import Act, GiveBack, Speak, TakeOver
-from embodied.rollout.runner import run_all
-from embodied.rollout.worlds.workers import Pool
 from embodied.store.events import corrections
 from embodied.store.run import Run
 from embodied.types import TaskSpec
 from tests.exchange.test_formats import lines
-from tests.rollout.playing import TASK, Hashing, Quiet, make_run, play
+from tests.rollout.playing import TASK, Hashing, make_run, play
+from tests.rollout.test_channel import Thinking, playing
 
 ADVISED = TaskSpec(TASK.env, TASK.task, {**TASK.kwargs, "expert": True})
 SAYS = "A person who watches you says: "
@@ -53,23 +52,14 @@ def a_person_plays(run: Run) -> Run:
     """A person says something in step 1, which counts for two steps, and plays steps 4 and 5."""
     channel = Channel()
 
-    class Person(Quiet):
-        def stepped(self, spec, step) -> None:
-            if step.index == 0:
-                channel.submit(Speak("turn right\nand look", by="person 1", lasts=2))
-            if step.index == 3:
-                for command in (TakeOver("person 1"), Act("go forward"), Act("toggle"), GiveBack()):
-                    channel.submit(command)
+    def at_step(steps: int) -> None:
+        if steps == 1:
+            channel.submit(Speak("turn right\nand look", by="person 1", lasts=2))
+        if steps == 4:
+            for command in (TakeOver("person 1"), Act("go forward"), Act("toggle"), GiveBack()):
+                channel.submit(command)
 
-    async def playing() -> None:
-        def make(spec):
-            return agents.build(AgentConfig(policy="naive"), Hashing(), spec=spec, blobs=run.blobs)
-
-        async with Pool(1) as pool:
-            heard = Person()
-            await run_all(run, run.record.planned, make, pool, heard, 1, None, channels=lambda spec: channel)
-
-    asyncio.run(playing())
+    asyncio.run(playing(run, run.record.planned, channel, Hashing(), at_step))
     return run
 
 
@@ -116,6 +106,26 @@ def test_a_takeover_in_the_tables(tmp_path):
     steps = table(tmp_path / "steps.csv")
     assert [s["step"] for s in steps if s["taken_over"] == "True"] == ["4", "5"]
     assert [s["step"] for s in steps if s["corrections"]] == ["1"], "spoken once, although it counts for two steps"
+
+
+def test_a_call_that_was_broken_off_is_counted(tmp_path):
+    run, specs = make_run(tmp_path / "run", 1)
+    model, channel = Thinking(held=True), Channel()
+
+    async def person() -> None:
+        await model.asked.wait()
+        channel.submit(Speak("go forward"))
+        model.go.set()
+
+    async def both() -> None:
+        await asyncio.gather(playing(run, specs, channel, model), person())
+
+    asyncio.run(both())
+    export(run, "csv", tmp_path)
+    (episode,), steps = table(tmp_path / "episodes.csv"), table(tmp_path / "steps.csv")
+    assert [s["calls"] for s in steps[:2]] == ["2", "1"] and steps[0]["corrections"] == "go forward"
+    assert int(steps[0]["input_tokens"]) > 2 * int(steps[1]["input_tokens"])
+    assert sum(int(s["input_tokens"]) for s in steps) == int(episode["input_tokens"])
 
 
 @pytest.mark.parametrize("format_", ["csv", "parquet"])
