@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import secrets
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -188,7 +189,8 @@ class _Page:
 
     def _see(self, episode: str, shown: Shown) -> None:
         """A newer frame takes the place of one that still waits."""
-        head = json.dumps({"episode": episode, "step": shown.step, "frame": shown.frame, "seconds": shown.seconds})
+        told = {"episode": episode, "step": shown.step, "frame": shown.frame, "seconds": shown.seconds}
+        head = json.dumps(told | {"at": time.time()})  # for measurements
         self._frame = len(head).to_bytes(4, "big") + head.encode() + shown.png
         self._some.set()
 
@@ -199,6 +201,7 @@ class _Page:
                 self._some.clear()
                 while not self._waiting.empty():
                     await self._socket.send_text(self._waiting.get_nowait().decode())
+                    await asyncio.sleep(0)  # a connection that has gone is heard of before the next one
                 frame, self._frame = self._frame, None
                 if frame is not None:
                     await self._socket.send_bytes(frame)
