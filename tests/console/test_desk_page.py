@@ -93,10 +93,11 @@ def test_the_whole_way_by_keyboard(page: Page, tmp_path: Path) -> None:
         expect(page.locator(".table[aria-current]")).to_contain_text("a branch")
         expect(page.get_by_test_id("pause")).to_be_visible()  # who rewinds has control of the branch
         expect(page.locator("#decision .intended")).to_be_visible(timeout=OPENING)
-        before = steps.count()
+        expect(steps).to_have_count(1)  # what the branch repeats
         page.evaluate("document.activeElement.blur()")
         page.keyboard.press(".")
-        expect(steps).to_have_count(before + 1)
+        expect(steps).to_have_count(2)
+        expect(page.locator("#clock")).to_contain_text("step 2 of")
         press_until(page, "end")
         page.keyboard.press("Enter")
         expect(mode).to_contain_text("Ended")
@@ -199,6 +200,17 @@ def test_a_button_stays_while_the_episode_plays(page: Page, shouting: Desk) -> N
     expect(page.locator("#steps li")).to_have_count(before + 1)
     assert page.evaluate("document.querySelector('[data-testid=pause]') === window.pressed")
     page.get_by_test_id("leave").click()
+
+
+def test_a_page_that_is_loaded_again_keeps_its_control(page: Page, shouting: Desk) -> None:
+    opened(page, shouting.control)
+    take_control(page)
+    name = page.locator("#role").inner_text()
+    page.reload()
+    expect(page.get_by_test_id("pause")).to_be_visible()
+    expect(page.locator("#role")).to_have_text(name)
+    page.get_by_test_id("leave").click()
+    expect(page.get_by_test_id("take")).to_be_enabled()
 
 
 @pytest.fixture(scope="module")

@@ -215,6 +215,20 @@ def lives(run: Run, episode: str) -> dict[str, list[Correction]]:
     return found
 
 
+def goes_on_at_the_desk(root: Path, episode: str) -> None:
+    """The same command again: the desk knows what was played before."""
+    with at_desk(root, *RANDOM, "run.concurrency=1", "--wait") as desk:
+        person = desk.person()
+        there = [one for one in person.welcome["episodes"] if one["waiting"]]
+        steps = (there[0] if there else person.event("begun", episode=episode))["steps"]
+        assert [line["index"] for line in steps] == [0]
+        assert steps[0]["words"] == ["Mind the wall."]
+        person.ask("take", episode)
+        person.ask("go_on", episode)
+        person.event("ended", episode=episode)
+        desk.process.wait(60)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("also", ["", "unheard"])
 def test_a_server_killed_in_a_correction_loses_and_doubles_nothing(tmp_path: Path, also: str) -> None:
@@ -227,8 +241,11 @@ def test_a_server_killed_in_a_correction_loses_and_doubles_nothing(tmp_path: Pat
             assert person.ask("speak", episode, text="turn left", lasts=2)["receipt"]["status"] != "refused"
         desk.process.kill()
         desk.process.wait(60)
-    command = [sys.executable, "-m", "embodied", "resume", str(root)]
-    subprocess.run(command, check=True, timeout=200, capture_output=True)
+    if also:
+        command = [sys.executable, "-m", "embodied", "resume", str(root)]
+        subprocess.run(command, check=True, timeout=200, capture_output=True)
+    else:
+        goes_on_at_the_desk(root, episode)
     run = Run(root)
     steps = list(run.steps(episode))
     assert [step.index for step in steps] == list(range(run.episode(episode).steps)) and len(steps) > 1
@@ -287,6 +304,14 @@ def test_the_pace_is_that_of_the_clock_while_somebody_watches() -> None:
     assert live.watcher is not None and live.watcher.pace == 0
     desk.unwatch("key")
     assert live.watcher is None
+
+
+def test_an_event_that_is_told_again_says_what_it_said() -> None:
+    desk = Desk()
+    desk.channel(SPEC)
+    desk.live["one"].steps.append({"index": 0})
+    (opened, *_) = desk.since(-1) or ()
+    assert opened["kind"] == "opened" and opened["snapshot"]["steps"] == []
 
 
 def test_who_branches_has_control_of_the_branch() -> None:
