@@ -8,6 +8,8 @@ Writes benchmarks/desk.json. For two sizes of picture, in real time and as fast 
   frame of the episode, or for the seconds given: also while the environment is between two steps.
 - **latency**: from the moment at which the desk has a frame of the environment's worker until the page has drawn it, in
   headless Chromium on the same machine: WebSocket, decoding of the PNG, drawing. Rendering in the worker comes before.
+- **cores**: CPU seconds of the run and its workers in a second of the clock: the world, rendering, encoding, serving.
+  The browser's are not in it. (Linux.)
 
 A desk and a page for each of the four; the agent is `random`, which decides at once.
 """
@@ -49,6 +51,14 @@ MEASURE = """() => {
 """Keeps the age of each frame at the moment at which it is drawn, in milliseconds, and its numbers."""
 
 
+def cpu_seconds(pid: int) -> float:
+    """Of a process and of all that descend from it."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
+    own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    children = Path(f"/proc/{pid}/task").glob("*/children")
+    return own + sum(cpu_seconds(int(child)) for path in children for child in path.read_text().split())
+
+
 def measured(browser: Browser, width: int, real_time: bool, seconds: float) -> dict[str, Any]:
     """One desk, one page, so many seconds."""
     with tempfile.TemporaryDirectory() as folder:
@@ -61,12 +71,14 @@ def measured(browser: Browser, width: int, real_time: bool, seconds: float) -> d
             page.evaluate("(real_time) => command('pace', { real_time })", real_time)
             page.evaluate(MEASURE)
             before = page.evaluate("[window.deskFrames(), performance.now(), front]")
+            used = cpu_seconds(desk.process.pid)
             page.evaluate("command('go_on')")
             page.wait_for_function(
                 "([from, ms, id]) => performance.now() - from > ms || episodes.get(id).outcome",
                 arg=[before[1], 1000 * seconds, before[2]],
                 timeout=LOADING,
             )
+            used = cpu_seconds(desk.process.pid) - used
             after = page.evaluate("[window.deskFrames(), window.lastly]")
             ages, numbers = page.evaluate("[window.ages, window.numbers]")
             page.close()
@@ -82,6 +94,7 @@ def measured(browser: Browser, width: int, real_time: bool, seconds: float) -> d
         "frames": after[0] - before[0],
         "frames a second": round((after[0] - before[0]) / clock, 1),
         "shown of those made": round(len(numbers) / sent, 3),
+        "cores": round(used / clock, 2),
         "latency ms, median": round(median(ages), 1),
         "latency ms, p95": round(quantiles(ages, n=20)[-1], 1),
     }
