@@ -116,7 +116,8 @@ async def play(
         await check_environments(job.config.agent, waiting, pool)
         if stopping.is_set():
             return job.run, Result(0, 0, interrupted=True)
-        model, critic = build_models(job)
+        # importing and loading may take a minute: people at a desk must be answered meanwhile
+        model, critic = build_models(job) if channels is None else await asyncio.to_thread(build_models, job)
         try:
             _check_agents(job, model, critic)
             run = job.run or Run.create(job.root, job.record)

@@ -44,14 +44,19 @@ class Person:
                 return message
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
-            data = self.socket.recv(timeout=PATIENCE)
-            if isinstance(data, bytes):
-                self.frames.append(data)
-                continue
-            self.told.append(json.loads(data))
-            if found(self.told[-1]):
-                return self.told[-1]
+            message = self.until_next()
+            if message is not None and found(message):
+                return message
         raise AssertionError(f"never told; the last: {self.told[-3:]}")
+
+    def until_next(self) -> dict[str, Any] | None:
+        """The next message; None for a frame, which is kept."""
+        data = self.socket.recv(timeout=PATIENCE)
+        if isinstance(data, bytes):
+            self.frames.append(data)
+            return None
+        self.told.append(json.loads(data))
+        return self.told[-1]
 
     def ask(self, kind: str, episode: str = "", **fields: Any) -> dict[str, Any]:
         """What the desk answers."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from embodied.console.desk import messages
@@ -17,7 +19,7 @@ from embodied.errors import UsageError
 from embodied.models.prices import Price
 from embodied.rollout import control
 from embodied.rollout.channel import Channel
-from embodied.rollout.worlds.watching import Shown, Watcher
+from embodied.rollout.worlds.watching import REAL_TIME, Shown, Watcher
 from embodied.types import Episode, EpisodeSpec, Step
 
 KEPT = 10_000
@@ -36,10 +38,18 @@ class Desk:
     Args:
         wait: Episodes begin paused, and play on only when a person says so.
         price: Of the agent's model, where it is known.
+        reserved: Seconds for which a lost connection keeps its control.
+        recorded: The steps of an episode that are recorded.
     """
 
-    def __init__(self, wait: bool = False, price: Price | None = None):
-        self.wait, self.price = wait, price
+    def __init__(
+        self,
+        wait: bool = False,
+        price: Price | None = None,
+        reserved: float = RESERVED,
+        recorded: Callable[[EpisodeSpec], Iterable[Step]] = lambda spec: (),
+    ):
+        self.wait, self.price, self.reserved, self._recorded = wait, price, reserved, recorded
         self.live: dict[str, Live] = {}
         self.number = -1
         """Of the newest event."""
@@ -55,15 +65,18 @@ class Desk:
     def channel(self, spec: EpisodeSpec) -> Channel:
         """The channel of an episode that begins."""
         episode = spec.id
-        live = Live(spec, lambda kind, told: self._tell(episode, kind, told), self.price)
+        live = Live(spec, lambda kind, told: self._tell(episode, kind, told), self.price, partial(self._recorded, spec))
         before = self.live.pop(episode, None)
+        parent = self.live.get(spec.parent) if isinstance(spec.parent, str) else None
         if before is not None:
             live.lease = before.lease
+        elif parent is not None and not parent.lease.lost:  # who branches goes on with both
+            live.lease = replace(parent.lease)
         self.live[episode] = live
         self._look(live)
         if self.wait:
             live.channel.submit(control.Pause())
-        self._tell(episode, "opened", {"snapshot": live.snapshot()})
+        self._tell(episode, "opened", {"snapshot": self._seen(live)})
         return live.channel
 
     def started(self, spec: EpisodeSpec) -> None:
@@ -81,7 +94,7 @@ class Desk:
 
     def state(self) -> list[Json]:
         """Every episode as it is now."""
-        return [live.snapshot() | {"lease": self._told(live.lease)} for live in self.live.values()]
+        return [self._seen(live) for live in self.live.values()]
 
     def since(self, number: int) -> list[Json] | None:
         """The events behind one; None where they are not kept any more, or never were."""
@@ -112,7 +125,12 @@ class Desk:
         if live.lease.holder != key:
             raise UsageError("You do not control this episode. Take control first.")
         if isinstance(message, messages.Leave):
-            self._free(live)
+            self._left(live)
+            return {}
+        if isinstance(message, messages.Pace):
+            live.real_time = message.real_time
+            self._look(live)
+            self._tell(live.spec.id, "pace", {"real_time": live.real_time})
             return {}
         if isinstance(message, messages.Advice):
             return {"advice": live.observation.expert if live.observation is not None else ""}
@@ -151,7 +169,7 @@ class Desk:
             live.channel.submit(control.Lost())
             self._lease(live)
             loop = asyncio.get_running_loop()
-            self._freeing[live.spec.id] = loop.call_later(RESERVED, self._expired, live)
+            self._freeing[live.spec.id] = loop.call_later(self.reserved, self._left, live)
 
     # ----------------------------------------------------------------- inside
 
@@ -172,9 +190,12 @@ class Desk:
         self._lease(live)
         return {"lease": self._told(live.lease)}
 
-    def _expired(self, live: Live) -> None:
+    def _left(self, live: Live) -> None:
+        """Nobody controls an episode any more. It plays on, unless episodes wait for people."""
         self._free(live)
-        if not self.wait and live.ended is None:  # nobody is there: the run plays on
+        if live.channel.control.mode is control.Mode.TAKEOVER:
+            live.channel.submit(control.Lost())
+        if not self.wait and live.channel.control.mode is control.Mode.PAUSED:
             live.channel.submit(control.GoOn())
 
     def _free(self, live: Live) -> None:
@@ -188,6 +209,9 @@ class Desk:
 
     def _lease(self, live: Live) -> None:
         self._tell(live.spec.id, "lease", {"lease": self._told(live.lease), "mode": live.mode})
+
+    def _seen(self, live: Live) -> Json:
+        return live.snapshot() | {"lease": self._told(live.lease)}
 
     @staticmethod
     def _told(lease: Lease) -> Json:
@@ -204,15 +228,15 @@ class Desk:
     def _look(self, live: Live) -> None:
         """Has frames drawn while anyone looks."""
         looking = self._sees.get(live.spec.id)
-        live.watcher = _Screen(looking) if looking else None
+        live.watcher = _Screen(looking, REAL_TIME if live.real_time else 0.0) if looking else None
 
 
 class _Screen(Watcher):
     """Shows each frame to all who look."""
 
-    def __init__(self, pages: dict[str, Callable[[Shown], None]]):
+    def __init__(self, pages: dict[str, Callable[[Shown], None]], pace: float):
         super().__init__()
-        self._pages = pages
+        self._pages, self.pace = pages, pace
 
     def show(self, shown: Shown) -> None:
         for see in list(self._pages.values()):

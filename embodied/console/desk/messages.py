@@ -52,6 +52,12 @@ class Advice(Said, frozen=True, tag="advice"):
     """What would the environment's expert do?"""
 
 
+class Pace(Said, frozen=True, tag="pace"):
+    """How fast an episode plays while somebody watches its frames."""
+
+    real_time: bool
+
+
 class Pause(Said, frozen=True, tag="pause"):
     pass
 
@@ -110,6 +116,7 @@ Message = (
     | Leave
     | Resolve
     | Advice
+    | Pace
     | Pause
     | GoOn
     | SingleStep
@@ -162,9 +169,9 @@ def command(message: Message, by: str) -> control.Command | None:
         case Label(label=label, step=step):
             return control.Label(label, step, by)
         case Branch(step=step):
-            return control.Branch(step)
+            return control.Branch(step, by)
         case Rewind(step=step):
-            return control.Rewind(step)
+            return control.Rewind(step, by)
         case End():
             return control.End()
     return None

@@ -61,6 +61,8 @@ class Act(msgspec.Struct, tag=True):
     """Whether frames are drawn and sent."""
     step: int = 0
     """What the frames say of the step."""
+    pace: float = 0.0
+    """See `Watcher.pace`."""
 
 
 class Close(msgspec.Struct, tag=True):
@@ -141,8 +143,8 @@ class Host:
                 if env not in self._environments:
                     self._environments[env] = LocalEnvironment(task, self._outbox)
                 return Response(start=self._environments[env].reset(seed))
-            case Act(env, action, interrupt_at, watched, step):
-                watch = self._projector.watch(env, step) if watched and self._projector else None
+            case Act(env, action, interrupt_at, watched, step, pace):
+                watch = self._projector.watch(env, step, pace) if watched and self._projector else None
                 answer = self._environments[env].step(
                     action, watch=watch, interrupt_at=interrupt_at, broken_off=self._broken_off
                 )

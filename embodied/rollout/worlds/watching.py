@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -16,6 +17,10 @@ from embodied.store.codec import pack
 
 WAITING = 16
 """Frames that wait at most, on each side."""
+REAL_TIME = 1.0
+"""The pace of a clock: a second of the environment's time takes a second."""
+LONGEST_WAIT = 10.0
+"""Seconds that a step waits for who watches at most, so that it does not look like one that hangs."""
 
 
 class Shown(msgspec.Struct):
@@ -44,11 +49,26 @@ class Projector:
         self._waiting: queue.Queue[tuple[Shown, Pixels]] = queue.Queue(WAITING)
         self._thread: threading.Thread | None = None
 
-    def watch(self, env: int, step: int) -> Callable[[Frame], None]:
-        """What the frames of one step are told to."""
+    def watch(self, env: int, step: int, pace: float = 0.0) -> Callable[[Frame], None]:
+        """What the frames of one step are told to.
+
+        Args:
+            env: Number of the environment.
+            step: Number of the step.
+            pace: Seconds of the clock that a second of the environment's time takes at least; 0 to wait for nobody.
+                The step waits behind each frame, so that a person can speak while they see it.
+        """
         number = -1
+        began = due = time.monotonic()
 
         def show(frame: Frame) -> None:
+            nonlocal due
+            draw(frame)
+            if pace > 0:
+                due = min(due + pace * frame.seconds, began + LONGEST_WAIT)
+                time.sleep(max(0.0, due - time.monotonic()))
+
+        def draw(frame: Frame) -> None:
             nonlocal number
             number += 1
             if self._waiting.full():
@@ -83,6 +103,8 @@ class Watcher:
     def __init__(self) -> None:
         self.unseen = ""
         """Why no frames come, in a sentence for who watches; empty where they can come. Known after the first step."""
+        self.pace = 0.0
+        """Seconds of the clock that a second of the environment's time takes at least; 0 for as fast as possible."""
         self._waiting: deque[Shown] = deque(maxlen=WAITING)
 
     def show(self, shown: Shown) -> None:

@@ -457,7 +457,8 @@ class Environment:
                 if self._place is None:
                     await self._restore()
                 at = 0 if self._interrupted and interrupt_at is None else interrupt_at
-                self._asked = Act(self._number, action, at, self.watcher is not None, len(self._past))
+                pace = 0.0 if self.watcher is None else self.watcher.pace
+                self._asked = Act(self._number, action, at, self.watcher is not None, len(self._past), pace)
                 answer = await self._step(self._asked)
             except WorkerLost as lost:
                 self._forgive(lost)

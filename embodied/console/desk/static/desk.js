@@ -45,18 +45,27 @@ function hear(told) {
     return;
   }
   if (told.kind === "error") return say(told.error, true);
-  if (told.kind === "opened") episodes.set(told.episode, enrich(told.snapshot));
+  if (told.kind === "opened") {
+    episodes.set(told.episode, enrich(told.snapshot));
+    if (told.snapshot.lease.by === me.you) mine.add(told.episode); // a branch of an episode that this page controls
+  }
   const live = episodes.get(told.episode);
   if (!live) return;
   if (told.mode) live.mode = told.mode;
   EVENTS[told.kind]?.(live, told);
   if (told.kind === "opened" && (front === null || ["ended"].includes(episodes.get(front)?.mode))) show(told.episode);
+  else if (told.kind === "ended" && told.episode === front && told.outcome === "cancelled") show(branchOf(front) ?? front); // rewound
   else if (told.episode === front) draw();
   list();
 }
 
+// The newest branch of an episode that is being played.
+function branchOf(id) {
+  return [...episodes.values()].findLast((live) => live.parent === id && !live.outcome)?.id;
+}
+
 const EVENTS = {
-  begun: (live, told) => Object.assign(live, { mission: told.mission }),
+  begun: (live, told) => Object.assign(live, { mission: told.mission, steps: told.steps, cost: told.cost, progress: told.progress }),
   observation: (live, told) => Object.assign(live, { observation: told.observation, decision: null, deciding: true, framed: false }),
   decision: (live, told) => Object.assign(live, { decision: told.decision, deciding: false, held: told.held }),
   waiting: (live, told) => Object.assign(live, { waiting: told.waiting }),
@@ -71,6 +80,7 @@ const EVENTS = {
     live.progress = told.line.progress;
   },
   ended: (live, told) => Object.assign(live, { outcome: told.outcome, success: told.success, error: told.error, waiting: false, deciding: false }),
+  pace: (live, told) => Object.assign(live, { real_time: told.real_time }),
   lease: (live, told) => {
     live.lease = told.lease;
     if (!told.lease.taken || told.lease.by !== me.you) mine.delete(live.id);
@@ -86,7 +96,11 @@ function see(head, png) {
   const live = episodes.get(head.episode);
   if (!live || head.episode !== front) return;
   live.framed = true;
-  createImageBitmap(png).then((bitmap) => paint(bitmap));
+  if (!live.moving) {
+    live.moving = true;
+    drawButtons(live);
+  }
+  createImageBitmap(png).then((bitmap) => head.episode === front && paint(bitmap));
 }
 
 function paint(bitmap) {
@@ -112,15 +126,34 @@ function show(id) {
   draw();
 }
 
+// Fills an element anew where `state` has changed: a button must not vanish while somebody presses it.
+const filled = new WeakMap();
+function fill(element, state, make) {
+  const now = JSON.stringify(state);
+  if (filled.get(element) === now) return;
+  filled.set(element, now);
+  const focused = element.contains(document.activeElement) ? document.activeElement.dataset.testid : null;
+  element.replaceChildren(...make());
+  if (focused) element.querySelector(`[data-testid="${focused}"]`)?.focus();
+}
+
+const rows = new Map(); // episode -> its button, which stays the same
+
 function list() {
-  const rows = [...episodes.values()].map((live) =>
-    h("button", { type: "button", class: "table", "aria-current": live.id === front ? "true" : null, onclick: () => show(live.id) },
+  for (const id of rows.keys()) if (!episodes.has(id)) rows.delete(id);
+  for (const live of episodes.values()) {
+    if (!rows.has(live.id)) rows.set(live.id, h("button", { type: "button", class: "table", onclick: () => show(live.id) }));
+    const row = rows.get(live.id);
+    if (live.id === front) row.setAttribute("aria-current", "true");
+    else row.removeAttribute("aria-current");
+    row.replaceChildren(
       h("span", { class: `dot ${MODES[live.mode][0]}`, "aria-hidden": "true" }),
       h("span", { class: "name", title: live.id }, `${(live.task || live.env).split("/").at(-1)} ${live.index}`),
       h("small", {}, live.outcome ?? `${MODES[live.mode][0]}, step ${live.steps.length}`),
-      live.lease.taken ? h("small", { class: "by" }, live.lease.lost ? `${live.lease.by} (lost)` : live.lease.by) : null,
-      live.parent ? h("small", {}, "a branch") : null));
-  $("episodes").replaceChildren(...rows);
+      live.lease.taken ? h("small", { class: "by" }, live.lease.lost ? `${live.lease.by} (lost)` : live.lease.by) : "",
+      live.parent ? h("small", {}, "a branch") : "");
+  }
+  fill($("episodes"), [...episodes.keys()], () => [...episodes.keys()].map((id) => rows.get(id)));
 }
 
 let pictured = "";
@@ -156,19 +189,25 @@ function drawSeen(live) {
   } else if (!image && !live.framed) $("picture").hidden = true;
 }
 
+let decided = [];
+
 function drawDecision(live) {
   const decision = live.decision;
+  const now = [live.id, decision, live.held, live.mode, live.outcome, decision ? null : live.waiting];
+  if (now.every((value, n) => value === decided[n])) return; // an opened prompt stays open
+  decided = now;
   if (!decision) return $("decision").replaceChildren(h("p", { class: "soft" }, live.outcome ? "The episode is over." : live.waiting ? "It waits for you." : "The agent decides …"));
   const chances = Object.entries(decision.weighed ?? {}).sort((a, b) => b[1] - a[1]);
   const bars = chances.map(([action, log]) => h("div", { class: "chance" }, h("span", {}, action), h("meter", { min: 0, max: 1, value: Math.exp(log), "aria-label": action }), h("small", {}, format.percent(Math.exp(log)))));
+  const open = $("decision").querySelector("details[open] summary") !== null; // who reads one wants to read the next
   const prompt = (decision.prompt ?? []).map((message) =>
     h("div", { class: "message" }, h("small", {}, message.role), h("pre", {}, message.parts.map((p) => (p.type === "text" ? p.text : `[picture, ${p.width} by ${p.height}]`)).join("\n"))));
   $("decision").replaceChildren(
-    h("p", { class: "intended" }, h("span", { class: "soft" }, live.held && live.mode === "paused" ? "would do " : "does "), h("code", {}, decision.action), decision.parsed ? null : h("span", { class: "tag bad" }, "not understood")),
+    h("p", { class: "intended" }, h("span", { class: "soft" }, live.mode === "takeover" ? "would have done " : live.held && live.mode === "paused" ? "would do " : "does "), h("code", {}, decision.action), decision.parsed ? null : h("span", { class: "tag bad" }, "not understood")),
     ...bars,
     decision.thought ? h("p", { class: "thought" }, decision.thought) : "",
     decision.reasoning ? h("details", {}, h("summary", {}, "Reasoning"), h("pre", {}, decision.reasoning)) : "",
-    prompt.length ? h("details", {}, h("summary", {}, `The exact prompt, ${prompt.length} messages`), ...prompt) : "");
+    prompt.length ? h("details", { open }, h("summary", {}, `The exact prompt, ${prompt.length} messages`), ...prompt) : "");
 }
 
 function drawSaid(live) {
@@ -210,25 +249,26 @@ function drawButtons(live) {
   const taken = live.mode === "takeover";
   const other = live.lease.taken && !mine.has(live.id);
   const button = (name, label, press, on = true, title = null) => h("button", { type: "button", "data-testid": name, onclick: press, disabled: !on, title }, label);
-  const focused = document.activeElement?.dataset?.testid;
-  $("buttons").replaceChildren(...(me.role !== "control" ? [h("span", { class: "soft" }, "You watch. The other address controls.")] : have ? [
+  const spoken = live.receipts.some((r) => r.command === "Speak" && ["applied", "waiting"].includes(r.status));
+  const shown = [live.id, me.role, may, have, live.mode, live.lease.by, other, spoken, live.moving, live.real_time];
+  fill($("buttons"), shown, () => (me.role !== "control" ? [h("span", { class: "soft" }, "You watch. The other address controls.")] : have ? [
     button("pause", paused ? "Go on" : "Pause", () => command(paused ? "go_on" : "pause"), true, "Space"),
     button("step", "One step", () => command("step"), paused, "."),
     button("takeover", taken ? "Give back" : "Take over", () => command(taken ? "give_back" : "take_over")),
-    button("end-correction", "End correction", () => command("end_correction"), live.receipts.some((r) => r.command === "Speak" && ["applied", "waiting"].includes(r.status)), "Escape"),
+    button("end-correction", "End correction", () => command("end_correction"), spoken, "Escape"),
     button("success", "Success", () => command("label", { label: "success" })),
     button("failure", "Failure", () => command("label", { label: "failure" })),
     button("restart", "Restart", () => command("rewind", { step: 0 }), true, "The same seed from its beginning; this episode ends"),
+    live.moving ? button("pace", live.real_time ? "As fast as possible" : "In real time", () => command("pace", { real_time: !live.real_time }), true, "How fast the frames of a step follow each other") : "",
     button("end", "End episode", () => command("end")),
     button("leave", "Leave control", () => command("leave")),
   ] : [button("take", other ? `${live.lease.by} controls` : "Take control", () => command("take"), may && !other)]));
-  if (focused) document.querySelector(`[data-testid="${focused}"]`)?.focus();
   for (const id of ["words", "send", "lasts", "rewind", "branch"]) $(id).disabled = !have;
   $("line-label").textContent = taken ? "Do" : "Say";
   $("line").classList.toggle("acting", taken);
   const phrases = live.observation?.actions ?? Object.keys(live.mission?.actions ?? {});
   const chips = live.mission?.free_text ? [] : phrases.slice(0, 40);
-  $("chips").replaceChildren(...(have ? [
+  fill($("chips"), [live.id, have, taken, chips], () => (have ? [
     ...chips.map((phrase, n) => button(`chip-${n}`, taken && n < 9 ? `${n + 1} ${phrase}` : phrase, () => (taken ? command("act", { phrase }) : offer(phrase, "choice")), true)),
     taken ? "" : button("advice", "Ask the expert", async () => {
       const { advice, error } = await wire.ask("advice", live.id);
