@@ -48,7 +48,10 @@ from embodied.store.run import Run
 from embodied.types import Episode, EpisodeSpec, Json, Mission, Observation, Step, TaskSpec
 
 RESULT = Path(__file__).with_suffix(".json")
-QUICK = ("babyai", "textworld", "babaisai", "patheval_loop", "corner_case_drive")
+ENVIRONMENTS = (
+    *("nethack", "minihack", "babyai", "crafter", "textworld", "babaisai", "patheval", "patheval_loop", "codalm"),
+    *("corner_case_drive", "grounding3d", "highway"),
+)
 
 
 def compared(found: dict[str, list[float]]) -> Json:
@@ -274,7 +277,7 @@ def main() -> None:
             print(name, made[name])
     if "effect" in wanted:
         made["effect"] = {**machine, "steps to effect": {}}
-        for env in QUICK:
+        for env in ENVIRONMENTS:
             found = asyncio.run(effects(env, 4, 12))
             made["effect"]["steps to effect"][env] = {str(k): n for k, n in sorted(found.items())}
             print(env, dict(found))

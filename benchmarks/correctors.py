@@ -8,7 +8,8 @@ difference to the agent alone is paired, with a 95 % interval. A stopped script 
 same folder of runs.
 
 SmolLM2 is slow on a CPU. It is held to the list of actions where there is one, and its episodes are cut short
-(`run.steps`), in all columns of its row alike: its scores are not those of the whole environment.
+(`run.steps`), in all columns of its row alike: its scores are not those of the whole environment. tinyvlm was never
+taught to read corrections: it plays once as it is, and once with `agent.follow=true`. It knows one environment only.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from embodied.eval.results import Results, read
 from embodied.rollout.counts import CORRECTIONS, FOLLOWED
 
 CHOICE = {"agent.format": "choice"}
+FOLLOW = {"agent.follow": True}
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,15 @@ class Row:
     format: dict[str, Any] = field(default_factory=dict)
     """Of the agent's columns; the expert knows no such setting."""
 
+    @property
+    def follows(self) -> bool:
+        return bool(self.format.get("agent.follow"))
+
 
 ROWS = (
     Row("babyai", "goto", "random"),
-    Row("babyai", "goto", "tinyvlm-base"),
-    Row("babyai", "pickup", "tinyvlm-base"),
+    Row("babyai", None, "tinyvlm-base"),
+    Row("babyai", None, "tinyvlm-base", {}, FOLLOW),
     Row("babaisai", "env/goto_win", "random"),
     Row("babaisai", "env/goto_win", "tinyvlm-babaisai"),
     Row("patheval_loop", None, "random"),
@@ -65,7 +71,7 @@ HELP: dict[str, dict[str, Any]] = {
 
 def measure(row: Row, episodes: int, folder: Path) -> dict[str, Any]:
     """One row: scores in percent, and corrections an episode."""
-    folder = folder / f"{row.env}-{(row.task or 'all').replace('/', '-')}-{row.agent}"
+    folder = folder / f"{row.env}-{(row.task or 'all').replace('/', '-')}-{row.agent}{'-follow' * bool(row.follows)}"
 
     def play(name: str, agent: str, **more: Any) -> tuple[Results, dict[str, Any]]:
         options = row.options | (row.format if agent != "expert" else {}) | more.pop("options", {})
@@ -110,8 +116,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             measured = measure(row, given.episodes, given.runs or Path(folder))
         print(json.dumps(measured, indent=1), flush=True)
-        key = ("env", "task", "agent")
-        rows = [r for r in rows if any(r[k] != measured[k] for k in key)] + [measured]
+        key = ("env", "task", "agent", "options", "format")
+        rows = [r for r in rows if any(r.get(k) != measured[k] for k in key)] + [measured]
         command = f"python benchmarks/correctors.py --episodes {given.episodes}"
         given.out.write_text(json.dumps({"command": command, "seed": 0, "rows": rows}, indent=1) + "\n")
 

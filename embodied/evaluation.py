@@ -98,7 +98,7 @@ class Evaluation(Results):
         Raises:
             UsageError: The package is not installed; names the line that installs it.
         """
-        columns, found = flat(self.episodes)
+        columns, found = flat(self.episodes, self.record.corrector)
         rows = list(found)
         return _package(kind).DataFrame({name: [row.get(name) for row in rows] for name in columns})
 

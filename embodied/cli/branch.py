@@ -22,7 +22,7 @@ def branch(
     ctx: typer.Context,
     run: str = typer.Argument(..., help="A run folder."),
     episode: str = typer.Argument(..., help="An episode: its id, a unique beginning of it, or its number."),
-    step: int = typer.Argument(..., min=0, help="The first step that is played anew; those before are repeated."),
+    step: int = typer.Argument(..., help="The first step that is played anew; those before are repeated."),
     words: str = typer.Option("", "--say", help="A correction, which the agent hears in that step."),
     lasts: int = typer.Option(
         1, "--lasts", min=1, help="For how many steps it counts, at most; it ends when its action is executed."

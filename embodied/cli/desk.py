@@ -34,9 +34,10 @@ class DeskAt:
         from embodied.console.desk.server import CONTROLLER, WATCHER, opened
         from embodied.models.prices import price_of
         from embodied.store.blobs import FileBlobs
+        from embodied.store.run import Run
 
         price = price_of(job.config.model, job.config.run.price) if job.asks else None
-        desk = Desk(self.wait, price)
+        desk = Desk(self.wait, price, recorded=lambda spec: Run(job.root).steps(spec.id))
         async with opened(desk, FileBlobs(job.root / "blobs"), self.port) as addresses:
             print(
                 f"The desk: {addresses[CONTROLLER]}\nTo watch only: {addresses[WATCHER]}\nBoth addresses are secret."

@@ -9,7 +9,6 @@ machine).
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
@@ -80,8 +79,9 @@ async def listening_beside(app: Starlette, port: int) -> AsyncIterator[int]:
 class _Beside(uvicorn.Server):
     """A server that leaves signals to others."""
 
-    def capture_signals(self) -> contextlib.AbstractContextManager[None]:
-        return contextlib.nullcontext()
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 def _config(app: Starlette) -> uvicorn.Config:

@@ -20,6 +20,8 @@ from embodied.eval import statistics as st
 from embodied.eval.intervals import difference_interval
 from embodied.eval.pairs import paired_p
 from embodied.eval.results import ByTask, Results, Value, progress
+from embodied.eval.settings import help_of
+from embodied.rollout.counts import CORRECTIONS
 from embodied.splits import split_of
 from embodied.types import Json, TaskSpec
 
@@ -284,12 +286,18 @@ def _named(tasks: Sequence[tuple[str, str]]) -> str:
     return names + (f" and {len(tasks) - 3} more tasks" if len(tasks) > 3 else "")
 
 
+def _spoken(one: Results) -> str:
+    scored = [episode for episode in one.ended.values() if progress(episode) is not None]
+    spoken = sum(episode.counts.get(CORRECTIONS, 0) for episode in scored)
+    return f" ({spoken / len(scored):.1f} corrections an episode)" if spoken else ""
+
+
 def _differs(a: Results, b: Results, kept: Sequence[tuple[str, str]]) -> Iterable[str]:
     if a.record.suite != b.record.suite:
         yield f"Suites: {a.record.suite or 'none'} in {a.path}, {b.record.suite or 'none'} in {b.path}."
-    if a.record.corrector != b.record.corrector:
+    if help_of(a.record) != help_of(b.record):
         alone = "nobody, the agent played alone,"
-        speakers = [f"{one.record.corrector or alone} in {one.path}" for one in (a, b)]
+        speakers = [f"{help_of(one.record) or alone}{_spoken(one)} in {one.path}" for one in (a, b)]
         yield f"Who spoke to the agent: {'; '.join(speakers)}."
     mine, theirs = a.record.versions, b.record.versions
     other = [name for name in sorted(mine.keys() | theirs.keys()) if mine.get(name) != theirs.get(name)]

@@ -6,6 +6,7 @@ from dataclasses import astuple, dataclass
 
 from embodied.catalog import ENTRIES
 from embodied.controls import control_of, in_words
+from embodied.correctors.config import CorrectorConfig
 from embodied.models.config import ModelConfig
 from embodied.models.prices import price_of
 from embodied.splits import split_of
@@ -66,9 +67,7 @@ def describe(record: RunRecord) -> RunSettings:
     if held := _part(config, "agent").get("format"):
         agent = f"{agent}, {held}"  # it moves scores as another agent does
     if record.corrector:
-        asked = _part(_part(config, "corrector"), "model")
-        by = f" ({asked['provider']}/{asked.get('name')})" if asked.get("provider") else ""
-        agent = f"{agent}, corrected by {record.corrector}{by}"
+        agent = f"{agent}, corrected by {help_of(record)}"
     label = imported.get("name") or (f"{name} · {agent}" if asks else named_agent(agent, preset) or "unnamed")
     control = in_words(control_of(config))
     return RunSettings(
@@ -85,6 +84,16 @@ def describe(record: RunRecord) -> RunSettings:
         date=record.created[:10],
         corrector=record.corrector,
     )
+
+
+def help_of(record: RunRecord) -> str:
+    """Who spoke to the agent, with what was set: `oracle (silence 0.5)`. Empty where it played alone."""
+    told, usual = _part(record.config, "corrector"), vars(CorrectorConfig())
+    model = _part(told, "model")
+    said = [f"{model['provider']}/{model.get('name')}"] if model.get("provider") else []
+    plain = (key for key in told if key in usual and key not in ("name", "model"))
+    said += [f"{key} {told[key]}" for key in plain if told[key] != usual[key]]
+    return record.corrector + (f" ({', '.join(said)})" if said else "")
 
 
 def changed(a: RunRecord, b: RunRecord) -> list[tuple[str, str, str]]:

@@ -2,10 +2,12 @@
 
 A line is a step: `messages` (the prompt as sent, then the answer), `images` (paths of PNG files beside the JSONL, in
 the order in which the messages have them), and `episode`, `step`, `env`, `task`, `progress` (of the whole episode),
-`success`. Where any episode has pictures, the content of every message is a list of parts (`{"type": "text", ...}`,
-`{"type": "image", "path": ...}`), else it is a string.
+`success`. Where a correction counted or somebody acted in the step, the line also has `corrections`: the texts that
+counted, in order. Where any episode has pictures, the content of every message is a list of parts (`{"type": "text",
+...}`, `{"type": "image", "path": ...}`), else it is a string.
 
-Left out are steps whose answer could not be read or was not an action. An answer that was asked for again stands behind
+Left out are steps whose answer could not be read or was not an action, and, of agents with a model, steps in which the
+model was not asked. An answer that was asked for again stands behind
 the first prompt: there the model should have given it. Episodes of agents without a model (experts, persons) are told
 as the agent `naive` would be asked.
 """
@@ -13,6 +15,7 @@ as the agent `naive` would be asked.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +28,16 @@ from embodied.eval.results import progress
 from embodied.exchange import Export, Exported
 from embodied.exchange.files import damaged_note, split_note, write_lines, writing
 from embodied.seeding import generator
+from embodied.store.events import spoken
+from embodied.store.index import CORRECTION
 from embodied.store.run import Run
 from embodied.terminal import shell_word
-from embodied.types import Episode, Image, Json, Message, Mission, Reply, Settings, Step, Text
+from embodied.types import Episode, Image, Json, Message, Mission, Reply, Settings, Step, Takeover, Text
+
+UNREAD = "without a readable, valid answer"
+TAKEN_OVER = "in which somebody took over"
+NOT_ASKED = "in which no model was asked, as with agent.follow=true"
+UNRECORDED = "without a record of what was asked"
 
 
 class ChatTurn(NamedTuple):
@@ -36,6 +46,13 @@ class ChatTurn(NamedTuple):
     step: Step
     prompt: tuple[Message, ...]
     reply: Reply
+    counted: tuple[str, ...] = ()
+    """The texts of the corrections that counted in the step, in the order in which they were spoken."""
+
+    @property
+    def tells_words(self) -> bool:
+        """Whether the prompt has the words of a correction."""
+        return any(CORRECTION in part.text for m in self.prompt for part in m.parts if isinstance(part, Text))
 
 
 def write_sft(export: Export) -> Exported:
@@ -47,28 +64,32 @@ def write_sft(export: Export) -> Exported:
     """
     chosen, written = good(export)
     chat = Chat(export.out, any(shows_pictures(e) for e in chosen))
-    left_out = 0
+    left_out: Counter[str] = Counter()
     damaged: list[str] = []
+    corrected = 0
 
     def lines() -> Iterator[Json]:
-        nonlocal left_out
+        nonlocal corrected
         for episode in chosen:
-            count = 0
-            for turn in turns(export.run, episode, damaged):
-                count += 1
+            for turn in turns(export.run, episode, damaged, left_out):
+                corrected += turn.tells_words
                 messages, images = chat.messages(export.run, turn.prompt)
                 yield {
                     "messages": [*messages, chat.answer(turn.reply)],
                     "images": images,
                     **about(episode),
                     "step": turn.step.index,
+                    **({"corrections": turn.counted} if turn.counted or turn.step.events else {}),
                 }
-            left_out += episode.steps - count
 
     written.paths.append(write_lines(export.out / "sft.jsonl", lines()))
     if left_out:
+        reasons = ", ".join(f"{n} {why}" for why, n in left_out.items())
+        written.notes.append(f"{left_out.total()} steps are left out: {reasons}.")
+    if corrected:
         written.notes.append(
-            f"{left_out} steps are left out: without a readable, valid answer, or without a record of what was asked."
+            f"{corrected} lines contain a correction in their prompt. `--format corrections` writes the prompts without"
+            " it."
         )
     written.notes += [*damaged_note(damaged), *split_note(export.run)]
     return written
@@ -132,15 +153,51 @@ class _Recorded:
         pass
 
 
-def turns(run: Run, episode: Episode, damaged: list[str]) -> Iterator[ChatTurn]:
-    """The steps of an episode that can serve as examples. Lines that cannot be read are added to `damaged`."""
+def turns(run: Run, episode: Episode, damaged: list[str], left_out: Counter[str] | None = None) -> Iterator[ChatTurn]:
+    """The steps of an episode that can serve as examples.
+
+    Args:
+        run: The run.
+        episode: One of it that has ended.
+        damaged: Takes a sentence for each line that cannot be read.
+        left_out: Counts the other steps, by the reason why they cannot.
+    """
+    left_out = Counter() if left_out is None else left_out
     steps = list(run.steps(episode.spec.id, damaged))
-    if any(s.decision.calls for s in steps):
-        for step in steps:
-            if step.valid and step.decision.parsed and step.decision.calls:
-                yield ChatTurn(step, step.decision.calls[0].messages, step.decision.calls[-1].reply)
+    counted = counted_in(steps)
+    asked = any(s.decision.calls for s in steps)
+    told: Sequence[ChatTurn | None] = [None] * len(steps)
+    if asked:
+        told = [_as_asked(step) for step in steps]
     elif episode.mission is not None:
-        yield from (turn for turn in as_naive(episode, episode.mission, steps) if turn.step.valid)
+        told = as_naive(episode, episode.mission, steps)
+    for step, turn in zip(steps, told, strict=True):
+        if turn is None:
+            taken = any(isinstance(e, Takeover) for e in step.events)
+            left_out[UNRECORDED if not asked else TAKEN_OVER if taken else NOT_ASKED] += 1
+        elif not (step.valid and (step.decision.parsed or not asked)):
+            left_out[UNREAD] += 1
+        else:
+            yield turn._replace(counted=counted.get(step.index, ()))
+    if (missing := episode.steps - len(steps)) > 0:
+        left_out[UNRECORDED] += missing
+
+
+def _as_asked(step: Step) -> ChatTurn | None:
+    """A step with the prompt that was sent; None where none was."""
+    calls = step.decision.calls
+    return ChatTurn(step, calls[0].messages, calls[-1].reply) if calls else None
+
+
+def counted_in(steps: Sequence[Step]) -> dict[int, tuple[str, ...]]:
+    """The texts of the corrections that counted in each step of an episode; steps without any are left out."""
+    spans = [
+        (c.applied, c.applied + c.lasts - 1 if c.ended is None else c.ended, c.text)
+        for c in spoken(event for step in steps for event in step.events)
+        if c.applied is not None
+    ]
+    found = {s.index: tuple(text for first, last, text in spans if first <= s.index <= last) for s in steps}
+    return {index: texts for index, texts in found.items() if texts}
 
 
 def as_naive(episode: Episode, mission: Mission, steps: Iterable[Step]) -> list[ChatTurn]:

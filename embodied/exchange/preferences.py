@@ -7,7 +7,8 @@ A line has `prompt` (messages), `chosen` and `rejected` (one assistant message e
 - `reask`: an answer that could not be read, and the one given when asked again; the prompt is the first one.
 - `episode`: two episodes of the same task and seed, one of which got farther. As long as both were shown the same and
   did the same, nothing tells them apart; the first step at which they did different things gives the pair. The prompt
-  is the one of the better episode.
+  is the one of the better episode. A pair is left out if a correction counted, or somebody took over, in that step of
+  either episode: what was executed then was not the agent's own.
 - `correction`: the answer that was executed after a correction, and the one that was not executed because of it. Only
   where the agent followed; excluded corrections are left out. The prompt is the one before the words.
 """
@@ -23,12 +24,12 @@ from embodied.blobs import pictures_of
 from embodied.errors import UsageError
 from embodied.eval.results import progress, read
 from embodied.exchange import Export, Exported
-from embodied.exchange.chat import Chat, ChatTurn, about, good_enough, shows_pictures, turns
+from embodied.exchange.chat import Chat, ChatTurn, about, counted_in, good_enough, shows_pictures, turns
 from embodied.exchange.files import split_note, write_lines
 from embodied.exchange.lessons import Lesson, left_out_note, lessons, wrong_note
 from embodied.store.amendments import changes_of
 from embodied.store.run import Run
-from embodied.types import Correction, Episode, Json, Observation, Reply
+from embodied.types import Correction, Episode, Json, Observation, Reply, Step, Takeover
 
 
 class Played(NamedTuple):
@@ -50,12 +51,13 @@ def write_dpo(export: Export) -> Exported:
     chat = Chat(export.out, any(shows_pictures(p.episode) for p in (*mine, *others)))
     counts: dict[str, int] = defaultdict(int)
     taught: list[Lesson] = []
+    helped: list[Step] = []
 
     def lines() -> Iterator[Json]:
         played = [*mine, *others]
         for line in (
             *_asked_again(mine, export, chat),
-            *_better_and_worse(played, export, chat),
+            *_better_and_worse(played, export, chat, helped),
             *_corrected(mine, export, chat, taught),
         ):
             counts[line["source"]] += 1
@@ -68,9 +70,16 @@ def write_dpo(export: Export) -> Exported:
             "There is no pair of a better and a worse answer: no answer was asked for again (agent.parse.policy=reask),"
             " no correction was followed, and no two episodes of one task and seed differ both in an answer and in"
             " progress. Name more runs of the same suite seed with --against."
+            + "".join(f" {note}" for note in _helped_note(helped))
         )
     notes = [f"{n} pairs from {source}" for source, n in counts.items()]
-    notes += [*left_out_note(taught), *_unpaired_note(taught), *wrong_note(export.run), *split_note(export.run)]
+    notes += [
+        *_helped_note(helped),
+        *left_out_note(taught),
+        *_unpaired_note(taught),
+        *wrong_note(export.run),
+        *split_note(export.run),
+    ]
     return Exported([path], notes)
 
 
@@ -107,7 +116,16 @@ def _unpaired_note(taught: list[Lesson]) -> list[str]:
     return [f"Corrections that give no pair, mostly because they were not followed: {unpaired}."] if unpaired else []
 
 
-def _better_and_worse(played: list[Played], export: Export, chat: Chat) -> Iterator[Json]:
+def _helped_note(helped: list[Step]) -> list[str]:
+    if not helped:
+        return []
+    return [
+        f"Pairs of two episodes that are left out, because somebody corrected the agent or took over where they part:"
+        f" {len(helped)}."
+    ]
+
+
+def _better_and_worse(played: list[Played], export: Export, chat: Chat, helped: list[Step]) -> Iterator[Json]:
     same: dict[tuple[str, str, int], list[tuple[float, Played]]] = defaultdict(list)
     for p in played:
         if (reached := progress(p.episode)) is not None:
@@ -117,24 +135,36 @@ def _better_and_worse(played: list[Played], export: Export, chat: Chat) -> Itera
         for (in_a, a), (in_b, b) in combinations(group, 2):
             better, worse = (a, b) if in_a > in_b else (b, a)
             if in_a != in_b and good_enough(better.episode, export):
-                yield from _parting(better, worse, chat)
+                yield from _parting(better, worse, chat, helped)
 
 
-def _parting(better: Played, worse: Played, chat: Chat) -> Iterator[Json]:
+def _parting(better: Played, worse: Played, chat: Chat, helped: list[Step]) -> Iterator[Json]:
     """The pair at the first step where two episodes, shown the same so far, did different things; nothing where there
-    is none.
+    is none. `helped` takes the step of the better one where the pair is left out because somebody helped.
     """
     theirs = {t.step.index: t for t in turns(*worse, [])}
     mine = {t.step.index: t for t in turns(*better, [])}
-    for a, b in zip(
-        better.run.steps(better.episode.spec.id, []), worse.run.steps(worse.episode.spec.id, []), strict=False
-    ):
+    for a, b in zip(_steps(better), _steps(worse), strict=False):
         if _shown(a.observation) != _shown(b.observation):
             return
         if a.executed != b.executed:
-            if a.index in mine and b.index in theirs:
-                yield _pair("episode", better.run, better.episode, mine[a.index], theirs[b.index].reply, chat)
+            if _alone(better, a) and _alone(worse, b):
+                if a.index in mine and b.index in theirs:
+                    yield _pair("episode", better.run, better.episode, mine[a.index], theirs[b.index].reply, chat)
+            else:
+                helped.append(a)
             return
+
+
+def _steps(played: Played) -> Iterator[Step]:
+    return played.run.steps(played.episode.spec.id, [])
+
+
+def _alone(played: Played, step: Step) -> bool:
+    """Whether no correction counted in a step, and nobody took over."""
+    if any(isinstance(event, Correction | Takeover) for event in step.events):
+        return False
+    return step.index not in counted_in(list(_steps(played)))
 
 
 def _shown(observation: Observation) -> tuple[str, ...]:

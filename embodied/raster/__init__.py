@@ -6,16 +6,19 @@ ids.
 """
 
 from embodied.raster.camera import Camera
-from embodied.raster.mesh import Mesh, box, concatenate, cone, cylinder, disc, frustum, prism, sphere
+from embodied.raster.faces import Faces
+from embodied.raster.mesh import Mesh, box, boxes, concatenate, cone, cylinder, disc, frustum, prism, sphere
 from embodied.raster.render import Fog, Light, Rendering, project, render
 
 __all__ = [
     "Camera",
+    "Faces",
     "Fog",
     "Light",
     "Mesh",
     "Rendering",
     "box",
+    "boxes",
     "concatenate",
     "cone",
     "cylinder",

@@ -54,19 +54,26 @@ class Camera:
         """The same view in a picture of another size."""
         return replace(self, width=width, height=height)
 
+    def local(self, x: Floats, y: Floats, z: Floats) -> tuple[Floats, Floats, Floats]:
+        """As `into`, of coordinates in arrays of their own, which is quicker."""
+        dx, dy, dz = x - self.eye[0], y - self.eye[1], z - self.eye[2]
+        # Written out: the order of a BLAS sum depends on the machine.
+        right, down, ahead = (dx * a[0] + dy * a[1] + dz * a[2] for a in self.axes)
+        return right, down, ahead
+
+    def world(self, x: Floats, y: Floats, z: Floats | float) -> tuple[Floats, Floats, Floats]:
+        """As `out_of`, of coordinates in arrays of their own, which is quicker."""
+        right, down, ahead = self.axes
+        a, b, c = (self.eye[k] + x * right[k] + y * down[k] + z * ahead[k] for k in range(3))
+        return a, b, c
+
     def into(self, points: Floats) -> Floats:
         """World points (..., 3) in the camera frame, (..., 3) float64, metres."""
-        d = points - np.asarray(self.eye)
-        # Written out: the order of a BLAS sum depends on the machine.
-        return np.stack([d[..., 0] * a[0] + d[..., 1] * a[1] + d[..., 2] * a[2] for a in self.axes], axis=-1)
+        return np.stack(self.local(points[..., 0], points[..., 1], points[..., 2]), axis=-1)
 
     def out_of(self, points: Floats) -> Floats:
         """Points (..., 3) in the camera frame in the world, (..., 3) float64, metres."""
-        x, y, z = self.axes
-        return np.stack(
-            [self.eye[k] + points[..., 0] * x[k] + points[..., 1] * y[k] + points[..., 2] * z[k] for k in range(3)],
-            axis=-1,
-        )
+        return np.stack(self.world(points[..., 0], points[..., 1], points[..., 2]), axis=-1)
 
     def pixels(self, points: Floats) -> Floats:
         """Points (..., 3) in the camera frame, in front of the camera, as pixels (..., 2) float64."""

@@ -8,12 +8,14 @@ edge leave no gap and no pixel twice, on any machine.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from embodied.arrays import Bools, Floats, Ints
 from embodied.raster.camera import Camera
+from embodied.raster.clip import clip
 
 _SUB = 256
 """Steps of a pixel corners are snapped to."""
@@ -26,24 +28,25 @@ _CHUNK = 1 << 18
 """Pixels resolved at once: what fits a core's cache."""
 
 
-def visible(triangles: Floats, two_sided: Bools, camera: Camera) -> tuple[Ints, Floats]:
+def visible(vertices: Floats, corners: Ints, two_sided: Bools, camera: Camera) -> tuple[Ints, Floats]:
     """Finds the nearest triangle of every pixel.
 
     Args:
-        triangles: (T, 3, 3) float64, corners in the camera frame, counter-clockwise seen from the front; T < 2**22.
+        vertices: (3, V) float64: x, y and z in the world, metres.
+        corners: (3, T) int64: the vertices of triangles, counter-clockwise seen from the front; T < 2**22.
         two_sided: (T,) bool; the others are not seen from behind.
-        camera: Its size, focal length and near plane.
+        camera: The view.
 
     Returns:
         (H * W,) int64, the triangle's index or -1; (H * W,) float64, depth along the optical axis in metres (inf where
         there is none). Of triangles at one depth the first is seen.
     """
-    if len(triangles) > _LAST:
-        raise ValueError(f"A scene may have {_LAST} triangles at most, not {len(triangles)}.")
+    if corners.shape[1] > _LAST:
+        raise ValueError(f"A scene may have {_LAST} triangles at most, not {corners.shape[1]}.")
     keys = np.zeros(camera.width * camera.height, dtype=np.int64)
-    corners, source = _clip(triangles, camera)
-    if len(source):
-        _resolve(keys, *_rows(corners, source, two_sided, camera), camera)
+    flat = _flat(vertices, corners, two_sided, camera)
+    if len(flat.source):
+        _resolve(keys, *_rows(flat, camera), camera)
     index = keys & _LAST
     np.subtract(_LAST, index, out=index)
     keys >>= _INDEX_BITS
@@ -52,131 +55,154 @@ def visible(triangles: Floats, two_sided: Bools, camera: Camera) -> tuple[Ints, 
     return index, np.divide(_DEPTH * camera.near, keys, out=np.full(len(keys), np.inf), where=found)
 
 
-def _clip(triangles: Floats, camera: Camera) -> tuple[Floats, Ints]:
-    """Cuts off what lies before the near plane or far outside the picture; triangles wholly outside the picture are
-    dropped.
+@dataclass(frozen=True)
+class _Flat:
+    """n triangles in the picture, each on a row of pixels at least, their corners clockwise (with y down)."""
+
+    x: Floats
+    """(3, n): in steps of `_SUB`. These are whole numbers, and all products of them are below 2**53: float64 holds them
+    exactly, and is quicker than int64.
     """
-    source = np.arange(len(triangles))
+    y: Floats
+    q: Floats
+    """(3, n): inverse depth."""
+    area: Floats
+    """(n,): twice their area, above 0, whole numbers too."""
+    top: Floats
+    """(n,): the first row of pixels whose centres may be in it."""
+    end: Floats
+    """(n,): one more than the last."""
+    source: Ints
+    """(n,): the triangle's index in the scene."""
+
+
+def _flat(vertices: Floats, corners: Ints, two_sided: Bools, camera: Camera) -> _Flat:
+    """Projects triangles. Only the few that reach out of the picture's surroundings are clipped, one by one; of all
+    others each vertex is projected once.
+    """
+    x, y, z = camera.local(*vertices)
     wide, high = camera.width / 2 / camera.focal, camera.height / 2 / camera.focal
     sides = ((-1.0, 0.0, wide), (1.0, 0.0, wide), (0.0, -1.0, high), (0.0, 1.0, high))
-    outside = np.zeros(len(triangles), dtype=bool)
-    for a, b, c in sides:
-        outside |= (triangles[..., 0] * a + triangles[..., 1] * b + triangles[..., 2] * c < 0).all(axis=1)
-    triangles, source = triangles[~outside], source[~outside]
-    triangles, source = _clip_by(triangles, source, triangles[..., 2] - camera.near)
-    for a, b, c in sides:
-        triangles, source = _clip_by(
-            triangles, source, triangles[..., 0] * a + triangles[..., 1] * b + triangles[..., 2] * (c * _GUARD)
-        )
-    return triangles, source
+    guards = tuple((a, b, c * _GUARD) for a, b, c in sides)
+    outside, cut = np.zeros(len(x), dtype=np.uint8), z - camera.near < 0
+    for bit, ((a, b, c), guard) in enumerate(zip(sides, guards, strict=True)):
+        from_axis = x * a if a else y * b
+        outside |= (from_axis + z * c < 0).view(np.uint8) << bit
+        cut |= from_axis + z * guard[2] < 0
+    one, two, three = corners
+    seen = outside[one] & outside[two] & outside[three] == 0  # not all three beyond the same side
+    crossing = seen & (cut[one] | cut[two] | cut[three])
+    source = np.flatnonzero(seen & ~crossing)
+    safe = np.where(cut, 1.0, z)
+    flat_x, flat_y = _snapped(x, y, safe, camera)
+    whole = corners.take(source, axis=1)
+    parts = [(flat_x.take(whole), flat_y.take(whole), (1.0 / safe).take(whole), source)]
+    where = np.flatnonzero(crossing)
+    if len(where):
+        triangles = np.stack([a.take(corners.take(where, axis=1)).T for a in (x, y, z)], axis=-1)
+        pieces, of = clip(triangles, where, camera.near, guards)
+        px, py, pz = (np.ascontiguousarray(pieces[..., k].T) for k in range(3))
+        parts.append((*_snapped(px, py, pz, camera), 1.0 / pz, of))
+    all_x, all_y, all_q = (np.concatenate([p[k] for p in parts], axis=1) for k in range(3))
+    return _facing(all_x, all_y, all_q, np.concatenate([p[3] for p in parts]), two_sided, camera)
 
 
-def _clip_by(triangles: Floats, source: Ints, distance: Floats) -> tuple[Floats, Ints]:
-    """Keeps what lies at a `distance` (T, 3) >= 0 of a plane."""
-    inside = distance >= 0
-    count = inside.sum(axis=1)
-    if (count == 3).all():
-        return triangles, source
-    kept, kept_source = [triangles[count == 3]], [source[count == 3]]
-    for n in (1, 2):
-        t, s, d = triangles[count == n], source[count == n], distance[count == n]
-        if not len(t):
-            continue
-        # Turned so that the corner alone on its side comes first.
-        alone = np.argmax(inside[count == n] == (n == 1), axis=1)
-        order = (alone[:, None] + np.arange(3)) % 3
-        t = np.take_along_axis(t, order[:, :, None], axis=1)
-        d = np.take_along_axis(d, order, axis=1)
-        # Always from inside to outside: neighbours that share the edge cut it at the very same point.
-        b, c = (
-            _cut(t[:, 0], t[:, k], d[:, 0], d[:, k]) if n == 1 else _cut(t[:, k], t[:, 0], d[:, k], d[:, 0])
-            for k in (1, 2)
-        )
-        if n == 1:
-            kept.append(np.stack([t[:, 0], b, c], axis=1))
-            kept_source.append(s)
-        else:
-            kept += [np.stack([b, t[:, 1], t[:, 2]], axis=1), np.stack([b, t[:, 2], c], axis=1)]
-            kept_source += [s, s]
-    return np.concatenate(kept), np.concatenate(kept_source)
+def _snapped(x: Floats, y: Floats, z: Floats, camera: Camera) -> tuple[Floats, Floats]:
+    """Where points of the camera frame are in the picture, in whole steps of `_SUB`."""
+    scale = camera.focal / z
+    return (
+        np.floor((x * scale + camera.centre[0]) * _SUB + 0.5),
+        np.floor((y * scale + camera.centre[1]) * _SUB + 0.5),
+    )
 
 
-def _cut(inner: Floats, outer: Floats, d_inner: Floats, d_outer: Floats) -> Floats:
-    return inner + (outer - inner) * (d_inner / (d_inner - d_outer))[:, None]
+def _facing(x: Floats, y: Floats, q: Floats, source: Ints, two_sided: Bools, camera: Camera) -> _Flat:
+    """Keeps what faces the camera and has the centre of a pixel between its outermost corners."""
+    area = (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0])
+    top, end = _pixels_between(y, camera.height)
+    left, right = _pixels_between(x, camera.width)
+    # A front is counter-clockwise with y up, hence clockwise (of negative area) with y down.
+    keep = np.flatnonzero(((area < 0) | (two_sided[source] & (area > 0))) & (end > top) & (right > left))
+    x, y, q = (a.take(keep, axis=1) for a in (x, y, q))
+    area, top, end = area[keep], top[keep], end[keep]
+    flip = area < 0
+    for a in (x, y, q):
+        a[1], a[2] = np.where(flip, a[2], a[1]), np.where(flip, a[1], a[2])
+    return _Flat(x, y, q, np.abs(area), top, end, source[keep])
 
 
-def _rows(corners: Floats, source: Ints, two_sided: Bools, camera: Camera) -> tuple[Ints, Ints, Floats, Floats, Ints]:
+def _pixels_between(at: Floats, size: int) -> tuple[Floats, Floats]:
+    """The first pixel of 0 to `size` whose centre is between the outermost of three corners (3, n), and one more than
+    the last.
+    """
+    half = _SUB // 2
+    low, high = np.minimum(np.minimum(at[0], at[1]), at[2]), np.maximum(np.maximum(at[0], at[1]), at[2])
+    return np.maximum(np.ceil((low - half) / _SUB), 0.0), np.minimum(np.floor((high - half) / _SUB), size - 1) + 1
+
+
+def _rows(flat: _Flat, camera: Camera) -> tuple[Ints, Ints, Floats, Floats, Ints]:
     """Cuts triangles into rows of pixels.
 
     Returns:
         For each row that covers a pixel: index of its first pixel, number of pixels, inverse depth in the first pixel
         and its change from pixel to pixel, and the triangle's index in the scene.
     """
-    flat = camera.pixels(corners)
-    x, y = (np.floor(flat[..., k] * _SUB + 0.5).astype(np.int64) for k in (0, 1))
-    q = 1.0 / corners[..., 2]
-    area = (x[:, 1] - x[:, 0]) * (y[:, 2] - y[:, 0]) - (x[:, 2] - x[:, 0]) * (y[:, 1] - y[:, 0])
-    half = _SUB // 2
-    top = np.maximum(-(-(y.min(axis=1) - half) // _SUB), 0)
-    end = np.minimum((y.max(axis=1) - half) // _SUB, camera.height - 1) + 1
-    # A front is counter-clockwise with y up, hence clockwise (of negative area) with y down.
-    keep = ((area < 0) | (two_sided[source] & (area > 0))) & (end > top)
-    flip = (keep & (area < 0))[keep]
-    x, y, q, area, top, end, source = (a[keep] for a in (x, y, q, area, top, end, source))
-    for a in (x, y, q):
-        a[flip] = a[flip][:, [0, 2, 1]]
-    area = np.abs(area)
-
-    count = end - top
-    of = np.repeat(np.arange(len(count)), count)
-    row = np.arange(len(of)) - np.repeat(np.cumsum(count) - count, count) + top[of]
+    half, (x, y, q) = _SUB // 2, (flat.x, flat.y, flat.q)
+    count = (flat.end - flat.top).astype(np.int64)
+    before = np.cumsum(count) - count
+    row = np.arange(int(count.sum())) + np.repeat(flat.top - before, count)
     centre = row * _SUB + half
-    first, last = np.zeros(len(of), dtype=np.int64), np.full(len(of), camera.width - 1)
+    first, last = np.zeros(len(row)), np.full(len(row), camera.width - 1.0)
     for k in range(3):
-        _bound(first, last, x[:, k], y[:, k], x[:, (k + 1) % 3], y[:, (k + 1) % 3], of, centre)
+        _bound(first, last, x[k], y[k], x[(k + 1) % 3], y[(k + 1) % 3], count, centre)
 
-    keep = first <= last
-    of, row, first, last = of[keep], row[keep], first[keep], last[keep]
+    keep = np.flatnonzero(first <= last)
+    of = np.repeat(np.arange(len(count)), count)[keep]
+    row, first, last = row[keep], first[keep], last[keep]
     # Inverse depth is linear in the picture.
-    dx1, dy1, dx2, dy2 = x[:, 1] - x[:, 0], y[:, 1] - y[:, 0], x[:, 2] - x[:, 0], y[:, 2] - y[:, 0]
-    q1, q2 = q[:, 1] - q[:, 0], q[:, 2] - q[:, 0]
-    across, down = (q1 * dy2 - q2 * dy1) / area, (q2 * dx1 - q1 * dx2) / area
-    start = q[of, 0] + across[of] * (first * _SUB + half - x[of, 0]) + down[of] * (row * _SUB + half - y[of, 0])
-    slope = across[of] * _SUB
+    dx1, dy1, dx2, dy2 = x[1] - x[0], y[1] - y[0], x[2] - x[0], y[2] - y[0]
+    q1, q2 = q[1] - q[0], q[2] - q[0]
+    across, down = (q1 * dy2 - q2 * dy1) / flat.area, (q2 * dx1 - q1 * dx2) / flat.area
+    slope = across[of]
+    start = q[0][of] + slope * (first * _SUB + half - x[0][of]) + down[of] * (row * _SUB + half - y[0][of])
+    slope *= _SUB
     # A sliver's slope is ill-conditioned; its depth never leaves that of its corners.
-    low, high = q.min(axis=1)[of], q.max(axis=1)[of]
-    length = last - first + 1
-    stop = np.clip(start + slope * (length - 1), low, high)
-    start = np.clip(start, low, high)
-    slope = (stop - start) / np.maximum(length - 1, 1)
-    return row * camera.width + first, length, start, slope, source[of]
+    low, high = q.min(axis=0)[of], q.max(axis=0)[of]
+    reach = last - first
+    stop = np.minimum(np.maximum(start + slope * reach, low), high)
+    start = np.minimum(np.maximum(start, low), high)
+    slope = (stop - start) / np.maximum(reach, 1)
+    pixel = (row * camera.width + first).astype(np.int64)
+    return pixel, reach.astype(np.int64) + 1, start, slope, flat.source[of]
 
 
 def _bound(
-    first: Ints,
-    last: Ints,
-    ax: Ints,
-    ay: Ints,
-    bx: Ints,
-    by: Ints,
-    of: Ints,
-    centre: Ints,
+    first: Floats,
+    last: Floats,
+    ax: Floats,
+    ay: Floats,
+    bx: Floats,
+    by: Floats,
+    count: Ints,
+    centre: Floats,
 ) -> None:
     """Narrows the pixels `first` to `last` of each row to those on the inner side of the edge from a to b, ties by the
-    top-left rule.
+    top-left rule. Of each triangle there are `count` rows.
     """
     dx, dy = bx - ax, by - ay
-    bias = np.where((dy < 0) | ((dy == 0) & (dx > 0)), 0, -1)
+    bias = np.where((dy < 0) | ((dy == 0) & (dx > 0)), 0.0, -1.0)
     # Pixel i is inside iff i * slope <= limit.
     slope = dy * _SUB
-    limit = (dx * (-ay) + dy * ax - dy * (_SUB // 2) + bias)[of] + dx[of] * centre
-    steep = slope[of]
-    quotient = np.floor_divide(np.where(steep < 0, -limit, limit), np.where(steep == 0, 1, steep))
-    right, left = steep > 0, steep < 0
-    np.minimum(last, quotient, out=last, where=right)
+    limit = np.repeat(dx * (-ay) + dy * ax - dy * (_SUB // 2) + bias, count) + np.repeat(dx, count) * centre
+    steep = np.repeat(slope, count)
+    level = steep == 0
+    last[level & (limit < 0)] = -1
+    # Both are whole and below 2**53: a quotient that is not whole never rounds up to a whole number.
+    steep[level] = 1
+    quotient = np.floor(limit / np.abs(steep))
+    np.minimum(last, quotient, out=last, where=(steep > 0) & ~level)
     # i >= ceil(limit / slope), slope negative.
-    np.maximum(first, -np.floor_divide(limit, np.where(left, -steep, 1)), out=first, where=left)
-    last[(steep == 0) & (limit < 0)] = -1
+    np.maximum(first, -quotient, out=first, where=steep < 0)
 
 
 def _resolve(

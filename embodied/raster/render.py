@@ -5,22 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
 
 from embodied.arrays import Floats, Ints, Pixels
 from embodied.raster.camera import Camera, Vector
+from embodied.raster.faces import Faces, Sun
 from embodied.raster.fragments import visible
 from embodied.raster.mesh import Colour, Mesh
+from embodied.raster.words import Words, mixed, pixels, scaled, weights, words
 
-Ground = Callable[[Floats, Floats], Pixels]
+Ground = Callable[[Floats, Floats], Pixels | Words]
 """Paints the plane z = 0: points on it (n, 2) float64 in metres, and how wide a pixel is there across the view (n,)
-float64 in metres (what is finer cannot be seen and should fade) -> (n, 3) uint8. It must use nothing that differs
-between machines near a colour's edge.
+float64 in metres (what is finer cannot be seen and should fade) -> (n, 3) uint8, or their words
+(`embodied.raster.words`). It must use nothing that differs between machines near a colour's edge.
 """
-Background = Callable[[Floats], Pixels]
-"""Paints the background: directions (n, 3) float64 of length 1 in the world -> (n, 3) uint8."""
+Background = Callable[[Floats], Pixels | Words]
+"""Paints the background: directions (n, 3) float64 of length 1 in the world -> (n, 3) uint8, or their words."""
 Lamp = Callable[[Floats], Floats]
 """Adds light at points (n, 3) float64 of the world -> (n,) float64, 1 for full daylight (headlamps, street lamps)."""
 
@@ -37,6 +40,16 @@ class Light:
     ambient: float = 0.5
     lamp: Lamp | None = None
 
+    @property
+    def key(self) -> Sun:
+        """What `Faces` are lit by: all but the lamps."""
+        return self.direction, self.sun, self.ambient
+
+
+_FOG = np.array([math.floor(256 * (1 - math.exp(-3 * (k + 0.5) / 256)) + 0.5) for k in range(1024)], dtype=np.uint16)
+"""The fog's share by depth, a step being a 256th of the visibility: no exponential of the platform's decides a colour.
+"""
+
 
 @dataclass(frozen=True)
 class Fog:
@@ -50,11 +63,7 @@ class Fog:
 
     def weights(self, depth: Floats) -> npt.NDArray[np.uint16]:
         """The fog's share of a pixel at `depth` (n,), in 256ths, (n,) uint16."""
-        # By table, a step being a 256th of the visibility: no exponential of the platform's decides a colour.
-        table = np.array(
-            [math.floor(256 * (1 - math.exp(-3 * (k + 0.5) / 256)) + 0.5) for k in range(1024)], dtype=np.uint16
-        )
-        return table[np.minimum(depth * (256 / self.visibility), 1023).astype(np.int64)]
+        return _FOG[np.minimum(depth * (256 / self.visibility), 1023).astype(np.int64)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +98,7 @@ def project(points: Floats, camera: Camera) -> tuple[Floats, Floats]:
 
 
 def render(
-    meshes: Sequence[Mesh],
+    meshes: Sequence[Mesh | Faces],
     camera: Camera,
     *,
     light: Light | None = None,
@@ -101,7 +110,8 @@ def render(
     """Draws a scene: the same arguments give the same bytes in every process.
 
     Args:
-        meshes: Solids; of faces in the very same place the first is seen.
+        meshes: Solids; of faces in the very same place the first is seen. What does not move between pictures may be
+            given as `Faces`, made once for the same light.
         camera: The view.
         light: Sun, ambient light and lamps; `Light()` where not given.
         background: A colour, or what paints it by direction. Fog does not cover it.
@@ -118,86 +128,65 @@ def render(
         raise ValueError(f"samples is at least 1, not {samples}.")
     light = light or Light()
     view = camera.resized(camera.width * samples, camera.height * samples)
-    faces = _Faces(meshes, light)
-    index, depth = visible(view.into(faces.corners), faces.two_sided, view)
-    plain = background if not callable(background) else (0, 0, 0)
-    color = _looked_up(np.append(faces.shaded, [np.asarray(plain, dtype=np.uint8)], axis=0), index)
+    faces = _lit(meshes, light)
+    index, depth = visible(faces.vertices, faces.corners, faces.two_sided, view)
+    color = np.append(faces.shaded, words((0, 0, 0) if callable(background) else background))[index]
     if light.lamp is not None:
         solid = np.flatnonzero(index >= 0)
-        color[solid] = _lamplit(faces, light, view, index, depth, solid)
+        color[solid] = _lamplit(faces, light.lamp, view, index, depth, solid)
     if ground is not None:
         _lay_ground(ground, view, light, index, depth, color)
+    clear = np.isinf(depth)
     if callable(background):
-        rest = np.flatnonzero(np.isinf(depth))
-        color[rest] = background(_directions(view, rest))
+        rest = np.flatnonzero(clear)
+        color[rest] = words(background(_directions(view, rest)))
     if fog is not None:
-        some = np.flatnonzero(np.isfinite(depth))
-        color[some] = _mixed(color[some], fog.color, fog.weights(depth[some]))
-    return _reduced(color, depth, index, faces.ids, view, samples)
+        weight = fog.weights(depth).astype(np.uint32)
+        weight[clear] = 0
+        color = mixed(color, words(fog.color), weight)
+    return _reduced(color, depth, index, np.append(faces.ids, np.int32(0)), view, samples)
 
 
-class _Faces:
-    """The faces of all meshes as arrays of F."""
-
-    def __init__(self, meshes: Sequence[Mesh], light: Light):
-        meshes = [m for m in meshes if len(m.faces)]
-        count = [len(m.faces) for m in meshes]
-        self.corners = np.concatenate([np.zeros((0, 3, 3)), *(m.vertices[m.faces] for m in meshes)])
-        self.colors = np.concatenate([np.zeros((0, 3), dtype=np.uint8), *(m.colors for m in meshes)])
-        self.glow = np.concatenate([np.zeros(0), *(m.glow for m in meshes)])
-        # One more, so that an index of -1 points somewhere.
-        self.ids = np.append(np.repeat([m.id for m in meshes], count).astype(np.int32), np.int32(0))
-        self.two_sided = np.repeat(np.array([m.two_sided for m in meshes], dtype=bool), count)
-        self.brightness = self._brightness(light)
-        self.shaded = _scaled(self.colors, np.maximum(self.brightness, self.glow))
-
-    def _brightness(self, light: Light) -> Floats:
-        a, b = self.corners[:, 1] - self.corners[:, 0], self.corners[:, 2] - self.corners[:, 0]
-        n = np.stack(
-            [
-                a[:, 1] * b[:, 2] - a[:, 2] * b[:, 1],
-                a[:, 2] * b[:, 0] - a[:, 0] * b[:, 2],
-                a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0],
-            ],
-            axis=1,
-        )
-        length = np.sqrt(n[:, 0] * n[:, 0] + n[:, 1] * n[:, 1] + n[:, 2] * n[:, 2])
-        x, y, z = light.direction
-        cosine = (n[:, 0] * x + n[:, 1] * y + n[:, 2] * z) / (
-            np.maximum(length, 1e-12) * math.sqrt(x * x + y * y + z * z)
-        )
-        cosine = np.where(self.two_sided, np.abs(cosine), np.maximum(cosine, 0))
-        return light.ambient + light.sun * cosine
+def _lit(meshes: Sequence[Mesh | Faces], light: Light) -> Faces:
+    """The faces of all, in their order."""
+    parts: list[Faces] = []
+    for kept, some in groupby(meshes, key=lambda one: isinstance(one, Faces)):
+        if kept:
+            parts += [one for one in some if isinstance(one, Faces)]
+        else:
+            parts.append(Faces.of([one for one in some if isinstance(one, Mesh)], light.key))
+    if any(part.sun != light.key for part in parts):
+        raise ValueError("Faces were made for another light than they are drawn in.")
+    return Faces.joined(parts or [Faces.of((), light.key)])
 
 
-def _lamplit(faces: _Faces, light: Light, camera: Camera, index: Ints, depth: Floats, where: Ints) -> Pixels:
-    assert light.lamp is not None
+def _lamplit(faces: Faces, lamp: Lamp, camera: Camera, index: Ints, depth: Floats, where: Ints) -> Words:
     face = index[where]
-    lit = faces.brightness[face] + light.lamp(camera.out_of(_rays(camera, where) * depth[where, None]))
-    return _scaled(faces.colors[face], np.maximum(lit, faces.glow[face]))
+    lit = faces.brightness[face] + lamp(np.stack(_seen_at(camera, where, depth[where])).T)
+    return scaled(faces.colors[face], weights(np.maximum(lit, faces.glow[face])))
 
 
 def _lay_ground(
-    ground: Ground | Colour, camera: Camera, light: Light, index: Ints, depth: Floats, color: Pixels
+    ground: Ground | Colour, camera: Camera, light: Light, index: Ints, depth: Floats, color: Words
 ) -> None:
     """Draws the ground where it is nearer than what is there: `index` becomes -1, `depth` the ground's."""
     if camera.eye[2] <= 0:
         return
     x, y = _grid(camera)
-    down = -(x[None, :] * camera.axes[0, 2] + y[:, None] * camera.axes[1, 2] + camera.axes[2, 2]).ravel()
-    far = np.divide(camera.eye[2], down, out=np.full(len(depth), np.inf), where=down > 0)
-    where = np.flatnonzero((far < depth) & (far > camera.near))
+    # A camera that is not rolled sees the ground equally far away along a row: then (H, 1), else (H, W).
+    across = x[None, :] * camera.axes[0, 2] if camera.axes[0, 2] else np.zeros((1, 1))
+    down = -(across + y[:, None] * camera.axes[1, 2] + camera.axes[2, 2])
+    far = np.divide(camera.eye[2], down, out=np.full(down.shape, np.inf), where=down > 0)
+    far = np.broadcast_to(np.where(far > camera.near, far, np.inf), (camera.height, camera.width))
+    where = np.flatnonzero(far < depth.reshape(far.shape))
+    away = far[where // camera.width, where % camera.width]
     index[where] = -1
-    depth[where] = far[where]
-    points = (
-        camera.out_of(_rays(camera, where) * far[where, None]) if callable(ground) or light.lamp else np.empty((0, 3))
-    )
-    paint = (
-        ground(points[:, :2], far[where] / camera.focal) if callable(ground) else np.asarray([ground], dtype=np.uint8)
-    )
+    depth[where] = away
+    points = np.stack(_seen_at(camera, where, away)).T if callable(ground) or light.lamp else np.empty((0, 3))
+    paint = words(ground(points[:, :2], away / camera.focal) if callable(ground) else ground)
     z = light.direction[2] / math.sqrt(sum(d * d for d in light.direction))
-    bright = np.full(len(where), light.ambient + light.sun * max(0.0, z))
-    color[where] = _scaled(paint, bright + light.lamp(points) if light.lamp else bright)
+    bright = light.ambient + light.sun * max(0.0, z)
+    color[where] = scaled(paint, weights(bright + light.lamp(points) if light.lamp else bright))
 
 
 def _grid(camera: Camera) -> tuple[Floats, Floats]:
@@ -207,43 +196,25 @@ def _grid(camera: Camera) -> tuple[Floats, Floats]:
     return x, y
 
 
-def _rays(camera: Camera, where: Ints) -> Floats:
-    """Points at depth 1 in the camera frame behind the pixels of index `where` (n,), (n, 3) float64."""
+def _seen_at(camera: Camera, where: Ints, depth: Floats | float) -> tuple[Floats, Floats, Floats]:
+    """x, y and z in the world of what is at `depth` behind the pixels of index `where`, all (n,) float64."""
     x, y = _grid(camera)
-    return np.stack([x[where % camera.width], y[where // camera.width], np.ones(len(where))], axis=1)
+    row = where // camera.width
+    return camera.world(x[where - row * camera.width] * depth, y[row] * depth, depth)
 
 
 def _directions(camera: Camera, where: Ints) -> Floats:
-    r = _rays(camera, where)
-    d = camera.out_of(r) - np.asarray(camera.eye)
-    directions: Floats = d / np.sqrt(d[:, 0] * d[:, 0] + d[:, 1] * d[:, 1] + d[:, 2] * d[:, 2])[:, None]
-    return directions
-
-
-def _scaled(color: Pixels, brightness: Floats) -> Pixels:
-    """Colours (n, 3) uint8 made as bright as `brightness` (n,) says, 1 at most, in 256ths."""
-    weight = np.floor(np.clip(brightness, 0.0, 1.0) * 256 + 0.5).astype(np.uint32)
-    return ((color * weight[:, None] + 128) >> 8).astype(np.uint8)
-
-
-def _mixed(color: Pixels, other: Colour, weight: npt.NDArray[np.uint16]) -> Pixels:
-    w = weight.astype(np.uint32)[:, None]
-    return ((color * (256 - w) + np.asarray(other, dtype=np.uint32) * w + 128) >> 8).astype(np.uint8)
-
-
-def _looked_up(table: Pixels, index: Ints) -> Pixels:
-    """The rows (n, 3) uint8 of a table of colours; taken as whole words, which is five times as fast."""
-    words = np.zeros((len(table), 4), dtype=np.uint8)
-    words[:, :3] = table
-    return words.view(np.uint32)[:, 0][index].view(np.uint8).reshape(-1, 4)[:, :3].copy()
+    x, y, z = (a - eye for a, eye in zip(_seen_at(camera, where, 1.0), camera.eye, strict=True))
+    length = np.sqrt(x * x + y * y + z * z)
+    return np.stack([x / length, y / length, z / length]).T
 
 
 def _reduced(
-    color: Pixels, depth: Floats, index: Ints, ids: npt.NDArray[np.int32], camera: Camera, samples: int
+    painted: Words, depth: Floats, index: Ints, ids: npt.NDArray[np.int32], camera: Camera, samples: int
 ) -> Rendering:
     h, w, s = camera.height, camera.width, samples
     color, depth, index = (
-        color.reshape(h, w, 3),
+        pixels(painted).reshape(h, w, 3),
         depth.reshape(h, w)[s // 2 :: s, s // 2 :: s],
         index.reshape(h, w)[s // 2 :: s, s // 2 :: s],
     )

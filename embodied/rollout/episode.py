@@ -93,6 +93,12 @@ class Tally:
         for name in of_step(step):
             self.counts[name] = self.counts.get(name, 0) + 1
 
+    def pay_anew(self, steps: Iterable[Step]) -> None:
+        """Counts the calls of the whole record: if the episode failed while it was repeated, all of it is paid for."""
+        self.usage, self.advice, self.counts = Usage(), UNSET, {}
+        for step in steps:
+            self.pay(step)
+
     def pay_calls(self, calls: Iterable[Call]) -> None:
         """Counts the tokens of calls."""
         for call in calls:
@@ -179,12 +185,7 @@ async def run_episode(
         outcome, error = "model_failure", failure
     except (EnvironmentFailure, AgentFailure) as failure:
         outcome, error = "infra_failure", failure
-        tally.usage, tally.advice = (
-            Usage(),
-            UNSET,
-        )  # it may have failed in the middle of the record, and all of that is paid for
-        for step in writer.recorded():
-            tally.pay(step)
+        tally.pay_anew(writer.recorded())
     except KeyboardInterrupt:  # out of a person's agent
         stopping.set()
     except asyncio.CancelledError as failure:

@@ -155,6 +155,7 @@ def amended(run: Run, episode: str, changes: Changes, damaged: list[str], *, pro
     ]
     for place, id_, event in sorted(found, key=lambda item: item[0]):
         heard = isinstance(event, Takeover) or event.applied is not None
+        place = min(max(place, 0), 0 if newest is None else newest.index + 1)  # a record may say anything
         at = happened.get(place)
         change = changes.get((episode, id_))
         if change is not None and change.said != said(event):

@@ -7,6 +7,7 @@
     episodes/<id>/events.jsonl      what was said and stands in no step yet; the episode's end takes it in
     episodes/<id>/attempt-<n>/      what earlier attempts left and the episode cannot use
     blobs/                          images by content
+    amendments.jsonl                what a person changed afterwards about corrections; the record stays as it is
 
 A step is flushed to the operating system before the next begins, so a kill costs at most the step in progress. A torn
 last line is dropped. While a process plays an episode it holds a lock on the episode's folder, so that no two write

@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,16 +65,24 @@ def test_a_script_says_again_what_was_said(played):
 def test_scores_with_and_without_help_are_never_mixed(played):
     alone, corrected = Run(played / "alone"), Run(played / "corrected")
     assert (alone.record.format, corrected.record.format) == (1, 2)
-    with pytest.raises(UsageError, match="the corrector oracle spoke to the agent"):
+    with pytest.raises(UsageError, match=r"the corrector oracle \(silence 0\.3\) spoke to the agent"):
         boards([read(alone), read(corrected)])
+    twice = [read(corrected), replace(read(corrected), record=_silent(corrected.record))]
+    with pytest.raises(UsageError, match="not in every other run"):
+        boards(twice)
     with pytest.raises(StoreError, match=r"corrector\.name is '' there and 'oracle' here|corrector\.name is 'oracle'"):
         merge([corrected, alone], played / "merged", difference)
     assert not (played / "merged").exists()
 
 
+def _silent(record):
+    """The same run with an oracle that is silent more often."""
+    return replace(record, config={**record.config, "corrector": {**record.config["corrector"], "silence": 0.9}})
+
+
 def test_the_command_line_says_who_spoke(played, capfd):
     for words, expected in (
-        (("compare", played / "corrected", played / "alone"), "Who spoke to the agent: oracle in "),
+        (("compare", played / "corrected", played / "alone"), "Who spoke to the agent: oracle (silence 0.3) ("),
         (("list", "runs", played), "corrected by"),
         (("score", played / "corrected"), "Not played alone: "),
         (("list", "correctors"), "oracle speaks for the environment's expert"),

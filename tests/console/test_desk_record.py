@@ -10,21 +10,25 @@ import json
 import subprocess
 import sys
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from embodied.blobs import MemoryBlobs
 from embodied.console.desk import messages
 from embodied.console.desk.desk import Desk
-from embodied.console.desk.server import CONTROLLER, opened
+from embodied.console.desk.server import CONTROLLER, REPLACED, opened
+from embodied.errors import UsageError
 from embodied.request import Request
 from embodied.rollout import control
 from embodied.rollout.channel import Channel
 from embodied.rollout.playing import play
 from embodied.rollout.worlds.environment import Answer
+from embodied.rollout.worlds.watching import REAL_TIME
 from embodied.session import prepare
 from embodied.store.events import corrections
 from embodied.store.run import Run
@@ -61,6 +65,9 @@ DRIVE: list[Said] = [
 ]
 SPOKEN_AT_A_FRAME = 1
 """Place of the words in `DRIVE` that are said as soon as a frame of the step before is seen."""
+
+
+SPEC = EpisodeSpec("one", TaskSpec("babyai", "goto"), 0, 1, 2)
 
 
 def waits(person: Person, after: int) -> int:
@@ -208,6 +215,20 @@ def lives(run: Run, episode: str) -> dict[str, list[Correction]]:
     return found
 
 
+def goes_on_at_the_desk(root: Path, episode: str) -> None:
+    """The same command again: the desk knows what was played before."""
+    with at_desk(root, *RANDOM, "run.concurrency=1", "--wait") as desk:
+        person = desk.person()
+        there = [one for one in person.welcome["episodes"] if one["waiting"]]
+        steps = (there[0] if there else person.event("begun", episode=episode))["steps"]
+        assert [line["index"] for line in steps] == [0]
+        assert steps[0]["words"] == ["Mind the wall."]
+        person.ask("take", episode)
+        person.ask("go_on", episode)
+        person.event("ended", episode=episode)
+        desk.process.wait(60)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("also", ["", "unheard"])
 def test_a_server_killed_in_a_correction_loses_and_doubles_nothing(tmp_path: Path, also: str) -> None:
@@ -220,8 +241,11 @@ def test_a_server_killed_in_a_correction_loses_and_doubles_nothing(tmp_path: Pat
             assert person.ask("speak", episode, text="turn left", lasts=2)["receipt"]["status"] != "refused"
         desk.process.kill()
         desk.process.wait(60)
-    command = [sys.executable, "-m", "embodied", "resume", str(root)]
-    subprocess.run(command, check=True, timeout=200, capture_output=True)
+    if also:
+        command = [sys.executable, "-m", "embodied", "resume", str(root)]
+        subprocess.run(command, check=True, timeout=200, capture_output=True)
+    else:
+        goes_on_at_the_desk(root, episode)
     run = Run(root)
     steps = list(run.steps(episode))
     assert [step.index for step in steps] == list(range(run.episode(episode).steps)) and len(steps) > 1
@@ -250,9 +274,65 @@ def test_a_connection_cut_in_a_correction_changes_nothing(tmp_path: Path) -> Non
     assert (life[-1].status, life[-1].ended, life[-1].why) == ("committed", 2, "time-out")
 
 
-def test_control_that_was_lost_is_free_after_a_while_and_the_run_plays_on() -> None:
-    spec = EpisodeSpec("one", TaskSpec("babyai", "goto"), 0, 1, 2)
+@pytest.mark.slow
+def test_a_copied_tab_takes_the_place_of_the_first(tmp_path: Path) -> None:
+    with at_desk(tmp_path / "run", *RANDOM, "run.concurrency=1", "--wait") as desk:
+        first = desk.person()
+        episode = desk.episode(first)
+        first.ask("take", episode)
+        copy = desk.person(key=first.welcome["key"])
+        assert copy.welcome["you"] == "person 1"
+        with pytest.raises(ConnectionClosed) as closed:
+            while True:
+                first.until_next()
+        assert closed.value.rcvd is not None and closed.value.rcvd.code == REPLACED
+        assert copy.ask("speak", episode, text="turn left")["mode"] == "paused"
+        assert not any(told["kind"] == "lease" and told["lease"]["lost"] for told in copy.told)
 
+
+def test_the_pace_is_that_of_the_clock_while_somebody_watches() -> None:
+    desk = Desk()
+    desk.channel(SPEC)
+    live = desk.live["one"]
+    assert live.watcher is None, "nobody watches: no frame is drawn"
+    desk.watch("one", "key", lambda shown: None)
+    assert live.watcher is not None and live.watcher.pace == REAL_TIME
+    with pytest.raises(UsageError, match="do not control"):
+        desk.answer(messages.Pace(episode="one", real_time=False), "key", "person 1", True)
+    desk.answer(messages.Take(episode="one"), "key", "person 1", True)
+    desk.answer(messages.Pace(episode="one", real_time=False), "key", "person 1", True)
+    assert live.watcher is not None and live.watcher.pace == 0
+    desk.unwatch("key")
+    assert live.watcher is None
+
+
+def test_an_event_that_is_told_again_says_what_it_said() -> None:
+    desk = Desk()
+    desk.channel(SPEC)
+    desk.live["one"].steps.append({"index": 0})
+    (opened, *_) = desk.since(-1) or ()
+    assert opened["kind"] == "opened" and opened["snapshot"]["steps"] == []
+
+
+def test_who_branches_has_control_of_the_branch() -> None:
+    desk = Desk(wait=True)
+    desk.channel(SPEC)
+    desk.answer(messages.Take(episode="one"), "key", "person 1", True)
+    desk.channel(replace(SPEC, id="one-b0.1", parent="one", from_step=0))
+    assert desk.live["one-b0.1"].lease.holder == "key"
+
+
+def test_an_episode_that_is_left_plays_on_unless_it_waits_for_people() -> None:
+    for wait in (False, True):
+        desk = Desk(wait=wait)
+        channel = desk.channel(SPEC)
+        desk.answer(messages.Take(episode="one"), "key", "person 1", True)
+        desk.answer(messages.TakeOver(episode="one"), "key", "person 1", True)
+        desk.answer(messages.Leave(episode="one"), "key", "person 1", True)
+        assert channel.control.mode is (control.Mode.PAUSED if wait else control.Mode.AUTONOMOUS)
+
+
+def test_control_that_was_lost_is_free_after_a_while_and_the_run_plays_on() -> None:
     async def told(socket: Any, found: Any) -> dict[str, Any]:
         while not found(message := json.loads(await asyncio.wait_for(socket.recv(), 20))):
             pass
@@ -260,7 +340,7 @@ def test_control_that_was_lost_is_free_after_a_while_and_the_run_plays_on() -> N
 
     async def session() -> None:
         desk = Desk(reserved=0.05)
-        channel = desk.channel(spec)
+        channel = desk.channel(SPEC)
         async with opened(desk, MemoryBlobs(), 0) as addresses:
             address = addresses[CONTROLLER]
             socket, origin = address.replace("http", "ws", 1) + "ws", "/".join(address.split("/")[:3])

@@ -219,6 +219,37 @@ def test_a_person_who_types_and_takes_over(tmp_path):
     assert [t["messages"][-1]["content"] for t in taken] == ["go forward", "toggle"]
 
 
+EVENTS = [
+    {"kind": "correction", "text": "go", "how": "typed", "by": "b", "id": "1", "applied": 10**30, "opened": -(10**30)},
+    {"kind": "correction", "text": "go", "how": "typed", "by": "b", "id": "", "applied": -5, "ended": 10**30},
+    {"kind": "correction", "text": "\x1b[2J" * 9999, "how": "typed", "by": "\n" * 99, "id": "\x07", "applied": 0},
+    {"kind": "correction", "text": "", "how": "typed", "by": "", "id": "../..", "applied": 0, "resolved": "x" * 9999},
+    {"kind": "takeover", "by": "", "action": "\x00", "superseded": {"action": "", "calls": []}},
+    {"kind": "takeover", "by": "b", "action": ""},
+    {"kind": "branch", "by": "b", "episode": "../../x"},
+    {"kind": "interrupt", "by": "b", "calls": []},
+]
+
+
+@pytest.mark.parametrize("number", range(len(EVENTS)))
+@pytest.mark.parametrize("format_", ["corrections", "dpo", "lerobot"])
+def test_whatever_a_record_says_happened(run, tmp_path, format_, number):
+    if format_ == "lerobot":
+        pytest.importorskip("pyarrow")
+    for spec in run.record.planned:
+        path = run.folder(spec.id) / "steps.jsonl"
+        steps = lines(path)
+        for step in steps:
+            step["events"] = [*step.get("events", ()), EVENTS[number], EVENTS[number]]
+        write(path, steps)
+    export(run, format_, tmp_path / "out")
+    if format_ == "corrections":
+        found = corrections_of(run)
+        assert len(found) > 8 or number > 5
+        path = tmp_path / "out/corrections.jsonl"
+        assert not read_corrections(run, path, "anna").edited
+
+
 # --------------------------------------------------------------------------- what comes back
 
 

@@ -211,7 +211,7 @@ def test_pictures_that_lie_about_their_size_are_refused(run, tmp_path):
 
 def test_without_steps_there_is_one_sentence(tmp_path):
     run = make_run(tmp_path / "run", {("a", "lost"): [None]})
-    with pytest.raises(UsageError, match="has steps"):
+    with pytest.raises(UsageError, match="has steps that can be read"):
         export(run, tmp_path / "out")
 
 
@@ -230,3 +230,13 @@ def test_the_libraries_that_lerobot_uses_read_it(run, tmp_path):
     paths = sorted(map(str, (tmp_path / "lerobot/data").glob("*/*.parquet")))
     read = datasets.Dataset.from_parquet(paths, features=datasets.Features(features), cache_dir=str(tmp_path / "cache"))
     assert read[3]["observation.image"].size == (6, 8) and read[1]["instruction"] == "reach the goal\nwait!"
+
+
+def test_lerobot_reads_it(run, tmp_path):
+    """Runs where lerobot is installed; it was read with 0.4.4."""
+    lerobot = pytest.importorskip("lerobot.datasets.lerobot_dataset")
+    export(run, tmp_path)
+    read = lerobot.LeRobotDataset("any/name", root=tmp_path / "lerobot", delta_timestamps={"action": [0, 0.25]})
+    assert (len(read), read.num_episodes, read.meta.camera_keys) == (6, 2, ["observation.image"])
+    assert tuple(read[0]["observation.image"].shape) == (3, 8, 6) and read[5]["task"] == "find the hall"
+    assert read[1]["action"].tolist() == [1, 1] and read[1]["intervention"].item()

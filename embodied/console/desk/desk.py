@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from embodied.console.desk import messages
@@ -38,10 +39,17 @@ class Desk:
         wait: Episodes begin paused, and play on only when a person says so.
         price: Of the agent's model, where it is known.
         reserved: Seconds for which a lost connection keeps its control.
+        recorded: The steps of an episode that are recorded.
     """
 
-    def __init__(self, wait: bool = False, price: Price | None = None, reserved: float = RESERVED):
-        self.wait, self.price, self.reserved = wait, price, reserved
+    def __init__(
+        self,
+        wait: bool = False,
+        price: Price | None = None,
+        reserved: float = RESERVED,
+        recorded: Callable[[EpisodeSpec], Iterable[Step]] = lambda spec: (),
+    ):
+        self.wait, self.price, self.reserved, self._recorded = wait, price, reserved, recorded
         self.live: dict[str, Live] = {}
         self.number = -1
         """Of the newest event."""
@@ -57,7 +65,7 @@ class Desk:
     def channel(self, spec: EpisodeSpec) -> Channel:
         """The channel of an episode that begins."""
         episode = spec.id
-        live = Live(spec, lambda kind, told: self._tell(episode, kind, told), self.price)
+        live = Live(spec, lambda kind, told: self._tell(episode, kind, told), self.price, partial(self._recorded, spec))
         before = self.live.pop(episode, None)
         parent = self.live.get(spec.parent) if isinstance(spec.parent, str) else None
         if before is not None:

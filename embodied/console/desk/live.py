@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from embodied.agents.resolving import Resolution, resolve
 from embodied.agents.vocabulary import Commands, Vocabulary, accepted, present
 from embodied.models.prices import Price
 from embodied.rollout.assisting import Assisted
+from embodied.rollout.branching import first_own
 from embodied.rollout.channel import Channel, Turn
 from embodied.rollout.control import Receipt
 from embodied.rollout.worlds.environment import Answer
@@ -59,6 +61,8 @@ class Live:
     spec: EpisodeSpec
     tell: Tell
     price: Price | None = None
+    recorded: Callable[[], Iterable[Step]] = tuple
+    """The steps that are recorded when the episode begins: of a branch, or of an attempt before."""
     watcher: Watcher | None = None
     """Sees the frames of the steps that follow; None while nobody looks."""
     real_time: bool = True
@@ -85,7 +89,11 @@ class Live:
 
     def begun(self, mission: Mission, played: int) -> None:
         self.mission = mission
-        self.tell("begun", {"mission": mission, "played": played})
+        if not self.steps:
+            for step in islice(self.recorded(), played):
+                self._add(step)
+        steps = list(self.steps)  # the event is kept, and may be told again later
+        self.tell("begun", {"mission": mission, "steps": steps, "cost": self.cost(), "progress": self.progress})
 
     def observed(self, observation: Observation) -> None:
         self.observation, self.decision, self.deciding = observation, None, True
@@ -109,11 +117,17 @@ class Live:
 
     def stepped(self, step: Step) -> None:
         """A step was executed and recorded."""
-        for call in calls_of(step):
+        self.deciding = False
+        line = self._add(step)
+        events = [_event(e) for e in step.events]
+        self.tell("step", {"line": line, "events": events, "cost": self.cost(), "mode": self.mode})
+
+    def _add(self, step: Step) -> dict[str, Any]:
+        """A step's line in the timeline. What a branch repeats was paid for by its parent."""
+        for call in calls_of(step) if step.index >= first_own(self.spec) else ():
             self.usage = Usage(*(a + b for a, b in zip(_numbers(self.usage), _numbers(call.reply.usage), strict=True)))
         self.return_ += step.reward
         self.progress = step.progress
-        self.deciding = False
         line = {
             "index": step.index,
             "executed": step.executed,
@@ -124,8 +138,7 @@ class Live:
             "person": any(isinstance(e, Takeover) for e in step.events),
         }
         self.steps.append(line)
-        events = [_event(e) for e in step.events]
-        self.tell("step", {"line": line, "events": events, "cost": self.cost(), "mode": self.mode})
+        return line
 
     def finished(self, episode: Episode) -> None:
         """The episode has ended."""
@@ -177,7 +190,7 @@ class Live:
             "waiting": self.waiting,
             "real_time": self.real_time,
             "mode": self.mode,
-            "steps": list(self.steps),  # the log keeps this as it is now
+            "steps": list(self.steps),
             "cost": self.cost(),
             "return": self.return_,
             "progress": self.progress,

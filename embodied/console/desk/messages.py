@@ -136,9 +136,10 @@ _DECODER = msgspec.json.Decoder(Message)
 def read(data: str | bytes) -> Message:
     """Reads a message. Raises `UsageError` where it is none of ours."""
     try:
-        return _DECODER.decode(data)
+        message: Message = _DECODER.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise UsageError(f"This message cannot be read: {error}") from error
+    return message
 
 
 def command(message: Message, by: str) -> control.Command | None:
@@ -168,9 +169,9 @@ def command(message: Message, by: str) -> control.Command | None:
         case Label(label=label, step=step):
             return control.Label(label, step, by)
         case Branch(step=step):
-            return control.Branch(step)
+            return control.Branch(step, by)
         case Rewind(step=step):
-            return control.Rewind(step)
+            return control.Rewind(step, by)
         case End():
             return control.End()
     return None

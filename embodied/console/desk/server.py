@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import secrets
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -44,6 +45,8 @@ STATIC = {
 """The files of the page, with the place of each. Nothing else is served from disk."""
 WAITING = 2_000
 """Events that wait for a slow page at most; one that is further behind is cut off, and comes back for the rest."""
+REPLACED = 4000
+"""The code of a connection that is closed because a newer one has its key. The page does not come back then."""
 WATCHER, CONTROLLER = "watch", "control"
 
 
@@ -96,6 +99,8 @@ class _People:
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
+        self.there: dict[str, _Page] = {}
+        """Key -> the connection that has it now: one at a time, the newest."""
 
     def known(self, key: str) -> bool:
         return key in self._names
@@ -131,6 +136,7 @@ class _Page:
             self._desk.unwatch(self._key)
             sending.cancel()
             if self._key:
+                del self._people.there[self._key]
                 self._desk.lost(self._key)
             with contextlib.suppress(RuntimeError, WebSocketDisconnect):  # it is closed
                 await self._socket.close()
@@ -145,6 +151,9 @@ class _Page:
             self._put({"kind": "error", "error": str(error)})
             hello = messages.Hello()
         key = hello.key if self._people.known(hello.key) else secrets.token_urlsafe(24)
+        if (before := self._people.there.get(key)) is not None:
+            await before.replaced()
+        self._people.there[key] = self
         missed = self._desk.since(hello.since) if key == hello.key else None
         self._put(
             {
@@ -161,6 +170,15 @@ class _Page:
         self._key = key
         self._desk.hears.append(self._hear)
         self._desk.connected(key)
+
+    async def replaced(self) -> None:
+        """A newer connection has this one's key: a tab was copied, or came back before anybody saw that it was cut."""
+        with contextlib.suppress(ValueError):
+            self._desk.hears.remove(self._hear)
+        self._desk.unwatch(self._key)
+        self._key = ""
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):  # it is closed
+            await self._socket.close(REPLACED)
 
     def _answer(self, data: str) -> None:
         number = 0
@@ -188,7 +206,8 @@ class _Page:
 
     def _see(self, episode: str, shown: Shown) -> None:
         """A newer frame takes the place of one that still waits."""
-        head = json.dumps({"episode": episode, "step": shown.step, "frame": shown.frame, "seconds": shown.seconds})
+        told = {"episode": episode, "step": shown.step, "frame": shown.frame, "seconds": shown.seconds}
+        head = json.dumps(told | {"at": time.time()})  # for measurements
         self._frame = len(head).to_bytes(4, "big") + head.encode() + shown.png
         self._some.set()
 
@@ -199,6 +218,7 @@ class _Page:
                 self._some.clear()
                 while not self._waiting.empty():
                     await self._socket.send_text(self._waiting.get_nowait().decode())
+                    await asyncio.sleep(0)  # a connection that has gone is heard of before the next one
                 frame, self._frame = self._frame, None
                 if frame is not None:
                     await self._socket.send_bytes(frame)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
-from embodied.arrays import Bools, Floats, Ints, Pixels
+from embodied.arrays import Bools, Floats, Ints
 from embodied.driving.scene.spec import Road, SceneSpec
 from embodied.raster import Mesh, box, concatenate, cylinder, frustum, sphere
 from embodied.raster.render import Ground
+from embodied.raster.words import Words, shared, words
 from embodied.seeding import generator
 
 DASH, GAP = 3.0, 6.0
@@ -45,68 +48,108 @@ def lane_of(road: Road, x: float) -> int | None:
 
 def painter(spec: SceneSpec) -> Ground:
     """What paints the ground of a scene."""
-    road = spec.road
-    left, right = edges(road)
-    middle = (-road.ego_lane - 0.5) * road.lane_width
-    snow, wet = spec.weather == "snow", spec.weather == "rain"
-    asphalt = 150 if snow else 66 if wet else 86
-    verge = {"city": (122, 120, 116), "suburb": (86, 118, 66), "rural": (98, 124, 60), "motorway": (92, 116, 64)}[
-        road.surroundings
-    ]
-    verge = (206, 210, 214) if snow else verge
-    paved = PAVEMENT if road.surroundings in ("city", "suburb") else 0.0
+    return _painter(spec.road, spec.weather)
 
-    def paint(points: Floats, width: Floats) -> Pixels:
+
+@lru_cache(maxsize=32)
+def _painter(road: Road, weather: str) -> Ground:
+    left, right = edges(road)
+    snow = weather == "snow"
+    paved = PAVEMENT if road.surroundings in ("city", "suburb") else 0.0
+    beside_and_on = np.concatenate([_verge(road, snow), _asphalt(weather)])
+    slabs = words([(168, 168, 162), (160, 160, 154)] if not snow else [(198, 198, 192), (190, 190, 184)])
+    track, kerb, white = words((96, 96, 96)), words((196, 196, 192)), words(WHITE)
+    lines = _lines(road)
+
+    def paint(points: Floats, width: Floats) -> Words:
         x, y = points[:, 0], points[:, 1]
-        color = np.empty((len(points), 3), dtype=np.int64)
-        color[:] = verge
-        grain = _grain(x, y, 0.25)
-        color += (grain % 13 - 6)[:, None]
-        if paved:
-            beside = ((x >= right) & (x < right + paved)) | ((x < left) & (x >= left - paved))
-            slabs = np.where((np.floor(x / 1.0) + np.floor(y / 1.0)) % 2 == 0, 168, 160) + (30 if snow else 0)
-            color[beside] = np.stack([slabs, slabs, slabs - 6], axis=1)[beside]
-            kerb = ((x >= right) & (x < right + 0.2)) | ((x < left) & (x >= left - 0.2))
-            color[kerb] = (196, 196, 192)
         on = (x >= left) & (x < right)
-        color[on] = asphalt
-        color[on] += (grain[on] % 7 - 3)[:, None]
+        color: Words = beside_and_on[_grain(x, y) + on * np.uint32(GRAINS)]
+        if paved:
+            beside = np.flatnonzero(((x >= right) & (x < right + paved)) | ((x < left) & (x >= left - paved)))
+            bx = x[beside]
+            odd = (np.floor(bx) + np.floor(y[beside])) % 2 != 0
+            at_kerb = ((bx >= right) & (bx < right + 0.2)) | ((bx < left) & (bx >= left - 0.2))
+            color[beside] = np.where(at_kerb, kerb, slabs[odd.view(np.uint8)])
         if snow:  # tracks of wheels are bare
-            tracks = np.abs(np.abs((x / road.lane_width + 0.5) % 1.0 - 0.5) * road.lane_width - 0.8) < 0.35
-            color[on & tracks] = 96
-        dashed = y % (DASH + GAP) < DASH
-        for k in range(road.lanes + road.opposite + 1):
-            at = left + k * road.lane_width
-            inner = 0 < k < road.lanes + road.opposite
-            if inner and abs(at - middle) < 0.01 and road.opposite:
-                for side in (-0.14, 0.14):
-                    _line(color, x - at - side, width, True, YELLOW)
-            elif inner:
-                _line(color, x - at, width, dashed, WHITE)
-            else:
-                _line(color, x - (at + 0.25 if k == 0 else at - 0.25), width, True, WHITE)
+            at = np.flatnonzero(on)
+            bare = np.abs(np.abs((x[at] / road.lane_width + 0.5) % 1.0 - 0.5) * road.lane_width - 0.8) < 0.35
+            color[at[bare]] = track
+        reach = np.maximum(LINE, width) / 2
+        for offsets, dashed, tint in lines:
+            offset = x
+            for at_x in offsets:
+                offset = offset - at_x
+            _line(color, np.flatnonzero(np.abs(offset) < reach), y if dashed else None, width, tint)
         if road.crossing is not None:
-            stripes = on & (y >= road.crossing) & (y < road.crossing + CROSSING) & ((x - left) % 1.0 < 0.5)
-            stop = on & (x > middle) & (y >= road.crossing - 1.6) & (y < road.crossing - 1.2)
-            color[stripes | stop] = WHITE
-        return np.clip(color, 0, 255).astype(np.uint8)
+            near = np.flatnonzero((y >= road.crossing - 1.6) & (y < road.crossing + CROSSING) & on)
+            color[near[_crossed(road, x[near], y[near])]] = white
+        return color
 
     return paint
 
 
-def _line(color: Ints, offset: Floats, width: Floats, where: Bools | bool, paint: tuple[int, int, int]) -> None:
-    """Paints a line; where it is finer than a pixel, only its share of the pixel, in 16ths."""
-    reach = np.maximum(LINE, width) / 2
-    hit = np.flatnonzero((np.abs(offset) < reach) & where)
-    share = np.floor(np.minimum(LINE / np.maximum(width[hit], 1e-9), 1.0) * 16).astype(np.int64)[:, None]
-    color[hit] = (color[hit] * (16 - share) + np.array(paint) * share) // 16
+def _verge(road: Road, snow: bool) -> Words:
+    """The colours of the ground beside the road, one for each grain."""
+    plain = {"city": (122, 120, 116), "suburb": (86, 118, 66), "rural": (98, 124, 60), "motorway": (92, 116, 64)}
+    verge = (206, 210, 214) if snow else plain[road.surroundings]
+    return words((np.array(verge) + (np.arange(GRAINS) % 13 - 6)[:, None]).astype(np.uint8))
 
 
-def _grain(x: Floats, y: Floats, size: float) -> Ints:
-    """A number for each cell of the ground, the same everywhere: a hash of whole numbers."""
-    i, j = np.floor(x / size).astype(np.int64), np.floor(y / size).astype(np.int64)
-    h = (i * 73856093 ^ j * 19349663) & 0x7FFFFFFF
-    return np.asarray((h >> 7) % 997)
+def _asphalt(weather: str) -> Words:
+    """The colours of the road, one for each grain."""
+    asphalt = {"snow": 150, "rain": 66}.get(weather, 86)
+    return words((np.full(3, asphalt) + (np.arange(GRAINS) % 7 - 3)[:, None]).astype(np.uint8))
+
+
+def _lines(road: Road) -> list[tuple[tuple[float, ...], bool, Words]]:
+    """The lines along the road: what is taken from x, one number after the other, to be 0 on it; whether it is dashed;
+    its colour.
+    """
+    left, _ = edges(road)
+    middle = (-road.ego_lane - 0.5) * road.lane_width
+    last, lines = road.lanes + road.opposite, list[tuple[tuple[float, ...], bool, Words]]()
+    for k in range(last + 1):
+        at = left + k * road.lane_width
+        if 0 < k < last and abs(at - middle) < 0.01 and road.opposite:
+            lines += [((at, side), False, words(YELLOW)) for side in (-0.14, 0.14)]
+        elif 0 < k < last:
+            lines.append(((at,), True, words(WHITE)))
+        else:
+            lines.append(((at + 0.25 if k == 0 else at - 0.25,), False, words(WHITE)))
+    return lines
+
+
+def _crossed(road: Road, x: Floats, y: Floats) -> Bools:
+    """Where the road is white: the stripes of the zebra crossing, and the line to stop at."""
+    assert road.crossing is not None
+    left, middle = edges(road)[0], (-road.ego_lane - 0.5) * road.lane_width
+    stripes = (y >= road.crossing) & ((x - left) % 1.0 < 0.5)
+    return np.asarray(stripes | ((x > middle) & (y < road.crossing - 1.2)))
+
+
+def _line(color: Words, hit: Ints, y: Floats | None, width: Floats, tint: Words) -> None:
+    """Paints a line at the points `hit`, dashed along `y`. Where it is finer than a pixel, it has only its share of the
+    pixel, in 16ths.
+    """
+    if y is not None:
+        hit = hit[y[hit] % (DASH + GAP) < DASH]
+    share = np.floor(np.minimum(LINE / np.maximum(width[hit], 1e-9), 1.0) * 16).astype(np.uint32)
+    color[hit] = shared(color[hit], tint, share)
+
+
+GRAINS = 997
+GRAIN = 0.25
+"""Size of a grain of the ground, metres."""
+
+
+def _grain(x: Floats, y: Floats) -> Words:
+    """A number below `GRAINS` for each cell of the ground, the same everywhere: a hash of whole numbers. Its lowest
+    31 bits alone count, so 32 are enough.
+    """
+    i, j = ((np.floor(a / GRAIN)).astype(np.int64).astype(np.uint32) for a in (x, y))
+    h = ((i * np.uint32(73856093) ^ j * np.uint32(19349663)) & np.uint32(0x7FFFFFFF)) >> np.uint32(7)
+    return np.asarray(h - h // np.uint32(GRAINS) * np.uint32(GRAINS))  # quicker than a remainder
 
 
 # --------------------------------------------------------------------------- roadside

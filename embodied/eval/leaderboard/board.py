@@ -17,7 +17,7 @@ from embodied.eval.leaderboard.ranking import Standing, rank_ranges
 from embodied.eval.remarks import remarks
 from embodied.eval.results import Results
 from embodied.eval.score import RunScore, Score, score
-from embodied.eval.settings import RunSettings, describe, old_version, spent
+from embodied.eval.settings import RunSettings, describe, help_of, old_version, spent
 from embodied.eval.statistics import LEVEL, Interval, Spread, Stratum, normal_quantile, spread_of
 from embodied.eval.suites import SUITES, suite
 from embodied.splits import split_of
@@ -110,12 +110,12 @@ Group = tuple[str, frozenset[PlayedTask], str]
 
 def _check_assisted(runs: Sequence[Results]) -> None:
     """Raises `UsageError` where a score with help would stand beside one without, or with other help."""
-    named = {results.record.corrector for results in runs}
+    named = {help_of(results.record) for results in runs}
     if len(named) < 2:
         return
     helped = next(results for results in runs if results.record.corrector)
     raise UsageError(
-        f"In {helped.path} the corrector {helped.record.corrector} spoke to the agent, and not in every other run: a"
+        f"In {helped.path} the corrector {help_of(helped.record)} spoke to the agent, and not in every other run: a"
         " leaderboard never mixes such scores. Leave it out, or rank the runs with this corrector alone; `embodied"
         " compare` sets two runs side by side."
     )

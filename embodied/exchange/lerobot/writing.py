@@ -20,7 +20,7 @@ from embodied.exchange.lerobot.frames import Frame, frames, goal_of
 from embodied.exchange.lerobot.statistics import Statistics, of_all, of_numbers, of_pictures, sampled
 from embodied.exchange.lessons import wrong_note
 from embodied.splits import split_of
-from embodied.store.amendments import Changes, changes_of
+from embodied.store.amendments import changes_of
 from embodied.store.run import Run
 from embodied.types import Episode, Image, Json
 
@@ -68,7 +68,7 @@ def write_lerobot(export: Export) -> Exported:
     changes = changes_of(run, damaged)
     ended = [e for id_ in export.ids if (e := run.episode(id_)) is not None]
     chosen = [e for e in ended if good_enough(e, export) or not (export.min_progress or export.success)]
-    size, without = _pictures(run, chosen, changes)
+    size, without = _pictures(run, chosen)
     dataset = Dataset(run, export.out / "lerobot", export.fps, size)
     with dataset.files:
         for episode in chosen:
@@ -76,7 +76,9 @@ def write_lerobot(export: Export) -> Exported:
             if found:
                 dataset.add(episode, found)
     if not dataset.episodes:
-        raise UsageError(f"No episode of {run.root} that is good enough has steps. `embodied score` lists them.")
+        raise UsageError(
+            f"No episode of {run.root} that is good enough has steps that can be read. `embodied score` lists them."
+        )
     written = Exported([dataset.root / "meta/info.json"])
     dataset.finish(split_of(run.record.config))
     written.notes.append(
@@ -92,7 +94,7 @@ def write_lerobot(export: Export) -> Exported:
     return written
 
 
-def _pictures(run: Run, episodes: Sequence[Episode], changes: Changes) -> tuple[tuple[int, int] | None, int]:
+def _pictures(run: Run, episodes: Sequence[Episode]) -> tuple[tuple[int, int] | None, int]:
     """Height and width that hold every picture, None where there is none; and how many frames have none."""
     height = width = without = 0
     for episode in episodes:

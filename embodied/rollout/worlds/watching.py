@@ -11,8 +11,8 @@ from collections.abc import Callable
 import msgspec
 
 from embodied.arrays import Pixels
-from embodied.blobs import encode_png
 from embodied.envs.base import Frame
+from embodied.rollout.worlds.frame_png import encode_frame
 from embodied.store.codec import pack
 
 WAITING = 16
@@ -89,7 +89,7 @@ class Projector:
         while True:
             shown, picture = self._waiting.get()
             try:
-                shown.png = encode_png(picture)
+                shown.png = encode_frame(picture)
                 self._send(pack(shown))
             except (TypeError, ValueError):  # this is not a picture
                 continue

@@ -65,7 +65,7 @@ function branchOf(id) {
 }
 
 const EVENTS = {
-  begun: (live, told) => Object.assign(live, { mission: told.mission }),
+  begun: (live, told) => Object.assign(live, { mission: told.mission, steps: told.steps, cost: told.cost, progress: told.progress }),
   observation: (live, told) => Object.assign(live, { observation: told.observation, decision: null, deciding: true, framed: false }),
   decision: (live, told) => Object.assign(live, { decision: told.decision, deciding: false, held: told.held }),
   waiting: (live, told) => Object.assign(live, { waiting: told.waiting }),
@@ -193,12 +193,13 @@ let decided = [];
 
 function drawDecision(live) {
   const decision = live.decision;
-  const now = [live.id, decision, live.held, live.mode, live.outcome, live.waiting];
+  const now = [live.id, decision, live.held, live.mode, live.outcome, decision ? null : live.waiting];
   if (now.every((value, n) => value === decided[n])) return; // an opened prompt stays open
   decided = now;
   if (!decision) return $("decision").replaceChildren(h("p", { class: "soft" }, live.outcome ? "The episode is over." : live.waiting ? "It waits for you." : "The agent decides …"));
   const chances = Object.entries(decision.weighed ?? {}).sort((a, b) => b[1] - a[1]);
   const bars = chances.map(([action, log]) => h("div", { class: "chance" }, h("span", {}, action), h("meter", { min: 0, max: 1, value: Math.exp(log), "aria-label": action }), h("small", {}, format.percent(Math.exp(log)))));
+  const open = $("decision").querySelector("details[open] summary") !== null; // who reads one wants to read the next
   const prompt = (decision.prompt ?? []).map((message) =>
     h("div", { class: "message" }, h("small", {}, message.role), h("pre", {}, message.parts.map((p) => (p.type === "text" ? p.text : `[picture, ${p.width} by ${p.height}]`)).join("\n"))));
   $("decision").replaceChildren(
@@ -206,7 +207,7 @@ function drawDecision(live) {
     ...bars,
     decision.thought ? h("p", { class: "thought" }, decision.thought) : "",
     decision.reasoning ? h("details", {}, h("summary", {}, "Reasoning"), h("pre", {}, decision.reasoning)) : "",
-    prompt.length ? h("details", {}, h("summary", {}, `The exact prompt, ${prompt.length} messages`), ...prompt) : "");
+    prompt.length ? h("details", { open }, h("summary", {}, `The exact prompt, ${prompt.length} messages`), ...prompt) : "");
 }
 
 function drawSaid(live) {

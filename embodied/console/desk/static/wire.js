@@ -20,7 +20,7 @@ class Wire {
     this.socket.binaryType = "arraybuffer";
     this.socket.onopen = () => this.post({ kind: "hello", since: this.seq, key: sessionStorage.getItem("desk") ?? "" });
     this.socket.onmessage = (message) => this.take(message.data);
-    this.socket.onclose = () => this.again();
+    this.socket.onclose = ({ code }) => (code === 4000 ? this.state("opened in another tab") : this.again());
   }
 
   again() {

@@ -8,6 +8,7 @@ middle at the origin.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 from embodied.driving.scene.objects.paint import PAINT, STATES, colour_of
 from embodied.driving.scene.objects.people import PEOPLE
@@ -32,15 +33,22 @@ def build(actor: Actor, night: bool = False) -> Mesh:
 
 
 def solid(actor: Actor, night: bool = False) -> Mesh:
-    """The solid of an actor at the origin, facing forward."""
-    paint = PAINT[colour_of(actor)]
-    mesh = concatenate(BUILDERS[actor.category](paint, actor.state, night))
-    if actor.state == "overturned":
+    """The solid of an actor at the origin, facing forward. Its arrays are kept, and cannot be written to."""
+    return _solid(actor.category, colour_of(actor), actor.state, night)
+
+
+@lru_cache(maxsize=256)
+def _solid(category: str, colour: str, state: str, night: bool) -> Mesh:
+    mesh = concatenate(BUILDERS[category](PAINT[colour], state, night))
+    if state == "overturned":
         mesh = mesh.tilted(roll=math.pi / 2)
-    elif actor.state == "lying":
+    elif state == "lying":
         mesh = mesh.tilted(pitch=-math.pi / 2)
-    low = mesh.vertices[:, 2].min()
-    return mesh.moved(0.0, 0.0, -low) if actor.state in ("overturned", "lying") else mesh
+    if state in ("overturned", "lying"):
+        mesh = mesh.moved(0.0, 0.0, -mesh.vertices[:, 2].min())
+    for array in (mesh.vertices, mesh.faces, mesh.colors, mesh.glow):
+        array.flags.writeable = False
+    return mesh
 
 
 def extent(actor: Actor) -> tuple[float, float, float]:
