@@ -11,12 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from embodied.agents.formats import Format, Marked, Plain, Tagged
-from embodied.agents.resolving import resolve
-from embodied.agents.vocabulary import accepted, present
 from embodied.exchange.chat import as_naive
+from embodied.rollout.understanding import wanted
 from embodied.store.amendments import Amended, Changes, amended
 from embodied.store.run import Run
-from embodied.types import Correction, Decision, Episode, Interrupt, Message, Observation, Reply, Takeover, Text
+from embodied.types import Correction, Decision, Episode, Interrupt, Message, Reply, Text
 
 EXCLUDED = "excluded"
 UNHEARD = "that no decision heard"
@@ -111,18 +110,6 @@ def _lesson(run: Run, episode: Episode, of: Amended, naive: tuple[Message, ...])
         else ""
     )
     return Lesson(of, action, followed, prompt, "recorded" if recorded else "naive", answer, rejected, why)
-
-
-def wanted(of: Amended, episode: Episode) -> str:
-    """The action that the words name as they are now, or the one that the person took."""
-    if isinstance(of.event, Takeover):
-        return of.event.action
-    if of.event.resolved and not of.edited:
-        return of.event.resolved
-    if episode.mission is None:
-        return ""
-    at = of.step.observation if of.step is not None else Observation("")
-    return resolve(of.text, accepted(present(episode.mission, at))).action
 
 
 def _prompt(of: Amended, run: Run) -> tuple[Message, ...]:

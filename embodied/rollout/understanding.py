@@ -9,8 +9,9 @@ from embodied.agents.nearest import Nearest
 from embodied.agents.resolving import Resolution, resolve
 from embodied.agents.vocabulary import Commands, Vocabulary, accepted, present
 from embodied.errors import AgentFailure
+from embodied.store.amendments import Amended
 from embodied.terminal import line
-from embodied.types import Mission, Observation
+from embodied.types import Episode, Mission, Observation, Takeover
 
 _SHOWN = 120
 """Characters of a correction that a question repeats."""
@@ -69,3 +70,15 @@ def say(agent: Agent, text: str, resolved: str) -> None:
         agent.follow(resolved)
     else:
         agent.hear(text)
+
+
+def wanted(of: Amended, episode: Episode) -> str:
+    """The action that the words of a recorded correction name as they are now, or the one that the person took."""
+    if isinstance(of.event, Takeover):
+        return of.event.action
+    if of.event.resolved and not of.edited:
+        return of.event.resolved
+    if episode.mission is None:
+        return ""
+    at = of.step.observation if of.step is not None else Observation("")
+    return resolve(of.text, accepted(present(episode.mission, at))).action

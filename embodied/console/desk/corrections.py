@@ -15,8 +15,8 @@ import msgspec
 from embodied.blobs import check_png, pictures_of
 from embodied.console.viewer.library import Library
 from embodied.errors import StoreError
-from embodied.exchange.lessons import wanted
 from embodied.rollout.branching import first_own
+from embodied.rollout.understanding import wanted
 from embodied.store.amendments import NAME, Amended, Amending, amended, changes_of
 from embodied.store.run import Run
 from embodied.terminal import shell_word
