@@ -19,6 +19,10 @@ overrides).
 _LINES = re.compile(r"[ \t\n]+")
 
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""How texts begin that spreadsheets run as formulas."""
+
+
 def plain(text: str) -> str:
     """`text` without control sequences, and with U+FFFD for every other character that a terminal obeys or hides. Lines
     and tabs stay.
@@ -39,3 +43,8 @@ def shell_word(path: str | PathLike[str]) -> str:
     """
     text = str(path)
     return shlex.quote(f"./{text}" if text.startswith("-") else text)
+
+
+def cell(value: object) -> object:
+    """`value` as a cell of a CSV file. A text that a spreadsheet would take for a formula begins with an apostrophe."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in _FORMULA else value

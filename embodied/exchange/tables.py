@@ -12,6 +12,7 @@ from embodied.exchange import Export, Exported
 from embodied.exchange.files import damaged_note, writing
 from embodied.store.events import calls_of, opens
 from embodied.store.run import Run
+from embodied.terminal import cell
 from embodied.types import Correction, Episode, Json, Step, Takeover
 
 EPISODES = {
@@ -162,7 +163,7 @@ def _csv(path: Path, columns: list[str], rows: Iterator[Json]) -> Path:
     with writing(path) as target, target.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({name: cell(value) for name, value in row.items()} for row in rows)
     return path
 
 

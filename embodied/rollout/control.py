@@ -285,6 +285,8 @@ class Control:
             case Label(label, step):
                 if not label.strip():
                     return "An empty label says nothing."
+                if len(label) > LONGEST:
+                    return f"The label has {len(label):,} characters; {LONGEST:,} is the most."
                 if step is not None and not 0 <= step < self.played:
                     return f"Step {step} was not played: {self._so_far()}."
             case Branch(step) | Rewind(step) if not 0 <= step <= self.played:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import embodied
 from embodied import correctors
 from embodied.agents import AgentConfig
 from embodied.correctors import CorrectorConfig
@@ -223,3 +224,14 @@ def test_two_episodes_of_which_nobody_was_helped_give_a_pair(tmp_path):
     (row,) = lines(tmp_path / "out/dpo.jsonl")
     assert (row["source"], row["chosen"][0]["content"]) == ("episode", path[0])
     assert not any("left out" in note for note in notes)
+
+
+def test_a_spreadsheet_runs_nothing_that_an_agent_said(tmp_path):
+    script = ["=HYPERLINK(1)", "+1", "@x", "turn left"]
+    played = embodied.evaluate(
+        "babyai", "scripted", task="goto", episodes=1, steps=4, out=tmp_path / "run", options={"agent.script": script}
+    )
+    EXPORTS.get("csv")(Export(played.run, (played.run.record.planned[0].id,), "csv", tmp_path / "data"))
+    with (tmp_path / "data" / "steps.csv").open(newline="", encoding="utf-8") as file:
+        actions = [row["action"] for row in csv.DictReader(file)]
+    assert actions == ["'=HYPERLINK(1)", "'+1", "'@x", "turn left"]

@@ -8,8 +8,11 @@ import msgspec
 
 from embodied.errors import UsageError
 from embodied.rollout import control
+from embodied.terminal import plain
 from embodied.types import How
 
+_HOW = ("typed", "speech", "choice", "pointer")
+"""How words can come from the page."""
 Count = Annotated[int, msgspec.Meta(ge=0, le=10**9)]
 
 
@@ -157,7 +160,9 @@ def command(message: Message, by: str) -> control.Command | None:
         case SingleStep():
             return control.SingleStep()
         case Speak(text=text, how=how, lasts=lasts):
-            return control.Speak(text, how if how in ("typed", "speech", "choice", "pointer") else "typed", by, lasts)
+            return control.Speak(
+                plain(text), how if how in ("typed", "speech", "choice", "pointer") else "typed", by, lasts
+            )
         case EndCorrection():
             return control.EndCorrection()
         case TakeOver():

@@ -11,6 +11,7 @@ import msgspec
 from embodied.eval.floors import Floor
 from embodied.eval.leaderboard.board import Board, BoardEntry, ScoreCell
 from embodied.quantities import coverage
+from embodied.terminal import cell as formula_free
 from embodied.types import Json
 
 COLUMNS = (
@@ -80,6 +81,7 @@ def as_csv(boards: Sequence[Board]) -> str:
                 s.rules,
                 s.imported,
             ]
+            place = [formula_free(value) for value in place]
             for env, cell in {"all": e.total, **e.environments}.items():
                 low, high = cell.interval or (None, None)
                 writer.writerow(

@@ -213,9 +213,15 @@ function drawDecision(live) {
 function drawSaid(live) {
   const spoken = live.receipts.filter((r) => ["Speak", "TakeOver", "Label", "Branch", "Rewind"].includes(r.command)).slice(-8).reverse();
   $("said").replaceChildren(...(spoken.length ? spoken.map((r) =>
-    h("p", { class: "word" }, h("span", { class: `tag ${r.status === "applied" ? "note" : r.status === "refused" ? "bad" : ""}` }, r.status),
+    h("p", { class: "word" }, h("span", { class: `tag ${r.status === "applied" ? "note" : r.status === "refused" ? "bad" : ""}` }, became(r)),
       ` ${r.command === "Speak" ? "" : { TakeOver: "take over", Label: "label", Branch: "branch", Rewind: "rewind" }[r.command] + " "}${r.words ?? ""}`,
       h("small", {}, ` ${r.by ? r.by + ", " : ""}step ${r.opened}${r.why ? `. ${r.why}` : ""}`))) : [h("p", { class: "soft" }, "Nobody has spoken.")]));
+}
+
+// What became of a command, in a word. A correction can be over without having been obeyed.
+function became(receipt) {
+  if (receipt.command !== "Speak" || receipt.status !== "done") return receipt.status;
+  return receipt.ended_by === "done" ? "obeyed" : `over: ${receipt.ended_by}`;
 }
 
 let listed = { id: null, count: 0 };
@@ -318,7 +324,7 @@ async function preview() {
   if (answer.error) say(answer.error, true);
   else if (answer.resolved) say(`Names the action “${answer.resolved}” (${answer.method}). Enter sends it, Escape discards it.`);
   else if (answer.several?.length) say(`Could be: ${answer.several.join(", ")}. Enter sends the words as they are.`);
-  else say("Names no action. A model reads the words as they are. Enter sends them, Escape discards them.");
+  else say("Names no action. Only an agent with a model reads other words. Enter sends them, Escape discards them.");
 }
 
 $("line").addEventListener("submit", async (event) => {
@@ -334,6 +340,7 @@ $("line").addEventListener("submit", async (event) => {
     const answer = await command("speak", { text: words, how, lasts: Number($("lasts").value) || 1 });
     if (answer.error) return;
     clearLine();
+    $("words").blur(); // the keys for steps work again
     say("Sent.");
   }
 });
