@@ -10,7 +10,7 @@ const MODES = {
 };
 const KEYS = [
   ["Space", "pause, or go on"], [".", "play one step, then wait"], ["any letter", "begin a correction"],
-  ["Enter", "show the action that the words name; again: send"], ["Escape", "discard the words, or end the correction"],
+  ["Enter", "show the action that the words name; again: send"], ["Escape", "discard the words; outside the line: end the correction"],
   ["1 to 9", "in a takeover: that action"], ["Page Up, Page Down", "the episode before, the next one"],
   ["?", "these keys"],
 ];
