@@ -24,7 +24,8 @@ let drawn = 0; // number of frames that were drawn, for measurements
 window.deskFrames = () => drawn;
 
 const wire = new Wire(hear, see, (word) => {
-  $("link").textContent = word;
+  const over = word !== "connected" && episodes.size > 0 && [...episodes.values()].every((live) => live.outcome);
+  $("link").textContent = over ? "the run has ended" : word;
   $("link").className = `badge ${word === "connected" ? "good" : "warn"}`;
 });
 
