@@ -40,7 +40,7 @@ def press_until(page: Page, name: str, key: str = "Tab") -> None:
 
 
 def take_control(page: Page) -> None:
-    expect(page.get_by_test_id("take")).to_be_enabled()
+    expect(page.get_by_test_id("take")).to_be_enabled(timeout=OPENING)  # a page that has gone keeps its control a while
     press_until(page, "take")
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("pause")).to_be_visible()
