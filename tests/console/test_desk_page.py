@@ -133,6 +133,7 @@ def test_texts_stay_texts(page: Page, shouting: Desk) -> None:
     expect(page.locator("#steps li")).to_have_count(1)
     expect(page.locator("#steps")).to_contain_text(SHOUT)
     page.get_by_test_id("takeover").click()
+    expect(page.locator("#mode")).to_have_text("A person decides")
     page.locator("#words").fill(f"fly {SHOUT}")
     page.keyboard.press("Enter")
     expect(page.locator("#resolved")).to_contain_text("is not an action here")
