@@ -114,7 +114,7 @@ class Channel:
 
         Args:
             mission: What the environment accepts.
-            observation: What is to be decided on next.
+            observation: What must be decided on next.
             played: Steps that are recorded.
             assisted: Has told the agent what is recorded.
             note: Keeps what a person said until a step holds it.
@@ -139,7 +139,7 @@ class Channel:
         same observation.
 
         Args:
-            observation: What is to be decided on.
+            observation: What must be decided on.
             assisted: The agent, and who corrects it.
             stopping: Once it is set, a wait ends.
 

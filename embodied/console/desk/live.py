@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -125,7 +125,7 @@ class Live:
     def _add(self, step: Step) -> dict[str, Any]:
         """A step's line in the timeline. What a branch repeats was paid for by its parent."""
         for call in calls_of(step) if step.index >= first_own(self.spec) else ():
-            self.usage = Usage(*(a + b for a, b in zip(_numbers(self.usage), _numbers(call.reply.usage), strict=True)))
+            self.usage = Usage(*(a + b for a, b in zip(astuple(self.usage), astuple(call.reply.usage), strict=True)))
         self.return_ += step.reward
         self.progress = step.progress
         line = {
@@ -274,7 +274,3 @@ def _event(event: Any) -> dict[str, Any]:
     if isinstance(event, Correction):
         told |= {"text": event.text, "resolved": event.resolved, "status": event.status, "why": event.why}
     return told | {name: getattr(event, name) for name in ("action", "frame") if getattr(event, name, None) is not None}
-
-
-def _numbers(usage: Usage) -> tuple[int, ...]:
-    return (usage.input, usage.output, usage.reasoning, usage.cached, usage.repeated, usage.estimated)
