@@ -93,9 +93,9 @@ def test_a_correction_is_seen_edited_and_excluded(page, served, run):
     expect(page.locator("#count")).to_have_text(f"{len(corrections_of(run))} corrections")
     expect(page.locator("#detail h2")).to_have_text(first.text)
     expect(page.locator("#detail img")).to_have_count(2)
-    page.wait_for_function(
-        "[...document.querySelectorAll('#detail img')].every((img) => img.complete && img.naturalWidth > 0)"
-    )
+    for picture in page.locator("#detail img").all():
+        expect(picture).to_have_js_property("complete", True)
+        assert picture.evaluate("(picture) => picture.naturalWidth") > 0, "the picture is broken"
     expect(page.locator(".does").first).to_have_text(first.event.superseded.action)
     expect(page.locator(".does").last).to_have_text(first.step.executed)
     page.locator("#label").fill("anna")
