@@ -128,6 +128,8 @@ class EvalConfig:
     """Not a key: what is recorded in place of values that read an environment variable or say where an agent's weights
     lie, by path.
     """
+    parts = MappingProxyType[str, Path]({})
+    """Not a key: where each part of the agent's version lies, by its name."""
 
 
 ConfigStore.instance().store(name="embodied_schema", node=EvalConfig)

@@ -155,13 +155,15 @@ def _check_exam(record: AgentRecord, where: Path) -> None:
 
 
 def place(config: EvalConfig, version: AgentVersion | None) -> None:
-    """Puts into a configuration where the weights lie and which they are. The place of a version is not recorded.
+    """Puts into a configuration where a version's parts lie, and which weights they are. The places are not recorded.
 
     Raises:
         UsageError: `model.path`, `model.sha256` or `corrector.model.sha256` says something else.
         StoreError: A version's part cannot be used.
     """
     model = config.model
+    if version is not None:
+        config.parts = MappingProxyType({name: version.part(name).resolve() for name in version.record.parts})
     if version is not None and MODEL in version.record.parts and model.name == version.label:
         if model.path is not None or model.mmproj is not None:
             raise UsageError(f"{version.label} brings its own weights: leave out model.path and model.mmproj.")

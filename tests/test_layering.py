@@ -44,7 +44,7 @@ BELOW: dict[str, set[str]] = {
     "rollout": PLAYING,
     "eval": PLAYING,
     "listeners": {*PLAYING, "eval"},
-    "train": {*PLAYING, "eval"},
+    "train": {*PLAYING, "eval", "request"},
     "console": JUDGING,
     "exchange": {*JUDGING, "console", *FAMILIES},
     "request": {*PLAYING, "eval"},

@@ -7,7 +7,9 @@ so with an attribute `needs_model = False`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embodied.agents.config import AgentConfig, check, check_actions, shows_pictures
@@ -53,6 +55,8 @@ class Kit:
     """The episode that will be played; None outside a run."""
     blobs: Blobs | None = None
     """Where the model finds pictures; an agent that shows pictures of other runs puts them here."""
+    parts: Mapping[str, Path] = field(default_factory=dict)
+    """Where each part of the agent's version lies, by its name. They were checked; what they hold is a stranger's."""
 
 
 def needs_model(policy: str) -> bool:
@@ -75,6 +79,7 @@ def build(
     *,
     spec: EpisodeSpec | None = None,
     blobs: Blobs | None = None,
+    parts: Mapping[str, Path] | None = None,
 ) -> Agent:
     """Makes the agent for one episode.
 
@@ -84,6 +89,7 @@ def build(
         settings: Sampling settings of every model call.
         spec: The episode that will be played: few-shot agents never show a demonstration of it.
         blobs: The run's blobs.
+        parts: Name -> place of the parts of the agent's version.
 
     Raises:
         UnknownName: No such policy or parsing policy.
@@ -98,7 +104,7 @@ def build(
         raise UsageError(f"agent.follow is for agents that ask a model, not for {config.policy!r}.")
     if not shows_pictures(config):
         config = replace(config, history=replace(config.history, image=0))
-    made: Agent = AGENTS.get(config.policy)(Kit(config, model, settings or Settings(), spec, blobs))
+    made: Agent = AGENTS.get(config.policy)(Kit(config, model, settings or Settings(), spec, blobs, parts or {}))
     if not config.follow:
         return made
     from embodied.agents.obedient import Obedient

@@ -73,7 +73,8 @@ class Job:
         settings = self.config.model.settings()
         spec = replace(spec, task=replace(spec.task, control=msgspec.UNSET))
         if self.factory is None:
-            return agents.build(self.config.agent, model, settings, spec=spec, blobs=blobs)
+            parts = self.config.parts
+            return agents.build(self.config.agent, model, settings, spec=spec, blobs=blobs, parts=parts)
         return self.factory(agents.Kit(self.config.agent, model, settings, spec, blobs))
 
     def corrector(
