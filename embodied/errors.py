@@ -181,3 +181,7 @@ class TrainingFailed(EmbodiedError):
     """A training cannot continue: its loss is not a number."""
 
     exit_code = 5
+
+
+class NothingLearned(TrainingFailed):
+    """A learner found nothing to learn from in these runs. The parent stays, and another round may find more."""
