@@ -177,6 +177,12 @@ class BudgetSpent(ModelFailure):
     """
 
 
+class StoppedEarly(EmbodiedError):
+    """A run that something else waits for stopped before its end. What is recorded is kept."""
+
+    exit_code = 5
+
+
 class TrainingFailed(EmbodiedError):
     """A training cannot continue: its loss is not a number."""
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -52,7 +53,7 @@ class Wanted:
     request: Request
     """Agent, environments, tasks; `out` is the folder; `seed` the suite seed of the test."""
     learner: str
-    settings: Mapping[str, Json] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
     """The learner's own; `model` and `model.KEY` name the model that it asks."""
     corrector: str | None = None
     rounds: int = 3

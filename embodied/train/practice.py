@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import astuple, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from embodied import models
 from embodied.agents.versions import AgentVersion
-from embodied.errors import StoreError, UsageError
+from embodied.errors import BudgetSpent, StoppedEarly, StoreError, UsageError
 from embodied.models.config import ModelConfig
 from embodied.models.layers.budget import Allowance
 from embodied.models.prices import Price, price_of
@@ -47,8 +47,7 @@ class Player(Protocol):
         """Plays a run to its end, or what is left of it.
 
         Raises:
-            BudgetSpent: Its budget was spent.
-            Stopped: It stopped early, or was interrupted.
+            StoppedEarly: It stopped early.
             EmbodiedError: It cannot be played.
         """
         ...
@@ -88,7 +87,7 @@ class Playing:
         episodes: int,
         out: Path,
         corrector: str | None = None,
-        options: Mapping[str, Json] | None = None,
+        options: Mapping[str, Any] | None = None,
         shown: AgentVersion | None = None,
     ) -> Request:
         """The request for one run.
@@ -141,6 +140,11 @@ class Playing:
         limits = self.ledger.limits(name, reserved=reserved) if self.ledger.limited else {}
         try:
             return self.player.play(replace(request, options={**request.options, **limits}), what)
+        except StoppedEarly as error:
+            run = Run(str(request.out))
+            if any(episode.error_kind == BudgetSpent.__name__ for episode in run.episodes([])):
+                raise BudgetSpent(str(error)) from error
+            raise
         finally:
             with suppress(StoreError):  # there is no run yet
                 self.ledger.spent[name] = used_in(Run(str(request.out)), *self.prices)
@@ -156,7 +160,7 @@ class OfRound:
         parent: AgentVersion,
         runs: Sequence[Run],
         seed: int,
-        settings: Mapping[str, Json],
+        settings: Mapping[str, Any],
         asked: ModelConfig | None,
         device: str,
         threads: int,
@@ -177,7 +181,7 @@ class OfRound:
         *,
         name: str,
         corrector: str | None = None,
-        options: Mapping[str, Json] | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> Run:
         out = self._folder / "practice" / _plain(name)
         if isinstance(agent, str) and agent != EXPERT:

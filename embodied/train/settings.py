@@ -15,7 +15,7 @@ from embodied.types import Json
 MODEL = "model"
 
 
-def learner_settings(name: str, learner: Any, given: Mapping[str, Json]) -> tuple[Json, ModelConfig | None]:
+def learner_settings(name: str, learner: Any, given: Mapping[str, Any]) -> tuple[Json, ModelConfig | None]:
     """The settings with the learner's defaults filled in, and the model that the user names for it.
 
     Args:
@@ -27,7 +27,7 @@ def learner_settings(name: str, learner: Any, given: Mapping[str, Json]) -> tupl
         UnknownName: A key that it does not have.
         UsageError: A value of another type.
     """
-    defaults: Mapping[str, Json] = getattr(learner, "defaults", {})
+    defaults: Mapping[str, Any] = getattr(learner, "defaults", {})
     found: Json = dict(defaults)
     for key, value in given.items():
         if key == MODEL or key.startswith(f"{MODEL}."):
@@ -48,7 +48,7 @@ def _as(default: Any, value: Any, key: str) -> Any:
     return value
 
 
-def _model(given: Mapping[str, Json]) -> ModelConfig | None:
+def _model(given: Mapping[str, Any]) -> ModelConfig | None:
     more = {key: value for key, value in given.items() if key.startswith(f"{MODEL}.")}
     if MODEL not in given:
         if more:
