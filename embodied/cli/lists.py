@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     help=(
-        "Lists environments, tasks, agents, correctors, learners, models, suites, metrics, exports, listeners, options and"
-        " runs."
+        "Lists environments, tasks, agents, correctors, learners, models, suites, metrics, exports, listeners, options"
+        " and runs."
     ),
     no_args_is_help=True,
 )
