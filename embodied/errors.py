@@ -189,5 +189,11 @@ class TrainingFailed(EmbodiedError):
     exit_code = 5
 
 
+class LearnerFailed(EmbodiedError):
+    """A learner's own code failed. The parent stays, and everything that was played is kept."""
+
+    exit_code = 5
+
+
 class NothingLearned(TrainingFailed):
     """A learner found nothing to learn from in these runs. The parent stays, and another round may find more."""

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Iterator, Sequence
+
+    from embodied.models.prices import Price
     from embodied.request import Request
     from embodied.rollout.playing import Job
+    from embodied.rollout.runner import Listener
     from embodied.store.run import Run
+    from embodied.types import EpisodeSpec
 
 
 def improve(
@@ -103,7 +110,7 @@ def improve(
         interrupt.say(f"Stopped. Nothing is lost: the same command goes on from here ({shell_word(loop.root)}).")
         return interrupt.INTERRUPTED
     print_curve(found, loop.root, as_json)
-    return 5 if found.stopped or found.leaks else 0
+    return 5 if found.stopped or found.refused else 0
 
 
 class Shown:
@@ -122,19 +129,28 @@ class Shown:
         """See `embodied.train.practice.Player`. Raises `KeyboardInterrupt` where the user stops it."""
         from embodied.cli.progress import listener
         from embodied.cli.session import performed
+        from embodied.correctors import in_person
         from embodied.errors import StoppedEarly
+        from embodied.quantities import episodes
         from embodied.rollout.runner import Listeners
         from embodied.session import prepare
         from embodied.store.run import Run
+        from embodied.terminal import plain
 
         job = prepare(request, say=lambda text: None)
         if (job.root / "run.json").is_file() and not job.owed():
             return Run(job.root)
 
-        def watch(run, specs, price, stopping):  # type: ignore[no-untyped-def]  # typed by `performed`
-            from contextlib import nullcontext
-
-            return nullcontext(Listeners(())) if self._quiet else listener(run, specs, price=price, silent=False)
+        @contextmanager
+        def watch(
+            run: Run, specs: Sequence[EpisodeSpec], price: Price | None, stopping: asyncio.Event
+        ) -> Iterator[Listener]:
+            if self._quiet:
+                yield Listeners(())
+                return
+            print(plain(f"{what}: {episodes(len(specs))} in {run.root}"), flush=True)
+            with listener(run, specs, price=price, silent=in_person(job.config.corrector)) as shown:
+                yield shown
 
         run, result = performed(job, watch)
         if result.interrupted or run is None:

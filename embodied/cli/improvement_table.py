@@ -66,9 +66,9 @@ def named(point: Point) -> str:
 def sentences(curve: Curve) -> list[str]:
     """What must be known to read the table."""
     found = []
-    if curve.leaks:
+    if curve.refused:
         found.append("REFUSED: this result counts for nothing, as items of the test were known before.")
-        found += [f"{leak}." for leak in curve.leaks]
+    found += curve.leaks
     if curve.stopped:
         found.append(f"It ended before its last round. {curve.stopped}")
     promoted = sum(done.decided == "promoted" for done in curve.rounds)

@@ -10,15 +10,14 @@ from embodied.atomic import write_whole
 from embodied.errors import StoreError
 from embodied.eval.compare import compare_two
 from embodied.eval.intervals import interval
-from embodied.eval.results import Results
-from embodied.eval.results import read as results
+from embodied.eval.results import Results, read
 from embodied.eval.statistics import known_mean
 from embodied.rollout.counts import CORRECTIONS
 from embodied.seeding import derive
 from embodied.store.ours import state_folder
 from embodied.store.run import Run
 from embodied.train.gate import false_promotion
-from embodied.train.leaks import leaks
+from embodied.train.leaks import leaks, without
 from embodied.train.learner import Used
 from embodied.train.ledger import sum_of
 from embodied.train.rounds import Curve, Plan, Point, Round
@@ -37,6 +36,13 @@ def curve(loop: Loop, rounds: Sequence[Round], runs: Mapping[str, Run], more: Ma
         more: `corrected` and `ceiling` -> the run, where they were played.
         stopped: Why it ended early, in a sentence.
     """
+    folders = [loop.root / f"round-{done.number}" for done in rounds]
+    learned = [*loop.wanted.given, *(run for folder in folders for run in _runs(folder, "collect", "practice"))]
+    found = leaks(learned, [*runs.values(), *more.values()])
+
+    def results(run: Run) -> Results:
+        return without(read(run), found.known)
+
     first = results(runs[loop.start.hash])
     points = [_point(loop.start.hash, loop.start.label, 0, "first", first, None, Used())]
     spent = Used()
@@ -47,16 +53,14 @@ def curve(loop: Loop, rounds: Sequence[Round], runs: Mapping[str, Run], more: Ma
             own = results(runs[done.child])
             points.append(_point(done.child, label, done.number, done.decided, own, first, spent))
     points += [_point("", name, 0, name, results(run), first, Used()) for name, run in more.items()]
-    folders = [loop.root / f"round-{done.number}" for done in rounds]
-    learned = [*loop.wanted.given, *(run for folder in folders for run in _runs(folder, "collect", "practice"))]
-    chosen = [run for folder in folders for run in _runs(folder, "gate")]
     return Curve(
         loop.plan,
         tuple(rounds),
         tuple(points),
         opened(loop.plan),
         false_promotion(len(rounds)),
-        tuple(leaks(learned, chosen, [*runs.values(), *more.values()])),
+        found.said,
+        found.refused,
         stopped,
         sum_of(used for name, used in loop.ledger.spent.items() if name.startswith("test ")),
     )

@@ -19,13 +19,15 @@ from typing import Any
 import msgspec
 
 from embodied.agents.versions import AgentVersion, load
-from embodied.errors import BudgetSpent, StoreError, TrainingFailed, UsageError
+from embodied.catalog import ENTRIES
+from embodied.config import env_defaults
+from embodied.errors import BudgetSpent, EmbodiedError, LearnerFailed, StoreError, TrainingFailed, UsageError
 from embodied.eval.results import read as results
 from embodied.models.prices import price_of
 from embodied.request import Request
 from embodied.rollout.playing import Job
 from embodied.seeding import derive
-from embodied.splits import check_split, options_of
+from embodied.splits import check_split, check_tasks, options_of
 from embodied.store.codec import encode
 from embodied.store.run import Run
 from embodied.train import LEARNERS
@@ -33,9 +35,9 @@ from embodied.train.curve import curve
 from embodied.train.gate import episodes_for, judge
 from embodied.train.leaks import check_given
 from embodied.train.learner import EXPERT, Learner, Used
-from embodied.train.ledger import Ledger, check_priced
+from embodied.train.ledger import Ledger, check_priced, sum_of, used_in
 from embodied.train.needs import Needs
-from embodied.train.practice import OfRound, Player, Playing
+from embodied.train.practice import ASKED, Journal, OfRound, Player, Playing
 from embodied.train.rounds import CURVE, PLAN, ROUND, Curve, Plan, Round, read, write
 from embodied.train.settings import learner_settings
 from embodied.train.start import beside, first
@@ -95,9 +97,10 @@ class Loop:
         budget = config.run.budget
         prices = price_of(config.model, config.run.price), price_of(config.corrector.model, config.run.corrector_price)
         self.ledger = Ledger(budget.tokens, budget.dollars)
-        for price in prices:
+        for price in (*prices, *((price_of(self.asked),) if self.asked else ())):
             check_priced(price, self.ledger)
         _check_splits(job)
+        _check_help(wanted, job)
         if getattr(self.learner, "needs_corrector", False) and not config.corrector.name and not wanted.given:
             raise UsageError(
                 f"The learner {wanted.learner} learns from corrections: name who corrects with --corrector (oracle,"
@@ -121,6 +124,7 @@ class Loop:
             EmbodiedError: It cannot go on; everything that was done is kept.
         """
         self._open()
+        self._recount()
         rounds: list[Round] = []
         stopped = ""
         version = self.start
@@ -149,7 +153,6 @@ class Loop:
                     f"{folder / ROUND} is of the parent {over.parent[:12]}, not of {parent.hash[:12]}."
                     " The folder was changed: name another --out."
                 )
-            self._recount(folder)
             self.say(f"Round {number} is over: {over.why}")
             return over
         self.say(f"Round {number}: {parent.label} plays training episodes.")
@@ -183,18 +186,29 @@ class Loop:
         child = folder / "child"
         try:
             made = load(child) if (child / "agent.json").exists() else self._made(practice, parent, child)
-        except (TrainingFailed, BudgetSpent) as error:
-            if isinstance(error, BudgetSpent):
-                raise
+        except TrainingFailed as error:
             why = f"The learner made no version, so the parent stays. {error}"
-            return msgspec.structs.replace(done, why=why, learn=practice.used()), None
-        learn = practice.used() + Used(seconds=round(time.monotonic() - begun, 1))
+            return msgspec.structs.replace(done, why=why, learn=self._learned(folder)), None
+        learn = self._learned(folder) + Used(seconds=round(time.monotonic() - begun, 1))
         self.say(f"Round {number}: the learner made {made.label}.")
         return msgspec.structs.replace(done, child=made.hash, learn=learn), made
 
+    def _learned(self, folder: Path) -> Used:
+        """What the learner of a round has played and asked."""
+        mine = (f"{folder.name} practice ", f"{folder.name} asked")
+        return sum_of(used for name, used in self.ledger.spent.items() if name.startswith(mine))
+
     def _made(self, practice: OfRound, parent: AgentVersion, child: Path) -> AgentVersion:
         shutil.rmtree(child, ignore_errors=True)  # of a kill while it was written
-        made = self.learner(practice, parent, child)
+        try:
+            made = self.learner(practice, parent, child)
+        except EmbodiedError:
+            raise
+        except Exception as error:  # a stranger's learner may raise anything
+            raise LearnerFailed(
+                f"The learner {self.plan.learner} failed ({type(error).__name__}: {error}). {parent.label} stays in"
+                " place, and what was played is kept: the same command tries this round again."
+            ) from error
         if made.record.lineage.parent != parent.hash:
             raise UsageError(
                 f"The learner {self.plan.learner} made a version whose lineage does not name its parent: write it with"
@@ -305,12 +319,15 @@ class Loop:
                 " folder with --out."
             )
 
-    def _recount(self, folder: Path) -> None:
-        """Enters what a finished round took into the ledger."""
-        over = read(folder / ROUND, Round)
-        assert over is not None
-        for name, used in (("collect", over.collect), ("learn", over.learn), ("gate", over.gate)):
-            self.ledger.spent[f"{folder.name} {name}"] = used
+    def _recount(self) -> None:
+        """Enters what was used before, in every run and question of the folder, into the ledger."""
+        for place in ("round-*/collect", "round-*/gate/*", "round-*/practice/**", "test/*"):
+            for path in sorted(self.root.glob(f"{place}/run.json")):
+                name = " ".join(path.parent.relative_to(self.root).parts)
+                self.ledger.spent[name] = used_in(Run(path.parent), *self.playing.prices)
+        for path in sorted(self.root.glob(f"round-*/practice/{ASKED}")):
+            price = price_of(self.asked) if self.asked else self.playing.prices[0]
+            self.ledger.spent[f"{path.parent.parent.name} asked"] = Journal(path).used(price)
 
     def __hash__(self) -> int:
         return hash(str(self.root))
@@ -337,12 +354,20 @@ def _check(wanted: Wanted) -> None:
         raise UsageError("`embodied improve` uses all three splits itself: leave out --split.")
 
 
+def _check_help(wanted: Wanted, job: Job) -> None:
+    """Raises `UsageError` for help that there is not: people at the desk, or an expert that an environment lacks."""
+    if wanted.corrector == "desk":
+        raise UsageError(
+            "People at the desk correct a run of their own: `embodied eval --console --split train ...`, and then"
+            " `embodied improve ... --runs RUN`."
+        )
+    for env in dict.fromkeys(s.task.env for s in job.record.planned):
+        if wanted.ceiling and not ENTRIES[env].experts:
+            raise UsageError(f"{env} has no expert that could be the ceiling: leave out --ceiling.")
+
+
 def _check_splits(job: Job) -> None:
     """Raises `UsageError` for an environment or task that has nothing to learn from, or to choose by."""
-    from embodied.catalog import ENTRIES
-    from embodied.config import env_defaults
-    from embodied.splits import check_tasks
-
     for env in dict.fromkeys(s.task.env for s in job.record.planned):
         if env not in ENTRIES:
             raise UsageError(

@@ -171,8 +171,6 @@ class OfRound:
         self.device, self.threads, self.say = device, threads, say
         self.work = folder / "work"
         self.work.mkdir(parents=True, exist_ok=True)
-        self.names: list[str] = []
-        """What this round's learner has used, by name in the ledger."""
 
     def play(
         self,
@@ -188,8 +186,7 @@ class OfRound:
             agent = find(agent) or agent
         seed = derive(self.seed, "practice", name.split("/")[0], bits=31)
         request = self._playing.request(agent, "train", seed, episodes, out, corrector, options, shown=self._parent)
-        entry = f"{self._folder.name} practice {name}"
-        self.names.append(entry)
+        entry = f"{self._folder.name} practice {' '.join(_plain(name).parts)}"
         return self._playing.play(request, f"practice: {name}", entry)
 
     def ask(self, prompts: Sequence[Sequence[Message]], *, name: str) -> list[Reply]:
@@ -203,11 +200,8 @@ class OfRound:
         journal = Journal(self._folder / "practice" / ASKED)
         keys = [_key(config, prompt) for prompt in prompts]
         entry = f"{self._folder.name} asked"
-        if entry not in self.names:
-            self.names.append(entry)
-        price = price_of(config)
-        self._enter(entry, journal, price)
-        ledger = self._playing.ledger
+        price, ledger = price_of(config), self._playing.ledger
+        ledger.spent[entry] = journal.used(price)
         todo = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key not in journal.replies}
         if todo:
             limits = ledger.limits(entry) if ledger.limited else {}
@@ -224,24 +218,12 @@ class OfRound:
 
                 done = await asyncio.gather(*(one(k, p) for k, p in todo.items()), return_exceptions=True)
             finally:
-                self._enter(entry, journal, price)
+                ledger.spent[entry] = journal.used(price)
                 await model.aclose()
             for error in done:
                 if isinstance(error, BaseException):
                     raise error
         return [journal.replies[key] for key in keys]
-
-    def _enter(self, entry: str, journal: Journal, price: Price | None) -> None:
-        usage = journal.usage()
-        tokens = usage.input + usage.output
-        self._playing.ledger.spent[entry] = Used(tokens=tokens, dollars=cost(usage, price))
-
-    def used(self) -> Used:
-        """What this round's learner has played and asked."""
-        total = Used()
-        for name in dict.fromkeys(self.names):
-            total = total + self._playing.ledger.spent.get(name, Used())
-        return total
 
 
 class _Line(msgspec.Struct):
@@ -280,6 +262,11 @@ class Journal:
         """Of all answers."""
         columns = zip(*(astuple(reply.usage) for reply in self.replies.values()), strict=True)
         return Usage(*map(sum, columns))
+
+    def used(self, price: Price | None) -> Used:
+        """By all answers."""
+        usage = self.usage()
+        return Used(tokens=usage.input + usage.output, dollars=cost(usage, price))
 
 
 class OfRuns:

@@ -158,7 +158,9 @@ class Curve(msgspec.Struct, frozen=True, omit_defaults=True):
     false_promotion: float
     """At most: the chance that one of the promotions was luck."""
     leaks: tuple[str, ...] = ()
-    """Sentences: items of the test that were learned from. With one, the result counts for nothing."""
+    """Sentences: items of the test that were learned from. Such episodes are left out."""
+    refused: bool = False
+    """Whether these are so many that the result counts for nothing."""
     stopped: str = ""
     """Why it ended before its last round; empty where it did not."""
     test: Used = Used()
