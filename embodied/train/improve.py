@@ -185,7 +185,7 @@ class Loop:
         begun = time.monotonic()
         child = folder / "child"
         try:
-            made = load(child) if (child / "agent.json").exists() else self._made(practice, parent, child)
+            made = self._there(child) or self._made(practice, parent, child)
         except TrainingFailed as error:
             why = f"The learner made no version, so the parent stays. {error}"
             return msgspec.structs.replace(done, why=why, learn=self._learned(folder)), None
@@ -197,6 +197,13 @@ class Loop:
         """What the learner of a round has played and asked."""
         mine = (f"{folder.name} practice ", f"{folder.name} asked")
         return sum_of(used for name, used in self.ledger.spent.items() if name.startswith(mine))
+
+    def _there(self, child: Path) -> AgentVersion | None:
+        """The version that was made before a kill; None where it is not there or not whole: then it is made again."""
+        try:
+            return load(child)
+        except (UsageError, StoreError):
+            return None
 
     def _made(self, practice: OfRound, parent: AgentVersion, child: Path) -> AgentVersion:
         shutil.rmtree(child, ignore_errors=True)  # of a kill while it was written
