@@ -7,7 +7,6 @@ done, and in words why. Where it came from, how often it helped, and whether it 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from typing import Annotated, Literal
 
 import msgspec
@@ -130,7 +129,8 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     status: Status = "candidate"
     links: Links = Links()
     pictures: Annotated[tuple[Image, ...], msgspec.Meta(max_length=MOST_PICTURES)] = ()
-    """Of the beginning, in order; their bytes lie in the run's blobs, and in a finished memory's `pictures.safetensors`.
+    """Of the beginning, in order. Their bytes lie in the run's blobs, and in the `pictures.safetensors` of a finished
+    memory.
     """
     format: int = FORMAT
 
@@ -214,11 +214,6 @@ def _check_format(data: bytes, where: str) -> None:
             f"{where} has format {found}, and this version of embodied reads formats up to {FORMAT}: upgrade it with"
             " `pip install --upgrade embodied-suite`."
         )
-
-
-def of_ids(memories: Iterable[Memory]) -> dict[str, Memory]:
-    """Id -> memory; of two with one id the later one holds."""
-    return {memory.id: memory for memory in memories}
 
 
 def _shown(text: str) -> str:
