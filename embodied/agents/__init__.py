@@ -100,6 +100,8 @@ def build(
         raise UsageError(f"agent.perception is for agents that ask a model, not for {config.policy!r}.")
     if config.format is not None and not needs_model(config.policy):
         raise UsageError(f"agent.format is for agents that ask a model, not for {config.policy!r}.")
+    if config.instructions and not needs_model(config.policy):
+        raise UsageError(f"agent.instructions is for agents that ask a model, not for {config.policy!r}.")
     if config.follow and not needs_model(config.policy):
         raise UsageError(f"agent.follow is for agents that ask a model, not for {config.policy!r}.")
     if not shows_pictures(config):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from embodied.errors import UnknownName, UsageError
 from embodied.registry import unknown
+from embodied.terminal import plain
 
 PARSE_POLICIES = ("strict", "lenient", "reask", "balrog")
 READERS = ("v2", "v1")
@@ -16,6 +17,8 @@ NOT_FINITE = (
 )
 HISTORY_POLICIES = ("window", "blocks")
 PERCEPTIONS = ("none", "vector")
+LONGEST_INSTRUCTIONS = 4_000
+"""Characters of `agent.instructions`."""
 
 
 @dataclass
@@ -89,6 +92,8 @@ class AgentConfig:
     parse: ParseConfig = field(default_factory=ParseConfig)
     feedback: bool = True
     """Whether the agent hears that its action was not valid, and which action was executed instead."""
+    instructions: str = ""
+    """Words of the user's own that every prompt gives behind the tips of the mission, as a paragraph."""
     follow: bool = False
     """Whether a correction that names an action is executed without asking the model, for models that were never taught
     to read corrections (see `embodied.agents.obedient`).
@@ -166,10 +171,20 @@ def check(config: AgentConfig) -> None:
         raise UsageError(
             "agent.demonstrations needs episodes and max_steps of at least 1, and min_progress between 0 and 1."
         )
+    _check_instructions(config.instructions)
     if config.expert and config.policy != "expert":
         raise UsageError(f"agent.expert is for the agent `expert`, not for {config.policy!r}.")
     if config.script and config.policy not in ("scripted", "constant"):
         raise UsageError(f"agent.script is for the agents `scripted` and `constant`, not for {config.policy!r}.")
+
+
+def _check_instructions(text: str) -> None:
+    if len(text) > LONGEST_INSTRUCTIONS:
+        raise UsageError(
+            f"agent.instructions has {len(text)} characters, and may have {LONGEST_INSTRUCTIONS}: every prompt holds it."
+        )
+    if plain(text) != text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise UsageError("agent.instructions holds characters that control a terminal. Write letters and line breaks.")
 
 
 def check_actions(config: AgentConfig, where: str, finite: bool) -> None:

@@ -64,6 +64,9 @@ EPISODES: dict[str, Callable[[], list[Decision]]] = {
     "naive-reask": lambda: episode(
         "naive", ["left or right", "left", "turn left", "toggle"], SEEN[:2], parse=ParseConfig("reask")
     ),
+    "naive-instructions": lambda: episode(
+        "naive", ["toggle"], SEEN[:1], instructions="Doors open with toggle.\nNever turn twice."
+    ),
     "naive-correction": corrected,
     "naive-decides-again": lambda: decides_again("naive"),
     "cot-decides-again": lambda: decides_again("cot", history=HistoryConfig("blocks")),
