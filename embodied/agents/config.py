@@ -181,7 +181,7 @@ def check(config: AgentConfig) -> None:
 def _check_instructions(text: str) -> None:
     if len(text) > LONGEST_INSTRUCTIONS:
         raise UsageError(
-            f"agent.instructions has {len(text)} characters, and may have {LONGEST_INSTRUCTIONS}: every prompt holds it."
+            f"agent.instructions has {len(text)} characters, and may have {LONGEST_INSTRUCTIONS}: each prompt holds it."
         )
     if plain(text) != text or any("\ud800" <= character <= "\udfff" for character in text):
         raise UsageError("agent.instructions holds characters that control a terminal. Write letters and line breaks.")
