@@ -70,6 +70,7 @@ class Parts:
     perception: Perception | None = None
     blobs: Blobs | None = None
     """Where a perception finds the pictures."""
+    instructions: str = ""
     feedback: bool = True
     corrections: str = "message"
     """How a prompt holds what a person says (`AgentConfig.corrections`)."""
@@ -189,7 +190,7 @@ class ModelAgent:
     def _beginning(self, observation: Observation) -> list[Message]:
         if self._opening is None:
             demonstrations = self.parts.opening.messages(observation, self._rng) if self.parts.opening else ()
-            self._opening = [message("user", instruction(self._mission)), *demonstrations]
+            self._opening = [message("user", instruction(self._mission, self.parts.instructions)), *demonstrations]
         return self._opening
 
     def _notes(self, observation: Observation) -> list[str]:
@@ -378,6 +379,7 @@ def compose(kit: Kit, format: Format, opening: Opening | None = None) -> ModelAg
             opening=opening,
             perception=perception,
             blobs=kit.blobs,
+            instructions=config.instructions,
             feedback=config.feedback,
             corrections=config.corrections,
             seed_calls=config.seed_calls,

@@ -31,7 +31,7 @@ class Obedient:
         if not told:
             return await self._agent.act(observation)
         decision = Decision(told)
-        self._agent.recall(_played(observation, decision))
+        self._agent.recall(played(observation, decision))
         return decision
 
     def hear(self, correction: str) -> None:
@@ -55,7 +55,7 @@ class Obedient:
         self._agent.end(outcome)
 
 
-def _played(observation: Observation, decision: Decision) -> Step:
+def played(observation: Observation, decision: Decision) -> Step:
     """A decision as the agent is told of one that it did not make. What the environment answers is not known yet; the
     next observation tells it.
     """

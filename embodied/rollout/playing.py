@@ -217,6 +217,11 @@ def check(job: Job) -> None:
             f"The agent expert plays already what the corrector {config.corrector.name} would say: leave out"
             " --corrector, or take another agent."
         )
+    if config.corrector.when == "asked" and not config.agent.asks and job.factory is None:
+        raise UsageError(
+            "corrector.when=asked waits for an agent that asks, and this one never does: play an agent's folder that"
+            " `embodied calibrate` made."
+        )
     if correctors.in_person(config.corrector):
         _check_person(config)
     if config.model.provider:

@@ -93,6 +93,9 @@ EPISODES: dict[str, Callable[[], list[Decision]]] = {
     "naive-message-decides-again": lambda: decides_again("naive"),
     "naive-decides-again": lambda: decides_again("naive", corrections="paragraph"),
     "cot-decides-again": lambda: decides_again("cot", history=HistoryConfig("blocks"), corrections="paragraph"),
+    "naive-instructions": lambda: episode(
+        "naive", ["toggle"], SEEN[:1], instructions="Doors open with toggle.\nNever turn twice."
+    ),
     "naive-blocks": lambda: episode(
         "naive",
         ["go forward", "fly", "go forward", "toggle"],
