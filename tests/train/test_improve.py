@@ -26,9 +26,6 @@ from embodied.train.rounds import CURVE, PLAN, ROUND, Curve, Plan, Round, read
 from tests.train import learners
 
 SMALL = {
-    **{"task": "goto", "rounds": 1, "episodes": 3, "dev": 10, "test": 4, "steps": 12},
-    **{"say": lambda text: None, "run__workers": 1},
-}
     "task": "goto",
     "rounds": 1,
     "episodes": 3,
