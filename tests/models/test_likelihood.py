@@ -66,7 +66,7 @@ def reading(tmp_path_factory: pytest.TempPathFactory) -> Transformers:
 def plainly(model: Transformers, messages: Sequence[Message], choices: Sequence[str]) -> dict[str, float]:
     """The log-probability of each choice, each from one evaluation of prompt and choice."""
     text = model.prompts.render(messages)
-    images = [model._image(p) for m in messages for p in m.parts if isinstance(p, Image)]
+    images = model.prompts.images(messages)
     given = {"images": [images]} if images else {}
 
     def evaluated(text: str) -> tuple[list[int], torch.Tensor]:
