@@ -17,9 +17,11 @@ import msgspec
 
 from embodied.errors import StoreError, UsageError
 from embodied.exchange import Export, Exported
-from embodied.exchange.chat import Chat, about, good_enough, shows_pictures
+from embodied.exchange.chat import Chat, about, good_enough
 from embodied.exchange.files import damaged_note, split_note, write_lines
-from embodied.exchange.lessons import Lesson, left_out_note, lessons, wrong_note
+from embodied.exchange.left_out import left_out_note, wrong_note
+from embodied.rollout.lessons import Lesson, lessons
+from embodied.rollout.turns import shows_pictures
 from embodied.store.amendments import Amending, changes_of, corrections_of
 from embodied.store.checks import LONGEST_LINE, MIB
 from embodied.store.run import Run

@@ -24,9 +24,11 @@ from embodied.blobs import pictures_of
 from embodied.errors import UsageError
 from embodied.eval.results import progress, read
 from embodied.exchange import Export, Exported
-from embodied.exchange.chat import Chat, ChatTurn, about, counted_in, good_enough, shows_pictures, turns
+from embodied.exchange.chat import Chat, about, good_enough
 from embodied.exchange.files import split_note, write_lines
-from embodied.exchange.lessons import Lesson, left_out_note, lessons, wrong_note
+from embodied.exchange.left_out import left_out_note, wrong_note
+from embodied.rollout.lessons import Lesson, lessons
+from embodied.rollout.turns import ChatTurn, counted_in, shows_pictures, turns
 from embodied.store.amendments import changes_of
 from embodied.store.run import Run
 from embodied.types import Correction, Episode, Json, Observation, Reply, Step, Takeover

@@ -17,9 +17,9 @@ from embodied.correctors import CorrectorConfig
 from embodied.errors import StoreError, UsageError
 from embodied.exchange import EXPORTS, Export, Exported
 from embodied.exchange.corrections import read_corrections
-from embodied.exchange.lessons import unsaid
 from embodied.rollout.channel import Channel
 from embodied.rollout.control import Act, GiveBack, GoOn, Pause, Speak, TakeOver
+from embodied.rollout.lessons import unsaid
 from embodied.rollout.runner import run_all
 from embodied.rollout.worlds.workers import Pool
 from embodied.store.amendments import amend, corrections_of
