@@ -33,11 +33,19 @@ class DeskAt:
         from embodied.console.desk.desk import Desk
         from embodied.console.desk.server import CONTROLLER, WATCHER, opened
         from embodied.models.prices import price_of
+        from embodied.store.amendments import label
         from embodied.store.blobs import FileBlobs
         from embodied.store.run import Run
+        from embodied.store.said import unheard
 
         price = price_of(job.config.model, job.config.run.price) if job.asks else None
-        desk = Desk(self.wait, price, recorded=lambda spec: Run(job.root).steps(spec.id))
+        desk = Desk(
+            self.wait,
+            price,
+            recorded=lambda spec: Run(job.root).steps(spec.id),
+            relabel=lambda spec, told: label(Run(job.root), spec.id, told.text, step=told.step, by=told.by),
+            unheard=lambda spec: unheard(Run(job.root).folder(spec.id), Run(job.root).steps(spec.id)),
+        )
         async with opened(desk, FileBlobs(job.root / "blobs"), self.port) as addresses:
             print(
                 f"The desk: {addresses[CONTROLLER]}\nTo watch only: {addresses[WATCHER]}\nBoth addresses are secret."
