@@ -4,6 +4,8 @@ decision that words took the place of, and how likely each action is.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from embodied.store.amendments import changes_of, labels_of
 from embodied.store.events import corrections
 from embodied.store.run import Run
 from embodied.types import Correction
-from tests.console.desks import Person, at_desk
+from tests.console.desks import Person, at_desk, at_desk_of
 
 RANDOM = ("--env", "babyai", "--task", "goto", "--agent", "random", "run.concurrency=1", "--wait")
 TINY = ("--env", "babyai", "--task", "goto", "--agent", "tinyvlm-base", "--episodes", "1", "--wait")
@@ -171,3 +173,44 @@ def test_an_agent_without_a_model_says_so(tmp_path: Path) -> None:
         episode = desk.episode(person)
         person.ask("take", episode)
         assert "no model" in person.ask("weigh", episode, on=True)["error"]
+
+
+def test_a_run_goes_on_at_the_desk_and_so_does_a_branch(tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    with at_desk(root, *RANDOM, "--episodes", "1", "--steps", "3") as desk:
+        person = desk.person()
+        episode = desk.episode(person)
+        person.ask("take", episode)
+        person.ask("step", episode)
+        person.event("step", episode=episode)
+        desk.process.terminate()
+        desk.process.wait(60)
+    with at_desk_of("resume", str(root), "--console", "--wait") as desk:
+        person = desk.person()
+        assert desk.episode(person) == episode
+        person.ask("take", episode)
+        person.ask("go_on", episode)
+        person.event("ended", episode=episode)
+        assert desk.process.wait(60) == 0
+    with at_desk_of("branch", str(root), episode, "1", "--say", "turn left", "--console", "--wait") as desk:
+        person = desk.person()
+        branch = desk.episode(person)
+        person.ask("take", branch)
+        person.ask("step", branch)
+        assert person.event("step", episode=branch)["line"]["words"] == ["turn left"]
+        person.ask("go_on", branch)
+        person.event("ended", episode=branch)
+        assert desk.process.wait(60) == 0
+    assert Run(root).scored(episode) and Run(root).scored(branch)
+
+
+def test_a_run_that_was_played_alone_stays_alone(tmp_path: Path) -> None:
+    root = str(tmp_path / "run")
+    words = ("eval", "--env", "babyai", "--task", "goto", "--agent", "random", "--episodes", "1", "--steps", "2")
+    subprocess.run([sys.executable, "-m", "embodied", *words, "--out", root], check=True, capture_output=True)
+    for more in (("resume", root), ("branch", root, "0", "1")):
+        done = subprocess.run([sys.executable, "-m", "embodied", *more, "--console"], capture_output=True, text=True)
+        assert done.returncode == 2 and "was not begun with --console" in done.stderr
+        done = subprocess.run([sys.executable, "-m", "embodied", *more, "--wait"], capture_output=True, text=True)
+        assert done.returncode == 2 and "add --console" in done.stderr
+    assert not Run(root).record.branched
