@@ -6,7 +6,7 @@ asked. Words that name no action reach the model as they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from embodied.agents.base import Agent
@@ -45,6 +45,16 @@ class Obedient:
     def recall(self, step: Step) -> None:
         self._told = ""
         self._agent.recall(step)
+
+    @property
+    def weighs(self) -> bool:
+        """As `ModelAgent.weighs`, of the agent inside."""
+        return bool(getattr(self._agent, "weighs", False))
+
+    async def weigh(self, decision: Decision) -> dict[str, float] | None:
+        """As `ModelAgent.weigh`. Call it where `weighs` is true."""
+        ask: Callable[[Decision], Awaitable[dict[str, float] | None]] = self._agent.weigh  # type: ignore[attr-defined]  # not every agent has it
+        return await ask(decision)
 
     def unfinished(self) -> tuple[Call, ...]:
         """The model calls of a decision that was interrupted."""

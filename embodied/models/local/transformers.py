@@ -71,6 +71,7 @@ class Transformers:
     """
 
     chooses = True
+    weighs = True
 
     def __init__(self, config: ModelConfig, blobs: Blobs):
         self.name = f"transformers/{config.name}"
