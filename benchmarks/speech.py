@@ -3,8 +3,8 @@
     nice -n 5 python benchmarks/speech.py
 
 Needs requirements/speech.txt, espeak-ng and sox. Writes benchmarks/speech.json. Each action of BabyAI, of
-CornerCaseDrive and of Crafter is spoken by four voices of espeak-ng, and given to the recognizer with the actions of its
-environment, as the desk does:
+CornerCaseDrive and of Crafter is spoken by four voices of espeak-ng, and given to the recognizer with the actions of
+its environment, as the desk does:
 
 - **exact**: the words are the action, but for letters' case and marks.
 - **named**: the words name the action by the desk's resolver.

@@ -77,7 +77,8 @@ def samples(data: bytes) -> npt.NDArray[np.float32]:
         raise UsageError("This is not a WAV file.") from error
     if form != (1, 2, RATE):
         raise UsageError(f"A recording is WAV with one channel of 16 bits, {RATE:,} samples a second.")
-    taken = np.frombuffer(sound[: len(sound) // 2 * 2], dtype="<i2").astype(np.float32) / 32768
+    taken: npt.NDArray[np.float32] = np.frombuffer(sound[: len(sound) // 2 * 2], "<i2").astype(np.float32)
+    taken /= 32768
     if len(taken) > RATE * LONGEST:
         raise UsageError(f"A recording has at most {LONGEST} seconds.")
     if len(taken) < RATE * SHORTEST:
@@ -107,7 +108,7 @@ class Whisper:
     """A model in memory."""
 
     def __init__(self, folder: Path, name: str):
-        from faster_whisper import WhisperModel
+        from faster_whisper import WhisperModel  # type: ignore[import-not-found, unused-ignore]  # optional
 
         self.name = name
         self._model: Any = WhisperModel(str(folder), device="cpu", compute_type="int8", local_files_only=True)
