@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 if TYPE_CHECKING:
+    from embodied.cli.desk import DeskAt
     from embodied.store.run import Run
 
 
@@ -19,6 +21,12 @@ def console(
     wait: bool = typer.Option(False, "--wait", help="Each episode waits until a person says go on."),
     port: int = typer.Option(0, "--port", min=0, max=65535, help="Port on 127.0.0.1; any free one by default."),
     open_: bool = typer.Option(False, "--open", help="Open the page in the browser."),
+    speech_model: Path | None = typer.Option(
+        None,
+        "--speech-model",
+        envvar="EMBODIED_SPEECH_MODEL",
+        help="Folder of a Whisper model (faster-whisper) for talking at the desk; the packaged one by default.",
+    ),
     agent: str | None = typer.Option(
         None, "--agent", help="The folder of the agent that the run was played with, where it was moved."
     ),
@@ -35,6 +43,7 @@ def console(
 
     Further words say how to continue: `run.workers=4 run.concurrency=16`.
     """
+    from embodied.cli.desk import DeskAt
     from embodied.errors import UsageError
     from embodied.rollout.runner import owed
     from embodied.store.run import Run
@@ -48,7 +57,7 @@ def console(
     opened = Run(run)
     left = [] if corrections or "imported" in opened.record.config else owed(opened, opened.record.planned)
     if left:
-        return _continue(ctx, opened, len(left), (agent, trust), wait, port, open_)
+        return _continue(ctx, opened, len(left), (agent, trust), DeskAt(port, wait, open_, speech_model))
     if wait or ctx.args:
         what = "--wait" if wait else ctx.args[0]
         raise UsageError(
@@ -58,11 +67,8 @@ def console(
     return _show(opened, port, open_)
 
 
-def _continue(
-    ctx: typer.Context, run: Run, left: int, allowed: tuple[str | None, bool], wait: bool, port: int, open_: bool
-) -> int:
+def _continue(ctx: typer.Context, run: Run, left: int, allowed: tuple[str | None, bool], desk: DeskAt) -> int:
     """Plays what is left, with people at the desk."""
-    from embodied.cli.desk import DeskAt
     from embodied.cli.session import play
     from embodied.cli.tables import episodes
     from embodied.cli.trust import require_trust, require_trust_in_agent
@@ -83,7 +89,7 @@ def _continue(
     version = played_version(run, agent)
     if version is not None:
         require_trust_in_agent(version, trust)
-    return play(reopen(run, ctx.args, version=version), False, (), DeskAt(port, wait, open_))
+    return play(reopen(run, ctx.args, version=version), False, (), desk)
 
 
 def _show(run: Run, port: int, open_: bool) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embodied.errors import UsageError
@@ -47,6 +48,8 @@ class DeskAt:
     """Whether episodes wait for a person."""
     browser: bool = False
     """Whether to open the page."""
+    speech_model: Path | None = None
+    """Folder of a Whisper model; None for the packaged one, if it is installed."""
 
     @asynccontextmanager
     async def opened(self, job: Job) -> AsyncIterator[AtDesk]:
@@ -67,7 +70,7 @@ class DeskAt:
             relabel=lambda spec, told: label(Run(job.root), spec.id, told.text, step=told.step, by=told.by),
             unheard=lambda spec: unheard(Run(job.root).folder(spec.id), Run(job.root).steps(spec.id)),
         )
-        async with opened(desk, FileBlobs(job.root / "blobs"), self.port) as addresses:
+        async with opened(desk, FileBlobs(job.root / "blobs"), self.port, self.speech_model) as addresses:
             print(
                 f"The desk: {addresses[CONTROLLER]}\nTo watch only: {addresses[WATCHER]}\nBoth addresses are secret."
                 " They work in a browser of this machine.",

@@ -23,7 +23,8 @@ from embodied.exchange.left_out import left_out_note, wrong_note
 from embodied.rollout.lessons import Lesson, lessons
 from embodied.rollout.turns import shows_pictures
 from embodied.store.amendments import Amending, changes_of, corrections_of
-from embodied.store.checks import LONGEST_LINE, MIB
+from embodied.store.checks import LONGEST_LINE, MIB, check_place
+from embodied.store.disk import disk
 from embodied.store.run import Run
 from embodied.terminal import plain
 from embodied.types import Correction, Episode, Json
@@ -66,6 +67,7 @@ def write_corrections(export: Export) -> Exported:
                     "images": images,
                     **about(episode),
                     **_known(lesson),
+                    **(_recorded(export, lesson) if export.recordings else {}),
                 }
 
     written = Exported([write_lines(export.out / LINES, lines())])
@@ -91,6 +93,22 @@ def write_corrections(export: Export) -> Exported:
 def _wanted(episode: Episode, export: Export) -> bool:
     """Whether to export an episode's corrections: an episode without a score has good ones, too."""
     return good_enough(episode, export) or not (export.min_progress or export.success)
+
+
+def _recorded(export: Export, lesson: Lesson) -> Json:
+    """Writes the recording of spoken words, and says where it is and what the recognizer had understood."""
+    recording = lesson.of.recording
+    if recording is None:
+        return {}
+    data = export.run.blobs.get(recording.digest)  # the name is a digest, or this raises
+    if data[:4] != b"RIFF":
+        raise StoreError(f"The recording {recording.digest} is damaged: it is not a WAV file.")
+    path = export.out / "recordings" / f"{recording.digest}.wav"
+    check_place(path, export.run.root)
+    with disk(f"write {path}"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return {"recording": f"recordings/{path.name}", "heard": recording.heard, "recognizer": recording.model}
 
 
 def _known(lesson: Lesson) -> Json:

@@ -14,7 +14,7 @@ from typing import Literal
 
 from embodied.agents.resolving import Resolution
 from embodied.errors import EmbodiedError
-from embodied.types import How
+from embodied.types import How, Recording
 
 LONGEST = 2_000
 """Characters of a correction: a slip of the clipboard must not fill every later prompt."""
@@ -61,6 +61,8 @@ class Speak:
     """A label of the speaker, never an account name."""
     lasts: int = 1
     """Steps after which it ends by itself, at least 1. The agent is told it before each of them."""
+    recording: Recording | None = None
+    """The sound of the words, where they were spoken to a microphone."""
 
 
 @dataclass(frozen=True)

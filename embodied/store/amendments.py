@@ -21,7 +21,7 @@ from embodied.store.events import bare, spoken
 from embodied.store.journal import append_to_journal
 from embodied.store.run import Run
 from embodied.terminal import shell_word
-from embodied.types import Correction, Episode, Label, Observation, Step, Takeover
+from embodied.types import Correction, Episode, Label, Observation, Recording, Step, Takeover
 
 NAME = "amendments.jsonl"
 LONGEST_JOURNAL = 64 * MIB
@@ -50,6 +50,8 @@ class Amendment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The words that take the place of those that were spoken; None leaves them. Of a label, the label."""
     excluded: bool | None = None
     """Whether exports must leave it out; None leaves that as it is."""
+    recording_deleted: bool | None = None
+    """True where the recording of the words was deleted; None leaves that as it is."""
 
 
 Changes = Mapping[tuple[str, str], Amendment]
@@ -78,6 +80,8 @@ class Amended:
     """Digests of the pictures that were seen then, in order."""
     after: tuple[str, ...]
     """Digests of the pictures that were seen next."""
+    recording: Recording | None = None
+    """The sound of the words; None where there is none, or it was deleted."""
 
     @property
     def said(self) -> str:
@@ -123,7 +127,7 @@ def changes_of(run: Run, damaged: list[str]) -> Changes:
             continue
         key = new.episode, new.id
         if (old := found.get(key)) is not None and old.said == new.said:
-            kept = {k: getattr(old, k) for k in ("text", "excluded") if getattr(new, k) is None}
+            kept = {k: getattr(old, k) for k in ("text", "excluded", "recording_deleted") if getattr(new, k) is None}
             new = msgspec.structs.replace(new, **kept)
         found[key] = new
     return found
@@ -172,6 +176,7 @@ def amended(run: Run, episode: str, changes: Changes, damaged: list[str], *, pro
             at if heard else None,
             last if at is None else _digests(at.observation),
             after.get(place, ()) if heard else (),
+            None if change is not None and change.recording_deleted else getattr(event, "recording", None),
         )
 
 
@@ -290,12 +295,7 @@ class Amending:
         excluded = None if excluded == now.excluded else excluded
         if text is None and excluded is None:
             return now
-        time = datetime.now(UTC).isoformat(timespec="seconds")
-        line = Amendment(episode=episode, id=id_, said=now.said, by=self.by, time=time, text=text, excluded=excluded)
-        path = self.run.root / NAME
-        check_place(path, self.run.root)
-        with disk(f"write {path}"):
-            append_to_journal(path, line)
+        self._write(now, text=text, excluded=excluded)
         now = replace(
             now,
             by=self.by,
@@ -304,6 +304,34 @@ class Amending:
         )
         self.known[episode, id_] = now
         return now
+
+    def delete_recording(self, episode: str, id_: str) -> Amended:
+        """Deletes the recording of a correction from the run folder; the words stay. A second call deletes what a kill
+        between the two steps has left.
+
+        Raises:
+            UsageError: There is no such correction, or it never had a recording.
+            StoreError: The run folder cannot be written.
+        """
+        now = self.known.get((episode, id_))
+        recording = now.event.recording if now is not None and isinstance(now.event, Correction) else None
+        if now is None or recording is None:
+            raise UsageError(f"{self.run.root} has no recording of {_shown(id_)} in the episode {_shown(episode)}.")
+        if now.recording is not None:
+            self._write(now, recording_deleted=True)
+        try:
+            sound = self.run.blobs.get(recording.digest)[:4] == b"RIFF"  # a record may name anything
+        except StoreError:  # it is gone already
+            sound = False
+        if sound:
+            self.run.blobs.delete(recording.digest)
+        now = self.known[episode, id_] = replace(now, by=self.by, recording=None)
+        return now
+
+    def _write(self, now: Amended, **changed: str | bool | None) -> None:
+        time = datetime.now(UTC).isoformat(timespec="seconds")
+        line = Amendment(episode=now.episode, id=now.id, said=now.said, by=self.by, time=time)
+        _append(self.run, msgspec.structs.replace(line, **changed))
 
 
 def _check_by(by: str) -> None:

@@ -144,7 +144,7 @@ def test_texts_stay_texts(page: Page, shouting: Desk) -> None:
         expect(page.locator(where)).to_contain_text("<script>window.pwned=1</script>")
     page.get_by_test_id("pause").click()
     page.get_by_test_id("leave").click()
-    assert page.evaluate("[window.pwned, document.images.length, document.scripts.length]") == [None, 0, 3]
+    assert page.evaluate("[window.pwned, document.images.length, document.scripts.length]") == [None, 0, 4]
 
 
 def test_one_page_controls_and_the_others_watch(page: Page, shouting: Desk) -> None:

@@ -116,6 +116,35 @@ class Corrections:
             self._read[self._root / NAME] = _state(self._root / NAME)
             return self._row(now) | {"names": self._names(now)}
 
+    def delete_recording(self, episode: str, id_: str, by: str) -> Json:
+        """Deletes the recording of a correction; the words stay.
+
+        Returns:
+            The row as it is now.
+
+        Raises:
+            UsageError: There is no such recording, or the label cannot be taken.
+            StoreError: The run folder cannot be written.
+        """
+        with self._lock:
+            self._refresh()
+            now = Amending(self._run, by, self._known.values()).delete_recording(episode, id_)
+            self._known[episode, id_] = now
+            assert self._read is not None
+            self._read[self._root / NAME] = _state(self._root / NAME)
+            return self._row(now) | {"names": self._names(now)}
+
+    def sound(self, digest: str) -> bytes:
+        """A recording that belongs to a correction. Raises `StoreError` where there is no such one."""
+        with self._lock:
+            self._refresh()
+            if not any(one.recording is not None and one.recording.digest == digest for one in self._known.values()):
+                raise StoreError("There is no such recording.")
+            found = self._run.blobs.get(digest)
+        if found[:4] != b"RIFF":
+            raise StoreError("This is not a recording.")
+        return found
+
     def picture(self, digest: str) -> bytes:
         """A PNG of the run. Raises `StoreError` where it is missing or damaged."""
         return check_png(self._run.blobs.get(digest), digest)
@@ -165,6 +194,8 @@ class Corrections:
             "resolved": event.action if isinstance(event, Takeover) else (event.resolved or "")[:LONGEST],
             "superseded": None if superseded is None else superseded.action[:LONGEST],
             "executed": None if one.step is None else one.step.executed[:LONGEST],
+            "recording": None if one.recording is None else one.recording.digest,
+            "heard": None if spoken is None or spoken.recording is None else spoken.recording.heard[:LONGEST],
         }
 
     def _names(self, one: Amended) -> str:

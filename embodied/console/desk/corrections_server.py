@@ -15,7 +15,7 @@ import msgspec
 
 from embodied.console.desk.corrections import Corrections
 from embodied.console.desk.server import CONTROLLER, WATCHER, Tokens
-from embodied.console.serving import LONGEST_MESSAGE, guards, listen, own_page
+from embodied.console.serving import LONGEST_MESSAGE, SECURITY, guards, listen, own_page
 from embodied.errors import EmbodiedError, StoreError, UsageError
 from embodied.store.codec import encode
 
@@ -44,6 +44,7 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id: str
     text: str | None = None
     excluded: bool | None = None
+    delete_recording: bool = False
     by: str = "person"
 
 
@@ -93,15 +94,17 @@ def make_app(corrections: Corrections, tokens: Tokens) -> Starlette:
             asked = _DECODER.decode(data)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             return _problem(400, f"This change cannot be read: {error}")
+        if asked.delete_recording:
+            return _json(await run_in_threadpool(corrections.delete_recording, asked.episode, asked.id, asked.by))
         return _json(
             await run_in_threadpool(corrections.change, asked.episode, asked.id, asked.text, asked.excluded, asked.by)
         )
 
+    def sound(request: Request) -> Response:
+        return Response(corrections.sound(_digest(request)), media_type="audio/wav")
+
     def picture(request: Request) -> Response:
-        digest = request.path_params["digest"]
-        if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
-            raise UsageError("A picture is named by its SHA-256, 64 hexadecimal digits.")
-        data = corrections.picture(digest)
+        data = corrections.picture(_digest(request))
         return Response(data, media_type="image/png", headers={"Cache-Control": "private, max-age=86400, immutable"})
 
     return Starlette(
@@ -112,10 +115,18 @@ def make_app(corrections: Corrections, tokens: Tokens) -> Starlette:
             Route("/{token}/api/correction", one),
             Route("/{token}/api/change", change, methods=["POST"]),
             Route("/{token}/image/{digest}", picture),
+            Route("/{token}/recording/{digest}", sound),
         ],
         middleware=guards(tokens.watch, tokens.control),
         exception_handlers={UsageError: _malformed, StoreError: _missing, EmbodiedError: _malformed},
     )
+
+
+def _digest(request: Request) -> str:
+    digest: str = request.path_params["digest"]
+    if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
+        raise UsageError("A picture or a recording is named by its SHA-256, 64 hexadecimal digits.")
+    return digest
 
 
 async def _body(request: Request) -> bytes | None:
@@ -134,7 +145,8 @@ def _static(request: Request) -> Response:
         return Response("There is no such file.\n", 404, media_type="text/plain")
     place, kind = STATIC[name]
     data = files("embodied.console").joinpath(*place.split("/")).read_bytes()
-    return Response(data, headers={"Content-Type": kind})
+    policy = SECURITY["Content-Security-Policy"].replace("img-src 'self'", "img-src 'self'; media-src 'self'")
+    return Response(data, headers={"Content-Type": kind, "Content-Security-Policy": policy})
 
 
 def _json(body: Any) -> Response:

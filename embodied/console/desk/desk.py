@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from embodied.agents.vocabulary import Commands, Vocabulary
 from embodied.console.desk import messages
 from embodied.console.desk.live import Lease, Live, told
 from embodied.console.desk.messages import Message
@@ -20,7 +22,7 @@ from embodied.models.prices import Price
 from embodied.rollout import control
 from embodied.rollout.channel import Channel
 from embodied.rollout.worlds.watching import REAL_TIME, Shown, Watcher
-from embodied.types import Correction, Decision, Episode, EpisodeSpec, Label, Step
+from embodied.types import Correction, Decision, Episode, EpisodeSpec, Label, Recording, Step
 
 KEPT = 10_000
 """Events that a page which comes back can still be told one by one. An older page gets the whole state."""
@@ -65,6 +67,10 @@ class Desk:
         self._sees: dict[str, dict[str, Callable[[Shown], None]]] = {}
         """Episode -> key of a page -> what shows it a frame."""
         self._freeing: dict[str, asyncio.TimerHandle] = {}
+        self.recordings: Callable[[str, str], AbstractContextManager[Recording | None]] = lambda key, digest: (
+            nullcontext()
+        )
+        """Keeps the recording of a page while its words are sent (`embodied.console.desk.speech`)."""
 
     # ----------------------------------------------------------------- the run's side
 
@@ -156,10 +162,27 @@ class Desk:
             raise UsageError("A page says hello once, when it begins.")
         if live.ended is not None and isinstance(command, control.Label | control.Branch):
             return {"receipt": told(live.afterwards(command)), "mode": live.mode}
+        if isinstance(command, control.Speak) and isinstance(message, messages.Speak) and message.recording:
+            with self.recordings(key, message.recording) as recording:
+                return self._submit(live, replace(command, recording=recording))
+        return self._submit(live, command)
+
+    def _submit(self, live: Live, command: control.Command) -> Json:
         receipt = live.channel.submit(command)
         if receipt.status == "refused":
             raise UsageError(receipt.why)
         return {"receipt": told(receipt), "mode": live.mode}
+
+    def spoken_to(self, episode: str, key: str) -> Vocabulary | Commands | None:
+        """What the episode accepts at present, for words that a page recorded.
+
+        Raises:
+            UsageError: There is no such episode, or the page does not control it.
+        """
+        live = self._live(episode)
+        if not key or live.lease.holder != key:
+            raise UsageError("You do not control this episode. Take control first.")
+        return live.commands
 
     def watch(self, episode: str, key: str, see: Callable[[Shown], None]) -> None:
         """A page wants the frames of one episode, and of no other: they are drawn only for those who look."""

@@ -90,6 +90,8 @@ class Speak(Said, frozen=True, tag="speak"):
     text: str
     how: How = "typed"
     lasts: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
+    recording: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    """The digest that the upload was answered with; empty where nothing was recorded."""
 
 
 class EndCorrection(Said, frozen=True, tag="end_correction"):

@@ -103,6 +103,7 @@ class Page {
       h("h2", {}, words(row)),
       h("p", { class: "soft" }, found.goal ? `Goal: ${found.goal}` : ""),
       this.form(row),
+      this.sound(row),
       h("div", { class: "pair" },
         side("Before", found.before, "the agent would have done", row.superseded, found.superseded_thought, "Nothing is recorded."),
         side("After", found.after, "then happened", row.executed, found.thought, row.executed === null ? "No decision heard these words." : "Nothing came after this step.")),
@@ -129,6 +130,20 @@ class Page {
       this.names);
   }
 
+  // The recording of spoken words, and its end.
+  sound(row) {
+    if (row.heard === null) return h("p", { id: "sound", hidden: true });
+    if (!row.recording) return h("p", { id: "sound", class: "soft" }, `The recording was deleted. The recognizer had understood “${row.heard}”.`);
+    const remove = h("button", { type: "button", "data-testid": "delete-recording", onclick: () => {
+      if (remove.dataset.sure) return this.change(row, { delete_recording: true });
+      remove.dataset.sure = "yes";
+      remove.textContent = "Delete for ever";
+    } }, "Delete the recording");
+    return h("div", { id: "sound", class: "buttons" },
+      h("audio", { src: `recording/${row.recording}`, controls: true, preload: "none", "aria-label": "The recording" }),
+      h("span", { class: "soft" }, `The recognizer understood “${row.heard}”.`), this.may ? remove : null);
+  }
+
   teach(row, names) {
     this.names.className = "result";
     this.names.textContent = row.excluded ? "Exports leave it out." : row.executed === null ? "Exports leave it out: no decision heard it."
@@ -150,6 +165,7 @@ class Page {
     const focused = document.activeElement?.dataset?.testid;
     $("detail").querySelector("h2").textContent = words(this.rows[at]);
     $("detail").querySelector(".change").replaceWith(this.form(this.rows[at]));
+    $("sound").replaceWith(this.sound(this.rows[at]));
     this.teach(this.rows[at], names);
     this.names.prepend("Saved. ");
     if (focused) (document.querySelector(`[data-testid="${focused}"]`) ?? $("list")).focus();

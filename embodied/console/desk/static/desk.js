@@ -11,7 +11,7 @@ const MODES = {
 const KEYS = [
   ["Space", "pause, or go on"], [".", "play one step, then wait"], ["any letter", "begin a correction"],
   ["Enter", "show the action that the words name; again: send"], ["Escape", "discard the words; outside the line: end the correction"],
-  ["1 to 9", "in a takeover: that action"], ["Page Up, Page Down", "the episode before, the next one"],
+  ["F2, held", "talk; the words come into the line"], ["1 to 9", "in a takeover: that action"], ["Page Up, Page Down", "the episode before, the next one"],
   ["?", "these keys"],
 ];
 
@@ -287,7 +287,7 @@ function drawButtons(live) {
     button("restart", "Play again", () => command("branch", { step: 0 }), true, "The same seed from its beginning, as a branch; this episode stays as it is"),
     button("leave", "Leave control", () => command("leave")),
   ] : [button("take", other ? `${live.lease.by} controls` : "Take control", () => command("take"), may && !other)]));
-  for (const id of ["words", "send", "lasts", "rewind"]) $(id).disabled = !have;
+  for (const id of ["words", "send", "talk", "lasts", "rewind"]) $(id).disabled = !have;
   $("branch").disabled = !holds;
   const left = have ? live.unheard ?? [] : [];
   fill($("unheard"), [live.id, left], () => left.map((one, n) => h("p", { class: "word" }, h("span", { class: "tag warn" }, "not heard"), ` ${one.text} `,
@@ -322,10 +322,12 @@ async function command(kind, fields = {}) {
 }
 
 let how = "typed";
+let recording = ""; // of the words in the line, where they were spoken
 
 function offer(words, by) {
   $("words").value = words;
   how = by;
+  if (by !== "speech") recording = "";
   resolved = null;
   $("words").focus();
   preview();
@@ -334,6 +336,8 @@ function offer(words, by) {
 function clearLine() {
   $("words").value = "";
   how = "typed";
+  recording = "";
+  $("offers").replaceChildren();
   resolved = null;
   say("");
 }
@@ -361,14 +365,19 @@ $("line").addEventListener("submit", async (event) => {
     if (!answer.error) clearLine();
   } else if (resolved !== words) await preview();
   else {
-    const answer = await command("speak", { text: words, how, lasts: Number($("lasts").value) || 1 });
+    const answer = await command("speak", { text: words, how, lasts: Number($("lasts").value) || 1, ...(recording ? { recording } : {}) });
     if (answer.error) return;
     clearLine();
     $("words").blur(); // the keys for steps work again
     say("Sent.");
   }
 });
-$("words").addEventListener("input", () => { resolved = null; how = "typed"; say(""); });
+$("words").addEventListener("input", () => {
+  resolved = null;
+  if (!$("words").value) clearLine();
+  how = recording ? "speech" : "typed"; // spoken words may be edited
+  say("");
+});
 $("picture").addEventListener("click", (event) => {
   const { left, top, width, height } = event.currentTarget.getBoundingClientRect();
   const [x, y] = [(event.clientX - left) / width, (event.clientY - top) / height].map((share) => Math.round(100 * share));
