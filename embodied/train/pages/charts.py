@@ -147,3 +147,20 @@ def _number(quantity: Quantity, x: float) -> str:
 
 def _said(quantity: Quantity, x: float) -> str:
     return _number(quantity, x) if quantity.name == "dollars" else f"{_number(quantity, x)} {quantity.name}"
+
+
+def gain_bar(gain: float, interval: tuple[float, float] | None, width: int = 150) -> Html:
+    """A gain with its interval, on an axis from -100 to 100 percentage points with a mark at 0."""
+
+    def x(value: float) -> float:
+        return round(4 + (min(max(value, -1.0), 1.0) + 1) / 2 * (width - 8), 1)
+
+    parts = [
+        el("line", class_="axis", x1=4, x2=width - 4, y1=9, y2=9),
+        el("line", class_="axis", x1=x(0), x2=x(0), y1=2, y2=16),
+    ]
+    if interval is not None:
+        low, high = x(interval[0]), x(interval[1])
+        parts.append(el("path", class_="interval", d=f"M{low} 5V13M{low} 9H{high}M{high} 5V13"))
+    parts.append(el("circle", class_="mean", cx=x(gain), cy=9, r=4.2))
+    return el("svg", parts, viewBox=f"0 0 {width} 18", width=width, height=18, aria_hidden="true")

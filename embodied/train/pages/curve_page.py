@@ -213,7 +213,7 @@ def used_cells(used: Used) -> list[str]:
 
 def points(share: float) -> str:
     """A difference of shares in percentage points: `+12.5`."""
-    return f"{100 * share:+.1f}"
+    return f"{100 * share:+.1f}" if share else "0.0"
 
 
 def _p(p: float | None) -> str:
