@@ -28,8 +28,8 @@ from embodied.train.pages.reading import Improvement
 
 NOTE = (
     "Gain is over the first version, on the same test seeds, in percentage points, with a 95 % interval. p is"
-    " two-sided. An improvement counts with the version that is in place at its end. It is charged with all that its rounds used,"
-    " refused versions and gates included. The test is not charged."
+    " two-sided. An improvement counts with the version that is in place at its end. It is charged with all that its"
+    " rounds used, refused versions and gates included. The test is not charged."
 )
 CONTROLS = (
     "Controls are not ranked: null changes nothing, and memorise copies what it saw. If one of them gains, do not"
