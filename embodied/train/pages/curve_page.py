@@ -25,11 +25,17 @@ DECIDED = {"promoted": "good", "kept": "", "no version": "warn", "undecided": "w
 """What was decided -> class."""
 
 
-def page(found: Improvement) -> bytes:
-    """The report as a document."""
+def page(found: Improvement, back: str = "") -> bytes:
+    """The report as a document.
+
+    Args:
+        found: What it is about.
+        back: The address of the page that led here; empty for none.
+    """
     title = f"{found.name} – improvement"
     parts = [_top, _charts, _versions, _rounds, _phases, _asked]
-    return document(f"{REFUSED}: {title}" if found.refused else title, [part(found) for part in parts])
+    way = el("p", el("a", "All runs", href=back), class_="note") if back else None
+    return document(f"{REFUSED}: {title}" if found.refused else title, way, [part(found) for part in parts])
 
 
 # --------------------------------------------------------------------------- parts
