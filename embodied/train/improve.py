@@ -8,7 +8,6 @@ in the same way.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +27,6 @@ from embodied.request import Request
 from embodied.rollout.playing import Job
 from embodied.seeding import derive
 from embodied.splits import check_split, check_tasks, options_of
-from embodied.store.codec import encode
 from embodied.store.run import Run
 from embodied.train import LEARNERS
 from embodied.train.curve import curve
@@ -338,11 +336,6 @@ class Loop:
 
     def __hash__(self) -> int:
         return hash(str(self.root))
-
-
-def identity(plan: Plan) -> str:
-    """A hash of what was asked for."""
-    return hashlib.sha256(encode(plan)).hexdigest()
 
 
 def improve(wanted: Wanted, player: Player, say: Say) -> Curve:

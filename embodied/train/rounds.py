@@ -14,6 +14,7 @@ OUT/curve.json              the result: Curve
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -165,6 +166,11 @@ class Curve(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why it ended before its last round; empty where it did not."""
     test: Used = Used()
     format: int = FORMAT
+
+
+def identity(plan: Plan) -> str:
+    """A hash of what was asked for."""
+    return hashlib.sha256(encode(plan)).hexdigest()
 
 
 def write(path: Path, record: Any) -> None:
