@@ -147,6 +147,28 @@ async def test_an_interrupted_step_leaves_no_trace_in_later_prompts(tmp_path: Pa
     assert found[0] == found[1] and len(found[0]) == 12
 
 
+@pytest.mark.parametrize(
+    ("words", "config", "asked"),
+    [
+        ("turn left right", AgentConfig(policy="random"), "choose one of: turn left, turn right."),
+        ("mind the gap", AgentConfig(policy="random"), "choose one of: turn left, turn right, go forward, "),
+        ("turn left", AgentConfig(policy="random"), ""),
+        ("mind the gap", AgentConfig(policy="naive"), ""),
+    ],
+)
+async def test_the_speaker_is_asked_where_the_words_name_no_action(
+    tmp_path: Path, words: str, config: AgentConfig, asked: str
+) -> None:
+    """An agent with a model reads the words itself. Nobody waits for an answer."""
+    run, specs = make_run(tmp_path / "run", 1)
+    told: list[str] = []
+    channel = Channel(changed=lambda receipt: told.append(receipt.question))
+    receipt = channel.submit(Speak(words))
+    await playing(run, specs, channel, Thinking() if config.policy == "naive" else None, config=config)
+    assert receipt.status == "done" and (asked in receipt.question if asked else not receipt.question)
+    assert bool(asked) == (f'Which action does "{words}" mean?' in receipt.question) == any(told)
+
+
 async def test_a_paused_episode_waits_before_its_next_decision_and_steps_singly(tmp_path: Path) -> None:
     run, specs = make_run(tmp_path / "run", 1)
     model, waits = Thinking(), []

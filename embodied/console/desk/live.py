@@ -355,6 +355,7 @@ def told(receipt: Receipt) -> dict[str, Any]:
         "by": getattr(command, "by", ""),
         "status": receipt.status,
         "why": receipt.why,
+        "question": receipt.question,
         "opened": receipt.opened,
         "applied": receipt.applied,
         "ended": receipt.ended,

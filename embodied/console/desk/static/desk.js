@@ -226,7 +226,7 @@ function drawSaid(live) {
   $("said").replaceChildren(...(spoken.length ? spoken.map((r) =>
     h("p", { class: "word" }, h("span", { class: `tag ${r.status === "applied" ? "note" : r.status === "refused" ? "bad" : ""}` }, became(r)),
       ` ${r.command === "Speak" ? "" : { TakeOver: "take over", Label: "label", Branch: "branch", Rewind: "rewind" }[r.command] + " "}${r.words ?? ""}`,
-      h("small", {}, ` ${r.by ? r.by + ", " : ""}step ${r.opened}${r.why ? `. ${r.why}` : ""}`))) : [h("p", { class: "soft" }, "Nobody has spoken.")]));
+      h("small", {}, ` ${r.by ? r.by + ", " : ""}step ${r.opened}${r.why || r.question ? `. ${r.why || r.question}` : ""}`))) : [h("p", { class: "soft" }, "Nobody has spoken.")]));
 }
 
 // What became of a command, in a word. A correction can be over without having been obeyed.
