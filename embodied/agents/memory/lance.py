@@ -251,7 +251,7 @@ def _table(lancedb: Any, folder: Path, embedding: Embedding, write: bool) -> Any
         raise StoreError(f"{folder} holds a table of another format. Make it again from its memory.")
     if found.get("embedding") != embedding.sha256:
         raise StoreError(
-            f"{folder} holds vectors of another embedding than {embedding.name}. Open it with its own embedding, or"
+            f"{folder} holds vectors of another embedding than {embedding.name}. Open it with its own, or"
             " make the table again."
         )
     return table
