@@ -29,6 +29,8 @@ CHECKS = 10
 """In one course."""
 PATIENCE = 4
 """Checks without a better one after which a course ends."""
+_SLACK = 0.02
+"""By how much of the parent's a held-out loss may be higher, and count as kept."""
 _MOST_CHECKED = 400
 """Held-out examples of a kind that are checked; more cost time and say little more."""
 _KEPT = 1 << 30
@@ -143,7 +145,7 @@ class Training:
         while self.done < self.course.updates and (self.done - self.taken < PATIENCE * every or not self.checked):
             loss = self._updates(min(self.course.updates, (self.done // every + 1) * every))
             found = self._check()
-            if not self.checked or _mean(found) < _mean(self.best):
+            if not self.checked or self._better(found):
                 self.best, self.taken, self.kept = found, self.done, self.tuner.weights()
             self.say(f"Update {self.done} of {self.course.updates}: loss {loss:.3f}. {_told(found)}")
             self._checkpoint()
@@ -184,6 +186,13 @@ class Training:
         if self.done < warm:
             return (self.done + 1) / warm
         return 0.5 * (1 + math.cos(math.pi * (self.done - warm) / max(1, total - warm)))
+
+    def _better(self, found: Mapping[str, float]) -> bool:
+        """Whether weights are the best so far: the mean over the kinds is lower, and none is worse than the parent's.
+        Where corrections are bought with demonstrations, the agent forgets more than it learns.
+        """
+        kept = all(found[kind] <= self.first[kind] * (1 + _SLACK) for kind in found)
+        return kept and _mean(found) < _mean(self.best)
 
     def _check(self) -> dict[str, float]:
         return {kind: self.tuner.check(rows) for kind, rows in self.checked.items()}
