@@ -75,11 +75,12 @@ def _table(found: Calibration, checked: Report) -> None:
 
     out = console()
     low, high = checked.covered_interval or (0.0, 1.0)
-    promised = f" (promised: {100 * (1 - found.risk):g} %)" if found.level == "episode" else ""
+    promised = f" (promised: {100 * (1 - found.risk):g} %)"
+    of_episodes, of_steps = (promised, "") if found.level == "episode" else ("", promised)
     out.print(
         f"Held out, {checked.episodes} episodes: every set held a right action in {100 * checked.covered:.0f} %"
-        f" [{100 * low:.0f}, {100 * high:.0f}] of them{promised}, and in {100 * checked.covered_steps:.1f} % of"
-        f" steps. {checked.size:.1f} actions a set.",
+        f" [{100 * low:.0f}, {100 * high:.0f}] of them{of_episodes}, and in {100 * checked.covered_steps:.1f} % of"
+        f" of the steps of an episode{of_steps}. {checked.size:.1f} actions a set.",
         highlight=False,
         markup=False,
     )

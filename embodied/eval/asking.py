@@ -83,7 +83,8 @@ class Report(msgspec.Struct, frozen=True):
     covered_interval: Interval | None
     """95 %."""
     covered_steps: float
-    """Share of steps."""
+    """Mean over episodes of the share of steps whose set held a right action: of a step of an episode, drawn at random.
+    """
     size: float
     """Mean number of actions in a set."""
     rows: tuple[Row, ...]
@@ -153,7 +154,7 @@ def report(episodes: Sequence[Played], calibration: Calibration) -> Report:
         steps=len(steps),
         covered=whole / len(episodes),
         covered_interval=wilson(whole, len(episodes)),
-        covered_steps=sum(map(sum, covers)) / len(steps),
+        covered_steps=sum(sum(covered) / len(covered) for covered in covers) / len(covers),
         size=sum(len(moment.set(limit)) for moment in steps) / len(steps),
         rows=(
             _row("conformal", episodes, lambda moment: float(len(moment.set(limit)) != 1)),
