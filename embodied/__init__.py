@@ -17,9 +17,9 @@ from embodied.envs import register
 
 if TYPE_CHECKING:
     from embodied.evaluation import Evaluation
-    from embodied.session import evaluate, evaluate_async, resume, resume_async
+    from embodied.session import evaluate, evaluate_async, improve, improve_async, resume, resume_async
 
-__all__ = ["Evaluation", "evaluate", "evaluate_async", "resume", "resume_async"]
+__all__ = ["Evaluation", "evaluate", "evaluate_async", "improve", "improve_async", "resume", "resume_async"]
 
 register()
 

@@ -177,7 +177,23 @@ class BudgetSpent(ModelFailure):
     """
 
 
+class StoppedEarly(EmbodiedError):
+    """A run that something else waits for stopped before its end. What is recorded is kept."""
+
+    exit_code = 5
+
+
 class TrainingFailed(EmbodiedError):
     """A training cannot continue: its loss is not a number."""
 
     exit_code = 5
+
+
+class LearnerFailed(EmbodiedError):
+    """A learner's own code failed. The parent stays, and everything that was played is kept."""
+
+    exit_code = 5
+
+
+class NothingLearned(TrainingFailed):
+    """A learner found nothing to learn from in these runs. The parent stays, and another round may find more."""

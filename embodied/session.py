@@ -29,7 +29,7 @@ from typing import Any, ParamSpec, TypeVar
 from embodied.agents.versions import AgentVersion
 from embodied.config import restore
 from embodied.controls import control_of
-from embodied.errors import EmbodiedError, StoreError, UsageError
+from embodied.errors import EmbodiedError, StoppedEarly, StoreError, UsageError
 from embodied.eval.settings import older_versions
 from embodied.evaluation import Evaluation
 from embodied.registry import unknown
@@ -43,6 +43,8 @@ from embodied.splits import check_split
 from embodied.store.record import ASSISTED, FORMAT
 from embodied.store.run import Run, RunRecord
 from embodied.terminal import plain, shell_word
+from embodied.train.improve import EPISODES, Loop, Wanted
+from embodied.train.rounds import Curve
 from embodied.trust import note, require_trust, require_trust_in_agent
 from embodied.versions import find, of_run, place
 
@@ -219,6 +221,119 @@ def blocking(call: Callable[P, Coroutine[Any, Any, T]], name: str) -> Callable[P
     return waiting
 
 
+class _Quiet:
+    """Plays the runs of an improvement without a word."""
+
+    def __init__(self, listeners: Sequence[Listener]):
+        self._listeners = listeners
+
+    def job(self, request: Request) -> Job:
+        return prepare(request, say=_warn)
+
+    def play(self, request: Request, what: str) -> Run:
+        job = prepare(request, say=lambda text: None)
+
+        @contextmanager
+        def watch(*_: object) -> Iterator[Listener]:
+            yield OfThePlan(Listeners(self._listeners))
+
+        run, result = asyncio.run(playing.play(job, watch, created=lambda record: note(record, _warn)))
+        if result.stopped or run is None:
+            raise StoppedEarly(f"{job.root} stopped early: {result.stopped}")
+        return run
+
+
+@alone
+async def improve_async(
+    env: str | Sequence[str],
+    agent: str | Path,
+    learner: str,
+    *,
+    corrector: str | None = None,
+    rounds: int = 3,
+    episodes: int = EPISODES,
+    dev: int | None = None,
+    test: int | None = None,
+    task: str | None = None,
+    model: str | None = None,
+    seed: int = 0,
+    steps: int | None = None,
+    image: bool | None = None,
+    out: str | Path | None = None,
+    runs: Sequence[str | Path] = (),
+    ceiling: bool = False,
+    settings: Mapping[str, Any] | None = None,
+    device: str = "auto",
+    threads: int = 1,
+    trust: bool = False,
+    listeners: Sequence[Listener] = (),
+    say: Say = print,
+    options: Mapping[str, Any] | None = None,
+    **keywords: Any,
+) -> Curve:
+    """Improves an agent: in each round it plays training episodes, a learner makes a version of what was recorded,
+    and a gate keeps the better one. `improve` waits for the end. The same call continues what was interrupted.
+
+    Args:
+        env: As for `evaluate`.
+        agent: A preset, a policy or an agent's folder.
+        learner: How it gets better (`embodied list learners`).
+        corrector: Who corrects it in training episodes.
+        rounds: At least 1.
+        episodes: Training episodes of each task in a round.
+        dev: Dev episodes of each task at a gate; None for what shows a difference of .15.
+        test: Test episodes of each task; None for the environment's number.
+        task: As for `evaluate`.
+        model: As for `evaluate`.
+        seed: The suite seed of the test; all else is derived from it.
+        steps: As for `evaluate`.
+        image: As for `evaluate`.
+        out: The folder of all runs and versions; None for one in `runs/`.
+        runs: Recorded runs of the train split to learn from besides.
+        ceiling: Whether the first version with its corrector, and the environment's expert, play the test, too.
+        settings: The learner's own, as `{"preset": "paper"}`; `model` names the model that it asks.
+        device: For training: auto, cpu, cuda or cuda:N.
+        threads: CPU threads for training.
+        trust: As for `evaluate`.
+        listeners: Hear what happens in every run.
+        say: Takes a line about what happens.
+        options: Any key of the configuration; `run.budget.tokens` and `run.budget.dollars` are the budget of all runs
+            together.
+        **keywords: The same, with two underscores for each dot.
+
+    Returns:
+        The learning curve on the test episodes, which decided nothing.
+
+    Raises:
+        UsageError: Something in the request makes no sense.
+        EmbodiedError: A run or the learner failed; everything that was done is kept.
+    """
+    version = find(str(agent))
+    if version is not None:
+        require_trust_in_agent(version, trust, say=_warn)
+    request = Request(
+        agent=str(agent),
+        version=version,
+        env=environments([env] if isinstance(env, str) else env),
+        task=task,
+        model=model,
+        image=image,
+        seed=seed,
+        steps=steps,
+        out=None if out is None else str(out),
+        options=_options(options, keywords),
+    )
+    given = tuple(Run(folder) for folder in runs)
+    for run in given:
+        require_trust(run, trust, play=False, say=_warn)
+    own = settings or {}
+    wanted = Wanted(
+        request, learner, own, corrector, rounds, episodes, dev, test, given, ceiling, device=device, threads=threads
+    )
+    return await asyncio.to_thread(Loop(wanted, _Quiet(listeners), say).run)
+
+
+improve = blocking(improve_async, "improve")
 evaluate = blocking(evaluate_async, "evaluate")
 resume = blocking(resume_async, "resume")
 

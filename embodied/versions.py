@@ -29,11 +29,11 @@ from embodied.types import TaskSpec
 MODEL = "model"
 """The part that holds the model's weights."""
 _WITH_WEIGHTS = ("gguf", "transformers")
-_OF_OTHERS = ("expert", "human", "scripted")
+OF_OTHERS = ("expert", "human", "scripted")
 """Policies with which a version would show somebody else's play as its own."""
 _LONGEST_CONFIG = 16 << 20
 """Bytes of a model's `config.json` and its like."""
-_NEVER = (
+NEVER = (
     "model.base_url",
     "model.api_key_env",
     "model.path",
@@ -120,7 +120,7 @@ def settings(version: AgentVersion) -> dict[str, Any]:
     """
     where, record = version.folder / FILE, version.record
     for key, value in record.settings.items():
-        if key in _NEVER or not (key == "image" or key.startswith(("agent.", "model."))):
+        if key in NEVER or not (key == "image" or key.startswith(("agent.", "model."))):
             raise StoreError(
                 f"{where} sets {key!r}, which an agent's folder may not set: it says how the agent asks and how its"
                 " model answers, and names no server, key, variable or file."
@@ -131,7 +131,7 @@ def settings(version: AgentVersion) -> dict[str, Any]:
         config = restore({}, (), record.settings)
     except UsageError as error:
         raise StoreError(f"{where}: {error}") from error
-    if config.agent.policy in _OF_OTHERS:
+    if config.agent.policy in OF_OTHERS:
         raise StoreError(f"{where} sets the policy {config.agent.policy!r}: what it plays is not the version's own.")
     _check_exam(record, where)
     if MODEL in record.parts:

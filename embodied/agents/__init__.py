@@ -38,10 +38,11 @@ AGENTS = Registry(
         "constant": "embodied.agents.constant:ConstantAgent",
         "expert": "embodied.agents.expert:ExpertAgent",
         "human": "embodied.agents.human:HumanAgent",
+        "memorised": "embodied.agents.memorised:MemorisedAgent",
     },
 )
 
-_WITHOUT_MODEL = frozenset({"random", "scripted", "constant", "expert", "human"})
+_WITHOUT_MODEL = frozenset({"random", "scripted", "constant", "expert", "human", "memorised"})
 
 
 @dataclass(frozen=True)

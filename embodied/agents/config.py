@@ -10,6 +10,7 @@ from embodied.registry import unknown
 PARSE_POLICIES = ("strict", "lenient", "reask", "balrog")
 READERS = ("v2", "v1")
 FORMATS = ("choice",)
+CORRECTIONS = ("message", "paragraph")
 NOT_FINITE = (
     "agent.format=choice needs a list of actions to choose from, and {} takes any text. Leave the setting out, or"
     " play other tasks."
@@ -89,6 +90,10 @@ class AgentConfig:
     parse: ParseConfig = field(default_factory=ParseConfig)
     feedback: bool = True
     """Whether the agent hears that its action was not valid, and which action was executed instead."""
+    corrections: str = "message"
+    """How a prompt holds what a person says. message: a message of its own behind the observation, as long as the
+    correction counts. paragraph: the head of the observation, as in runs that record no value.
+    """
     follow: bool = False
     """Whether a correction that names an action is executed without asking the model, for models that were never taught
     to read corrections (see `embodied.agents.obedient`).
@@ -137,6 +142,11 @@ def check(config: AgentConfig) -> None:
     if config.parse.reader not in READERS:
         raise UnknownName(
             f"There is no reader named {config.parse.reader!r}. agent.parse.reader is one of {', '.join(READERS)}."
+        )
+    if config.corrections not in CORRECTIONS:
+        raise UnknownName(
+            f"Corrections do not reach a model as {config.corrections!r}. agent.corrections is one of"
+            f" {', '.join(CORRECTIONS)}."
         )
     if history.policy not in HISTORY_POLICIES:
         raise UnknownName(

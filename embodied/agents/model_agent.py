@@ -15,7 +15,7 @@ from embodied.agents.history import HISTORIES, History
 from embodied.agents.notes import SHORTENED, UNASKED, UNHELD
 from embodied.agents.parse import Parser, parser, printable, shorten
 from embodied.agents.perception.perception import PERCEPTIONS, Perception
-from embodied.agents.prompt import instruction, message, offer, repeated
+from embodied.agents.prompt import SAYS, instruction, message, offer, repeated
 from embodied.agents.vocabulary import accepted, present
 from embodied.blobs import Blobs, pictures_of
 from embodied.errors import PromptTooLong, UsageError
@@ -71,6 +71,8 @@ class Parts:
     blobs: Blobs | None = None
     """Where a perception finds the pictures."""
     feedback: bool = True
+    corrections: str = "message"
+    """How a prompt holds what a person says (`AgentConfig.corrections`)."""
     seed_calls: bool = True
 
 
@@ -92,6 +94,7 @@ class ModelAgent:
     def __init__(self, parts: Parts):
         self.parts = parts
         self._corrections: list[str] = []
+        self._spoken: list[Message] = []
         self._seen: Observation | None = None
         self._made: list[Call] = []
         self._in_flight: Prompt | None = None
@@ -176,7 +179,7 @@ class ModelAgent:
         """Whether it decides on this observation again. The earlier decision was not executed and is forgotten."""
         again = observation == self._seen
         if not again:
-            self._called = 0
+            self._called, self._spoken = 0, []
         return again
 
     def _did(self, decision: Decision) -> None:
@@ -196,10 +199,16 @@ class ModelAgent:
         return notes + self._heard()
 
     def _heard(self) -> list[str]:
-        """The corrections that count for the next decision, as the prompt says them."""
-        notes = [f"A person who watches you says: {correction}" for correction in self._corrections]
+        """Takes in the corrections that count for the next decision. Those that the prompt says as notes are given
+        back; the others become messages.
+        """
+        said = [f"{SAYS}{correction}" for correction in self._corrections]
         self._corrections.clear()
-        return notes
+        if self.parts.corrections == "paragraph":
+            return said
+        # They begin with a line end, because providers join them to the observation before them.
+        self._spoken += [message("user", f"\n{words}") for words in said]
+        return []
 
     def _plan(self, decision: Decision) -> str:
         """The thought as a later prompt repeats it, ending in the action. Empty for agents that were not asked to
@@ -211,11 +220,11 @@ class ModelAgent:
 
     def _prompts(self, tail: tuple[Message, ...]) -> Iterator[Prompt]:
         """The prompts that could be sent, the whole one first, then shorter ones; `tail` is what this step added after
-        the question.
+        the question. No cut takes a correction that counts.
         """
         history = self.parts.history
         for cut in (None, *cuts(history.pictured())):
-            yield Prompt((*(self._opening or ()), *history.messages(self._ask, cut), *tail), cut)
+            yield Prompt((*(self._opening or ()), *history.messages(self._ask, cut), *self._spoken, *tail), cut)
 
     async def _call(self, tail: tuple[Message, ...], settings: Settings) -> tuple[Prompt, Reply]:
         """Asks the model, with a history as long as it bears."""
@@ -240,8 +249,9 @@ class ModelAgent:
         for number, call in enumerate(decision.calls):
             said = len(call.messages) - 2 * number  # each question that was asked again added an answer and a question
             # only the last prompt holds what a perception saw
-            tail, last = call.messages[said:], call.messages[said - 1]
-            whole = [Prompt((*p.messages[:-1], last, *tail), p.cut) for p in self._prompts(())]
+            tail, place = call.messages[said:], len(self._spoken) + 1
+            last = call.messages[said - place : said]
+            whole = [Prompt((*p.messages[:-place], *last, *tail), p.cut) for p in self._prompts(())]
             self._fitting.repeat(whole, call.messages)
 
     # ----------------------------------------------------------------- reply
@@ -369,6 +379,7 @@ def compose(kit: Kit, format: Format, opening: Opening | None = None) -> ModelAg
             perception=perception,
             blobs=kit.blobs,
             feedback=config.feedback,
+            corrections=config.corrections,
             seed_calls=config.seed_calls,
         )
     )

@@ -12,6 +12,9 @@ PIXELS_A_CHARACTER = 750 / 4
 four characters a token.
 """
 
+SAYS = "A person who watches you says: "
+"""How a prompt begins the words of a correction."""
+
 
 def instruction(mission: Mission) -> str:
     """The mission as text: the world, the goal, exactly the accepted actions with a gloss each, tips, and the step

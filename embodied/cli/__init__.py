@@ -64,6 +64,7 @@ def _register() -> None:
         export,
         floors,
         import_,
+        improve,
         leaderboard,
         lists,
         merge,
@@ -86,6 +87,9 @@ def _register() -> None:
     )
     app.command("ablate", context_settings={"allow_extra_args": True}, options_metavar="[OPTIONS] [KEY=VALUE]...")(
         ablate.ablate
+    )
+    app.command("improve", context_settings={"allow_extra_args": True}, options_metavar="[OPTIONS] [KEY=VALUE]...")(
+        improve.improve
     )
     app.command("resume", context_settings={"allow_extra_args": True})(resume.resume)
     app.command("branch", context_settings={"allow_extra_args": True})(branch.branch)

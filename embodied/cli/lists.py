@@ -1,4 +1,4 @@
-"""`embodied list envs|tasks|agents|correctors|models|suites|metrics|exports|listeners|options|runs`."""
+"""`embodied list envs|tasks|agents|correctors|learners|models|suites|metrics|exports|listeners|options|runs`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     help=(
-        "Lists environments, tasks, agents, correctors, models, suites, metrics, exports, listeners, options and runs."
+        "Lists environments, tasks, agents, correctors, learners, models, suites, metrics, exports, listeners, options"
+        " and runs."
     ),
     no_args_is_help=True,
 )
@@ -83,6 +84,33 @@ def correctors() -> None:
 
     plugins = {plugin.name: f"of the package {plugin.distribution}" for plugin in CORRECTORS.plugins()}
     print_rows([(f"{name:10}", _CORRECTORS.get(name) or plugins.get(name, "")) for name in CORRECTORS])
+
+
+_LEARNERS = {
+    "null": "a control that changes nothing: what it seems to gain is chance",
+    "memorise": "a control that copies what it has seen: it must gain nothing",
+    "corrections": "fine-tunes local weights on corrections, approved steps and demonstrations",
+    "prompt": "a model proposes instructions, which are raced on training episodes",
+    "memory": "examples made of experience, found again by likeness (ICAL)",
+}
+
+
+@app.command()
+def learners() -> None:
+    """Learners for `embodied improve --learner NAME`, with their settings."""
+    from embodied.train import LEARNERS
+
+    plugins = {plugin.name: f"of the package {plugin.distribution}" for plugin in LEARNERS.plugins()}
+    rows = []
+    for name in LEARNERS:
+        rows.append((f"{name:12}", _LEARNERS.get(name) or plugins.get(name, "")))
+        settings = getattr(LEARNERS.get(name), "defaults", {})
+        rows += [("", f"  learner.{key}={_value(value)}") for key, value in settings.items()]
+    print_rows(rows, repeated=False)
+
+
+def _value(value: object) -> str:
+    return {True: "true", False: "false", None: "null", "": "''"}.get(value, str(value))  # type: ignore[call-overload,no-any-return]  # any plain value
 
 
 _PROVIDERS = {

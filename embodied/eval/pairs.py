@@ -32,22 +32,33 @@ def paired_p(strata: Sequence[Stratum], resamples: int = RESAMPLES) -> float:
     return paired_permutation(strata, resamples)
 
 
+def better_p(strata: Sequence[Stratum], resamples: int = RESAMPLES) -> float:
+    """One-sided p value that A is not better than B, for strata of differences A - B by seed: the same tests."""
+    values = np.concatenate([s.values for s in strata])
+    parts = np.array([s.weight / len(s.values) for s in strata])
+    if len(values) <= MOST_PAIRS and np.isin(values, (-1, 0, 1)).all() and np.allclose(parts, parts[0], rtol=1e-9):
+        a, b = int((values > 0).sum()), int((values < 0).sum())
+        return 1.0 if a <= b else lopsided_p((a - b) ** 2 / (a + b), a + b, len(values), sides=1)
+    return paired_permutation(strata, resamples, sides=1)
+
+
 @lru_cache(maxsize=4096)
 def mcnemar(a: int, b: int, n: int) -> float:
     """Two-sided p value of the exact unconditional test: `a` of `n` pairs only A succeeded in, `b` only B."""
     return 1.0 if a == b else lopsided_p((a - b) ** 2 / (a + b), a + b, n)
 
 
-def lopsided_p(seen: float, differ: int, n: int) -> float:
+def lopsided_p(seen: float, differ: int, n: int, sides: int = 2) -> float:
     """p value of `mcnemar` for a statistic (a - b)² / (a + b) of `seen`, any number above 0, where `differ` of `n`
-    pairs differ.
+    pairs differ. One-sided: of a being the larger one.
     """
     # Of m pairs that differ, the chance that they are as lopsided as those seen: k of m with (2k - m)² / m >= seen.
     lopsided = np.zeros(n + 1)
     for differing in range(1, n + 1):
         halves = _log_choose(differing) - differing * math.log(2)
         k = np.arange(differing + 1)
-        lopsided[differing] = np.exp(halves[(2 * k - differing) ** 2 >= seen * differing - 1e-9]).sum()
+        as_seen = (2 * k - differing) ** 2 >= seen * differing - 1e-9
+        lopsided[differing] = np.exp(halves[as_seen & ((sides == 2) | (2 * k > differing))]).sum()
     rates = _allowed(differ, n)
     m = np.arange(n + 1)
     logs = _log_choose(n) + m * np.log(rates)[:, None] + (n - m) * np.log1p(-rates)[:, None]

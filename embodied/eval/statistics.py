@@ -191,25 +191,27 @@ def wilson(successes: float, n: int, level: float = LEVEL) -> Interval | None:
 # --------------------------------------------------------------------------- tests
 
 
-def paired_permutation(strata: Sequence[Stratum], resamples: int = RESAMPLES) -> float:
-    """Two-sided p value of the paired permutation test, for strata of differences A - B by seed.
+def paired_permutation(strata: Sequence[Stratum], resamples: int = RESAMPLES, sides: int = 2) -> float:
+    """p value of the paired permutation test, for strata of differences A - B by seed: two-sided, or one-sided, of A
+    being better.
 
     If both agents were equally good, the sign of every difference would be random. All sign patterns are tried
     when they are at most `resamples`, else so many random ones, and the observed one is counted among them (Phipson and
     Smyth 2010).
     """
     terms = np.concatenate([s.weight / len(s.values) * s.values for s in strata])
-    observed = abs(terms.sum())
+    size = np.abs if sides == 2 else np.positive
+    observed = size(terms.sum())
     terms = terms[terms != 0]
     slack = 1e-9 * np.abs(terms).sum()  # equal sums in another order of addition are equal
     if 2 ** len(terms) <= resamples:
         patterns = (np.arange(2 ** len(terms))[:, None] >> np.arange(len(terms))) & 1
-        return float(np.mean(np.abs((2 * patterns - 1) @ terms) >= observed - slack))
+        return float(np.mean(size((2 * patterns - 1) @ terms) >= observed - slack))
     rng = generator(0, "paired permutation", len(terms))
     hits, rows = 1, max(1, _CHUNK // len(terms))
     for start in range(0, resamples, rows):
         signs = 2.0 * rng.integers(2, size=(min(rows, resamples - start), len(terms)), dtype=np.int8) - 1
-        hits += int(np.sum(np.abs(signs @ terms) >= observed - slack))
+        hits += int(np.sum(size(signs @ terms) >= observed - slack))
     return hits / (resamples + 1)
 
 

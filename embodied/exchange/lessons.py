@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from embodied.agents.formats import Format, Marked, Plain, Tagged
+from embodied.agents.prompt import SAYS
 from embodied.exchange.chat import as_naive
 from embodied.rollout.understanding import wanted
 from embodied.store.amendments import Amended, Changes, amended
@@ -21,8 +22,6 @@ EXCLUDED = "excluded"
 UNHEARD = "that no decision heard"
 NAMELESS = "whose words name no action"
 UNASKED = "without a record of what was asked"
-SAYS = "A person who watches you says: "
-"""How a prompt begins the words of a correction."""
 
 
 @dataclass(frozen=True)
@@ -130,8 +129,13 @@ def _prompt(of: Amended, run: Run) -> tuple[Message, ...]:
 
 
 def unsaid(messages: tuple[Message, ...], words: str) -> tuple[Message, ...]:
-    """The prompt without the words of a correction, in the newest message that has them."""
+    """The prompt without the words of a correction: without the newest message that they are, or that has them at its
+    head (`agent.corrections`).
+    """
+    own = (Text(f"\n{SAYS}{words}"),)
     for number in range(len(messages) - 1, -1, -1):
+        if messages[number].role == "user" and messages[number].parts == own:
+            return (*messages[:number], *messages[number + 1 :])
         for place, part in enumerate(messages[number].parts):
             if isinstance(part, Text) and f"{SAYS}{words}\n" in part.text:
                 text = part.text.replace(f"{SAYS}{words}\n", "", 1)

@@ -42,8 +42,11 @@ HOW = (
     "worker_variables",
 )
 """Keys of `run` that say how a run is played, not what happens in an episode: not a part of a run's identity."""
-BEFORE = {"agent.parse.reader": "v1"}
+BEFORE = {"agent.parse.reader": "v1", "agent.corrections": "paragraph"}
 """Younger key -> what older runs did before the key existed, if that is not today's default."""
+
+SPOKEN = "agent.corrections"
+"""The younger key that is compared only where a corrector speaks: nothing else of a run depends on it."""
 
 UNSAID = ("model.sha256", "corrector.model.sha256")
 """Younger keys that an older run says nothing of: it is not compared by them."""
@@ -116,6 +119,8 @@ def difference(then: RunRecord, now: RunRecord) -> str:
     mine, others = (msgspec.json.decode(encode(record.config)) for record in (then, now))
     if more := [name for name in _several(others) if name not in (mine.get("env") or {})]:
         return f"{more[0]} is not played there"
+    if not any(_corrected(config) for config in (mine, others)):
+        mine, others = _silent(mine), _silent(others)
     return _difference(mine, others, _defaults(others)) or _of_versions(then.versions, now.versions)
 
 
@@ -129,6 +134,19 @@ def unnamed(record: RunRecord) -> list[str]:
         return node is not None
 
     return [f"{key}={value}" for key, value in BEFORE.items() if not names(key)]
+
+
+def _corrected(config: Json) -> bool:
+    corrector = config.get("corrector")
+    return isinstance(corrector, dict) and bool(corrector.get("name"))
+
+
+def _silent(config: Json) -> Json:
+    """`config` without what matters only to an agent that is corrected."""
+    agent = config.get("agent")
+    if not isinstance(agent, dict):
+        return config
+    return {**config, "agent": {key: value for key, value in agent.items() if f"agent.{key}" != SPOKEN}}
 
 
 def _several(config: Json) -> list[str]:

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from embodied.agents.versions import AgentVersion
 from embodied.store.run import Run
-from embodied.types import Json, Message, Reply
+from embodied.types import Message, Reply
 
 EXPERT = "expert"
 """What `Practice.play` takes in place of a version: the environment's expert, for demonstrations."""
@@ -68,7 +68,7 @@ class Practice(Protocol):
         ...
 
     @property
-    def settings(self) -> Mapping[str, Json]:
+    def settings(self) -> Mapping[str, Any]:
         """The learner's own settings (`learner.preset=paper`), checked, with its defaults filled in."""
         ...
 
@@ -89,7 +89,7 @@ class Practice(Protocol):
         *,
         name: str,
         corrector: str | None = None,
-        options: Mapping[str, Json] | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> Run:
         """Plays training episodes to their end, under the loop's budget. Waits for them.
 
@@ -130,7 +130,7 @@ class Practice(Protocol):
 class Learner(Protocol):
     """The protocol of all learners: a function with these attributes, or an object that can be called.
 
-    `defaults` (`Mapping[str, Json]`) are its settings: a key that is not among them is refused, and so is a value of
+    `defaults` (key -> value) are its settings: a key that is not among them is refused, and so is a value of
     another type. `needs_corrector` says that it learns only where somebody corrects the agent. `needs_model` says
     that it asks a model (`Practice.ask`). All three may be missing.
     """

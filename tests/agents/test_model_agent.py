@@ -7,8 +7,9 @@ import pytest
 from embodied import agents
 from embodied.agents import AgentConfig
 from embodied.agents.config import DemonstrationConfig, HistoryConfig, ParseConfig
+from embodied.agents.prompt import message as said
 from embodied.agents.vocabulary import Vocabulary
-from embodied.errors import ModelRefused, UnknownName, UsageError
+from embodied.errors import ModelRefused, PromptTooLong, UnknownName, UsageError
 from embodied.types import Observation, Reply, Settings, Text
 from tests.agents.play import DUNGEON, ROOM, STORY, Replies, act, make, play, shown
 
@@ -200,9 +201,44 @@ def test_other_settings_pass_through():
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_a_correction_is_in_the_next_prompt_and_stays_in_the_history(policy):
+def test_a_correction_is_a_message_behind_the_observation_as_long_as_it_counts(policy):
     model = Replies(*["<|ACTION|>toggle<|END|>", "ACTION: toggle"] * 2)
     agent = make(policy, ROOM, model)
+    play(agent, ROOM, [WALL])
+    act(agent, Observation("a door", step=1))
+    agent.hear("Türn left!")
+    act(agent, Observation("a door", step=1))
+    before, after = model.asked[-2][0], model.asked[-1][0]
+    assert after == (*before, said("user", "\nA person who watches you says: Türn left!"))
+    act(agent, Observation("a key", step=2))
+    assert "A person" not in shown(model.asked[-1][0])
+
+
+def test_no_cut_takes_a_correction():
+    """A model whose context holds little: the history goes, and the words stay."""
+
+    class Small(Replies):
+        async def generate(self, messages, settings):
+            if sum(len(m.parts[0].text) for m in messages) > 1_000:
+                raise PromptTooLong("Too long.")
+            return await super().generate(messages, settings)
+
+    model = Small(*["toggle"] * 40)
+    agent = make("naive", ROOM, model)
+    for step in range(20):
+        if step >= 18:
+            agent.hear("Turn left!")
+        act(agent, Observation(f"wall {step}", step=step))
+    sent = model.asked[-1][0]
+    assert sum(m.role == "assistant" for m in sent) < 16
+    assert sent[-2].parts[0].text.startswith("Current Observation:\nwall 19")
+    assert sent[-1] == said("user", "\nA person who watches you says: Turn left!")
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_correction_as_a_paragraph_is_in_the_next_prompt_and_stays_in_the_history(policy):
+    model = Replies(*["<|ACTION|>toggle<|END|>", "ACTION: toggle"] * 2)
+    agent = make(policy, ROOM, model, corrections="paragraph")
     play(agent, ROOM, [WALL])
     agent.hear("Türn left!")
     act(agent, Observation("a door", step=1))

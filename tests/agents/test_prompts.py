@@ -37,9 +37,9 @@ def episode(
     return play(make(policy, mission, Replies(*replies), **config), mission, seen)
 
 
-def corrected() -> list[Decision]:
+def corrected(policy: str = "naive", said: tuple[str, ...] = ("turn left", "turn right", "toggle"), **config: Any):
     """A person speaks before the second step."""
-    agent = make("naive", ROOM, Replies("turn left", "turn right", "toggle"))
+    agent = make(policy, ROOM, Replies(*said), **config)
     decisions = [act(agent, SEEN[0])]
     agent.hear("The door is to the right.")
     agent.hear("You need the key.")
@@ -64,9 +64,15 @@ EPISODES: dict[str, Callable[[], list[Decision]]] = {
     "naive-reask": lambda: episode(
         "naive", ["left or right", "left", "turn left", "toggle"], SEEN[:2], parse=ParseConfig("reask")
     ),
-    "naive-correction": corrected,
-    "naive-decides-again": lambda: decides_again("naive"),
-    "cot-decides-again": lambda: decides_again("cot", history=HistoryConfig("blocks")),
+    "naive-correction": lambda: corrected(corrections="paragraph"),
+    "naive-message": corrected,
+    "naive-message-image": lambda: corrected(history=HistoryConfig(text=1, image=2)),
+    "cot-message": lambda: corrected("cot", tuple(f"Thus.\nACTION: {a}" for a in ("turn left", "toggle", "toggle"))),
+    "robust_cot-message": lambda: corrected("robust_cot", ("A door.\n<|ACTION|>toggle<|END|>",) * 3),
+    "cot-message-decides-again": lambda: decides_again("cot", history=HistoryConfig("blocks")),
+    "naive-message-decides-again": lambda: decides_again("naive"),
+    "naive-decides-again": lambda: decides_again("naive", corrections="paragraph"),
+    "cot-decides-again": lambda: decides_again("cot", history=HistoryConfig("blocks"), corrections="paragraph"),
     "naive-blocks": lambda: episode(
         "naive",
         ["go forward", "fly", "go forward", "toggle"],

@@ -143,8 +143,9 @@ def test_without_a_correction_there_is_one_sentence(tmp_path):
     [
         (AgentConfig(policy="naive", history=HistoryConfig(text=3)), "{}"),
         (AgentConfig(policy="cot", history=HistoryConfig(policy="blocks", text=6, block=3)), "ACTION: {}"),
+        (AgentConfig(policy="naive", corrections="paragraph"), "{}"),
     ],
-    ids=["naive", "cot"],
+    ids=["naive", "cot", "paragraph"],
 )
 def test_the_prompt_is_the_one_before_the_words(tmp_path, config, form):
     run, specs = make_run(tmp_path / "run", 2, ADVISED)

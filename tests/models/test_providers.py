@@ -85,6 +85,26 @@ async def test_a_conversation_with_images(
     assert model.name == f"{provider}/some-model"
 
 
+async def test_a_correction_behind_an_observation_is_sent_in_the_same_turn(
+    provider: str, opened: Open, stub: Stub, picture: Image
+) -> None:
+    """Not every server takes two messages of the user in a row."""
+    words = "\nA person who watches you says: left"
+    messages = [
+        Message("user", (Text("Play."),)),
+        Message("assistant", (Text("north"),)),
+        Message("user", (Text("a wall"), picture)),
+        Message("user", (Text(words),)),
+    ]
+    async with opened(provider) as model:
+        await model.generate(messages, Settings())
+    assert stub.seen[0].turns == [
+        ("user", ["Play."]),
+        ("model" if provider == "google" else "assistant", ["north"]),
+        ("user", ["a wall", f"image:{picture.digest}", words]),
+    ]
+
+
 async def test_settings_arrive(provider: str, opened: Open, stub: Stub) -> None:
     async with opened(provider) as model:
         await model.generate(HELLO, Settings(temperature=0.5, top_p=0.9, max_tokens=33, stop=("END",), seed=7))

@@ -243,6 +243,23 @@ def test_a_template_without_a_system_role(tmp_path: Path, blobs: MemoryBlobs) ->
     assert model._render([Message("system", (Text("rules"),)), *ask("go")]) == "[user]rules\ngo"
 
 
+def test_a_correction_is_joined_for_a_template_that_refuses_two_user_messages(
+    tmp_path: Path, blobs: MemoryBlobs
+) -> None:
+    """The rule is that of Gemma's and Mistral's templates, in their words."""
+    turns = (
+        "{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}"
+        "{{ raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}{% endif %}"
+        "[{{ m.role }}]{{ m.content }}{% endfor %}"
+    )
+    model = Transformers(ModelConfig("transformers", str(tiny.text_model(tmp_path / "m", turns))), blobs)
+    words = Message("user", (Text("\nA person who watches you says: left"),))
+    asked = [*ask("a wall"), words]
+    with pytest.raises(Exception, match="roles must alternate"):
+        model._apply(asked, True)
+    assert model._render(asked) == "[user]a wall\n\nA person who watches you says: left"
+
+
 def test_a_template_that_refuses(tmp_path: Path, blobs: MemoryBlobs) -> None:
     model = Transformers(
         ModelConfig("transformers", str(tiny.text_model(tmp_path / "m", "{{ raise_exception('never') }}"))), blobs

@@ -25,6 +25,7 @@ from embodied.rollout.control import Branch, GoOn, Pause, Rewind, Speak
 from embodied.rollout.runner import Result, run_all
 from embodied.rollout.spend import used
 from embodied.rollout.worlds.workers import Pool
+from embodied.store.events import corrections
 from embodied.store.run import Run
 from embodied.types import Branch as Begun
 from embodied.types import Correction, Decision, EpisodeSpec, Step, TaskSpec
@@ -311,8 +312,11 @@ def test_a_spoken_word_that_still_counts_is_heard_in_the_branch(tmp_path):
     playing(run, specs, once(1, Speak("turn right", lasts=6)), Hashing())
     new = run.branch(specs[0].id, 4)
     play(run, [new], NAIVE, Hashing())
-    prompts = ["".join(map(str, step.decision.calls[0].messages[-1].parts)) for step in run.steps(new.id)]
-    assert ["turn right" in prompt.partition("Observation:")[0] for prompt in prompts[2:9]] == [True] * 6 + [False]
+    steps = list(run.steps(new.id))
+    (said,) = corrections(steps)
+    last = ["".join(map(str, step.decision.calls[0].messages[-1].parts)) for step in steps]
+    heard = [step.index for step, words in zip(steps, last, strict=True) if "says: turn right" in words]
+    assert heard == list(range(said.opened, said.ended + 1)) and said.ended > new.from_step
 
 
 def test_killed_at_any_moment_no_branch_is_lost_and_none_is_played_twice(tmp_path):

@@ -18,7 +18,7 @@ from embodied.rollout.control import Speak
 from embodied.rollout.spend import used
 from embodied.seeding import derive, generator
 from embodied.store.events import calls_of, corrections
-from embodied.types import Correction, Decision, Mission, Observation, Review, TaskSpec
+from embodied.types import Correction, Decision, Message, Mission, Observation, Review, TaskSpec, Text
 from tests.rollout.playing import TASK, Hashing, content, make_run, play, stop_at
 from tests.rollout.test_channel import Thinking, playing
 
@@ -66,8 +66,9 @@ def corrected(run, specs, config, model=None, corrector=OFTEN, **keywords):
         ),
         (AgentConfig(policy="random"), OFTEN),
         (AgentConfig(policy="naive"), lambda spec: Chatting()),
+        (AgentConfig(policy="naive", corrections="paragraph"), lambda spec: Chatting()),
     ],
-    ids=["naive", "cot, late words", "random", "words that last"],
+    ids=["naive", "cot, late words", "random", "words that last", "words as a paragraph"],
 )
 def test_interrupted_and_resumed_is_as_if_never_interrupted(tmp_path, config, corrector):
     whole, broken = Hashing(), Hashing()
@@ -92,11 +93,9 @@ def test_the_agent_decides_again_and_hears_it_in_its_prompt(tmp_path):
     steps = [s for s in run.steps(specs[0].id) if s.events]
     for step in steps:
         (event,) = step.events
-        said = f"A person who watches you says: {event.text}\n"
+        said = Message("user", (Text(f"\nA person who watches you says: {event.text}"),))
         first, second = event.superseded.calls[0].messages, step.decision.calls[0].messages
-        assert first[:-1] == second[:-1]
-        before, after = first[-1].parts[0].text, second[-1].parts[0].text
-        assert said in after and after.replace(said, "").removeprefix("\n") == before
+        assert second == (*first, said)
         assert event.resolved == event.text == step.observation.expert
 
 
@@ -220,4 +219,4 @@ def test_a_person_and_a_corrector_speak_in_one_step(tmp_path):
 
 
 def _prompt(decision):
-    return "".join(getattr(part, "text", "") for m in decision.calls[0].messages[-1:] for part in m.parts)
+    return "".join(getattr(part, "text", "") for m in decision.calls[0].messages[-2:] for part in m.parts)
