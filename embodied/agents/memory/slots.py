@@ -23,9 +23,10 @@ _DETERMINER = re.compile(r"\b(?:the|a|an|some|your|my)\s+", re.IGNORECASE)
 _QUOTED = re.compile(r"\"([^\"\n]{1,60})\"|“([^”\n]{1,60})”")
 _WORD = re.compile(r"[\w'-]+")
 _STOP = frozenset(
-    "a an the to of and then in on with at it is are you your my by for or as this that which up next from after"
-    " before".split()
-)
+    """
+    a an the to of and then in on with at it is are you your my by for or as this that which up next from after before
+""".split()
+)  # noqa: SIM905 - a list of words reads better as words
 _FILLING = r"([\w'-]+(?: [\w'-]+){0,3}?)"
 _NAME = re.compile(r"ITEM_[A-H]")
 
@@ -42,9 +43,7 @@ class Slots:
         `texts`, the episode's observations.
         """
         seen = [_plain(text) for text in texts]
-        found: dict[str, None] = {}
-        for start, phrase in sorted([*_quoted(goal), *_named(goal, seen)]):
-            found.setdefault(phrase)
+        found = dict.fromkeys(phrase for _, phrase in sorted([*_quoted(goal), *_named(goal, seen)]))
         return cls(tuple(found)[: len(NAMES)])
 
     @classmethod
@@ -101,9 +100,9 @@ def _named(goal: str, seen: Sequence[str]) -> Iterable[tuple[int, str]]:
 def _run(text: str) -> list[str]:
     """The words at the beginning of `text`, up to the first sign or stop word."""
     words: list[str] = []
+    end = 0
     for match in _WORD.finditer(text):
-        gap = text[: match.start()] if not words else text[end : match.start()]
-        if gap.strip() or match[0].lower() in _STOP or len(words) == _LONGEST:
+        if text[end : match.start()].strip() or match[0].lower() in _STOP or len(words) == _LONGEST:
             break
         words.append(match[0])
         end = match.end()

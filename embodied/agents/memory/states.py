@@ -5,10 +5,16 @@ from __future__ import annotations
 import re
 
 from embodied.agents.memory.slots import open_slots
+from embodied.types import Observation
 
 _NUMBER = re.compile(r"(?P<before>[A-Za-z_]+ )?(?P<number>\d+(?:\.\d+)?)(?P<after> [A-Za-z_]+(?: [A-Za-z_]+)?)?")
 _MOST = 4_000
 """Characters of an observation that are looked at."""
+
+
+def seen(observation: Observation) -> str:
+    """All the text that an agent sees in a step."""
+    return "\n".join(filter(None, (observation.text, observation.status)))
 
 
 def relevant(text: str) -> str:
@@ -46,7 +52,7 @@ def _joined(match: re.Match[str]) -> str:
 def _coarse(number: str) -> str:
     """A number to one figure from 10 on, and to a whole one below."""
     value = float(number)
-    whole = round(value) if value < 10 else int(f"{value:.0e}".replace("e+", "e").split("e")[0]) * 10 ** (
-        len(str(int(value))) - 1
-    )
-    return str(whole)
+    if value < 10:
+        return str(round(value))
+    digits = len(str(int(value))) - 1
+    return str(round(value / 10**digits) * 10**digits)
