@@ -23,10 +23,9 @@ _DETERMINER = re.compile(r"\b(?:the|a|an|some|your|my)\s+", re.IGNORECASE)
 _QUOTED = re.compile(r"\"([^\"\n]{1,60})\"|“([^”\n]{1,60})”")
 _WORD = re.compile(r"[\w'-]+")
 _STOP = frozenset(
-    """
-    a an the to of and then in on with at it is are you your my by for or as this that which up next from after before
-""".split()
-)  # noqa: SIM905 - a list of words reads better as words
+    ("a", "an", "the", "to", "of", "and", "then", "in", "on", "with", "at", "it", "is", "are", "you", "your", "my")
+    + ("by", "for", "or", "as", "this", "that", "which", "up", "next", "from", "after", "before")
+)
 _FILLING = r"([\w'-]+(?: [\w'-]+){0,3}?)"
 _NAME = re.compile(r"ITEM_[A-H]")
 

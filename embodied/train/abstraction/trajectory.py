@@ -32,7 +32,7 @@ class Trajectory:
 
     @property
     def succeeded(self) -> bool:
-        """Whether the episode did what it should; where the environment says nothing of success, all of the progress."""
+        """Whether the episode did what it should. Where the environment says nothing of success, progress 1 does."""
         if self.episode.success is not None:
             return self.episode.success
         return self.episode.progress is not None and self.episode.progress >= 1.0
