@@ -23,11 +23,32 @@ _DETERMINER = re.compile(r"\b(?:the|a|an|some|your|my)\s+", re.IGNORECASE)
 _QUOTED = re.compile(r"\"([^\"\n]{1,60})\"|“([^”\n]{1,60})”")
 _WORD = re.compile(r"[\w'-]+")
 _STOP = frozenset(
-    ("a", "an", "the", "to", "of", "and", "then", "in", "on", "with", "at", "it", "is", "are", "you", "your", "my")
-    + ("by", "for", "or", "as", "this", "that", "which", "up", "next", "from", "after", "before")
+    (
+        *(
+            "a",
+            "an",
+            "the",
+            "to",
+            "of",
+            "and",
+            "then",
+            "in",
+            "on",
+            "with",
+            "at",
+            "it",
+            "is",
+            "are",
+            "you",
+            "your",
+            "my",
+        ),
+        *("by", "for", "or", "as", "this", "that", "which", "up", "next", "from", "after", "before"),
+    )
 )
 _FILLING = r"([\w'-]+(?: [\w'-]+){0,3}?)"
 _NAME = re.compile(r"ITEM_[A-H]")
+_NOTE = re.compile(r"(ITEM_[A-H]): (.{1,200})")
 
 
 @dataclass(frozen=True)
@@ -44,6 +65,16 @@ class Slots:
         seen = [_plain(text) for text in texts]
         found = dict.fromkeys(phrase for _, phrase in sorted([*_quoted(goal), *_named(goal, seen)]))
         return cls(tuple(found)[: len(NAMES)])
+
+    @classmethod
+    def read(cls, notes: Iterable[str]) -> Slots:
+        """What filled the slots of an example, from its notes (`ITEM_A: blue ball`)."""
+        given = dict(match.groups() for note in notes if (match := _NOTE.fullmatch(note)))
+        return cls(tuple(given[name] for name in NAMES if name in given)) if NAMES[0] in given else cls()
+
+    def notes(self) -> tuple[str, ...]:
+        """What `read` reads."""
+        return tuple(f"{name}: {phrase}" for name, phrase in zip(NAMES, self.phrases, strict=False))
 
     @classmethod
     def bound(cls, goal: str, forms: Iterable[str]) -> tuple[str, Slots] | None:

@@ -19,11 +19,11 @@ from embodied.agents.memory.record import (
     Result,
     identified,
 )
-from embodied.agents.memory.slots import NAMES, Slots
+from embodied.agents.memory.slots import Slots
 from embodied.agents.memory.states import seen, state_text
 from embodied.blobs import pictures_of
 from embodied.train.abstraction.trajectory import Trajectory, superseded
-from embodied.types import Step
+from embodied.types import Correction, Step
 
 BY = "rules"
 _MOST_CHANGES = 6
@@ -93,7 +93,7 @@ def step_memories(
             state=state_text(shown, slots.opened(step.observation.executed or ""))[:LONGEST_TEXT],
             raw=(slots.opened(superseded(step) or step.executed)[:LONGEST_LINE],),
             actions=(slots.opened(step.executed)[:LONGEST_LINE],),
-            notes=Notes(relevant=filled(slots), state_changes=(changed,) if changed else ()),
+            notes=Notes(relevant=slots.notes(), state_changes=(changed,) if changed else ()),
             feedbacks=_said(step),
             outcome=_result(trajectory),
             provenance=trajectory.provenance(BY, agent),
@@ -129,7 +129,7 @@ def episode_memory(trajectory: Trajectory, steps: Sequence[Step], agent: str, sl
                 causal=(f"{left} of {len(trajectory.steps)} steps led nowhere and are left out.",) if left else (),
                 state_changes=tuple(filter(None, changed))[:MOST_NOTES],
                 subgoals=subgoals(trajectory, slots),
-                relevant=filled(slots),
+                relevant=slots.notes(),
             ),
             feedbacks=tuple(text[:LONGEST_LINE] for text in trajectory.feedbacks[:MOST_NOTES]),
             outcome=_result(trajectory),
@@ -144,11 +144,6 @@ def found_slots(trajectory: Trajectory) -> Slots:
     return Slots.found(trajectory.goal, [seen(step.observation) for step in trajectory.steps])
 
 
-def filled(slots: Slots) -> tuple[str, ...]:
-    """What filled each slot, as `Slots.read` reads it."""
-    return tuple(f"{name}: {phrase}" for name, phrase in zip(NAMES, slots.phrases, strict=False))
-
-
 def _result(trajectory: Trajectory) -> Result:
     episode = trajectory.episode
     progress = None if episode.progress is None else min(max(episode.progress, 0.0), 1.0)
@@ -156,7 +151,7 @@ def _result(trajectory: Trajectory) -> Result:
 
 
 def _said(step: Step) -> tuple[str, ...]:
-    texts = [str(event.text) for event in step.events if getattr(event, "opened", None) == step.index]
+    texts = [e.text for e in step.events if isinstance(e, Correction) and e.opened == step.index]
     return tuple(text[:LONGEST_LINE] for text in texts)
 
 
