@@ -8,6 +8,7 @@ corrected until they succeed without help (`embodied.train.rehearsing`).
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,7 @@ from embodied.agents.versions import AgentVersion, Lineage, write
 from embodied.blobs import Blobs
 from embodied.errors import NothingLearned, StoreError, UsageError
 from embodied.store.run import Run
+from embodied.train.abstraction.model import abstracted, closed_actions
 from embodied.train.abstraction.rules import episode_memory, shortened, step_memories
 from embodied.train.abstraction.trajectory import Trajectory, read
 from embodied.train.learner import EXPERT, Practice
@@ -45,8 +47,10 @@ class Learned:
     """That became examples."""
     dropped: int = 0
     """Examples that never succeeded without help."""
-    refused: dict[str, int] = field(default_factory=dict)
+    refused: Counter[str] = field(default_factory=Counter)
     """Why abstractions of a model were refused, and how often."""
+    abstractions: dict[str, Memory] = field(default_factory=dict)
+    """Episode -> what a model wrote of it."""
     feedbacks: list[int] = field(default_factory=list)
     """Of each example that was executed and kept, in order: how often somebody spoke."""
     runs: list[Run] = field(default_factory=list)
@@ -118,6 +122,7 @@ def _check(settings: Any) -> None:
 def _from_runs(practice: Practice, parent: AgentVersion, learned: Learned) -> None:
     """Examples of the collected episodes that succeeded. They are facts of the record: nothing is executed again."""
     known = {(memory.provenance.run, memory.provenance.episode) for memory in learned.records.values()}
+    found = []
     for run in practice.runs:
         learned.runs.append(run)
         for episode in run.episodes([]):
@@ -125,7 +130,27 @@ def _from_runs(practice: Practice, parent: AgentVersion, learned: Learned) -> No
                 continue
             trajectory = read(run, episode)
             if trajectory is not None and trajectory.succeeded:
-                _keep(practice, learned, trajectory, parent.label)
+                found.append(trajectory)
+    _abstract(practice, learned, found, parent.label, "collected")
+    for trajectory in found:
+        _keep(practice, learned, trajectory, parent.label)
+
+
+def _abstract(
+    practice: Practice, learned: Learned, found: Sequence[Trajectory], agent: str, name: str
+) -> dict[str, tuple[str, ...]]:
+    """Asks the model about episodes, where one is to be asked.
+
+    Returns:
+        Episode (`episode_key`) -> the actions that the model proposes, in the episode's own words.
+    """
+    if practice.settings["abstraction"] != "model" or practice.settings["raw"] or not found:
+        return {}
+    made = abstracted(practice, found, agent, f"abstraction-{name}")
+    learned.refused += made.refused
+    keys = {one.episode.spec.id: episode_key(one.episode.spec) for one in found}
+    learned.abstractions |= {keys[id_]: memory for id_, memory in made.memories.items()}
+    return {keys[id_]: closed_actions(memory) for id_, memory in made.memories.items()}
 
 
 def _from_practice(practice: Practice, parent: AgentVersion, old: Memories | None, learned: Learned) -> None:
@@ -148,6 +173,8 @@ def _from_practice(practice: Practice, parent: AgentVersion, old: Memories | Non
                     _keep(practice, learned, one, parent.label)
             continue
         examples = examples_of(found)
+        for key, actions in _abstract(practice, learned, list(found.values()), parent.label, batch).items():
+            examples[key].actions, examples[key].proposed = actions, True
         rehearsed(
             practice,
             parent,
@@ -163,6 +190,8 @@ def _from_practice(practice: Practice, parent: AgentVersion, old: Memories | Non
 
 
 def _keep_example(practice: Practice, learned: Learned, example: Example, first: Trajectory, agent: str) -> None:
+    if example.refuted:
+        learned.refused["refuted by the environment"] += 1
     if example.verified is None:
         learned.dropped += 1
         return
@@ -181,11 +210,21 @@ def _keep(
         made = step_memories(trajectory, steps, agent)
     else:
         made = [episode_memory(trajectory, steps, agent)]
+    written = learned.abstractions.get(episode_key(trajectory.episode.spec))
     for memory in made:
         said = memory.feedbacks or tuple(feedbacks)[:200]
-        kept = identified(msgspec.structs.replace(memory, feedbacks=said))
+        kept = identified(_noted(msgspec.structs.replace(memory, feedbacks=said), written))
         learned.records[kept.id] = msgspec.structs.replace(kept, status="verified")
     learned.episodes += 1
+
+
+def _noted(memory: Memory, written: Memory | None) -> Memory:
+    """An example with what a model wrote of its episode: the lessons, and for a whole episode all notes."""
+    if written is None:
+        return memory
+    by = msgspec.structs.replace(memory.provenance, by=written.provenance.by, prompt=written.provenance.prompt)
+    notes = memory.notes if len(memory.actions) == 1 else written.notes
+    return msgspec.structs.replace(memory, lessons=written.lessons, notes=notes, provenance=by)
 
 
 # --------------------------------------------------------------------------- versions
@@ -249,7 +288,7 @@ def _write(practice: Practice, parent: AgentVersion, out: Path, old: Memories | 
         "episodes": learned.episodes,
         "examples": len(learned.records),
         "dropped": learned.dropped,
-        "refused": learned.refused,
+        "refused": dict(learned.refused),
         "feedbacks": learned.feedbacks,
         "feedbacks_first_half": _mean(learned.feedbacks[:half]),
         "feedbacks_second_half": _mean(learned.feedbacks[half:]),

@@ -28,6 +28,10 @@ class Example:
     """Plays in which somebody spoke."""
     verified: Trajectory | None = None
     """The play that succeeded without help."""
+    proposed: bool = False
+    """Whether a model proposed the actions."""
+    refuted: bool = False
+    """Whether what it proposed failed when it was executed."""
     whole: tuple[str, ...] = ()
     """Of the last play that succeeded: tried where its shorter form fails."""
 
@@ -86,6 +90,7 @@ def _take(one: Example, trajectory: Trajectory, helped: bool) -> None:
         one.verified, one.actions = trajectory, done
         return
     if not helped:
+        one.refuted |= one.proposed and one.revisions == 0
         one.actions = one.whole or one.actions
         return
     one.revisions += 1
