@@ -203,11 +203,11 @@ def _hits(
 def _scored(rows: Rows, query: Mapping[str, Vector], how: Retrieval) -> tuple[Scores, dict[str, Scores]]:
     """The score of each row, and its parts."""
     total = np.zeros(len(rows.episodes))
-    parts = {}
+    parts: dict[str, Scores] = {}
     for facet, vector in query.items():
-        if facet in rows.vectors:
-            parts[facet] = np.einsum("ij,j->i", rows.vectors[facet].astype(np.float64), vector.astype(np.float64))
-            total += how.weights.get(facet, 0.0) * parts[facet]
+        matrix = rows.vectors.get(facet, np.zeros((len(total), len(vector)), np.float32))
+        parts[facet] = np.einsum("ij,j->i", matrix.astype(np.float64), vector.astype(np.float64))
+        total += how.weights.get(facet, 0.0) * parts[facet]
     if how.usefulness:
         parts["usefulness"] = rows.usefulness
         total += how.usefulness * rows.usefulness
