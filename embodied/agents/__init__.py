@@ -38,11 +38,13 @@ AGENTS = Registry(
         "constant": "embodied.agents.constant:ConstantAgent",
         "expert": "embodied.agents.expert:ExpertAgent",
         "human": "embodied.agents.human:HumanAgent",
+        "template": "embodied.agents.memory.template:TemplateAgent",
+        "rehearsal": "embodied.agents.memory.rehearsing:RehearsalAgent",
         "memorised": "embodied.agents.memorised:MemorisedAgent",
     },
 )
 
-_WITHOUT_MODEL = frozenset({"random", "scripted", "constant", "expert", "human", "memorised"})
+_WITHOUT_MODEL = frozenset({"random", "scripted", "constant", "expert", "human", "memorised", "template", "rehearsal"})
 
 
 @dataclass(frozen=True)

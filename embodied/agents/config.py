@@ -21,6 +21,9 @@ ASKS = ("", "conformal", "random")
 PERCEPTIONS = ("none", "vector")
 LONGEST_INSTRUCTIONS = 4_000
 """Characters of `agent.instructions`."""
+RETRIEVALS = ("nearest", "random", "shuffled")
+UNITS = ("step", "episode")
+FALLBACKS = ("random", "default")
 
 
 @dataclass
@@ -79,6 +82,35 @@ class DemonstrationConfig:
 
 
 @dataclass
+class MemoryConfig:
+    """How an agent uses the memory of its version (`embodied.agents.memory`). Without a memory nothing is used."""
+
+    k: int = 5
+    """Examples that are retrieved, at most one an episode."""
+    unit: str = "step"
+    """What an example is: one step, or a whole episode."""
+    weights: dict[str, float] = field(default_factory=dict)
+    """Facet (task, observation, state, picture) -> weight. Empty: those that were chosen for the memory."""
+    usefulness: float = 0.0
+    """Weight of how often an example helped."""
+    retrieval: str = "nearest"
+    """nearest: those that are most like the moment. Controls: random; or shuffled, which finds each by another's words.
+    """
+    any_world: bool = False
+    """Whether examples of other environments are found, too."""
+    again: bool = False
+    """For agents with a model: whether examples are retrieved in every step, not only at the beginning."""
+    contrast: bool = False
+    """For agents with a model: whether a corrected example shows the wrong action, too."""
+    lessons: int = 15
+    """For agents with a model: lessons of the retrieved examples that are shown, at most."""
+    characters: int = 12_000
+    """For agents with a model: of all examples and lessons together, at most."""
+    fallback: str = "random"
+    """For `template`: what it plays where no example can be executed: random, or the default action."""
+
+
+@dataclass
 class AgentConfig:
     """An agent. Everything in it is recorded with the run."""
 
@@ -118,6 +150,7 @@ class AgentConfig:
     local models repeatable.
     """
     demonstrations: DemonstrationConfig = field(default_factory=DemonstrationConfig)
+    memory: MemoryConfig = field(default_factory=MemoryConfig)
     perception: str = "none"
     """How pictures are changed before the model is asked. none: nothing. vector: shapes with places and measures, as
     text (see `embodied.agents.perception.perception`), for the current observation only."""
@@ -193,6 +226,7 @@ def check(config: AgentConfig) -> None:
         )
     _check_instructions(config.instructions)
     _check_asking(config)
+    _check_memory(config.memory)
     if config.expert and config.policy != "expert":
         raise UsageError(f"agent.expert is for the agent `expert`, not for {config.policy!r}.")
     if config.script and config.policy not in ("scripted", "constant"):
@@ -220,6 +254,14 @@ def _check_instructions(text: str) -> None:
         )
     if plain(text) != text or any("\ud800" <= character <= "\udfff" for character in text):
         raise UsageError("agent.instructions holds characters that control a terminal. Write letters and line breaks.")
+
+
+def _check_memory(memory: MemoryConfig) -> None:
+    for key, allowed in (("retrieval", RETRIEVALS), ("unit", UNITS), ("fallback", FALLBACKS)):
+        if getattr(memory, key) not in allowed:
+            raise UsageError(f"agent.memory.{key} is one of {', '.join(allowed)}, not {getattr(memory, key)!r}.")
+    if memory.k < 1 or memory.lessons < 0 or memory.characters < 1:
+        raise UsageError("agent.memory.k and .characters must be at least 1, and .lessons at least 0.")
 
 
 def check_actions(config: AgentConfig, where: str, finite: bool) -> None:

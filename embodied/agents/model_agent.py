@@ -6,7 +6,7 @@ import asyncio
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from embodied.agents.config import NOT_FINITE
 from embodied.agents.fitting import Fitting, Prompt, cuts
@@ -54,6 +54,22 @@ class Opening(Protocol):
 
     def messages(self, first: Observation, rng: np.random.Generator) -> Sequence[Message]:
         """Called once, with the first observation of the episode."""
+        ...
+
+
+@runtime_checkable
+class Retrieving(Protocol):
+    """An `Opening` that finds its messages by what is seen."""
+
+    again: bool
+    """Whether it is asked in every step."""
+
+    def begin(self, mission: Mission) -> None:
+        """Called once, before anything else."""
+        ...
+
+    def notes(self, observation: Observation) -> tuple[Note, ...]:
+        """What the record of this step says of what was found for it."""
         ...
 
 
@@ -112,6 +128,8 @@ class ModelAgent:
         self._fitting = Fitting()
         self._seed = int(rng.integers(2**63))
         self._rng = rng
+        if isinstance(self.parts.opening, Retrieving):
+            self.parts.opening.begin(mission)
 
     async def act(self, observation: Observation) -> Decision:
         self._made, self._in_flight = [], None
@@ -123,6 +141,8 @@ class ModelAgent:
             self._choose_from(observation)
         self._beginning(observation)
         decision = await self._decide(observation.step)
+        if isinstance(self.parts.opening, Retrieving):
+            decision = replace(decision, notes=(*decision.notes, *self.parts.opening.notes(observation)))
         self._did(decision)
         return decision
 
@@ -208,7 +228,8 @@ class ModelAgent:
         self.parts.history.did(decision.action.strip() or "(empty answer)", self._plan(decision))
 
     def _beginning(self, observation: Observation) -> list[Message]:
-        if self._opening is None:
+        opening = self.parts.opening
+        if self._opening is None or (isinstance(opening, Retrieving) and opening.again):
             demonstrations = self.parts.opening.messages(observation, self._rng) if self.parts.opening else ()
             self._opening = [message("user", instruction(self._mission, self.parts.instructions)), *demonstrations]
         return self._opening
@@ -383,6 +404,10 @@ def compose(kit: Kit, format: Format, opening: Opening | None = None) -> ModelAg
         format = Held(format.thinks)
     if opening is None and config.demonstrations.runs:
         raise UsageError(f"agent.demonstrations is for the agent `few_shot`, not for {config.policy!r}.")
+    if opening is None and "memory" in kit.parts:
+        from embodied.agents.memory.opening import Remembered
+
+        opening = Remembered(kit)
     perception = PERCEPTIONS[config.perception]
     if perception is not None and kit.blobs is None:
         raise UsageError(
