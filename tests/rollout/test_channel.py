@@ -38,7 +38,8 @@ class Thinking:
         self.prompts: list[str] = []
 
     async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
-        prompt = "\n".join(part.text for m in messages for part in m.parts if isinstance(part, Text))
+        last = next((n for n in range(len(messages), 0, -1) if messages[n - 1].role == "assistant"), 0)
+        prompt = "\n".join(part.text for m in messages[last:] for part in m.parts if isinstance(part, Text))
         self.prompts.append(prompt)
         self.asked.set()
         await self.go.wait()
