@@ -38,7 +38,8 @@ class Thinking:
         self.prompts: list[str] = []
 
     async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
-        prompt = "\n".join(part.text for m in messages[-1:] for part in m.parts if isinstance(part, Text))
+        last = next((n for n in range(len(messages), 0, -1) if messages[n - 1].role == "assistant"), 0)
+        prompt = "\n".join(part.text for m in messages[last:] for part in m.parts if isinstance(part, Text))
         self.prompts.append(prompt)
         self.asked.set()
         await self.go.wait()
@@ -116,7 +117,7 @@ async def test_a_correction_breaks_off_the_call_in_flight_and_counts_for_the_nex
     assert call.reply.stop == "interrupted" and call.reply.usage.input == call.reply.usage.estimated > 0
     # asked again on the same observation, which stands in the prompt once
     assert model.prompts[0].count("Observation:") == model.prompts[1].count("Observation:") == 1
-    assert len(steps[0].decision.calls[0].messages) == 2
+    assert len(steps[0].decision.calls[0].messages) == 3  # the instruction, the observation, the words
 
 
 @pytest.mark.parametrize("policy", ["window", "blocks"])
