@@ -115,7 +115,7 @@ def build(
     if config.samples > 1 and model is not None:
         from embodied.agents.asking.asking import Sampled
 
-        model = Sampled(model, config.samples)
+        model = Sampled(model, config.samples, config.format == "choice")
     kit = Kit(config, model, settings or Settings(), spec, blobs, parts or {})
     made: Agent = AGENTS.get(config.policy)(kit)
     if config.asks:

@@ -44,7 +44,7 @@ def calibrated(
         raise UsageError(f"--level is one of {', '.join(LEVELS)}, not {level!r}.")
     splits = {_split(run) for run in runs}
     _check_same(runs)
-    version = of_run(str(runs[0].record.config["agent"].get("version") or ""), agent, runs[0].root)
+    version = of_run(str(_agent(runs[0]).get("version") or ""), agent, runs[0].root)
     if version is None:
         raise UsageError(
             f"{plain(str(runs[0].root))} was not played with an agent's folder, and a calibration belongs to one: play"
@@ -61,7 +61,7 @@ def calibrated(
         split=" and ".join(sorted(splits)),
         runs=digest(runs),
         agent=version.hash,
-        samples=int(runs[0].record.config["agent"].get("samples", 1)),
+        samples=int(_agent(runs[0]).get("samples", 1)),
     )
 
 
@@ -105,6 +105,12 @@ def _split(run: Run) -> str:
             f"{run.root} was played on the test split, which must decide nothing. Calibrate with --split train or dev."
         )
     return split
+
+
+def _agent(run: Run) -> dict[str, Any]:
+    """The agent's configuration; empty for an imported run."""
+    found = run.record.config.get("agent")
+    return found if isinstance(found, dict) else {}
 
 
 def _check_same(runs: Sequence[Run]) -> None:

@@ -147,4 +147,8 @@ def test_samples_stand_in_for_probabilities(tmp_path):
     replies = Replies("turn left", "toggle", "turn left")
     decision = act(make("naive", ROOM, replies, samples=3), Observation("a door"))
     assert decision.action == "turn left" and shares(decision)["toggle"] == pytest.approx(1 / 3, abs=1e-4)
+    thinks = Replies("Left is good.", "turn left", "turn left", "toggle")
+    thinks.chooses = True
+    decision = act(make("cot", ROOM, thinks, samples=3, format="choice"), Observation("a door"))
+    assert decision.action == "turn left" and len(decision.calls) == 2 and decision.thought == "Left is good."
     assert len({settings.seed for _, settings in replies.asked}) == 3

@@ -13,7 +13,7 @@ from embodied.agents.asking.calibration import PART, Calibration, chosen, load, 
 from embodied.agents.notes import HELP
 from embodied.agents.vocabulary import present
 from embodied.errors import UsageError
-from embodied.models.base import Layer
+from embodied.models.base import Layer, choices_of
 from embodied.seeding import derive, generator
 from embodied.types import Call, Decision, Message, Mission, Note, Observation, Outcome, Reply, Settings, Step, Usage
 
@@ -95,13 +95,20 @@ class Asking:
 class Sampled(Layer):
     """A model that is asked several times for each answer: the most frequent one counts, and the shares stand in
     `Reply.weighed`. Its tokens are those of all calls.
+
+    Args:
+        model: Is asked.
+        samples: How often.
+        choices_only: Ask once where a call does not name the answers that it allows: it is for a thought.
     """
 
-    def __init__(self, model: Model, samples: int):
+    def __init__(self, model: Model, samples: int, choices_only: bool = False):
         super().__init__(model)
-        self._samples = samples
+        self._samples, self._choices_only = samples, choices_only
 
     async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
+        if self._choices_only and not choices_of(settings):
+            return await self._model.generate(messages, settings)
         seeds = [settings.seed if n == 0 or settings.seed is None else derive(settings.seed, "sample", n, bits=31)
                  for n in range(self._samples)]  # fmt: skip
         replies = await asyncio.gather(

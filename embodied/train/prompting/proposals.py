@@ -28,7 +28,7 @@ def tagged(reply: str) -> str | None:
     folded = re.sub(r"</?instructions>", lambda found: found[0].lower(), reply, flags=re.IGNORECASE)
     before, closed, _ = folded.rpartition("</instructions>")
     _, opened, inside = before.rpartition("<instructions>")
-    return inside.strip() if opened and closed else None
+    return inside.replace("\r\n", "\n").strip() if opened and closed else None
 
 
 def fault(text: str | None) -> str:
