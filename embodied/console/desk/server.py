@@ -11,20 +11,23 @@ import contextlib
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from embodied.blobs import Blobs
 from embodied.console.desk import messages
+from embodied.console.desk.corrections import Corrections
 from embodied.console.desk.desk import Desk
 from embodied.console.serving import SECURITY, guards, listening_beside
 from embodied.errors import EmbodiedError, UsageError
 from embodied.rollout.worlds.watching import Shown
 from embodied.store.codec import encode
+from embodied.store.run import Run
 
 # `embodied.console.serving` has told what to install where Starlette is missing.
 from starlette.applications import Starlette  # isort: skip
@@ -63,21 +66,25 @@ class Tokens:
 
 
 @asynccontextmanager
-async def opened(desk: Desk, blobs: Blobs, port: int) -> AsyncIterator[dict[str, str]]:
-    """Serves a desk beside the run in this event loop. Yields role -> address; both are secret.
+async def opened(desk: Desk, blobs: Blobs, port: int, root: Path | None = None) -> AsyncIterator[dict[str, str]]:
+    """Serves a desk beside the run in this event loop. Yields role -> address; both are secret. With `root`, the folder
+    of the run, the page of its corrections is there, too.
 
     Raises:
         UsageError: The port is taken or not allowed.
     """
     tokens = Tokens.fresh()
-    async with listening_beside(make_app(desk, blobs, tokens), port) as bound:
+    async with listening_beside(make_app(desk, blobs, tokens, root), port) as bound:
         at = f"http://127.0.0.1:{bound}"
         yield {CONTROLLER: f"{at}/{tokens.control}/", WATCHER: f"{at}/{tokens.watch}/"}
 
 
-def make_app(desk: Desk, blobs: Blobs, tokens: Tokens) -> Starlette:
+def make_app(desk: Desk, blobs: Blobs, tokens: Tokens, root: Path | None = None) -> Starlette:
     """The application. Every address is `/<token>/...`."""
+    from embodied.console.desk.corrections_server import HANDLERS, routes
+
     people = _People()
+    corrections = [] if root is None else routes("/{token}/corrections", _corrections_in(root), tokens, "../")
 
     async def talk(websocket: WebSocket) -> None:
         may_control = secrets.compare_digest(websocket.path_params["token"], tokens.control)
@@ -89,9 +96,23 @@ def make_app(desk: Desk, blobs: Blobs, tokens: Tokens) -> Starlette:
             Route("/{token}/static/{name}", _static),
             Route("/{token}/image/{digest}", lambda request: _image(blobs, request)),
             WebSocketRoute("/{token}/ws", talk),
+            *corrections,
         ],
         middleware=guards(tokens.watch, tokens.control),
+        exception_handlers=HANDLERS,
     )
+
+
+def _corrections_in(root: Path) -> Callable[[], Corrections]:
+    """The corrections of the run in a folder, from when there is one."""
+    kept: list[Corrections] = []
+
+    def found() -> Corrections:
+        if not kept:
+            kept.append(Corrections(Run(root)))
+        return kept[0]
+
+    return found
 
 
 class _People:
