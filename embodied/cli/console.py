@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     from embodied.cli.desk import DeskAt
     from embodied.store.run import Run
+    from embodied.types import EpisodeSpec
 
 
 def console(
@@ -56,6 +58,8 @@ def console(
         )
     opened = Run(run)
     left = [] if corrections or "imported" in opened.record.config else owed(opened, opened.record.planned)
+    if left and (elsewhere := _elsewhere(opened, left, port, open_)) is not None:
+        return elsewhere
     if left:
         return _continue(ctx, opened, len(left), (agent, trust), DeskAt(port, wait, open_, speech_model))
     if wait or ctx.args:
@@ -64,7 +68,7 @@ def console(
             f"{what} is about playing, and here nothing is played: `embodied console {shell_word(run)}` shows the"
             " corrections."
         )
-    return _show(opened, port, open_)
+    return _show(opened, _may_change(opened, trust), port, open_)
 
 
 def _continue(ctx: typer.Context, run: Run, left: int, allowed: tuple[str | None, bool], desk: DeskAt) -> int:
@@ -92,16 +96,66 @@ def _continue(ctx: typer.Context, run: Run, left: int, allowed: tuple[str | None
     return play(reopen(run, ctx.args, version=version), False, (), desk)
 
 
-def _show(run: Run, port: int, open_: bool) -> int:
+def _elsewhere(run: Run, left: list[EpisodeSpec], port: int, open_: bool) -> int | None:
+    """Where another process plays the run: says which, and leads to its desk, or shows the run as it grows. None where
+    nobody plays it.
+    """
+    from embodied.cli.view import view
+    from embodied.store.desks import served
+    from embodied.store.playing import held, holders, playing
+    from embodied.terminal import plain
+
+    folders = [run.folder(spec.id) for spec in left]
+    desk = served(run.root)
+    if desk is None and not playing((folder for folder in folders if folder.is_dir()), held()):
+        return None
+    pids = [desk.pid] if desk is not None else holders(folders)
+    who = f"process {pids[0]}" if pids else "another process"
+    if desk is not None:
+        typer.echo(
+            f"{plain(str(run.root))} is being played by {who}, and has a desk.\nThe desk: {desk.control}\nTo watch"
+            f" only: {desk.watch}\nBoth addresses are secret. They work in a browser of this machine."
+        )
+        if open_:
+            import webbrowser
+
+            webbrowser.open(desk.control)
+        return 0
+    typer.echo(
+        f"{plain(str(run.root))} is being played by {who}. No desk of it is known here, so nobody can speak in it from"
+        " here. This page shows what is recorded, and follows it:"
+    )
+    view([str(run.root)], None, "", "", "", "", port, open_)
+    return 0
+
+
+def _may_change(run: Run, trust: bool) -> bool:
+    """Whether changes may be written into a folder. A person at the terminal is asked about a stranger's."""
+    from embodied.cli.trust import changing_allowed
+    from embodied.store.ours import is_ours
+
+    own = is_ours(run.record) and run.root.stat().st_uid == os.getuid()
+    return own or trust or changing_allowed(run)
+
+
+def _show(run: Run, may_change: bool, port: int, open_: bool) -> int:
     """Serves the page of the corrections."""
     from embodied.console.desk.corrections import Corrections
     from embodied.console.desk.corrections_server import serve
+    from embodied.terminal import plain
 
     def ready(control: str, watch: str) -> None:
-        typer.echo(
-            f"Corrections: {control}\nTo read only: {watch}\nBoth addresses are secret. They work in a browser of this"
-            " machine. Ctrl-C ends the page."
-        )
+        if not may_change:
+            control = watch
+            typer.echo(
+                f"Corrections, to read only: {watch}\n{plain(str(run.root))} was not made by you on this machine, so"
+                " this page changes nothing in it; --trust allows that. Ctrl-C ends the page."
+            )
+        else:
+            typer.echo(
+                f"Corrections: {control}\nTo read only: {watch}\nBoth addresses are secret. They work in a browser of"
+                " this machine. Ctrl-C ends the page."
+            )
         if open_:
             import webbrowser
 

@@ -59,6 +59,7 @@ class DeskAt:
         from embodied.models.prices import price_of
         from embodied.store.amendments import label
         from embodied.store.blobs import FileBlobs
+        from embodied.store.desks import noted
         from embodied.store.run import Run
         from embodied.store.said import unheard
 
@@ -70,7 +71,7 @@ class DeskAt:
             relabel=lambda spec, told: label(Run(job.root), spec.id, told.text, step=told.step, by=told.by),
             unheard=lambda spec: unheard(Run(job.root).folder(spec.id), Run(job.root).steps(spec.id)),
         )
-        async with opened(desk, FileBlobs(job.root / "blobs"), self.port, self.speech_model) as addresses:
+        async with opened(desk, FileBlobs(job.root / "blobs"), self.port, self.speech_model, job.root) as addresses:
             print(
                 f"The desk: {addresses[CONTROLLER]}\nTo watch only: {addresses[WATCHER]}\nBoth addresses are secret."
                 " They work in a browser of this machine.",
@@ -80,7 +81,8 @@ class DeskAt:
                 import webbrowser
 
                 webbrowser.open(addresses[CONTROLLER])
-            yield AtDesk(desk)
+            with noted(job.root, addresses[CONTROLLER], addresses[WATCHER]):
+                yield AtDesk(desk)
 
 
 @dataclass(frozen=True)

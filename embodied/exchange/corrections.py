@@ -141,10 +141,12 @@ class _Line(msgspec.Struct):
     """What counts of a line that comes back."""
 
     episode: str
-    id: str
+    id: str = ""
     text: str | None = None
     said: str | None = None
     excluded: bool | None = None
+    source: str | None = None
+    """Of a preference pair: where it is from."""
 
 
 @dataclass
@@ -161,8 +163,9 @@ class Imported:
 
 
 def read_corrections(run: Run, path: Path, by: str) -> Imported:
-    """Takes in a file that `write_corrections` wrote and somebody edited: `text` and `excluded` of each line become
-    changes to the run's corrections. All other fields are ignored, and a line that is missing changes nothing.
+    """Takes in a file that `write_corrections` or `write_dpo` wrote and somebody edited: `text` and `excluded` of each
+    line become changes to the run's corrections. All other fields are ignored, and a line that is missing changes
+    nothing. Preference pairs that are about no correction are passed over.
 
     Args:
         run: The run that was exported.
@@ -210,9 +213,18 @@ def _line(data: bytes | None) -> _Line | None:
     if not data:
         return None
     try:
-        return msgspec.json.decode(data, type=_Line)
+        line = msgspec.json.decode(data, type=_Line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"it is not a line of an export ({str(error)[:200]}).") from error
+    if line.source in ("reask", "episode"):
+        return None
+    if not line.id:
+        raise UsageError(
+            "it has no `id`, so it is not known which correction it is about. Export it again with this version."
+            if line.source == "correction"
+            else "it is not a line of an export (it has no `id`)."
+        )
+    return line
 
 
 def _change(amending: Amending, line: _Line, done: Imported) -> None:

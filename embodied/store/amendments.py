@@ -239,7 +239,7 @@ def label(run: Run, episode: str, text: str, *, step: int | None = None, by: str
 def labels_of(run: Run, episode: str, changes: Changes, damaged: list[str]) -> list[Label]:
     """The labels of an episode and of its steps: those of its record, then those that were given after its end."""
     ended = _result(run, episode, damaged)
-    steps = [] if ended is not None and not ended.steps else run.steps(episode, damaged)
+    steps = run.steps(episode, damaged) if _mentions_labels(run, episode) else ()
     events = [*(e for step in steps for e in step.events), *(() if ended is None else ended.events)]
     found = [event for event in events if isinstance(event, Label)]
     for (of, id_), change in changes.items():
@@ -248,6 +248,15 @@ def labels_of(run: Run, episode: str, changes: Changes, damaged: list[str]) -> l
         if about and ended is not None and change.said == _end(ended) and change.text is not None:
             found.append(Label(text=change.text, by=change.by, step=int(step) if step else None))
     return found
+
+
+def _mentions_labels(run: Run, episode: str) -> bool:
+    """Whether a step may hold a label: most episodes have none, and reading them whole takes long."""
+    try:
+        with (run.folder(episode) / "steps.jsonl").open("rb") as lines:
+            return any(b'"label"' in line for line in lines)
+    except OSError:
+        return False
 
 
 def _end(ended: Episode) -> str:

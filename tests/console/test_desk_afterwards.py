@@ -4,11 +4,15 @@ decision that words took the place of, and how likely each action is.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from msgspec import UNSET
 
@@ -214,3 +218,40 @@ def test_a_run_that_was_played_alone_stays_alone(tmp_path: Path) -> None:
         done = subprocess.run([sys.executable, "-m", "embodied", *more, "--wait"], capture_output=True, text=True)
         assert done.returncode == 2 and "add --console" in done.stderr
     assert not Run(root).record.branched
+
+
+def console(*words: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    """`embodied console ...`, where it ends by itself."""
+    command = [sys.executable, "-m", "embodied", "console", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, **more)
+
+
+def test_a_second_console_leads_to_the_desk_that_is_there(tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    with at_desk(root, *RANDOM, "--episodes", "1") as desk:
+        desk.episode(desk.person())
+        done = console(str(root))
+        assert done.returncode == 0, done.stderr
+        assert f"played by process {desk.process.pid}" in done.stdout
+        assert desk.control in done.stdout and desk.watch in done.stdout
+        # another user's state folder knows no desk: the run is shown as it grows, and nothing is played
+        with viewed(root, {**os.environ, "XDG_STATE_HOME": str(tmp_path / "another-user")}) as lines:
+            assert f"being played by process {desk.process.pid}" in lines[0] and "nobody can speak" in lines[0]
+            assert httpx.get(lines[1]).status_code == 200
+        desk.process.kill()
+        desk.process.wait(60)
+    with at_desk_of("console", str(root), "--wait") as desk:  # its note went with it
+        desk.episode(desk.person())
+
+
+@contextmanager
+def viewed(root: Path, env: dict[str, str]) -> Iterator[list[str]]:
+    """The first lines of `embodied console`, while it serves."""
+    command = [sys.executable, "-m", "embodied", "console", str(root)]
+    env = {**env, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
+        assert process.stdout is not None
+        try:
+            yield [process.stdout.readline().strip() for _ in range(2)]
+        finally:
+            process.terminate()

@@ -11,7 +11,7 @@ import contextlib
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +21,7 @@ from typing import Any
 
 from embodied.blobs import Blobs
 from embodied.console.desk import messages
+from embodied.console.desk.corrections import Corrections
 from embodied.console.desk.desk import Desk
 from embodied.console.desk.speech import Speech, speech
 from embodied.console.serving import SECURITY, guards, listening_beside
@@ -28,6 +29,7 @@ from embodied.errors import EmbodiedError, UsageError
 from embodied.rollout.worlds.watching import Shown
 from embodied.store.blobs import FileBlobs
 from embodied.store.codec import encode
+from embodied.store.run import Run
 
 # `embodied.console.serving` has told what to install where Starlette is missing.
 from starlette.applications import Starlette  # isort: skip
@@ -69,9 +71,10 @@ class Tokens:
 
 @asynccontextmanager
 async def opened(
-    desk: Desk, blobs: FileBlobs, port: int, speech_model: Path | None = None
+    desk: Desk, blobs: FileBlobs, port: int, speech_model: Path | None = None, root: Path | None = None
 ) -> AsyncIterator[dict[str, str]]:
-    """Serves a desk beside the run in this event loop. Yields role -> address; both are secret.
+    """Serves a desk beside the run in this event loop. Yields role -> address; both are secret. With `root`, the folder
+    of the run, the page of its corrections is there, too.
 
     Raises:
         UsageError: The port is taken or not allowed, or the folder of the speech model cannot be used.
@@ -79,17 +82,22 @@ async def opened(
     tokens = Tokens.fresh()
     async with (
         speech(desk, blobs, tokens.control, speech_model) as spoken,
-        listening_beside(make_app(desk, blobs, tokens, spoken), port) as bound,
+        listening_beside(make_app(desk, blobs, tokens, spoken, root), port) as bound,
     ):
         at = f"http://127.0.0.1:{bound}"
         yield {CONTROLLER: f"{at}/{tokens.control}/", WATCHER: f"{at}/{tokens.watch}/"}
 
 
-def make_app(desk: Desk, blobs: Blobs, tokens: Tokens, spoken: Speech | None = None) -> Starlette:
+def make_app(
+    desk: Desk, blobs: Blobs, tokens: Tokens, spoken: Speech | None = None, root: Path | None = None
+) -> Starlette:
     """The application. Every address is `/<token>/...`."""
+    from embodied.console.desk.corrections_server import HANDLERS, routes
+
     people = _People()
     if spoken is not None:
         desk.recordings = spoken.kept
+    corrections = [] if root is None else routes("/{token}/corrections", _corrections_in(root), tokens, "../")
 
     async def talk(websocket: WebSocket) -> None:
         may_control = secrets.compare_digest(websocket.path_params["token"], tokens.control)
@@ -102,9 +110,23 @@ def make_app(desk: Desk, blobs: Blobs, tokens: Tokens, spoken: Speech | None = N
             Route("/{token}/image/{digest}", lambda request: _image(blobs, request)),
             *([] if spoken is None else spoken.routes()),
             WebSocketRoute("/{token}/ws", talk),
+            *corrections,
         ],
         middleware=guards(tokens.watch, tokens.control),
+        exception_handlers=HANDLERS,
     )
+
+
+def _corrections_in(root: Path) -> Callable[[], Corrections]:
+    """The corrections of the run in a folder, from when there is one."""
+    kept: list[Corrections] = []
+
+    def found() -> Corrections:
+        if not kept:
+            kept.append(Corrections(Run(root)))
+        return kept[0]
+
+    return found
 
 
 class _People:
