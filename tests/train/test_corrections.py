@@ -18,6 +18,7 @@ from embodied.config import restore
 from embodied.errors import NothingLearned, TrainingFailed, UnknownName, UsageError
 from embodied.models.config import ModelConfig
 from embodied.models.local.transformers import Transformers
+from embodied.store.amendments import amend, corrections_of
 from embodied.store.run import Run
 from embodied.train import LEARNERS
 from embodied.train.corrections import PRESETS, batches_of, learn, weights_of
@@ -242,13 +243,16 @@ def test_nobody_corrected(lesson, shown: Run, parent: AgentVersion, tmp_path: Pa
         learn(practice, parent, tmp_path / "child")
 
 
-def test_one_answer_teaches_nothing(lesson, parent: AgentVersion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    from embodied.train import corrections
-
-    same = [replace(e, answer="go forward", rejected="") for e in of_corrected(lesson().runs[0], 0, 0, [])]
-    monkeypatch.setattr(corrections, "of_corrected", lambda *_: same)
-    with pytest.raises(NothingLearned, match="have the one answer 'go forward'"):
-        learn(lesson(demonstrations=0), parent, tmp_path / "child")
+def test_one_answer_teaches_nothing(lesson, corrected: Run, parent: AgentVersion, tmp_path: Path):
+    """All corrections but one are excluded afterwards; the preset paper takes no approved steps."""
+    shutil.copytree(corrected.root, tmp_path / "run")
+    run = Run(tmp_path / "run")
+    for found in corrections_of(run)[1:]:
+        amend(run, found.episode, found.id, excluded=True, by="me")
+    practice = lesson(demonstrations=0, preset="paper")
+    practice.runs = (run,)
+    with pytest.raises(NothingLearned, match="have the one answer"):
+        learn(practice, parent, tmp_path / "child")
 
 
 def test_no_weights(lesson, tmp_path: Path):
