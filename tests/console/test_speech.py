@@ -31,6 +31,7 @@ from embodied.types import Correction
 from tests.console.conftest import FLAGS
 from tests.console.desks import Desk, at_desk
 from tests.console.talking import STANDIN, model_folder, talking_desk, tone, upload
+from tests.console.test_corrections_page import console
 
 BABYAI = ("--env", "babyai", "--task", "goto", "--episodes", "1", "run.concurrency=1")
 RANDOM = (*BABYAI, "--agent", "random", "--wait")
@@ -308,6 +309,27 @@ def test_a_microphone_that_is_denied_or_missing_is_said(chromium, desk, tmp_path
         expect(page.locator("#talk")).to_have_text("Hold to talk")
         page.get_by_test_id("leave").click()
         browser.close()
+
+
+def test_a_recording_is_played_and_deleted_on_the_page(page: Page, run):
+    with console(str(run.root), "--corrections") as (control, watch, _):
+        page.goto(watch)
+        sound = page.locator("#sound audio")
+        expect(sound).to_be_visible()
+        expect(page.get_by_test_id("delete-recording")).to_have_count(0)
+        page.goto(control)
+        expect(page.locator("#sound")).to_contain_text("The recognizer understood “turn left”")
+        length = sound.evaluate(
+            "sound => new Promise((told) => { sound.onloadedmetadata = () => told(sound.duration);"
+            " sound.onerror = () => told(-1); sound.preload = 'metadata'; sound.load(); })"
+        )
+        assert length == pytest.approx(1.0, abs=0.01)
+        page.get_by_test_id("delete-recording").click()
+        expect(page.get_by_test_id("delete-recording")).to_have_text("Delete for ever")
+        page.get_by_test_id("delete-recording").click()
+        expect(page.locator("#sound")).to_contain_text("The recording was deleted")
+        expect(sound).to_have_count(0)
+    assert corrections_of(Run(run.root))[0].recording is None
 
 
 # ------------------------------------------------------------------ with Whisper
