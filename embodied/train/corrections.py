@@ -66,8 +66,8 @@ class Corrections:
     Settings:
         preset: recommended or paper, see `PRESETS`.
         updates: Of AdamW. Where episodes are held out, the best checked weights are kept; more do not harm then.
-        rate: Highest learning rate: a twentieth of what trained tinyvlm from nothing, because it must not forget. At
-            3e-4 it did.
+        rate: Highest learning rate: a twentieth of what trained tinyvlm from nothing, because it must not
+            forget. At 3e-4 it did.
         batch: Examples an update.
         negatives: Weight of the loss that makes superseded answers unlikely. Where answers are one token, the wanted
             one takes their probability already, so a little is enough.
