@@ -111,7 +111,7 @@ def test_a_prompt_shows_examples_between_markers(memory: Path, again: bool) -> N
 
 def test_examples_that_do_not_fit_are_left_out(memory: Path) -> None:
     config = AgentConfig(policy="naive")
-    config.memory.characters = 200
+    config.memory.characters = 100
     agent = build(config, Replies("turn left"), spec=SPEC, parts={"memory": memory})
     agent.begin(MISSION, np.random.default_rng(0))
     decision = asyncio.run(agent.act(Observation("a red key 2 steps left")))
