@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 nice -n 10 python benchmarks/memory.py [--records 100000] [--part numpy,lance,kill]
 
-Writes benchmarks/memory.json: CPU milliseconds of this process, all its threads together. What is written already is measured
-again only where `--part` names it.
+Writes benchmarks/memory.json: CPU milliseconds of this process, all its threads together. A part that `--part` does not
+name stays as it was written.
 
 - **numpy**, **lance**: the five best of the memories of one of four environments, by three facets of 384 numbers (as
   minilm's, but random: nothing is embedded); and of all environments. `lance` is exact, and again with an index that

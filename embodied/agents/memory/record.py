@@ -1,7 +1,7 @@
 """Memory: one example that an agent learnt from, as one line of `memories.jsonl`.
 
-After ICAL (Sarch et al. 2024, arXiv 2406.14596): what was to be done, what was seen, what was done and what should be
-done, and in words why. Where it came from, how often it helped, and whether it was checked stand beside it.
+After ICAL (Sarch et al. 2024, arXiv 2406.14596): the goal, what was seen, what was done and what should be done, and in
+words why. Where it came from, how often it helped, and whether it was checked stand beside it.
 """
 
 from __future__ import annotations
