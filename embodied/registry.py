@@ -1,8 +1,8 @@
 """One Registry: names to lazily imported targets, plugins by entry point, and "did you mean".
 
 Other distributions add names through entry points. The group of a kind is `embodied.<kind>s`: `embodied.environments`,
-`embodied.suites`, `embodied.metrics`, `embodied.agents`, `embodied.correctors`, `embodied.models`, `embodied.exports`,
-`embodied.listeners`.
+`embodied.suites`, `embodied.metrics`, `embodied.agents`, `embodied.correctors`, `embodied.learners`, `embodied.models`,
+`embodied.exports`, `embodied.listeners`.
 The names of plugins are read from their metadata when a name is not one of ours, or when all names are listed. Their
 code is imported when a name is used.
 """

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from embodied.errors import UnknownName, UsageError
 from embodied.registry import unknown
+from embodied.terminal import plain
 
 PARSE_POLICIES = ("strict", "lenient", "reask", "balrog")
 READERS = ("v2", "v1")
@@ -16,7 +17,10 @@ NOT_FINITE = (
     " play other tasks."
 )
 HISTORY_POLICIES = ("window", "blocks")
+ASKS = ("", "conformal", "random")
 PERCEPTIONS = ("none", "vector")
+LONGEST_INSTRUCTIONS = 4_000
+"""Characters of `agent.instructions`."""
 RETRIEVALS = ("nearest", "random", "shuffled")
 UNITS = ("step", "episode")
 FALLBACKS = ("random", "default")
@@ -126,9 +130,20 @@ class AgentConfig:
     """How a prompt holds what a person says. message: a message of its own behind the observation, as long as the
     correction counts. paragraph: the head of the observation, as in runs that record no value.
     """
+    instructions: str = ""
+    """Words of the user's own that every prompt gives behind the tips of the mission, as a paragraph."""
     follow: bool = False
     """Whether a correction that names an action is executed without asking the model, for models that were never taught
     to read corrections (see `embodied.agents.obedient`).
+    """
+    asks: str = ""
+    """When the agent asks for help. Empty: never. conformal: where its calibrated set is not a single action. random,
+    the control: as often, at random. Both need an agent's folder that `embodied calibrate` made
+    (see `embodied.agents.asking`).
+    """
+    samples: int = 1
+    """How often a model is asked for each answer. Above 1 the most frequent answer counts, and how often each one came
+    stands in for probabilities, where a model tells none.
     """
     seed_calls: bool = True
     """Whether each model call gets a sampling seed derived from the episode's, if the settings name none. This makes
@@ -209,11 +224,36 @@ def check(config: AgentConfig) -> None:
         raise UsageError(
             "agent.demonstrations needs episodes and max_steps of at least 1, and min_progress between 0 and 1."
         )
+    _check_instructions(config.instructions)
+    _check_asking(config)
     _check_memory(config.memory)
     if config.expert and config.policy != "expert":
         raise UsageError(f"agent.expert is for the agent `expert`, not for {config.policy!r}.")
     if config.script and config.policy not in ("scripted", "constant"):
         raise UsageError(f"agent.script is for the agents `scripted` and `constant`, not for {config.policy!r}.")
+
+
+def _check_asking(config: AgentConfig) -> None:
+    if config.asks not in ASKS:
+        raise UnknownName(
+            f"agent.asks is one of conformal and random, or empty for an agent that never asks, not {config.asks!r}."
+        )
+    if config.samples < 1:
+        raise UsageError(f"agent.samples counts calls and must be at least 1, not {config.samples}.")
+    if config.samples > 1 and config.format != "choice" and config.policy not in ("naive", "few_shot"):
+        raise UsageError(
+            f"agent.samples counts equal answers, and the agent {config.policy} writes more than its action: add"
+            " agent.format=choice."
+        )
+
+
+def _check_instructions(text: str) -> None:
+    if len(text) > LONGEST_INSTRUCTIONS:
+        raise UsageError(
+            f"agent.instructions has {len(text)} characters, and may have {LONGEST_INSTRUCTIONS}: each prompt holds it."
+        )
+    if plain(text) != text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise UsageError("agent.instructions holds characters that control a terminal. Write letters and line breaks.")
 
 
 def _check_memory(memory: MemoryConfig) -> None:

@@ -19,7 +19,7 @@ from embodied.agents.prompt import SAYS, instruction, message, offer, repeated
 from embodied.agents.vocabulary import accepted, present
 from embodied.blobs import Blobs, pictures_of
 from embodied.errors import PromptTooLong, UsageError
-from embodied.models.base import chooses
+from embodied.models.base import chooses, weighs
 from embodied.models.services.answers import estimated_tokens
 from embodied.seeding import derive
 from embodied.types import Call, Decision, Message, Mission, Note, Observation, Outcome, Reply, Settings, Step, Usage
@@ -86,6 +86,7 @@ class Parts:
     perception: Perception | None = None
     blobs: Blobs | None = None
     """Where a perception finds the pictures."""
+    instructions: str = ""
     feedback: bool = True
     corrections: str = "message"
     """How a prompt holds what a person says (`AgentConfig.corrections`)."""
@@ -166,6 +167,26 @@ class ModelAgent:
         broken = Reply("", stop="interrupted", usage=Usage(input=tokens, estimated=tokens))
         return (*self._made, Call(self._in_flight.messages, broken))
 
+    @property
+    def weighs(self) -> bool:
+        """Whether `weigh` can tell: the whole reply is an action of a list, and the model weighs answers."""
+        whole = isinstance(self.parts.format, Held | Plain)
+        return whole and self._accepted.finite and weighs(self.parts.model)
+
+    async def weigh(self, decision: Decision) -> dict[str, float] | None:
+        """How likely its model is to answer each action to the prompt of a decision: one more call, which stands in no
+        record.
+
+        Returns:
+            Natural logarithms, as `Reply.weighed`; None where the model cannot tell, or nothing was asked.
+        """
+        choices = tuple(self._now.actions)
+        if not (self.weighs and decision.calls and choices):
+            return None
+        settings = replace(self.parts.settings, choices=choices)
+        weighed = (await self.parts.model.generate(decision.calls[-1].messages, settings)).weighed
+        return weighed if isinstance(weighed, dict) else None
+
     def recall(self, step: Step) -> None:
         if self._again(step.observation):
             self.parts.history.hear(self._heard())
@@ -210,7 +231,7 @@ class ModelAgent:
         opening = self.parts.opening
         if self._opening is None or (isinstance(opening, Retrieving) and opening.again):
             demonstrations = self.parts.opening.messages(observation, self._rng) if self.parts.opening else ()
-            self._opening = [message("user", instruction(self._mission)), *demonstrations]
+            self._opening = [message("user", instruction(self._mission, self.parts.instructions)), *demonstrations]
         return self._opening
 
     def _notes(self, observation: Observation) -> list[str]:
@@ -403,6 +424,7 @@ def compose(kit: Kit, format: Format, opening: Opening | None = None) -> ModelAg
             opening=opening,
             perception=perception,
             blobs=kit.blobs,
+            instructions=config.instructions,
             feedback=config.feedback,
             corrections=config.corrections,
             seed_calls=config.seed_calls,

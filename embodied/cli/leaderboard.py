@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 def leaderboard(
-    runs: list[str] = typer.Argument(..., metavar="RUN...", help="Run folders: your own, and imported ones."),
+    runs: list[str] = typer.Argument(
+        ..., metavar="RUN...", help="Run folders: your own, and imported ones; with --improvements, folders of those."
+    ),
     out: Path = typer.Option(Path("leaderboard"), "--out", help="Folder of the site."),
     title: str = typer.Option("Leaderboard", "--title", help="Heading of the site."),
     partial: bool = typer.Option(False, "--partial", help="Also rank runs in which some episodes have no score."),
@@ -29,17 +31,28 @@ def leaderboard(
     port: int = typer.Option(
         0, "--port", min=0, max=65535, help="--serve: port on 127.0.0.1; any free one by default."
     ),
+    improvements: bool = typer.Option(
+        False,
+        "--improvements",
+        help="The folders are improvements: write a board of what each way of learning gained, and what it used.",
+    ),
 ) -> None:
     """Writes runs as a static leaderboard: rank ranges, intervals, cost, a page an entry, and the same as JSON, CSV and
     Markdown.
     """
     from embodied.cli.output import require_writable
+    from embodied.errors import UsageError
     from embodied.eval.leaderboard.board import boards
     from embodied.eval.leaderboard.site import write_site
     from embodied.eval.results import read
     from embodied.quantities import counted
     from embodied.store.run import Run
 
+    if improvements:
+        if serve or partial:
+            raise UsageError("--improvements writes a board of its own: leave out --serve and --partial.")
+        _improvements(runs, out, title)
+        return
     opened = [Run(run) for run in runs]
     require_writable(votes if serve else out / "index.html", "--votes" if serve else "--out")
     if serve:
@@ -94,3 +107,18 @@ def _recorded(run: Run, id_: str) -> bool:
     from embodied.store.checks import plain_size
 
     return plain_size(run.folder(id_) / "steps.jsonl") > 0
+
+
+def _improvements(folders: list[str], out: Path, title: str) -> None:
+    """Writes the board of improvements."""
+    from embodied.cli.output import require_writable
+    from embodied.terminal import plain
+    from embodied.train.pages.board_page import summary, write_board
+    from embodied.train.pages.reading import find, read_improvement
+
+    require_writable(out / "index.html", "--out")
+    found = [path for folder in folders for path in find(Path(folder))]
+    made, index = write_board([read_improvement(path) for path in dict.fromkeys(found)], out, title)
+    for line in summary(made):
+        typer.echo(plain(line))
+    typer.echo(str(index))

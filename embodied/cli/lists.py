@@ -110,6 +110,8 @@ def learners() -> None:
 
 
 def _value(value: object) -> str:
+    if isinstance(value, list):
+        return f"[{','.join(map(_value, value))}]"
     return {True: "true", False: "false", None: "null", "": "''"}.get(value, str(value))  # type: ignore[call-overload,no-any-return]  # any plain value
 
 

@@ -1,4 +1,4 @@
-"""`embodied new environment|agent|corrector|model NAME`: a small package of one's own, to begin with."""
+"""`embodied new environment|agent|corrector|learner|model NAME`: a small package of one's own, to begin with."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Container
 
 TEMPLATES = Path(__file__).parent / "data/new"
-WRITTEN_FOR = {"environment": "my_world", "agent": "my_agent", "corrector": "my_corrector", "model": "my_model"}
+WRITTEN_FOR = {
+    "environment": "my_world",
+    "agent": "my_agent",
+    "corrector": "my_corrector",
+    "learner": "my_learner",
+    "model": "my_model",
+}
 """Kind -> the name that its template is written for."""
 LONGEST = 30
 _NAME = re.compile(rf"[a-z][a-z0-9_]{{1,{LONGEST - 1}}}")
@@ -26,15 +32,18 @@ class Kind(StrEnum):
     environment = "environment"
     agent = "agent"
     corrector = "corrector"
+    learner = "learner"
     model = "model"
 
 
 def new(
-    kind: Kind = typer.Argument(..., help="What to begin: environment, agent, corrector or model."),
+    kind: Kind = typer.Argument(..., help="What to begin: environment, agent, corrector, learner or model."),
     name: str = typer.Argument(..., help="Its name: a word of lower-case letters, digits and _."),
     out: Path | None = typer.Option(None, "--out", help="The folder to write; ./NAME by default. It must not exist."),
 ) -> None:
-    """Writes a small package with an environment, agent, corrector or model of your own, which passes its own tests."""
+    """Writes a small package with an environment, agent, corrector, learner or model of your own, which passes its own
+    tests.
+    """
     check_name(kind.value, name)
     folder = write(kind.value, name, out or Path(name))
     typer.echo(f"{folder} is a package of its own. Next:")
@@ -115,11 +124,13 @@ def _taken(kind: str) -> Container[str]:
     from embodied.catalog import ENTRIES
     from embodied.correctors import CORRECTORS
     from embodied.models import MODELS
+    from embodied.train import LEARNERS
 
     taken: dict[str, Container[str]] = {
         "environment": ENTRIES,
         "agent": AGENTS,
         "corrector": CORRECTORS,
+        "learner": LEARNERS,
         "model": MODELS,
     }
     return taken[kind]
@@ -135,5 +146,6 @@ def _first(kind: str, name: str) -> str:
         "environment": f"embodied check {name} && embodied eval --env {name} --agent oracle",
         "agent": f"embodied eval --env corner_case_drive --agent {name} --model provider/name",
         "corrector": f"embodied eval --env babaisai --task goto_win --agent random --corrector {name}",
+        "learner": f"embodied improve --env babyai --task goto --agent tinyvlm-base --learner {name} --rounds 1",
         "model": f"embodied eval --env corner_case_drive --agent naive --model {name}/left",
     }[kind]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any
 
 from embodied.eval import floors
 from embodied.eval.charts import bar, curve_plot, stacked, whisker
-from embodied.eval.markup import Html, el, join, raw
+from embodied.eval.markup import Html, el, join
 from embodied.eval.remarks import remarks
 from embodied.eval.report import Activity, Report, Times
+from embodied.eval.report_parts import document, section, table, tiles
 from embodied.eval.results import progress
 from embodied.eval.score import Score
 from embodied.eval.settings import changed, describe
@@ -21,7 +21,6 @@ from embodied.store.run import Run
 from embodied.terminal import shell_word
 from embodied.types import Episode
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 OUTCOMES = (
     ("finished", "finished", "good"),
     ("limit", "step limit", "warn"),
@@ -46,46 +45,17 @@ def page(report: Report, links: Mapping[str, str], against: Run | None = None) -
         against: Another run, to say in which settings the two differ.
     """
     name = report.results.path.rstrip("/").rsplit("/", 1)[-1] or "run"
-    style = files("embodied.eval").joinpath("data", "report.css").read_text()
-    head = el(
-        "head",
-        el("meta", charset="utf-8"),
-        el("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        el("title", f"{name} – report"),
-        el("style", raw(style)),
-    )
     sections = [_scores, _tasks, _analysis, _curves, _outcomes, _actions, _tokens, _settings]
-    body = el(
-        "body",
-        el(
-            "main",
-            _top(report, name),
-            [section(report) for section in sections],
-            against and _against(report, against),
-            _episodes(report, links),
-        ),
+    return document(
+        f"{name} – report",
+        _top(report, name),
+        [part(report) for part in sections],
+        against and _against(report, against),
+        _episodes(report, links),
     )
-    return f"<!doctype html>\n{el('html', head, body, lang='en')}\n".encode("utf-8", "replace")
 
 
 # --------------------------------------------------------------------------- parts
-
-
-def _section(title: str, *children: Any, note: str = "") -> Html:
-    return el("section", el("h2", title), el("p", note, class_="note") if note else None, children)
-
-
-def _table(header: list[str], rows: list[list[Any]], class_: str = "") -> Html:
-    """A table whose first column is text. A row that begins with None is a subordinate one, named
-    by its second cell.
-    """
-    lines = [el("tr", (el("th" if n == 0 else "td", cell) for n, cell in enumerate(row))) for row in rows]
-    return el(
-        "div",
-        el("table", el("thead", el("tr", (el("th", h) for h in header))), el("tbody", lines), class_=class_),
-        class_="wide",
-    )
 
 
 def _top(report: Report, name: str) -> Html:
@@ -112,10 +82,6 @@ def _top(report: Report, name: str) -> Html:
         )
     if report.cost:
         figures.append(("cost", f"${sum(report.cost.values()):,.2f}", "at list prices, or the run's own"))
-    tiles = (
-        el("div", el("span", title, class_="name"), el("b", value), el("span", more, class_="more"), class_="tile")
-        for title, value, more in figures
-    )
     warnings = [] if about.split == "test" else [f"Episodes of the {about.split} split: this is not a test score."]
     if about.control:
         warnings.append(f"Under the control {about.control}: this is not the agent's own score.")
@@ -138,7 +104,7 @@ def _top(report: Report, name: str) -> Html:
         el("h1", name),
         el("p", who, f" · begun {record.created}" if record.created else "", class_="note"),
         [el("p", el("b", f"Goal of {env}: "), goal, class_="goal") for env, goal in _goals(report)],
-        el("div", tiles, class_="tiles"),
+        tiles(figures),
         (el("p", w, class_="warning") for w in warnings),
     )
 
@@ -177,7 +143,7 @@ def _scores(report: Report) -> Html:
         "invalid",
         "tokens in / out",
     ]
-    return _section("Score", _table(header, [_score_row(r) for r in rows], "numbers"), _floors(report), note=note)
+    return section("Score", table(header, [_score_row(r) for r in rows], "numbers"), _floors(report), note=note)
 
 
 def _floors(report: Report) -> Html | None:
@@ -199,7 +165,7 @@ def _floors(report: Report) -> Html | None:
     if not rows:
         return None
     header = ["environment", "agent that looks at nothing", "progress", "0 to 100 %", "standard error", "episodes"]
-    return join([el("h3", "Floors"), _table(header, rows, "numbers")])
+    return join([el("h3", "Floors"), table(header, rows, "numbers")])
 
 
 def _score_row(s: Score) -> list[Any]:
@@ -241,15 +207,15 @@ def _tasks(report: Report) -> Html:
             for t in tasks
         ]
         blocks.append(el("h3", env.name))
-        blocks.append(_table(["task", "progress", "0 to 100 %", "interval", "scored", "invalid"], rows, "numbers"))
-    return _section("Tasks", blocks, note="A dot is an episode; above them the mean and its interval.")
+        blocks.append(table(["task", "progress", "0 to 100 %", "interval", "scored", "invalid"], rows, "numbers"))
+    return section("Tasks", blocks, note="A dot is an episode; above them the mean and its interval.")
 
 
 def _analysis(report: Report) -> list[Html]:
     """The environments' own tables."""
     return [
-        _section(
-            t.title, _table(list(t.columns), [[words(cell) for cell in row] for row in t.rows], "numbers"), note=t.note
+        section(
+            t.title, table(list(t.columns), [[words(cell) for cell in row] for row in t.rows], "numbers"), note=t.note
         )
         for t in report.tables
     ]
@@ -266,7 +232,7 @@ def _curves(report: Report) -> Html | None:
         "The line is the mean, the band the middle half of the episodes. An episode that ended early keeps its last"
         " progress."
     )
-    return _section("Progress over steps", el("div", figures, class_="figures"), note=note)
+    return section("Progress over steps", el("div", figures, class_="figures"), note=note)
 
 
 def _outcomes(report: Report) -> Html:
@@ -278,12 +244,12 @@ def _outcomes(report: Report) -> Html:
     errors: dict[tuple[str, str], int] = {}
     reasons: dict[tuple[str, str], int] = {}
     for episode in report.results.ended.values():
-        for table, key in (
+        for tally, key in (
             (errors, (episode.error_kind, episode.error[:300])),
             (reasons, (episode.spec.task.env, episode.end_reason[:120])),
         ):
             if key[1]:
-                table[key] = table.get(key, 0) + 1
+                tally[key] = tally.get(key, 0) + 1
     lists = []
     for title, heads, found in (
         ("Why episodes ended", ("environment", "reason"), reasons),
@@ -292,15 +258,15 @@ def _outcomes(report: Report) -> Html:
         if found:
             most = sorted(found.items(), key=lambda item: -item[1])[:15]
             lists.append(
-                el("div", el("h3", title), _table([*heads, "episodes"], [[a, b, f"{n:,}"] for (a, b), n in most]))
+                el("div", el("h3", title), table([*heads, "episodes"], [[a, b, f"{n:,}"] for (a, b), n in most]))
             )
     legend = el(
         "p", (el("span", el("i", class_=f"key {class_}"), words) for _, words, class_ in OUTCOMES), class_="legend"
     )
-    return _section(
+    return section(
         "Outcomes",
         legend,
-        _table(["environment", "share", "episodes"], rows, "bars"),
+        table(["environment", "share", "episodes"], rows, "bars"),
         el("div", lists, class_="halves"),
         note="Only finished and step-limit episodes are scored.",
     )
@@ -322,7 +288,7 @@ def _actions(report: Report) -> Html | None:
     ]
     header = ["environment", "steps", "invalid", "outside the vocabulary", "not understood", "different actions"]
     blocks = (el("div", el("h3", env), _most(a), class_="block") for env, a in report.activity.items() if a.steps)
-    return _section("Actions", _table(header, rates, "numbers"), el("div", blocks, class_="halves"))
+    return section("Actions", table(header, rates, "numbers"), el("div", blocks, class_="halves"))
 
 
 def _most(activity: Activity) -> Html:
@@ -334,8 +300,8 @@ def _most(activity: Activity) -> Html:
     ]
     return join(
         [
-            _table(["executed", "share", "of all steps"], rows, "most"),
-            _table(["said, but not accepted", "share", "how often"], refused, "most") if refused else None,
+            table(["executed", "share", "of all steps"], rows, "most"),
+            table(["said, but not accepted", "share", "how often"], refused, "most") if refused else None,
         ]
     )
 
@@ -373,9 +339,9 @@ def _tokens(report: Report) -> Html | None:
         "world",
         "cost",
     ]
-    return _section(
+    return section(
         "Tokens, time and cost",
-        _table(header, rows, "numbers"),
+        table(header, rows, "numbers"),
         note="Times of a step: the median, and what one step in twenty exceeds.",
     )
 
@@ -391,7 +357,7 @@ def _settings(report: Report) -> Html:
         ["begun", record.created or "–"],
         ["suite", record.suite or "–"],
     ]
-    left = [_table(["setting", "value"], settings)]
+    left = [table(["setting", "value"], settings)]
     if unset:
         left.append(
             el(
@@ -400,9 +366,9 @@ def _settings(report: Report) -> Html:
                 el("p", el("code", ", ".join(unset))),
             )
         )
-    return _section(
+    return section(
         "Settings and versions",
-        el("div", el("div", left), el("div", _table(["part", "version"], versions)), class_="halves"),
+        el("div", el("div", left), el("div", table(["part", "version"], versions)), class_="halves"),
     )
 
 
@@ -412,9 +378,9 @@ def _against(report: Report, other: Run) -> Html:
     ]
     title = f"Settings against {other.root}"
     return (
-        _section(title, _table(["setting", "this run", str(other.root)], rows))
+        section(title, table(["setting", "this run", str(other.root)], rows))
         if rows
-        else _section(title, note="The two runs have the same settings.")
+        else section(title, note="The two runs have the same settings.")
     )
 
 
@@ -442,7 +408,7 @@ def _episodes(report: Report, links: Mapping[str, str]) -> Html:
         )
     header = ["episode", "seed", "outcome", "progress", "success", "return", "steps", "invalid"]
     note = f"Any of them step by step: embodied view {shell_word(report.results.path)} --episode ID"
-    return _section("Episodes", _table(header, rows, "numbers episodes"), note=note)
+    return section("Episodes", table(header, rows, "numbers episodes"), note=note)
 
 
 # --------------------------------------------------------------------------- words

@@ -25,6 +25,8 @@ from embodied.types import Json
 FINISHED, IN_PLAY, STOPPED, DAMAGED = "finished", "in play", "stopped", "damaged"
 DEEPEST = 3
 """Folders within each other in which runs are looked for."""
+IMPROVEMENT, DEEPER = "improve.json", 4
+"""What an improvement's folder holds (`embodied.train.rounds`), and how deep its runs are in it."""
 MOST_FOLDERS = 20_000
 """The most folders that are searched: a folder of runs has fewer, a home folder more."""
 
@@ -119,8 +121,8 @@ def _matches(pattern: str, names: Iterable[str]) -> bool:
 
 
 def find(folder: Path) -> list[Path]:
-    """The run folders in `folder`, by name: those that hold a run.json, up to `DEEPEST` folders down; `folder` alone
-    where it is one itself. Links are not followed, and nothing is looked for inside a run.
+    """The run folders in `folder`, by name: those that hold a run.json, up to `DEEPEST` folders down, and those of
+    improvements; `folder` alone where it is one itself. Links are not followed, and nothing is looked for inside a run.
 
     Raises: StoreError: `folder` cannot be read, or is not a folder.
     """
@@ -130,9 +132,9 @@ def find(folder: Path) -> list[Path]:
     if os.path.lexists(folder / "run.json"):
         return [folder]
     found: list[Path] = []
-    waiting, looked = [(folder, 0)], 0
+    waiting, looked = [(folder, DEEPEST)], 0
     while waiting and looked < MOST_FOLDERS:
-        place, depth = waiting.pop()
+        place, left = waiting.pop()
         looked += 1
         try:
             inside = sorted(entry.name for entry in os.scandir(place) if entry.is_dir(follow_symlinks=False))
@@ -142,8 +144,11 @@ def find(folder: Path) -> list[Path]:
             continue
         if os.path.lexists(place / "run.json"):
             found.append(place)
-        elif depth < DEEPEST:
-            waiting += [(place / name, depth + 1) for name in inside if not name.startswith(".")]
+            continue
+        if os.path.lexists(place / IMPROVEMENT):
+            left = max(left, DEEPER)
+        if left:
+            waiting += [(place / name, left - 1) for name in inside if not name.startswith(".")]
     return sorted(found)
 
 

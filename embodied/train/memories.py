@@ -139,7 +139,7 @@ def _from_runs(practice: Practice, parent: AgentVersion, learned: Learned) -> No
 def _abstract(
     practice: Practice, learned: Learned, found: Sequence[Trajectory], agent: str, name: str
 ) -> dict[str, tuple[str, ...]]:
-    """Asks the model about episodes, where one is to be asked.
+    """Asks the model about episodes, where the settings say so.
 
     Returns:
         Episode (`episode_key`) -> the actions that the model proposes, in the episode's own words.

@@ -22,7 +22,7 @@ def test_the_package_passes_its_tests_and_the_linter(kind: str, call, tmp_path: 
     assert call("new", kind, name)[0] == 0
     folder = tmp_path / name
     assert not re.search(
-        "my.?(world|agent|corrector|model)", " ".join(p.read_text() for p in folder.rglob("*.*")), re.IGNORECASE
+        "my.?(world|agent|corrector|learner|model)", " ".join(p.read_text() for p in folder.rglob("*.*")), re.IGNORECASE
     )
     path = {**os.environ, "PYTHONPATH": str(ROOT)}
     tested = subprocess.run(
@@ -39,6 +39,7 @@ def test_the_package_passes_its_tests_and_the_linter(kind: str, call, tmp_path: 
         ("environment", "crafter", "named 'crafter' already"),
         ("agent", "naive", "named 'naive' already"),
         ("corrector", "critic", "named 'critic' already"),
+        ("learner", "null", "named 'null' already"),
         ("model", "openai", "named 'openai' already"),
         ("agent", "numpy", "a Python package"),
         ("model", "json", "a Python package"),

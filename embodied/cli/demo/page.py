@@ -13,7 +13,7 @@ from embodied.cli.demo.films import Film
 from embodied.cli.demo.plays import DISTRACTORS, STEPS
 from embodied.eval.charts import whisker
 from embodied.eval.markup import Html, el, join, raw
-from embodied.eval.report_page import POLICY
+from embodied.eval.report_parts import POLICY
 from embodied.terminal import shell_word
 
 INTRO = (

@@ -14,6 +14,7 @@ from embodied.console.serving import guards, listen
 from embodied.console.viewer.library import Library, NotFound
 from embodied.console.viewer.shelf import Shelf
 from embodied.errors import StoreError, UsageError
+from embodied.eval.report_parts import POLICY
 from embodied.store.codec import encode
 
 # `embodied.console.serving` has told what to install where Starlette is missing.
@@ -59,7 +60,9 @@ def make_app(library: Library, token: str) -> Starlette:
 
 
 def make_shelf_app(shelf: Shelf, token: str) -> Starlette:
-    """The application for a folder of runs: its index, and the viewer of each run at `/<token>/run/<key>/`."""
+    """The application for a folder of runs: its index, the viewer of each run at `/<token>/run/<key>/`, and the report
+    of each improvement at `/<token>/improvement/<key>/`.
+    """
 
     def find(request: Request) -> Library:
         return shelf.library(request.path_params["key"])
@@ -67,6 +70,7 @@ def make_shelf_app(shelf: Shelf, token: str) -> Starlette:
     index = [
         *_page("/{token}", "runs.html", SHELF),
         Route("/{token}/api/shelf", lambda r: _json(shelf.index())),
+        Route("/{token}/improvement/{key}/", lambda r: _report(shelf.curve(r.path_params["key"]))),
     ]
     return _app([*index, *_viewer("/{token}/run/{key}", find)], token)
 
@@ -137,6 +141,13 @@ def _image(library: Library, request: Request) -> Response:
         raise UsageError("A picture is named by its SHA-256, 64 hexadecimal digits.")
     data = library.image(_word(request, "key"), digest)
     return Response(data, media_type="image/png", headers={"Cache-Control": "private, max-age=86400, immutable"})
+
+
+def _report(data: bytes) -> Response:
+    """A report: its style stands in the page, and it has no script."""
+    return Response(
+        data, media_type="text/html", headers={"Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'"}
+    )
 
 
 def _json(body: Any) -> Response:

@@ -12,12 +12,14 @@ from collections import OrderedDict
 from dataclasses import replace
 from pathlib import Path
 
+from embodied.console.viewer.improvements import Improved, role
 from embodied.console.viewer.library import Library, NotFound
 from embodied.errors import EmbodiedError, StoreError
 from embodied.eval.summary import DAMAGED, FINISHED, Summary, Wanted, find, summary
 from embodied.store.playing import held
 from embodied.store.run import Run
 from embodied.terminal import shell_word
+from embodied.train.pages.reading import is_improvement
 from embodied.types import Json
 
 OPEN = 8
@@ -49,28 +51,51 @@ class Shelf:
         self._places = {_key(path, folder): path for path in find(folder)}
         self._ended: dict[Path, tuple[tuple[int, int, int], Summary]] = {}
         self._open: OrderedDict[str, Library] = OrderedDict()
+        self._improved: dict[str, Improved] = {}
 
     def __len__(self) -> int:
         return len(self._places)
 
     def index(self) -> Json:
-        """Every run as it is now: `{"folder": ..., "wanted": ..., "total": ..., "runs": [...]}`, each run a
-        `Summary` as plain values with its `key`.
+        """Every run as it is now: `{"folder": ..., "wanted": ..., "total": ..., "runs": [...], "improvements": {...}}`,
+        each run a `Summary` as plain values with its `key`. A run of an improvement also has the improvement's key as
+        `group`, its `role` in words, and its `turn` there.
         """
         locks, rows = held(), []
         places = {_key(path, self.folder): path for path in find(self.folder)}
-        with self._lock:
-            self._places = places
+        improved: dict[str, Improved] = {}
         for key, path in places.items():
             found = self._summary(path, locks)
-            if self._wanted.takes(found):
-                rows.append({"key": key, **found.json()})
+            if not self._wanted.takes(found):
+                continue
+            row = {"key": key, **found.json()}
+            if (root := improvement_of(path, self.folder)) is not None:
+                group = _key(root, self.folder)
+                one = improved.setdefault(group, Improved(root, _name(root, self.folder)))
+                turn, words = role(path.relative_to(root).parts)
+                row |= {"group": group, "turn": turn, "role": words, "group_name": one.name}
+            rows.append(row)
+        with self._lock:
+            self._places, self._improved = places, improved
         return {
             "folder": str(self.folder),
             "wanted": self._wanted.words(),
             "total": len(places),
             "runs": rows,
+            "improvements": {group: one.json() for group, one in improved.items()},
         }
+
+    def curve(self, key: str) -> bytes:
+        """The page of an improvement. Raises `NotFound` where there is none, `StoreError` where it cannot be read."""
+        with self._lock:
+            one = self._improved.get(key)
+        if one is None:
+            self.index()  # an address that was kept from an earlier call
+            with self._lock:
+                one = self._improved.get(key)
+        if one is None:
+            raise NotFound(f"There is no improvement {key!r} in this folder.")
+        return one.page()
 
     def library(self, key: str) -> Library:
         """The episodes of a run, or of several. Raises `NotFound` where there is no such run, `StoreError` where it
@@ -120,6 +145,20 @@ def require_runs(shelf: Shelf) -> None:
 
 def _key(path: Path, folder: Path) -> str:
     return hashlib.sha256(os.fsencode(path.relative_to(folder))).hexdigest()[:_KEY]
+
+
+def improvement_of(run: Path, folder: Path) -> Path | None:
+    """The improvement in `folder` that a run belongs to; None where it belongs to none."""
+    for place in run.parents:
+        if not place.is_relative_to(folder):
+            return None
+        if is_improvement(place):
+            return place
+    return None
+
+
+def _name(place: Path, folder: Path) -> str:
+    return folder.resolve().name if place == folder else str(place.relative_to(folder))
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

@@ -20,7 +20,7 @@ class Trajectory:
 
     @property
     def goal(self) -> str:
-        """What was to be done."""
+        """The goal of the episode."""
         return self.episode.mission.goal if self.episode.mission is not None else ""
 
     @property

@@ -2,8 +2,8 @@
 // The page of a folder of runs: a table that can be filtered and sorted, and links into each run's viewer. Filters and
 // order stand in the address, so that they survive a way into a run and back.
 
-const FILTERS = ["env", "suite", "agent", "model", "state"];
-const STATES = { finished: "good", "in play": "note", stopped: "warn", damaged: "bad" };
+const FILTERS = ["group_name", "env", "suite", "agent", "model", "state"];
+const STATES = { finished: "good", "in play": "note", "not over": "note", stopped: "warn", "ended early": "warn", damaged: "bad", REFUSED: "bad" };
 // key of a column -> its words, what it is sorted by, and whether large values come first
 const COLUMNS = {
   name: ["Run", (run) => run.name.toLowerCase(), false],
@@ -50,6 +50,7 @@ class Shelf {
       const body = await response.json().catch(() => ({ error: `The viewer answered ${response.status}. Was it stopped?` }));
       if (!response.ok) throw new Error(body.error);
       this.runs = body.runs;
+      this.improvements = body.improvements;
       $("problem").hidden = true;
       $("folder").textContent = body.folder + (body.wanted ? `  ·  ${body.wanted}` : "");
       document.title = `${body.folder} – Embodied`;
@@ -117,7 +118,7 @@ class Shelf {
     const asked = this.asked, words = (asked.get("words") || "").toLowerCase().split(/\s+/).filter(Boolean);
     const [key, down] = this.sort, value = COLUMNS[key][1];
     const takes = (run) => FILTERS.every((name) => !asked.get(name) || worldsOf(run, name).includes(asked.get(name)))
-      && words.every((word) => [run.name, ...run.envs, run.suite, run.agent, run.preset, run.model, run.state, run.created, run.problem].some((text) => text.toLowerCase().includes(word)));
+      && words.every((word) => [run.name, ...run.envs, run.suite, run.agent, run.preset, run.model, run.state, run.created, run.problem, run.role || ""].some((text) => text.toLowerCase().includes(word)));
     const none = (v) => v === null || v === undefined || v === "";
     return this.runs.filter(takes).sort((a, b) => {
       const [x, y] = [value(a), value(b)];
@@ -134,12 +135,36 @@ class Shelf {
       h("th", { scope: "col", class: key, "aria-sort": key === sorted ? (down ? "descending" : "ascending") : null },
         h("button", { type: "button", "data-sort": key, onclick: () => this.order(key) }, words, h("span", { class: "arrow", "aria-hidden": "true" }, key === sorted ? (down ? "▾" : "▴") : "")))));
     const runs = this.chosen();
-    $("rows").replaceChildren(...runs.map((run) => this.row(run)));
+    $("rows").replaceChildren(...this.grouped(runs).map((run) => (run.heading ? this.heading(run.heading) : this.row(run))));
     $("count").textContent = runs.length === this.total ? `${format.count(runs.length)} run${runs.length === 1 ? "" : "s"}` : `${format.count(runs.length)} of ${format.count(this.total)} runs`;
     $("none").hidden = Boolean(runs.length);
     $("none").textContent = this.runs.length ? "No run is like that." : "There are no runs here yet.";
     $("runs").hidden = !runs.length;
     this.tell();
+  }
+
+  // The runs of an improvement stand together, below a line that leads to its curve: where the first of them stands, in
+  // their turn unless something else than the date is asked for.
+  grouped(runs) {
+    const [key] = this.sort, groups = new Map(), shown = [];
+    for (const run of runs) {
+      if (!run.group) shown.push([run]);
+      else if (groups.has(run.group)) groups.get(run.group).push(run);
+      else {
+        groups.set(run.group, [{ heading: run.group }, run]);
+        shown.push(groups.get(run.group));
+      }
+    }
+    if (key === "created") for (const group of groups.values()) group.sort((a, b) => (a.heading ? -1 : b.heading ? 1 : a.turn - b.turn || (a.name < b.name ? -1 : 1)));
+    return shown.flat();
+  }
+
+  heading(group) {
+    const found = this.improvements[group], columns = Object.keys(COLUMNS).length;
+    return h("tr", { class: "heading", "data-group": group }, h("td", { colspan: columns }, h("span", { class: "what" }, "Improvement "),
+      found.problem ? h("span", { class: "dead" }, found.name) : h("a", { href: `improvement/${group}/` }, found.name), h("small", {}, ` ${found.about}`),
+      found.problem ? h("p", { class: "wrong" }, found.problem) : h("small", {}, found.result ? ` · ${found.result}` : "")),
+      h("td", { class: "state", "data-name": "State" }, h("span", { class: `badge ${STATES[found.state] || ""}` }, found.state)));
   }
 
   row(run) {
@@ -154,7 +179,7 @@ class Shelf {
     if (run.state === "damaged") return h("tr", { "data-key": run.key }, h("td", { class: "tick" }, tick), cell("name", h("span", { class: "dead" }, run.name)), h("td", { class: "why", colspan: Object.keys(COLUMNS).length - 2 }, run.problem), state);
     const figures = run.interval ? h("small", {}, `${(100 * run.interval[0]).toFixed(1)} to ${(100 * run.interval[1]).toFixed(1)}`) : null;
     return h("tr", { "data-key": run.key }, h("td", { class: "tick" }, tick),
-      cell("name", h("a", { href: `run/${run.key}/` }, run.name), run.problem ? h("p", { class: "wrong" }, run.problem) : null),
+      cell("name", h("a", { href: `run/${run.key}/` }, run.name), run.role ? h("small", { class: "role" }, run.role) : null, run.problem ? h("p", { class: "wrong" }, run.problem) : null),
       cell("played", played(run)), cell("agent", run.agent, run.preset && run.preset !== run.agent ? h("small", {}, ` ${run.preset}`) : null), cell("model", run.model || "–"),
       cell("created", h("time", { datetime: run.created, title: run.created }, run.created.slice(0, 10) || "–")),
       cell("progress", h("span", { class: "value" }, typeof run.progress === "number" ? `${(100 * run.progress).toFixed(1)} %` : "–"), interval(run), figures),

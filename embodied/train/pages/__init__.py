@@ -1,0 +1,1 @@
+"""Improvements on pages: the report of one, and a board of several."""
