@@ -27,7 +27,7 @@ from embodied.store.run import Run
 from embodied.train.memories import learn
 from embodied.types import Json, Message, Reply
 
-EPISODES = {"babyai": (10, 20), "textworld": (5, 33), "highway": (20, 100)}
+EPISODES = {"babyai": (6, 10), "textworld": (4, 12), "highway": (10, 25)}
 """World -> training episodes of each task for each source, and dev episodes of each task."""
 OUT = Path(__file__).with_suffix(".json")
 
