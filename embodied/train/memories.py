@@ -23,6 +23,7 @@ from embodied.agents.memory.record import Memory, identified
 from embodied.agents.memory.rehearsing import episode_key
 from embodied.agents.memory.store import Memories, open_memories, write_memories
 from embodied.agents.memory.tuning import tuned
+from embodied.agents.memory.upkeep import flagged, retired
 from embodied.agents.memory.usage import counted, uses_of
 from embodied.agents.versions import AgentVersion, Lineage, write
 from embodied.blobs import Blobs
@@ -244,7 +245,7 @@ def _checkpoint(practice: Practice, old: Memories | None, learned: Learned, name
 def _memory(practice: Practice, old: Memories | None, learned: Learned, folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     made = embedding(str(practice.settings["embedding"]))
-    records = list(learned.records.values())
+    records = list(flagged(retired(list(learned.records.values()))))
     weights = None
     if practice.settings["unit"] == "step":
         weights, share = tuned(records, made, int(practice.settings["k"]), practice.seed)
