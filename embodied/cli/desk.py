@@ -52,7 +52,8 @@ class DeskAt:
     async def opened(self, job: Job) -> AsyncIterator[AtDesk]:
         """The desk of one job, which is served while it is played."""
         from embodied.console.desk.desk import Desk
-        from embodied.console.desk.server import CONTROLLER, WATCHER, opened
+        from embodied.console.desk.roles import CONTROLLER, WATCHER
+        from embodied.console.desk.server import opened
         from embodied.models.prices import price_of
         from embodied.store.amendments import label
         from embodied.store.blobs import FileBlobs

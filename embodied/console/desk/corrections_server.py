@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from embodied.console.desk.corrections import Corrections
-from embodied.console.desk.server import CONTROLLER, WATCHER, Tokens
+from embodied.console.desk.roles import CONTROLLER, WATCHER, Tokens
 from embodied.console.serving import LONGEST_MESSAGE, guards, listen, own_page
 from embodied.errors import EmbodiedError, StoreError, UsageError
 from embodied.store.codec import encode

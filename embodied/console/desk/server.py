@@ -13,7 +13,6 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -22,7 +21,9 @@ from typing import Any
 from embodied.blobs import Blobs
 from embodied.console.desk import messages
 from embodied.console.desk.corrections import Corrections
+from embodied.console.desk.corrections_server import HANDLERS, routes
 from embodied.console.desk.desk import Desk
+from embodied.console.desk.roles import CONTROLLER, WATCHER, Tokens
 from embodied.console.serving import SECURITY, guards, listening_beside
 from embodied.errors import EmbodiedError, UsageError
 from embodied.rollout.worlds.watching import Shown
@@ -50,19 +51,6 @@ WAITING = 2_000
 """Events that wait for a slow page at most; one that is further behind is cut off, and comes back for the rest."""
 REPLACED = 4000
 """The code of a connection that is closed because a newer one has its key. The page does not come back then."""
-WATCHER, CONTROLLER = "watch", "control"
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """The secrets of the two addresses."""
-
-    watch: str
-    control: str
-
-    @classmethod
-    def fresh(cls) -> Tokens:
-        return cls(secrets.token_urlsafe(24), secrets.token_urlsafe(24))
 
 
 @asynccontextmanager
@@ -81,8 +69,6 @@ async def opened(desk: Desk, blobs: Blobs, port: int, root: Path | None = None) 
 
 def make_app(desk: Desk, blobs: Blobs, tokens: Tokens, root: Path | None = None) -> Starlette:
     """The application. Every address is `/<token>/...`."""
-    from embodied.console.desk.corrections_server import HANDLERS, routes
-
     people = _People()
     corrections = [] if root is None else routes("/{token}/corrections", _corrections_in(root), tokens, "../")
 
