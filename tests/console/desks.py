@@ -113,6 +113,8 @@ def at_desk_of(*words: str) -> Iterator[Desk]:
         try:
             yield desk
         finally:
-            for person in desk.people:
-                person.close()
-            process.terminate()
+            try:
+                for person in desk.people:
+                    person.close()
+            finally:
+                process.terminate()

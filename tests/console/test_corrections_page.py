@@ -210,7 +210,7 @@ def test_everything_that_a_record_says_stays_text(page, tmp_path):
         return replace(step, observation=observation, decision=decision, executed=PAYLOAD, events=(said, took))
 
     record(run, run.record.planned[0], 3, alter=alter)
-    with console(str(run.root)) as (control, _, _):
+    with console(str(run.root), "--trust") as (control, _, _):
         page.goto(control)
         expect(page.locator("#count")).to_have_text("6 corrections")
         for _ in range(6):
@@ -235,7 +235,7 @@ def test_ten_thousand_corrections(page, tmp_path):
         prompts=False,
         alter=lambda n, step: replace(step, events=(correction(n, f"{words[n % 3]} {n}"),)),
     )
-    with console(str(run.root)) as (control, _, _):
+    with console(str(run.root), "--trust") as (control, _, _):
         page.goto(control)
         expect(page.locator("#count")).to_have_text("10,000 corrections", timeout=60_000)
         assert page.locator("#list .row").count() < 60, "only what is in sight is in the document"

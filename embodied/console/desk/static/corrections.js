@@ -34,7 +34,7 @@ class Page {
     this.rows = told.rows;
     this.may = told.role === "control";
     this.exports = told.exports;
-    this.episodes = told.episodes;
+    this.plays = told.episodes;
     $("desk").hidden = !told.desk;
     if (told.desk) $("desk").href = told.desk;
     $("run").textContent = `${told.run}: corrections`;
@@ -202,7 +202,7 @@ class Page {
   plays() {
     $("episodes").replaceChildren(h("h2", {}, "Episodes that have ended"),
       h("p", { class: "soft" }, this.episodes.length ? "A label stands beside the record and changes no score. The command goes back to a step and plays on from there, as a branch; with --console behind it, at the desk, if the run was begun there." : "No episode has ended."),
-      h("ul", { class: "episodes" }, this.episodes.map((one, n) => this.play(one, n))),
+      h("ul", { class: "plays" }, this.episodes.map((one, n) => this.play(one, n))),
       h("p", { id: "labelled", class: "result", role: "status" }),
       h("form", { method: "dialog" }, h("button", {}, "Close")));
     if (!$("episodes").open) $("episodes").showModal();
