@@ -41,7 +41,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Any]], class_: str = ""
 
 
 def tiles(figures: Sequence[tuple[str, Any, str]]) -> Html:
-    """Large figures: name, value, and what more is to be said, each."""
+    """Large figures: name, value and further words, each."""
     return el(
         "div",
         (
