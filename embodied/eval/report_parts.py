@@ -41,7 +41,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Any]], class_: str = ""
 
 
 def tiles(figures: Sequence[tuple[str, Any, str]]) -> Html:
-    """Large figures: name, value and further words, each."""
+    """Large figures: each with its name, its value and a remark."""
     return el(
         "div",
         (
