@@ -218,6 +218,18 @@ that. discarded: it ended before a decision heard it. superseded: a newer correc
 """
 
 
+class Recording(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The sound of words that a person said to a microphone. It is a blob of the run until somebody deletes it."""
+
+    digest: str
+    """SHA-256 of the WAV file."""
+    seconds: float = 0.0
+    heard: str = ""
+    """What the recognizer understood, before the person edited it."""
+    model: str = ""
+    """The recognizer."""
+
+
 class Correction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="correction", tag_field="kind"):
     """Words that were spoken to a running agent. A correction that counts for several steps is recorded twice under one
     `id`: in the step in which it was spoken, and as it is at its end, in the step in which it ended.
@@ -251,6 +263,8 @@ class Correction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     """The decision that was not executed because of it, with its model calls."""
     calls: tuple[Call, ...] = ()
     """Model calls of the speaker, where it is a model."""
+    recording: Recording | None = None
+    """The sound of the words, where they were spoken to a microphone."""
 
 
 class Takeover(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="takeover", tag_field="kind"):

@@ -38,11 +38,13 @@ AGENTS = Registry(
         "constant": "embodied.agents.constant:ConstantAgent",
         "expert": "embodied.agents.expert:ExpertAgent",
         "human": "embodied.agents.human:HumanAgent",
+        "template": "embodied.agents.memory.template:TemplateAgent",
+        "rehearsal": "embodied.agents.memory.rehearsing:RehearsalAgent",
         "memorised": "embodied.agents.memorised:MemorisedAgent",
     },
 )
 
-_WITHOUT_MODEL = frozenset({"random", "scripted", "constant", "expert", "human", "memorised"})
+_WITHOUT_MODEL = frozenset({"random", "scripted", "constant", "expert", "human", "memorised", "template", "rehearsal"})
 
 
 @dataclass(frozen=True)
@@ -101,11 +103,25 @@ def build(
         raise UsageError(f"agent.perception is for agents that ask a model, not for {config.policy!r}.")
     if config.format is not None and not needs_model(config.policy):
         raise UsageError(f"agent.format is for agents that ask a model, not for {config.policy!r}.")
+    if config.instructions and not needs_model(config.policy):
+        raise UsageError(f"agent.instructions is for agents that ask a model, not for {config.policy!r}.")
+    if (config.asks or config.samples > 1) and not needs_model(config.policy):
+        key = "asks" if config.asks else "samples"
+        raise UsageError(f"agent.{key} is for agents that ask a model, not for {config.policy!r}.")
     if config.follow and not needs_model(config.policy):
         raise UsageError(f"agent.follow is for agents that ask a model, not for {config.policy!r}.")
     if not shows_pictures(config):
         config = replace(config, history=replace(config.history, image=0))
-    made: Agent = AGENTS.get(config.policy)(Kit(config, model, settings or Settings(), spec, blobs, parts or {}))
+    if config.samples > 1 and model is not None:
+        from embodied.agents.asking.asking import Sampled
+
+        model = Sampled(model, config.samples, config.format == "choice")
+    kit = Kit(config, model, settings or Settings(), spec, blobs, parts or {})
+    made: Agent = AGENTS.get(config.policy)(kit)
+    if config.asks:
+        from embodied.agents.asking.asking import Asking
+
+        made = Asking(made, kit)
     if not config.follow:
         return made
     from embodied.agents.obedient import Obedient

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from embodied.errors import UnknownName, UsageError
 from embodied.registry import unknown
+from embodied.terminal import plain
 
 PARSE_POLICIES = ("strict", "lenient", "reask", "balrog")
 READERS = ("v2", "v1")
@@ -16,7 +17,13 @@ NOT_FINITE = (
     " play other tasks."
 )
 HISTORY_POLICIES = ("window", "blocks")
+ASKS = ("", "conformal", "random")
 PERCEPTIONS = ("none", "vector")
+LONGEST_INSTRUCTIONS = 4_000
+"""Characters of `agent.instructions`."""
+RETRIEVALS = ("nearest", "random", "shuffled")
+UNITS = ("step", "episode")
+FALLBACKS = ("random", "default")
 
 
 @dataclass
@@ -75,6 +82,35 @@ class DemonstrationConfig:
 
 
 @dataclass
+class MemoryConfig:
+    """How an agent uses the memory of its version (`embodied.agents.memory`). Without a memory nothing is used."""
+
+    k: int = 5
+    """Examples that are retrieved, at most one an episode."""
+    unit: str = "step"
+    """What an example is: one step, or a whole episode."""
+    weights: dict[str, float] = field(default_factory=dict)
+    """Facet (task, observation, state, picture) -> weight. Empty: those that were chosen for the memory."""
+    usefulness: float = 0.0
+    """Weight of how often an example helped."""
+    retrieval: str = "nearest"
+    """nearest: those that are most like the moment. Controls: random; or shuffled, which finds each by another's words.
+    """
+    any_world: bool = False
+    """Whether examples of other environments are found, too."""
+    again: bool = False
+    """For agents with a model: whether examples are retrieved in every step, not only at the beginning."""
+    contrast: bool = False
+    """For agents with a model: whether a corrected example shows the wrong action, too."""
+    lessons: int = 15
+    """For agents with a model: lessons of the retrieved examples that are shown, at most."""
+    characters: int = 12_000
+    """For agents with a model: of all examples and lessons together, at most."""
+    fallback: str = "random"
+    """For `template`: what it plays where no example can be executed: random, or the default action."""
+
+
+@dataclass
 class AgentConfig:
     """An agent. Everything in it is recorded with the run."""
 
@@ -94,15 +130,27 @@ class AgentConfig:
     """How a prompt holds what a person says. message: a message of its own behind the observation, as long as the
     correction counts. paragraph: the head of the observation, as in runs that record no value.
     """
+    instructions: str = ""
+    """Words of the user's own that every prompt gives behind the tips of the mission, as a paragraph."""
     follow: bool = False
     """Whether a correction that names an action is executed without asking the model, for models that were never taught
     to read corrections (see `embodied.agents.obedient`).
+    """
+    asks: str = ""
+    """When the agent asks for help. Empty: never. conformal: where its calibrated set is not a single action. random,
+    the control: as often, at random. Both need an agent's folder that `embodied calibrate` made
+    (see `embodied.agents.asking`).
+    """
+    samples: int = 1
+    """How often a model is asked for each answer. Above 1 the most frequent answer counts, and how often each one came
+    stands in for probabilities, where a model tells none.
     """
     seed_calls: bool = True
     """Whether each model call gets a sampling seed derived from the episode's, if the settings name none. This makes
     local models repeatable.
     """
     demonstrations: DemonstrationConfig = field(default_factory=DemonstrationConfig)
+    memory: MemoryConfig = field(default_factory=MemoryConfig)
     perception: str = "none"
     """How pictures are changed before the model is asked. none: nothing. vector: shapes with places and measures, as
     text (see `embodied.agents.perception.perception`), for the current observation only."""
@@ -176,10 +224,44 @@ def check(config: AgentConfig) -> None:
         raise UsageError(
             "agent.demonstrations needs episodes and max_steps of at least 1, and min_progress between 0 and 1."
         )
+    _check_instructions(config.instructions)
+    _check_asking(config)
+    _check_memory(config.memory)
     if config.expert and config.policy != "expert":
         raise UsageError(f"agent.expert is for the agent `expert`, not for {config.policy!r}.")
     if config.script and config.policy not in ("scripted", "constant"):
         raise UsageError(f"agent.script is for the agents `scripted` and `constant`, not for {config.policy!r}.")
+
+
+def _check_asking(config: AgentConfig) -> None:
+    if config.asks not in ASKS:
+        raise UnknownName(
+            f"agent.asks is one of conformal and random, or empty for an agent that never asks, not {config.asks!r}."
+        )
+    if config.samples < 1:
+        raise UsageError(f"agent.samples counts calls and must be at least 1, not {config.samples}.")
+    if config.samples > 1 and config.format != "choice" and config.policy not in ("naive", "few_shot"):
+        raise UsageError(
+            f"agent.samples counts equal answers, and the agent {config.policy} writes more than its action: add"
+            " agent.format=choice."
+        )
+
+
+def _check_instructions(text: str) -> None:
+    if len(text) > LONGEST_INSTRUCTIONS:
+        raise UsageError(
+            f"agent.instructions has {len(text)} characters, and may have {LONGEST_INSTRUCTIONS}: each prompt holds it."
+        )
+    if plain(text) != text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise UsageError("agent.instructions holds characters that control a terminal. Write letters and line breaks.")
+
+
+def _check_memory(memory: MemoryConfig) -> None:
+    for key, allowed in (("retrieval", RETRIEVALS), ("unit", UNITS), ("fallback", FALLBACKS)):
+        if getattr(memory, key) not in allowed:
+            raise UsageError(f"agent.memory.{key} is one of {', '.join(allowed)}, not {getattr(memory, key)!r}.")
+    if memory.k < 1 or memory.lessons < 0 or memory.characters < 1:
+        raise UsageError("agent.memory.k and .characters must be at least 1, and .lessons at least 0.")
 
 
 def check_actions(config: AgentConfig, where: str, finite: bool) -> None:

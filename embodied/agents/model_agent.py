@@ -6,7 +6,7 @@ import asyncio
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from embodied.agents.config import NOT_FINITE
 from embodied.agents.fitting import Fitting, Prompt, cuts
@@ -19,7 +19,7 @@ from embodied.agents.prompt import SAYS, instruction, message, offer, repeated
 from embodied.agents.vocabulary import accepted, present
 from embodied.blobs import Blobs, pictures_of
 from embodied.errors import PromptTooLong, UsageError
-from embodied.models.base import chooses
+from embodied.models.base import chooses, weighs
 from embodied.models.services.answers import estimated_tokens
 from embodied.seeding import derive
 from embodied.types import Call, Decision, Message, Mission, Note, Observation, Outcome, Reply, Settings, Step, Usage
@@ -57,6 +57,22 @@ class Opening(Protocol):
         ...
 
 
+@runtime_checkable
+class Retrieving(Opening, Protocol):
+    """An `Opening` that finds its messages by what is seen."""
+
+    again: bool
+    """Whether it is asked in every step."""
+
+    def begin(self, mission: Mission) -> None:
+        """Called once, before anything else."""
+        ...
+
+    def notes(self, observation: Observation) -> tuple[Note, ...]:
+        """What the record of this step says of what was found for it."""
+        ...
+
+
 @dataclass
 class Parts:
     """What a `ModelAgent` is composed of."""
@@ -70,6 +86,7 @@ class Parts:
     perception: Perception | None = None
     blobs: Blobs | None = None
     """Where a perception finds the pictures."""
+    instructions: str = ""
     feedback: bool = True
     corrections: str = "message"
     """How a prompt holds what a person says (`AgentConfig.corrections`)."""
@@ -111,6 +128,8 @@ class ModelAgent:
         self._fitting = Fitting()
         self._seed = int(rng.integers(2**63))
         self._rng = rng
+        if isinstance(self.parts.opening, Retrieving):
+            self.parts.opening.begin(mission)
 
     async def act(self, observation: Observation) -> Decision:
         self._made, self._in_flight = [], None
@@ -122,6 +141,8 @@ class ModelAgent:
             self._choose_from(observation)
         self._beginning(observation)
         decision = await self._decide(observation.step)
+        if isinstance(self.parts.opening, Retrieving):
+            decision = replace(decision, notes=(*decision.notes, *self.parts.opening.notes(observation)))
         self._did(decision)
         return decision
 
@@ -145,6 +166,26 @@ class ModelAgent:
         tokens = estimated_tokens(self._in_flight.messages)
         broken = Reply("", stop="interrupted", usage=Usage(input=tokens, estimated=tokens))
         return (*self._made, Call(self._in_flight.messages, broken))
+
+    @property
+    def weighs(self) -> bool:
+        """Whether `weigh` can tell: the whole reply is an action of a list, and the model weighs answers."""
+        whole = isinstance(self.parts.format, Held | Plain)
+        return whole and self._accepted.finite and weighs(self.parts.model)
+
+    async def weigh(self, decision: Decision) -> dict[str, float] | None:
+        """How likely its model is to answer each action to the prompt of a decision: one more call, which stands in no
+        record.
+
+        Returns:
+            Natural logarithms, as `Reply.weighed`; None where the model cannot tell, or nothing was asked.
+        """
+        choices = tuple(self._now.actions)
+        if not (self.weighs and decision.calls and choices):
+            return None
+        settings = replace(self.parts.settings, choices=choices)
+        weighed = (await self.parts.model.generate(decision.calls[-1].messages, settings)).weighed
+        return weighed if isinstance(weighed, dict) else None
 
     def recall(self, step: Step) -> None:
         if self._again(step.observation):
@@ -187,9 +228,10 @@ class ModelAgent:
         self.parts.history.did(decision.action.strip() or "(empty answer)", self._plan(decision))
 
     def _beginning(self, observation: Observation) -> list[Message]:
-        if self._opening is None:
+        opening = self.parts.opening
+        if self._opening is None or (isinstance(opening, Retrieving) and opening.again):
             demonstrations = self.parts.opening.messages(observation, self._rng) if self.parts.opening else ()
-            self._opening = [message("user", instruction(self._mission)), *demonstrations]
+            self._opening = [message("user", instruction(self._mission, self.parts.instructions)), *demonstrations]
         return self._opening
 
     def _notes(self, observation: Observation) -> list[str]:
@@ -362,6 +404,10 @@ def compose(kit: Kit, format: Format, opening: Opening | None = None) -> ModelAg
         format = Held(format.thinks)
     if opening is None and config.demonstrations.runs:
         raise UsageError(f"agent.demonstrations is for the agent `few_shot`, not for {config.policy!r}.")
+    if opening is None and "memory" in kit.parts:
+        from embodied.agents.memory.opening import Remembered
+
+        opening = Remembered(kit)
     perception = PERCEPTIONS[config.perception]
     if perception is not None and kit.blobs is None:
         raise UsageError(
@@ -378,6 +424,7 @@ def compose(kit: Kit, format: Format, opening: Opening | None = None) -> ModelAg
             opening=opening,
             perception=perception,
             blobs=kit.blobs,
+            instructions=config.instructions,
             feedback=config.feedback,
             corrections=config.corrections,
             seed_calls=config.seed_calls,

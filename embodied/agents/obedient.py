@@ -6,7 +6,7 @@ asked. Words that name no action reach the model as they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from embodied.agents.base import Agent
@@ -31,7 +31,7 @@ class Obedient:
         if not told:
             return await self._agent.act(observation)
         decision = Decision(told)
-        self._agent.recall(_played(observation, decision))
+        self._agent.recall(played(observation, decision))
         return decision
 
     def hear(self, correction: str) -> None:
@@ -46,6 +46,16 @@ class Obedient:
         self._told = ""
         self._agent.recall(step)
 
+    @property
+    def weighs(self) -> bool:
+        """As `ModelAgent.weighs`, of the agent inside."""
+        return bool(getattr(self._agent, "weighs", False))
+
+    async def weigh(self, decision: Decision) -> dict[str, float] | None:
+        """As `ModelAgent.weigh`. Call it where `weighs` is true."""
+        ask: Callable[[Decision], Awaitable[dict[str, float] | None]] = self._agent.weigh  # type: ignore[attr-defined]  # not every agent has it
+        return await ask(decision)
+
     def unfinished(self) -> tuple[Call, ...]:
         """The model calls of a decision that was interrupted."""
         calls: Callable[[], tuple[Call, ...]] = getattr(self._agent, "unfinished", tuple)
@@ -55,7 +65,7 @@ class Obedient:
         self._agent.end(outcome)
 
 
-def _played(observation: Observation, decision: Decision) -> Step:
+def played(observation: Observation, decision: Decision) -> Step:
     """A decision as the agent is told of one that it did not make. What the environment answers is not known yet; the
     next observation tells it.
     """

@@ -16,21 +16,22 @@ SAYS = "A person who watches you says: "
 """How a prompt begins the words of a correction."""
 
 
-def instruction(mission: Mission) -> str:
+def instruction(mission: Mission, more: str = "") -> str:
     """The mission as text: the world, the goal, exactly the accepted actions with a gloss each, tips, and the step
-    limit.
+    limit. `more`, which stands behind the tips, is `agent.instructions`.
 
     Rows of single letters, digits or numbers are shown as one line ("any single small letter from a to z"), for
     vocabularies that need them to answer questions of the game.
     """
-    return f"{told(mission)}\n\nWhat you have seen and done so far follows, ending with what you see now."
+    return f"{told(mission, more)}\n\nWhat you have seen and done so far follows, ending with what you see now."
 
 
-def told(mission: Mission) -> str:
+def told(mission: Mission, more: str = "") -> str:
     """The instruction without its last sentence, which says what follows it."""
     sections = [mission.intro.strip(), f"Your goal: {mission.goal.strip()}", _actions(mission)]
     if mission.tips:
         sections.append("Good to know:\n" + "\n".join(f"- {tip}" for tip in mission.tips))
+    sections.append(more.strip())
     if mission.max_steps is not None:
         sections.append(f"The episode ends after {mission.max_steps} steps at the latest.")
     return "\n\n".join(s for s in sections if s)

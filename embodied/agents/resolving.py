@@ -38,11 +38,13 @@ _DO_THIS = re.compile(
     re.IGNORECASE,
 )
 _TAKEN_BACK = re.compile(
-    r"(?:[,;.!…–—-]\s{0,3}(?:no|wait|sorry|correction)|\b(?:no,? wait|I mean|I meant|scratch that))\b[\s:,.!-]*"
+    r"(?:[,;.!?…–—-]\s{0,3}(?:no|wait|sorry|correction)|\b(?:no,? wait|I mean|I meant|scratch that))\b[\s:,.!-]*"
     r"(?P<then>.*)",
     re.IGNORECASE | re.DOTALL,
 )
-""" "turn left, no, turn right": what follows counts."""
+""" "turn left, no, turn right": what follows counts. "turn left? no": nothing does."""
+_AT_ONCE = r"(?!\s+(?:now|away|here|there|after|before|behind|then)\b)"
+""" "right now" says when, and not where."""
 _CLOSING = re.compile(r"[\s,]+(?:now|please|instead)$", re.IGNORECASE)
 _BLANK = re.compile(r"(<[^<>]+>|\{[^{}]+\}|\.\.\.)")
 """A place in a command pattern that words go into."""
@@ -131,7 +133,8 @@ def guessable(text: str) -> bool:
 
 
 def _contradicts(text: str, vocabulary: Vocabulary) -> bool:
-    return len(vocabulary.mentioned(text)) > 1
+    mentioned = vocabulary.mentioned(text)
+    return len(mentioned) > 1 or bool(mentioned and _run_on(mentioned[0], text, vocabulary))
 
 
 def _found(method: str, actions: tuple[str, ...]) -> Resolution:
@@ -162,7 +165,26 @@ def _phrase(text: str, vocabulary: Vocabulary) -> Resolution:
     mentioned = vocabulary.mentioned(wanted)
     if len(mentioned) == 1 and not _stands_out(mentioned[0], wanted):
         return Resolution()
+    if len(mentioned) == 1 and (others := _run_on(mentioned[0], wanted, vocabulary)):
+        return Resolution(several=(mentioned[0], *others))
     return _found("grammar", mentioned) if mentioned else _by_word(wanted, vocabulary)
+
+
+def _run_on(phrase: str, text: str, vocabulary: Vocabulary) -> tuple[str, ...]:
+    """The phrases that the words go on to behind a mentioned one, by the one word in which they differ from it: "turn
+    left right", "turn left or right".
+    """
+    own = _WORD.findall(phrase.casefold())
+    said = r"\W+".join(map(re.escape, own))
+    found = []
+    for other in vocabulary.actions if len(own) > 1 else ():
+        words = _WORD.findall(other.casefold())
+        differ = [b for a, b in zip(own, words, strict=False) if a != b]
+        if len(words) == len(own) and len(differ) == 1:
+            behind = rf"\W+(?:(?:or|and)\W+)?{re.escape(differ[0])}\b{_AT_ONCE}"
+            if re.search(said + behind, text.casefold()):
+                found.append(other)
+    return tuple(found)
 
 
 def _led(text: str) -> str:

@@ -53,6 +53,7 @@ def _register() -> None:
         ablate,
         agents,
         branch,
+        calibrate,
         check,
         compare,
         completion,
@@ -104,6 +105,7 @@ def _register() -> None:
     app.command("score")(score.score)
     app.command("compare")(compare.compare)
     app.command("power")(power.power)
+    app.command("calibrate")(calibrate.calibrate)
     app.command("floors")(floors.floors)
     app.command("leaderboard")(leaderboard.leaderboard)
     app.command("report")(report.report)

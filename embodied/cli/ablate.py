@@ -1,4 +1,4 @@
-"""`embodied ablate`: controls beside the score of an agent that sees."""
+"""`embodied ablate`: controls beside the score of an agent that sees, or help beside the score of any agent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,22 @@ def ablate(
         ..., "--env", help="Environment (`embodied list envs`). Several: separated by commas, or --env again."
     ),
     agent: str = typer.Option(
-        ..., "--agent", help="A preset, or a policy with --model, or an agent's folder (./NAME). It must see pictures."
+        ...,
+        "--agent",
+        help="A preset, or a policy with --model, or an agent's folder (./NAME). Without --corrector it must see"
+        " pictures.",
+    ),
+    corrector: str | None = typer.Option(
+        None,
+        "--corrector",
+        help="Instead of controls, what words are worth: the agent alone, with this corrector (`embodied list"
+        " correctors`), and the expert alone.",
+    ),
+    also: list[str] = typer.Option(
+        [],
+        "--also",
+        help="With --corrector: one more column, with a setting of the corrector, for instance silence=0.5. Again for"
+        " more.",
     ),
     task: str | None = typer.Option(
         None, "--task", help="One task, or several separated by commas; all of the environment by default."
@@ -47,9 +62,14 @@ def ablate(
     The same episodes are played by the agent as it is, with black pictures, with the pictures of another episode and
     with the instruction of another episode; then by chance, and by the action that the agent chose most often. Each is
     an ordinary run. Further words set options as for `eval`.
+
+    With --corrector they are played by the agent alone, by the agent while the corrector speaks, and by the
+    environment's expert.
     """
     from embodied.cli.ablation import Ablation
+    from embodied.cli.helping import Helped
     from embodied.cli.trust import require_trust_in_agent
+    from embodied.errors import UsageError
     from embodied.request import Request
     from embodied.session import environments
     from embodied.versions import find
@@ -69,8 +89,11 @@ def ablate(
         steps=steps,
         out=out,
         words=tuple(ctx.args),
+        corrector=corrector,
     )
-    made = Ablation(request, metric, as_json)
+    if also and corrector is None:
+        raise UsageError("--also sets the corrector of one more column: add --corrector, for instance oracle.")
+    made = Ablation(request, metric, as_json) if corrector is None else Helped(request, also, metric, as_json)
     if version is not None:
         require_trust_in_agent(version, trust)
     return made.play()

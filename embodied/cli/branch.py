@@ -11,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     import asyncio
 
+    from embodied.cli.desk import DeskAt
     from embodied.models.prices import Price
     from embodied.rollout.playing import Job
     from embodied.rollout.runner import Listener
@@ -35,6 +36,11 @@ def branch(
         "--trust",
         help="Continue a folder that another user or machine made: see docs/runs.md, Folders from others.",
     ),
+    console: bool = typer.Option(
+        False, "--console", help="At the desk, in the browser; only for a run that was begun with --console."
+    ),
+    wait: bool = typer.Option(False, "--wait", help="With --console: each episode waits until a person says go on."),
+    port: int = typer.Option(0, "--port", min=0, max=65535, help="Of the desk, on 127.0.0.1; any free one by default."),
 ) -> int:
     """Goes back to a step of a recorded episode, and lets the agent play on from there.
 
@@ -45,6 +51,7 @@ def branch(
     """
     from dataclasses import replace
 
+    from embodied.cli.desk import desk_for
     from embodied.cli.trust import require_trust, require_trust_in_agent
     from embodied.errors import UsageError
     from embodied.rollout.control import LONGEST
@@ -54,6 +61,7 @@ def branch(
     if len(words) > LONGEST:
         raise UsageError(f"The correction has {len(words):,} characters; {LONGEST:,} is the most.")
     opened = Run(run)
+    desk = desk_for(opened, console, wait, port)
     if "imported" in opened.record.config:
         raise UsageError(f"{run} was imported: it names no agent that could play on. Only a run of ours can branch.")
     new = opened.next_branch(opened.find(episode), step)
@@ -62,15 +70,16 @@ def branch(
     if version is not None:
         require_trust_in_agent(version, trust)
     job = reopen(opened, ctx.args, version=version)
-    return _play(replace(job, specs=(new,)), opened, new, words.strip(), lasts)
+    return _play(replace(job, specs=(new,)), opened, new, words.strip(), lasts, desk)
 
 
-def _play(job: Job, run: Run, new: EpisodeSpec, words: str, lasts: int) -> int:
+def _play(job: Job, run: Run, new: EpisodeSpec, words: str, lasts: int, desk: DeskAt | None) -> int:
     """Begins the branch once everything is checked, plays it, and prints how its parent ended and how it did."""
     from embodied.cli import interrupt
     from embodied.cli.progress import line, listener
     from embodied.cli.session import performed
     from embodied.errors import StoreError
+    from embodied.rollout.playing import LOADING
     from embodied.terminal import shell_word
 
     parent, step, folder = str(new.parent), int(str(new.from_step)), shell_word(run.root)
@@ -88,9 +97,9 @@ def _play(job: Job, run: Run, new: EpisodeSpec, words: str, lasts: int) -> int:
         if run.branch(parent, step, say=words, lasts=lasts).id != new.id:
             raise StoreError(f"Somebody else has just begun {new.id}. `embodied resume {folder}` plays yours.")
 
-    _, result = performed(job, watch, begin)
+    _, result = performed(job, watch, begin, desk)
     if result.interrupted:
         interrupt.say(f"Stopped. Nothing recorded is lost: `embodied resume {folder}` continues from here.")
-        return interrupt.INTERRUPTED
+        return interrupt.ended(LOADING)
     typer.echo(f"A branch counts in no score. Look: `embodied view {folder}`.")
     return 0 if run.over(new.id) else 5

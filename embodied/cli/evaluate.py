@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import typer
 
 
@@ -86,6 +88,12 @@ def evaluate(
     ),
     wait: bool = typer.Option(False, "--wait", help="With --console: each episode waits until a person says go on."),
     port: int = typer.Option(0, "--port", min=0, max=65535, help="Of the desk, on 127.0.0.1; any free one by default."),
+    speech_model: Path | None = typer.Option(
+        None,
+        "--speech-model",
+        envvar="EMBODIED_SPEECH_MODEL",
+        help="Folder of a Whisper model (faster-whisper) for talking at the desk; the packaged one by default.",
+    ),
 ) -> int:
     """Plays an agent on an environment and scores it.
 
@@ -136,4 +144,4 @@ def evaluate(
     if dry_run:
         estimate(job)
         return 0
-    return play(job, as_json, log, DeskAt(port, wait) if console else None)
+    return play(job, as_json, log, DeskAt(port, wait, speech_model=speech_model) if console else None)

@@ -38,6 +38,9 @@ def export(
     against: list[str] = typer.Option(
         [], "--against", help="dpo: another run to compare with, by task and seed. May be repeated."
     ),
+    recordings: bool = typer.Option(
+        False, "--recordings", help="corrections: also write the recordings of words that were spoken at the desk."
+    ),
     trust: bool = typer.Option(
         False,
         "--trust",
@@ -67,7 +70,7 @@ def export(
     if format_ in ("gif", "mp4"):
         require_trust(opened, trust, play=False)
     others = tuple(Run(r) for r in against)
-    request = Export(opened, tuple(ids), format_, folder, fps, min_progress, success, others, frames)
+    request = Export(opened, tuple(ids), format_, folder, fps, min_progress, success, others, frames, recordings)
     written = write(request)
     for path in written.paths if len(written.paths) <= 20 else [f"{len(written.paths)} files in {folder}"]:
         typer.echo(plain(str(path)))

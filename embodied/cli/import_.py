@@ -60,7 +60,7 @@ def balrog(
 
 @app.command("corrections")
 def corrections(
-    file: Path = typer.Argument(..., help="corrections.jsonl or left-out.jsonl of an export, edited."),
+    file: Path = typer.Argument(..., help="corrections.jsonl, left-out.jsonl or dpo.jsonl of an export, edited."),
     run: str = typer.Option(..., "--run", help="The run that was exported."),
     by: str = typer.Option("person", "--by", help="A label of who edited it; not the name of an account."),
 ) -> None:

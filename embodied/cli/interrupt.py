@@ -35,6 +35,8 @@ class Bound:
     def __init__(self, cleanup: Callable[[], None] = lambda: None):
         """`cleanup` must neither wait nor fail."""
         self._cleanup = cleanup
+        self.loading = False
+        """Whether libraries and models are being loaded, which nothing can stop halfway. Nothing hangs then."""
         self._timer: threading.Timer | None = None
 
     def begin(self) -> None:
@@ -50,8 +52,11 @@ class Bound:
 
     def _end(self) -> None:
         say(
-            "Something in this process hangs, and embodied does not wait for it. Nothing recorded is lost: the same"
-            " command continues from here."
+            "Stopped while libraries or a model were being loaded. Nothing recorded is lost: the same command starts"
+            " again."
+            if self.loading
+            else "Something in this process hangs, and embodied does not wait for it. Nothing recorded is lost: the"
+            " same command continues from here."
         )
         self._cleanup()
         os._exit(INTERRUPTED)
@@ -68,6 +73,18 @@ def run(main: Callable[[Bound], Coroutine[Any, Any, T]], cleanup: Callable[[], N
         return asyncio.run(main(bound))
     finally:
         bound.call_off()
+
+
+def ended(busy: str) -> int:
+    """The exit code after an interruption. If a thread whose name begins with `busy` still works, the process ends
+    here: nothing can stop that thread, and Python must not be taken down under it.
+    """
+    if any(thread.name.startswith(busy) for thread in threading.enumerate()):
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(INTERRUPTED)
+    return INTERRUPTED
 
 
 @contextmanager

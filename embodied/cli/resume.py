@@ -23,6 +23,11 @@ def resume(
         "--trust",
         help="Continue a folder that another user or machine made: see docs/runs.md, Folders from others.",
     ),
+    console: bool = typer.Option(
+        False, "--console", help="At the desk, in the browser; only for a run that was begun with --console."
+    ),
+    wait: bool = typer.Option(False, "--wait", help="With --console: each episode waits until a person says go on."),
+    port: int = typer.Option(0, "--port", min=0, max=65535, help="Of the desk, on 127.0.0.1; any free one by default."),
 ) -> int:
     """Continues a run after any interruption, in the middle of episodes too.
 
@@ -30,6 +35,7 @@ def resume(
 
     Further words say how to continue: `run.workers=4 run.concurrency=16`.
     """
+    from embodied.cli.desk import desk_for
     from embodied.cli.session import play
     from embodied.cli.trust import require_trust, require_trust_in_agent
     from embodied.listeners import check
@@ -38,8 +44,9 @@ def resume(
 
     check(log)
     opened = Run(run)
+    desk = desk_for(opened, console, wait, port)
     require_trust(opened, trust, play=True)
     version = played_version(opened, agent)
     if version is not None:
         require_trust_in_agent(version, trust)
-    return play(reopen(opened, ctx.args, shard=shard, version=version), as_json, log)
+    return play(reopen(opened, ctx.args, shard=shard, version=version), as_json, log, desk)

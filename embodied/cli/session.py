@@ -61,7 +61,7 @@ def play(job: Job, as_json: bool, log: Sequence[str] = (), desk: DeskAt | None =
             if (job.root / "run.json").exists()
             else "Stopped before anything was recorded: the same command begins again."
         )
-        return interrupt.INTERRUPTED
+        return interrupt.ended(playing.LOADING)
     assert run is not None
     return _report(job, run, result, as_json)
 
@@ -87,11 +87,13 @@ def performed(
     def told(run: Run, specs: Sequence[EpisodeSpec], price: Price | None) -> AbstractContextManager[Listener]:
         return watch(run, specs, price, stopping)
 
-    def noted(record: RunRecord) -> None:
-        note(record, say)
-        created(record)
-
     async def main(bound: interrupt.Bound) -> tuple[Run | None, Result]:
+        def noted(record: RunRecord) -> None:
+            bound.loading = False
+            note(record, say)
+            created(record)
+
+        bound.loading = True
         with interrupt.interruptible(stopping, bound):
             if desk is None:
                 return await playing.play(job, told, stopping, noted)

@@ -34,6 +34,11 @@ def _playing_allowed(folder: Path, what: str) -> bool:
     return _asked(f"{folder} was not made by you on this machine. Playing it will {what}.")
 
 
+def changing_allowed(run: Run) -> bool:
+    """Whether a person at the terminal lets changes be written into a folder that is not theirs."""
+    return _asked(f"{run.root} was not made by you on this machine. The page would write changes into it.")
+
+
 def _asked(about: str) -> bool:
     """Asks; False if there is no terminal to ask at."""
     if not (sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()):

@@ -92,6 +92,7 @@ def _config(app: Starlette) -> uvicorn.Config:
         lifespan="off",
         timeout_graceful_shutdown=1,
         ws_max_size=LONGEST_MESSAGE,
+        ws_per_message_deflate=False,  # pictures are packed already, and nothing leaves this machine
     )
 
 

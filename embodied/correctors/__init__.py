@@ -124,4 +124,8 @@ def build(
         embedder(config.sentences)  # that it can be loaded shows before the first episode
     kit = Kit(config, spec, model, config.model.settings(), orders)
     made: Corrector = CORRECTORS.get(config.name)(kit)
-    return made
+    if config.when == "always":
+        return made
+    from embodied.correctors.asked import OnlyAsked
+
+    return OnlyAsked(made)

@@ -21,6 +21,8 @@ class CorrectorConfig:
 
     name: str = ""
     """Name in `embodied.correctors.CORRECTORS`; empty where nobody speaks."""
+    when: str = "always"
+    """always: it reviews every decision. asked: only those with which the agent asks for help (`agent.asks`)."""
     silence: float = 0.0
     """For `oracle`: the share of disagreements on which it stays silent, in [0, 1]."""
     wrong: float = 0.0
@@ -47,13 +49,14 @@ class CorrectorConfig:
     """For `critic`: the model that it asks. The keys are those of `model`."""
 
 
+WHEN = ("always", "asked")
 WORDINGS = 6
 """How many wordings the oracle has."""
 OPTIONS = {
-    "oracle": ("silence", "wrong", "delay", "lasts", "wordings", "expert", "sentences"),
+    "oracle": ("when", "silence", "wrong", "delay", "lasts", "wordings", "expert", "sentences"),
     "script": ("run", "sentences"),
-    "critic": ("model", "history", "image", "lasts", "sentences"),
-    "person": ("lasts", "sentences"),
+    "critic": ("when", "model", "history", "image", "lasts", "sentences"),
+    "person": ("when", "lasts", "sentences"),
     "desk": ("expert", "sentences"),
 }
 """Corrector of ours -> its options."""
@@ -64,6 +67,10 @@ def check_values(config: CorrectorConfig) -> None:
     for key in ("silence", "wrong"):
         if not 0 <= getattr(config, key) <= 1:
             raise UsageError(f"corrector.{key} is a share between 0 and 1, not {getattr(config, key)}.")
+    if config.when not in WHEN:
+        raise UsageError(f"corrector.when is one of {', '.join(WHEN)}, not {config.when!r}.")
+    if config.when == "asked" and config.delay:
+        raise UsageError("corrector.when=asked answers at once: leave out corrector.delay.")
     if config.delay < 0 or config.lasts < 1:
         raise UsageError("corrector.delay counts steps from 0 on, and corrector.lasts from 1 on.")
     if not 1 <= config.wordings <= WORDINGS:

@@ -76,13 +76,17 @@ class Oracle:
             return ""
         if self._share("silence", step) < self.config.silence:
             return ""
-        return self._wrong(observation) if self._share("wrong", step) < self.config.wrong else advice
+        wrong = self._share("wrong", step) < self.config.wrong
+        return self._wrong(observation, decision.action if decision.parsed else "") if wrong else advice
 
-    def _wrong(self, observation: Observation) -> str:
-        """Another action than the expert's; the expert's where no other was found."""
+    def _wrong(self, observation: Observation, own: str) -> str:
+        """An action that is neither the expert's nor the agent's `own`. Where no such action was found, the agent's
+        own; where nothing but the expert's was found, that.
+        """
         rng = generator(derive(self._seed, "another", observation.step))
-        others = (draw(rng, self._mission, observation) for _ in range(_TRIES))
-        return next((action for action in others if fold(action) != fold(observation.expert)), observation.expert)
+        expert = observation.expert
+        found = [a for _ in range(_TRIES) if fold(a := draw(rng, self._mission, observation)) != fold(expert)]
+        return next((a for a in found if fold(a) != fold(own)), found[0] if found else expert)
 
     def _share(self, what: str, step: int) -> float:
         return float(generator(derive(self._seed, what, step)).random())

@@ -23,6 +23,7 @@ _NOTED = {
     notes.UNKNOWN_MARKER: (
         "a reply began with something that looks like an unknown marker: look at one with `embodied view`"
     ),
+    notes.HELP: "the agent asked for help, because its set of actions was not a single one",
     notes.REVIEW_UNREAD: (
         "the corrector's model answered neither OK nor one sentence, and nobody spoke: look at one with `embodied view`"
     ),

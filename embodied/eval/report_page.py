@@ -244,12 +244,12 @@ def _outcomes(report: Report) -> Html:
     errors: dict[tuple[str, str], int] = {}
     reasons: dict[tuple[str, str], int] = {}
     for episode in report.results.ended.values():
-        for counts, key in (
+        for tally, key in (
             (errors, (episode.error_kind, episode.error[:300])),
             (reasons, (episode.spec.task.env, episode.end_reason[:120])),
         ):
             if key[1]:
-                counts[key] = counts.get(key, 0) + 1
+                tally[key] = tally.get(key, 0) + 1
     lists = []
     for title, heads, found in (
         ("Why episodes ended", ("environment", "reason"), reasons),

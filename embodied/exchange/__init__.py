@@ -50,6 +50,8 @@ class Export:
     """dpo: more runs whose episodes of the same task and seed are compared with these."""
     frames: bool = False
     """Films: show the frames between two decisions too."""
+    recordings: bool = False
+    """corrections: also write the recordings of spoken words."""
 
 
 @dataclass

@@ -14,45 +14,19 @@ as the agent `naive` would be asked.
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
-from embodied import agents
-from embodied.agents.config import AgentConfig, HistoryConfig
 from embodied.errors import UsageError
 from embodied.eval.results import progress
 from embodied.exchange import Export, Exported
 from embodied.exchange.files import damaged_note, split_note, write_lines, writing
-from embodied.seeding import generator
-from embodied.store.events import spoken
-from embodied.store.index import CORRECTION
+from embodied.rollout.turns import shows_pictures, turns
 from embodied.store.run import Run
 from embodied.terminal import shell_word
-from embodied.types import Episode, Image, Json, Message, Mission, Reply, Settings, Step, Takeover, Text
-
-UNREAD = "without a readable, valid answer"
-TAKEN_OVER = "in which somebody took over"
-NOT_ASKED = "in which no model was asked, as with agent.follow=true"
-UNRECORDED = "without a record of what was asked"
-
-
-class ChatTurn(NamedTuple):
-    """A step as a training example."""
-
-    step: Step
-    prompt: tuple[Message, ...]
-    reply: Reply
-    counted: tuple[str, ...] = ()
-    """The texts of the corrections that counted in the step, in the order in which they were spoken."""
-
-    @property
-    def tells_words(self) -> bool:
-        """Whether the prompt has the words of a correction."""
-        return any(CORRECTION in part.text for m in self.prompt for part in m.parts if isinstance(part, Text))
+from embodied.types import Episode, Image, Json, Message, Reply, Text
 
 
 def write_sft(export: Export) -> Exported:
@@ -119,10 +93,6 @@ def good_enough(episode: Episode, export: Export) -> bool:
     return value is not None and value >= export.min_progress and (episode.success is True or not export.success)
 
 
-def shows_pictures(episode: Episode) -> bool:
-    return episode.last is not None and episode.last.image is not None
-
-
 def about(episode: Episode) -> Json:
     """What a line says of its episode."""
     task = episode.spec.task
@@ -133,91 +103,6 @@ def about(episode: Episode) -> Json:
         "progress": episode.progress,
         "success": episode.success,
     }
-
-
-# --------------------------------------------------------------------------- turns
-
-
-class _Recorded:
-    """A model that gives one prepared answer: it lets the agent `naive` write the prompt it would have sent."""
-
-    name = "recorded"
-
-    def __init__(self) -> None:
-        self.answer = ""
-
-    async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
-        return Reply(self.answer)
-
-    async def aclose(self) -> None:
-        pass
-
-
-def turns(run: Run, episode: Episode, damaged: list[str], left_out: Counter[str] | None = None) -> Iterator[ChatTurn]:
-    """The steps of an episode that can serve as examples.
-
-    Args:
-        run: The run.
-        episode: One of it that has ended.
-        damaged: Takes a sentence for each line that cannot be read.
-        left_out: Counts the other steps, by the reason why they cannot.
-    """
-    left_out = Counter() if left_out is None else left_out
-    steps = list(run.steps(episode.spec.id, damaged))
-    counted = counted_in(steps)
-    asked = any(s.decision.calls for s in steps)
-    told: Sequence[ChatTurn | None] = [None] * len(steps)
-    if asked:
-        told = [_as_asked(step) for step in steps]
-    elif episode.mission is not None:
-        told = as_naive(episode, episode.mission, steps)
-    for step, turn in zip(steps, told, strict=True):
-        if turn is None:
-            taken = any(isinstance(e, Takeover) for e in step.events)
-            left_out[UNRECORDED if not asked else TAKEN_OVER if taken else NOT_ASKED] += 1
-        elif not (step.valid and (step.decision.parsed or not asked)):
-            left_out[UNREAD] += 1
-        else:
-            yield turn._replace(counted=counted.get(step.index, ()))
-    if (missing := episode.steps - len(steps)) > 0:
-        left_out[UNRECORDED] += missing
-
-
-def _as_asked(step: Step) -> ChatTurn | None:
-    """A step with the prompt that was sent; None where none was."""
-    calls = step.decision.calls
-    return ChatTurn(step, calls[0].messages, calls[-1].reply) if calls else None
-
-
-def counted_in(steps: Sequence[Step]) -> dict[int, tuple[str, ...]]:
-    """The texts of the corrections that counted in each step of an episode; steps without any are left out."""
-    spans = [
-        (c.applied, c.applied + c.lasts - 1 if c.ended is None else c.ended, c.text)
-        for c in spoken(event for step in steps for event in step.events)
-        if c.applied is not None
-    ]
-    found = {s.index: tuple(text for first, last, text in spans if first <= s.index <= last) for s in steps}
-    return {index: texts for index, texts in found.items() if texts}
-
-
-def as_naive(episode: Episode, mission: Mission, steps: Iterable[Step]) -> list[ChatTurn]:
-    """Every step of an episode with the prompt that the agent `naive` would have sent, and what was executed as its
-    answer.
-    """
-    return asyncio.run(_as_naive(episode, mission, steps))
-
-
-async def _as_naive(episode: Episode, mission: Mission, steps: Iterable[Step]) -> list[ChatTurn]:
-    model = _Recorded()
-    agent = agents.build(AgentConfig(policy="naive", history=HistoryConfig(image=int(shows_pictures(episode)))), model)
-    agent.begin(mission, generator(episode.spec.agent_seed))
-    told = []
-    for step in steps:
-        model.answer = step.executed
-        call = (await agent.act(step.observation)).calls[0]
-        told.append(ChatTurn(step, call.messages, call.reply))
-    agent.end(episode.outcome)
-    return told
 
 
 # --------------------------------------------------------------------------- files

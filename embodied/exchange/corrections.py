@@ -17,11 +17,14 @@ import msgspec
 
 from embodied.errors import StoreError, UsageError
 from embodied.exchange import Export, Exported
-from embodied.exchange.chat import Chat, about, good_enough, shows_pictures
+from embodied.exchange.chat import Chat, about, good_enough
 from embodied.exchange.files import damaged_note, split_note, write_lines
-from embodied.exchange.lessons import Lesson, left_out_note, lessons, wrong_note
+from embodied.exchange.left_out import left_out_note, wrong_note
+from embodied.rollout.lessons import Lesson, lessons
+from embodied.rollout.turns import shows_pictures
 from embodied.store.amendments import Amending, changes_of, corrections_of
-from embodied.store.checks import LONGEST_LINE, MIB
+from embodied.store.checks import LONGEST_LINE, MIB, check_place
+from embodied.store.disk import disk
 from embodied.store.run import Run
 from embodied.terminal import plain
 from embodied.types import Correction, Episode, Json
@@ -64,6 +67,7 @@ def write_corrections(export: Export) -> Exported:
                     "images": images,
                     **about(episode),
                     **_known(lesson),
+                    **(_recorded(export, lesson) if export.recordings else {}),
                 }
 
     written = Exported([write_lines(export.out / LINES, lines())])
@@ -89,6 +93,22 @@ def write_corrections(export: Export) -> Exported:
 def _wanted(episode: Episode, export: Export) -> bool:
     """Whether to export an episode's corrections: an episode without a score has good ones, too."""
     return good_enough(episode, export) or not (export.min_progress or export.success)
+
+
+def _recorded(export: Export, lesson: Lesson) -> Json:
+    """Writes the recording of spoken words, and says where it is and what the recognizer had understood."""
+    recording = lesson.of.recording
+    if recording is None:
+        return {}
+    data = export.run.blobs.get(recording.digest)  # the name is a digest, or this raises
+    if data[:4] != b"RIFF":
+        raise StoreError(f"The recording {recording.digest} is damaged: it is not a WAV file.")
+    path = export.out / "recordings" / f"{recording.digest}.wav"
+    check_place(path, export.run.root)
+    with disk(f"write {path}"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return {"recording": f"recordings/{path.name}", "heard": recording.heard, "recognizer": recording.model}
 
 
 def _known(lesson: Lesson) -> Json:
@@ -121,10 +141,12 @@ class _Line(msgspec.Struct):
     """What counts of a line that comes back."""
 
     episode: str
-    id: str
+    id: str = ""
     text: str | None = None
     said: str | None = None
     excluded: bool | None = None
+    source: str | None = None
+    """Of a preference pair: where it is from."""
 
 
 @dataclass
@@ -141,8 +163,9 @@ class Imported:
 
 
 def read_corrections(run: Run, path: Path, by: str) -> Imported:
-    """Takes in a file that `write_corrections` wrote and somebody edited: `text` and `excluded` of each line become
-    changes to the run's corrections. All other fields are ignored, and a line that is missing changes nothing.
+    """Takes in a file that `write_corrections` or `write_dpo` wrote and somebody edited: `text` and `excluded` of each
+    line become changes to the run's corrections. All other fields are ignored, and a line that is missing changes
+    nothing. Preference pairs that are about no correction are passed over.
 
     Args:
         run: The run that was exported.
@@ -190,9 +213,18 @@ def _line(data: bytes | None) -> _Line | None:
     if not data:
         return None
     try:
-        return msgspec.json.decode(data, type=_Line)
+        line = msgspec.json.decode(data, type=_Line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"it is not a line of an export ({str(error)[:200]}).") from error
+    if line.source in ("reask", "episode"):
+        return None
+    if not line.id:
+        raise UsageError(
+            "it has no `id`, so it is not known which correction it is about. Export it again with this version."
+            if line.source == "correction"
+            else "it is not a line of an export (it has no `id`)."
+        )
+    return line
 
 
 def _change(amending: Amending, line: _Line, done: Imported) -> None:

@@ -10,7 +10,8 @@ A line has `prompt` (messages), `chosen` and `rejected` (one assistant message e
   is the one of the better episode. A pair is left out if a correction counted, or somebody took over, in that step of
   either episode: what was executed then was not the agent's own.
 - `correction`: the answer that was executed after a correction, and the one that was not executed because of it. Only
-  where the agent followed; excluded corrections are left out. The prompt is the one before the words.
+  where the agent followed; excluded corrections are left out. The prompt is the one before the words. `id`, `text`,
+  `said` and `excluded` are those of the format `corrections`, and can be edited and imported as there.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ from embodied.blobs import pictures_of
 from embodied.errors import UsageError
 from embodied.eval.results import progress, read
 from embodied.exchange import Export, Exported
-from embodied.exchange.chat import Chat, ChatTurn, about, counted_in, good_enough, shows_pictures, turns
+from embodied.exchange.chat import Chat, about, good_enough
 from embodied.exchange.files import split_note, write_lines
-from embodied.exchange.lessons import Lesson, left_out_note, lessons, wrong_note
+from embodied.exchange.left_out import left_out_note, wrong_note
+from embodied.rollout.lessons import Lesson, lessons
+from embodied.rollout.turns import ChatTurn, counted_in, shows_pictures, turns
 from embodied.store.amendments import changes_of
 from embodied.store.run import Run
 from embodied.types import Correction, Episode, Json, Observation, Reply, Step, Takeover
@@ -101,7 +104,9 @@ def _corrected(played: list[Played], export: Export, chat: Chat, taught: list[Le
                 taught.append(lesson)
                 if _pairs(lesson) and lesson.rejected is not None and lesson.of.step is not None:
                     turn = ChatTurn(lesson.of.step, lesson.prompt, lesson.answer)
-                    yield _pair("correction", run, episode, turn, lesson.rejected, chat)
+                    of = lesson.of
+                    about_words = {"id": of.id, "text": of.text, "said": of.said, "excluded": of.excluded}
+                    yield _pair("correction", run, episode, turn, lesson.rejected, chat) | about_words
 
 
 def _pairs(lesson: Lesson) -> bool:

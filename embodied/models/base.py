@@ -49,6 +49,11 @@ def chooses(model: object) -> bool:
     return bool(getattr(model, "chooses", False))
 
 
+def weighs(model: object) -> bool:
+    """Whether a model in this process says how likely each of `Settings.choices` is (`Reply.weighed`)."""
+    return bool(getattr(model, "weighs", False))
+
+
 def choices_of(settings: Settings) -> tuple[str, ...]:
     """The answers that a call allows; empty where any text is an answer."""
     return settings.choices if isinstance(settings.choices, tuple) else ()
@@ -60,6 +65,7 @@ class Layer:
     def __init__(self, model: Model):
         self.name = model.name
         self.chooses = chooses(model)
+        self.weighs = weighs(model)
         self._model = model
 
     async def aclose(self) -> None:

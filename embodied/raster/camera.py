@@ -61,11 +61,19 @@ class Camera:
         right, down, ahead = (dx * a[0] + dy * a[1] + dz * a[2] for a in self.axes)
         return right, down, ahead
 
-    def world(self, x: Floats, y: Floats, z: Floats | float) -> tuple[Floats, Floats, Floats]:
-        """As `out_of`, of coordinates in arrays of their own, which is quicker."""
+    def world(self, x: Floats, y: Floats, z: Floats | float, count: int = 3) -> Floats:
+        """As `out_of`, of coordinates in arrays of their own, which is quicker: (count, ...) float64, the first `count`
+        coordinates.
+        """
         right, down, ahead = self.axes
-        a, b, c = (self.eye[k] + x * right[k] + y * down[k] + z * ahead[k] for k in range(3))
-        return a, b, c
+        found, part = np.empty((count, *x.shape)), np.empty(x.shape)
+        for k in range(count):  # eye + x right + y down + z ahead, in this order and in place
+            row = found[k, ...]
+            np.multiply(x, right[k], out=row)
+            row += self.eye[k]
+            row += np.multiply(y, down[k], out=part)
+            row += np.multiply(z, ahead[k], out=part)
+        return found
 
     def into(self, points: Floats) -> Floats:
         """World points (..., 3) in the camera frame, (..., 3) float64, metres."""
@@ -73,7 +81,7 @@ class Camera:
 
     def out_of(self, points: Floats) -> Floats:
         """Points (..., 3) in the camera frame in the world, (..., 3) float64, metres."""
-        return np.stack(self.world(points[..., 0], points[..., 1], points[..., 2]), axis=-1)
+        return np.ascontiguousarray(np.moveaxis(self.world(points[..., 0], points[..., 1], points[..., 2]), 0, -1))
 
     def pixels(self, points: Floats) -> Floats:
         """Points (..., 3) in the camera frame, in front of the camera, as pixels (..., 2) float64."""

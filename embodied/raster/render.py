@@ -162,7 +162,7 @@ def _lit(meshes: Sequence[Mesh | Faces], light: Light) -> Faces:
 
 def _lamplit(faces: Faces, lamp: Lamp, camera: Camera, index: Ints, depth: Floats, where: Ints) -> Words:
     face = index[where]
-    lit = faces.brightness[face] + lamp(np.stack(_seen_at(camera, where, depth[where])).T)
+    lit = faces.brightness[face] + lamp(_seen_at(camera, where, depth[where]).T)
     return scaled(faces.colors[face], weights(np.maximum(lit, faces.glow[face])))
 
 
@@ -182,7 +182,8 @@ def _lay_ground(
     away = far[where // camera.width, where % camera.width]
     index[where] = -1
     depth[where] = away
-    points = np.stack(_seen_at(camera, where, away)).T if callable(ground) or light.lamp else np.empty((0, 3))
+    # Only a lamp needs the height, which is 0.
+    points = _seen_at(camera, where, away, 3 if light.lamp else 2).T if callable(ground) or light.lamp else away[:0]
     paint = words(ground(points[:, :2], away / camera.focal) if callable(ground) else ground)
     z = light.direction[2] / math.sqrt(sum(d * d for d in light.direction))
     bright = light.ambient + light.sun * max(0.0, z)
@@ -196,17 +197,21 @@ def _grid(camera: Camera) -> tuple[Floats, Floats]:
     return x, y
 
 
-def _seen_at(camera: Camera, where: Ints, depth: Floats | float) -> tuple[Floats, Floats, Floats]:
-    """x, y and z in the world of what is at `depth` behind the pixels of index `where`, all (n,) float64."""
+def _seen_at(camera: Camera, where: Ints, depth: Floats | float, count: int = 3) -> Floats:
+    """x, y and z in the world (or the first `count` of them) of what is at `depth` behind the pixels of index `where`:
+    (count, n) float64.
+    """
     x, y = _grid(camera)
     row = where // camera.width
-    return camera.world(x[where - row * camera.width] * depth, y[row] * depth, depth)
+    return camera.world(x[where - row * camera.width] * depth, y[row] * depth, depth, count)
 
 
 def _directions(camera: Camera, where: Ints) -> Floats:
-    x, y, z = (a - eye for a, eye in zip(_seen_at(camera, where, 1.0), camera.eye, strict=True))
-    length = np.sqrt(x * x + y * y + z * z)
-    return np.stack([x / length, y / length, z / length]).T
+    rays = _seen_at(camera, where, 1.0)
+    rays -= np.array(camera.eye)[:, None]
+    x, y, z = rays
+    rays /= np.sqrt(x * x + y * y + z * z)
+    return rays.T
 
 
 def _reduced(

@@ -11,11 +11,13 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from embodied.agents.base import Follower
+from embodied.agents.resolving import Resolution
 from embodied.rollout.assisting import Assisted
 from embodied.rollout.control import CUTTING, INTERRUPTING, Command, Control, EndCorrection, Mode, Next, Receipt
 from embodied.rollout.offered import Offered
 from embodied.rollout.spoken import Spoken, draft, resumed
-from embodied.rollout.understanding import say
+from embodied.rollout.understanding import Understanding, say
 from embodied.rollout.worlds.environment import Answer
 from embodied.rollout.worlds.workers import Environment
 from embodied.types import Call, Decision, Event, Mission, Observation, Step
@@ -123,6 +125,8 @@ class Channel:
         self.control.accepts = lambda text: offered.phrase(text, self._observation)
         self.control.choices = lambda: offered.choices(self._observation)
         self.control.resolve = lambda words: assisted.understanding.of(words, self._observation)
+        if isinstance(assisted.agent, Follower):  # others read the words themselves
+            self.control.question = self._question(assisted.understanding)
         counting = [resumed(correction, played) for correction in reversed(assisted.hand_over())]
         self._spoken.begin(counting)
         early = list(self.control.receipts)
@@ -133,6 +137,18 @@ class Channel:
         for receipt in early:
             if receipt.status != "refused" and (said := draft(receipt)) is not None:
                 note(said)
+
+    def _question(self, understanding: Understanding) -> Callable[[str, Resolution], str]:
+        """What a person is asked whose words name no action, or several, in the present step. Nobody waits for the
+        answer: it is a new correction.
+        """
+
+        def question(words: str, found: Resolution) -> str:
+            asked, options = understanding.question(words, found, self._observation)
+            choices = f"choose one of: {', '.join(options)}" if found.several else self.control.choices()
+            return f"{asked} The agent follows actions only: {choices}."
+
+        return question
 
     async def turn(self, observation: Observation, assisted: Assisted, stopping: asyncio.Event) -> Turn | None:
         """Waits until somebody may decide, and for the decision. After an interruption the agent is asked again, on the

@@ -14,7 +14,7 @@ from typing import Literal
 
 from embodied.agents.resolving import Resolution
 from embodied.errors import EmbodiedError
-from embodied.types import How
+from embodied.types import How, Recording
 
 LONGEST = 2_000
 """Characters of a correction: a slip of the clipboard must not fill every later prompt."""
@@ -61,6 +61,8 @@ class Speak:
     """A label of the speaker, never an account name."""
     lasts: int = 1
     """Steps after which it ends by itself, at least 1. The agent is told it before each of them."""
+    recording: Recording | None = None
+    """The sound of the words, where they were spoken to a microphone."""
 
 
 @dataclass(frozen=True)
@@ -194,6 +196,8 @@ class Receipt:
     """What ended a correction or a takeover that was in force."""
     meant: Resolution | None = None
     """The action that a correction names; None as long as nobody has heard it."""
+    question: str = ""
+    """What its speaker is asked, where the agent follows actions alone and the correction names none, or several."""
     episode: str = ""
     """The id of the episode that a branch or a rewind began."""
 
@@ -221,6 +225,7 @@ class Control:
         accepts: The action of the present step that a person's words are; None where they are none.
         choices: What can be chosen in the present step, as the end of a sentence; empty where nobody knows.
         resolve: The action that a correction names in the present step.
+        question: What the speaker of words is asked that name no action; empty where the agent understands words.
         changed: Hears every receipt that is new or has changed. Must return quickly and send no command.
         branch: Begins the episode that a command asks for, and returns its id. Raises `EmbodiedError` where it cannot.
     """
@@ -228,6 +233,7 @@ class Control:
     accepts: Callable[[str], str | None] = lambda phrase: phrase or None
     choices: Callable[[], str] = lambda: ""
     resolve: Callable[[str], Resolution] = lambda words: Resolution()
+    question: Callable[[str, Resolution], str] = lambda words, found: ""
     changed: Callable[[Receipt], None] = lambda receipt: None
     branch: Callable[[Branch | Rewind], str] = lambda command: ""
     mode: Mode = Mode.AUTONOMOUS
@@ -413,6 +419,7 @@ class Control:
         words.told = self.played
         if words.status == "waiting":
             words.applied, words.meant = self.played, self.resolve(words.command.text)
+            words.question = "" if words.meant.action else self.question(words.command.text, words.meant)
             self._set(words, "applied")
         return words.command.text
 

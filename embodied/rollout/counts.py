@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from embodied.agents.notes import HELP
 from embodied.store.events import calls_in, opens
 from embodied.types import Correction, Decision, Reply, Review, Step
 
@@ -35,6 +36,15 @@ def of_step(step: Step) -> Iterator[str]:
         for call in calls_in(event):
             yield from of_reply(call.reply)
     yield from of_decision(step.decision)
+    if not _asked(step.decision) and any(
+        isinstance(event, Correction) and event.superseded is not None and _asked(event.superseded)
+        for event in step.events
+    ):
+        yield HELP  # the decision that was executed is the corrected one
+
+
+def _asked(decision: Decision) -> bool:
+    return any(note.kind == HELP for note in decision.notes)
 
 
 def of_decision(decision: Decision) -> Iterator[str]:

@@ -5,13 +5,16 @@ written before everything that can be wrong has been checked.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -37,6 +40,9 @@ from embodied.types import Episode, EpisodeSpec, Step, TaskSpec, Usage
 
 Watch = Callable[[Run, Sequence[EpisodeSpec], Price | None], AbstractContextManager[Listener]]
 """Makes a run's listener from the run, the episodes to play, and the price of a model call."""
+T = TypeVar("T")
+LOADING = "embodied: loading"
+"""How the name of the thread begins that loads models beside a desk."""
 Factory = Callable[[agents.Kit], Agent]
 """Makes an agent for one episode."""
 
@@ -118,7 +124,10 @@ async def play(
         if stopping.is_set():
             return job.run, Result(0, 0, interrupted=True)
         # importing and loading may take a minute: people at a desk must be answered meanwhile
-        model, critic = build_models(job) if channels is None else await asyncio.to_thread(build_models, job)
+        built = build_models(job) if channels is None else await _aside(partial(build_models, job), stopping)
+        if built is None:
+            return job.run, Result(0, 0, interrupted=True)
+        model, critic = built
         try:
             _check_agents(job, model, critic)
             run = job.run or Run.create(job.root, job.record)
@@ -140,8 +149,24 @@ async def play(
                     job.config.corrector.sentences,
                 )
         finally:
-            for built in filter(None, (model, critic)):
-                await built.aclose()
+            for made in filter(None, (model, critic)):
+                await made.aclose()
+
+
+async def _aside(load: Callable[[], T], stopping: asyncio.Event) -> T | None:
+    """What `load` gives, in a thread of its own; None once `stopping` is set. Nothing can stop an import halfway, so
+    the thread is left alone then (`LOADING`).
+    """
+    thread = ThreadPoolExecutor(1, LOADING)
+    loaded = asyncio.get_running_loop().run_in_executor(thread, contextvars.copy_context().run, load)
+    stopped = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait((loaded, stopped), return_when=asyncio.FIRST_COMPLETED)
+        return loaded.result() if loaded.done() else None
+    finally:
+        stopped.cancel()
+        loaded.cancel()
+        thread.shutdown(wait=False)
 
 
 def pool_of(job: Job) -> Pool:
@@ -216,6 +241,11 @@ def check(job: Job) -> None:
         raise UsageError(
             f"The agent expert plays already what the corrector {config.corrector.name} would say: leave out"
             " --corrector, or take another agent."
+        )
+    if config.corrector.when == "asked" and not config.agent.asks and job.factory is None:
+        raise UsageError(
+            "corrector.when=asked waits for an agent that asks, and this one never does: play an agent's folder that"
+            " `embodied calibrate` made."
         )
     if correctors.in_person(config.corrector):
         _check_person(config)

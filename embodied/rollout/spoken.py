@@ -34,7 +34,7 @@ def resumed(correction: Correction, played: int) -> Receipt:
     """The receipt of a recorded correction that is still in force."""
     return Receipt(
         id=number(correction) or 0,
-        command=Speak(correction.text, correction.how, correction.by, correction.lasts),
+        command=Speak(correction.text, correction.how, correction.by, correction.lasts, correction.recording),
         opened=correction.opened,
         status="applied",
         applied=correction.applied,
@@ -46,9 +46,9 @@ def resumed(correction: Correction, played: int) -> Receipt:
 def draft(receipt: Receipt) -> Correction | Label | None:
     """What a command says, before anything came of it; None where it says nothing."""
     match receipt.command:
-        case Speak(text, how, by, lasts):
-            id_ = f"{receipt.opened}-c{receipt.id}"
-            return Correction(text=text, how=how, by=by, id=id_, opened=receipt.opened, lasts=lasts)
+        case Speak(text, how, by, lasts, recording):
+            id_, opened = f"{receipt.opened}-c{receipt.id}", receipt.opened
+            return Correction(text=text, how=how, by=by, id=id_, opened=opened, lasts=lasts, recording=recording)
         case control.Label(label, step, by):
             return Label(text=label, by=by, step=step)
         case _:

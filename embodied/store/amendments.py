@@ -21,7 +21,7 @@ from embodied.store.events import bare, spoken
 from embodied.store.journal import append_to_journal
 from embodied.store.run import Run
 from embodied.terminal import shell_word
-from embodied.types import Correction, Episode, Observation, Step, Takeover
+from embodied.types import Correction, Episode, Label, Observation, Recording, Step, Takeover
 
 NAME = "amendments.jsonl"
 LONGEST_JOURNAL = 64 * MIB
@@ -33,23 +33,25 @@ LONGEST_LABEL = 100
 
 
 class Amendment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A line of the journal: a change to one correction or takeover."""
+    """A line of the journal: a change to one correction or takeover, or a label of an episode that has ended."""
 
     episode: str
     id: str
-    """As `Amended.id`."""
+    """As `Amended.id`. Of a label `label`, or `3-label`, where 3 is the step."""
     said: str
-    """The words that were spoken, or the action of the takeover. If the episode was played again, the change is not
-    about what happened then.
+    """The words that were spoken, or the action of the takeover; of a label, how the episode ended. If the episode was
+    played again, the change is not about what happened then.
     """
     by: str
     """A label of who made the change; not the name of an account."""
     time: str = ""
     """UTC, ISO 8601."""
     text: str | None = None
-    """The words that take the place of those that were spoken; None leaves them."""
+    """The words that take the place of those that were spoken; None leaves them. Of a label, the label."""
     excluded: bool | None = None
     """Whether exports must leave it out; None leaves that as it is."""
+    recording_deleted: bool | None = None
+    """True where the recording of the words was deleted; None leaves that as it is."""
 
 
 Changes = Mapping[tuple[str, str], Amendment]
@@ -78,6 +80,8 @@ class Amended:
     """Digests of the pictures that were seen then, in order."""
     after: tuple[str, ...]
     """Digests of the pictures that were seen next."""
+    recording: Recording | None = None
+    """The sound of the words; None where there is none, or it was deleted."""
 
     @property
     def said(self) -> str:
@@ -123,7 +127,7 @@ def changes_of(run: Run, damaged: list[str]) -> Changes:
             continue
         key = new.episode, new.id
         if (old := found.get(key)) is not None and old.said == new.said:
-            kept = {k: getattr(old, k) for k in ("text", "excluded") if getattr(new, k) is None}
+            kept = {k: getattr(old, k) for k in ("text", "excluded", "recording_deleted") if getattr(new, k) is None}
             new = msgspec.structs.replace(new, **kept)
         found[key] = new
     return found
@@ -172,6 +176,7 @@ def amended(run: Run, episode: str, changes: Changes, damaged: list[str], *, pro
             at if heard else None,
             last if at is None else _digests(at.observation),
             after.get(place, ()) if heard else (),
+            None if change is not None and change.recording_deleted else getattr(event, "recording", None),
         )
 
 
@@ -200,6 +205,65 @@ def amend(
     return Amending(run, by, list(amended(run, episode, changes, []))).change(episode, id_, text, excluded)
 
 
+def label(run: Run, episode: str, text: str, *, step: int | None = None, by: str) -> Label:
+    """Labels an episode that has ended, or a step of it; the label is on the disk when this returns. Of several later
+    labels of one thing the last one counts. No label changes a score.
+
+    Args:
+        run: The run.
+        episode: The episode: its id, a unique beginning of it, or its number.
+        text: The label, for instance `success`.
+        step: A step that was played; None for the whole episode.
+        by: A label of who says so; not the name of an account.
+
+    Raises:
+        UsageError: The episode has not ended, has no such step, or the label cannot be taken.
+        StoreError: There is no such episode, or the run folder cannot be written.
+    """
+    episode = run.find(episode)
+    ended = run.episode(episode)
+    if ended is None:
+        raise UsageError(f"The episode {_shown(episode)} has not ended: a label of it stands in its record.")
+    if step is not None and not 0 <= step < ended.steps:
+        raise UsageError(f"Step {step} was not played: the episode has {ended.steps} steps.")
+    if not text.strip():
+        raise UsageError("An empty label says nothing.")
+    _check_by(by)
+    id_ = "label" if step is None else f"{step}-label"
+    time = datetime.now(UTC).isoformat(timespec="seconds")
+    text = check_text(text)
+    _append(run, Amendment(episode=episode, id=id_, said=_end(ended), by=by, time=time, text=text))
+    return Label(text=text, by=by, step=step)
+
+
+def labels_of(run: Run, episode: str, changes: Changes, damaged: list[str]) -> list[Label]:
+    """The labels of an episode and of its steps: those of its record, then those that were given after its end."""
+    ended = _result(run, episode, damaged)
+    steps = run.steps(episode, damaged) if _mentions_labels(run, episode) else ()
+    events = [*(e for step in steps for e in step.events), *(() if ended is None else ended.events)]
+    found = [event for event in events if isinstance(event, Label)]
+    for (of, id_), change in changes.items():
+        step, _, what = id_.rpartition("-") if id_ != "label" else ("", "", "label")
+        about = of == episode and what == "label" and ((step.isascii() and step.isdigit()) or not step)
+        if about and ended is not None and change.said == _end(ended) and change.text is not None:
+            found.append(Label(text=change.text, by=change.by, step=int(step) if step else None))
+    return found
+
+
+def _mentions_labels(run: Run, episode: str) -> bool:
+    """Whether a step may hold a label: most episodes have none, and reading them whole takes long."""
+    try:
+        with (run.folder(episode) / "steps.jsonl").open("rb") as lines:
+            return any(b'"label"' in line for line in lines)
+    except OSError:
+        return False
+
+
+def _end(ended: Episode) -> str:
+    """What tells this end of an episode from that of another attempt."""
+    return f"{ended.outcome} after {ended.steps} steps"
+
+
 def carry(changes: Changes, episode: str, run: Run) -> None:
     """Writes what all changes to an episode come to into another run that takes the episode over."""
     for (of, _), change in changes.items():
@@ -220,8 +284,7 @@ class Amending:
     """
 
     def __init__(self, run: Run, by: str, known: Iterable[Amended]):
-        if not by.strip() or not is_line(by, LONGEST_LABEL):
-            raise UsageError(f"Who makes the change must be one line of at most {LONGEST_LABEL} characters.")
+        _check_by(by)
         self.run, self.by = run, by
         self.known = {(a.episode, a.id): a for a in known}
 
@@ -241,12 +304,7 @@ class Amending:
         excluded = None if excluded == now.excluded else excluded
         if text is None and excluded is None:
             return now
-        time = datetime.now(UTC).isoformat(timespec="seconds")
-        line = Amendment(episode=episode, id=id_, said=now.said, by=self.by, time=time, text=text, excluded=excluded)
-        path = self.run.root / NAME
-        check_place(path, self.run.root)
-        with disk(f"write {path}"):
-            append_to_journal(path, line)
+        self._write(now, text=text, excluded=excluded)
         now = replace(
             now,
             by=self.by,
@@ -255,6 +313,39 @@ class Amending:
         )
         self.known[episode, id_] = now
         return now
+
+    def delete_recording(self, episode: str, id_: str) -> Amended:
+        """Deletes the recording of a correction from the run folder; the words stay. A second call deletes what a kill
+        between the two steps has left.
+
+        Raises:
+            UsageError: There is no such correction, or it never had a recording.
+            StoreError: The run folder cannot be written.
+        """
+        now = self.known.get((episode, id_))
+        recording = now.event.recording if now is not None and isinstance(now.event, Correction) else None
+        if now is None or recording is None:
+            raise UsageError(f"{self.run.root} has no recording of {_shown(id_)} in the episode {_shown(episode)}.")
+        if now.recording is not None:
+            self._write(now, recording_deleted=True)
+        try:
+            sound = self.run.blobs.get(recording.digest)[:4] == b"RIFF"  # a record may name anything
+        except StoreError:  # it is gone already
+            sound = False
+        if sound:
+            self.run.blobs.delete(recording.digest)
+        now = self.known[episode, id_] = replace(now, by=self.by, recording=None)
+        return now
+
+    def _write(self, now: Amended, **changed: str | bool | None) -> None:
+        time = datetime.now(UTC).isoformat(timespec="seconds")
+        line = Amendment(episode=now.episode, id=now.id, said=now.said, by=self.by, time=time)
+        _append(self.run, msgspec.structs.replace(line, **changed))
+
+
+def _check_by(by: str) -> None:
+    if not by.strip() or not is_line(by, LONGEST_LABEL):
+        raise UsageError(f"Who makes the change must be one line of at most {LONGEST_LABEL} characters.")
 
 
 def _append(run: Run, change: Amendment) -> None:

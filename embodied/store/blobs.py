@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from embodied.errors import StoreError
-from embodied.store.checks import LONGEST_PICTURE, is_digest, read_plain
+from embodied.store.checks import LONGEST_PICTURE, check_place, is_digest, read_plain
 from embodied.store.disk import disk, write_whole
 
 
@@ -42,6 +42,20 @@ class FileBlobs:
         if hashlib.sha256(data).hexdigest() != digest:
             raise StoreError(f"The blob {self.path(digest)} is damaged: its bytes do not match its name.")
         return data
+
+    def delete(self, digest: str) -> None:
+        """Removes the bytes with this digest, if they are there.
+
+        Raises:
+            StoreError: The file cannot be removed.
+        """
+        if not is_digest(digest):
+            raise StoreError(f"{digest[:80]!r} is not the name of a blob: a SHA-256 of 64 hexadecimal digits.")
+        path = self.path(digest)
+        check_place(path, self.root)
+        with disk(f"delete {path}"):
+            path.unlink(missing_ok=True)
+        self._known.discard(digest)
 
     def path(self, digest: str) -> Path:
         """Where the bytes with this digest are."""

@@ -39,6 +39,20 @@ def playing(folders: Iterable[Path], locks: frozenset[int] | None) -> bool:
     return any(_locked(folder) if locks is None else _inode(folder) in locks for folder in folders)
 
 
+def holders(folders: Iterable[Path]) -> list[int]:
+    """The processes that play one of these episodes, where the system keeps a list; of processes in other containers
+    nothing is known.
+    """
+    inodes = {_inode(folder) for folder in folders} - {0}
+    found: set[int] = set()
+    with contextlib.suppress(OSError):
+        for line in LOCKS.read_text().splitlines():
+            fields = line.split()
+            if len(fields) > 5 and fields[1] == "FLOCK" and int(fields[5].rpartition(":")[2]) in inodes:
+                found.add(int(fields[4]))
+    return sorted(pid for pid in found if pid > 0)
+
+
 def _inode(folder: Path) -> int:
     with contextlib.suppress(OSError):
         return os.lstat(folder).st_ino

@@ -57,6 +57,26 @@ def read(folder: Path) -> tuple[Event, ...]:
     return tuple(found)
 
 
+def unheard(folder: Path, steps: Iterable[Step]) -> list[Correction]:
+    """A person's words to earlier attempts that no executed decision had heard, each once, while the episode goes on.
+    Words that the person took back, said otherwise or said again are not among them.
+
+    Args:
+        folder: The episode's.
+        steps: Those that are recorded.
+    """
+    words = {
+        event.text: event
+        for event in read(folder)
+        if isinstance(event, Correction) and event.status == "discarded" and event.why == "episode end"
+    }
+    waiting = [event for event in words.values() if event.applied is None]
+    if not waiting:
+        return []
+    heard = [event for step in steps for event in step.events if isinstance(event, Correction)]
+    return [w for w in waiting if not any(h.text == w.text and h.opened >= w.opened for h in heard)]
+
+
 def keep(folder: Path, events: tuple[Event, ...]) -> None:
     """Writes the file anew; without events there is none."""
     if events:

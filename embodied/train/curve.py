@@ -20,7 +20,7 @@ from embodied.train.gate import false_promotion
 from embodied.train.leaks import leaks, without
 from embodied.train.learner import Used
 from embodied.train.ledger import sum_of
-from embodied.train.rounds import Curve, Plan, Point, Round
+from embodied.train.rounds import Curve, Plan, Point, Round, identity
 
 if TYPE_CHECKING:
     from embodied.train.improve import Loop
@@ -98,8 +98,6 @@ def opened(plan: Plan) -> int:
     """How many improvements on this machine have opened the test seeds of this one, itself included. A test that is
     opened often is chosen by, too.
     """
-    from embodied.train.improve import identity
-
     seeds = f"{derive(plan.seed, 'tests', *plan.env, plan.task, bits=60):015x}"
     path = state_folder().parent / "tests" / seeds
     try:

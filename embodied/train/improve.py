@@ -8,7 +8,6 @@ in the same way.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +27,6 @@ from embodied.request import Request
 from embodied.rollout.playing import Job
 from embodied.seeding import derive
 from embodied.splits import check_split, check_tasks, options_of
-from embodied.store.codec import encode
 from embodied.store.run import Run
 from embodied.train import LEARNERS
 from embodied.train.curve import curve
@@ -185,7 +183,7 @@ class Loop:
         begun = time.monotonic()
         child = folder / "child"
         try:
-            made = load(child) if (child / "agent.json").exists() else self._made(practice, parent, child)
+            made = self._there(child) or self._made(practice, parent, child)
         except TrainingFailed as error:
             why = f"The learner made no version, so the parent stays. {error}"
             return msgspec.structs.replace(done, why=why, learn=self._learned(folder)), None
@@ -197,6 +195,13 @@ class Loop:
         """What the learner of a round has played and asked."""
         mine = (f"{folder.name} practice ", f"{folder.name} asked")
         return sum_of(used for name, used in self.ledger.spent.items() if name.startswith(mine))
+
+    def _there(self, child: Path) -> AgentVersion | None:
+        """The version that was made before a kill; None where it is not there or not whole: then it is made again."""
+        try:
+            return load(child)
+        except (UsageError, StoreError):
+            return None
 
     def _made(self, practice: OfRound, parent: AgentVersion, child: Path) -> AgentVersion:
         shutil.rmtree(child, ignore_errors=True)  # of a kill while it was written
@@ -331,11 +336,6 @@ class Loop:
 
     def __hash__(self) -> int:
         return hash(str(self.root))
-
-
-def identity(plan: Plan) -> str:
-    """A hash of what was asked for."""
-    return hashlib.sha256(encode(plan)).hexdigest()
 
 
 def improve(wanted: Wanted, player: Player, say: Say) -> Curve:

@@ -1,7 +1,7 @@
 """The item check: nothing that an agent learned from, or was chosen by, may stand in its test.
 
-Seeds are compared before anything is learned. Items (what an episode was about) are known when it was played, so they
-are compared at the end: whoever copied a test item into a training run is found there.
+Seeds are compared before anything is learned. Items (what an episode was about) are known once it was
+played, so they are compared at the end. A test item that somebody copied into a training run is found there.
 """
 
 from __future__ import annotations

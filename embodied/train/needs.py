@@ -73,7 +73,7 @@ class Needs:
         )
 
     def _of(self, each: int) -> Used:
-        """What so many episodes of each task will use."""
+        """What so many episodes of each task will use: before anything was played, the least that a rehearsal says."""
         episodes = each * self._tasks
         played = [
             used for name, used in self._loop.ledger.spent.items() if used.episodes and not name.endswith("ceiling")
@@ -84,9 +84,8 @@ class Needs:
             dollars = sum(used.dollars or 0.0 for used in played) / count
             return Used(episodes, tokens=round(episodes * tokens), dollars=episodes * dollars)
         tokens_of, dollars_of = self._rehearse()
-        middle = (tokens_of.low + tokens_of.high) / 2
-        paid = 0.0 if dollars_of is None else (dollars_of.low + dollars_of.high) / 2
-        return Used(episodes, tokens=round(episodes * middle), dollars=episodes * paid)
+        paid = 0.0 if dollars_of is None else dollars_of.low
+        return Used(episodes, tokens=round(episodes * tokens_of.low), dollars=episodes * paid)
 
     def phases(self) -> list[Phase]:
         """What is planned, by phase; gates have as many episodes as are named, or at least as many as any gate has.

@@ -1,7 +1,7 @@
 """The folder of an improvement, and the records in it.
 
 OUT/improve.json            what was asked for: Plan
-OUT/start/                  the first version, where the agent was no version yet
+OUT/start/                  the first version, where it had to be made of a preset
 OUT/round-1/collect/        training episodes of the parent (a run), with the corrector
 OUT/round-1/practice/       what the learner played and asked: runs, and replies in asked.jsonl
 OUT/round-1/work/           the learner's own checkpoints, until the round is over
@@ -14,6 +14,7 @@ OUT/curve.json              the result: Curve
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -126,7 +127,7 @@ class Point(msgspec.Struct, frozen=True, omit_defaults=True):
     """One version on the test episodes."""
 
     version: str
-    """Hash; empty for the two that are no version: corrected, ceiling."""
+    """Hash; empty for the rows corrected and ceiling."""
     label: str
     round: int
     """The round that made it; 0 for the first one."""
@@ -165,6 +166,11 @@ class Curve(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why it ended before its last round; empty where it did not."""
     test: Used = Used()
     format: int = FORMAT
+
+
+def identity(plan: Plan) -> str:
+    """A hash of what was asked for."""
+    return hashlib.sha256(encode(plan)).hexdigest()
 
 
 def write(path: Path, record: Any) -> None:

@@ -22,7 +22,7 @@ PLACES = ("model.path", "model.mmproj", "model.sha256", "agent.version")
 
 
 def needs_folder(request: Request) -> bool:
-    """Whether the agent is no version yet, or the user changes something of it."""
+    """Whether a version must be made: of a preset, or because the user changes something of it."""
     return request.version is None or request.model is not None or any(map(of_agent, keys(request)))
 
 
@@ -125,7 +125,7 @@ def _leaves(value: Any, usual: Any, path: str) -> Iterator[tuple[str, Any, Any]]
 
 
 def _weights(config: EvalConfig) -> Path:
-    """The folder or file of a local model that is no version's part yet."""
+    """The folder or file of a local model that no version holds yet."""
     place = Path(config.model.path or config.model.name).expanduser()
     if not place.exists():
         raise UsageError(

@@ -168,3 +168,52 @@ def test_without_a_terminal(typed, actions):
     said = done.stdout.decode()
     assert re.findall("<<(.*?)>>", said) == [*actions, "interrupted"]
     assert "You are in a room." in said and not done.stderr
+
+
+SEATED = """
+import asyncio, signal, sys
+from pathlib import Path
+from embodied import agents
+from embodied.agents import AgentConfig
+from embodied.rollout.channel import Channel
+from embodied.rollout.control import Act, GiveBack, TakeOver
+from embodied.rollout.runner import run_all
+from embodied.rollout.worlds.workers import Pool
+from tests.rollout.playing import Quiet, make_run
+
+async def main():
+    run, (played, other) = make_run(Path(sys.argv[1]), 2)
+    channel = Channel()
+
+    class Told(Quiet):
+        def stepped(self, spec, step):
+            if spec.id == other.id and step.index == 2:
+                for command in (TakeOver("person 1"), Act("go forward"), GiveBack()):
+                    channel.submit(command)
+            if spec.id == played.id:
+                print(f"<<{step.executed}, {[type(event).__name__ for event in step.events]}>>", flush=True)
+
+    def agent(spec):
+        return agents.build(AgentConfig(policy="human" if spec.id == played.id else "random"), spec=spec)
+
+    channels = {played.id: channel}
+    async with Pool(2) as pool:
+        await run_all(run, (played, other), agent, pool, Told(), 2, channels=lambda spec: channels.get(spec.id))
+
+asyncio.run(main())
+"""
+
+
+def test_a_channel_reaches_a_person_who_sits_at_the_keyboard(tmp_path):
+    """While nobody types, another episode plays on, and somebody else takes over for a step. What the person plays has
+    no events: a takeover is somebody who acts in the agent's place, and here the person is the agent.
+    """
+    command = [sys.executable, "-c", SEATED, str(tmp_path / "run")]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    said = b""
+    while b">>" not in said:
+        said += os.read(process.stdout.fileno(), 65536)
+    rest, _ = process.communicate(b"turn left\n" * 100, timeout=120)
+    found = re.findall("<<(.*?)>>", (said + rest).decode())
+    assert found[:2] == ["go forward, ['Takeover']", "turn left, []"] and set(found[1:]) == {found[1]}
+    assert process.returncode == 0

@@ -82,3 +82,17 @@ def test_they_need_no_model_and_take_all_calls(policy):
     agent = agents.build(AgentConfig(policy=policy))
     agent.hear("Left!")
     agent.end("finished")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("a" * 4_001, "4001 characters"), ("a\x1b[2Jb", "control a terminal"), ("a\ud800", "control a terminal")],
+)
+def test_instructions_that_no_prompt_may_hold_are_refused(text, said):
+    with pytest.raises(UsageError, match=said):
+        agents.check(agents.AgentConfig(instructions=text))
+
+
+def test_instructions_are_for_agents_that_ask_a_model():
+    with pytest.raises(UsageError, match=r"agents that ask a model"):
+        agents.build(agents.AgentConfig("random", instructions="Go."))

@@ -8,13 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pytest
 
-from embodied.agents.config import HistoryConfig, ParseConfig
+from embodied import agents
+from embodied.agents import AgentConfig
+from embodied.agents.base import Agent
+from embodied.agents.config import DemonstrationConfig, HistoryConfig, ParseConfig
 from embodied.types import Call, Decision, Mission, Observation, Reply
 from tests.agents.play import ROOM, STORY, Replies, act, make, picture, play, shown
+from tests.agents.test_few_shot import TO_PLAY, record
 
 GOLDEN = Path(__file__).parents[1] / "golden/prompts"
 
@@ -38,8 +44,11 @@ def episode(
 
 
 def corrected(policy: str = "naive", said: tuple[str, ...] = ("turn left", "turn right", "toggle"), **config: Any):
+    return spoken_to(make(policy, ROOM, Replies(*said), **config))
+
+
+def spoken_to(agent: Agent) -> list[Decision]:
     """A person speaks before the second step."""
-    agent = make(policy, ROOM, Replies(*said), **config)
     decisions = [act(agent, SEEN[0])]
     agent.hear("The door is to the right.")
     agent.hear("You need the key.")
@@ -57,6 +66,16 @@ def decides_again(policy: str, **config: Any) -> list[Decision]:
     return [*decisions, act(agent, seen[2])]
 
 
+def demonstrated() -> list[Decision]:
+    """A person speaks to an agent that was shown an episode."""
+    with TemporaryDirectory() as folder:
+        shown = DemonstrationConfig([record(Path(folder) / "run", [{"seed": 2}])])
+        config = AgentConfig("few_shot", demonstrations=shown, history=HistoryConfig(text=4))
+        agent = agents.build(config, Replies("turn left", "turn right", "toggle"), spec=TO_PLAY)
+        agent.begin(ROOM, np.random.default_rng(0))
+        return spoken_to(agent)
+
+
 EPISODES: dict[str, Callable[[], list[Decision]]] = {
     "naive": lambda: episode("naive", ["go forward", "fly", "go forward", "toggle"]),
     "naive-image": lambda: episode("naive", ["go forward"] * 4, history=HistoryConfig(text=1, image=2)),
@@ -69,10 +88,14 @@ EPISODES: dict[str, Callable[[], list[Decision]]] = {
     "naive-message-image": lambda: corrected(history=HistoryConfig(text=1, image=2)),
     "cot-message": lambda: corrected("cot", tuple(f"Thus.\nACTION: {a}" for a in ("turn left", "toggle", "toggle"))),
     "robust_cot-message": lambda: corrected("robust_cot", ("A door.\n<|ACTION|>toggle<|END|>",) * 3),
+    "few_shot-message": demonstrated,
     "cot-message-decides-again": lambda: decides_again("cot", history=HistoryConfig("blocks")),
     "naive-message-decides-again": lambda: decides_again("naive"),
     "naive-decides-again": lambda: decides_again("naive", corrections="paragraph"),
     "cot-decides-again": lambda: decides_again("cot", history=HistoryConfig("blocks"), corrections="paragraph"),
+    "naive-instructions": lambda: episode(
+        "naive", ["toggle"], SEEN[:1], instructions="Doors open with toggle.\nNever turn twice."
+    ),
     "naive-blocks": lambda: episode(
         "naive",
         ["go forward", "fly", "go forward", "toggle"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import random
 import subprocess
@@ -175,3 +176,51 @@ def test_a_killed_run_loses_and_doubles_no_correction(tmp_path):
     run = Run(tmp_path / "broken")
     spoken = [c for s in run.record.planned for c in corrections(run.steps(s.id))]
     assert spoken and all(c.status in ("committed", "superseded") and c.why for c in spoken)
+
+
+def _played(folder: Path) -> dict[str, object]:
+    """Everything but what the run says of itself."""
+    return {name: what for name, what in content(folder).items() if name != "run.json"}
+
+
+def _without_a_value(folder: Path) -> None:
+    """Makes the record one of before `agent.corrections` existed."""
+    body = json.loads((folder / "run.json").read_text())
+    del body["config"]["agent"]["corrections"]
+    (folder / "run.json").write_text(json.dumps(body))
+
+
+def _cut(folder: Path, steps: int) -> None:
+    """Leaves so many steps of the only episode, as a kill does."""
+    (episode,) = (folder / "episodes").iterdir()
+    (episode / "episode.json").unlink()
+    lines = (episode / "steps.jsonl").read_text().splitlines(keepends=True)
+    (episode / "steps.jsonl").write_text("".join(lines[:steps]))
+
+
+def test_an_older_run_goes_on_with_the_words_as_a_paragraph(call, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    words = ("--env", "babyai", "--task", "goto", "--agent", "naive", "--model", "scripted/cycle", "--episodes", 1)
+    words = (*words, "--steps", 8, "model.script=tests.cli.test_correct:by_prompt", "--corrector", "oracle")
+    words = (*words, "corrector.lasts=3", "run.workers=1", "--out", tmp_path / "run")
+    assert call("eval", *words, "agent.corrections=paragraph")[0] == 0
+    whole = _played(tmp_path / "run")
+    assert any("A person who watches you says: " in str(part) for part in whole.values())
+    _without_a_value(tmp_path / "run")
+    _cut(tmp_path / "run", 3)
+    code, _, err = call("eval", *words)
+    assert code == 4 and "agent.corrections is 'paragraph' there and 'message' here" in err
+    code, _, err = call("resume", tmp_path / "run", "--trust", "run.workers=1")
+    assert code == 0, err
+    assert _played(tmp_path / "run") == whole
+
+
+def test_an_older_run_in_which_nobody_speaks_goes_on(call, tmp_path):
+    words = ("--env", "babyai", "--task", "goto", "--agent", "random", "--episodes", 1, "--steps", 8)
+    words = (*words, "run.workers=1", "--out", tmp_path / "run")
+    assert call("eval", *words)[0] == 0
+    whole = _played(tmp_path / "run")
+    _without_a_value(tmp_path / "run")
+    _cut(tmp_path / "run", 3)
+    assert call("eval", *words)[0] == 0
+    assert _played(tmp_path / "run") == whole

@@ -99,6 +99,23 @@ def test_one_interrupt_ends_whatever_hangs(tmp_path, silent_server):
         assert {e.outcome for e in Run(tmp_path / str(number)).episodes()} <= {"cancelled"}
 
 
+LOADS = ("model.provider=scripted", "model.name=cycle", "model.script=tests.cli.slow_to_load:answer")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("desk", [True, False])
+def test_a_start_that_loads_for_long_is_stopped_in_plain_words(tmp_path, desk):
+    """Nothing hangs: a library is being imported. Beside a desk nobody waits for it."""
+    loading, words = tmp_path / "loading", (*LOADS, *(["--console"] if desk else []))
+    process = start(tmp_path / "run", *words, agent="naive", env={**os.environ, "LOADING": str(loading)})
+    _wait(loading.exists)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and "hangs" not in err and "Traceback" not in err, err
+    assert ("Stopped before anything was recorded" if desk else "were being loaded") in err
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_other_signals_end_like_an_interrupt_and_the_run_goes_on(tmp_path, number):

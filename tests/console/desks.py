@@ -96,7 +96,14 @@ class Desk:
 @contextmanager
 def at_desk(out: Path, *words: str) -> Iterator[Desk]:
     """`embodied eval ... --console` in a process of its own."""
-    command = [sys.executable, "-m", "embodied", "eval", "--out", str(out), "--console", *words]
+    with at_desk_of("eval", "--out", str(out), "--console", *words) as desk:
+        yield desk
+
+
+@contextmanager
+def at_desk_of(*words: str) -> Iterator[Desk]:
+    """A command that plays with a desk, in a process of its own."""
+    command = [sys.executable, "-m", "embodied", *words]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
     ) as process:

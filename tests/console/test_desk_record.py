@@ -21,7 +21,8 @@ from websockets.exceptions import ConnectionClosed
 from embodied.blobs import MemoryBlobs
 from embodied.console.desk import messages
 from embodied.console.desk.desk import Desk
-from embodied.console.desk.server import CONTROLLER, REPLACED, opened
+from embodied.console.desk.roles import CONTROLLER
+from embodied.console.desk.server import REPLACED, opened
 from embodied.errors import UsageError
 from embodied.request import Request
 from embodied.rollout import control

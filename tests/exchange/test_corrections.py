@@ -17,9 +17,9 @@ from embodied.correctors import CorrectorConfig
 from embodied.errors import StoreError, UsageError
 from embodied.exchange import EXPORTS, Export, Exported
 from embodied.exchange.corrections import read_corrections
-from embodied.exchange.lessons import unsaid
 from embodied.rollout.channel import Channel
 from embodied.rollout.control import Act, GiveBack, GoOn, Pause, Speak, TakeOver
+from embodied.rollout.lessons import unsaid
 from embodied.rollout.runner import run_all
 from embodied.rollout.worlds.workers import Pool
 from embodied.store.amendments import amend, corrections_of
@@ -278,6 +278,23 @@ def test_export_edit_import_export(run, tmp_path):
     assert read_corrections(run, write(path, again), "anna").unchanged == len(again)
     export(run, "corrections", tmp_path / "c")
     assert len(lines(tmp_path / "c/corrections.jsonl")) == len(rows) + 1
+
+
+def test_preference_pairs_come_back_alike(run, tmp_path):
+    export(run, "dpo", tmp_path / "a")
+    path = tmp_path / "a/dpo.jsonl"
+    rows = lines(path)
+    assert len(rows) >= 2 and all(row["text"] == row["said"] and row["excluded"] is False for row in rows)
+    first, second = rows[:2]
+    edited = [{**first, "text": "drop it"}, {**second, "excluded": True}, {**second, "source": "episode", "text": "no"}]
+    nameless = {name: value for name, value in first.items() if name != "id"}
+    done = read_corrections(run, write(path, [*edited, nameless, {**first, "id": "99-1"}]), "anna")
+    assert (done.edited, done.excluded, done.included, done.unchanged) == (1, 1, 0, 0)
+    assert [("line 4" in problem, "line 5" in problem) for problem in done.problems] == [(True, False), (False, True)]
+    assert "Export it again" in done.problems[0]
+    export(run, "corrections", tmp_path / "b")
+    texts = {(row["episode"], row["id"]): row["text"] for row in lines(tmp_path / "b/corrections.jsonl")}
+    assert texts[first["episode"], first["id"]] == "drop it" and (second["episode"], second["id"]) not in texts
 
 
 def test_hostile_lines_change_nothing_and_are_named(run, tmp_path):

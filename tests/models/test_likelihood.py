@@ -65,8 +65,8 @@ def reading(tmp_path_factory: pytest.TempPathFactory) -> Transformers:
 
 def plainly(model: Transformers, messages: Sequence[Message], choices: Sequence[str]) -> dict[str, float]:
     """The log-probability of each choice, each from one evaluation of prompt and choice."""
-    text = model._render(messages)
-    images = [model._image(p) for m in messages for p in m.parts if isinstance(p, Image)]
+    text = model.prompts.render(messages)
+    images = model.prompts.images(messages)
     given = {"images": [images]} if images else {}
 
     def evaluated(text: str) -> tuple[list[int], torch.Tensor]:
@@ -220,7 +220,7 @@ def test_a_template_that_opens_a_thought(tmp_path: Path) -> None:
     polite = "{% if enable_thinking is not defined or enable_thinking %}" + opens + "{% endif %}"
     told = made(tmp_path / "b", lambda p: tiny.text_model(p, tiny.TEMPLATE + polite))
     assert told.generate_batch([(ask("hello"), COLD)])[0].text in CHOICES
-    assert told._render(ask("hello")).endswith("<think>\n")
+    assert told.prompts.render(ask("hello")).endswith("<think>\n")
 
 
 def test_a_prompt_that_leaves_no_room(tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ async def test_through_build(tmp_path: Path, blobs: MemoryBlobs, picture: Image)
 
 
 def test_texts_of_one_turn_are_kept_apart(seeing: Transformers, picture: Image) -> None:
-    rendered = seeing._render([*ask("rules"), *ask("look", picture, "now"), *ask("go")])
+    rendered = seeing.prompts.render([*ask("rules"), *ask("look", picture, "now"), *ask("go")])
     assert rendered == "<|start|>user\nrules\nlook<image>now\ngo<|end|>\n<|start|>assistant\n"
 
 
@@ -240,7 +240,7 @@ def test_a_template_without_a_system_role(tmp_path: Path, blobs: MemoryBlobs) ->
         " }}]{{ m.content }}{% endfor %}"
     )
     model = Transformers(ModelConfig("transformers", str(tiny.text_model(tmp_path / "m", strict))), blobs)
-    assert model._render([Message("system", (Text("rules"),)), *ask("go")]) == "[user]rules\ngo"
+    assert model.prompts.render([Message("system", (Text("rules"),)), *ask("go")]) == "[user]rules\ngo"
 
 
 def test_a_correction_is_joined_for_a_template_that_refuses_two_user_messages(

@@ -38,7 +38,8 @@ class Thinking:
         self.prompts: list[str] = []
 
     async def generate(self, messages: Sequence[Message], settings: Settings) -> Reply:
-        prompt = "\n".join(part.text for m in messages[-1:] for part in m.parts if isinstance(part, Text))
+        last = next((n for n in range(len(messages), 0, -1) if messages[n - 1].role == "assistant"), 0)
+        prompt = "\n".join(part.text for m in messages[last:] for part in m.parts if isinstance(part, Text))
         self.prompts.append(prompt)
         self.asked.set()
         await self.go.wait()
@@ -116,7 +117,7 @@ async def test_a_correction_breaks_off_the_call_in_flight_and_counts_for_the_nex
     assert call.reply.stop == "interrupted" and call.reply.usage.input == call.reply.usage.estimated > 0
     # asked again on the same observation, which stands in the prompt once
     assert model.prompts[0].count("Observation:") == model.prompts[1].count("Observation:") == 1
-    assert len(steps[0].decision.calls[0].messages) == 2
+    assert len(steps[0].decision.calls[0].messages) == 3  # the instruction, the observation, the words
 
 
 @pytest.mark.parametrize("policy", ["window", "blocks"])
@@ -145,6 +146,28 @@ async def test_an_interrupted_step_leaves_no_trace_in_later_prompts(tmp_path: Pa
         found.append(model.prompts)
         assert any(isinstance(e, Interrupt) for e in steps[3].events) == interrupted
     assert found[0] == found[1] and len(found[0]) == 12
+
+
+@pytest.mark.parametrize(
+    ("words", "config", "asked"),
+    [
+        ("turn left right", AgentConfig(policy="random"), "choose one of: turn left, turn right."),
+        ("mind the gap", AgentConfig(policy="random"), "choose one of: turn left, turn right, go forward, "),
+        ("turn left", AgentConfig(policy="random"), ""),
+        ("mind the gap", AgentConfig(policy="naive"), ""),
+    ],
+)
+async def test_the_speaker_is_asked_where_the_words_name_no_action(
+    tmp_path: Path, words: str, config: AgentConfig, asked: str
+) -> None:
+    """An agent with a model reads the words itself. Nobody waits for an answer."""
+    run, specs = make_run(tmp_path / "run", 1)
+    told: list[str] = []
+    channel = Channel(changed=lambda receipt: told.append(receipt.question))
+    receipt = channel.submit(Speak(words))
+    await playing(run, specs, channel, Thinking() if config.policy == "naive" else None, config=config)
+    assert receipt.status == "done" and (asked in receipt.question if asked else not receipt.question)
+    assert bool(asked) == (f'Which action does "{words}" mean?' in receipt.question) == any(told)
 
 
 async def test_a_paused_episode_waits_before_its_next_decision_and_steps_singly(tmp_path: Path) -> None:

@@ -196,6 +196,16 @@ def test_what_the_oracle_says_depends_on_the_step_alone():
     assert 15 < said.count("") < 45 and {"a", "c"} < set(said)
 
 
+def test_wrong_advice_is_neither_the_experts_nor_the_agents_own_action():
+    oracle = correctors.build(CorrectorConfig("oracle", wrong=1.0))
+    oracle.begin(_mission(), generator(derive(3, "corrector")))
+    said = {oracle._advice(_seen(step), Decision("b")) for step in range(60)}
+    assert _seen(0).expert not in said and said == set(_mission().actions) - {_seen(0).expert, "b"}
+    two = correctors.build(CorrectorConfig("oracle", wrong=1.0))
+    two.begin(Mission("", {_seen(0).expert: "", "b": ""}), generator(derive(3, "corrector")))
+    assert {two._advice(_seen(step), Decision("b")) for step in range(20)} == {"b"}, "no other action is there"
+
+
 def _mission():
     return Mission("goal", {"a": "", "b": "", "c": ""}, default_action="a")
 

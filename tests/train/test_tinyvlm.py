@@ -94,6 +94,8 @@ def test_a_prompt_is_read_as_in_training():
         tokens = model.tokenizer(text, add_special_tokens=False)["input_ids"]
         expected = notebook.prefix(mission.goal, actions)
         assert tokens == [*expected, model.number(IMAGE), model.number("<answer>")]
+        said = {"role": "user", "content": [{"type": "text", "text": "\nA person who watches you says: turn left"}]}
+        assert reader.apply_chat_template([*chat, said], add_generation_prompt=True, tokenize=False) == text
         assert model.number("<unknown>") not in tokens
 
 

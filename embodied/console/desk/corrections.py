@@ -17,10 +17,10 @@ from embodied.console.viewer.library import Library
 from embodied.errors import StoreError
 from embodied.rollout.branching import first_own
 from embodied.rollout.understanding import wanted
-from embodied.store.amendments import NAME, Amended, Amending, amended, changes_of
+from embodied.store.amendments import NAME, Amended, Amending, Changes, amended, changes_of, label, labels_of
 from embodied.store.run import Run
 from embodied.terminal import shell_word
-from embodied.types import Correction, Episode, EpisodeSpec, Observation, Takeover
+from embodied.types import Correction, Episode, EpisodeSpec, Label, Observation, Takeover
 
 Json = dict[str, Any]
 
@@ -65,6 +65,7 @@ class Corrections:
             return {
                 "run": self._root.resolve().name,
                 "rows": [self._row(one) for one in self._known.values()],
+                "episodes": self._plays(),
                 "damaged": self._damaged[:20],
                 "damaged_count": len(self._damaged),
                 "exports": [
@@ -116,6 +117,50 @@ class Corrections:
             self._read[self._root / NAME] = _state(self._root / NAME)
             return self._row(now) | {"names": self._names(now)}
 
+    def delete_recording(self, episode: str, id_: str, by: str) -> Json:
+        """Deletes the recording of a correction; the words stay.
+
+        Returns:
+            The row as it is now.
+
+        Raises:
+            UsageError: There is no such recording, or the label cannot be taken.
+            StoreError: The run folder cannot be written.
+        """
+        with self._lock:
+            self._refresh()
+            now = Amending(self._run, by, self._known.values()).delete_recording(episode, id_)
+            self._known[episode, id_] = now
+            assert self._read is not None
+            self._read[self._root / NAME] = _state(self._root / NAME)
+            return self._row(now) | {"names": self._names(now)}
+
+    def sound(self, digest: str) -> bytes:
+        """A recording that belongs to a correction. Raises `StoreError` where there is no such one."""
+        with self._lock:
+            self._refresh()
+            if not any(one.recording is not None and one.recording.digest == digest for one in self._known.values()):
+                raise StoreError("There is no such recording.")
+            found = self._run.blobs.get(digest)
+        if found[:4] != b"RIFF":
+            raise StoreError("This is not a recording.")
+        return found
+
+    def label(self, episode: str, text: str, by: str) -> Json:
+        """Labels an episode that has ended. The label is on the disk when this returns.
+
+        Returns:
+            The episode as it is now, as `listed` tells it.
+
+        Raises:
+            UsageError: It has not ended, or the label cannot be taken.
+            StoreError: There is no such episode, or the run folder cannot be written.
+        """
+        with self._lock:
+            self._refresh()
+            label(self._run, episode, text, by=by)
+            return self._play(self._specs[episode], changes_of(self._run, []))
+
     def picture(self, digest: str) -> bytes:
         """A PNG of the run. Raises `StoreError` where it is missing or damaged."""
         return check_png(self._run.blobs.get(digest), digest)
@@ -165,7 +210,35 @@ class Corrections:
             "resolved": event.action if isinstance(event, Takeover) else (event.resolved or "")[:LONGEST],
             "superseded": None if superseded is None else superseded.action[:LONGEST],
             "executed": None if one.step is None else one.step.executed[:LONGEST],
+            "recording": None if one.recording is None else one.recording.digest,
+            "heard": None if spoken is None or spoken.recording is None else spoken.recording.heard[:LONGEST],
         }
+
+    def _plays(self) -> list[Json]:
+        """The episodes that have ended, with their labels."""
+        changes = changes_of(self._run, [])
+        return [self._play(spec, changes) for spec in self._specs.values() if self._ended(spec.id) is not None]
+
+    def _play(self, spec: EpisodeSpec, changes: Changes) -> Json:
+        ended = self._ended(spec.id)
+        whole = [label for label in self._labels(spec.id, changes) if label.step is None]
+        own = "imported" not in self._run.record.config
+        return {
+            "episode": spec.id,
+            "number": spec.index,
+            "task": f"{spec.task.env} {spec.task.task}".strip(),
+            "branch": isinstance(spec.parent, str),
+            "outcome": "" if ended is None else ended.outcome,
+            "progress": None if ended is None else ended.progress,
+            "steps": 0 if ended is None else ended.steps,
+            "label": whole[-1].text if whole else "",
+            "labelled_by": whole[-1].by if whole else "",
+            "command": f"embodied branch {shell_word(self._root)} {spec.id}" if own else "",
+        }
+
+    def _labels(self, episode: str, changes: Changes) -> list[Label]:
+        """The labels of an episode; of those in its steps only where a step of it holds one."""
+        return labels_of(self._run, episode, changes, [])
 
     def _names(self, one: Amended) -> str:
         """The action that exports teach for the words as they are now; empty where they name none."""

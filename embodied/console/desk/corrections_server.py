@@ -9,13 +9,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from embodied.console.desk.corrections import Corrections
-from embodied.console.desk.server import CONTROLLER, WATCHER, Tokens
-from embodied.console.serving import LONGEST_MESSAGE, guards, listen, own_page
+from embodied.console.desk.roles import CONTROLLER, WATCHER, Tokens
+from embodied.console.serving import LONGEST_MESSAGE, SECURITY, guards, listen, own_page
 from embodied.errors import EmbodiedError, StoreError, UsageError
 from embodied.store.codec import encode
 
@@ -44,15 +44,26 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id: str
     text: str | None = None
     excluded: bool | None = None
+    delete_recording: bool = False
     by: str = "person"
 
 
-_DECODER = msgspec.json.Decoder(Change)
+class Labelled(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the page says of an episode that has ended."""
+
+    episode: str
+    label: str
+    by: str = "person"
+
+
+T = TypeVar("T")
+_CHANGE = msgspec.json.Decoder(Change)
+_LABELLED = msgspec.json.Decoder(Labelled)
 
 
 def serve(corrections: Corrections, port: int, ready: Callable[[str, str], None]) -> None:
     """Serves until Ctrl-C. Calls `ready` with two secret addresses once the port is taken: the one that may change
-    corrections, and the one that only reads.
+    corrections, and the one that only reads. Who does not tell anybody the first one lets nobody change anything.
 
     Raises:
         UsageError: The port is taken or not allowed.
@@ -68,18 +79,52 @@ def serve(corrections: Corrections, port: int, ready: Callable[[str, str], None]
 
 def make_app(corrections: Corrections, tokens: Tokens) -> Starlette:
     """The application. Every address is `/<token>/...`."""
+    return Starlette(
+        routes=routes("/{token}", lambda: corrections, tokens),
+        middleware=guards(tokens.watch, tokens.control),
+        exception_handlers=HANDLERS,
+    )
+
+
+def routes(at: str, found: Callable[[], Corrections], tokens: Tokens, desk: str = "") -> list[Route]:
+    """What the page and its API answer.
+
+    Args:
+        at: Where the addresses begin, with the token in it.
+        found: The corrections. Raises `StoreError` where there is no run yet.
+        tokens: The secrets of the two addresses.
+        desk: The address of the running desk, from the page's own; empty where there is none.
+    """
 
     def may_change(request: Request) -> bool:
         return secrets.compare_digest(request.path_params["token"].encode("utf-8", "replace"), tokens.control.encode())
 
     def listed(request: Request) -> Response:
-        return _json(corrections.listed() | {"role": CONTROLLER if may_change(request) else WATCHER})
+        role = CONTROLLER if may_change(request) else WATCHER
+        return _json(found().listed() | {"role": role, "desk": desk})
 
     def one(request: Request) -> Response:
-        found = corrections.one(request.query_params.get("episode", ""), request.query_params.get("id", ""))
-        return _problem(404, "There is no such correction.") if found is None else _json(found)
+        seen = found().one(request.query_params.get("episode", ""), request.query_params.get("id", ""))
+        return _problem(404, "There is no such correction.") if seen is None else _json(seen)
 
     async def change(request: Request) -> Response:
+        asked = await allowed(request, _CHANGE)
+        if isinstance(asked, Response):
+            return asked
+        if asked.delete_recording:
+            return _json(await run_in_threadpool(found().delete_recording, asked.episode, asked.id, asked.by))
+        return _json(
+            await run_in_threadpool(found().change, asked.episode, asked.id, asked.text, asked.excluded, asked.by)
+        )
+
+    async def label(request: Request) -> Response:
+        asked = await allowed(request, _LABELLED)
+        if isinstance(asked, Response):
+            return asked
+        return _json(await run_in_threadpool(found().label, asked.episode, asked.label, asked.by))
+
+    async def allowed(request: Request, decoder: msgspec.json.Decoder[T]) -> T | Response:
+        """What a page asks to change; a refusal where it may not, or it cannot be read."""
         if not may_change(request):
             return _problem(403, "This address only reads. Open the other one to change corrections.")
         if not own_page(dict(request.scope)):
@@ -90,32 +135,34 @@ def make_app(corrections: Corrections, tokens: Tokens) -> Starlette:
         if data is None:
             return _problem(413, f"A change has at most {LONGEST_MESSAGE // 1024} KiB.")
         try:
-            asked = _DECODER.decode(data)
+            return decoder.decode(data)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             return _problem(400, f"This change cannot be read: {error}")
-        return _json(
-            await run_in_threadpool(corrections.change, asked.episode, asked.id, asked.text, asked.excluded, asked.by)
-        )
+
+    def sound(request: Request) -> Response:
+        return Response(found().sound(_digest(request)), media_type="audio/wav")
 
     def picture(request: Request) -> Response:
-        digest = request.path_params["digest"]
-        if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
-            raise UsageError("A picture is named by its SHA-256, 64 hexadecimal digits.")
-        data = corrections.picture(digest)
+        data = found().picture(_digest(request))
         return Response(data, media_type="image/png", headers={"Cache-Control": "private, max-age=86400, immutable"})
 
-    return Starlette(
-        routes=[
-            Route("/{token}/", _static),
-            Route("/{token}/static/{name}", _static),
-            Route("/{token}/api/corrections", listed),
-            Route("/{token}/api/correction", one),
-            Route("/{token}/api/change", change, methods=["POST"]),
-            Route("/{token}/image/{digest}", picture),
-        ],
-        middleware=guards(tokens.watch, tokens.control),
-        exception_handlers={UsageError: _malformed, StoreError: _missing, EmbodiedError: _malformed},
-    )
+    return [
+        Route(f"{at}/", _static),
+        Route(f"{at}/static/{{name}}", _static),
+        Route(f"{at}/api/corrections", listed),
+        Route(f"{at}/api/correction", one),
+        Route(f"{at}/api/change", change, methods=["POST"]),
+        Route(f"{at}/api/label", label, methods=["POST"]),
+        Route(f"{at}/image/{{digest}}", picture),
+        Route(f"{at}/recording/{{digest}}", sound),
+    ]
+
+
+def _digest(request: Request) -> str:
+    digest: str = request.path_params["digest"]
+    if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
+        raise UsageError("A picture or a recording is named by its SHA-256, 64 hexadecimal digits.")
+    return digest
 
 
 async def _body(request: Request) -> bytes | None:
@@ -134,7 +181,8 @@ def _static(request: Request) -> Response:
         return Response("There is no such file.\n", 404, media_type="text/plain")
     place, kind = STATIC[name]
     data = files("embodied.console").joinpath(*place.split("/")).read_bytes()
-    return Response(data, headers={"Content-Type": kind})
+    policy = SECURITY["Content-Security-Policy"].replace("img-src 'self'", "img-src 'self'; media-src 'self'")
+    return Response(data, headers={"Content-Type": kind, "Content-Security-Policy": policy})
 
 
 def _json(body: Any) -> Response:
@@ -151,3 +199,7 @@ def _missing(_: Request, error: Exception) -> Response:
 
 def _malformed(_: Request, error: Exception) -> Response:
     return _problem(400, str(error))
+
+
+HANDLERS = {UsageError: _malformed, StoreError: _missing, EmbodiedError: _malformed}
+"""What becomes of errors."""

@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from embodied.agents.vocabulary import Commands, Vocabulary
 from embodied.console.desk import messages
 from embodied.console.desk.live import Lease, Live, told
 from embodied.console.desk.messages import Message
-from embodied.errors import UsageError
+from embodied.errors import EmbodiedError, UsageError
 from embodied.models.prices import Price
 from embodied.rollout import control
 from embodied.rollout.channel import Channel
 from embodied.rollout.worlds.watching import REAL_TIME, Shown, Watcher
-from embodied.types import Episode, EpisodeSpec, Step
+from embodied.types import Correction, Decision, Episode, EpisodeSpec, Label, Recording, Step
 
 KEPT = 10_000
 """Events that a page which comes back can still be told one by one. An older page gets the whole state."""
@@ -40,6 +42,8 @@ class Desk:
         price: Of the agent's model, where it is known.
         reserved: Seconds for which a lost connection keeps its control.
         recorded: The steps of an episode that are recorded.
+        relabel: Keeps a label of an episode that has ended.
+        unheard: What was said to an attempt before, and no decision had heard.
     """
 
     def __init__(
@@ -48,7 +52,11 @@ class Desk:
         price: Price | None = None,
         reserved: float = RESERVED,
         recorded: Callable[[EpisodeSpec], Iterable[Step]] = lambda spec: (),
+        relabel: Callable[[EpisodeSpec, Label], object] = lambda spec, label: None,
+        unheard: Callable[[EpisodeSpec], Iterable[Correction]] = lambda spec: (),
     ):
+        self._relabel, self._unheard = relabel, unheard
+        self._weighing: set[asyncio.Task[None]] = set()
         self.wait, self.price, self.reserved, self._recorded = wait, price, reserved, recorded
         self.live: dict[str, Live] = {}
         self.number = -1
@@ -59,13 +67,24 @@ class Desk:
         self._sees: dict[str, dict[str, Callable[[Shown], None]]] = {}
         """Episode -> key of a page -> what shows it a frame."""
         self._freeing: dict[str, asyncio.TimerHandle] = {}
+        self.recordings: Callable[[str, str], AbstractContextManager[Recording | None]] = lambda key, digest: (
+            nullcontext()
+        )
+        """Keeps the recording of a page while its words are sent (`embodied.console.desk.speech`)."""
 
     # ----------------------------------------------------------------- the run's side
 
     def channel(self, spec: EpisodeSpec) -> Channel:
         """The channel of an episode that begins."""
         episode = spec.id
-        live = Live(spec, lambda kind, told: self._tell(episode, kind, told), self.price, partial(self._recorded, spec))
+        live = Live(
+            spec,
+            lambda kind, told: self._tell(episode, kind, told),
+            self.price,
+            partial(self._recorded, spec),
+            partial(self._relabel, spec),
+            tuple(self._unheard(spec)),
+        )
         before = self.live.pop(episode, None)
         parent = self.live.get(spec.parent) if isinstance(spec.parent, str) else None
         if before is not None:
@@ -134,13 +153,36 @@ class Desk:
             return {}
         if isinstance(message, messages.Advice):
             return {"advice": live.observation.expert if live.observation is not None else ""}
+        if isinstance(message, messages.Weigh):
+            return self._weigh(live, message.on)
+        if isinstance(message, messages.Unheard):
+            return self._say_again(live, message, by)
         command = messages.command(message, by)
         if command is None:
             raise UsageError("A page says hello once, when it begins.")
+        if live.ended is not None and isinstance(command, control.Label | control.Branch):
+            return {"receipt": told(live.afterwards(command)), "mode": live.mode}
+        if isinstance(command, control.Speak) and isinstance(message, messages.Speak) and message.recording:
+            with self.recordings(key, message.recording) as recording:
+                return self._submit(live, replace(command, recording=recording))
+        return self._submit(live, command)
+
+    def _submit(self, live: Live, command: control.Command) -> Json:
         receipt = live.channel.submit(command)
         if receipt.status == "refused":
             raise UsageError(receipt.why)
         return {"receipt": told(receipt), "mode": live.mode}
+
+    def spoken_to(self, episode: str, key: str) -> Vocabulary | Commands | None:
+        """What the episode accepts at present, for words that a page recorded.
+
+        Raises:
+            UsageError: There is no such episode, or the page does not control it.
+        """
+        live = self._live(episode)
+        if not key or live.lease.holder != key:
+            raise UsageError("You do not control this episode. Take control first.")
+        return live.commands
 
     def watch(self, episode: str, key: str, see: Callable[[Shown], None]) -> None:
         """A page wants the frames of one episode, and of no other: they are drawn only for those who look."""
@@ -182,6 +224,40 @@ class Desk:
     def _of(self, key: str) -> Iterable[Live]:
         return [live for live in self.live.values() if key and live.lease.holder == key]
 
+    def _say_again(self, live: Live, message: messages.Unheard, by: str) -> Json:
+        """Says words again that nobody had heard, or drops them."""
+        words = next((one for one in live.unheard if one.id == message.words), None)
+        if words is None:
+            raise UsageError("These words were said again or dropped already.")
+        if message.again:
+            receipt = live.channel.submit(control.Speak(words.text, words.how, by, words.lasts))
+            if receipt.status == "refused":
+                raise UsageError(receipt.why)
+        live.let_go(words.id)
+        return {"mode": live.mode}
+
+    def _weigh(self, live: Live, on: bool) -> Json:
+        """Begins or ends asking the model how likely each action is."""
+        if on and live.channel.weighs is None:
+            raise UsageError("This agent has no model that says how likely each action is.")
+        live.wants_weights(on)
+        return {}
+
+    def _weigh_now(self, live: Live) -> None:
+        """Asks about the present decision, if a person wants to know and looks."""
+        ask = live.channel.weighs
+        if live.weighing and live.decision is not None and ask is not None and self._sees.get(live.spec.id):
+            asking = asyncio.ensure_future(self._weighed(live, ask))
+            self._weighing.add(asking)
+            asking.add_done_callback(self._weighing.discard)
+
+    async def _weighed(self, live: Live, ask: Callable[[Decision], Awaitable[dict[str, float] | None]]) -> None:
+        try:
+            await live.weigh(ask)
+        except EmbodiedError as error:  # the agent's own call says so where it matters
+            live.weighing = False
+            self._tell(live.spec.id, "weighing", {"weighing": False, "error": str(error)})
+
     def _take(self, live: Live, key: str, by: str) -> Json:
         if live.lease.holder not in ("", key):
             raise UsageError(f"{live.lease.by} controls this episode. Wait until they give it back.")
@@ -219,6 +295,8 @@ class Desk:
         return {"taken": bool(lease.holder), "by": lease.by, "lost": lease.lost}
 
     def _tell(self, episode: str, kind: str, told: Json) -> None:
+        if kind == "decision" and not told.get("decision", {}).get("weighed"):
+            self._weigh_now(self.live[episode])
         self.number += 1
         event = {"seq": self.number, "episode": episode, "kind": kind, **told}
         self._log.append((self.number, event))

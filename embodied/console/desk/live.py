@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import astuple, dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -13,6 +14,7 @@ import msgspec
 from embodied.agents.resolving import Resolution, resolve
 from embodied.agents.vocabulary import Commands, Vocabulary, accepted, present
 from embodied.models.prices import Price
+from embodied.rollout import control
 from embodied.rollout.assisting import Assisted
 from embodied.rollout.branching import first_own
 from embodied.rollout.channel import Channel, Turn
@@ -27,6 +29,7 @@ from embodied.types import (
     Episode,
     EpisodeSpec,
     Event,
+    Label,
     Mission,
     Observation,
     Step,
@@ -63,6 +66,10 @@ class Live:
     price: Price | None = None
     recorded: Callable[[], Iterable[Step]] = tuple
     """The steps that are recorded when the episode begins: of a branch, or of an attempt before."""
+    relabel: Callable[[Label], object] = lambda label: None
+    """Keeps a label that is given after the end. Raises `EmbodiedError` where it cannot."""
+    unheard: tuple[Correction, ...] = ()
+    """Words of an attempt before that no executed decision had heard. A person says them again, or drops them."""
     watcher: Watcher | None = None
     """Sees the frames of the steps that follow; None while nobody looks."""
     real_time: bool = True
@@ -72,6 +79,14 @@ class Live:
     observation: Observation | None = None
     decision: Decision | None = None
     """The one that is about to be executed."""
+    held: bool = False
+    """It waits for a person."""
+    superseded: Decision | None = None
+    """The one that words took the place of in this step, with its prompt."""
+    weighing: bool = False
+    """A person asked how likely each action is: one more call of the model for each decision."""
+    weighed: dict[str, float] | None = None
+    """What that call said of the present decision."""
     deciding: bool = False
     waiting: bool = False
     """The episode waits for a person."""
@@ -83,7 +98,7 @@ class Live:
     """One short line for each step, for the timeline."""
 
     def __post_init__(self) -> None:
-        self.channel: Channel = _Watched(self)
+        self.channel = _Watched(self)
 
     # ----------------------------------------------------------------- what the loop says
 
@@ -93,20 +108,53 @@ class Live:
             for step in islice(self.recorded(), played):
                 self._add(step)
         steps = list(self.steps)  # the event is kept, and may be told again later
-        self.tell("begun", {"mission": mission, "steps": steps, "cost": self.cost(), "progress": self.progress})
+        told = {"mission": mission, "steps": steps, "cost": self.cost(), "progress": self.progress}
+        self.tell("begun", told | {"weighs": self.channel.weighs is not None})
 
     def observed(self, observation: Observation) -> None:
         self.observation, self.decision, self.deciding = observation, None, True
+        self.held, self.superseded, self.weighed = False, None, None
         self.tell("observation", {"observation": hidden(observation)})
 
     def decided(self, decision: Decision) -> None:
-        self.decision, self.deciding = decision, False
-        self.tell("decision", {"decision": short(decision), "step": self.step, "held": False})
+        self._decided(decision, held=False)
 
     def intended(self, decision: Decision) -> None:
         """What a paused agent would do."""
-        self.decision, self.deciding = decision, False
-        self.tell("decision", {"decision": short(decision), "step": self.step, "held": True})
+        self._decided(decision, held=True)
+
+    def _decided(self, decision: Decision, held: bool) -> None:
+        before = self.decision
+        if before is not None and before is not decision:
+            self.weighed = None
+            if before.calls:
+                self.superseded = before
+        self.decision, self.held, self.deciding = decision, held, False
+        self.tell("decision", self._decision() | {"step": self.step})
+
+    def _decision(self) -> dict[str, Any]:
+        """The present decision, and the one before it, as the page shows them."""
+        now, before = (None if one is None else short(one) for one in (self.decision, self.superseded))
+        if now is not None and self.weighed is not None and self.weighing:
+            now["weighed"] = self.weighed
+        return {"decision": now, "superseded": before, "held": self.held}
+
+    def wants_weights(self, on: bool) -> None:
+        """A person wants to know how likely each action is, or does not any more."""
+        self.weighing = on
+        self.tell("weighing", {"weighing": on})
+        if self.decision is not None:
+            self.tell("decision", self._decision() | {"step": self.step})
+
+    async def weigh(self, ask: Callable[[Decision], Awaitable[dict[str, float] | None]]) -> None:
+        """Asks how likely each action was, and tells it if the decision is still the present one."""
+        decision = self.decision
+        if decision is None or self.weighed is not None or short(decision)["weighed"]:
+            return
+        weighed = await ask(decision)
+        if weighed and decision is self.decision:
+            self.weighed = weighed
+            self.tell("decision", self._decision() | {"step": self.step})
 
     def thinking(self, thinking: bool) -> None:
         self.waiting = not thinking
@@ -148,6 +196,34 @@ class Live:
 
     # ----------------------------------------------------------------- what the page asks
 
+    def afterwards(self, command: control.Label | control.Branch) -> Receipt:
+        """What a person does with an episode that has ended: it is labelled beside its record, or a branch goes on.
+
+        Raises:
+            EmbodiedError: It cannot be done.
+        """
+        known = self.channel.control.receipts
+        played = len(self.steps)
+        receipt = Receipt(max((r.id for r in known), default=0) + 1, command, played, "done", "", played, ended=played)
+        if isinstance(command, control.Label):
+            self.relabel(Label(text=command.label, by=command.by, step=command.step))
+        else:
+            receipt.episode = self.channel.control.branch(command)
+        known.append(receipt)
+        self.received(receipt)
+        return receipt
+
+    def let_go(self, id_: str) -> Correction | None:
+        """Takes words from those that nobody heard; None where there are none of that id."""
+        found = next((words for words in self.unheard if words.id == id_), None)
+        if found is not None:
+            self.unheard = tuple(words for words in self.unheard if words is not found)
+            self.tell("unheard", {"unheard": self._unheard()})
+        return found
+
+    def _unheard(self) -> list[dict[str, Any]]:
+        return [{"id": w.id, "text": w.text, "by": w.by, "step": w.opened, "lasts": w.lasts} for w in self.unheard]
+
     @property
     def step(self) -> int:
         return self.observation.step if self.observation is not None else 0
@@ -185,7 +261,10 @@ class Live:
             "parent": getattr(self.spec, "parent", None) or None,
             "mission": self.mission,
             "observation": None if self.observation is None else hidden(self.observation),
-            "decision": None if self.decision is None else short(self.decision),
+            **self._decision(),
+            "unheard": self._unheard(),
+            "weighs": self.channel.weighs is not None,
+            "weighing": self.weighing,
             "deciding": self.deciding,
             "waiting": self.waiting,
             "real_time": self.real_time,
@@ -205,6 +284,12 @@ class _Watched(Channel):
     def __init__(self, live: Live):
         super().__init__(live.received, live.thinking, live.intended)
         self._live = live
+        self._agent: object = None
+
+    @property
+    def weighs(self) -> Callable[[Decision], Awaitable[dict[str, float] | None]] | None:
+        """How the agent says how likely each action was; None where it cannot."""
+        return getattr(self._agent, "weigh", None) if getattr(self._agent, "weighs", False) else None
 
     def begin(
         self,
@@ -215,6 +300,7 @@ class _Watched(Channel):
         note: Callable[[Event], None] = lambda event: None,
     ) -> None:
         super().begin(mission, observation, played, assisted, note)
+        self._agent = assisted.agent
         self._live.begun(mission, played)
 
     async def turn(self, observation: Observation, assisted: Assisted, stopping: asyncio.Event) -> Turn | None:
@@ -243,12 +329,19 @@ def short(decision: Decision) -> dict[str, Any]:
         "parsed": decision.parsed,
         "thought": decision.thought,
         "weighed": None if isinstance(weighed, msgspec.UnsetType) else weighed,
+        "chance": _chance(decision),
         "reply": call.reply.text if call is not None else None,
         "reasoning": call.reply.reasoning if call is not None else "",
         "seconds": call.reply.seconds if call is not None else None,
         "prompt": call.messages if call is not None else (),
         "notes": [note.text for note in decision.notes],
     }
+
+
+def _chance(decision: Decision) -> float | None:
+    """The probability of the reply as it was written, where it carries those of its tokens."""
+    logs = decision.calls[-1].reply.logprobs if decision.calls else None
+    return math.exp(sum(logs)) if logs and decision.parsed else None
 
 
 def told(receipt: Receipt) -> dict[str, Any]:
@@ -262,6 +355,7 @@ def told(receipt: Receipt) -> dict[str, Any]:
         "by": getattr(command, "by", ""),
         "status": receipt.status,
         "why": receipt.why,
+        "question": receipt.question,
         "opened": receipt.opened,
         "applied": receipt.applied,
         "ended": receipt.ended,

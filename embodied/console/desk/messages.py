@@ -61,6 +61,19 @@ class Pace(Said, frozen=True, tag="pace"):
     real_time: bool
 
 
+class Weigh(Said, frozen=True, tag="weigh"):
+    """Whether the local model is asked how likely each action is: one more call for each decision."""
+
+    on: bool
+
+
+class Unheard(Said, frozen=True, tag="unheard"):
+    """What becomes of words that no decision had heard when the run was stopped: they are said again, or dropped."""
+
+    words: Annotated[str, msgspec.Meta(max_length=100)]
+    again: bool
+
+
 class Pause(Said, frozen=True, tag="pause"):
     pass
 
@@ -77,6 +90,8 @@ class Speak(Said, frozen=True, tag="speak"):
     text: str
     how: How = "typed"
     lasts: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
+    recording: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    """The digest that the upload was answered with; empty where nothing was recorded."""
 
 
 class EndCorrection(Said, frozen=True, tag="end_correction"):
@@ -120,6 +135,8 @@ Message = (
     | Resolve
     | Advice
     | Pace
+    | Weigh
+    | Unheard
     | Pause
     | GoOn
     | SingleStep

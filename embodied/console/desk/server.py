@@ -11,20 +11,26 @@ import contextlib
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from embodied.blobs import Blobs
 from embodied.console.desk import messages
+from embodied.console.desk.corrections import Corrections
+from embodied.console.desk.corrections_server import HANDLERS, routes
 from embodied.console.desk.desk import Desk
+from embodied.console.desk.roles import CONTROLLER, WATCHER, Tokens
+from embodied.console.desk.speech import Speech, speech
 from embodied.console.serving import SECURITY, guards, listening_beside
 from embodied.errors import EmbodiedError, UsageError
 from embodied.rollout.worlds.watching import Shown
+from embodied.store.blobs import FileBlobs
 from embodied.store.codec import encode
+from embodied.store.run import Run
 
 # `embodied.console.serving` has told what to install where Starlette is missing.
 from starlette.applications import Starlette  # isort: skip
@@ -41,43 +47,43 @@ STATIC = {
     "desk.css": ("desk/static/desk.css", "text/css; charset=utf-8"),
     "wire.js": ("desk/static/wire.js", "text/javascript; charset=utf-8"),
     "desk.js": ("desk/static/desk.js", "text/javascript; charset=utf-8"),
+    "speech.js": ("desk/static/speech.js", "text/javascript; charset=utf-8"),
+    "recorder.js": ("desk/static/recorder.js", "text/javascript; charset=utf-8"),
 }
 """The files of the page, with the place of each. Nothing else is served from disk."""
 WAITING = 2_000
 """Events that wait for a slow page at most; one that is further behind is cut off, and comes back for the rest."""
 REPLACED = 4000
 """The code of a connection that is closed because a newer one has its key. The page does not come back then."""
-WATCHER, CONTROLLER = "watch", "control"
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """The secrets of the two addresses."""
-
-    watch: str
-    control: str
-
-    @classmethod
-    def fresh(cls) -> Tokens:
-        return cls(secrets.token_urlsafe(24), secrets.token_urlsafe(24))
 
 
 @asynccontextmanager
-async def opened(desk: Desk, blobs: Blobs, port: int) -> AsyncIterator[dict[str, str]]:
-    """Serves a desk beside the run in this event loop. Yields role -> address; both are secret.
+async def opened(
+    desk: Desk, blobs: FileBlobs, port: int, speech_model: Path | None = None, root: Path | None = None
+) -> AsyncIterator[dict[str, str]]:
+    """Serves a desk beside the run in this event loop. Yields role -> address; both are secret. With `root`, the folder
+    of the run, the page of its corrections is there, too.
 
     Raises:
-        UsageError: The port is taken or not allowed.
+        UsageError: The port is taken or not allowed, or the folder of the speech model cannot be used.
     """
     tokens = Tokens.fresh()
-    async with listening_beside(make_app(desk, blobs, tokens), port) as bound:
+    async with (
+        speech(desk, blobs, tokens.control, speech_model) as spoken,
+        listening_beside(make_app(desk, blobs, tokens, spoken, root), port) as bound,
+    ):
         at = f"http://127.0.0.1:{bound}"
         yield {CONTROLLER: f"{at}/{tokens.control}/", WATCHER: f"{at}/{tokens.watch}/"}
 
 
-def make_app(desk: Desk, blobs: Blobs, tokens: Tokens) -> Starlette:
+def make_app(
+    desk: Desk, blobs: Blobs, tokens: Tokens, spoken: Speech | None = None, root: Path | None = None
+) -> Starlette:
     """The application. Every address is `/<token>/...`."""
     people = _People()
+    if spoken is not None:
+        desk.recordings = spoken.kept
+    corrections = [] if root is None else routes("/{token}/corrections", _corrections_in(root), tokens, "../")
 
     async def talk(websocket: WebSocket) -> None:
         may_control = secrets.compare_digest(websocket.path_params["token"], tokens.control)
@@ -88,10 +94,25 @@ def make_app(desk: Desk, blobs: Blobs, tokens: Tokens) -> Starlette:
             Route("/{token}/", _static),
             Route("/{token}/static/{name}", _static),
             Route("/{token}/image/{digest}", lambda request: _image(blobs, request)),
+            *([] if spoken is None else spoken.routes()),
             WebSocketRoute("/{token}/ws", talk),
+            *corrections,
         ],
         middleware=guards(tokens.watch, tokens.control),
+        exception_handlers=HANDLERS,
     )
+
+
+def _corrections_in(root: Path) -> Callable[[], Corrections]:
+    """The corrections of the run in a folder, from when there is one."""
+    kept: list[Corrections] = []
+
+    def found() -> Corrections:
+        if not kept:
+            kept.append(Corrections(Run(root)))
+        return kept[0]
+
+    return found
 
 
 class _People:

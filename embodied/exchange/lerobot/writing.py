@@ -16,9 +16,9 @@ from embodied.errors import MissingExtra, StoreError, UsageError
 from embodied.exchange import Export, Exported
 from embodied.exchange.chat import good_enough
 from embodied.exchange.files import damaged_note, split_note, writing
+from embodied.exchange.left_out import wrong_note
 from embodied.exchange.lerobot.frames import Frame, frames, goal_of
 from embodied.exchange.lerobot.statistics import Statistics, of_all, of_numbers, of_pictures, sampled
-from embodied.exchange.lessons import wrong_note
 from embodied.splits import split_of
 from embodied.store.amendments import changes_of
 from embodied.store.run import Run

@@ -111,6 +111,7 @@ class Replicas:
     """
 
     chooses = True
+    weighs = True
 
     def __init__(self, config: ModelConfig, blobs: Blobs, count: int):
         if config.provider != "transformers":

@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-import io
-import os
 import random
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when huggingface_hub is imported: nothing is ever downloaded
-
-import jinja2
 import torch
 import transformers
 from PIL import Image as Pillow
-from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
 
 from embodied.blobs import Blobs
 from embodied.errors import ModelFailure, PromptRefused, PromptTooLong, UsageError
 from embodied.models.base import choices_of
 from embodied.models.config import ModelConfig
 from embodied.models.local.batcher import Batcher
-from embodied.models.local.convert import converted
 from embodied.models.local.decoding import Choose, Ending, Finish, Row
 from embodied.models.local.likelihood import Answers, Weights, noted, spell, take
+from embodied.models.local.loading import device_of, dtype_of, ends, load, source_of
 from embodied.models.local.packed import Packed, packable
 from embodied.models.local.prefixes import Prefixes
-from embodied.models.local.weights import EMBEDDED, check_gguf, embedded
+from embodied.models.local.prompts import Prompts
 from embodied.models.local.whole import weigh_whole
 from embodied.models.local.worker import EngineThread
-from embodied.models.services.wire import MAX_TEXT, alternate, has_images, plain, split_system, split_thoughts, storable
-from embodied.types import Image, Message, Reply, Settings, Text, Usage
+from embodied.models.services.wire import MAX_TEXT, split_thoughts, storable
+from embodied.types import Message, Reply, Settings, Usage
 
 DEFAULT_MAX_TOKENS = 1024
 """Where no limit is given: small models may never end on their own."""
@@ -63,10 +56,6 @@ class _Job:
     """What the model makes of them."""
 
 
-_REFUSES = (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError)
-"""What a chat template, perhaps of a stranger, raises on messages that it was not made for."""
-
-
 class Transformers:
     """A model folder, a GGUF file (converted once), or a model in the local Hugging Face cache, with its own chat
     template.
@@ -82,10 +71,10 @@ class Transformers:
     """
 
     chooses = True
+    weighs = True
 
     def __init__(self, config: ModelConfig, blobs: Blobs):
         self.name = f"transformers/{config.name}"
-        self._blobs = blobs
         self._logprobs = config.logprobs
         self._size = config.batch
         self._device = device_of(config.device)
@@ -93,18 +82,18 @@ class Transformers:
             torch.set_num_threads(config.threads)
         transformers.logging.set_verbosity_error()
         transformers.logging.disable_progress_bar()
-        source = _source(config)
+        source = source_of(config)
         self._model: Any
-        self._model, self._processor = _load(self.name, source, _dtype(config.dtype, self._device), self._device)
-        self._tokenizer = getattr(self._processor, "tokenizer", self._processor)
-        self._sees = self._tokenizer is not self._processor
+        self._model, self._processor = load(self.name, source, dtype_of(config.dtype, self._device), self._device)
+        self.prompts = Prompts(self.name, self._processor, blobs)
+        self._tokenizer = self.prompts.tokenizer
         self._tokenizer.padding_side = "left"  # the next token follows the last of every row
         if self._tokenizer.pad_token is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
         if getattr(self._processor, "chat_template", None) is None:
             raise UsageError(f"{self.name}: {source} has no chat template, so it is not an instruction model.")
         self._context = config.context or getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
-        self._ending = Ending(_ends(self._model, self._tokenizer), self._tokenizer.pad_token_id)
+        self._ending = Ending(ends(self._model, self._tokenizer), self._tokenizer.pad_token_id)
         kept = Prefixes(int(config.prompt_memory * 2**30) if config.reuse_prompt else 0)
         self._packed = (
             Packed(self._model, self._tokenizer, self._ending, self._logprobs, kept) if packable(self._model) else None
@@ -177,17 +166,12 @@ class Transformers:
 
     def _job(self, messages: Sequence[Message], settings: Settings) -> _Job | PromptRefused:
         """A request, prepared for the model; an error if that is not possible."""
-        if not self._sees and has_images(messages):
-            return PromptRefused(
-                f"{self.name} reads no images. Play with --text, or use a model that does.", "no pictures"
-            )
         try:
+            self.prompts.check(messages)
             choices = choices_of(settings)
-            text = self._render(messages, thinks=not choices)
-            images = [self._image(p) for m in messages for p in m.parts if isinstance(p, Image)]
-            inputs = self._processor(
-                text=[text], return_tensors="pt", add_special_tokens=False, **({"images": [images]} if images else {})
-            )
+            text = self.prompts.render(messages, thinks=not choices)
+            images = self.prompts.images(messages)
+            inputs = self.prompts.inputs(text, images)
             tokens = inputs["input_ids"][0].tolist()
             job = _Job(text, images, tokens, self._row(settings, self._room(len(tokens))), inputs)
             if choices:
@@ -261,38 +245,6 @@ class Transformers:
             self._device, self._model.dtype if tensor.is_floating_point() else tensor.dtype, non_blocking=True
         )
 
-    def _image(self, image: Image) -> Pillow.Image:
-        return Pillow.open(io.BytesIO(self._blobs.get(image.digest))).convert("RGB")
-
-    def _render(self, messages: Sequence[Message], thinks: bool = True) -> str:
-        """The prompt as the model's chat template writes it; the system message becomes part of the first turn where
-        the template knows none. Without `thinks`, templates that support it are told to leave no room for a thought.
-        """
-        try:
-            return self._apply(alternate(messages), thinks)
-        except _REFUSES:
-            system, turns = split_system(messages)
-        try:
-            return self._apply(alternate([Message("user", system), *turns]), thinks)
-        except _REFUSES as error:
-            raise PromptRefused(f"{self.name}: its chat template refuses these messages ({error}).") from error
-
-    def _apply(self, turns: Sequence[Message], thinks: bool) -> str:
-        chat = [{"role": m.role, "content": self._content(m)} for m in turns]
-        told = {} if thinks else {"enable_thinking": False}
-        prompt: str = self._processor.apply_chat_template(chat, add_generation_prompt=True, tokenize=False, **told)
-        return prompt
-
-    def _content(self, message: Message) -> str | list[dict[str, Any]]:
-        if not self._sees:
-            return plain(message.parts)
-        parts: list[dict[str, Any]] = []
-        for p in message.parts:
-            # Templates write parts one behind the other; texts are kept apart as `plain` keeps them apart.
-            gap = "\n" if parts and parts[-1]["type"] == "text" else ""
-            parts.append({"type": "text", "text": gap + storable(p.text)} if isinstance(p, Text) else {"type": "image"})
-        return parts
-
     def _room(self, length: int) -> int | None:
         """Tokens left for the reply after a prompt of `length`; None without a limit."""
         if self._context is None:
@@ -350,81 +302,3 @@ class Transformers:
             token_ids=tuple(row.tokens) if self._logprobs else None,
             logprobs=tuple(row.logprobs) if self._logprobs else None,
         )
-
-
-def _source(config: ModelConfig) -> str:
-    """A model folder, or a name in the local Hugging Face cache."""
-    if not config.path and config.name == EMBEDDED:
-        return str(converted(embedded()))
-    place = Path(config.path or config.name).expanduser()
-    if place.suffix == ".gguf":
-        return str(converted(check_gguf(place, f"transformers/{config.name}")))
-    if (config.path or place.is_absolute()) and not place.is_dir():
-        raise UsageError(
-            f"transformers/{config.name}: there is no folder {place}. Give a model folder or a GGUF file with"
-            " model.path."
-        )
-    return str(place) if place.is_dir() else config.name
-
-
-_CAREFUL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-"""Nothing is downloaded, and no code of a model folder runs (without the second, transformers asks at a terminal)."""
-
-
-def _load(name: str, source: str, dtype: torch.dtype, device: torch.device) -> tuple[Any, Any]:
-    """The model, and its processor (with images) or tokenizer (without)."""
-    try:
-        sees = (
-            transformers.AutoConfig.from_pretrained(source, **_CAREFUL).model_type
-            in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
-        )
-        auto = transformers.AutoModelForImageTextToText if sees else transformers.AutoModelForCausalLM
-        reader = transformers.AutoProcessor if sees else transformers.AutoTokenizer
-        model: Any = auto.from_pretrained(source, dtype=dtype, **_CAREFUL)
-        return model.to(device).eval(), reader.from_pretrained(source, **_CAREFUL)
-    except ImportError as error:
-        raise UsageError(f"{name}: loading {source} needs a library that is not installed: {_first(error)}") from error
-    except (OSError, ValueError, KeyError) as error:
-        hint = (
-            ""
-            if Path(source).is_dir()
-            else (
-                " Nothing is downloaded: give a model folder with model.path, or fetch the model into the local cache"
-                " before."
-            )
-        )
-        raise UsageError(f"{name}: {source} cannot be loaded ({_first(error)}).{hint}") from error
-
-
-def _first(error: BaseException) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0][:200]
-
-
-def _ends(model: Any, tokenizer: Any) -> frozenset[int]:
-    """Tokens that end a reply."""
-    own = model.generation_config.eos_token_id
-    own = own if isinstance(own, list) else [own]
-    return frozenset(token for token in (*own, tokenizer.eos_token_id) if token is not None)
-
-
-def device_of(name: str) -> torch.device:
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
-        raise UsageError(f"model.device={name!r} is not one of auto, cpu, cuda, cuda:N.")
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name.startswith("cuda") and int(name.partition(":")[2] or 0) >= torch.cuda.device_count():
-        raise UsageError(
-            f"model.device={name}: PyTorch sees {torch.cuda.device_count()} CUDA devices here. Use model.device=cpu."
-        )
-    return torch.device(name)
-
-
-def _dtype(name: str, device: torch.device) -> torch.dtype:
-    # bfloat16 is slower than float32 on CPUs without its instructions.
-    known = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-    if name == "auto":
-        return torch.bfloat16 if device.type == "cuda" else torch.float32
-    if name not in known:
-        raise UsageError(f"model.dtype={name!r} is not one of auto, {', '.join(known)}.")
-    return known[name]

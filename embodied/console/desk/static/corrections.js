@@ -34,6 +34,9 @@ class Page {
     this.rows = told.rows;
     this.may = told.role === "control";
     this.exports = told.exports;
+    this.episodes = told.episodes;
+    $("desk").hidden = !told.desk;
+    if (told.desk) $("desk").href = told.desk;
     $("run").textContent = `${told.run}: corrections`;
     document.title = `${told.run} – corrections`;
     $("role").hidden = this.may;
@@ -103,6 +106,7 @@ class Page {
       h("h2", {}, words(row)),
       h("p", { class: "soft" }, found.goal ? `Goal: ${found.goal}` : ""),
       this.form(row),
+      this.sound(row),
       h("div", { class: "pair" },
         side("Before", found.before, "the agent would have done", row.superseded, found.superseded_thought, "Nothing is recorded."),
         side("After", found.after, "then happened", row.executed, found.thought, row.executed === null ? "No decision heard these words." : "Nothing came after this step.")),
@@ -129,6 +133,20 @@ class Page {
       this.names);
   }
 
+  // The recording of spoken words, and its end.
+  sound(row) {
+    if (row.heard === null) return h("p", { id: "sound", hidden: true });
+    if (!row.recording) return h("p", { id: "sound", class: "soft" }, `The recording was deleted. The recognizer had understood “${row.heard}”.`);
+    const remove = h("button", { type: "button", "data-testid": "delete-recording", onclick: () => {
+      if (remove.dataset.sure) return this.change(row, { delete_recording: true });
+      remove.dataset.sure = "yes";
+      remove.textContent = "Delete for ever";
+    } }, "Delete the recording");
+    return h("div", { id: "sound", class: "buttons" },
+      h("audio", { src: `recording/${row.recording}`, controls: true, preload: "none", "aria-label": "The recording" }),
+      h("span", { class: "soft" }, `The recognizer understood “${row.heard}”.`), this.may ? remove : null);
+  }
+
   teach(row, names) {
     this.names.className = "result";
     this.names.textContent = row.excluded ? "Exports leave it out." : row.executed === null ? "Exports leave it out: no decision heard it."
@@ -150,6 +168,7 @@ class Page {
     const focused = document.activeElement?.dataset?.testid;
     $("detail").querySelector("h2").textContent = words(this.rows[at]);
     $("detail").querySelector(".change").replaceWith(this.form(this.rows[at]));
+    $("sound").replaceWith(this.sound(this.rows[at]));
     this.teach(this.rows[at], names);
     this.names.prepend("Saved. ");
     if (focused) (document.querySelector(`[data-testid="${focused}"]`) ?? $("list")).focus();
@@ -169,16 +188,48 @@ class Page {
   }
 
   exporting() {
-    const copy = (command) => h("button", { type: "button", "aria-label": `Copy ${command}`, onclick: async (event) => {
-      const button = event.currentTarget;
-      await navigator.clipboard.writeText(command).catch(() => getSelection().selectAllChildren(button.previousSibling));
-      button.textContent = "Copied";
-    } }, "Copy");
     $("exports").replaceChildren(h("h2", {}, "Export"),
       h("p", { class: "soft" }, "These commands write what you see here: edited words as they are now, and nothing that is excluded. Branches need their own command, with their id behind the run."),
-      ...this.exports.flatMap(({ about, command }) => [h("p", {}, about), h("div", { class: "command" }, h("code", { tabindex: 0 }, command), copy(command))]),
+      ...this.exports.flatMap(({ about, command }) => {
+        const shown = h("code", { tabindex: 0 }, command);
+        return [h("p", {}, about), h("div", { class: "command" }, shown, copying(shown))];
+      }),
       h("form", { method: "dialog" }, h("button", {}, "Close")));
     $("exports").showModal();
+  }
+
+  // Episodes that have ended: what they came to, a label, and how to go back in one.
+  plays() {
+    $("episodes").replaceChildren(h("h2", {}, "Episodes that have ended"),
+      h("p", { class: "soft" }, this.episodes.length ? "A label stands beside the record and changes no score. The command goes back to a step and plays on from there, as a branch; with --console behind it, at the desk, if the run was begun there." : "No episode has ended."),
+      h("ul", { class: "episodes" }, this.episodes.map((one, n) => this.play(one, n))),
+      h("p", { id: "labelled", class: "result", role: "status" }),
+      h("form", { method: "dialog" }, h("button", {}, "Close")));
+    if (!$("episodes").open) $("episodes").showModal();
+  }
+
+  play(one, n) {
+    const name = `${short(one.task)} ${one.number}`;
+    const label = (text) => h("button", { type: "button", "data-testid": `${text}-${n}`, "aria-pressed": String(one.label === text), onclick: () => this.label(n, text) }, text === "success" ? "Success" : "Failure");
+    const command = h("code", { tabindex: 0 }, `${one.command} 0`);
+    const step = h("input", { type: "number", min: 0, max: one.steps, value: 0, "aria-label": `Step of ${name} to go back to` });
+    step.addEventListener("input", () => { command.textContent = `${one.command} ${Math.min(one.steps, Math.max(0, Number(step.value) || 0))}`; });
+    return h("li", {}, h("span", { class: "name", title: one.episode }, name), one.branch ? h("small", {}, "a branch") : null,
+      h("small", {}, `${one.outcome.replace("_", " ")}, ${one.steps} steps${typeof one.progress === "number" ? `, progress ${format.percent(one.progress)}` : ""}`),
+      one.label ? h("span", { class: "tag note", title: one.labelled_by }, one.label) : null,
+      h("span", { class: "spring" }), ...(this.may ? [label("success"), label("failure")] : []),
+      one.command ? h("div", { class: "command" }, h("label", {}, "Step ", step), command, copying(command)) : null);
+  }
+
+  async label(n, text) {
+    const now = await ask("api/label", { episode: this.episodes[n].episode, label: text, by: label() });
+    if (!now.error) {
+      this.episodes[n] = now;
+      this.plays();
+      $("episodes").querySelector(`[data-testid="${text}-${n}"]`).focus();
+    }
+    $("labelled").className = `result${now.error ? " bad" : ""}`;
+    $("labelled").textContent = now.error ?? "Saved.";
   }
 
   listen() {
@@ -191,13 +242,14 @@ class Page {
     });
     $("theme").addEventListener("click", () => this.theme());
     $("export").addEventListener("click", () => this.exporting());
+    $("plays").addEventListener("click", () => this.plays());
     $("keys").append(h("h2", {}, "Keys"), h("dl", {}, KEYS.flatMap(([name, what]) => [h("dt", {}, h("kbd", {}, name)), h("dd", {}, what)])), h("form", { method: "dialog" }, h("button", {}, "Close")));
     $("help").addEventListener("click", () => $("keys").showModal());
     document.addEventListener("keydown", (event) => this.pressed(event));
   }
 
   pressed(event) {
-    if ($("keys").open || $("exports").open || event.altKey) return;
+    if ($("keys").open || $("exports").open || $("episodes").open || event.altKey) return;
     const row = this.shown[this.list.selected];
     const editing = event.target.id === "text";
     if (editing && event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
@@ -224,6 +276,15 @@ class Page {
 
 function label() {
   return sessionStorage.getItem("label") || "person";
+}
+
+// A button that copies what an element says.
+function copying(element) {
+  return h("button", { type: "button", "aria-label": `Copy ${element.textContent}`, onclick: async (event) => {
+    const button = event.currentTarget;
+    await navigator.clipboard.writeText(element.textContent).catch(() => getSelection().selectAllChildren(element));
+    button.textContent = "Copied";
+  } }, "Copy");
 }
 
 function options(name, values) {

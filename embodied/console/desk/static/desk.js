@@ -11,7 +11,7 @@ const MODES = {
 const KEYS = [
   ["Space", "pause, or go on"], [".", "play one step, then wait"], ["any letter", "begin a correction"],
   ["Enter", "show the action that the words name; again: send"], ["Escape", "discard the words; outside the line: end the correction"],
-  ["1 to 9", "in a takeover: that action"], ["Page Up, Page Down", "the episode before, the next one"],
+  ["F2, held", "talk; the words come into the line"], ["1 to 9", "in a takeover: that action"], ["Page Up, Page Down", "the episode before, the next one"],
   ["?", "these keys"],
 ];
 
@@ -66,9 +66,14 @@ function branchOf(id) {
 }
 
 const EVENTS = {
-  begun: (live, told) => Object.assign(live, { mission: told.mission, steps: told.steps, cost: told.cost, progress: told.progress }),
-  observation: (live, told) => Object.assign(live, { observation: told.observation, decision: null, deciding: true, framed: false }),
-  decision: (live, told) => Object.assign(live, { decision: told.decision, deciding: false, held: told.held }),
+  begun: (live, told) => Object.assign(live, { mission: told.mission, steps: told.steps, cost: told.cost, progress: told.progress, weighs: told.weighs }),
+  observation: (live, told) => Object.assign(live, { observation: told.observation, decision: null, superseded: null, held: false, deciding: true, framed: false }),
+  decision: (live, told) => Object.assign(live, { decision: told.decision, superseded: told.superseded, deciding: false, held: told.held }),
+  unheard: (live, told) => Object.assign(live, { unheard: told.unheard }),
+  weighing: (live, told) => {
+    live.weighing = told.weighing;
+    if (told.error && live.id === front) say(told.error, true);
+  },
   waiting: (live, told) => Object.assign(live, { waiting: told.waiting }),
   receipt: (live, told) => {
     const at = live.receipts.findIndex((r) => r.id === told.receipt.id);
@@ -194,21 +199,26 @@ let decided = [];
 
 function drawDecision(live) {
   const decision = live.decision;
-  const now = [live.id, decision, live.held, live.mode, live.outcome, decision ? null : live.waiting];
+  const now = [live.id, decision, live.superseded, live.held, live.mode, live.outcome, decision ? null : live.waiting];
   if (now.every((value, n) => value === decided[n])) return; // an opened prompt stays open
   decided = now;
   if (!decision) return $("decision").replaceChildren(h("p", { class: "soft" }, live.outcome ? "The episode is over." : live.waiting ? "It waits for you." : "The agent decides …"));
-  const chances = Object.entries(decision.weighed ?? {}).sort((a, b) => b[1] - a[1]);
+  const weighed = decision.weighed ?? (decision.chance ? { [decision.action]: Math.log(decision.chance) } : {});
+  const chances = Object.entries(weighed).sort((a, b) => b[1] - a[1]);
   const bars = chances.map(([action, log]) => h("div", { class: "chance" }, h("span", {}, action), h("meter", { min: 0, max: 1, value: Math.exp(log), "aria-label": action }), h("small", {}, format.percent(Math.exp(log)))));
   const open = $("decision").querySelector("details[open] summary") !== null; // who reads one wants to read the next
-  const prompt = (decision.prompt ?? []).map((message) =>
+  const before = live.superseded;
+  const prompt = (of) => (of?.prompt ?? []).map((message) =>
     h("div", { class: "message" }, h("small", {}, message.role), h("pre", {}, message.parts.map((p) => (p.type === "text" ? p.text : `[picture, ${p.width} by ${p.height}]`)).join("\n"))));
+  const exact = (of, what) => (of?.prompt?.length ? h("details", { open }, h("summary", {}, `${what}, ${of.prompt.length} ${of.prompt.length === 1 ? "message" : "messages"}`), ...prompt(of)) : "");
   $("decision").replaceChildren(
     h("p", { class: "intended" }, h("span", { class: "soft" }, live.mode === "takeover" ? "would have done " : live.held && live.mode === "paused" ? "would do " : "does "), h("code", {}, decision.action), decision.parsed ? null : h("span", { class: "tag bad" }, "not understood")),
     ...bars,
     decision.thought ? h("p", { class: "thought" }, decision.thought) : "",
     decision.reasoning ? h("details", {}, h("summary", {}, "Reasoning"), h("pre", {}, decision.reasoning)) : "",
-    prompt.length ? h("details", { open }, h("summary", {}, `The exact prompt, ${prompt.length} messages`), ...prompt) : "");
+    exact(decision, "The exact prompt"),
+    before ? h("p", { class: "soft superseded" }, "Not executed: it would have done ", h("code", {}, before.action)) : "",
+    exact(before, "The exact prompt of what was not executed"));
 }
 
 function drawSaid(live) {
@@ -216,7 +226,7 @@ function drawSaid(live) {
   $("said").replaceChildren(...(spoken.length ? spoken.map((r) =>
     h("p", { class: "word" }, h("span", { class: `tag ${r.status === "applied" ? "note" : r.status === "refused" ? "bad" : ""}` }, became(r)),
       ` ${r.command === "Speak" ? "" : { TakeOver: "take over", Label: "label", Branch: "branch", Rewind: "rewind" }[r.command] + " "}${r.words ?? ""}`,
-      h("small", {}, ` ${r.by ? r.by + ", " : ""}step ${r.opened}${r.why ? `. ${r.why}` : ""}`))) : [h("p", { class: "soft" }, "Nobody has spoken.")]));
+      h("small", {}, ` ${r.by ? r.by + ", " : ""}step ${r.opened}${r.why || r.question ? `. ${r.why || r.question}` : ""}`))) : [h("p", { class: "soft" }, "Nobody has spoken.")]));
 }
 
 // What became of a command, in a word. A correction can be over without having been obeyed.
@@ -250,14 +260,15 @@ function drawSteps(live) {
 }
 
 function drawButtons(live) {
-  const may = me.role === "control" && !live.outcome;
-  const have = may && mine.has(live.id);
+  const may = me.role === "control";
+  const holds = may && mine.has(live.id);
+  const have = holds && !live.outcome;
   const paused = live.mode === "paused";
   const taken = live.mode === "takeover";
   const other = live.lease.taken && !mine.has(live.id);
   const button = (name, label, press, on = true, title = null) => h("button", { type: "button", "data-testid": name, onclick: press, disabled: !on, title }, label);
   const spoken = live.receipts.some((r) => r.command === "Speak" && ["applied", "waiting"].includes(r.status));
-  const shown = [live.id, me.role, may, have, live.mode, live.lease.by, other, spoken, live.moving, live.real_time];
+  const shown = [live.id, me.role, may, have, live.mode, live.lease.by, other, spoken, live.moving, live.real_time, live.outcome, live.weighs, live.weighing];
   fill($("buttons"), shown, () => (me.role !== "control" ? [h("span", { class: "soft" }, "You watch. The other address controls.")] : have ? [
     button("pause", paused ? "Go on" : "Pause", () => command(paused ? "go_on" : "pause"), true, "Space"),
     button("step", "One step", () => command("step"), paused, "."),
@@ -266,11 +277,23 @@ function drawButtons(live) {
     button("success", "Success", () => command("label", { label: "success" })),
     button("failure", "Failure", () => command("label", { label: "failure" })),
     button("restart", "Restart", () => command("rewind", { step: 0 }), true, "The same seed from its beginning; this episode ends"),
+    live.weighs ? button("weigh", live.weighing ? "Hide chances" : "Show chances", () => command("weigh", { on: !live.weighing }), true, "How likely the model finds each action. It costs one more call of the model in this process for each decision, which stands in no record.") : "",
     live.moving ? button("pace", live.real_time ? "As fast as possible" : "In real time", () => command("pace", { real_time: !live.real_time }), true, "How fast the frames of a step follow each other") : "",
     button("end", "End episode", () => command("end")),
     button("leave", "Leave control", () => command("leave")),
+  ] : holds ? [
+    button("success", "Success", () => command("label", { label: "success" })),
+    button("failure", "Failure", () => command("label", { label: "failure" })),
+    button("restart", "Play again", () => command("branch", { step: 0 }), true, "The same seed from its beginning, as a branch; this episode stays as it is"),
+    button("leave", "Leave control", () => command("leave")),
   ] : [button("take", other ? `${live.lease.by} controls` : "Take control", () => command("take"), may && !other)]));
-  for (const id of ["words", "send", "lasts", "rewind", "branch"]) $(id).disabled = !have;
+  for (const id of ["words", "send", "talk", "lasts", "rewind"]) $(id).disabled = !have;
+  $("branch").disabled = !holds;
+  const left = have ? live.unheard ?? [] : [];
+  fill($("unheard"), [live.id, left], () => left.map((one, n) => h("p", { class: "word" }, h("span", { class: "tag warn" }, "not heard"), ` ${one.text} `,
+    h("small", {}, `${one.by}, step ${one.step}, when the run was stopped `),
+    button(`again-${n}`, "Say again", () => command("unheard", { words: one.id, again: true })),
+    button(`drop-${n}`, "Drop", () => command("unheard", { words: one.id, again: false })))));
   $("line-label").textContent = taken ? "Do" : "Say";
   $("line").classList.toggle("acting", taken);
   const phrases = live.observation?.actions ?? Object.keys(live.mission?.actions ?? {});
@@ -299,10 +322,12 @@ async function command(kind, fields = {}) {
 }
 
 let how = "typed";
+let recording = ""; // of the words in the line, where they were spoken
 
 function offer(words, by) {
   $("words").value = words;
   how = by;
+  if (by !== "speech") recording = "";
   resolved = null;
   $("words").focus();
   preview();
@@ -311,6 +336,8 @@ function offer(words, by) {
 function clearLine() {
   $("words").value = "";
   how = "typed";
+  recording = "";
+  $("offers").replaceChildren();
   resolved = null;
   say("");
 }
@@ -338,14 +365,19 @@ $("line").addEventListener("submit", async (event) => {
     if (!answer.error) clearLine();
   } else if (resolved !== words) await preview();
   else {
-    const answer = await command("speak", { text: words, how, lasts: Number($("lasts").value) || 1 });
+    const answer = await command("speak", { text: words, how, lasts: Number($("lasts").value) || 1, ...(recording ? { recording } : {}) });
     if (answer.error) return;
     clearLine();
     $("words").blur(); // the keys for steps work again
     say("Sent.");
   }
 });
-$("words").addEventListener("input", () => { resolved = null; how = "typed"; say(""); });
+$("words").addEventListener("input", () => {
+  resolved = null;
+  if (!$("words").value) clearLine();
+  how = recording ? "speech" : "typed"; // spoken words may be edited
+  say("");
+});
 $("picture").addEventListener("click", (event) => {
   const { left, top, width, height } = event.currentTarget.getBoundingClientRect();
   const [x, y] = [(event.clientX - left) / width, (event.clientY - top) / height].map((share) => Math.round(100 * share));
@@ -377,7 +409,7 @@ document.addEventListener("keydown", (event) => {
     const ids = [...episodes.keys()];
     show(ids[(ids.indexOf(front) + (event.key === "PageDown" ? 1 : ids.length - 1)) % ids.length]);
   } else if (event.key === "?") $("keys").showModal();
-  else if (!have) return;
+  else if (!have || live.outcome) return;
   else if (event.key === " " && !event.target.matches("button, summary")) command(live.mode === "paused" ? "go_on" : "pause");
   else if (event.key === ".") command("step");
   else if (live.mode === "takeover" && /^[1-9]$/.test(event.key)) document.querySelector(`[data-testid="chip-${event.key - 1}"]`)?.click();

@@ -5,14 +5,13 @@ answer that was not executed. A step in which a person acted teaches the same.
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from embodied.agents.formats import Format, Marked, Plain, Tagged
+from embodied.agents.formats import Plain
 from embodied.agents.prompt import SAYS
-from embodied.exchange.chat import as_naive
+from embodied.rollout.turns import as_naive, asked_last, form_of
 from embodied.rollout.understanding import wanted
 from embodied.store.amendments import Amended, Changes, amended
 from embodied.store.run import Run
@@ -67,30 +66,14 @@ def lessons(run: Run, episode: Episode, changes: Changes, damaged: list[str]) ->
         yield _lesson(run, episode, of, naive.get(of.place, ()))
 
 
-def left_out_note(lessons: Iterable[Lesson]) -> list[str]:
-    """What `Exported.notes` say of lessons that give no example."""
-    counts = Counter(lesson.left_out for lesson in lessons if lesson.left_out)
-    if not counts:
-        return []
-    return [f"Corrections left out: {', '.join(f'{n} {why}' for why, n in counts.items())}."]
-
-
-def wrong_note(run: Run) -> list[str]:
-    """What `Exported.notes` say of an oracle that was told to give wrong advice."""
-    corrector = run.record.config.get("corrector")
-    wrong = corrector.get("wrong") if isinstance(corrector, dict) else None
-    if not isinstance(wrong, int | float) or not wrong > 0:
-        return []
-    return [f"The corrector named wrong actions on purpose (corrector.wrong={wrong:g}), and no line says which."]
-
-
 def _lesson(run: Run, episode: Episode, of: Amended, naive: tuple[Message, ...]) -> Lesson:
     action = wanted(of, episode)
     recorded = _prompt(of, run)
     prompt = recorded or (naive if of.step is not None else ())
     step = of.step
     followed = bool(action) and step is not None and step.valid and step.executed == action
-    answer = Reply((_form(run) if recorded else Plain()).wrap(action))
+    policy, format = _agent(run)
+    answer = Reply((form_of(policy, format) if recorded else Plain()).wrap(action))
     if followed and recorded and isinstance(of.event, Correction) and step is not None and step.decision.calls:
         answer = step.decision.calls[-1].reply
     superseded = of.event.superseded
@@ -115,7 +98,7 @@ def _prompt(of: Amended, run: Run) -> tuple[Message, ...]:
     """What was asked before the person spoke, as it was recorded: for the decision that was not executed, or for one
     that was broken off. Where nothing was asked before, it is what was asked then, without the person's words.
     """
-    asked = -1 if _agent(run).get("format") == "choice" else 0
+    asked = asked_last(_agent(run)[1])
     if (superseded := of.event.superseded) is not None and superseded.calls:
         return superseded.calls[asked].messages
     if of.step is None:
@@ -145,19 +128,8 @@ def unsaid(messages: tuple[Message, ...], words: str) -> tuple[Message, ...]:
     return messages
 
 
-def _form(run: Run) -> Format:
-    """The form in which the run's agent is asked for its action."""
-    agent = _agent(run)
-    if agent.get("format") == "choice":
-        return Plain()
-    forms: dict[str, Format] = {
-        "robust_naive": Tagged(thinks=False),
-        "cot": Marked(),
-        "robust_cot": Tagged(thinks=True),
-    }
-    return forms.get(str(agent.get("policy")), Plain())
-
-
-def _agent(run: Run) -> dict[str, object]:
+def _agent(run: Run) -> tuple[str, str | None]:
+    """The policy and the format of a run's agent."""
     found = run.record.config.get("agent")
-    return found if isinstance(found, dict) else {}
+    config = found if isinstance(found, dict) else {}
+    return str(config.get("policy")), config.get("format")
