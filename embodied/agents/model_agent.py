@@ -58,7 +58,7 @@ class Opening(Protocol):
 
 
 @runtime_checkable
-class Retrieving(Protocol):
+class Retrieving(Opening, Protocol):
     """An `Opening` that finds its messages by what is seen."""
 
     again: bool
