@@ -78,7 +78,7 @@ def main() -> None:
     arguments.add_argument("worlds", nargs="+", choices=EPISODES)
     arguments.add_argument("--work", type=Path, default=Path("/tmp/memories"))
     chosen = arguments.parse_args()
-    found = json.loads(OUT.read_text()) if OUT.exists() else {"command": "", "worlds": {}}
+    found: dict[str, Any] = json.loads(OUT.read_text()) if OUT.exists() else {"command": "", "worlds": {}}
     for world in chosen.worlds:
         found["worlds"][world] = measured(world, chosen.work)
         found["command"] = "python benchmarks/memories.py " + " ".join(found["worlds"])

@@ -69,7 +69,7 @@ class Slots:
     @classmethod
     def read(cls, notes: Iterable[str]) -> Slots:
         """What filled the slots of an example, from its notes (`ITEM_A: blue ball`)."""
-        given = {str(match[1]): str(match[2]) for note in notes if (match := _NOTE.fullmatch(note))}
+        given = {match[1]: match[2] for note in notes if (match := _NOTE.fullmatch(note))}
         return cls(tuple(given[name] for name in NAMES if name in given)) if NAMES[0] in given else cls()
 
     def notes(self) -> tuple[str, ...]:
