@@ -230,7 +230,8 @@ class Desk:
         if words is None:
             raise UsageError("These words were said again or dropped already.")
         if message.again:
-            receipt = live.channel.submit(control.Speak(words.text, words.how, by, words.lasts, recording=words.recording))
+            said = control.Speak(words.text, words.how, by, words.lasts, recording=words.recording)
+            receipt = live.channel.submit(said)
             if receipt.status == "refused":
                 raise UsageError(receipt.why)
         live.let_go(words.id)
