@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from embodied.store.events import corrections
 from embodied.store.run import Run
 from embodied.types import Label, Takeover
-from tests.console.desks import Desk, at_desk
+from tests.console.desks import PATIENCE, Desk, at_desk
 from tests.console.legible import FAINT, NAMELESS
 from tests.console.shouting import SHOUT
 
@@ -98,7 +98,7 @@ def test_the_whole_way_by_keyboard(page: Page, tmp_path: Path) -> None:
         page.keyboard.press("Enter")
         expect(mode).to_contain_text("Ended")
         page.goto("about:blank")
-        desk.process.wait(60)
+        desk.process.wait(PATIENCE)
     run = Run(tmp_path / "run")
     (planned,) = run.record.planned
     played = list(run.steps(planned.id))

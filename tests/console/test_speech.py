@@ -13,7 +13,6 @@ import wave
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -28,8 +27,9 @@ from embodied.store.codec import encode
 from embodied.store.events import corrections
 from embodied.store.run import Run
 from embodied.types import Correction
+from tests.console import patient
 from tests.console.conftest import FLAGS
-from tests.console.desks import Desk, at_desk
+from tests.console.desks import PATIENCE, Desk, at_desk
 from tests.console.talking import STANDIN, model_folder, talking_desk, tone, upload
 from tests.console.test_corrections_page import console
 
@@ -67,7 +67,7 @@ def spoken(tmp_path_factory, model) -> Path:
         person.ask("step", episode)
         person.until(lambda told: told["kind"] == "step" and told["line"]["index"] == 1)
         person.ask("end", episode)
-        desk.process.wait(60)
+        desk.process.wait(PATIENCE)
     return out
 
 
@@ -158,11 +158,11 @@ def test_what_is_refused(desk, model):
     assert "no episode" in upload(desk, person, "another", tone())[1]["error"]
     watching = {"Origin": "/".join(desk.watch.split("/")[:3]), "Content-Type": "audio/wav"}
     watching |= {"X-Desk-Key": person.welcome["key"]}
-    answer = httpx.post(f"{desk.watch}speech", params={"episode": episode}, content=tone(), headers=watching)
+    answer = patient.post(f"{desk.watch}speech", params={"episode": episode}, content=tone(), headers=watching)
     assert answer.status_code == 400 and "only watches" in answer.json()["error"]
-    assert httpx.get(f"{desk.watch}speech").json()["why"].startswith("This address only watches")
-    assert httpx.get(f"{desk.control}speech").json() == {"why": ""}
-    assert httpx.post(desk.control.replace(desk.control.split("/")[3], "x") + "speech").status_code == 403
+    assert patient.get(f"{desk.watch}speech").json()["why"].startswith("This address only watches")
+    assert patient.get(f"{desk.control}speech").json() == {"why": ""}
+    assert patient.post(desk.control.replace(desk.control.split("/")[3], "x") + "speech").status_code == 403
     for words in ("Thanks for watching!", "", " you "):
         (model / "words.txt").write_text(words)
         assert "only noise" in upload(desk, person, episode, tone())[1]["error"]
@@ -226,7 +226,7 @@ def test_a_desk_without_a_recognizer_says_what_to_install(tmp_path):
         person = desk.person()
         episode = desk.episode(person)
         person.ask("take", episode)
-        assert "pip install --no-deps" in httpx.get(f"{desk.control}speech").json()["why"]
+        assert "pip install --no-deps" in patient.get(f"{desk.control}speech").json()["why"]
         assert "pip install --no-deps" in upload(desk, person, episode, tone())[1]["error"]
 
 
