@@ -114,9 +114,9 @@ def correct(page: Page, film: Film) -> None:
     expect(page.locator("#decision .intended code")).to_have_text(action)
     page.wait_for_timeout(300)
     film.keep(2200)
-    page.keyboard.press("Escape")
-    page.keyboard.press(".")
+    page.keyboard.press(".")  # the line is left once the words are sent
     expect(page.locator("#steps li").first).to_contain_text(words)
+    expect(page.locator("#steps li").first.locator("code")).to_have_text(action)
     page.wait_for_timeout(1500)
     film.keep(3500)
 

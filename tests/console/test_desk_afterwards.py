@@ -191,6 +191,11 @@ def test_a_run_goes_on_at_the_desk_and_so_does_a_branch(tmp_path: Path) -> None:
         person.event("step", episode=episode)
         desk.process.terminate()
         desk.process.wait(PATIENCE)
+    for words in (("resume", str(root)), ("branch", str(root), episode, "1")):
+        command = [sys.executable, "-m", "embodied", *words, "--console", "--speech-model", str(tmp_path)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 2 and "this folder has no config.json" in done.stderr, done.stderr
+    assert not Run(root).record.branched
     with at_desk_of("resume", str(root), "--console", "--wait") as desk:
         person = desk.person()
         assert desk.episode(person) == episode

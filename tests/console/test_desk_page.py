@@ -245,7 +245,7 @@ def test_legible_and_usable_on_a_desktop_and_a_phone(page: Page, drive: Desk, th
             sideways = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
             if size["width"] < 500:  # a person sees what the agent sees while they speak
                 page.evaluate("document.getElementById('live').scrollTop = 0")
-                for part in ("#picture", "#decision .intended", "#line"):
+                for part in ("#picture", "#decision .intended", "#line", "#help"):
                     expect(page.locator(part)).to_be_in_viewport(ratio=1)
             violations = axe.run(page).response["violations"]
             asked = {

@@ -35,7 +35,7 @@ class Page {
     this.may = told.role === "control";
     this.exports = told.exports;
     this.improve = told.improve;
-    this.plays = told.episodes;
+    this.episodes = told.episodes;
     $("desk").hidden = !told.desk;
     if (told.desk) $("desk").href = told.desk;
     $("run").textContent = `${told.run}: corrections`;
