@@ -23,7 +23,7 @@ EPISODE = "goto 1"
 """In its first step the agent wants something else than the expert."""
 FILM = (960, 720)
 """Pixels of the film's page; the film is drawn at three quarters of it."""
-PATIENCE = 60_000
+PATIENCE = 240_000
 """Milliseconds."""
 
 
@@ -114,9 +114,9 @@ def correct(page: Page, film: Film) -> None:
     expect(page.locator("#decision .intended code")).to_have_text(action)
     page.wait_for_timeout(300)
     film.keep(2200)
-    page.keyboard.press("Escape")
-    page.keyboard.press(".")
+    page.keyboard.press(".")  # the line is left once the words are sent
     expect(page.locator("#steps li").first).to_contain_text(words)
+    expect(page.locator("#steps li").first.locator("code")).to_have_text(action)
     page.wait_for_timeout(1500)
     film.keep(3500)
 
@@ -124,6 +124,7 @@ def correct(page: Page, film: Film) -> None:
 def main() -> None:
     folder = Path(tempfile.mkdtemp())
     with sync_playwright() as playwright:
+        expect.set_options(timeout=PATIENCE)
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium") or shutil.which("google-chrome"), args=["--no-sandbox"]
         )
@@ -137,6 +138,8 @@ def main() -> None:
             correct(page, film)
             film.save("desk.gif")
             page.set_viewport_size({"width": 1280, "height": 800})
+            page.get_by_test_id("weigh").click()
+            expect(page.locator(".chance").nth(1)).to_be_visible()  # the runner-up
             page.wait_for_timeout(500)
             save(page.screenshot(), "desk.png")
             key = page.evaluate("sessionStorage.getItem('desk')")

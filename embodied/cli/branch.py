@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -41,6 +42,12 @@ def branch(
     ),
     wait: bool = typer.Option(False, "--wait", help="With --console: each episode waits until a person says go on."),
     port: int = typer.Option(0, "--port", min=0, max=65535, help="Of the desk, on 127.0.0.1; any free one by default."),
+    speech_model: Path | None = typer.Option(
+        None,
+        "--speech-model",
+        envvar="EMBODIED_SPEECH_MODEL",
+        help="Folder of a Whisper model (faster-whisper) for talking at the desk; the packaged one by default.",
+    ),
 ) -> int:
     """Goes back to a step of a recorded episode, and lets the agent play on from there.
 
@@ -61,7 +68,7 @@ def branch(
     if len(words) > LONGEST:
         raise UsageError(f"The correction has {len(words):,} characters; {LONGEST:,} is the most.")
     opened = Run(run)
-    desk = desk_for(opened, console, wait, port)
+    desk = desk_for(opened, console, wait, port, speech_model)
     if "imported" in opened.record.config:
         raise UsageError(f"{run} was imported: it names no agent that could play on. Only a run of ours can branch.")
     new = opened.next_branch(opened.find(episode), step)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from embodied.types import EpisodeSpec
 
 
-def desk_for(run: Run, console: bool, wait: bool, port: int) -> DeskAt | None:
+def desk_for(run: Run, console: bool, wait: bool, port: int, speech_model: Path | None = None) -> DeskAt | None:
     """The desk for a run that goes on; None where nobody asked for one.
 
     Raises:
@@ -35,7 +35,7 @@ def desk_for(run: Run, console: bool, wait: bool, port: int) -> DeskAt | None:
             f"{run.root} was not begun with --console, so nobody may speak in it now: leave out --console, or begin"
             " another run with `embodied eval ... --console`."
         )
-    return DeskAt(port, wait)
+    return DeskAt(port, wait, speech_model=speech_model)
 
 
 @dataclass(frozen=True)

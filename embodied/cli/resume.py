@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import typer
 
 
@@ -28,6 +30,12 @@ def resume(
     ),
     wait: bool = typer.Option(False, "--wait", help="With --console: each episode waits until a person says go on."),
     port: int = typer.Option(0, "--port", min=0, max=65535, help="Of the desk, on 127.0.0.1; any free one by default."),
+    speech_model: Path | None = typer.Option(
+        None,
+        "--speech-model",
+        envvar="EMBODIED_SPEECH_MODEL",
+        help="Folder of a Whisper model (faster-whisper) for talking at the desk; the packaged one by default.",
+    ),
 ) -> int:
     """Continues a run after any interruption, in the middle of episodes too.
 
@@ -44,7 +52,7 @@ def resume(
 
     check(log)
     opened = Run(run)
-    desk = desk_for(opened, console, wait, port)
+    desk = desk_for(opened, console, wait, port, speech_model)
     require_trust(opened, trust, play=True)
     version = played_version(opened, agent)
     if version is not None:

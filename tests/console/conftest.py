@@ -131,7 +131,7 @@ def chromium():
     if path is None:
         pytest.skip("there is no Chromium here; `scripts/debian.sh python3 chromium` installs it")
     playwright = pytest.importorskip("playwright.sync_api")
-    playwright.expect.set_options(timeout=20_000)
+    playwright.expect.set_options(timeout=60_000)
     with playwright.sync_playwright() as p:
         browser = p.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
@@ -143,7 +143,7 @@ def page(chromium):
     """A page of 1280 by 800; the test fails on any script error, refused resource or request to elsewhere."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, color_scheme="light")
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
     page.problems = []
     page.requested = []
     page.on("pageerror", lambda error: page.problems.append(str(error)))

@@ -14,8 +14,8 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
-PATIENCE = 60.0
-"""Seconds that a test waits before it fails."""
+PATIENCE = 180.0
+"""Seconds that a test waits for a state before it fails: many, for a loaded machine that imports torch."""
 
 
 class Person:
@@ -32,7 +32,14 @@ class Person:
     @staticmethod
     def _open(address: str) -> ClientConnection:
         origin = "/".join(address.split("/")[:3])
-        return connect(address.replace("http", "ws", 1) + "ws", origin=origin, max_size=2**24, legacy=True)
+        return connect(
+            address.replace("http", "ws", 1) + "ws",
+            origin=origin,
+            max_size=2**24,
+            legacy=True,
+            open_timeout=PATIENCE,
+            ping_interval=None,  # a loaded machine is slow, and `until` has patience
+        )
 
     def post(self, message: dict[str, Any]) -> None:
         self.socket.send(json.dumps(message))
@@ -107,14 +114,22 @@ def at_desk_of(*words: str) -> Iterator[Desk]:
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
     ) as process:
-        assert process.stdout is not None
-        addresses = [process.stdout.readline().rsplit(": ", 1)[-1].strip() for _ in range(2)]
-        desk = Desk(process, *addresses)
+        desk = None
         try:
+            desk = Desk(process, _address(process, "The desk: "), _address(process, "To watch only: "))
             yield desk
         finally:
             try:
-                for person in desk.people:
+                for person in desk.people if desk is not None else ():
                     person.close()
             finally:
                 process.terminate()
+
+
+def _address(process: subprocess.Popen[str], before: str) -> str:
+    """The next line, which is an address behind these words."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line.startswith(before):
+        raise AssertionError(f"no desk, but {line!r}; exit code {process.poll()}")
+    return line.removeprefix(before).strip()

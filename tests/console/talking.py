@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 
+from tests.console import patient
 from tests.console.desks import Desk, Person, at_desk
 
 STANDIN = Path(__file__).with_name("standin")
@@ -54,5 +54,5 @@ def upload(desk: Desk, person: Person, episode: str, wav: bytes, **headers: str)
     """Sends a recording, as the page does. The code of the answer, and what it says."""
     sent = {"Origin": "/".join(desk.control.split("/")[:3]), "Content-Type": "audio/wav"}
     sent |= {"X-Desk-Key": person.welcome["key"], **{name.replace("_", "-"): text for name, text in headers.items()}}
-    answer = httpx.post(f"{desk.control}speech", params={"episode": episode}, content=wav, headers=sent, timeout=60)
+    answer = patient.post(f"{desk.control}speech", params={"episode": episode}, content=wav, headers=sent)
     return answer.status_code, answer.json()

@@ -11,7 +11,6 @@ from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import expect
 
@@ -20,6 +19,7 @@ from embodied.console.arena.votes import Vote, Votes
 from embodied.console.viewer.library import NotFound
 from embodied.errors import StoreError, UsageError
 from embodied.eval.bradley_terry import bradley_terry
+from tests.console import patient
 from tests.console.conftest import hostile
 from tests.console.recorded import new_run, record
 from tests.eval.runs import make_run
@@ -191,8 +191,8 @@ def test_votes_survive_a_kill(runs, tmp_path):
     roots = [r.root for r in runs.values()]
     for n in range(2):
         with serving(tmp_path / "votes.jsonl", *roots) as (process, address):
-            match = httpx.post(address + "api/match").json()["match"]
-            assert httpx.post(address + "api/vote", json={"match": match, "choice": "right"}).status_code == 200
+            match = patient.post(address + "api/match").json()["match"]
+            assert patient.post(address + "api/vote", json={"match": match, "choice": "right"}).status_code == 200
             process.send_signal(signal.SIGKILL)
             process.wait()
         assert len(Votes(tmp_path / "votes.jsonl").read()[0]) == n + 1
@@ -202,25 +202,25 @@ def test_what_the_server_refuses(runs, tmp_path):
     with serving(tmp_path / "votes.jsonl", *(r.root for r in runs.values())) as (_, address):
         origin, token = address.rstrip("/").rsplit("/", 1)
         assert (
-            httpx.get(origin + "/").status_code == 403
-            and httpx.post(f"{origin}/{token[:-1]}/api/match").status_code == 403
+            patient.get(origin + "/").status_code == 403
+            and patient.post(f"{origin}/{token[:-1]}/api/match").status_code == 403
         )
-        assert httpx.get(address, headers={"Host": "evil.example"}).status_code == 400
-        match = httpx.post(address + "api/match").json()["match"]
+        assert patient.get(address, headers={"Host": "evil.example"}).status_code == 400
+        match = patient.post(address + "api/match").json()["match"]
         for body in (
             b"",
             b"[]",
             b'{"match":"%s","choice":"both"}' % match.encode(),
             b'{"match":"%s","choice":"left","more":1}' % match.encode(),
         ):
-            assert httpx.post(address + "api/vote", content=body).status_code == 400
-        assert httpx.post(address + "api/vote", content=b"x" * 20_000).status_code == 413
-        assert httpx.post(address + "api/vote", json={"match": "never", "choice": "left"}).status_code == 404
-        assert httpx.get(address + "api/match").status_code == 405
+            assert patient.post(address + "api/vote", content=body).status_code == 400
+        assert patient.post(address + "api/vote", content=b"x" * 20_000).status_code == 413
+        assert patient.post(address + "api/vote", json={"match": "never", "choice": "left"}).status_code == 404
+        assert patient.get(address + "api/match").status_code == 405
         for query in ({"match": match, "side": "left", "index": "-1"}, {"match": match, "side": "up", "index": "1"}):
-            assert httpx.get(address + "api/step", params=query).status_code == 400
+            assert patient.get(address + "api/step", params=query).status_code == 400
         for path in ("static/../server.py", "static/%2e%2e/arena.py", "static/index.html", "votes.jsonl"):
-            assert httpx.get(address + path).status_code == 404
+            assert patient.get(address + path).status_code == 404
         assert not (tmp_path / "votes.jsonl").exists()
 
 

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
 import embodied
 from embodied.store.amendments import NAME, changes_of, corrections_of, label, labels_of
 from embodied.store.run import Run
+from tests.console import patient
 from tests.console.desks import at_desk
 from tests.console.legible import FAINT, NAMELESS
 from tests.console.test_corrections_page import console
@@ -55,12 +55,14 @@ def test_the_desk_leads_to_the_corrections_and_back(page: Page, tmp_path: Path) 
         other.locator("#desk").click()
         expect(other.locator("#link")).to_have_text("connected")
         read_only = f"{desk.watch}corrections/api/"
-        found = httpx.get(f"{read_only}corrections").json()
+        found = patient.get(f"{read_only}corrections").json()
         assert (found["role"], len(found["rows"])) == ("watch", 1)
         origin = {"Origin": "/".join(desk.watch.split("/")[:3])}
-        refused = httpx.post(f"{read_only}label", json={"episode": "0", "label": "success"}, headers=origin)
+        refused = patient.post(f"{read_only}label", json={"episode": "0", "label": "success"}, headers=origin)
         assert refused.status_code == 403
-        assert httpx.get(desk.control.replace(desk.control.split("/")[3], "x" * 32) + "corrections/").status_code == 403
+        assert (
+            patient.get(desk.control.replace(desk.control.split("/")[3], "x" * 32) + "corrections/").status_code == 403
+        )
         page.goto("about:blank")
         other.close()
     (one,) = corrections_of(Run(tmp_path / "run"))
@@ -121,7 +123,7 @@ def test_a_strangers_folder_is_not_changed_unasked(run: Run, tmp_path: Path) -> 
             assert lines[0].startswith(told)
             at = lines[0].removeprefix(told)
             origin = {"Origin": "/".join(at.split("/")[:3])}
-            answer = httpx.post(f"{at}api/change", json=body, headers=origin)
+            answer = patient.post(f"{at}api/change", json=body, headers=origin)
             assert answer.status_code == (200 if words else 403)
             assert (run.root / NAME).exists() is bool(words)
             if not words:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -20,11 +21,14 @@ import pytest
 from playwright.sync_api import expect
 
 import embodied
+from embodied.console.desk.learning import learning
 from embodied.store.amendments import NAME, corrections_of
 from embodied.store.run import Run
 from embodied.types import Correction, Decision, Step, Takeover
+from embodied.versions import find
+from tests.console import patient
 from tests.console.conftest import PAYLOAD
-from tests.console.desks import Desk, at_desk
+from tests.console.desks import PATIENCE, Desk, at_desk
 from tests.console.legible import FAINT, NAMELESS
 from tests.console.recorded import new_run, record
 from tests.store.test_amendments import digests
@@ -166,10 +170,66 @@ def test_the_exports_name_commands_that_work(page, served, run, tmp_path):
     page.goto(served[0])
     page.locator("#export").click()
     commands = page.locator("#exports code").all_text_contents()
+    *commands, _ = commands
     assert commands == [f"embodied export {run.root} --format {name}" for name in ("corrections", "dpo", "lerobot")]
     words = commands[0].split()[1:]
     subprocess.run([sys.executable, "-m", "embodied", *words, "--out", tmp_path], check=True, stdout=subprocess.DEVNULL)
     assert len((tmp_path / "corrections.jsonl").read_bytes().splitlines()) == len(corrections_of(run))
+
+
+def test_the_page_names_the_command_that_learns(page, served, run, tmp_path):
+    page.goto(served[0])
+    page.locator("#export").click()
+    expect(page.locator("#improve")).to_have_text(
+        "embodied improve --env babyai --task BabyAI-MixedTrainLocal-v0/goto --agent random --learner corrections"
+        f" --runs {run.root}"
+    )
+    words = shlex.split(page.locator("#improve").text_content())[1:]
+    subprocess.run([sys.executable, "-m", "embodied", *words, "--dry-run"], check=True, cwd=tmp_path)
+
+
+def test_the_command_that_learns_is_left_out_where_nothing_may_be_learned(page, recorded, tmp_path):
+    def told(name: str, alter) -> dict[str, str]:
+        root = tmp_path / name
+        shutil.copytree(recorded, root)
+        record = json.loads((root / "run.json").read_bytes())
+        alter(record["config"])
+        (root / "run.json").write_text(json.dumps(record))
+        return learning(Run(root))
+
+    tested = told("test", lambda config: config["run"].pop("split"))
+    assert tested == {
+        "command": "",
+        "why": "These episodes are of the split test, which agents must not learn from: correct episodes of the train"
+        " split (`embodied eval --console --split train ...`).",
+    }
+    with console(str(tmp_path / "test")) as (control, _, _):
+        page.goto(control)
+        page.locator("#export").click()
+        expect(page.locator("#improve")).to_have_text(tested["why"])
+    assert not told("unknown", lambda config: config.update(preset="an agent of mine"))["command"]
+    assert not told("version", lambda config: config["agent"].update(version="0" * 64))["command"]
+    assert "--agent tinyvlm-base --learner" in told(
+        "shipped", lambda config: config["agent"].update(version=find("tinyvlm-base").hash)
+    )["command"]  # fmt: skip
+    quoted = told("a $(folder)", lambda config: config["model"].update(provider="a", name="b; rm c"))["command"]
+    assert "--model 'a/b; rm c'" in quoted and quoted.endswith(f"--runs '{tmp_path}/a $(folder)'")
+    assert not told("steering \u001b[201~", lambda config: None)["command"]
+
+
+def test_the_episodes_are_listed_on_a_phone(page, served, run):
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(served[0])
+    page.locator("#plays").click()
+    rows = page.locator("#episodes .plays li")
+    expect(rows).to_have_count(2)
+    for row in rows.all():
+        row.scroll_into_view_if_needed()
+        for part in (".name", ".command code", "[data-testid^=success]"):
+            expect(row.locator(part)).to_be_in_viewport(ratio=1)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    if folder := os.environ.get("EMBODIED_SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / "corrections-episodes-390.png")
 
 
 @pytest.mark.parametrize("width", [1400, 390])
@@ -264,7 +324,7 @@ def test_hostile_requests_change_nothing(served, run):
 
     def post(address: str, body: object, **headers: str) -> httpx.Response:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return httpx.post(f"{address}api/change", content=data, headers={**own, **headers})
+        return patient.post(f"{address}api/change", content=data, headers={**own, **headers})
 
     answers = [
         post(watch, good),
@@ -274,7 +334,7 @@ def test_hostile_requests_change_nothing(served, run):
         post(control, good, Origin="null"),
         post(control, good, Origin=origin.replace("127.0.0.1", "localhost")),
         post(control, good, Host="evil.example"),
-        httpx.post(f"{control}api/change", json=good),  # without an origin
+        patient.post(f"{control}api/change", json=good),  # without an origin
         post(control, good, **{"Content-Type": "text/plain"}),
         post(control, b"x" * 10_000_000),
         post(control, b"{"),
@@ -289,14 +349,14 @@ def test_hostile_requests_change_nothing(served, run):
         post(control, {**good, "text": "x" * 3_000}),
         post(control, {**good, "by": "two\nlines"}),
         post(control, {**good, "by": ""}),
-        httpx.get(f"{control}api/change"),
-        httpx.put(f"{control}api/change", json=good, headers=own),
-        httpx.get(f"{control}static/..%2f..%2fdesk.py"),
-        httpx.get(f"{control}image/..%2f..%2frun.json"),
-        httpx.get(f"{control}image/{'0' * 64}"),
-        httpx.get(f"{control}api/correction?episode=../..&id=1"),
-        httpx.get(f"{origin}/api/corrections"),
-        httpx.get(control, headers={"Host": "evil.example"}),
+        patient.get(f"{control}api/change"),
+        patient.put(f"{control}api/change", json=good, headers=own),
+        patient.get(f"{control}static/..%2f..%2fdesk.py"),
+        patient.get(f"{control}image/..%2f..%2frun.json"),
+        patient.get(f"{control}image/{'0' * 64}"),
+        patient.get(f"{control}api/correction?episode=../..&id=1"),
+        patient.get(f"{origin}/api/corrections"),
+        patient.get(control, headers={"Host": "evil.example"}),
     ]
     codes = [answer.status_code for answer in answers]
     assert all(400 <= code < 500 for code in codes), codes
@@ -304,7 +364,7 @@ def test_hostile_requests_change_nothing(served, run):
     assert not (run.root / NAME).exists()
     assert post(control, good).json()["excluded"] is True
     assert corrections_of(run)[0].excluded
-    page = httpx.get(control)
+    page = patient.get(control)
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
 
 
@@ -313,12 +373,12 @@ def test_a_change_made_elsewhere_is_kept(served, run):
     control, _ = served
     origin = "/".join(control.split("/")[:3])
     first = corrections_of(run)[0]
-    assert httpx.get(f"{control}api/corrections").json()["rows"][0]["excluded"] is False
+    assert patient.get(f"{control}api/corrections").json()["rows"][0]["excluded"] is False
     from embodied.store.amendments import amend
 
     amend(run, first.episode, first.id, text="turn right", by="ben")
     change = {"episode": first.episode, "id": first.id, "excluded": True, "by": "anna"}
-    row = httpx.post(f"{control}api/change", json=change, headers={"Origin": origin}).json()
+    row = patient.post(f"{control}api/change", json=change, headers={"Origin": origin}).json()
     assert (row["text"], row["excluded"], row["names"]) == ("turn right", True, "turn right")
 
 
@@ -333,7 +393,7 @@ def test_the_command_says_what_is_missing(run, tmp_path):
     sentence = refused(str(run.root))
     assert "was not begun with --console" in sentence and "embodied resume" in sentence
     with console(str(run.root), "--corrections") as (control, _, _):
-        assert httpx.get(f"{control}api/corrections").json()["rows"]
+        assert patient.get(f"{control}api/corrections").json()["rows"]
 
 
 def test_a_run_goes_on_at_the_desk_after_a_kill(tmp_path):
@@ -357,10 +417,10 @@ def test_a_run_goes_on_at_the_desk_after_a_kill(tmp_path):
         person.event("observation", episode=episode)
         person.ask("end", episode)
         person.event("ended", episode=episode)
-        process.wait(60)
+        process.wait(PATIENCE)
         person.close()
     (said,) = corrections_of(Run(root))
     assert (said.text, said.step.executed) == ("turn left", "turn left")
     with console(str(root), "--corrections") as (control, _, _):
-        (row,) = httpx.get(f"{control}api/corrections").json()["rows"]
+        (row,) = patient.get(f"{control}api/corrections").json()["rows"]
         assert row["said"] == "turn left"

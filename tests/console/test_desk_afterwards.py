@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from msgspec import UNSET
 
@@ -20,9 +19,12 @@ from embodied.store.amendments import changes_of, labels_of
 from embodied.store.events import corrections
 from embodied.store.run import Run
 from embodied.types import Correction
-from tests.console.desks import Person, at_desk, at_desk_of
+from tests.console import patient
+from tests.console.desks import PATIENCE, Person, at_desk, at_desk_of
 
 RANDOM = ("--env", "babyai", "--task", "goto", "--agent", "random", "run.concurrency=1", "--wait")
+pytestmark = pytest.mark.timeout(900)
+"""Up to three commands one after another, each with a patience of its own."""
 TINY = ("--env", "babyai", "--task", "goto", "--agent", "tinyvlm-base", "--episodes", "1", "--wait")
 
 
@@ -85,7 +87,7 @@ def test_words_that_nobody_heard_are_offered_again(tmp_path: Path, again: bool) 
         receipt = person.ask("speak", episode, text="Mind the wall.", lasts=3)["receipt"]
         assert receipt["status"] != "refused"
         desk.process.kill()
-        desk.process.wait(60)
+        desk.process.wait(PATIENCE)
     with at_desk(root, *words) as desk:
         person = desk.person()
         assert desk.episode(person) == episode
@@ -100,7 +102,7 @@ def test_words_that_nobody_heard_are_offered_again(tmp_path: Path, again: bool) 
         line = person.event("step", episode=episode)["line"]
         assert line["words"] == (["Mind the wall."] if again else [])
         desk.process.kill()
-        desk.process.wait(60)
+        desk.process.wait(PATIENCE)
     with at_desk(root, *words) as desk:
         person = desk.person()
         desk.episode(person)
@@ -108,7 +110,7 @@ def test_words_that_nobody_heard_are_offered_again(tmp_path: Path, again: bool) 
         assert (snapshot(person, episode)["unheard"] == []) is again, "what was heard is not offered again"
         person.ask("end", episode)
         person.event("ended", episode=episode)
-        desk.process.wait(60)
+        desk.process.wait(PATIENCE)
     run = Run(root)
     ended = run.episode(episode)
     assert ended is not None
@@ -165,7 +167,7 @@ def test_how_likely_each_action_is(tmp_path: Path) -> None:
         assert then["held"] and then["decision"]["weighed"] is None
         person.ask("end", episode)
         person.event("ended", episode=episode)
-        desk.process.wait(60)
+        desk.process.wait(PATIENCE)
     (step,) = Run(root).steps(episode)
     (call,) = step.decision.calls
     assert call.reply.weighed is UNSET, "the record knows nothing of it"
@@ -188,14 +190,19 @@ def test_a_run_goes_on_at_the_desk_and_so_does_a_branch(tmp_path: Path) -> None:
         person.ask("step", episode)
         person.event("step", episode=episode)
         desk.process.terminate()
-        desk.process.wait(60)
+        desk.process.wait(PATIENCE)
+    for words in (("resume", str(root)), ("branch", str(root), episode, "1")):
+        command = [sys.executable, "-m", "embodied", *words, "--console", "--speech-model", str(tmp_path)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 2 and "this folder has no config.json" in done.stderr, done.stderr
+    assert not Run(root).record.branched
     with at_desk_of("resume", str(root), "--console", "--wait") as desk:
         person = desk.person()
         assert desk.episode(person) == episode
         person.ask("take", episode)
         person.ask("go_on", episode)
         person.event("ended", episode=episode)
-        assert desk.process.wait(60) == 0
+        assert desk.process.wait(PATIENCE) == 0
     with at_desk_of("branch", str(root), episode, "1", "--say", "turn left", "--console", "--wait") as desk:
         person = desk.person()
         branch = desk.episode(person)
@@ -204,7 +211,7 @@ def test_a_run_goes_on_at_the_desk_and_so_does_a_branch(tmp_path: Path) -> None:
         assert person.event("step", episode=branch)["line"]["words"] == ["turn left"]
         person.ask("go_on", branch)
         person.event("ended", episode=branch)
-        assert desk.process.wait(60) == 0
+        assert desk.process.wait(PATIENCE) == 0
     assert Run(root).scored(episode) and Run(root).scored(branch)
 
 
@@ -237,9 +244,9 @@ def test_a_second_console_leads_to_the_desk_that_is_there(tmp_path: Path) -> Non
         # another user's state folder knows no desk: the run is shown as it grows, and nothing is played
         with viewed(root, {**os.environ, "XDG_STATE_HOME": str(tmp_path / "another-user")}) as lines:
             assert f"being played by process {desk.process.pid}" in lines[0] and "nobody can speak" in lines[0]
-            assert httpx.get(lines[1]).status_code == 200
+            assert patient.get(lines[1]).status_code == 200
         desk.process.kill()
-        desk.process.wait(60)
+        desk.process.wait(PATIENCE)
     with at_desk_of("console", str(root), "--wait") as desk:  # its note went with it
         desk.episode(desk.person())
 

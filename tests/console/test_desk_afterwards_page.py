@@ -11,9 +11,10 @@ from playwright.sync_api import Page, expect
 
 from embodied.store.amendments import changes_of, labels_of
 from embodied.store.run import Run
-from tests.console.desks import at_desk
+from tests.console.desks import PATIENCE, at_desk
 from tests.console.test_desk_page import OPENING, opened, take_control
 
+pytestmark = pytest.mark.timeout(900)
 RANDOM = ("--env", "babyai", "--task", "goto", "--agent", "random", "run.concurrency=1", "--wait")
 TINY = ("--env", "babyai", "--task", "goto", "--agent", "tinyvlm-base", "--wait", "agent.follow=true")
 
@@ -57,7 +58,7 @@ def test_words_that_nobody_heard_are_said_again(page: Page, tmp_path: Path) -> N
         person.ask("pause", episode)
         person.ask("speak", episode, text="<b>turn left</b>", lasts=2)
         desk.process.kill()
-        desk.process.wait(60)
+        desk.process.wait(PATIENCE)
     with at_desk(tmp_path / "run", *words) as desk:
         opened(page, desk.control)
         take_control(page)

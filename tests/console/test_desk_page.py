@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from embodied.store.events import corrections
 from embodied.store.run import Run
 from embodied.types import Label, Takeover
-from tests.console.desks import Desk, at_desk
+from tests.console.desks import PATIENCE, Desk, at_desk
 from tests.console.legible import FAINT, NAMELESS
 from tests.console.shouting import SHOUT
 
@@ -98,7 +98,7 @@ def test_the_whole_way_by_keyboard(page: Page, tmp_path: Path) -> None:
         page.keyboard.press("Enter")
         expect(mode).to_contain_text("Ended")
         page.goto("about:blank")
-        desk.process.wait(60)
+        desk.process.wait(PATIENCE)
     run = Run(tmp_path / "run")
     (planned,) = run.record.planned
     played = list(run.steps(planned.id))
@@ -245,7 +245,7 @@ def test_legible_and_usable_on_a_desktop_and_a_phone(page: Page, drive: Desk, th
             sideways = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
             if size["width"] < 500:  # a person sees what the agent sees while they speak
                 page.evaluate("document.getElementById('live').scrollTop = 0")
-                for part in ("#picture", "#decision .intended", "#line"):
+                for part in ("#picture", "#decision .intended", "#line", "#help"):
                     expect(page.locator(part)).to_be_in_viewport(ratio=1)
             violations = axe.run(page).response["violations"]
             asked = {

@@ -35,7 +35,7 @@ from embodied.store.events import corrections
 from embodied.store.run import Run
 from embodied.types import Correction, EpisodeSpec, Interrupt, TaskSpec
 from embodied.versions import find
-from tests.console.desks import Person, at_desk
+from tests.console.desks import PATIENCE, Person, at_desk
 from tests.rollout.playing import Quiet, content
 
 Said = dict[str, Any]
@@ -96,7 +96,7 @@ def spoken_at_the_desk(root: Path, words: tuple[str, ...], said: list[Said], at_
             elif number + 1 < len(said):
                 held = waits(person, held)
         person.event("ended", episode=episode)
-        desk.process.wait(60)
+        desk.process.wait(PATIENCE)
     return Run(root)
 
 
@@ -227,7 +227,7 @@ def goes_on_at_the_desk(root: Path, episode: str) -> None:
         person.ask("take", episode)
         person.ask("go_on", episode)
         person.event("ended", episode=episode)
-        desk.process.wait(60)
+        desk.process.wait(PATIENCE)
 
 
 @pytest.mark.slow
@@ -241,7 +241,7 @@ def test_a_server_killed_in_a_correction_loses_and_doubles_nothing(tmp_path: Pat
             person.ask("pause", episode)
             assert person.ask("speak", episode, text="turn left", lasts=2)["receipt"]["status"] != "refused"
         desk.process.kill()
-        desk.process.wait(60)
+        desk.process.wait(PATIENCE)
     if also:
         command = [sys.executable, "-m", "embodied", "resume", str(root)]
         subprocess.run(command, check=True, timeout=200, capture_output=True)
@@ -270,7 +270,7 @@ def test_a_connection_cut_in_a_correction_changes_nothing(tmp_path: Path) -> Non
         back.until(lambda told: told["kind"] == "lease" and not told["lease"]["lost"])
         assert "error" not in back.ask("go_on", episode)
         back.event("ended", episode=episode)
-        desk.process.wait(60)
+        desk.process.wait(PATIENCE)
     (life,) = lives(Run(root), episode).values()
     assert (life[-1].status, life[-1].ended, life[-1].why) == ("committed", 2, "time-out")
 

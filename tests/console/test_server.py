@@ -9,6 +9,7 @@ import sys
 import httpx
 import pytest
 
+from tests.console import patient
 from tests.console.recorded import new_run, record
 
 
@@ -16,7 +17,7 @@ from tests.console.recorded import new_run, record
 def get(address):
     """GET below the viewer's address."""
     base = address("deep")
-    return lambda path="", **parameters: httpx.get(base + path, params=parameters)
+    return lambda path="", **parameters: patient.get(base + path, params=parameters)
 
 
 def key(runs, n: int) -> str:
@@ -43,12 +44,12 @@ def test_the_address_is_loopback_with_a_token(address):
 )
 def test_refused_without_the_token(address, path):
     origin, token = address("deep").rstrip("/").rsplit("/", 1)
-    response = httpx.get(origin + path.replace("{almost}", token[:-1]))
+    response = patient.get(origin + path.replace("{almost}", token[:-1]))
     assert response.status_code == 403 and "token" in response.text and "deep" not in response.text
 
 
 def test_refused_under_another_host_name(address):
-    assert httpx.get(address("deep"), headers={"Host": "evil.example"}).status_code == 400
+    assert patient.get(address("deep"), headers={"Host": "evil.example"}).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -161,11 +162,11 @@ def test_search_finds_rows_in_any_case(get, runs):
 
 def test_first_difference(address, runs):
     base = address("both")
-    keys = [e["key"] for e in httpx.get(base + "api/runs").json()["episodes"]]
+    keys = [e["key"] for e in patient.get(base + "api/runs").json()["episodes"]]
     short, other, twin = keys[1], keys[2], keys[-1]
 
     def difference(a: str, b: str) -> dict:
-        return httpx.get(base + "api/difference", params={"a": a, "b": b}).json()
+        return patient.get(base + "api/difference", params={"a": a, "b": b}).json()
 
     assert difference(short, twin) == {"row": 30, "what": "action"} == difference(twin, short)
     assert difference(short, other) == {"row": 0, "what": "observation"}

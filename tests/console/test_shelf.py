@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
 from embodied.console.viewer.shelf import Shelf
 from embodied.errors import StoreError
 from embodied.eval.summary import Wanted
+from tests.console import patient
 from tests.console.conftest import PAYLOAD, hostile, viewing
 from tests.console.legible import FAINT, HEADLESS, NAMELESS
 from tests.console.recorded import new_run, record
@@ -63,7 +63,7 @@ def named(page: Page) -> list[str]:
 
 
 def test_the_index_says_what_each_run_is(base):
-    answer = httpx.get(base + "api/shelf").json()
+    answer = patient.get(base + "api/shelf").json()
     assert answer["total"] == 12 and len(answer["runs"]) == 12 and answer["wanted"] == ""
     rows = {run["name"]: run for run in answer["runs"]}
     assert rows["night/babyai-1"]["suite"] == "small" and rows["night/babyai-1"]["agent"] == "cot"
@@ -83,14 +83,14 @@ def test_the_index_says_what_each_run_is(base):
     ],
 )
 def test_only_runs_of_the_folder_are_opened(base, path):
-    keys = {run["name"]: run["key"] for run in httpx.get(base + "api/shelf").json()["runs"]}
-    answer = httpx.get(base + path.format(good=keys["one"], torn=keys["torn"]))
+    keys = {run["name"]: run["key"] for run in patient.get(base + "api/shelf").json()["runs"]}
+    answer = patient.get(base + path.format(good=keys["one"], torn=keys["torn"]))
     assert answer.status_code == 404 or (path == "run/x/" and b"api" not in answer.content), (
         "the page alone tells nothing"
     )
     origin, token = base.rstrip("/").rsplit("/", 1)
-    assert httpx.get(f"{origin}/{token[:-1]}x/{path}").status_code == 403
-    policy = httpx.get(base).headers["content-security-policy"]
+    assert patient.get(f"{origin}/{token[:-1]}x/{path}").status_code == 403
+    policy = patient.get(base).headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; script-src 'self';") and "unsafe" not in policy
 
 
@@ -212,4 +212,4 @@ def test_a_folder_that_is_gone_is_said(page, tmp_path):
 
 
 def test_what_the_server_says_is_json(base):
-    assert json.loads(httpx.get(base + "api/shelf").content)["folder"]
+    assert json.loads(patient.get(base + "api/shelf").content)["folder"]

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from embodied.blobs import check_png, pictures_of
+from embodied.console.desk.learning import learning
 from embodied.console.viewer.library import Library
 from embodied.errors import StoreError
 from embodied.rollout.branching import first_own
@@ -68,6 +69,7 @@ class Corrections:
                 "episodes": self._plays(),
                 "damaged": self._damaged[:20],
                 "damaged_count": len(self._damaged),
+                "improve": learning(self._run),
                 "exports": [
                     {"format": name, "about": about, "command": f"embodied export {folder} --format {name}"}
                     for name, about in EXPORTS.items()

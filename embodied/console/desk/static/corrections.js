@@ -34,7 +34,8 @@ class Page {
     this.rows = told.rows;
     this.may = told.role === "control";
     this.exports = told.exports;
-    this.plays = told.episodes;
+    this.improve = told.improve;
+    this.episodes = told.episodes;
     $("desk").hidden = !told.desk;
     if (told.desk) $("desk").href = told.desk;
     $("run").textContent = `${told.run}: corrections`;
@@ -194,8 +195,18 @@ class Page {
         const shown = h("code", { tabindex: 0 }, command);
         return [h("p", {}, about), h("div", { class: "command" }, shown, copying(shown))];
       }),
+      h("h2", {}, "Improve the agent"), ...this.learning(),
       h("form", { method: "dialog" }, h("button", {}, "Close")));
     $("exports").showModal();
+  }
+
+  // The command with which the agent learns from these corrections, or why there is none.
+  learning() {
+    const { command, why } = this.improve;
+    if (!command) return [h("p", { id: "improve" }, why)];
+    const shown = h("code", { id: "improve", tabindex: 0 }, command);
+    return [h("p", {}, "This command makes versions of the agent that learn from the corrections, and tests whether they are better."),
+      h("div", { class: "command" }, shown, copying(shown))];
   }
 
   // Episodes that have ended: what they came to, a label, and how to go back in one.
