@@ -112,7 +112,9 @@ def learners() -> None:
 def _value(value: object) -> str:
     if isinstance(value, list):
         return f"[{','.join(map(_value, value))}]"
-    return {True: "true", False: "false", None: "null", "": "''"}.get(value, str(value))  # type: ignore[call-overload,no-any-return]  # any plain value
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "null" if value is None else str(value) or "''"
 
 
 _PROVIDERS = {

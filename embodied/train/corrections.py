@@ -90,6 +90,11 @@ class Corrections:
     }
     needs_corrector = True
 
+    def check(self, parent: AgentVersion, settings: Mapping[str, Any]) -> None:
+        """Raises `UsageError` for a parent without weights that can be trained, and for settings that make no sense."""
+        _checked(settings)
+        weights_of(parent)
+
     def __call__(self, practice: Practice, parent: AgentVersion, out: Path) -> AgentVersion:
         """Makes the version.
 

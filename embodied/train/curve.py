@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from embodied.agents import versions
 from embodied.atomic import write_whole
 from embodied.errors import StoreError
 from embodied.eval.compare import compare_two
@@ -49,7 +50,7 @@ def curve(loop: Loop, rounds: Sequence[Round], runs: Mapping[str, Run], more: Ma
     for done in rounds:
         spent = spent + done.collect + done.learn + done.gate
         if done.child and done.child in runs:
-            label = f"{loop.start.record.name}@{done.child[:12]}"
+            label = versions.read(loop.root / f"round-{done.number}" / "child").label
             own = results(runs[done.child])
             points.append(_point(done.child, label, done.number, done.decided, own, first, spent))
     points += [_point("", name, 0, name, results(run), first, Used()) for name, run in more.items()]

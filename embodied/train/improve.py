@@ -112,6 +112,8 @@ class Loop:
         self.playing = Playing(request, task, words, options, player, self.ledger, prices)
         self.start = first(wanted.request, config, self.root / "start")
         self.test = wanted.test or max((s.index for s in job.record.planned), default=0) + 1
+        if (check := getattr(self.learner, "check", None)) is not None:
+            check(self.start, self.settings)
         self.plan = self._planned(words, options)
         self.needs = Needs(self, config)
 

@@ -132,7 +132,8 @@ class Learner(Protocol):
 
     `defaults` (key -> value) are its settings: a key that is not among them is refused, and so is a value of
     another type. `needs_corrector` says that it learns only where somebody corrects the agent. `needs_model` says
-    that it asks a model (`Practice.ask`). All three may be missing.
+    that it asks a model (`Practice.ask`). `check(parent, settings)` raises `UsageError` for a version or settings that
+    it cannot learn with, before anything is played. All may be missing.
     """
 
     def __call__(self, practice: Practice, parent: AgentVersion, out: Path) -> AgentVersion:

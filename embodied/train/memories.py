@@ -258,12 +258,17 @@ def _version(practice: Practice, parent: AgentVersion, folder: Path, memory: Pat
     shutil.rmtree(folder, ignore_errors=True)
     return write(
         folder,
-        msgspec.structs.replace(parent.record, settings=_settings(practice, parent)),
+        msgspec.structs.replace(parent.record, name=_name(practice, parent), settings=_settings(practice, parent)),
         {
             **{name: parent.part(name) for name in parent.record.parts},
             PART: memory,
         },
     )
+
+
+def _name(practice: Practice, parent: AgentVersion) -> str:
+    """The parent's name; `template` where that plays in its place."""
+    return "template" if _settings(practice, parent)["agent.policy"] == "template" else parent.record.name
 
 
 def _settings(practice: Practice, parent: AgentVersion) -> dict[str, Any]:

@@ -47,10 +47,8 @@ KEY = "agent.instructions"
 
 def learn(practice: Practice, parent: AgentVersion, out: Path) -> AgentVersion:
     """Makes a version with other instructions, or with the parent's where no others played better. See `Learner`."""
+    check(parent, practice.settings)
     settings = _checked(practice.settings)
-    policy = str(parent.record.settings.get("agent.policy", AgentConfig().policy))
-    if not needs_model(policy):
-        raise UsageError(f"The learner prompt is for agents that ask a model, and {parent.label} plays {policy!r}.")
     episodes = evidence.recorded(practice.runs)
     race = Race(practice, parent, settings["episodes"], settings["halvings"])
     pool = Pool([str(parent.record.settings.get(KEY, ""))])
@@ -74,7 +72,16 @@ def learn(practice: Practice, parent: AgentVersion, out: Path) -> AgentVersion:
     return _written(parent, best, race, pool, asked, settings, out)
 
 
+def check(parent: AgentVersion, settings: Mapping[str, Any]) -> None:
+    """Raises `UsageError` for a parent that asks no model, and for settings that make no sense."""
+    _checked(settings)
+    policy = str(parent.record.settings.get("agent.policy", AgentConfig().policy))
+    if not needs_model(policy):
+        raise UsageError(f"The learner prompt is for agents that ask a model, and {parent.label} plays {policy!r}.")
+
+
 learn.defaults = DEFAULTS  # type: ignore[attr-defined]  # a function with attributes, as `Learner` says
+learn.check = check  # type: ignore[attr-defined]  # the same
 learn.needs_model = True  # type: ignore[attr-defined]  # the same
 
 
