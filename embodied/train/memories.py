@@ -300,7 +300,8 @@ def _write(practice: Practice, parent: AgentVersion, out: Path, old: Memories | 
         "feedbacks_second_half": _mean(learned.feedbacks[half:]),
     }
     lineage = Lineage(parent.hash, "memory", used)
-    record = msgspec.structs.replace(parent.record, settings=_settings(practice, parent), lineage=lineage)
+    name, settings = _name(practice, parent), _settings(practice, parent)
+    record = msgspec.structs.replace(parent.record, name=name, settings=settings, lineage=lineage)
     parts = {name: parent.part(name) for name in parent.record.parts}
     return write(out, record, {**parts, PART: folder})
 
