@@ -11,22 +11,25 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from embodied.agents.versions import AgentVersion, load
+from embodied.agents.versions import FILE, AgentVersion, load
 from embodied.catalog import ENTRIES
-from embodied.config import env_defaults
+from embodied.config import env_defaults, restore
 from embodied.errors import BudgetSpent, EmbodiedError, LearnerFailed, StoreError, TrainingFailed, UsageError
 from embodied.eval.results import read as results
+from embodied.models.config import LOCAL
 from embodied.models.prices import price_of
 from embodied.request import Request
 from embodied.rollout.playing import Job
 from embodied.seeding import derive
 from embodied.splits import check_split, check_tasks, options_of
+from embodied.store.disk import disk, locked
 from embodied.store.run import Run
 from embodied.train import LEARNERS
 from embodied.train.curve import curve
@@ -38,8 +41,9 @@ from embodied.train.needs import Needs
 from embodied.train.practice import ASKED, Journal, OfRound, Player, Playing
 from embodied.train.rounds import CURVE, PLAN, ROUND, Curve, Plan, Round, read, write
 from embodied.train.settings import learner_settings
-from embodied.train.start import beside, first
+from embodied.train.start import beside, first, keys
 from embodied.types import Json
+from embodied.versions import settings
 
 Say = Callable[[str], None]
 EPISODES = 10
@@ -123,12 +127,19 @@ class Loop:
         Raises:
             EmbodiedError: It cannot go on; everything that was done is kept.
         """
+        with ExitStack() as held:
+            with disk(f"improve in {self.root}"):
+                self.root.mkdir(parents=True, exist_ok=True)
+                held.enter_context(locked(self.root))
+            return self._run()
+
+    def _run(self) -> Curve:
         self._open()
         self._recount()
         rounds: list[Round] = []
         stopped = ""
         version = self.start
-        for number in range(1, self.wanted.rounds + 1):
+        for number in range(1, max(self.wanted.rounds, self._over()) + 1):
             try:
                 done = self._round(number, version)
             except BudgetSpent as error:
@@ -141,6 +152,13 @@ class Loop:
         found = self._tested(rounds, stopped)
         write(self.root / CURVE, found)
         return found
+
+    def _over(self) -> int:
+        """Rounds that are over already. Fewer --rounds do not drop them: who drops rounds chooses by the test."""
+        number = 0
+        while (self.root / f"round-{number + 1}" / ROUND).exists():
+            number += 1
+        return number
 
     # ----------------------------------------------------------------- rounds
 
@@ -185,7 +203,7 @@ class Loop:
         begun = time.monotonic()
         child = folder / "child"
         try:
-            made = self._there(child) or self._made(practice, parent, child)
+            made = self._there(parent, child) or self._made(practice, parent, child)
         except TrainingFailed as error:
             why = f"The learner made no version, so the parent stays. {error}"
             return msgspec.structs.replace(done, why=why, learn=self._learned(folder)), None
@@ -198,17 +216,25 @@ class Loop:
         mine = (f"{folder.name} practice ", f"{folder.name} asked")
         return sum_of(used for name, used in self.ledger.spent.items() if name.startswith(mine))
 
-    def _there(self, child: Path) -> AgentVersion | None:
-        """The version that was made before a kill; None where it is not there or not whole: then it is made again."""
-        try:
-            return load(child)
-        except (UsageError, StoreError):
+    def _there(self, parent: AgentVersion, child: Path) -> AgentVersion | None:
+        """The version that was made before a kill; None where it is not there, not whole, or not of this parent: then
+        it is made again.
+        """
+        if child.is_symlink():
             return None
+        try:
+            made = load(child)
+            self._check_made(made)
+        except (UsageError, StoreError, LearnerFailed):
+            return None
+        return made if made.record.lineage.parent == parent.hash else None
 
     def _made(self, practice: OfRound, parent: AgentVersion, child: Path) -> AgentVersion:
+        if child.is_symlink():
+            child.unlink()
         shutil.rmtree(child, ignore_errors=True)  # of a kill while it was written
         try:
-            made = self.learner(practice, parent, child)
+            self.learner(practice, parent, child)
         except EmbodiedError:
             raise
         except Exception as error:  # a stranger's learner may raise anything
@@ -216,12 +242,36 @@ class Loop:
                 f"The learner {self.plan.learner} failed ({type(error).__name__}: {error}). {parent.label} stays in"
                 " place, and what was played is kept: the same command tries this round again."
             ) from error
+        if child.is_symlink() or not (child / FILE).is_file():
+            raise UsageError(
+                f"The learner {self.plan.learner} made no version in {child}: write it there, with"
+                " embodied.agents.versions.write."
+            )
+        made = load(child)  # what lies there counts, not what the learner returned
         if made.record.lineage.parent != parent.hash:
             raise UsageError(
                 f"The learner {self.plan.learner} made a version whose lineage does not name its parent: write it with"
                 " Lineage(parent.hash, ...)."
             )
+        self._check_made(made)
         return made
+
+    def _check_made(self, made: AgentVersion) -> None:
+        """Raises for a version that plays what is not its own, or that asks another service than the first version:
+        what that costs is in no budget.
+        """
+        try:
+            model = restore({}, (), settings(made)).model
+        except EmbodiedError as error:
+            raise LearnerFailed(
+                f"The learner {self.plan.learner} made a version that nobody can play. {error}"
+            ) from error
+        own = self.job.config.model
+        if model.provider and model.provider not in LOCAL and (model.provider, model.name) != (own.provider, own.name):
+            raise LearnerFailed(
+                f"The learner {self.plan.learner} made a version that asks {model.provider}/{model.name}, which the"
+                " first version does not ask: no budget was named for it."
+            )
 
     def _practice(self, number: int, parent: AgentVersion, folder: Path) -> OfRound:
         runs = [*self.wanted.given, *(Run(self.root / f"round-{n}" / "collect") for n in range(1, number + 1))]
@@ -352,6 +402,11 @@ def _check(wanted: Wanted) -> None:
             raise UsageError(f"{name} must be at least 1, not {value}.")
     if wanted.request.suite is not None:
         raise UsageError("An agent is improved on environments (--env), not on a suite.")
+    if named := {"corrector", "corrector.name"} & set(keys(wanted.request)):
+        raise UsageError(
+            f"Name who corrects with --corrector, not with {min(named)}: it corrects in training episodes only,"
+            " never at a gate or in the test."
+        )
     if wanted.request.split not in (None, "test"):
         raise UsageError("`embodied improve` uses all three splits itself: leave out --split.")
 

@@ -99,7 +99,7 @@ class Practice(Protocol):
                 compared on the same episodes.
             name: Of the run in this round (`candidates/3`). What was played under it is not played again.
             corrector: Who speaks to the agent.
-            options: Dotted keys of the configuration, as `embodied.evaluate(options=...)`.
+            options: Dotted keys `agent.KEY` and `model.KEY` of the configuration; the loop sets all others.
 
         Raises:
             BudgetSpent: Nothing is left. The round ends without a version.

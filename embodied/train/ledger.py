@@ -4,6 +4,7 @@ that a killed improvement counts what it has used.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -26,6 +27,11 @@ class Ledger:
     spent: dict[str, Used] = field(default_factory=dict)
     reserved: Used = field(default_factory=Used)
     """Kept for the test."""
+
+    def __post_init__(self) -> None:
+        for name, value in (("tokens", self.tokens), ("dollars", self.dollars)):
+            if value is not None and not 0 < value < math.inf:
+                raise UsageError(f"run.budget.{name} must be a number above 0, not {value}.")
 
     @property
     def limited(self) -> bool:

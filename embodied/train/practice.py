@@ -23,17 +23,21 @@ from embodied.models.prices import Price, price_of
 from embodied.request import Request
 from embodied.rollout.playing import Job
 from embodied.seeding import derive
+from embodied.store.checks import read_plain
 from embodied.store.codec import encode
 from embodied.store.disk import append_whole
 from embodied.store.run import Run
 from embodied.train.learner import EXPERT, Used
 from embodied.train.ledger import Ledger, cost, used_in
+from embodied.train.start import of_agent
 from embodied.types import Json, Message, Reply, Usage
 from embodied.versions import find, view
 
 ASKED = "asked.jsonl"
 AT_ONCE = 8
 """Questions in flight."""
+_LONGEST = 1 << 30
+"""Bytes of `asked.jsonl`."""
 
 
 class Player(Protocol):
@@ -181,6 +185,13 @@ class OfRound:
         corrector: str | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> Run:
+        if episodes < 1:
+            raise UsageError(f"A learner plays at least 1 episode of each task, not {episodes}.")
+        if other := [key for key in options or {} if not of_agent(key)]:
+            raise UsageError(
+                f"A learner may set options of the agent and of its model only, not {other[0]}: split, seeds, corrector"
+                " and environment are the loop's."
+            )
         out = self._folder / "practice" / _plain(name)
         if isinstance(agent, str) and agent != EXPERT:
             agent = find(agent) or agent
@@ -238,8 +249,7 @@ class Journal:
     def __init__(self, path: Path):
         self._path = path
         self.replies: dict[str, Reply] = {}
-        if path.exists():
-            data = path.read_bytes()
+        if (data := read_plain(path, _LONGEST)) is not None:
             whole = data[: data.rfind(b"\n") + 1]
             for line in whole.splitlines():
                 try:

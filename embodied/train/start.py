@@ -8,12 +8,15 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from embodied.agents.versions import AgentRecord, AgentVersion, Base, load, write
+import msgspec
+
+from embodied.agents.versions import AgentRecord, AgentVersion, Base, content_hash, load, write
 from embodied.config import EvalConfig
-from embodied.errors import UsageError
+from embodied.errors import StoreError, UsageError
 from embodied.models.config import LOCAL
 from embodied.models.local.weights import EMBEDDED
 from embodied.request import Request
+from embodied.store.codec import encode
 from embodied.types import Json
 from embodied.versions import MODEL, NEVER, OF_OTHERS
 
@@ -36,12 +39,11 @@ def first(request: Request, config: EvalConfig, folder: Path) -> AgentVersion:
 
     Raises:
         UsageError: The agent plays what somebody else decides, or its weights cannot be copied.
+        StoreError: `folder` holds another version.
     """
     if not needs_folder(request):
         assert request.version is not None
         return request.version
-    if folder.exists():
-        return load(folder)
     if config.agent.policy in OF_OTHERS:
         raise UsageError(
             f"The agent {config.agent.policy} plays what somebody else decides, so it cannot learn. Name another"
@@ -65,7 +67,19 @@ def first(request: Request, config: EvalConfig, folder: Path) -> AgentVersion:
         view=old.record.view if old is not None else {},
         base=base if MODEL not in parts else None,
     )
-    return write(folder, record, parts)
+    if not folder.exists():
+        return write(folder, record, parts)
+    found = load(folder)
+    wanted = msgspec.structs.replace(
+        record, parts={name: content_hash(place) for name, place in parts.items()}, format=found.record.format
+    )
+    if encode(wanted) != encode(found.record):
+        key = next(key for key in AgentRecord.__struct_fields__ if getattr(wanted, key) != getattr(found.record, key))
+        raise StoreError(
+            f"{folder} holds another first version ({key} differs). Name another folder with --out, or give the command"
+            " that made it."
+        )
+    return found
 
 
 def beside(request: Request, config: EvalConfig) -> tuple[tuple[str, ...], Json]:

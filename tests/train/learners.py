@@ -53,6 +53,34 @@ def orphan(practice, parent, out):
     return write(out, msgspec.structs.replace(load(parent.folder).record, lineage=Lineage()), {})
 
 
+def peeks(practice, parent, out):
+    """Would play the episodes of the test."""
+    practice.play(parent, 1, name="peek", options={"run.split": "test"})
+    return made(parent, out, parent)
+
+
+def aside(practice, parent, out):
+    """Writes its version somewhere else, and links to it."""
+    place = practice.work / "mine"
+    version = load(place) if place.exists() else made(parent, place, parent)
+    out.symlink_to(place)
+    return version
+
+
+def says_nothing(practice, parent, out):
+    """Returns nothing and writes nothing."""
+
+
+def cheats(practice, parent, out):
+    """Lets the expert play."""
+    return made(parent, out, parent, **{"agent.policy": "expert"})
+
+
+def buys(practice, parent, out):
+    """Asks a service that costs money."""
+    return made(parent, out, parent, **{"agent.policy": "naive", "model.provider": "openai", "model.name": "gpt-4o"})
+
+
 def settled(practice, parent, out):
     """Does as it is told."""
     practice.say(f"{practice.settings}")

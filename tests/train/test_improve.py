@@ -160,6 +160,47 @@ def test_a_learner_names_its_parent(tmp_path):
     with pytest.raises(UsageError, match="lineage does not name its parent"):
         improve("random", "orphan", tmp_path / "i")
 
+    with pytest.raises(UsageError, match="lineage does not name its parent"):
+        improve("random", "orphan", tmp_path / "i")
+
+
+@pytest.mark.parametrize(
+    ("learner", "said"),
+    [
+        ("peeks", "may set options of the agent"),
+        ("aside", "made no version in"),
+        ("says_nothing", "made no version in"),
+        ("cheats", "policy 'expert'"),
+        ("buys", "no budget was named"),
+    ],
+)
+def test_a_learner_that_cheats(tmp_path, learner, said):
+    """It is told so each time, and no version of it is played."""
+    for _ in range(2):
+        with pytest.raises((LearnerFailed, UsageError), match=said):
+            improve("random", learner, tmp_path / "i", episodes=1, steps=2)
+    assert not (tmp_path / "i/round-1/gate").exists()
+
+
+@pytest.mark.parametrize("key", ["corrector.name", "corrector"])
+def test_nobody_corrects_at_the_gate_or_in_the_test(tmp_path, key):
+    with pytest.raises(UsageError, match="with --corrector"):
+        improve("random", "null", tmp_path / "i", options={key: "oracle"})
+
+
+def test_fewer_rounds_drop_none(tmp_path):
+    """Who could drop rounds would choose by the test."""
+    small = {"episodes": 1, "dev": 2, "test": 2, "steps": 2}
+    twice = improve("random", "null", tmp_path / "i", rounds=2, **small)
+    assert told(improve("random", "null", tmp_path / "i", rounds=1, **small)) == told(twice)
+
+
+def test_another_first_version_in_the_folder(tmp_path):
+    small = {"episodes": 1, "dev": 2, "test": 2, "steps": 2}
+    improve("random", "null", tmp_path / "i", **small)
+    with pytest.raises(StoreError, match=r"another first version .settings differs"):
+        improve("random", "null", tmp_path / "i", **small, options={"agent.history.text": 3})
+
 
 def test_a_changed_byte_is_found(tmp_path):
     improve("random", "sees", tmp_path / "i")
@@ -194,6 +235,8 @@ def test_another_improvement_in_the_folder(tmp_path):
         ({"settings": {"shar": 1}, "learner": "settled"}, "Did you mean 'share'"),
         ({"settings": {"count": 1.5}, "learner": "settled"}, "a whole number"),
         ({"agent": "naive", "model": "openai/gpt-4o"}, "costs money"),
+        ({"options": {"run.budget.tokens": -5}}, "a number above 0"),
+        ({"options": {"run.budget.dollars": float("nan")}}, "a number above 0"),
     ],
 )
 def test_what_makes_no_sense(tmp_path, monkeypatch, more, said):
