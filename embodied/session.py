@@ -327,9 +327,8 @@ async def improve_async(
     for run in given:
         require_trust(run, trust, play=False, say=_warn)
     own = settings or {}
-    wanted = Wanted(
-        request, learner, own, corrector, rounds, episodes, dev, test, given, ceiling, device=device, threads=threads
-    )
+    places = {"device": device, "threads": threads, "trust": trust}
+    wanted = Wanted(request, learner, own, corrector, rounds, episodes, dev, test, given, ceiling, **places)  # type: ignore[arg-type]  # by name
     return await asyncio.to_thread(Loop(wanted, _Quiet(listeners), say).run)
 
 

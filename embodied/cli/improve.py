@@ -63,6 +63,9 @@ def improve(
     better. At the end every version plays the same test episodes, which decide nothing. Further words set options as
     for `eval`; `learner.KEY=VALUE` sets the learner's own, and `run.budget.tokens=N` is the budget of all together.
     """
+    from dataclasses import replace
+    from tempfile import TemporaryDirectory
+
     from embodied.cli import interrupt
     from embodied.cli.improvement_table import print_curve, print_phases
     from embodied.cli.trust import require_trust, require_trust_in_agent
@@ -93,17 +96,32 @@ def improve(
     for run in given:
         require_trust(run, trust, play=False)
     wanted = Wanted(
-        request, learner, own, corrector, rounds, episodes, dev, test, given, ceiling, device=device, threads=threads
+        request,
+        learner,
+        own,
+        corrector,
+        rounds,
+        episodes,
+        dev,
+        test,
+        given,
+        ceiling,
+        device=device,
+        threads=threads,
+        trust=trust,
     )
 
     def say(text: str) -> None:
         if not as_json:
             print(plain(text), flush=True)
 
-    loop = Loop(wanted, Shown(as_json), say)
     if dry_run:
-        print_phases(loop.needs.phases())
+        with TemporaryDirectory() as folder:
+            there = replace(wanted, request=replace(request, out=f"{folder}/improvement"))
+            loop = Loop(there, Shown(as_json), say)
+            print_phases(loop.needs.phases(), loop.job.config.corrector)
         return 0
+    loop = Loop(wanted, Shown(as_json), say)
     try:
         found = loop.run()
     except KeyboardInterrupt:

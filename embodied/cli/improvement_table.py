@@ -9,6 +9,7 @@ from rich.text import Text
 
 from embodied.cli.output import print_json
 from embodied.cli.tables import console, percent, print_table, span, table
+from embodied.correctors.config import CorrectorConfig
 from embodied.rollout.estimate import Range
 from embodied.terminal import line, plain, shell_word
 from embodied.train.learner import Used
@@ -17,17 +18,23 @@ from embodied.train.pages.words import named, sentences
 from embodied.train.rounds import Curve, Point
 
 
-def print_phases(phases: Sequence[Phase]) -> None:
+def print_phases(phases: Sequence[Phase], corrector: CorrectorConfig) -> None:
     """Prints the dry run."""
     shown = table("phase", "episodes", "tokens", "dollars")
     for phase in phases:
         dollars = "not known" if phase.dollars is None else _range(phase.dollars, ".4g")
         shown.add_row(phase.name, f"{phase.episodes:,}", _range(phase.tokens, ",.0f"), dollars)
     print_table(console(), shown)
-    print(
-        "At most: a gate may be given fewer episodes, and a version that is refused plays the test, too. What a learner"
-        " plays and asks besides depends on what it finds. Nothing was played."
-    )
+    out = console()
+    said = [
+        "At most: a gate may be given fewer episodes, and a version that is refused plays the test, too.",
+        "Not estimated: what the learner plays and asks besides, which depends on what it finds.",
+    ]
+    if corrector.model.provider:
+        model = f"{corrector.model.provider}/{corrector.model.name}"
+        said.append(f"Not estimated: the corrector {corrector.name} asks {model} once in each step of collect.")
+    for sentence in (*said, "Nothing was played."):
+        out.print(line(sentence), highlight=False, markup=False, soft_wrap=True)
 
 
 def print_curve(curve: Curve, root: Path, as_json: bool) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embodied.agents import versions
-from embodied.atomic import write_whole
 from embodied.errors import StoreError
 from embodied.eval.compare import compare_two
 from embodied.eval.intervals import interval
@@ -15,13 +14,14 @@ from embodied.eval.results import Results, read
 from embodied.eval.statistics import known_mean
 from embodied.rollout.counts import CORRECTIONS
 from embodied.seeding import derive
+from embodied.store.disk import append_whole
 from embodied.store.ours import state_folder
 from embodied.store.run import Run
 from embodied.train.gate import false_promotion
-from embodied.train.leaks import leaks, without
+from embodied.train.leaks import leaks, runs_below, without
 from embodied.train.learner import Used
 from embodied.train.ledger import sum_of
-from embodied.train.rounds import Curve, Plan, Point, Round, identity
+from embodied.train.rounds import Curve, Point, Round, identity
 
 if TYPE_CHECKING:
     from embodied.train.improve import Loop
@@ -37,9 +37,9 @@ def curve(loop: Loop, rounds: Sequence[Round], runs: Mapping[str, Run], more: Ma
         more: `corrected` and `ceiling` -> the run, where they were played.
         stopped: Why it ended early, in a sentence.
     """
-    folders = [loop.root / f"round-{done.number}" for done in rounds]
-    learned = [*loop.wanted.given, *(run for folder in folders for run in _runs(folder, "collect", "practice"))]
-    found = leaks(learned, [*runs.values(), *more.values()])
+    learned = [*loop.wanted.given, *runs_below(loop.root, len(rounds))]
+    chosen = [Run(path.parent) for path in sorted(loop.root.glob("round-*/gate/*/run.json"))]
+    found = leaks(learned, [*runs.values(), *more.values()], chosen)
 
     def results(run: Run) -> Results:
         return without(read(run), found.known)
@@ -58,7 +58,7 @@ def curve(loop: Loop, rounds: Sequence[Round], runs: Mapping[str, Run], more: Ma
         loop.plan,
         tuple(rounds),
         tuple(points),
-        opened(loop.plan),
+        opened(loop),
         false_promotion(len(rounds)),
         found.said,
         found.refused,
@@ -90,24 +90,22 @@ def _point(
     )
 
 
-def _runs(folder: Path, *places: str) -> list[Run]:
-    """The runs in these places of a round."""
-    return [Run(path.parent) for place in places for path in sorted((folder / place).rglob("run.json"))]
-
-
-def opened(plan: Plan) -> int:
-    """How many improvements on this machine have opened the test seeds of this one, itself included. A test that is
-    opened often is chosen by, too.
+def opened(loop: Loop) -> int:
+    """How many improvements on this machine have opened test seeds of this one, itself included: of the task whose
+    seeds were opened most often. A test that is opened often is chosen by, too.
     """
-    seeds = f"{derive(plan.seed, 'tests', *plan.env, plan.task, bits=60):015x}"
-    path = state_folder().parent / "tests" / seeds
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        known = path.read_text().split() if path.exists() else []
-        mine = identity(plan)[:16]
-        if mine not in known:
-            known.append(mine)
-            write_whole(path, "".join(f"{one}\n" for one in known).encode())
-        return len(known)
-    except OSError as error:
-        raise StoreError(f"Cannot write {path}: {error.strerror or error}.") from error
+    mine = hashlib.sha256(f"{identity(loop.plan)} {loop.root.resolve()}".encode("utf-8", "replace")).hexdigest()[:16]
+    counts = [1]
+    for env, task in dict.fromkeys((spec.task.env, spec.task.task) for spec in loop.job.record.planned):
+        path = state_folder().parent / "tests" / f"{derive(loop.plan.seed, 'tests', env, task, bits=60):015x}"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with path.open("a+b") as file:
+                file.seek(0)
+                known = set(file.read().split())
+                if mine.encode() not in known:
+                    append_whole(file, f"{mine}\n".encode())
+        except OSError as error:
+            raise StoreError(f"Cannot write {path}: {error.strerror or error}.") from error
+        counts.append(len(known | {mine.encode()}))
+    return max(counts)

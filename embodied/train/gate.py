@@ -15,6 +15,7 @@ from embodied.eval.intervals import difference_interval
 from embodied.eval.pairs import better_p
 from embodied.eval.power import from_run, power
 from embodied.eval.results import ByTask, Results
+from embodied.train.leaks import Key, without
 from embodied.train.rounds import TaskVerdict, Verdict
 
 LEVEL = 0.05
@@ -46,10 +47,12 @@ def episodes_for(pilot: Results) -> int:
     return min(MOST, max(FEWEST, needed or MOST))
 
 
-def judge(parent: Results, child: Results) -> Verdict:
-    """What two runs of the same dev episodes say. Episodes without a score in one of them are left out of both."""
-    of_parent, of_child = parent.by_task(), child.by_task()
-    planned = len({(s.task.env, s.task.task, s.seed) for s in parent.record.planned})
+def judge(parent: Results, child: Results, known: frozenset[Key] = frozenset()) -> Verdict:
+    """What two runs of the same dev episodes say. Episodes without a score in one of them are left out of both, and so
+    are those of `known`, whose items were learned from.
+    """
+    of_parent, of_child = without(parent, known).by_task(), without(child, known).by_task()
+    planned = len({(s.task.env, s.task.task, s.seed) for s in parent.record.planned} - known)
     shared = {k: [s for s in seeds if s in of_child.get(k, {})] for k, seeds in of_parent.items()}
     shared = {k: seeds for k, seeds in shared.items() if seeds}
     pairs = sum(map(len, shared.values()))

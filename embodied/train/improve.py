@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from embodied.agents.folders import is_ours
 from embodied.agents.versions import FILE, AgentVersion, load
 from embodied.catalog import ENTRIES
 from embodied.config import env_defaults, restore
@@ -34,7 +35,7 @@ from embodied.store.run import Run
 from embodied.train import LEARNERS
 from embodied.train.curve import curve
 from embodied.train.gate import episodes_for, judge
-from embodied.train.leaks import check_given
+from embodied.train.leaks import check_given, leaks, runs_below
 from embodied.train.learner import EXPERT, Learner, Used
 from embodied.train.ledger import Ledger, check_priced, sum_of, used_in
 from embodied.train.needs import Needs
@@ -71,6 +72,8 @@ class Wanted:
     """Whether the first version with its corrector, and the expert, play the test, too."""
     device: str = "auto"
     threads: int = 1
+    trust: bool = False
+    """Whether the user answers for versions in the folder that another user or machine made."""
 
 
 class Loop:
@@ -136,6 +139,7 @@ class Loop:
     def _run(self) -> Curve:
         self._open()
         self._recount()
+        self.needs.check_start()
         rounds: list[Round] = []
         stopped = ""
         version = self.start
@@ -227,7 +231,8 @@ class Loop:
             self._check_made(made)
         except (UsageError, StoreError, LearnerFailed):
             return None
-        return made if made.record.lineage.parent == parent.hash else None
+        own = is_ours(made) or self.wanted.trust
+        return made if own and made.record.lineage.parent == parent.hash else None
 
     def _made(self, practice: OfRound, parent: AgentVersion, child: Path) -> AgentVersion:
         if child.is_symlink():
@@ -237,7 +242,7 @@ class Loop:
             self.learner(practice, parent, child)
         except EmbodiedError:
             raise
-        except Exception as error:  # a stranger's learner may raise anything
+        except (Exception, SystemExit) as error:  # a stranger's learner may raise anything
             raise LearnerFailed(
                 f"The learner {self.plan.learner} failed ({type(error).__name__}: {error}). {parent.label} stays in"
                 " place, and what was played is kept: the same command tries this round again."
@@ -294,7 +299,9 @@ class Loop:
             seed = derive(self.plan.seed, "gate", number, bits=31)
             request = self.playing.request(version, "dev", seed, dev, folder / "gate" / who)
             played.append(self.playing.play(request, f"round {number}, gate, {who}", f"{folder.name} gate {who}"))
-        verdict = judge(*map(results, played))
+        learned = [*self.wanted.given, *runs_below(self.root, number)]
+        own, new = map(results, played)
+        verdict = judge(own, new, leaks(learned, played).known)
         gate = self.ledger.spent[f"{folder.name} gate parent"] + self.ledger.spent[f"{folder.name} gate child"]
         return msgspec.structs.replace(
             done, verdict=verdict, decided=verdict.decided, why=verdict.why, dev=dev, gate=gate
@@ -305,6 +312,11 @@ class Loop:
         made = load(self.root / f"round-{done.number}" / "child")
         if made.hash != done.child:
             raise StoreError(f"{made.folder} is not the version {done.child[:12]} that round {done.number} made.")
+        if not is_ours(made) and not self.wanted.trust:
+            raise StoreError(
+                f"{made.folder} was not made by you on this machine, and going on would play it. If you answer for it, add"
+                " --trust."
+            )
         return made
 
     # ----------------------------------------------------------------- the test
@@ -338,7 +350,7 @@ class Loop:
     def _planned(self, words: tuple[str, ...], options: Json) -> Plan:
         wanted, request = self.wanted, self.wanted.request
         named = request.agent if request.version is None else request.version.record.name
-        asked = {} if self.asked is None else {"model": f"{self.asked.provider}/{self.asked.name}"}
+        asked = {key: value for key, value in wanted.settings.items() if key == "model" or key.startswith("model.")}
         return Plan(
             agent=self.start.hash,
             name=named,
@@ -406,6 +418,10 @@ def _check(wanted: Wanted) -> None:
         raise UsageError(
             f"Name who corrects with --corrector, not with {min(named)}: it corrects in training episodes only,"
             " never at a gate or in the test."
+        )
+    if named := {"run.seed", "run.split", "run.episodes", "run.out", "run.control"} & set(keys(wanted.request)):
+        raise UsageError(
+            f"`embodied improve` sets {min(named)} itself in each phase: leave it out, or use its options."
         )
     if wanted.request.split not in (None, "test"):
         raise UsageError("`embodied improve` uses all three splits itself: leave out --split.")

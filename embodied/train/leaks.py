@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from math import comb
+from pathlib import Path
 
 from embodied.errors import UsageError
 from embodied.eval.results import Results
@@ -19,8 +21,10 @@ Key = tuple[str, str, int]
 """Environment, task and seed."""
 SHOWN = 3
 """Items named in a sentence."""
-CHANCE = 0.05
-"""The share of the test that may be known by chance."""
+MOST = 0.5
+"""The share of the test that may be left out."""
+SURELY = 0.001
+"""p value below which the test holds more known items than dev episodes do by chance."""
 
 
 def check_given(run: Run, test: Iterable[EpisodeSpec]) -> None:
@@ -47,36 +51,46 @@ class Leaks:
     """Whether so many were known that the result counts for nothing."""
 
 
-def leaks(learned: Iterable[Run], tested: Iterable[Run]) -> Leaks:
+def leaks(learned: Iterable[Run], tested: Iterable[Run], chosen: Iterable[Run] = ()) -> Leaks:
     """Which test episodes are about items that were learned from.
 
-    Small worlds repeat by chance (one object in one room). So a few such episodes are left out and counted; more than
-    `CHANCE` of them are no chance.
+    Small worlds repeat by chance (one object in one room), the more often the more is learned from. So such episodes
+    are left out and counted. Dev episodes are drawn as test episodes are, and tell how many are known by chance: the
+    result is refused where the test holds more (Fisher's exact test, one-sided), or where more than `MOST` is left out.
 
     Args:
         learned: Runs that were learned from.
         tested: Runs of the test, all of the same episodes.
+        chosen: Runs of gates.
     """
-    test: dict[str, set[Key]] = {}
-    every: set[Key] = set()
-    for run in tested:
-        for item, key in items(run):
-            test.setdefault(item, set()).add(key)
-            every.add(key)
-    known: set[Key] = set()
-    named: dict[str, None] = {}
-    for run in learned:
-        for item, _ in items(run):
-            if item in test:
-                known |= test[item]
-                named.setdefault(f"{item} ({run.root})")
+    seen: dict[str, str] = {item: str(run.root) for run in learned for item, _ in items(run)}
+    test, dev = (dict((key, item) for run in runs for item, key in items(run)) for runs in (tested, chosen))
+    known = [key for key, item in test.items() if item in seen]
     if not known:
         return Leaks(frozenset(), (), False)
-    refused = len(known) > CHANCE * len(every)
-    what = f"{len(known)} of {len(every)} test episodes are about items that were learned from"
-    shown = "; ".join(list(named)[:SHOWN])
-    end = "More than chance explains: this result counts for nothing." if refused else "They are left out."
-    return Leaks(frozenset(known), (f"{what}: {shown}. {end}",), refused)
+    by_chance = sum(item in seen for item in dev.values())
+    refused = len(known) > MOST * len(test) or _more(len(known), len(test), by_chance, len(dev)) < SURELY
+    what = f"{len(known)} of {len(test)} test episodes are about items that were learned from"
+    named = dict.fromkeys(f"{test[key]} ({seen[test[key]]})" for key in known)
+    end = (
+        f"Of the dev episodes {by_chance} of {len(dev)} are. This is more than chance: the result counts for nothing."
+        if refused
+        else f"They are left out. By chance, {by_chance} of {len(dev)} dev episodes are."
+    )
+    return Leaks(frozenset(known), (f"{what}: {'; '.join(list(named)[:SHOWN])}. {end}",), refused)
+
+
+def _more(known: int, test: int, by_chance: int, dev: int) -> float:
+    """One-sided p value of Fisher's exact test that test episodes are known no more often than dev episodes are."""
+    successes, total = known + by_chance, test + dev
+    ways = [comb(successes, k) * comb(total - successes, test - k) for k in range(known, min(successes, test) + 1)]
+    return sum(ways) / comb(total, test)
+
+
+def runs_below(root: Path, rounds: int) -> list[Run]:
+    """The runs that the first rounds of an improvement learned from."""
+    folders = (root / f"round-{number}" / place for number in range(1, rounds + 1) for place in ("collect", "practice"))
+    return [Run(path.parent) for folder in folders for path in sorted(folder.rglob("run.json"))]
 
 
 def without(results: Results, known: frozenset[Key]) -> Results:

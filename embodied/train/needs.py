@@ -42,6 +42,16 @@ class Needs:
         self._tasks = len({(s.task.env, s.task.task) for s in loop.job.record.planned})
         self._rehearsed: tuple[Range, Range | None] | None = None
 
+    def check_start(self) -> None:
+        """Raises `BudgetSpent` where not even the test of the first version fits."""
+        ledger = self._loop.ledger
+        needed = self._of(self._loop.test)
+        if ledger.limited and not ledger.fits(needed) and not ledger.spent:
+            raise BudgetSpent(
+                f"The budget has no room for the test of the first version: it needs about {needed.tokens:,} tokens."
+                " Nothing was played. Raise run.budget.tokens or run.budget.dollars, or lower --test."
+            )
+
     def check_round(self, number: int) -> None:
         """Raises `BudgetSpent` where a round does not fit beside the test."""
         if not self._loop.ledger.limited:
@@ -100,7 +110,10 @@ class Needs:
             ("gate", 2 * wanted.rounds * (wanted.dev or FEWEST), 2 * wanted.rounds * (wanted.dev or MOST)),
             ("test", (versions + corrected) * self._loop.test, (versions + corrected) * self._loop.test),
         )
-        return [self._phase(name, low * self._tasks, high * self._tasks) for name, low, high in rows]
+        found = [self._phase(name, low * self._tasks, high * self._tasks) for name, low, high in rows]
+        if wanted.ceiling:
+            found.append(Phase("expert", self._loop.test * self._tasks, Range(0, 0), Range(0, 0)))
+        return found
 
     def _phase(self, name: str, low: int, high: int) -> Phase:
         tokens, dollars = self._rehearse()
