@@ -170,34 +170,42 @@ def test_the_exports_name_commands_that_work(page, served, run, tmp_path):
     page.goto(served[0])
     page.locator("#export").click()
     commands = page.locator("#exports code").all_text_contents()
-    *commands, _ = commands
     assert commands == [f"embodied export {run.root} --format {name}" for name in ("corrections", "dpo", "lerobot")]
     words = commands[0].split()[1:]
     subprocess.run([sys.executable, "-m", "embodied", *words, "--out", tmp_path], check=True, stdout=subprocess.DEVNULL)
     assert len((tmp_path / "corrections.jsonl").read_bytes().splitlines()) == len(corrections_of(run))
 
 
-def test_the_page_names_the_command_that_learns(page, served, run, tmp_path):
-    page.goto(served[0])
-    page.locator("#export").click()
-    expect(page.locator("#improve")).to_have_text(
-        "embodied improve --env babyai --task BabyAI-MixedTrainLocal-v0/goto --agent random --learner corrections"
-        f" --runs {run.root}"
-    )
-    words = shlex.split(page.locator("#improve").text_content())[1:]
+def told(recorded: Path, root: Path, **changed: dict[str, object]) -> dict[str, str]:
+    """What the page says about learning from the run, with other settings in its record."""
+    shutil.copytree(recorded, root)
+    record = json.loads((root / "run.json").read_bytes())
+    for part, values in changed.items():
+        record["config"][part].update(values)
+    (root / "run.json").write_text(json.dumps(record))
+    return learning(Run(root))
+
+
+def test_the_page_names_the_command_that_learns(page, recorded, tmp_path):
+    tiny = find("tinyvlm-base")
+    root = tmp_path / "a $(folder)"
+    said = told(recorded, root, agent={"version": tiny.hash}, model={"provider": "transformers", "name": tiny.label})
+    assert said == {
+        "command": "embodied improve --env babyai --task BabyAI-MixedTrainLocal-v0/goto --agent tinyvlm-base"
+        f" --learner corrections --runs '{root}'",
+        "why": "",
+    }
+    with console(str(root)) as (control, _, _):
+        page.goto(control)
+        page.locator("#export").click()
+        expect(page.locator("#improve")).to_have_text(said["command"])
+        words = shlex.split(page.locator("#improve").text_content())[1:]
     subprocess.run([sys.executable, "-m", "embodied", *words, "--dry-run"], check=True, cwd=tmp_path)
 
 
-def test_the_command_that_learns_is_left_out_where_nothing_may_be_learned(page, recorded, tmp_path):
-    def told(name: str, alter) -> dict[str, str]:
-        root = tmp_path / name
-        shutil.copytree(recorded, root)
-        record = json.loads((root / "run.json").read_bytes())
-        alter(record["config"])
-        (root / "run.json").write_text(json.dumps(record))
-        return learning(Run(root))
-
-    tested = told("test", lambda config: config["run"].pop("split"))
+def test_the_page_says_why_nothing_can_learn(page, recorded, tmp_path):
+    local = {"provider": "transformers", "name": "model; rm"}
+    tested = told(recorded, tmp_path / "test", run={"split": "test"}, model=local)
     assert tested == {
         "command": "",
         "why": "These episodes are of the split test, which agents must not learn from: correct episodes of the train"
@@ -207,14 +215,12 @@ def test_the_command_that_learns_is_left_out_where_nothing_may_be_learned(page, 
         page.goto(control)
         page.locator("#export").click()
         expect(page.locator("#improve")).to_have_text(tested["why"])
-    assert not told("unknown", lambda config: config.update(preset="an agent of mine"))["command"]
-    assert not told("version", lambda config: config["agent"].update(version="0" * 64))["command"]
-    assert "--agent tinyvlm-base --learner" in told(
-        "shipped", lambda config: config["agent"].update(version=find("tinyvlm-base").hash)
-    )["command"]  # fmt: skip
-    quoted = told("a $(folder)", lambda config: config["model"].update(provider="a", name="b; rm c"))["command"]
-    assert "--model 'a/b; rm c'" in quoted and quoted.endswith(f"--runs '{tmp_path}/a $(folder)'")
-    assert not told("steering \u001b[201~", lambda config: None)["command"]
+    assert "has none" in told(recorded, tmp_path / "random")["why"]
+    unknown = told(recorded, tmp_path / "unknown", agent={"version": "0" * 64}, model=local)
+    assert "no command can name it" in unknown["why"]
+    assert "--model 'transformers/model; rm'" in told(recorded, tmp_path / "quoted", model=local)["command"]
+    steering = told(recorded, tmp_path / "\u001b[201~", model=local)
+    assert not steering["command"] and "no command may hold" in steering["why"]
 
 
 def test_the_episodes_are_listed_on_a_phone(page, served, run):

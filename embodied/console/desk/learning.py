@@ -11,6 +11,9 @@ from embodied.splits import split_of
 from embodied.store.run import Run
 from embodied.terminal import shell_word
 
+TRAINED = ("transformers", "gguf")
+"""Providers whose weights the learner trains (`embodied.train.corrections`)."""
+
 
 def learning(run: Run) -> dict[str, str]:
     """The command that improves the agent of a run by the run's corrections; or why there is none.
@@ -29,6 +32,11 @@ def learning(run: Run) -> dict[str, str]:
         )
     if "imported" in config:
         return _none("This run was imported: it names no agent that could learn.")
+    if _part(config, "model").get("provider") not in TRAINED:
+        return _none(
+            "The learner corrections trains a model of this machine, and the agent of this run has none: `embodied list"
+            " learners` lists others."
+        )
     agent = _agent(config)
     if not agent:
         return _none(
@@ -40,6 +48,11 @@ def learning(run: Run) -> dict[str, str]:
     if not command.isprintable():  # what is copied into a terminal must not steer it
         return _none("The record of this run names its environment or agent in characters that no command may hold.")
     return {"command": command, "why": ""}
+
+
+def _part(config: dict[str, Any], name: str) -> dict[str, Any]:
+    part = config.get(name)
+    return part if isinstance(part, dict) else {}
 
 
 def _none(why: str) -> dict[str, str]:
@@ -57,7 +70,7 @@ def _worlds(run: Run) -> list[str]:
 
 def _agent(config: dict[str, Any]) -> list[str]:
     """The words that name the agent: its folder, its preset, or a policy with a model. Empty where nothing names it."""
-    agent, model = (part if isinstance(part := config.get(name), dict) else {} for name in ("agent", "model"))
+    agent, model = _part(config, "agent"), _part(config, "model")
     if recorded := agent.get("version"):
         version = known(str(recorded))
         if version is None:
