@@ -314,8 +314,8 @@ class Loop:
             raise StoreError(f"{made.folder} is not the version {done.child[:12]} that round {done.number} made.")
         if not is_ours(made) and not self.wanted.trust:
             raise StoreError(
-                f"{made.folder} was not made by you on this machine, and going on would play it. If you answer for it, add"
-                " --trust."
+                f"{made.folder} was not made by you on this machine, and going on would play it. If you answer for it,"
+                " add --trust."
             )
         return made
 
