@@ -129,7 +129,7 @@ def read(folder: str | os.PathLike[str]) -> AgentVersion:
     root = Path(folder)
     data = read_plain(root / FILE, _LONGEST)
     if data is None:
-        raise UsageError(f"{root} is not an agent: it has no {FILE}. `embodied train` makes one.")
+        raise UsageError(f"{root} is not an agent: it has no {FILE}. `embodied train` and `embodied improve` make one.")
     record = _decoded(data, root / FILE)
     return AgentVersion(root, record, _hash(record))
 

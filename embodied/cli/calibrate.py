@@ -67,7 +67,11 @@ def _print(found: Calibration, checked: Report | None, made: str | None) -> None
     else:
         _table(found, checked)
     if made is not None:
-        say(f"Play it: embodied eval --agent {shell_word(made)} --env ENV --corrector oracle corrector.when=asked")
+        folder = shell_word(made if made.startswith("/") else f"./{made}")
+        say(
+            "Play it, with the task and options of these runs:"
+            f" embodied eval --agent {folder} --env ENV --corrector oracle corrector.when=asked"
+        )
 
 
 def _table(found: Calibration, checked: Report) -> None:
@@ -80,7 +84,7 @@ def _table(found: Calibration, checked: Report) -> None:
     out.print(
         f"Held out, {checked.episodes} episodes: every set held a right action in {100 * checked.covered:.0f} %"
         f" [{100 * low:.0f}, {100 * high:.0f}] of them{of_episodes}, and in {100 * checked.covered_steps:.1f} % of"
-        f" of the steps of an episode{of_steps}. {checked.size:.1f} actions a set.",
+        f" the steps of an episode{of_steps}. {checked.size:.1f} actions a set.",
         highlight=False,
         markup=False,
     )

@@ -17,12 +17,16 @@ import pytest
 
 import embodied
 from embodied.agents.versions import load
+from embodied.cli import main
 from embodied.errors import LearnerFailed, StoreError, UnknownName, UsageError
 from embodied.store.codec import encode
 from embodied.store.run import Run
 from embodied.store.sealed import seal
 from embodied.train import LEARNERS
+from embodied.train.leaks import leaks
 from embodied.train.rounds import CURVE, PLAN, ROUND, Curve, Plan, Round, read
+from embodied.types import Mission
+from tests.eval.runs import make_run
 from tests.train import learners
 
 SMALL = {
@@ -136,6 +140,56 @@ def test_a_planted_item_is_found(tmp_path):
     curve = improve("random", "memorise", tmp_path / "i", runs=[run.root], trust=True)
     assert curve.refused and "4 of 4 test episodes" in curve.leaks[0]
     assert all(point.score is None for point in curve.points), "no score of items that were known"
+
+
+def test_a_strangers_version_is_not_continued(tmp_path, monkeypatch):
+    """A folder that another user or machine made may say that anything was promoted."""
+    improve("random", "sees", tmp_path / "i")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another"))
+    with pytest.raises(StoreError, match="was not made by you on this machine"):
+        improve("random", "sees", tmp_path / "i")
+    assert improve("random", "sees", tmp_path / "i", trust=True).rounds[0].decided == "promoted"
+
+
+def test_how_often_the_test_was_opened(tmp_path):
+    """By task and seed: another folder, another learner or a shorter name of the task open the same episodes."""
+    small = {"dev": 2, "test": 2, "episodes": 1}
+    assert improve("random", "null", tmp_path / "a", **small).opened == 1
+    assert improve("random", "null", tmp_path / "b", **small).opened == 2
+    assert improve("random", "null", tmp_path / "a", **small).opened == 2
+    assert improve("random", "memorise", tmp_path / "c", **{**small, "task": "MixedTrainLocal-v0/goto"}).opened == 3
+    assert improve("random", "null", tmp_path / "d", **small, seed=1).opened == 1
+
+
+def test_a_dry_run_writes_nothing(tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        words = ["improve", "--env", "babyai", "--task", "goto", "--agent", "tinyvlm-base", "--learner", "null"]
+        main([*words, "--dry-run", "--ceiling", "--out", str(tmp_path / "i")])
+    assert ended.value.code == 0 and not (tmp_path / "i").exists()
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:5]] == [
+        *("collect", "gate", "test", "expert"),
+    ]
+
+
+@pytest.mark.parametrize(("known", "refused"), [(7, False), (8, True)])
+def test_more_than_chance(tmp_path, known, refused):
+    """2 of 40 dev episodes are about items that were learned from. Of 20 test episodes 7 can be by chance, 9 cannot."""
+    learned = told_items(tmp_path / "learned", range(12))
+    dev = told_items(tmp_path / "dev", [0, 1, *range(100, 138)])
+    test = told_items(tmp_path / "test", [*range(known + refused), *range(200, 220 - known - refused)])
+    found = leaks([learned], [test], [dev])
+    assert len(found.known) == known + refused and found.refused is refused
+
+
+def told_items(root, goals):
+    """A run whose episodes are about these goals."""
+    goals = list(goals)
+    run = make_run(root, {("a", "x"): [1] * len(goals)}, first_seed=1000 * len(str(root)))
+    for spec, goal in zip(run.record.planned, goals, strict=True):
+        mission = Mission(f"goal {goal}", {"wait": ""}, default_action="wait")
+        ended = replace(run.episode(spec.id), mission=mission, first_hash=f"{goal}")
+        (run.folder(spec.id) / "episode.json").write_bytes(seal(ended))
+    return run
 
 
 # --------------------------------------------------------------------------- what goes wrong
