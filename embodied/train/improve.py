@@ -287,7 +287,17 @@ class Loop:
             asked = replace(own, max_tokens=max(own.max_tokens or 0, Needs.REPLY))
         wanted = self.wanted
         return OfRound(
-            self.playing, folder, parent, runs, seed, self.settings, asked, wanted.device, wanted.threads, self.say
+            self.playing,
+            folder,
+            parent,
+            runs,
+            seed,
+            self.settings,
+            asked,
+            wanted.device,
+            wanted.threads,
+            self.say,
+            wanted.corrector or "",
         )
 
     def _gated(self, number: int, parent: AgentVersion, child: AgentVersion, folder: Path, done: Round) -> Round:

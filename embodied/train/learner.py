@@ -82,6 +82,11 @@ class Practice(Protocol):
         """CPU threads for training."""
         ...
 
+    @property
+    def corrector(self) -> str:
+        """Who corrects the agent in the loop (`--corrector`), for `play(corrector=...)`; empty for nobody."""
+        ...
+
     def play(
         self,
         agent: AgentVersion | str,

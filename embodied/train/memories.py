@@ -183,7 +183,7 @@ def _from_practice(practice: Practice, parent: AgentVersion, old: Memories | Non
             examples,
             count,
             batch,
-            str(settings["corrector"]) or None,
+            str(settings["corrector"]) or practice.corrector or None,
             int(settings["feedbacks"]),
         )
         for key, example in examples.items():

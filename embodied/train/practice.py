@@ -169,10 +169,11 @@ class OfRound:
         device: str,
         threads: int,
         say: Callable[[str], None],
+        corrector: str = "",
     ):
         self._playing, self._folder, self._parent, self._asked = playing, folder, parent, asked
         self.runs, self.seed, self.settings = tuple(runs), seed, settings
-        self.device, self.threads, self.say = device, threads, say
+        self.device, self.threads, self.say, self.corrector = device, threads, say, corrector
         self.work = folder / "work"
         self.work.mkdir(parents=True, exist_ok=True)
 

@@ -28,7 +28,7 @@ class Playground:
 
         self.folder, self.task, self.runs, self.seed = folder, task, list(runs), 3
         self.settings: dict[str, Any] = {**learn.defaults, **(settings or {})}  # type: ignore[attr-defined]  # a Learner
-        self.device, self.threads = "cpu", 1
+        self.device, self.threads, self.corrector = "cpu", 1, ""
         self.work = folder / "work"
         self.work.mkdir(parents=True)
         self.replies = list(replies)

@@ -109,6 +109,15 @@ def test_examples_that_fail_are_corrected_until_they_succeed_alone(parent: Agent
     assert any(one.feedbacks for one in examples.values())
 
 
+def test_the_corrector_of_the_loop_corrects_examples_where_no_other_is_named(
+    parent: AgentVersion, tmp_path: Path
+) -> None:
+    practice = Playground(tmp_path / "a", TASK, settings={"episodes": 2, "batches": 1})
+    practice.corrector = "oracle"
+    child = learn(practice, parent, tmp_path / "child")
+    assert sum(child.record.lineage.used["feedbacks"]) > 0
+
+
 def test_examples_that_never_succeed_are_dropped(tmp_path: Path) -> None:
     settings = {"episodes": 1, "batches": 1, "feedbacks": 0}
     turning = AgentRecord("turning", {"agent.policy": "constant", "agent.script": ["turn left"], "image": False})

@@ -226,7 +226,8 @@ def _check_weight(name: str, weight: float) -> None:
 
 
 class Exact:
-    """Implements `Backend` with NumPy. Reads every row that the environment lets through.
+    """Implements `Backend` with NumPy. Reads every row that the environment lets through. It multiplies by `einsum`, in
+    the thread that asks: BLAS wakes a thread for each core, which spin after it, 25 times what a search itself takes.
 
     Args:
         records: In the order of environment, task and id (`in_order`): so those of an environment are one piece.
@@ -257,7 +258,7 @@ class Exact:
         for facet, vector in query.items():
             weight = how.weights.get(facet, 0.0)
             if weight and facet in self._vectors:
-                scores += self._vectors[facet][part] @ (np.float32(weight) * vector)
+                scores += np.einsum("ij,j->i", self._vectors[facet][part], np.float32(weight) * vector)
         if how.usefulness:
             scores += (how.usefulness * self._usefulness[part]).astype(np.float32)
         chosen = np.flatnonzero(allowed)

@@ -51,9 +51,9 @@ def retired(records: Iterable[Memory], least: float = LEAST, uses: int = USES) -
 def merged(
     records: Sequence[Memory], goals: Matrix, same_goal: float = SAME_GOAL, same_actions: float = SAME_ACTIONS
 ) -> tuple[Memory, ...]:
-    """Merges near duplicates: verified memories of one task with like goals and like actions. The one with the highest
-    usefulness stays (then the fewest actions, then the smaller id), with the statistics of all, and supersedes the
-    others, which are retired.
+    """Merges near duplicates: verified memories of one task that saw the same, with like goals and like actions. So
+    examples of one step are never folded into one that holds elsewhere. The one with the highest usefulness stays (then
+    the fewest actions, then the smaller id), with the statistics of all, and supersedes the others, which are retired.
 
     Args:
         records: Any.
@@ -68,8 +68,8 @@ def merged(
         raise UsageError(f"{len(records)} memories need as many vectors to be merged, and these are {len(goals)}.")
     found = list(records)
     open_ = [row for row, memory in enumerate(records) if memory.status == "verified"]
-    task = lambda row: (records[row].env, records[row].task)  # noqa: E731 - the key of a group
-    for _, group in groupby(sorted(open_, key=task), key=task):
+    place = lambda row: _place(records[row])  # noqa: E731 - the key of a group
+    for _, group in groupby(sorted(open_, key=place), key=place):
         for kept, others in _alike(
             records, goals, sorted(group, key=lambda row: _rank(records[row])), same_goal, same_actions
         ):
@@ -77,6 +77,11 @@ def merged(
             for row in others:
                 found[row] = replace(records[row], status="retired")
     return tuple(found)
+
+
+def _place(memory: Memory) -> tuple[str, str, str]:
+    """The task, and what was seen there."""
+    return memory.env, memory.task, " ".join(memory.observation.casefold().split())
 
 
 def _alike(

@@ -96,6 +96,11 @@ def test_near_duplicates_become_one_with_the_statistics_of_all():
     assert merge(*reversed(records)) == tuple(reversed(found))
 
 
+def test_the_same_action_in_another_state_is_another_example():
+    here, elsewhere = example(), example(observation="a red ball 1 step right and 4 steps forward")
+    assert merge(here, elsewhere) == (here, elsewhere)
+
+
 def test_merging_needs_a_vector_for_each():
     with pytest.raises(UsageError, match="2 memories need as many vectors"):
         merged([example(), example(goal="x")], np.zeros((1, 4), np.float32))
