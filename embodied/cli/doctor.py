@@ -49,11 +49,9 @@ def doctor() -> int:
     )
     typer.echo("\nspeech (talking at the desk)")
     gone = [name for name in SPEECH if not find_spec(name)]
-    typer.echo(
-        f"  missing: {', '.join(gone)}; install with: pip install --no-deps -r requirements/speech.txt"
-        if gone
-        else "  ok"
-    )
+    typer.echo(f"  missing: {', '.join(gone)}" if gone else "  ok")
+    if gone:
+        typer.echo("  install with: pip install --no-deps -r requirements/speech.txt")
     typer.echo(f"\ndevice\n  {_device()}")
     typer.echo("\nkeys (values are never shown)")
     for key in KEYS:

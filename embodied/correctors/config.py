@@ -53,10 +53,10 @@ WHEN = ("always", "asked")
 WORDINGS = 6
 """How many wordings the oracle has."""
 OPTIONS = {
-    "oracle": ("when", "silence", "wrong", "delay", "lasts", "wordings", "expert", "sentences"),
+    "oracle": ("silence", "wrong", "delay", "lasts", "wordings", "expert", "sentences", "when"),
     "script": ("run", "sentences"),
-    "critic": ("when", "model", "history", "image", "lasts", "sentences"),
-    "person": ("when", "lasts", "sentences"),
+    "critic": ("model", "history", "image", "lasts", "sentences", "when"),
+    "person": ("lasts", "sentences", "when"),
     "desk": ("expert", "sentences"),
 }
 """Corrector of ours -> its options."""

@@ -256,8 +256,8 @@ def test_a_correction_is_joined_for_a_template_that_refuses_two_user_messages(
     words = Message("user", (Text("\nA person who watches you says: left"),))
     asked = [*ask("a wall"), words]
     with pytest.raises(Exception, match="roles must alternate"):
-        model._apply(asked, True)
-    assert model._render(asked) == "[user]a wall\n\nA person who watches you says: left"
+        model.prompts._apply(asked, True)
+    assert model.prompts.render(asked) == "[user]a wall\n\nA person who watches you says: left"
 
 
 def test_a_template_that_refuses(tmp_path: Path, blobs: MemoryBlobs) -> None:
