@@ -60,7 +60,9 @@ def balrog(
 
 @app.command("corrections")
 def corrections(
-    file: Path = typer.Argument(..., help="corrections.jsonl, left-out.jsonl or dpo.jsonl of an export, edited."),
+    file: Path = typer.Argument(
+        ..., help="An edited corrections.jsonl, left-out.jsonl or dpo.jsonl of an export, or LeRobot folder."
+    ),
     run: str = typer.Option(..., "--run", help="The run that was exported."),
     by: str = typer.Option("person", "--by", help="A label of who edited it; not the name of an account."),
 ) -> None:
@@ -74,7 +76,12 @@ def corrections(
     from embodied.store.run import Run
     from embodied.terminal import plain
 
-    done = read_corrections(Run(run), file, by)
+    if file.is_dir():
+        from embodied.exchange.lerobot.reading import read_lerobot
+
+        done = read_lerobot(Run(run), file, by)
+    else:
+        done = read_corrections(Run(run), file, by)
     typer.echo(
         plain(
             f"{run}: {done.edited} texts edited, {done.excluded} excluded, {done.included} included again,"

@@ -137,7 +137,7 @@ def _known(lesson: Lesson) -> Json:
 # --------------------------------------------------------------------------- back in
 
 
-class _Line(msgspec.Struct):
+class Line(msgspec.Struct):
     """What counts of a line that comes back."""
 
     episode: str
@@ -190,7 +190,7 @@ def read_corrections(run: Run, path: Path, by: str) -> Imported:
                     continue
                 if (first := seen.setdefault((line.episode, line.id), number)) != number:
                     raise UsageError(f"it changes the same correction as line {first}.")
-                _change(amending, line, done)
+                change(amending, line, done)
             except UsageError as error:
                 done.problems.append(f"{path}, line {number}, changes nothing: {error}")
     return done
@@ -205,7 +205,7 @@ def _lines(file: BinaryIO) -> Iterator[bytes | None]:
             line = file.readline(LONGEST_LINE + 1)
 
 
-def _line(data: bytes | None) -> _Line | None:
+def _line(data: bytes | None) -> Line | None:
     """What a line says; None for an empty one. Raises `UsageError` where it is not a line of an export."""
     if data is None:
         raise UsageError(f"it is longer than {LONGEST_LINE // MIB} MiB.")
@@ -213,7 +213,7 @@ def _line(data: bytes | None) -> _Line | None:
     if not data:
         return None
     try:
-        line = msgspec.json.decode(data, type=_Line)
+        line = msgspec.json.decode(data, type=Line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"it is not a line of an export ({str(error)[:200]}).") from error
     if line.source in ("reask", "episode"):
@@ -227,7 +227,8 @@ def _line(data: bytes | None) -> _Line | None:
     return line
 
 
-def _change(amending: Amending, line: _Line, done: Imported) -> None:
+def change(amending: Amending, line: Line, done: Imported) -> None:
+    """Makes the change that a line names, and counts it. Raises `UsageError` where it cannot be made."""
     before = amending.known.get((line.episode, line.id))
     if before is not None and line.said is not None and line.said != before.said:
         raise UsageError(f"what was said there is {plain(before.said)[:100]!r}, not {plain(line.said)[:100]!r}.")

@@ -15,8 +15,9 @@ from embodied.blobs import put_frame
 from embodied.errors import StoreError, UsageError
 from embodied.exchange import EXPORTS, Export, Exported
 from embodied.exchange.lerobot import writing
+from embodied.exchange.lerobot.reading import read_lerobot
 from embodied.exchange.lerobot.statistics import of_all, of_numbers, of_pictures
-from embodied.store.amendments import amend
+from embodied.store.amendments import amend, corrections_of
 from embodied.store.run import Run
 from embodied.types import Correction, Decision, Observation, Takeover
 from tests.eval.runs import MISSION, ended, make_run, spec, step
@@ -240,3 +241,40 @@ def test_lerobot_reads_it(run, tmp_path):
     assert (len(read), read.num_episodes, read.meta.camera_keys) == (6, 2, ["observation.image"])
     assert tuple(read[0]["observation.image"].shape) == (3, 8, 6) and read[5]["task"] == "find the hall"
     assert read[1]["action"].tolist() == [1, 1] and read[1]["intervention"].item()
+
+
+def edited(root: Path, **columns: dict[int, object]) -> None:
+    """Changes cells of a dataset: column -> row -> value."""
+    path = next((root / "data").glob("*/*.parquet"))
+    table = pq.read_table(path)
+    rows = table.to_pylist()
+    for name, cells in columns.items():
+        for row, value in cells.items():
+            rows[row][name] = value
+    pq.write_table(type(table).from_pylist(rows, table.schema), path)
+
+
+def test_an_edited_dataset_comes_back(run, tmp_path):
+    export(run, tmp_path)
+    root, goal = tmp_path / "lerobot", "reach the goal"
+    same = read_lerobot(run, root, "anna")
+    assert (same.edited, same.excluded, same.unchanged, same.problems) == (0, 0, 2, [])
+    edited(root, instruction={1: f"{goal}\nwait, please", 2: f"{goal}\nwait, please"}, excluded={3: True})
+    done = read_lerobot(Run(run.root), root, "anna")
+    assert (done.edited, done.excluded, done.problems) == (1, 1, [])
+    now = {one.id: (one.text, one.excluded, one.by) for one in corrections_of(Run(run.root))}
+    assert now == {"1-c1": ("wait, please", False, "anna"), "3-takeover": ("", True, "anna")}
+    export(Run(run.root), tmp_path)
+    assert read_lerobot(Run(run.root), root, "anna").unchanged == 2, "what was changed is exported, and comes back"
+
+
+def test_a_dataset_that_contradicts_itself_changes_nothing(run, tmp_path):
+    export(run, tmp_path)
+    edited(tmp_path / "lerobot", instruction={1: "reach the goal\nwait, please"})
+    done = read_lerobot(run, tmp_path / "lerobot", "anna")
+    assert done.edited == 0 and "different values of `instruction`" in done.problems[0]
+    with pytest.raises(StoreError, match="holds no Parquet files"):
+        read_lerobot(run, tmp_path, "anna")
+    (next((tmp_path / "lerobot/data").glob("*/*.parquet"))).write_bytes(b"PAR1")
+    with pytest.raises(StoreError, match="Cannot read"):
+        read_lerobot(run, tmp_path / "lerobot", "anna")

@@ -25,6 +25,8 @@ class Frame:
     excluded: bool
     """Whether somebody excluded that correction or takeover afterwards."""
     last: bool
+    of: Amended | None = None
+    """The correction or takeover that the words are from."""
 
 
 def goal_of(episode: Episode) -> str:
@@ -74,5 +76,5 @@ def _frame(step: Step, now: Amended | None, goal: str, *, last: bool) -> Frame:
     excluded = now is not None and now.excluded
     words = now.text if now is not None and not excluded else ""
     return Frame(
-        step, step.observation.image, f"{goal}\n{words}" if words else goal, now is not None, excluded, last=last
+        step, step.observation.image, f"{goal}\n{words}" if words else goal, now is not None, excluded, last, now
     )

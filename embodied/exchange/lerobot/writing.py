@@ -157,6 +157,7 @@ class Dataset:
         self.episodes.append(
             {
                 "episode_index": len(self.episodes),
+                "episode_id": episode.spec.id,
                 "tasks": [goal],
                 "length": len(found),
                 "data/chunk_index": self._file // FILES,
