@@ -212,8 +212,11 @@ def test_a_channel_reaches_a_person_who_sits_at_the_keyboard(tmp_path):
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     said = b""
     while b">>" not in said:
-        said += os.read(process.stdout.fileno(), 65536)
+        more = os.read(process.stdout.fileno(), 65536)
+        assert more, "it ended early"
+        said += more
     rest, _ = process.communicate(b"turn left\n" * 100, timeout=120)
     found = re.findall("<<(.*?)>>", (said + rest).decode())
-    assert found[:2] == ["go forward, ['Takeover']", "turn left, []"] and set(found[1:]) == {found[1]}
+    first = found[0].replace("'Interrupt', ", "")  # where the person was asked already, that was broken off
+    assert first == "go forward, ['Takeover']" and set(found[1:]) == {"turn left, []"}
     assert process.returncode == 0

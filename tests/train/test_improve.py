@@ -369,6 +369,7 @@ def killed(tmp_path, moments):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_twenty_kills(tmp_path):
     whole, broken = killed(tmp_path, 20)
     assert whole == broken
