@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from embodied.errors import StoreError
@@ -46,6 +48,22 @@ class MemoryBlobs:
         if digest not in self._data:
             raise StoreError(f"There is no blob {digest}.")
         return self._data[digest]
+
+
+class ReadFrom:
+    """The blobs of several places, for reading only."""
+
+    def __init__(self, places: Iterable[Blobs]):
+        self._places = tuple(places)
+
+    def put(self, data: bytes) -> str:
+        raise StoreError("Pictures of recorded runs are only read.")
+
+    def get(self, digest: str) -> bytes:
+        for place in self._places:
+            with suppress(StoreError):  # another place may have it
+                return place.get(digest)
+        raise StoreError(f"There is no blob {digest} in the runs that were learned from.")
 
 
 def encode_png(frame: np.ndarray) -> bytes:

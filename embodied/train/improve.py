@@ -408,9 +408,6 @@ class Loop:
             price = price_of(self.asked) if self.asked else self.playing.prices[0]
             self.ledger.spent[f"{path.parent.parent.name} asked"] = Journal(path).used(price)
 
-    def __hash__(self) -> int:
-        return hash(str(self.root))
-
 
 def improve(wanted: Wanted, player: Player, say: Say) -> Curve:
     """Improves an agent; see `Loop`."""

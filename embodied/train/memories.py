@@ -26,8 +26,8 @@ from embodied.agents.memory.tuning import tuned
 from embodied.agents.memory.upkeep import flagged, retired
 from embodied.agents.memory.usage import counted, uses_of
 from embodied.agents.versions import AgentVersion, Lineage, write
-from embodied.blobs import Blobs
-from embodied.errors import NothingLearned, StoreError, UsageError
+from embodied.blobs import Blobs, ReadFrom
+from embodied.errors import NothingLearned, UsageError
 from embodied.store.run import Run
 from embodied.train.abstraction.model import abstracted, closed_actions
 from embodied.train.abstraction.rules import episode_memory, shortened, step_memories
@@ -250,7 +250,7 @@ def _memory(practice: Practice, old: Memories | None, learned: Learned, folder: 
     if practice.settings["unit"] == "step":
         weights, share = tuned(records, made, int(practice.settings["k"]), practice.seed)
         practice.say(f"{len(records)} examples; with the weights {_shown(weights)} they agree in {share:.0%}.")
-    write_memories(folder, records, made, Pictures(old, learned.runs), weights)
+    write_memories(folder, records, made, _pictures(old, learned.runs), weights)
     return folder
 
 
@@ -314,19 +314,6 @@ def _shown(weights: Any) -> str:
     return ", ".join(f"{facet} {weight:g}" for facet, weight in weights.items())
 
 
-class Pictures:
-    """The pictures of a memory and of runs, for reading."""
-
-    def __init__(self, old: Memories | None, runs: Iterable[Run]):
-        self._blobs: list[Blobs] = [*([old.pictures] if old is not None else []), *(run.blobs for run in runs)]
-
-    def put(self, data: bytes) -> str:
-        raise StoreError("Pictures of recorded runs are only read.")
-
-    def get(self, digest: str) -> bytes:
-        for blobs in self._blobs:
-            try:
-                return blobs.get(digest)
-            except StoreError:
-                continue
-        raise StoreError(f"There is no blob {digest} in the runs that were learned from.")
+def _pictures(old: Memories | None, runs: Iterable[Run]) -> Blobs:
+    """The pictures of a memory and of runs."""
+    return ReadFrom([*([old.pictures] if old is not None else []), *(run.blobs for run in runs)])

@@ -16,6 +16,7 @@ import msgspec
 
 from embodied import models
 from embodied.agents.versions import AgentVersion
+from embodied.blobs import ReadFrom
 from embodied.errors import BudgetSpent, StoppedEarly, StoreError, UsageError
 from embodied.models.config import ModelConfig
 from embodied.models.layers.budget import Allowance
@@ -219,7 +220,7 @@ class OfRound:
             limits = ledger.limits(entry) if ledger.limited else {}
             tokens, dollars = limits.get("run.budget.tokens"), limits.get("run.budget.dollars")
             allowance = Allowance(None if tokens is None else int(tokens), dollars)
-            model = models.build(config, OfRuns(self.runs))
+            model = models.build(config, ReadFrom(run.blobs for run in self.runs))
             try:
                 asked = models.spending(model, config, allowance, price, journal.usage(), "off")
                 gate = asyncio.Semaphore(AT_ONCE)
@@ -278,22 +279,6 @@ class Journal:
         """By all answers."""
         usage = self.usage()
         return Used(tokens=usage.input + usage.output, dollars=cost(usage, price))
-
-
-class OfRuns:
-    """The pictures of several runs, for a model that is asked about them."""
-
-    def __init__(self, runs: Sequence[Run]):
-        self._runs = tuple(runs)
-
-    def put(self, data: bytes) -> str:
-        raise StoreError("Pictures of recorded runs are only read.")
-
-    def get(self, digest: str) -> bytes:
-        for run in self._runs:
-            with suppress(StoreError):
-                return run.blobs.get(digest)
-        raise StoreError(f"There is no blob {digest} in the runs that were learned from.")
 
 
 def _key(config: ModelConfig, prompt: Sequence[Message]) -> str:
